@@ -1,0 +1,31 @@
+# Each target alone makes the virtual environment, installs and runs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: quickstart test test-all lint install
+.DEFAULT_GOAL := install
+
+install: $(INSTALLED)
+
+# The constraints pin torch: an open range brings several GB of CUDA packages.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(INSTALLED)
+
+quickstart: $(INSTALLED)
+	$(BIN)/cclearn quickstart --overwrite
+
+test: $(INSTALLED)
+	$(BIN)/pytest -m "not slow"
+
+# Nightly: everything, the slow tests too.
+test-all: $(INSTALLED)
+	$(BIN)/pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
