@@ -1,0 +1,69 @@
+"""Ranked search over the titles, inclusion terms and "Includes" notes of a code system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from cclearn.codes.system import Code, CodeSystem
+from cclearn.codes.table import Kind
+
+if TYPE_CHECKING:
+    import bm25s
+
+RETRIEVED = 100
+"""How many strings BM25 hands on to the re-ranking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A code that a search found: the string that matched, and a score from 0 to 100."""
+
+    code: Code
+    matched: str
+    score: float
+
+
+def search(system: CodeSystem, text: str, limit: int = 10) -> list[Hit]:
+    """Return the codes whose title or other term is nearest to `text`, the best first.
+
+    BM25 (Robertson & Zaragoza 2009, through bm25s) retrieves; RapidFuzz's token-sort ratio ranks.
+
+    Args:
+        system: The code system.
+        text: Free words.
+        limit: How many codes at the most; each code stands once.
+    """
+    from bm25s import tokenize
+    from rapidfuzz import fuzz, utils
+
+    index, strings = _index(system)
+    tokens = tokenize([text], show_progress=False)
+    rows, scores = index.retrieve(tokens, k=min(RETRIEVED, len(strings)), show_progress=False)
+    best: dict[str, Hit] = {}
+    for row, score in zip(rows[0], scores[0], strict=True):
+        if score <= 0:
+            continue
+        code, string = strings[int(row)]
+        ratio = fuzz.token_sort_ratio(text, string, processor=utils.default_process)
+        if code not in best or ratio > best[code].score:
+            best[code] = Hit(system[code], string, round(ratio, 1))
+    # A billable code goes before the header above it when both match alike.
+    ranked = sorted(best.values(), key=lambda h: (-h.score, not h.code.billable, h.code.code))
+    return ranked[:limit]
+
+
+@lru_cache(maxsize=2)
+def _index(system: CodeSystem) -> tuple[bm25s.BM25, list[tuple[str, str]]]:
+    import bm25s
+
+    strings: list[tuple[str, str]] = []
+    for code in system.rows():
+        if code.kind >= Kind.CATEGORY:
+            own = (code.description, *code.synonyms, *system.includes(code.code))
+            strings.extend((code.code, string) for string in own)
+    index: Any = bm25s.BM25()
+    tokens = bm25s.tokenize([string for _, string in strings], show_progress=False)
+    index.index(tokens, show_progress=False)
+    return index, strings

@@ -1,0 +1,119 @@
+"""The columns of a code system, and their cache on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cclearn.files import read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE_VERSION = 1
+"""Raised whenever the columns change, so that an older cache is rebuilt."""
+
+
+class Kind(IntEnum):
+    """The level of a row in the hierarchy."""
+
+    CHAPTER = 0
+    BLOCK = 1
+    CATEGORY = 2
+    SUBCATEGORY = 3
+
+
+@dataclass
+class CodeTable:
+    """A release of a code system, one list a column, rows in the order of the tabular list.
+
+    Attributes:
+        code: The official dotted code; a chapter's number; a block's range.
+        description: The official title.
+        parent: The parent's row, -1 for a chapter.
+        kind: A `Kind` a row.
+        billable: Whether the code may be assigned to an encounter.
+        inclusion_terms: The terms under which the code is also known, as the tabular list gives them.
+        includes: The "Includes" notes.
+    """
+
+    release: str
+    code: list[str] = field(default_factory=list)
+    description: list[str] = field(default_factory=list)
+    parent: list[int] = field(default_factory=list)
+    kind: list[int] = field(default_factory=list)
+    billable: list[bool] = field(default_factory=list)
+    inclusion_terms: list[list[str]] = field(default_factory=list)
+    includes: list[list[str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+
+def save_table(table: CodeTable, path: Path, source: str) -> None:
+    """Write the table as a sealed Arrow file.
+
+    Args:
+        table: What to write.
+        path: The file.
+        source: What the table was made from, with its version; a load that names another rebuilds.
+    """
+    import pyarrow as pa
+
+    strings = pa.list_(pa.string())
+    arrow = pa.table(
+        {
+            "code": pa.array(table.code, pa.string()),
+            "description": pa.array(table.description, pa.string()),
+            "parent": pa.array(table.parent, pa.int32()),
+            "kind": pa.array(table.kind, pa.int8()),
+            "billable": pa.array(table.billable, pa.bool_()),
+            "inclusion_terms": pa.array(table.inclusion_terms, strings),
+            "includes": pa.array(table.includes, strings),
+        },
+        metadata={"release": table.release},
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, arrow.schema) as writer:
+        writer.write_table(arrow)
+    write_sealed(path, sink.getvalue().to_pybytes(), _seal(source))
+
+
+def load_table(path: Path, source: str) -> LazyTable | None:
+    """Read a cached table.
+
+    Returns:
+        The table, or None when it is missing, damaged or was made from another source.
+    """
+    content = read_sealed(path, _seal(source))
+    if content is None:
+        return None
+    import pyarrow as pa
+
+    with pa.ipc.open_file(pa.py_buffer(content)) as reader:
+        arrow = reader.read_all()
+    return LazyTable(arrow.schema.metadata[b"release"].decode(), arrow)
+
+
+def _seal(source: str) -> str:
+    return f"{source} table {TABLE_VERSION}"
+
+
+class LazyTable:
+    """A cached table whose columns become Python lists only when they are asked for."""
+
+    def __init__(self, release: str, arrow: pa.Table) -> None:
+        self.release = release
+        self._arrow = arrow
+
+    def __len__(self) -> int:
+        return int(self._arrow.num_rows)
+
+    def __getattr__(self, name: str) -> list:  # type: ignore[type-arg]
+        if name.startswith("_") or name not in self._arrow.column_names:
+            raise AttributeError(name)
+        column: list[object] = self._arrow.column(name).to_pylist()
+        setattr(self, name, column)
+        return column

@@ -1,0 +1,56 @@
+"""The errors that a user can cause. Each message is one line: what (argument = value): why. Do X."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CclearnError(Exception):
+    """Base of every error that the command line reports as one line with exit code 2."""
+
+
+class DataError(CclearnError):
+    """A file that cannot be read as what it should be.
+
+    Args:
+        path: The file, as the user named it.
+        problem: What is wrong. It never holds text of a note.
+        line: The 1-based line, when there is one.
+        field: The field of the record, when there is one.
+    """
+
+    def __init__(
+        self, path: object, problem: str, line: int | None = None, field: str | None = None
+    ) -> None:
+        place = str(path)
+        if line is not None:
+            place += f":{line}"
+        if field:
+            place += f": {field}"
+        super().__init__(f"{place}: {problem}")
+
+
+class ConfigurationError(CclearnError):
+    """One or more settings that cannot work, all told at once.
+
+    Args:
+        problems: One complete sentence a problem.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class UnknownCodeError(CclearnError, KeyError):
+    """A code that the release's table does not hold."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `" Did you mean X?"` when a known name is close to `name`, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""

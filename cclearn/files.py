@@ -1,0 +1,175 @@
+"""Files written whole or not at all, their hashes, and the cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from cclearn.errors import CclearnError, DataError
+
+
+def cache_folder() -> Path:
+    """Return the folder for rebuildable files: `$CCLEARN_CACHE`, else the XDG cache folder."""
+    named = os.environ.get("CCLEARN_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cclearn"
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when it is complete, readable by its owner alone.
+
+    Args:
+        path: Where the file shall be; its folder is made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # mkstemp makes the file with mode 0600: outputs may hold text of notes.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Give a folder beside `path` to fill; it takes the name `path` only when the block succeeds.
+
+    Args:
+        path: The folder to make.
+        overwrite: Whether an existing, non-empty folder may be replaced.
+
+    Raises:
+        CclearnError: `path` exists, is not empty, and `overwrite` is false; or it is a file, or the
+            working directory.
+    """
+    path = path.resolve()
+    refuse_existing(path, overwrite)
+    if path.is_file() or path == Path.cwd():
+        raise CclearnError(
+            f"output (out = {path}): it is a file or the working directory. Name another folder."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.partial-"))
+    try:
+        yield partial
+        if path.exists():
+            old = partial.with_name(partial.name + "-replaced")
+            os.replace(path, old)
+            try:
+                os.replace(partial, path)
+            except BaseException:
+                os.replace(old, path)
+                raise
+            shutil.rmtree(old)
+        else:
+            os.replace(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise unless `path` is free, an empty folder, or may be overwritten.
+
+    Raises:
+        CclearnError: The path is taken.
+    """
+    if overwrite or not path.exists():
+        return
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    raise CclearnError(
+        f"output (out = {path}): it exists already. Name another folder or pass --overwrite."
+    )
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file exactly as it is: no newline conversion, no stripping.
+
+    Raises:
+        DataError: The file is missing, is not a file, or is not UTF-8.
+    """
+    return decode_text(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file's bytes.
+
+    Raises:
+        DataError: The file is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(path, "no such file") from None
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error.strerror}") from None
+
+
+def decode_text(raw: bytes, path: object, line: int | None = None) -> str:
+    """Decode UTF-8 strictly.
+
+    Raises:
+        DataError: With the offset of the first byte that is not UTF-8; never the bytes themselves.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"not UTF-8 at byte {error.start}. Convert it first.", line) from None
+
+
+def write_sealed(path: Path, content: bytes, source: str) -> None:
+    """Write a cache file whose first line says what it was made from and its checksum.
+
+    Args:
+        path: The file.
+        content: What to keep.
+        source: What it was made from, with every version that matters; a read names the same.
+    """
+    seal = {"source": source, "crc32": zlib.crc32(content), "bytes": len(content)}
+    with atomic_file(path) as stream:
+        stream.write(json.dumps(seal).encode() + b"\n" + content)
+
+
+def read_sealed(path: Path, source: str) -> bytes | None:
+    """Return a cache file's content, None when it is missing, damaged or of another source."""
+    try:
+        head, _, content = path.read_bytes().partition(b"\n")
+        seal = json.loads(head)
+        whole = seal["bytes"] == len(content) and seal["crc32"] == zlib.crc32(content)
+        return content if whole and seal["source"] == source else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    """Return the hexadecimal SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys and a final newline, whole or not at all."""
+    with atomic_file(path) as stream:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+        stream.write(text.encode("utf-8") + b"\n")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.codes import CodeSystem, Kind
+from cclearn.errors import ConfigurationError, UnknownCodeError
+
+
+def test_the_release_is_whole(system: CodeSystem) -> None:
+    billable = system.billable_codes()
+    assert len(billable) == len(set(billable)) == 74_719
+    assert system.release == "April-1-2026"
+    assert len(system.billable_codes("9")) == sum(system.chapter(code) == "9" for code in billable)
+
+
+@pytest.mark.parametrize("spelling", ["I21.4", "i21.4", "I214", "i214", "  I21.4\n", "I21.4 "])
+def test_a_code_is_found_in_any_spelling(system: CodeSystem, spelling: str) -> None:
+    assert spelling in system
+    assert system.canonical(spelling) == "I21.4"
+    assert system[spelling].description == "Non-ST elevation (NSTEMI) myocardial infarction"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("I21.4", "valid"),
+        ("U07.1", "valid"),
+        ("S72.001A", "valid"),
+        ("T36.0X1A", "valid"),
+        ("B20", "valid"),
+        ("S72.001", "header"),
+        ("I21", "header"),
+        ("I20-I25", "header"),
+        ("9", "header"),
+        ("I21.44", "unknown"),
+        ("", "unknown"),
+        ("café", "unknown"),
+        ("M54.5", "header"),
+    ],
+)
+def test_validity_comes_from_the_table(system: CodeSystem, code: str, status: str) -> None:
+    assert system.status(code) == status
+
+
+@given(st.text(max_size=12))
+def test_any_text_has_a_status(text: str) -> None:
+    system = CodeSystem.load()
+    assert system.status(text) in ("valid", "header", "unknown")
+    assert (system.status(text) != "unknown") == (text in system)
+
+
+def test_hierarchy(system: CodeSystem) -> None:
+    assert system.parent("I21.4") == "I21"
+    assert system.ancestors("I21.4") == ["I21", "I20-I25", "9"]
+    assert system.children("I50")[:2] == ["I50.1", "I50.2"]
+    assert "I21.0" in system.siblings("I21.4")
+    assert "I21.4" not in system.siblings("I21.4")
+    assert "I22.0" in system.cousins("I21.4")
+    assert "I21.0" not in system.cousins("I21.4")
+    assert system["I21.4"].kind == Kind.SUBCATEGORY
+    assert system["I20-I25"].kind == Kind.BLOCK
+    assert system.parent("9") is None
+    assert system.siblings("9")[0] == "1"
+
+
+def test_a_block_of_one_category_has_a_name_of_its_own(system: CodeSystem) -> None:
+    assert system.parent("B20") == "B20-B20"
+    assert system["B20-B20"].description == "Human immunodeficiency virus [HIV] disease"
+    assert system.children("C50-C50") == ["C50"]
+
+
+def test_every_row_but_the_chapters_hangs_below_another(system: CodeSystem) -> None:
+    names = [code.code for code in system.rows()]
+    assert len(names) == len(set(names)) == len(system)
+    for code in system.rows():
+        assert (code.parent is None) == (code.kind == Kind.CHAPTER)
+        assert not (code.billable and system.children(code.code))
+
+
+def test_synonyms_are_the_inclusion_terms(system: CodeSystem) -> None:
+    assert "Nontransmural myocardial infarction NOS" in system.synonyms("I21.4")
+    assert "high blood pressure" in system.includes("I10")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("E11", "E11.9"),
+        ("I50", "I50.9"),
+        ("J45", "J45.909"),
+        ("N18", "N18.9"),
+        ("S72", "S72.90XA"),
+        ("M54.5", "M54.50"),
+        ("I10", "I10"),
+        ("I20-I25", None),
+        ("9", None),
+    ],
+)
+def test_a_header_alone_stands_for_its_unspecified_code(
+    system: CodeSystem, header: str, expected: str | None
+) -> None:
+    assert system.unspecified(header) == expected
+
+
+def test_unspecified_is_always_billable_and_below(system: CodeSystem) -> None:
+    for code in system.rows():
+        found = system.unspecified(code.code)
+        if found is not None:
+            assert system.is_billable(found)
+            assert found == code.code or code.code in system.ancestors(found)
+
+
+def test_an_unknown_code_is_named_with_a_suggestion(system: CodeSystem) -> None:
+    with pytest.raises(UnknownCodeError, match=r"i2144.*Did you mean 'I21\.4'"):
+        system["i2144"]
+
+
+def test_an_unknown_system_is_named_with_a_suggestion() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'icd10cm'"):
+        CodeSystem.load("icd10")
