@@ -1,0 +1,169 @@
+"""Reading and writing the rows of the contract as JSONL, the interchange format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError, did_you_mean
+from cclearn.files import atomic_file, decode_text, read_text
+from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
+
+Row = TypeVar("Row", bound=BaseModel)
+
+_LONGEST_KEY = 30
+
+
+def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
+    """Stream the rows of a JSONL file.
+
+    Args:
+        path: The file; empty lines are passed over.
+        row_type: `Note`, `CodedNote` or `SpanPair`.
+
+    Raises:
+        DataError: As `file:line: field: problem`, never with a row's content: the file is missing or
+            not UTF-8, a line is not a JSON object, a field is missing, unknown or of another type,
+            an id stands twice, or a line has another schema version.
+    """
+    if not path.is_file():
+        raise DataError(path, "no such file")
+    with path.open("rb") as stream:
+        yield from read_stream(stream, row_type, path)
+
+
+def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterator[Row]:
+    """Stream the rows of an open JSONL file, which messages call `name`. Raises DataError."""
+    seen: set[str] = set()
+    for number, raw in enumerate(stream, start=1):
+        if not raw.strip():
+            continue
+        row = _parse_line(raw, row_type, name, number)
+        identifier = str(getattr(row, "id", number))
+        if identifier in seen:
+            raise DataError(name, f"{identifier!r} stands twice", number, "id")
+        seen.add(identifier)
+        yield row
+
+
+def _parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
+    text = decode_text(raw, name, number)
+    try:
+        fields = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(name, f"not JSON at column {error.colno}", number) from None
+    except (RecursionError, ValueError):
+        raise DataError(name, "nested too deeply or with too long a number", number) from None
+    if not isinstance(fields, dict):
+        raise DataError(name, "not a JSON object", number)
+    if b"\\u" in raw:
+        try:
+            json.dumps(fields, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise DataError(name, "holds half of a surrogate pair", number) from None
+    version = fields.pop("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        problem = f"only {SCHEMA_VERSION} is supported"
+        raise DataError(name, problem, number, "schema_version")
+    try:
+        return row_type.model_validate(fields)
+    except ValidationError as error:
+        field, problem = _first_problem(error, row_type)
+        raise DataError(name, problem, number, field) from None
+
+
+def _first_problem(error: ValidationError, row_type: type[BaseModel]) -> tuple[str | None, str]:
+    """Tell the first problem, by field, in words that do not quote the row."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in problem["loc"]) or None
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        message = f"unknown field.{did_you_mean(key, row_type.model_fields)}"
+        if not key.isidentifier() or len(key) > _LONGEST_KEY:  # It may be a note's text.
+            field = ".".join(str(part) for part in problem["loc"][:-1]) or None
+    elif problem["type"] == "missing":
+        message = "missing"
+    return field, message
+
+
+def row_to_json(row: BaseModel) -> str:
+    """Return a row as one line of JSON with its schema version, without the final newline."""
+    fields: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    fields.update(row.model_dump(mode="json"))
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
+    """Write rows as JSONL, whole or not at all, readable by their owner alone.
+
+    Returns:
+        How many rows were written.
+    """
+    count = 0
+    with atomic_file(path) as stream:
+        for row in rows:
+            stream.write(row_to_json(row).encode("utf-8") + b"\n")
+            count += 1
+    return count
+
+
+def read_notes(path: Path) -> Iterator[Note]:
+    """Stream the notes of a `.txt` file, a folder of them, or a `.jsonl` file of `id` and `text`.
+
+    A text file's id is its name without the ending. Text is taken as it is: no newline conversion.
+
+    Raises:
+        DataError: Nothing there can be read, or something is not what it should be.
+    """
+    if path.is_dir():
+        files = sorted(path.glob("*.txt"))
+        if not files:
+            raise DataError(path, "holds no .txt file")
+        for file in files:
+            yield Note(id=file.stem, text=read_text(file))
+    elif path.suffix == ".jsonl":
+        yield from read_rows(path, Note)
+    else:
+        yield Note(id=path.stem or path.name, text=read_text(path))
+
+
+def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:
+    """Stream coded notes, their codes in the official spelling where a system is given.
+
+    Raises:
+        DataError: The file is not what it should be, or two spellings of one code stand in a note.
+    """
+    for note in read_rows(path, CodedNote):
+        if system is None or all(a.code == system.canonical(a.code) for a in note.codes):
+            yield note
+            continue
+        fields = note.model_dump()
+        for assigned in fields["codes"]:
+            assigned["code"] = system.canonical(assigned["code"])
+        try:
+            yield CodedNote.model_validate(fields)
+        except ValidationError as error:
+            field, problem = _first_problem(error, CodedNote)
+            raise DataError(path, f"note {note.id!r}: {problem}", field=field) from None
+
+
+def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[SpanPair]:
+    """Stream span pairs, their codes in the official spelling where a system is given.
+
+    Raises:
+        DataError: The file is not what it should be, or the system does not hold a code.
+    """
+    for pair in read_rows(path, SpanPair):
+        if system is None:
+            yield pair
+        elif pair.code not in system:
+            problem = f"pair {pair.id!r}: {pair.code} is not in {system.name} {system.release}"
+            raise DataError(path, problem, field="code")
+        else:
+            yield pair.model_copy(update={"code": system.canonical(pair.code)})

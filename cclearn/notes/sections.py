@@ -1,0 +1,74 @@
+"""Where a note's sections and sentences begin and end, as offsets into the untouched text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_HEADER = re.compile(
+    r"^[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|(?<=[A-Z])[ \t]*$)", re.MULTILINE
+)
+"""A capitalised name before a colon at the start of a line, or a line of capitals alone."""
+
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?;])\s+"  # Punctuation and a blank: never inside "2.5" or "e.g.,".
+    r"|(?:\r\n|[\r\n\x0b\x0c\x85\u2028\u2029])\s*(?=[-*•\d]|[A-Z])"  # A new item or a new sentence.
+    r"|(?:\r\n|[\r\n])[ \t]*(?:\r\n|[\r\n])"  # An empty line.
+)
+
+
+_KNOWN_HEADER = re.compile(
+    r"(?:history of )?present(?:ing)? (?:illness|complaints?)|(?:past |family |social |surgical )*"
+    r"(?:medical |surgical |family )?history|(?:chief|presenting) complaint|reason for \w+|"
+    r"(?:hospital|clinical) course|review of systems|physical exam(?:ination)?|medications?|"
+    r"allerg(?:y|ies)|(?:admission|discharge|final|principal|secondary)? ?diagnos[ie]s|"
+    r"assessment(?: (?:and|&) plan)?|plan|impression|findings|results|procedures?|vital signs|"
+    r"laboratory(?: \w+)?|labs|disposition|follow[- ]?up"
+)
+"""Headers that name a part of the note; other words before a colon may be a finding themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a note, as half-open offsets.
+
+    Attributes:
+        name: Its header's words in lower case, empty before the first header.
+        start: Where its header begins.
+        body: Where its text begins, behind the header.
+        end: Where it ends.
+    """
+
+    name: str
+    start: int
+    body: int
+    end: int
+
+    @property
+    def has_known_header(self) -> bool:
+        """Whether the header only names a part of the note and is no finding itself."""
+        return _KNOWN_HEADER.fullmatch(self.name) is not None
+
+
+def find_sections(text: str) -> list[Section]:
+    """Split a note into sections that cover it without a gap.
+
+    A header belongs to its section. The text before the first header is a section without a name.
+    """
+    headers = [
+        match for match in _HEADER.finditer(text) if ":" in match[0] or match["name"].isupper()
+    ]
+    opened = [
+        (" ".join(match["name"].lower().split()), match.start(), match.end()) for match in headers
+    ]
+    if not opened or opened[0][1] > 0:
+        opened.insert(0, ("", 0, 0))
+    ends = [*(start for _, start, _ in opened[1:]), len(text)]
+    return [Section(*fields, end) for fields, end in zip(opened, ends, strict=True)]
+
+
+def find_sentences(text: str) -> list[tuple[int, int]]:
+    """Split a note into sentences and list items that cover it without a gap."""
+    starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text))]
+    spans = list(zip(starts, [*starts[1:], len(text)], strict=True))
+    return [(start, end) for start, end in spans if end > start]

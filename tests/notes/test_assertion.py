@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.sections import find_sections, find_sentences
+
+# The mention stands between asterisks.
+CASES = [
+    ("negated", "No *chest pain* but has fever."),
+    ("present", "No chest pain but has *fever*."),
+    ("negated", "The smear is negative for *pneumonia*."),
+    ("negated", "Denies fever, chills, or *cough*."),
+    ("negated", "No evidence of *acute MI*. She has heart failure."),
+    ("present", "No evidence of acute MI. She has *heart failure*."),
+    ("negated", "*MI* is unlikely."),
+    ("present", "No fever\n- *chills*"),
+    ("ruled_out", "*Pneumonia* was ruled out."),
+    ("ruled_out", "CT ruled out *pulmonary embolism*."),
+    ("present", "*Sepsis* cannot be excluded."),
+    ("present", "Cannot rule out *sepsis*."),
+    ("present", "Not only *asthma* but COPD."),
+    ("family", "Family history: *diabetes* in father.\nPlan: treat asthma"),
+    ("present", "Family history: diabetes in father.\nPlan: treat *asthma*"),
+    ("family", "FAMILY HISTORY\nstroke and *asthma*\nPLAN\nrest"),
+    ("family", "Mother had *breast cancer*."),
+    ("family", "Her father died of *stroke* and she has asthma."),
+    ("present", "Her father died of stroke and she has *asthma*."),
+    ("family", "Family history of *colon cancer*."),
+    ("hypothetical", "Return if *fever* develops."),
+    ("hypothetical", "Counselled about the risk of *stroke*."),
+    ("hypothetical", "Prophylaxis against *deep vein thrombosis* was discussed."),
+    ("historical", "History of *pneumonia*."),
+    ("historical", "s/p *myocardial infarction*"),
+    ("present", "Patient has *diabetes mellitus without complications*."),
+    ("present", "He denies smoking; *hypertension* is treated."),
+    ("present", "*Hypertension*"),
+    ("present", "71-year-old woman with *asthma*."),
+    ("present", "A 71 year old man with *asthma*."),
+    ("historical", "Old *myocardial infarction*."),
+]
+
+
+@pytest.mark.parametrize(("expected", "marked"), CASES)
+def test_cues(expected: str, marked: str) -> None:
+    start = marked.index("*")
+    end = marked.index("*", start + 1) - 1
+    assert AssertionRules(marked.replace("*", "")).of(start, end) == expected
+
+
+def test_a_long_run_of_marks_takes_no_time() -> None:
+    text = "asthma " + "-'/" * 5_000 + " a b c d e f g h negative"
+    assert AssertionRules(text).of(0, 6) == "present"
+
+
+@given(st.text(max_size=80), st.data())
+def test_any_span_of_any_text_has_an_assertion(text: str, data: st.DataObject) -> None:
+    if text:
+        start = data.draw(st.integers(0, len(text) - 1))
+        assert AssertionRules(text).of(start, data.draw(st.integers(start + 1, len(text))))
+
+
+@given(st.text(st.sampled_from("aA.:; \r\n-1İ\u2028"), max_size=60))
+def test_sections_and_sentences_cover_the_text(text: str) -> None:
+    assert "".join(text[start:end] for start, end in find_sentences(text)) == text
+    assert "".join(text[s.start : s.end] for s in find_sections(text)) == text
+    assert all(s.start <= s.body <= s.end for s in find_sections(text))
+
+
+def test_sections_are_named() -> None:
+    text = "Seen today.\nFamily History: none\nASSESSMENT AND PLAN\nrest\nDiabetes: stable"
+    sections = find_sections(text)
+    assert [section.name for section in sections] == [
+        "",
+        "family history",
+        "assessment and plan",
+        "diabetes",
+    ]
+    assert [section.has_known_header for section in sections] == [False, True, True, False]
