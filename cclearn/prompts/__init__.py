@@ -1,0 +1,23 @@
+"""The only place that knows how a row looks as text, and how an answer is read back."""
+
+from cclearn.prompts.parser import ParsedAnswer, ParsedLine, parse_answer
+from cclearn.prompts.templates import (
+    Message,
+    document_answer,
+    document_prompt,
+    prompt_hash,
+    span_answer,
+    span_prompt,
+)
+
+__all__ = [
+    "Message",
+    "ParsedAnswer",
+    "ParsedLine",
+    "document_answer",
+    "document_prompt",
+    "parse_answer",
+    "prompt_hash",
+    "span_answer",
+    "span_prompt",
+]

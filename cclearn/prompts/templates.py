@@ -1,0 +1,83 @@
+"""Rendering of rows as chat messages.
+
+A *document row* asks for the codes of a note; each line of the answer is one evidence and its code. A
+*span row* asks for the code of one evidence span; its answer is a line of the same form, so that what
+is learnt from spans is learnt in the form in which documents need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Literal, TypedDict
+
+from cclearn.files import sha256_of_text
+from cclearn.notes import CodedNote
+from cclearn.notes.grounding import as_quote
+from cclearn.prompts.layout import BETWEEN, LINE_START, NOTHING
+
+RowKind = Literal["span", "document"]
+_FILES: dict[RowKind, str] = {"span": "span.txt", "document": "paired.txt"}
+
+
+class Message(TypedDict):
+    """One turn of a chat."""
+
+    role: str
+    content: str
+
+
+@cache
+def instruction(kind: RowKind) -> str:
+    """Return the instruction that opens the prompt of this kind of row."""
+    template = files("cclearn.prompts").joinpath("texts", _FILES[kind])
+    return template.read_text(encoding="utf-8").strip()
+
+
+@cache
+def prompt_hash() -> str:
+    """Return the SHA-256 of everything that decides how a row looks as text."""
+    note = CodedNote(id="-", text="-")
+    parts = [instruction("span"), instruction("document"), document_prompt("-")[0]["content"]]
+    parts += [span_prompt("-")[0]["content"], span_answer("-", "-", "-"), document_answer(note)]
+    parts.append(_line("-", "-"))
+    return sha256_of_text("\x1e".join(parts))
+
+
+def document_prompt(text: str) -> list[Message]:
+    """Ask for the codes of a note."""
+    return [{"role": "user", "content": f"{instruction('document')}\n\n{text}"}]
+
+
+def document_answer(note: CodedNote) -> str:
+    """Answer with the evidence and codes of a note, in order of mention."""
+    cited = sorted(
+        (evidence.start, evidence.end, evidence.text, assigned.code)
+        for assigned in note.codes
+        for evidence in assigned.evidence
+    )
+    return answer_lines((text, code) for _, _, text, code in cited)
+
+
+def span_prompt(text: str) -> list[Message]:
+    """Ask for the code of an evidence span.
+
+    A blank stands before the span, as it mostly does in a note and always in the answer: tokenizers
+    spell a word differently where there is none, and then it could not simply be copied.
+    """
+    return [{"role": "user", "content": f"{instruction('span')}\n\nEvidence: {text}"}]
+
+
+def span_answer(text: str, code: str, description: str = "") -> str:
+    """Answer with the span, its code and the code's description (none where it is empty)."""
+    return f"{_line(text, code)} {description}".rstrip()
+
+
+def answer_lines(cited: Iterable[tuple[str, str]]) -> str:
+    """Join evidence and codes to an answer."""
+    return "\n".join(_line(text, code) for text, code in cited) or NOTHING
+
+
+def _line(text: str, code: str) -> str:
+    return f"{LINE_START}{as_quote(text)}{BETWEEN}{code}"

@@ -1,0 +1,88 @@
+"""Training rows: a prompt and the completion that is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError
+from cclearn.notes import CodedNote, SpanPair
+from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.prompts import (
+    Message,
+    document_answer,
+    document_prompt,
+    span_answer,
+    span_prompt,
+)
+from cclearn.prompts.templates import RowKind
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One example.
+
+    Attributes:
+        id: Of the pair or note it was made from.
+        kind: `span` or `document`.
+        prompt: The messages before the answer.
+        completion: The answer; the loss is on it alone.
+    """
+
+    id: str
+    kind: RowKind
+    prompt: tuple[Message, ...]
+    completion: str
+
+
+def span_row(pair: SpanPair, describe: Callable[[str], str] | None = None) -> TrainingRow:
+    """Make a row of a span pair.
+
+    Args:
+        pair: The span and its code.
+        describe: Gives a code's description, which then follows the code in the answer.
+    """
+    description = describe(pair.code) if describe else ""
+    completion = span_answer(pair.text, pair.code, description)
+    return TrainingRow(pair.id, "span", tuple(span_prompt(pair.text)), completion)
+
+
+def document_row(note: CodedNote) -> TrainingRow:
+    """Make a row of a coded note.
+
+    Raises:
+        ConfigurationError: A code has no evidence: the row would teach to leave the code out.
+    """
+    bare = [assigned.code for assigned in note.codes if not assigned.evidence]
+    if bare:
+        raise ConfigurationError(
+            [
+                f"document rows (id = {note.id}): {', '.join(bare)} without evidence. Give each code"
+                " its evidence, or leave the note out."
+            ]
+        )
+    prompt = tuple(document_prompt(note.text))
+    return TrainingRow(note.id, "document", prompt, document_answer(note))
+
+
+def read_source(
+    path: Path, kind: RowKind, system: CodeSystem | None = None, describes: bool = True
+) -> Iterator[TrainingRow]:
+    """Stream the rows of a file of span pairs or coded notes.
+
+    Args:
+        path: JSONL of the contract.
+        kind: Which of the two the file holds.
+        system: Spells the codes in the official form and gives their descriptions.
+        describes: Whether a span's code is followed by its description.
+
+    Raises:
+        DataError: The file is not what it should be.
+        ConfigurationError: A code has no evidence, or no description where one is wanted.
+    """
+    if kind == "document":
+        return (document_row(note) for note in read_coded_notes(path, system))
+    describe = system.description if describes and system is not None else None
+    return (span_row(pair, describe) for pair in read_span_pairs(path, system))
