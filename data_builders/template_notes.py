@@ -1,0 +1,211 @@
+"""Synthetic discharge summaries from a set of codes: every mention's offsets are known."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from cclearn.codes import CodeSystem
+from cclearn.notes import AssignedCode, CodedNote, Evidence
+from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.rows import in_share
+from data_builders import note_frames as frames
+from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.variants import VARIANT, lower_first, noise
+
+
+class TemplateNotesConfig(BuilderConfig):
+    """Settings of the builder.
+
+    Attributes:
+        pairs: Span pairs, whose strings are the mentions.
+        notes: How many notes to write.
+        codes: The codes to write about; all that the pairs hold where it is None.
+        most_codes: A note has between one and this many codes.
+        without_codes: The share of notes that have none.
+        mentioned_twice: The share of codes that a note mentions a second time.
+        distractors: The most mentions that give no code: negated, ruled out, hypothetical or a
+            relative's.
+        longest_mention: Strings with more characters are not used, but for a code that has no other.
+            Real evidence is short: 31 characters at the 90th percentile of MDACE.
+        noise: The share of mentions that are written with typing errors or otherwise changed.
+        reserved: The share of each code's strings that these notes never use; a code's first string
+            is never reserved. Notes built with another share, and the same split_seed, use more.
+        split_seed: Decides which strings are reserved.
+        prefix: Of the notes' ids.
+        avoid: Coded notes, such as a test's; a note with the text of one of them is rejected.
+    """
+
+    pairs: Path
+    notes: int = Field(gt=0)
+    codes: tuple[str, ...] | None = None
+    most_codes: int = Field(default=4, ge=1)
+    without_codes: float = Field(default=0.1, ge=0, le=1)
+    mentioned_twice: float = Field(default=0.25, ge=0, le=1)
+    distractors: int = Field(default=2, ge=0)
+    longest_mention: int = Field(default=60, ge=1)
+    noise: float = Field(default=0.1, ge=0, le=1)
+    reserved: float = Field(default=0.0, ge=0, lt=1)
+    split_seed: int = 0
+    prefix: str = "note"
+    avoid: Path | None = None
+
+
+class TemplateNotesBuilder(Builder):
+    """Writes notes with sections like a discharge summary's.
+
+    A note depends on the seed and its own number alone, so that any part of a run is the same
+    wherever it is built.
+    """
+
+    name = "template_notes"
+    summary = "Synthetic discharge summaries with codes, exact evidence and distractors."
+    config_type = TemplateNotesConfig
+    data_file = "notes.jsonl"
+
+    def inputs(self, config: TemplateNotesConfig) -> list[Path]:
+        """Return the file of pairs and that of the notes to avoid."""
+        return [config.pairs] + ([config.avoid] if config.avoid is not None else [])
+
+    def rows(self, config: TemplateNotesConfig, system: CodeSystem) -> Iterator[Built]:
+        """Yield coded notes; a wanted code that no pair holds is rejected."""
+        strings = _mentions(config, system)
+        wanted = [system.canonical(code) for code in config.codes or strings]
+        for code in wanted:
+            if code not in strings:
+                yield Rejected(text="", code=code, reason="no string for this code in the pairs")
+        codes = [code for code in wanted if code in strings]
+        if not codes:
+            return
+        avoided = {note.text for note in read_coded_notes(config.avoid)} if config.avoid else set()
+        for number in range(1, config.notes + 1):
+            order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+            note = _Writer(config, system, strings, order).write(f"{config.prefix}-{number}", codes)
+            if note.text in avoided:
+                yield Rejected(text=note.id, code="", reason="the text is to be avoided")
+            else:
+                yield note
+
+
+def _mentions(config: TemplateNotesConfig, system: CodeSystem) -> dict[str, list[str]]:
+    """Return each code's strings, but for the long and the reserved ones."""
+    strings: dict[str, list[str]] = defaultdict(list)
+    for pair in read_span_pairs(config.pairs):
+        if not pair.source.endswith(VARIANT):  # Notes are given noise of their own.
+            strings[system.canonical(pair.code)].append(pair.text)
+    return {code: _usable(code, all_of_it, config) for code, all_of_it in strings.items()}
+
+
+def _usable(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
+    short = [s for s in strings if len(s) <= config.longest_mention] or [min(strings, key=len)]
+    first, *others = short
+    return [first] + [
+        s for s in others if not in_share(f"{code} {s}", config.reserved, config.split_seed)
+    ]
+
+
+class _Writer:
+    """Writes one note piece by piece and keeps the offsets of its mentions."""
+
+    def __init__(
+        self,
+        config: TemplateNotesConfig,
+        system: CodeSystem,
+        strings: dict[str, list[str]],
+        order: random.Random,
+    ) -> None:
+        self._config = config
+        self._system = system
+        self._strings = strings
+        self._order = order
+        self._text = ""
+        self._evidence: dict[str, list[Evidence]] = {}
+        self._said: set[str] = set()
+
+    def write(self, identifier: str, codes: list[str]) -> CodedNote:
+        """Write a note about some of these codes."""
+        order = self._order
+        chosen: list[str] = []
+        if order.random() >= self._config.without_codes:
+            most = min(self._config.most_codes, len(codes))
+            chosen = order.sample(codes, order.randint(1, most))
+        # Of the codes in hand too: a code kept out of these notes is not even negated in them.
+        others = [code for code in codes if code not in chosen]
+        distractors = order.sample(
+            others, min(len(others), order.randint(0, self._config.distractors))
+        )
+        self._compose(chosen, distractors)
+        return CodedNote(
+            id=identifier,
+            text=self._text,
+            origin="synthetic",
+            codes=[
+                AssignedCode(
+                    code=code,
+                    system=self._system.name,
+                    description=self._system.description(code),
+                    evidence=evidence,
+                    status=self._system.status(code),
+                )
+                for code, evidence in self._evidence.items()
+            ],
+        )
+
+    def _compose(self, chosen: list[str], distractors: list[str]) -> None:
+        order = self._order
+        plan: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
+        for code in chosen:
+            twice = order.random() < self._config.mentioned_twice
+            for section in order.sample(frames.CODED_SECTIONS, 2 if twice else 1):
+                plan[section].append((order.choice(frames.CODED[section]), code, code))
+        for code in distractors:
+            section, sentence = order.choice(frames.DISTRACTORS)
+            plan[section].append((sentence, code, None))
+        for section in frames.SECTIONS:
+            sentences: list[tuple[str, str | None, str | None]] = plan[section]
+            order.shuffle(sentences)
+            if section in frames.FILLERS and (not sentences or order.random() < 0.5):
+                sentences.insert(0, (order.choice(frames.FILLERS[section]), None, None))
+            if not sentences:
+                continue
+            as_list = section in frames.LISTS
+            self._text += f"{section}:" + ("" if as_list else " ")
+            for number, (sentence, named, credited) in enumerate(sentences):
+                if as_list:
+                    self._text += "\n- "
+                elif number:
+                    self._text += " "
+                self._sentence(sentence, named, credited)
+            self._text += "\n"
+
+    def _sentence(self, sentence: str, code: str | None, credited: str | None) -> None:
+        person = {
+            "age": str(self._order.randint(19, 91)),
+            "sex": self._order.choice(("man", "woman")),
+            "relative": self._order.choice(("Mother", "Father", "Brother", "Sister")),
+        }
+        head, mark, tail = sentence.partition("{mention}")
+        self._text += head.format(**person)
+        if mark and code is not None:
+            self._mention(code, credited)
+        self._text += tail.format(**person)
+
+    def _mention(self, code: str, credited: str | None) -> None:
+        # A second mention is put in other words where there are any.
+        fresh = [string for string in self._strings[code] if string not in self._said]
+        mention = self._order.choice(fresh or self._strings[code])
+        self._said.add(mention)
+        if self._order.random() < self._config.noise:
+            mention = noise(mention, self._order)
+        begins = self._text.endswith((": ", "- ", ". ")) or not self._text
+        if not begins or self._order.random() < 0.3:
+            mention = lower_first(mention)
+        start = len(self._text)
+        self._text += mention
+        if credited is not None:
+            found = Evidence(start=start, end=len(self._text), text=mention)
+            self._evidence.setdefault(credited, []).append(found)

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.notes import CodedNote, SpanPair
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from data_builders.builder import Rejected, build, builder_names, configure, find_builder
+from data_builders.variants import PROTECTED, comma_inversion, lower_first, typo
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
+    builder = find_builder("icd10cm")
+    folder = tmp_path_factory.mktemp("build") / "pairs"
+    return build(builder, configure(builder, {"under": "I20-I25"}), folder, system).data
+
+
+def notes(pairs: Path, folder: Path, system: CodeSystem, **settings: object) -> list[CodedNote]:
+    builder = find_builder("template_notes")
+    config = configure(builder, {"pairs": str(pairs), "notes": 200, **settings})
+    return list(read_coded_notes(build(builder, config, folder, system).data))
+
+
+def test_pairs_are_the_classifications_own_strings(pairs: Path, system: CodeSystem) -> None:
+    made = list(read_span_pairs(pairs))
+    strings = {(pair.text, pair.code) for pair in made}
+    assert ("Non-ST elevation (NSTEMI) myocardial infarction", "I21.4") in strings
+    assert ("Non-ST elevation myocardial infarction", "I21.4") in strings
+    assert ("Nontransmural myocardial infarction NOS", "I21.4") in strings
+    assert ("Nontransmural myocardial infarction", "I21.4") in strings
+    assert {pair.code for pair in made} == set(system.billable_codes("I20-I25"))
+    assert len({pair.text.casefold() for pair in made}) == len(made)
+    assert {pair.grade for pair in made} == {"gold"}
+    assert {pair.release for pair in made} == {system.release}
+
+
+def test_what_is_not_made_is_rejected_with_the_reason(system: CodeSystem) -> None:
+    builder = find_builder("icd10cm")
+    rows = list(builder.rows(configure(builder, {"under": "10"}), system))
+    rejected = [row for row in rows if isinstance(row, Rejected)]
+    reasons = Counter(row.reason for row in rejected)
+    assert reasons["header"] > 50
+    assert {row.code for row in rejected if row.reason == "header"}.isdisjoint(
+        system.billable_codes()
+    )
+
+
+def test_one_string_never_stands_for_two_codes(system: CodeSystem) -> None:
+    builder = find_builder("icd10cm")
+    claimed: dict[str, str] = {}
+    ambiguous = []
+    for row in builder.rows(configure(builder, {}), system):
+        if isinstance(row, Rejected):
+            if row.reason == "ambiguous":
+                ambiguous.append(row)
+                assert row.detail
+        else:
+            key = " ".join(row.text.casefold().split())  # type: ignore[union-attr]
+            assert claimed.setdefault(key, row.code) == row.code  # type: ignore[union-attr]
+    assert ambiguous
+    assert not {" ".join(row.text.casefold().split()) for row in ambiguous} & set(claimed)
+    assert set(claimed.values()) == set(system.billable_codes())
+
+
+def test_codes_can_be_named(tmp_path: Path, system: CodeSystem) -> None:
+    builder = find_builder("icd10cm")
+    config = configure(builder, {"codes": ["i214", "I10"]})
+    made = read_span_pairs(build(builder, config, tmp_path / "named", system).data)
+    assert {pair.code for pair in made} == {"I21.4", "I10"}
+    with pytest.raises(CclearnError, match=r"I99\.99"):
+        build(builder, configure(builder, {"codes": ["I99.99"]}), tmp_path / "x", system)
+
+
+def test_a_part_holds_what_the_whole_holds(pairs: Path, system: CodeSystem) -> None:
+    builder = find_builder("icd10cm")
+    whole = {
+        (row.text, row.code)  # type: ignore[union-attr]
+        for row in builder.rows(configure(builder, {}), system)
+        if not isinstance(row, Rejected)
+    }
+    assert {(pair.text, pair.code) for pair in read_span_pairs(pairs)} <= whole
+
+
+def test_notes_cite_exactly(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
+    # CodedNote itself refuses evidence that is not the words at its offsets.
+    made = notes(pairs, tmp_path / "notes", system)
+    assert len(made) == 200
+    strings = {pair.text.casefold(): pair.code for pair in read_span_pairs(pairs)}
+    exact = misspelt = twice = empty = 0
+    for note in made:
+        empty += not note.codes
+        for assigned in note.codes:
+            twice += len(assigned.evidence) > 1
+            for evidence in assigned.evidence:
+                code = strings.get(evidence.text.casefold())
+                assert code in (assigned.code, None)
+                exact += code is not None
+                misspelt += code is None
+    assert empty > 5
+    assert twice > 20
+    assert exact > 5 * misspelt > 0
+
+
+def test_distractors_are_not_credited_and_read_as_such(
+    pairs: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    made = notes(pairs, tmp_path / "notes", system, noise=0, distractors=3)
+    strings = {pair.text.casefold() for pair in read_span_pairs(pairs)}
+    cues = ("no evidence of", "ruled out", "family history of", "return if", "denies")
+    distracted = [note for note in made if any(cue in note.text.lower() for cue in cues)]
+    assert len(distracted) > 50
+    for note in made:
+        rules = AssertionRules(note.text)
+        for assigned in note.codes:
+            for evidence in assigned.evidence:
+                assert evidence.text.casefold() in strings
+                assert rules.of(evidence.start, evidence.end) in ("present", "historical")
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    pairs: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    one = notes(pairs, tmp_path / "one", system, seed=5)
+    two = notes(pairs, tmp_path / "two", system, seed=5)
+    first, second = ((tmp_path / name / "notes.jsonl").read_bytes() for name in ("one", "two"))
+    assert first == second
+    assert one == two
+    assert notes(pairs, tmp_path / "three", system, seed=6) != one
+    # A note depends on the seed and its own number alone.
+    assert notes(pairs, tmp_path / "four", system, seed=5, notes=10) == one[:10]
+
+
+def test_reserved_strings_are_kept_back(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
+    def used(found: list[CodedNote]) -> set[str]:
+        return {e.text.casefold() for note in found for a in note.codes for e in a.evidence}
+
+    few = used(notes(pairs, tmp_path / "few", system, notes=2000, noise=0, reserved=0.5))
+    many = used(notes(pairs, tmp_path / "many", system, notes=2000, noise=0))
+    assert few < many
+
+
+def test_a_tests_notes_are_avoided(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
+    known = notes(pairs, tmp_path / "known", system, notes=50)
+    avoid = str(tmp_path / "known" / "notes.jsonl")
+    other = notes(pairs, tmp_path / "other", system, notes=60, avoid=avoid)
+    assert {note.text for note in known}.isdisjoint(note.text for note in other)
+    assert len((tmp_path / "other" / "rejected.jsonl").read_text().splitlines()) >= 50
+
+
+def test_variants_follow_their_pair(system: CodeSystem) -> None:
+    builder = find_builder("icd10cm")
+    plain = list(builder.rows(configure(builder, {"under": "I21"}), system))
+    varied = list(builder.rows(configure(builder, {"under": "I21", "variants": 4}), system))
+    assert [
+        row for row in varied if not str(getattr(row, "source", "")).endswith("+variant")
+    ] == plain
+    codes = {row.id: row.code for row in plain if isinstance(row, SpanPair)}
+    made = [row for row in varied if isinstance(row, SpanPair) and "-variant-" in row.id]
+    assert 3 * len(codes) < len(made) <= 4 * len(codes)
+    for row in made:
+        assert row.code == codes[row.id.partition("-variant-")[0]]
+        assert row.source.endswith("+variant")
+    assert len({(row.text, row.code) for row in made}) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Closed fracture", "Fracture, closed"),
+        ("Acute myocardial infarction", "Infarction, acute myocardial"),
+        ("ST elevation infarction", "Infarction, ST elevation"),
+        ("Fracture of femur", "Fracture of femur"),
+        ("Type 2 diabetes", "Type 2 diabetes"),
+        ("Asthma", "Asthma"),
+        ("Heart failure, unspecified", "Heart failure, unspecified"),
+        ("", ""),
+    ],
+)
+def test_comma_inversion(text: str, expected: str) -> None:
+    assert comma_inversion(text) == expected
+
+
+def test_only_the_codes_asked_for(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
+    made = notes(pairs, tmp_path / "some", system, codes=["i214", "I25.2", "Z00.00"])
+    assert {assigned.code for note in made for assigned in note.codes} == {"I21.4", "I25.2"}
+    (rejected,) = (tmp_path / "some" / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(rejected)["code"] == "Z00.00"
+
+
+def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
+    folder = pairs.parent
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"pairs.jsonl", "rejected.jsonl", "stats.json", "manifest.json", "README.md"}
+    stats = json.loads((folder / "stats.json").read_text())
+    assert stats["rows"] == len(pairs.read_text().splitlines())
+    assert sum(stats["rejected"].values()) == len(
+        (folder / "rejected.jsonl").read_text().splitlines()
+    )
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["code_system"]["release"] == system.release
+    assert manifest["config"] == {
+        "seed": 0,
+        "under": "I20-I25",
+        "codes": None,
+        "variants": 0,
+    }
+    assert f"| rows | {stats['rows']} |" in (folder / "README.md").read_text()
+
+
+def test_a_folder_is_not_replaced_unasked(pairs: Path, system: CodeSystem) -> None:
+    builder = find_builder("icd10cm")
+    config = configure(builder, {"under": "I21"})
+    before = pairs.read_bytes()
+    with pytest.raises(CclearnError, match="--overwrite"):
+        build(builder, config, pairs.parent, system)
+    assert pairs.read_bytes() == before
+
+
+def test_a_failed_build_leaves_nothing(tmp_path: Path, system: CodeSystem) -> None:
+    builder = find_builder("template_notes")
+    config = configure(builder, {"pairs": str(tmp_path / "gone.jsonl"), "notes": 1})
+    with pytest.raises(CclearnError, match=r"gone\.jsonl: no such file"):
+        build(builder, config, tmp_path / "out", system)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_are_checked_all_at_once() -> None:
+    builder = find_builder("template_notes")
+    with pytest.raises(ConfigurationError) as error:
+        configure(builder, {"notse": 3, "noise": 7})
+    assert "notse: unknown setting. Did you mean 'notes'?" in str(error.value)
+    assert "pairs: missing" in str(error.value)
+    assert "noise: " in str(error.value)
+    with pytest.raises(ConfigurationError, match="Did you mean 'icd10cm'"):
+        find_builder("icd10")
+    assert [find_builder(name).name for name in builder_names()] == builder_names()
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=60), st.integers())
+def test_a_typing_error_changes_one_long_word_only(text: str, seed: int) -> None:
+    changed = typo(text, random.Random(seed))
+    assert abs(len(changed) - len(text)) <= 1
+    before, after = text.split(), changed.split()
+    assert len(before) == len(after)
+    different = [b for b, a in zip(before, after, strict=True) if b != a]
+    assert len(different) <= 1
+    assert [c for c in changed if c.isdigit()] == [c for c in text if c.isdigit()]
+
+
+@pytest.mark.parametrize("word", sorted(PROTECTED))
+def test_words_that_carry_the_meaning_are_never_misspelt(word: str) -> None:
+    assert all(typo(word, random.Random(seed)) == word for seed in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Acute stroke", "acute stroke"),
+        ("ST elevation", "ST elevation"),
+        ("Q wave", "Q wave"),
+        ("Non-ST elevation", "Non-ST elevation"),
+        ("Post-infarction angina", "post-infarction angina"),
+        ("", ""),
+    ],
+)
+def test_abbreviations_keep_their_capitals(text: str, expected: str) -> None:
+    assert lower_first(text) == expected
