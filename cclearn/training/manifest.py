@@ -1,0 +1,55 @@
+"""What a run was made of: enough to make it again, and to know that one has."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import cclearn
+from cclearn.codes import CodeSystem
+from cclearn.files import sha256_of_file, sha256_of_text
+from cclearn.prompts import prompt_hash
+from cclearn.rows import EncodedRow
+from cclearn.training.recipe import Recipe
+
+_PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "llguidance")
+
+
+def rows_hash(rows: Iterable[EncodedRow]) -> str:
+    """Return the SHA-256 of rows as they are trained on: ids, tokens and masks, in order."""
+    lines = (f"{row.id} {row.input_ids} {sum(row.completion_mask)}" for row in rows)
+    return sha256_of_text("\n".join(lines))
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a run's result."""
+    found = {"cclearn": cclearn.__version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[str, Any]:
+    """Return the manifest of a run.
+
+    Args:
+        recipe: As it was run, overrides applied.
+        system: Names the release of the codes.
+        measured: What the run itself counted.
+    """
+    return {
+        "recipe": recipe.model_dump(mode="json"),
+        "versions": package_versions(),
+        "code_system": {"name": system.name, "release": system.release, "source": system.source},
+        "prompt_sha256": prompt_hash(),
+        "sources_sha256": {
+            str(source.path): sha256_of_file(Path(source.path)) for source in recipe.rows.sources
+        },
+        **measured,
+    }

@@ -1,0 +1,1 @@
+"""Recipes: thin scripts for `accelerate launch` and the YAML files they read."""

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cclearn import Coder
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.notes.jsonl import read_coded_notes
+from cclearn.rows import encode_rows, read_source
+from cclearn.training.recipe import Recipe, load_recipe
+from cclearn.training.scratch import make_model, make_tokenizer
+from cclearn.training.sft import run_sft
+from data_builders.builder import build, configure, find_builder
+from tests.models import SHAPE
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    gold = find_builder("icd10cm")
+    pairs = build(gold, configure(gold, {"under": "I21"}), folder / "pairs", system).data
+    notes = find_builder("template_notes")
+    config = configure(notes, {"pairs": str(pairs), "notes": 20})
+    build(notes, config, folder / "notes", system)
+    return folder
+
+
+def overrides(data: Path, output: Path, *more: str) -> list[str]:
+    shape = SHAPE.model_dump()
+    return [
+        f"output={json.dumps(str(output))}",
+        f"rows.sources.0.path={json.dumps(str(data / 'pairs' / 'pairs.jsonl'))}",
+        f"rows.sources.1.path={json.dumps(str(data / 'notes' / 'notes.jsonl'))}",
+        *(f"model.scratch.{key}={value}" for key, value in shape.items()),
+        "training.batching=packed",
+        "training.batch_size=1",
+        "training.steps=6",
+        *more,
+    ]
+
+
+def recipe(data: Path, output: Path, *more: str) -> Recipe:
+    return load_recipe("tiny/mixed", overrides(data, output, *more))
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_sft(recipe(data, tmp_path_factory.mktemp("runs") / "run"))
+
+
+def test_a_run_leaves_a_model_and_its_manifest(run: Path, system: CodeSystem, data: Path) -> None:
+    names = {path.name for path in run.iterdir()}
+    assert {"model.safetensors", "tokenizer.json", "config.json", "manifest.json"} <= names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["code_system"]["release"] == system.release
+    assert manifest["recipe"]["training"]["steps"] == 6
+    assert len(manifest["prompt_sha256"]) == len(manifest["rows_sha256"]) == 64
+    assert len(manifest["sources_sha256"]) == 2
+    kinds = {row["kind"]: row for row in manifest["rows"]}
+    assert kinds["span"]["rows"] > kinds["document"]["rows"] == 20
+    assert manifest["tokens_seen"] > 0
+    losses = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert losses[-1]["step"] == 6
+
+
+def test_a_trained_model_codes(run: Path, data: Path, system: CodeSystem) -> None:
+    gold = list(read_coded_notes(data / "notes" / "notes.jsonl"))[:4]
+    coder = Coder.load(run, system, batch_size=2)
+    coder.engine.max_new_tokens = 64  # type: ignore[attr-defined]
+    coded = list(coder.code_many(note.note for note in gold))
+    assert [note.id for note in coded] == [note.id for note in gold]
+    assert all(not note.invalid and not note.ungrounded for note in coded)
+
+
+def test_the_same_recipe_gives_the_same_weights(run: Path, data: Path, tmp_path: Path) -> None:
+    again = run_sft(recipe(data, tmp_path / "again"))
+    name = "model.safetensors"
+    assert (again / name).read_bytes() == (run / name).read_bytes()
+    assert (again / "tokenizer.json").read_bytes() == (run / "tokenizer.json").read_bytes()
+    other = run_sft(recipe(data, tmp_path / "other", "seed=1"))
+    assert (other / name).read_bytes() != (run / name).read_bytes()
+
+
+def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
+    folder = run_sft(recipe(data, tmp_path / "long", "training.steps=60"))
+    losses = [
+        entry["loss"]
+        for line in (folder / "metrics.jsonl").read_text().splitlines()
+        if "loss" in (entry := json.loads(line))
+    ]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("batching", ["packed", "grouped"])
+def test_the_trainers_loss_is_that_of_the_examples_alone(
+    data: Path, tmp_path: Path, system: CodeSystem, batching: str
+) -> None:
+    from cclearn.training import sft
+
+    rows = list(read_source(data / "pairs" / "pairs.jsonl", "span", system))[:5]
+    rows += list(read_source(data / "notes" / "notes.jsonl", "document"))[:2]
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(rows, 500)
+    model = make_model(SHAPE, tokenizer, 1024).eval()
+    encoded, _ = encode_rows(rows, tokenizer, 1024)
+    total, supervised = 0.0, 0
+    for row in encoded:
+        ids = torch.tensor([row.input_ids])
+        with torch.no_grad():
+            logs = model(input_ids=ids, use_cache=False).logits[0, :-1].log_softmax(-1)
+        on = torch.tensor(row.completion_mask[1:], dtype=torch.bool)
+        total -= float(logs.gather(-1, ids[0, 1:, None])[:, 0][on].sum())
+        supervised += int(on.sum())
+    size = 1 if batching == "packed" else len(encoded)
+    settings = [f"training.batching={batching}", f"training.batch_size={size}"]
+    settings.append("training.max_length=4096")
+    trainer = sft._trainer(
+        recipe(data, tmp_path / "x", *settings), model, tokenizer, encoded, tmp_path, None
+    )
+    trainer.model.eval()
+    (batch,) = trainer.get_train_dataloader()
+    with torch.no_grad():
+        loss = float(trainer.compute_loss(trainer.model, batch))
+    assert loss == pytest.approx(total / supervised, rel=1e-4)
+
+
+@pytest.mark.parametrize("batching", ["packed", "grouped"])
+def test_what_the_trainer_is_given_supervises_the_completion_alone(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batching: str
+) -> None:
+    from cclearn.training import sft
+
+    seen = []
+
+    class Spy(sft.SFTTrainer):  # type: ignore[misc]
+        def train(self, *args: object, **kwargs: object) -> object:
+            seen.append((self.train_dataset, self.processing_class))
+            return super().train(*args, **kwargs)
+
+    monkeypatch.setattr(sft, "SFTTrainer", Spy)
+    settings = [f"training.batching={batching}", "training.steps=1"]
+    folder = run_sft(recipe(data, tmp_path / "spied", *settings))
+    ((dataset, tokenizer),) = seen
+    examples = 0
+    for row in dataset:
+        start = 0
+        for length in row.get("seq_lengths", [len(row["input_ids"])]):
+            labels = row["labels"][start : start + length]
+            ids = row["input_ids"][start : start + length]
+            learnt = [token for token, label in zip(ids, labels, strict=True) if label != -100]
+            assert learnt[-1] == tokenizer.eos_token_id
+            text = tokenizer.decode(learnt[:-1])
+            assert text == "none" or all(line.startswith("- ") for line in text.split("\n"))
+            assert tokenizer.convert_tokens_to_ids("<|assistant|>") not in learnt
+            start += length
+            examples += 1
+        assert start == len(row["input_ids"])
+    assert examples == json.loads((folder / "manifest.json").read_text())["epoch_rows"]
+
+
+def test_bad_rows_are_refused_before_anything_is_written(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"longer than max_length = 20"):
+        run_sft(recipe(data, tmp_path / "a", "training.max_length=20"))
+    with pytest.raises(DataError, match="no such file"):
+        run_sft(recipe(data, tmp_path / "b", "rows.sources.0.path=gone.jsonl"))
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    with pytest.raises(ConfigurationError, match="it holds no rows"):
+        run_sft(recipe(data, tmp_path / "c", f"rows.sources.0.path={json.dumps(str(empty))}"))
+    with pytest.raises(ConfigurationError, match=r"model\.path \(path = .*nowhere"):
+        run_sft(recipe(data, tmp_path / "d", "model={path: ./nowhere}"))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    with pytest.raises(CclearnError, match="--overwrite"):
+        run_sft(recipe(data, tmp_path / "taken"))
+    assert {path.name for path in tmp_path.iterdir()} == {"empty.jsonl", "taken"}
+
+
+def script(data: Path, output: Path, *more: str) -> list[str]:
+    config = str(ROOT / "recipes" / "tiny" / "mixed.yaml")
+    launch = [sys.executable, "-m", "accelerate.commands.launch"]
+    launch += ["--config_file", str(ROOT / "recipes" / "accelerate" / "cpu.yaml")]
+    sft = str(ROOT / "recipes" / "sft.py")
+    return [*launch, sft, "--config", config, *overrides(data, output, *more)]
+
+
+def test_accelerate_launches_the_script(data: Path, tmp_path: Path, run: Path) -> None:
+    done = subprocess.run(
+        script(data, tmp_path / "run"), capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Next: cclearn code" in done.stdout
+    name = "model.safetensors"
+    assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
+    wrong = subprocess.run(
+        script(data, tmp_path / "wrong", "trainin.steps=1"),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert wrong.returncode != 0
+    assert "trainin: unknown key. Did you mean 'training'?" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_a_stopped_run_leaves_nothing_that_looks_whole(data: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "recipes" / "sft.py"),
+            *script(data, tmp_path / "run", "training.steps=100000")[6:],
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(tmp_path.glob(".run.partial-*/metrics.jsonl")):
+        time.sleep(0.2)
+    assert process.poll() is None, "the run ended before it could be stopped"
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(timeout=60)
+    assert not (tmp_path / "run").exists()
+    assert list(tmp_path.iterdir()) == []
