@@ -1,0 +1,172 @@
+"""The coder without a model: phrases of the code system, found in the note, read with assertion rules.
+
+The baseline that every model must beat. Matching is Aho–Corasick (pyahocorasick) over words: the
+automaton of all strings of ICD-10-CM is built in about half a second, where spaCy's PhraseMatcher
+takes four and its import two more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.strings import PRECEDENCE, code_strings
+from cclearn.coding.aggregation import Finding, aggregate
+from cclearn.coding.coder import Coder
+from cclearn.files import cache_folder, read_sealed, write_sealed
+from cclearn.notes import CodedNote, Note
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.sections import find_sections
+
+if TYPE_CHECKING:
+    from cclearn.notes import SpanPair
+
+_TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|(?P<stop>(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)")
+"""Numbers, words, and the marks over which no phrase reaches; the dot of "E. coli" is none."""
+
+# External causes are coded from circumstances, not from a word such as "street" or "bed".
+_SKIPPED_CHAPTERS = frozenset({"20"})
+
+_FUNCTION_WORDS = frozenset(
+    "other others unspecified specified and or of the in with without to for by not elsewhere "
+    "classified nos nec type due site left right bilateral all any from on at as".split()
+)
+
+_PHRASES_VERSION = 3
+"""Raised whenever the phrases are chosen differently, so that an older cache is rebuilt."""
+
+_SHORT = 3
+"""A phrase of a single word this short is no evidence unless the note writes it in capitals."""
+
+
+class LexiconCoder(Coder):
+    """Phrase matching over titles, inclusion terms and "Includes" notes, the longest match first.
+
+    A phrase that stands for a header is given its unspecified child.
+
+    Args:
+        system: The code system.
+        pairs: Further strings, e.g. a builder's; they win over the system's own.
+    """
+
+    def __init__(self, system: CodeSystem, pairs: Iterable[SpanPair] = ()) -> None:
+        self.name = "lexicon"
+        self.system = system
+        self._extra = {_phrase(pair.text): system.canonical(pair.code) for pair in pairs}
+
+    def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
+        """Code notes as they come."""
+        for note in notes:
+            findings = self.find(note.text)
+            yield CodedNote(
+                id=note.id,
+                text=note.text,
+                origin=note.origin,
+                codes=aggregate(note.text, findings, self.system),
+            )
+
+    def find(self, text: str) -> list[Finding]:
+        """Return every match in a note, in order, with its assertion; no two overlap."""
+        framed, starts, spans = _haystack(text)
+        rules = AssertionRules(text)
+        # "History of present illness" is no illness.
+        headers = [(s.start, s.body) for s in find_sections(text) if s.has_known_header]
+        findings = []
+        for last, (length, code) in self._automaton.iter_long(framed):
+            first_word = starts[last - length + 1]
+            last_word = starts.get(last + 1, len(spans)) - 1
+            start, end = spans[first_word][0], spans[last_word][1]
+            if first_word == last_word and end - start <= _SHORT and not text[start:end].isupper():
+                continue
+            if any(first <= start < last for first, last in headers):
+                continue
+            findings.append(Finding(code, start, end, assertion=rules.of(start, end)))
+        return findings
+
+    @cached_property
+    def phrases(self) -> dict[str, str]:
+        """The framed phrases and the billable code of each; kept in the cache folder."""
+        path = cache_folder() / f"{self.system.name}.lexicon.tsv"
+        source = f"{self.system.source} lexicon {_PHRASES_VERSION}"
+        content = read_sealed(path, source)
+        if content is None:
+            content = "\n".join(f"{p}\t{c}" for p, c in self._collect().items()).encode()
+            # A read-only home only costs the time of the next start.
+            with contextlib.suppress(OSError):
+                write_sealed(path, content, source)
+        lines = content.decode().split("\n")
+        return dict(line.split("\t") for line in lines) | self._extra
+
+    def _collect(self) -> dict[str, str]:
+        claims: dict[str, tuple[int, set[str]]] = {}
+        for string in code_strings(self.system):
+            phrase = _phrase(string.text)
+            if any(match["stop"] for match in _TOKEN.finditer(string.text)):
+                continue  # No note could match it.
+            rank = PRECEDENCE.index(string.field)
+            best, codes = claims.get(phrase, (rank, set()))
+            if rank < best:
+                claims[phrase] = (rank, {string.code})
+            elif rank == best:
+                claims[phrase] = (rank, codes | {string.code})
+        resolved = {}
+        for phrase, (_, codes) in claims.items():
+            code = self._resolve(codes)
+            if code is not None and not _FUNCTION_WORDS.issuperset(phrase.split()):
+                resolved[phrase] = code
+        return resolved
+
+    def _resolve(self, codes: set[str]) -> str | None:
+        """Return the billable code that all claimants stand for, None when they differ."""
+        billable = {self.system.unspecified(code) for code in codes}
+        if len(billable) != 1:
+            return None
+        code = billable.pop()
+        return None if code is None or self.system.chapter(code) in _SKIPPED_CHAPTERS else code
+
+    @cached_property
+    def _automaton(self) -> Any:
+        import ahocorasick
+
+        automaton = ahocorasick.Automaton()
+        for phrase, code in self.phrases.items():
+            automaton.add_word(phrase, (len(phrase), code))
+        automaton.make_automaton()
+        return automaton
+
+
+def _lower(text: str) -> str:
+    """Lower-case position by position: `İ` lower-cased as a whole would become two characters."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+
+
+def _phrase(text: str) -> str:
+    """Spell a text as words, each framed by blanks of its own, so that neighbours share none."""
+    return "".join(f" {match[0]} " for match in _TOKEN.finditer(_lower(text)))
+
+
+def _haystack(text: str) -> tuple[str, dict[int, int], list[tuple[int, int]]]:
+    """Spell a note as framed words.
+
+    Returns:
+        The framed words; for the position of each frame the index of its word; and each word's
+        offsets in the note.
+    """
+    pieces: list[str] = []
+    starts: dict[int, int] = {}
+    spans: list[tuple[int, int]] = []
+    position = 0
+    for match in _TOKEN.finditer(_lower(text)):
+        word = "\n" if match["stop"] else match[0]
+        starts[position] = len(spans)
+        spans.append(match.span())
+        pieces.append(f" {word} ")
+        position += len(word) + 2
+    return "".join(pieces), starts, spans

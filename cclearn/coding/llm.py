@@ -1,0 +1,91 @@
+"""The coder over a language model: one generation over the note, bound to its words and valid codes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.aggregation import CODED, Finding, aggregate
+from cclearn.coding.coder import Coder
+from cclearn.engines import Answer, Engine, Request
+from cclearn.notes import CodedNote, Invalid, Note, Ungrounded
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.grounding import ground
+from cclearn.prompts import document_prompt, parse_answer
+from cclearn.prompts.grammar import codes_regex, document_grammar
+
+
+class LLMCoder(Coder):
+    """Asks a model for the evidence and codes of a note (`single_pass`, `paired`).
+
+    Args:
+        engine: Answers the prompts.
+        system: Every code that it holds billable may be assigned.
+    """
+
+    def __init__(self, engine: Engine, system: CodeSystem) -> None:
+        self.engine = engine
+        self.system = system
+        self.name = engine.name
+
+    def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
+        """Code notes as they come."""
+        asked: deque[Note] = deque()
+
+        def requests() -> Iterator[Request]:
+            for note in notes:
+                asked.append(note)
+                yield self.request(note)
+
+        for answer in self.engine.generate(requests()):
+            yield self.read(asked.popleft(), answer)
+
+    def request(self, note: Note) -> Request:
+        """Return the question that is put to the model."""
+        grammar = document_grammar(note.text, self._codes) if self.engine.grounded else None
+        return Request(note.id, document_prompt(note.text), grammar)
+
+    def read(self, note: Note, answer: Answer) -> CodedNote:
+        """Turn an answer into codes with offsets; what cannot be used is counted, never repaired."""
+        parsed = parse_answer(answer.text, answer.complete)
+        rules = AssertionRules(note.text)
+        spans = ground(
+            note.text,
+            [line.quote for line in parsed.lines],
+            # A quote may stand twice, first negated: the model means the other one.
+            prefer=lambda start, end: rules.of(start, end) in CODED,
+        )
+        findings = []
+        ungrounded = []
+        invalid = [Invalid(code=None, status="unreadable")] * parsed.unreadable
+        for line, span in zip(parsed.lines, spans, strict=True):
+            code = self.system.canonical(line.code)
+            status = self.system.status(code)
+            if status != "valid":
+                invalid.append(Invalid(code=code, status=status))
+            elif span is None:
+                ungrounded.append(Ungrounded(code=code, quote=line.quote))
+            else:
+                start, end = (
+                    len(answer.text[:offset].encode())
+                    for offset in (line.code_start, line.code_end)
+                )
+                findings.append(Finding(code, *span, score=answer.probability(start, end)))
+        flags = [answer.problem] if answer.problem else []
+        if not answer.complete:
+            flags.append("truncated")
+        return CodedNote(
+            id=note.id,
+            text=note.text,
+            origin=note.origin,
+            codes=aggregate(note.text, findings, self.system),
+            ungrounded=ungrounded,
+            invalid=invalid,
+            flags=flags,
+        )
+
+    @cached_property
+    def _codes(self) -> str:
+        return codes_regex(self.system.billable_codes())

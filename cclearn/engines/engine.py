@@ -1,0 +1,79 @@
+"""The interface that every generator has."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cclearn.prompts import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model.
+
+    Attributes:
+        id: Of the note or span, for messages.
+        prompt: The messages.
+        grammar: What the answer may be, in llguidance's Lark; None leaves it free.
+    """
+
+    id: str
+    prompt: Sequence[Message]
+    grammar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPiece:
+    """A generated token: its bytes' place in the answer's UTF-8 text and its log-probability."""
+
+    start: int
+    end: int
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered.
+
+    Attributes:
+        id: The request's id.
+        text: The answer without its end-of-turn token.
+        complete: False where the model was cut off, at its token limit or the grammar's.
+        pieces: The tokens, in order; empty where the engine gives no probabilities.
+        prompt_tokens: How many tokens were read.
+        problem: Why there is no answer, None where there is one.
+    """
+
+    id: str
+    text: str
+    complete: bool = True
+    pieces: list[TokenPiece] = field(default_factory=list)
+    prompt_tokens: int = 0
+    problem: str | None = None
+
+    def probability(self, start: int, end: int) -> float | None:
+        """Return the probability of the tokens that spell the bytes `start:end` of the answer.
+
+        The product of the probabilities under the grammar; None where the engine gives none.
+        """
+        logs = [p.log_probability for p in self.pieces if p.start < end and p.end > start]
+        return math.exp(min(0.0, math.fsum(logs))) if logs else None
+
+
+class Engine(ABC):
+    """Answers requests.
+
+    Attributes:
+        name: What reports call it.
+        grounded: Whether it keeps to a request's grammar.
+    """
+
+    name: str
+    grounded: bool
+
+    @abstractmethod
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests as they come: in order, one answer a request, in constant memory."""

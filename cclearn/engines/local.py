@@ -1,0 +1,254 @@
+"""A model on this machine, through transformers, its answers bound by llguidance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
+from llguidance.hf import from_tokenizer
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
+
+from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.prompts.encoding import encode_prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# llguidance's defaults give up on long notes that repeat the same few words; and its messages would
+# quote the grammar, and with it the note.
+_LIMITS = LLParserLimits(
+    initial_lexer_fuel=50_000_000, step_lexer_fuel=10_000_000, verbose_errors=False
+)
+
+_BATCHES_AHEAD = 8
+"""Requests are read this many batches ahead, so that those of like length share a batch."""
+
+
+class LocalEngine(Engine):
+    """Greedy decoding with a causal language model.
+
+    Args:
+        model: In evaluation mode, on the device it shall run on.
+        tokenizer: With a chat template; its end-of-sequence token ends an answer.
+        batch_size: How many requests are decoded together.
+        max_new_tokens: The longest answer, in tokens.
+        name: What reports call it.
+    """
+
+    grounded = True
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        batch_size: int = 32,
+        max_new_tokens: int = 512,
+        name: str = "local",
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.max_new_tokens = max_new_tokens
+        # The model's vocabulary may be padded beyond the tokenizer's.
+        vocabulary = int(model.get_output_embeddings().weight.shape[0])
+        self._grammar_tokenizer: LLTokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary)
+        self._executor = LLExecutor(num_threads=os.cpu_count())
+
+    @classmethod
+    def load(cls, name_or_path: str | Path, *, batch_size: int = 32) -> LocalEngine:
+        """Load a model and its tokenizer from a folder or the hub: safetensors only, no foreign code.
+
+        Raises:
+            ConfigurationError: There is no model of that name.
+        """
+        name = str(name_or_path)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            model = AutoModelForCausalLM.from_pretrained(
+                name, trust_remote_code=False, use_safetensors=True, dtype="auto"
+            )
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigurationError(
+                [
+                    f"model (model = {name}): cannot be loaded: {reason} Name a folder that a recipe"
+                    " wrote, or a model on the hub."
+                ]
+            ) from None
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return cls(model.to(device).eval(), tokenizer, batch_size=batch_size, name=Path(name).name)
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests in order. Raises CclearnError when a grammar cannot be compiled."""
+        waiting = iter(requests)
+        while window := list(islice(waiting, self.batch_size * _BATCHES_AHEAD)):
+            yield from self._answer_window(window)
+
+    def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
+        prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
+        order = sorted(range(len(window)), key=lambda place: len(prompts[place]))
+        context = self._context()
+        answers: dict[int, Answer] = {}
+        batches: list[list[int]] = []
+        room = 0
+        for place in order:
+            if len(prompts[place]) >= context:
+                answers[place] = Answer(
+                    window[place].id,
+                    "",
+                    prompt_tokens=len(prompts[place]),
+                    problem="exceeds_context",
+                )
+                continue
+            # The room for an answer is the same for a whole batch: a prompt that leaves less than
+            # the others begins another batch, so that it shortens no answer but its own.
+            left = min(self.max_new_tokens, context - len(prompts[place]))
+            if not batches or len(batches[-1]) == self.batch_size or left < room:
+                batches.append([])
+                room = left
+            batches[-1].append(place)
+        for batch in batches:
+            made = self._answer_batch([window[p] for p in batch], [prompts[p] for p in batch])
+            answers.update(zip(batch, made, strict=True))
+        return (answers[place] for place in range(len(window)))
+
+    def _context(self) -> int:
+        return int(getattr(self.model.config, "max_position_embeddings", 0) or 2**31)
+
+    @torch.inference_mode()
+    def _answer_batch(self, requests: list[Request], prompts: list[list[int]]) -> list[Answer]:
+        width = max(len(prompt) for prompt in prompts)
+        pad = self.tokenizer.pad_token_id
+        pad = self.tokenizer.eos_token_id if pad is None else pad
+        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        end = self.tokenizer.eos_token_id
+        guide = GrammarGuide([self._matcher(r) for r in requests], self._executor, width, end)
+        device = self.model.device
+        output: Any = self.model.generate(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            max_new_tokens=max(1, min(self.max_new_tokens, self._context() - width)),
+            do_sample=False,
+            num_beams=1,
+            logits_processor=[guide],
+            pad_token_id=pad,
+            eos_token_id=end,
+        )
+        generated = output[:, width:].tolist()
+        return [
+            self._read_answer(request.id, len(prompt), tokens, logs, given_up)
+            for request, prompt, tokens, logs, given_up in zip(
+                requests, prompts, generated, guide.log_probabilities, guide.given_up, strict=True
+            )
+        ]
+
+    def _matcher(self, request: Request) -> LLMatcher | None:
+        if request.grammar is None:
+            return None
+        matcher = LLMatcher(self._grammar_tokenizer, request.grammar, log_level=0, limits=_LIMITS)
+        if matcher.is_error():
+            raise CclearnError(f"grammar (id = {request.id}): it cannot be compiled.")
+        return matcher
+
+    def _read_answer(
+        self,
+        identifier: str,
+        prompt_tokens: int,
+        tokens: list[int],
+        logs: list[float],
+        given_up: bool,
+    ) -> Answer:
+        end = self.tokenizer.eos_token_id
+        ended = end in tokens
+        tokens = tokens[: tokens.index(end)] if ended else tokens
+        pieces = []
+        position = 0
+        raw = b""
+        for token, log in zip(tokens, logs, strict=False):
+            spelt = self._grammar_tokenizer.decode_bytes([token])
+            raw += spelt
+            pieces.append(TokenPiece(position, position + len(spelt), log))
+            position += len(spelt)
+        if len(logs) < len(tokens):  # The last token of a cut answer was never scored.
+            raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
+        text = raw.decode("utf-8", errors="replace")
+        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens)
+
+
+class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
+    """Masks the tokens that a row's grammar does not allow next, all rows of a batch in parallel.
+
+    Args:
+        matchers: One a row, None where the row is free.
+        executor: llguidance's pool of threads.
+        prompt_length: Tokens before the first generated one.
+        end: The token that ends an answer; the only one allowed where a grammar is fulfilled.
+
+    Attributes:
+        log_probabilities: Of each row's generated tokens, under the mask, the last one not counted.
+        given_up: Whether a row's grammar met a limit of llguidance's, so that its answer was ended.
+    """
+
+    def __init__(
+        self,
+        matchers: list[LLMatcher | None],
+        executor: LLExecutor,
+        prompt_length: int,
+        end: int,
+    ) -> None:
+        self._matchers = matchers
+        self._end = end
+        self._executor = executor
+        self._prompt_length = prompt_length
+        self._last = torch.empty(0)
+        self.log_probabilities: list[list[float]] = [[] for _ in matchers]
+        self.given_up = [False] * len(matchers)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return the scores with the disallowed tokens at minus infinity.
+
+        Args:
+            input_ids: Tokens so far, shape (rows, length).
+            scores: Logits of the next token, shape (rows, vocabulary).
+        """
+        if input_ids.shape[1] > self._prompt_length:
+            self._consume(input_ids[:, -1])
+        rows, vocabulary = scores.shape
+        bound = [
+            (matcher, row) for row, matcher in enumerate(self._matchers) if matcher is not None
+        ]
+        if bound:
+            bits = allocate_token_bitmask(rows, vocabulary)
+            if active := [(matcher, row) for matcher, row in bound if not matcher.is_stopped()]:
+                fill_next_token_bitmask_par(self._executor, active, bits)
+            allowed = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, :vocabulary]
+            for matcher, row in bound:
+                if matcher.is_stopped():  # Fulfilled, or given up at a limit: the answer ends.
+                    allowed[row] = 0
+                    allowed[row, self._end] = 1
+                    self.given_up[row] |= matcher.is_error()
+            barred = torch.from_numpy(allowed == 0).to(scores.device)
+            scores = scores.masked_fill(barred, float("-inf"))
+        self._last = scores
+        return scores
+
+    def _consume(self, tokens: torch.Tensor) -> None:
+        logs = self._last.float().log_softmax(-1).gather(1, tokens[:, None])[:, 0].tolist()
+        for row, token in enumerate(tokens.tolist()):
+            matcher = self._matchers[row]
+            if matcher is not None:
+                if matcher.is_stopped():
+                    continue
+                matcher.consume_token(token)
+            self.log_probabilities[row].append(logs[row])

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cclearn import Coder, Note
+from cclearn.codes import CodeSystem
+from cclearn.coding.lexicon import LexiconCoder
+from cclearn.notes import CodedNote, SpanPair
+
+NOTE = (
+    "Chief complaint: Shortness of breath.\r\n"
+    "History of present illness: 71-year-old woman with TYPE 2 diabetes\n mellitus, essential"
+    " hypertension asthma, and acute on chronic systolic heart failure. No evidence of pneumonia."
+    " Sepsis was ruled out.\n"
+    "Family history: Father with acute myocardial infarction.\n"
+    "Plan: Return if chest pain develops. Follow-up for asthma.\n"
+)
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> LexiconCoder:
+    return Coder.lexicon()
+
+
+def found(coded: CodedNote) -> dict[str, list[str]]:
+    return {assigned.code: [e.text for e in assigned.evidence] for assigned in coded.codes}
+
+
+def test_a_note_is_coded_with_its_own_words(lexicon: LexiconCoder) -> None:
+    assert found(lexicon.code(NOTE)) == {
+        "R06.02": ["Shortness of breath"],
+        "E11.9": ["TYPE 2 diabetes\n mellitus"],
+        "I10": ["essential hypertension"],
+        "J45.909": ["asthma", "asthma"],
+        "I50.23": ["acute on chronic systolic heart failure"],
+    }
+
+
+def test_what_is_not_asserted_gives_no_code(lexicon: LexiconCoder) -> None:
+    assertions = {
+        NOTE[finding.start : finding.end]: finding.assertion for finding in lexicon.find(NOTE)
+    }
+    assert assertions["pneumonia"] == "negated"
+    assert assertions["Sepsis"] == "ruled_out"
+    assert assertions["acute myocardial infarction"] == "family"
+    assert assertions["chest pain"] == "hypothetical"
+    assert "illness" not in assertions
+
+
+def test_an_empty_note_has_no_codes(lexicon: LexiconCoder) -> None:
+    for text in ("", " ", "\r\n", "?!.", "👩‍⚕️"):
+        assert lexicon.code(text).codes == []
+
+
+def test_phrases_do_not_reach_over_sentences_or_into_words(lexicon: LexiconCoder) -> None:
+    assert found(lexicon.code("He had heart. Failure was seen.")) == {}
+    assert found(lexicon.code("prepneumonias")) == {}
+    assert list(found(lexicon.code("pneumonia"))) == ["J18.9"]
+
+
+def test_an_abbreviated_word_is_no_end_of_sentence(lexicon: LexiconCoder) -> None:
+    assert found(lexicon.code("Sepsis due to E. coli")) != found(lexicon.code("Sepsis"))
+
+
+def test_every_phrase_stands_for_a_billable_code(lexicon: LexiconCoder) -> None:
+    assert len(lexicon.phrases) > 100_000
+    assert all(lexicon.system.is_billable(code) for code in set(lexicon.phrases.values()))
+
+
+def test_phrases_come_back_from_the_cache(system: CodeSystem) -> None:
+    first = LexiconCoder(system).phrases
+    assert LexiconCoder(system).phrases == first == LexiconCoder(system)._collect()
+
+
+def test_further_strings_win(system: CodeSystem) -> None:
+    pair = SpanPair(id="p", text="sugar", code="e119", release="r", grade="gold", source="user")
+    assert found(LexiconCoder(system, [pair]).code("Sugar!")) == {"E11.9": ["Sugar"]}
+
+
+awkward = st.lists(
+    st.sampled_from(
+        [
+            "asthma",
+            "İ",
+            "e\u0301",
+            "👩‍⚕️",
+            "\r\n",
+            "\u00a0",
+            " ",
+            "heart failure",
+            ".",
+            "no ",
+            "ß",
+            "ﬁ",
+        ]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@given(text=awkward)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_offsets_are_exact_in_any_text(lexicon: LexiconCoder, text: str) -> None:
+    # CodedNote itself refuses evidence that is not the words at its offsets.
+    coded = lexicon.code(text)
+    for assigned in coded.codes:
+        for evidence in assigned.evidence:
+            assert evidence.text.lower() in ("asthma", "heart failure")
+
+
+def test_order_and_number_of_notes_are_kept(lexicon: LexiconCoder) -> None:
+    notes = [Note(id=str(number), text=f"asthma {number}") for number in range(5)]
+    assert [note.id for note in lexicon.code_many(iter(notes))] == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.shared_data
+def test_real_visits_run_through(lexicon: LexiconCoder, shared_data: Path) -> None:
+    with (shared_data / "aci_bench" / "valid.csv").open(encoding="utf-8", newline="") as stream:
+        notes = [Note(id=row["encounter_id"], text=row["note"]) for row in csv.DictReader(stream)]
+    coded = list(lexicon.code_many(notes))
+    assert len(coded) == len(notes) == 20
+    assert all(assigned.evidence for note in coded for assigned in note.codes)
+    assert sum(bool(note.codes) for note in coded) >= 18

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cclearn.engines import Answer, Request
+from cclearn.engines.engine import TokenPiece
+from cclearn.engines.local import LocalEngine
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.prompts import document_prompt
+from cclearn.prompts.encoding import encode_prompt
+
+
+def ask(engine: LocalEngine, *grammars: str | None) -> list[Answer]:
+    requests = [
+        Request(str(number), document_prompt("chest pain " * number), grammar)
+        for number, grammar in enumerate(grammars)
+    ]
+    return list(engine.generate(iter(requests)))
+
+
+def test_an_answer_keeps_to_its_grammar(random_engine: LocalEngine) -> None:
+    fixed, choice, free = ask(random_engine, 'start: "- pain => R52"', 'start: "a" | "b" "c"', None)
+    assert (fixed.text, fixed.complete) == ("- pain => R52", True)
+    assert choice.text in ("a", "bc")
+    assert free.pieces
+
+
+def test_pieces_spell_the_answer(random_engine: LocalEngine) -> None:
+    (answer,) = ask(random_engine, 'start: "- é 👩‍⚕️ => " /[A-Z][0-9]{2}/')
+    assert [piece.start for piece in answer.pieces[1:]] == [p.end for p in answer.pieces[:-1]]
+    assert answer.pieces[-1].end == len(answer.text.encode())
+    assert all(piece.log_probability <= 0 for piece in answer.pieces)
+    # What the grammar forces is certain.
+    assert answer.probability(0, 5) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_probability_is_of_the_tokens_that_overlap() -> None:
+    pieces = [TokenPiece(0, 2, -1.0), TokenPiece(2, 4, -2.0), TokenPiece(4, 6, -4.0)]
+    answer = Answer("a", "abcdef", pieces=pieces)
+    assert answer.probability(2, 4) == pytest.approx(0.135335283)
+    assert answer.probability(1, 5) == pytest.approx(0.000911882)
+    assert Answer("a", "abc").probability(0, 3) is None
+
+
+def test_answers_come_in_the_order_of_the_requests(random_engine: LocalEngine) -> None:
+    grammars = [f'start: "{number}"' for number in range(11)]
+    assert [answer.text for answer in ask(random_engine, *grammars)] == [str(n) for n in range(11)]
+
+
+def test_a_long_prompt_shortens_no_answer_but_its_own(random_engine: LocalEngine) -> None:
+    context = random_engine.model.config.max_position_embeddings
+    grammar = "start: /[a-z]{60}/"
+    short = Request("short", document_prompt("x"), grammar)
+    fixed = len(encode_prompt(random_engine.tokenizer, document_prompt("")))
+    each = len(encode_prompt(random_engine.tokenizer, document_prompt("5" * 100))) - fixed
+    digits = (context - fixed - 10) * 100 // each
+    long = Request("long", document_prompt("5" * digits), grammar)
+    answers = list(random_engine.generate([short, long]))
+    assert context - 20 < answers[1].prompt_tokens < context
+    assert answers[0].complete
+    assert not answers[1].complete
+
+
+def test_a_cut_answer_says_so(random_engine: LocalEngine) -> None:
+    (answer,) = ask(random_engine, "start: /[a-z]{300,400}/")
+    assert not answer.complete
+    assert answer.text.isalpha()
+
+
+def test_a_broken_grammar_is_told_without_its_text(random_engine: LocalEngine) -> None:
+    with pytest.raises(CclearnError, match=r"grammar \(id = 0\)") as error:
+        ask(random_engine, 'start: "secret')
+    assert "secret" not in str(error.value)
+
+
+def test_a_model_comes_back_from_its_folder(random_engine: LocalEngine, tmp_path: Path) -> None:
+    random_engine.model.save_pretrained(tmp_path / "model")
+    random_engine.tokenizer.save_pretrained(tmp_path / "model")
+    loaded = LocalEngine.load(tmp_path / "model")
+    grammar = "start: /[a-z]{5}/"
+    assert ask(loaded, grammar)[0].text == ask(random_engine, grammar)[0].text
+
+
+def test_what_is_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"model \(model = .*gone\): cannot be loaded"):
+        LocalEngine.load(tmp_path / "gone")
