@@ -1,0 +1,285 @@
+"""The command line. Commands are thin and import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import cclearn
+from cclearn.errors import CclearnError, ConfigurationError
+
+if TYPE_CHECKING:
+    from cclearn.notes import Note
+
+# Typer's own tracebacks would print local variables, and with them notes.
+app = typer.Typer(
+    help="Assign ICD codes to clinical notes, with the words that justify each.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+codes_app = typer.Typer(help="Look into the code system.", no_args_is_help=True)
+app.add_typer(codes_app, name="codes")
+
+SystemOption = Annotated[str, typer.Option("--system", help="The code system.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line and exit code 2."""
+    try:
+        app()
+    except CclearnError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'file system'}: {error.strerror or error}\n")
+        sys.exit(2)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cclearn {cclearn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Hold the options of the program itself."""
+
+
+@app.command()
+def quickstart(
+    chapter: Annotated[
+        str, typer.Option(help="A chapter of ICD-10-CM (1-22), or any block or header.")
+    ] = "9",
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("quickstart"),
+    seed: Annotated[int, typer.Option(help="Decides codes, splits, notes and weights.")] = 0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Go the whole way on a small piece of ICD-10-CM: build, train, code, evaluate, report."""
+    from rich.console import Console
+
+    from cclearn.display import score_table
+    from cclearn.progress import quiet_libraries
+    from cclearn.quickstart import run_quickstart
+
+    quiet_libraries()
+    console = Console()
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    scores = run_quickstart(out, chapter, seed, steps, overwrite, say)
+    console.print(score_table(scores))
+    say(f"Report       {out / 'report.html'}")
+    say(f"Model        {out / 'model'}")
+    say(f"Predictions  {out / 'predictions'}")
+    say("Next, code a note with the lexicon, or with the model just trained:")
+    say(f"  cclearn code {quote(str(out / 'note.txt'))}")
+    say(f"  cclearn code {quote(str(out / 'note.txt'))} --model {quote(str(out / 'model'))}")
+    say("or train again with another seed:")
+    say(
+        "  accelerate launch -m recipes.sft --config tiny/mixed seed=1"
+        f" {quote('rows.sources.0.path=' + str(out / 'pairs' / 'pairs.jsonl'))}"
+        f" {quote('rows.sources.1.path=' + str(out / 'train' / 'notes.jsonl'))}"
+    )
+
+
+@app.command()
+def code(
+    source: Annotated[
+        str, typer.Argument(help="A .txt file, a folder of them, a .jsonl file, or - for stdin.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="A trained model's folder; the lexicon codes without one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A JSONL file to write to.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Notes decoded together.")] = 32,
+    system: SystemOption = "icd10cm",
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Code notes: every code with the words of the note that justify it."""
+    from cclearn.codes import CodeSystem
+    from cclearn.coding import Coder
+    from cclearn.files import refuse_existing
+    from cclearn.notes.jsonl import row_to_json, write_rows
+    from cclearn.progress import track
+
+    if out is not None:
+        refuse_existing(out, overwrite)
+        if out.is_dir():
+            raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
+    loaded = CodeSystem.load(system)
+    notes = _notes(source)
+    if model is None:
+        coder: Coder = Coder.lexicon(loaded)
+    else:
+        from cclearn.progress import quiet_libraries
+
+        quiet_libraries()
+        coder = Coder.load(model, loaded, batch_size=batch_size)
+    coded = coder.code_many(notes)
+    if out is not None:
+        count = write_rows(out, track(coded, f"coding with {coder.name}"))
+        typer.echo(f"{count} notes coded with {coder.name}: {out}", err=True)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        from cclearn.display import coded_note_view
+
+        console = Console()
+        for note in coded:
+            console.print(coded_note_view(note))
+    else:
+        for note in coded:  # JSON is UTF-8, whatever the locale.
+            sys.stdout.buffer.write(row_to_json(note).encode() + b"\n")
+
+
+def _notes(source: str) -> Iterator[Note]:
+    from cclearn.files import decode_text
+    from cclearn.notes import Note
+    from cclearn.notes.jsonl import read_notes
+
+    if source != "-":
+        return read_notes(Path(source))
+    text = decode_text(sys.stdin.buffer.read(), "standard input")
+    return iter([Note(id="stdin", text=text)])
+
+
+@app.command()
+def build(
+    name: Annotated[str | None, typer.Argument(help="The builder.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Argument(help="Its settings: key=value, values as in YAML.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the builders.")] = False,
+    system: SystemOption = "icd10cm",
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Build span pairs or coded notes."""
+    from cclearn.codes import CodeSystem
+    from cclearn.progress import track
+    from data_builders.builder import build as run_builder
+    from data_builders.builder import builder_names, configure, find_builder
+
+    if listing:
+        for known in builder_names():
+            builder = find_builder(known)
+            typer.echo(f"{known}: {builder.summary}")
+            for key, field in builder.config_type.model_fields.items():
+                default = "required" if field.is_required() else repr(field.default)
+                typer.echo(f"    {key} = {default}")
+        return
+    if name is None or out is None:
+        raise ConfigurationError(
+            ["build: a builder's name and --out are needed. See `cclearn build --list`."]
+        )
+    builder = find_builder(name)
+    config = configure(builder, _settings(settings or []))
+    loaded = CodeSystem.load(system)
+    result = run_builder(builder, config, out, loaded, overwrite, progress=track)
+    typer.echo(f"{result.stats.get('rows', 0)} rows: {result.data}", err=True)
+
+
+def _settings(items: list[str]) -> dict[str, Any]:
+    import yaml
+
+    found: dict[str, Any] = {}
+    problems = []
+    for item in items:
+        key, equals, value = item.partition("=")
+        try:
+            found[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            problems.append(f"setting ({item}): the value is not YAML. Quote it.")
+        if not equals:
+            problems.append(f"setting ({item}): it is not of the form key=value.")
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+@app.command()
+def evaluate(
+    gold: Annotated[Path, typer.Option(help="Coded notes (JSONL) that are right.")],
+    pred: Annotated[list[Path], typer.Option(help="Coded notes of a system; may be repeated.")],
+    out: Annotated[Path | None, typer.Option(help="A folder for metrics.json.")] = None,
+    system: SystemOption = "icd10cm",
+) -> None:
+    """Score predictions: codes, evidence, invalid and ungrounded answers."""
+    from rich.console import Console
+
+    from cclearn.codes import CodeSystem
+    from cclearn.display import score_table
+    from cclearn.evaluation import evaluate as score
+    from cclearn.files import write_json
+    from cclearn.notes.jsonl import read_coded_notes
+
+    loaded = CodeSystem.load(system)
+    references = list(read_coded_notes(gold, loaded))
+    stems = [path.stem for path in pred]
+    scores = {
+        path.stem if stems.count(path.stem) == 1 else str(path): score(
+            references, read_coded_notes(path, loaded)
+        )
+        for path in pred
+    }
+    Console().print(score_table(scores))
+    for name, evaluation in scores.items():
+        if evaluation.missing:
+            typer.echo(
+                f"{name}: {evaluation.missing} of {evaluation.notes} notes have no prediction;"
+                " they count as coded with nothing.",
+                err=True,
+            )
+    if out is not None:
+        write_json(
+            out / "metrics.json", {name: result.as_dict() for name, result in scores.items()}
+        )
+
+
+@codes_app.command("show")
+def show_code(
+    code: Annotated[str, typer.Argument(help="A code in any spelling, a block or a chapter.")],
+    system: SystemOption = "icd10cm",
+) -> None:
+    """Show a code: its status, title, synonyms and neighbours."""
+    from rich.console import Console
+
+    from cclearn.codes import CodeSystem
+    from cclearn.display import code_view
+
+    Console().print(code_view(CodeSystem.load(system), code))
+
+
+@codes_app.command("search")
+def search_codes(
+    text: Annotated[str, typer.Argument(help="Words to look for.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many codes at the most.")] = 10,
+    system: SystemOption = "icd10cm",
+) -> None:
+    """Search titles and synonyms."""
+    from rich.console import Console
+
+    from cclearn.codes import CodeSystem
+    from cclearn.codes.search import search
+    from cclearn.display import hits_table
+
+    loaded = CodeSystem.load(system)
+    Console().print(hits_table(search(loaded, text, limit), loaded))
+
+
+if __name__ == "__main__":
+    main()

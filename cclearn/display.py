@@ -1,0 +1,121 @@
+"""What the command line shows on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cclearn.codes import CodeSystem, Kind
+
+if TYPE_CHECKING:
+    from cclearn.codes.search import Hit
+    from cclearn.evaluation import Evaluation
+    from cclearn.notes import CodedNote, Evidence
+
+_CONTEXT = 24
+"""Code points of the note shown on each side of a quote."""
+
+_MANY = 12
+"""A longer list of codes is cut, and says so."""
+
+
+def coded_note_view(note: CodedNote) -> RenderableType:
+    """Show a note's codes, each with its quotes in their surroundings."""
+    title = Text(note.id, style="bold")
+    for flag in note.flags:
+        title.append(f"  {flag}", style="yellow")
+    if not note.codes:
+        return Group(title, Text("no codes", style="dim"))
+    table = Table(title=title, title_justify="left")
+    table.add_column("code", style="bold", no_wrap=True)
+    table.add_column("description")
+    if any(assigned.score is not None for assigned in note.codes):
+        table.add_column("score", justify="right")
+    table.add_column("evidence")
+    for assigned in note.codes:
+        quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
+        score = [] if assigned.score is None else [f"{assigned.score:.2f}"]
+        table.add_row(assigned.code, Text(assigned.description), *score, quotes)
+    return table
+
+
+def _quote(text: str, evidence: Evidence) -> Text:
+    before = text[max(0, evidence.start - _CONTEXT) : evidence.start]
+    after = text[evidence.end : evidence.end + _CONTEXT]
+    shown = Text(f"{evidence.start}:{evidence.end} ", style="dim")
+    shown.append(" ".join(("…" + before).split()) + (" " if before[-1:].isspace() else ""))
+    shown.append(evidence.text, style="bold black on yellow")
+    shown.append((" " if after[:1].isspace() else "") + " ".join((after + "…").split()))
+    return shown
+
+
+def score_table(scores: Mapping[str, Evaluation]) -> Table:
+    """Show the scores of one or more systems."""
+    from cclearn.evaluation.report import COLUMNS, score_rows
+
+    used = [
+        number
+        for number, (key, _) in enumerate(COLUMNS)
+        if any(getattr(evaluation, key) is not None for evaluation in scores.values())
+    ]
+    notes = max(evaluation.notes for evaluation in scores.values())
+    # Narrow enough for a terminal of 80 columns.
+    table = Table(title=f"{notes} notes", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("system", overflow="fold", min_width=10)
+    for number in used:
+        heading = COLUMNS[number][1]
+        table.add_column(heading, justify="right", width=max(map(len, heading.split())))
+    for name, *cells in score_rows(scores):
+        table.add_row(Text(name), *(cells[number] for number in used))
+    return table
+
+
+def code_view(system: CodeSystem, code: str) -> RenderableType:
+    """Show a code of a release. Raises UnknownCodeError."""
+    entry = system[code]
+    head = Text(f"{entry.code}  ", style="bold").append(entry.description)
+    lines = [head, Text(f"{system.name} {system.release}: {system.status(code)}", style="dim")]
+    if not entry.billable and entry.kind >= Kind.CATEGORY:
+        stands_for = system.unspecified(code)
+        if stands_for:
+            lines.append(Text(f"alone stands for {stands_for} {system.description(stands_for)}"))
+    sections = {
+        "also called": list(entry.synonyms),
+        "includes": list(system.includes(code)),
+        "under": [_named(system, above) for above in system.ancestors(code)],
+        "children": [_named(system, child) for child in system.children(code)],
+        "siblings": [_named(system, sibling) for sibling in system.siblings(code)],
+    }
+    for title, entries in sections.items():
+        if entries:
+            lines.append(Text(title, style="bold"))
+            lines += [Text(f"  {entry}") for entry in entries[:_MANY]]
+            if len(entries) > _MANY:
+                lines.append(Text(f"  … {len(entries)} in all", style="dim"))
+    return Group(*lines)
+
+
+def _named(system: CodeSystem, code: str) -> str:
+    return f"{code} {system.description(code)}"
+
+
+def hits_table(hits: list[Hit], system: CodeSystem) -> RenderableType:
+    """Show what a search found."""
+    if not hits:
+        return Text("Nothing found.")
+    table = Table()
+    table.add_column("code", style="bold", no_wrap=True)
+    table.add_column("status")
+    table.add_column("description")
+    table.add_column("matched")
+    table.add_column("score", justify="right")
+    for hit in hits:
+        matched = "" if hit.matched == hit.code.description else hit.matched
+        status = system.status(hit.code.code)
+        cells = (hit.code.code, status, Text(hit.code.description), Text(matched))
+        table.add_row(*cells, f"{hit.score:.0f}")
+    return table

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cclearn.evaluation import evaluate
+from cclearn.evaluation.report import html_report
+from cclearn.notes import AssignedCode, CodedNote, Evidence
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+SCRIPT = "<script>alert('x')</script> & sepsis\nasthma"
+
+
+SEPSIS = (SCRIPT.index("sepsis"), SCRIPT.index("sepsis") + 6)
+ASTHMA = (SCRIPT.index("asthma"), SCRIPT.index("asthma") + 6)
+
+
+def note(*cited: tuple[int, int, str]) -> CodedNote:
+    codes = [
+        AssignedCode(
+            code=code,
+            description="a <b> & c",
+            score=0.5,
+            evidence=[Evidence(start=start, end=end, text=SCRIPT[start:end])],
+        )
+        for start, end, code in cited
+    ]
+    return CodedNote(id="<i>1</i>", text=SCRIPT, codes=codes)
+
+
+def test_a_note_cannot_script_the_page() -> None:
+    gold = note((0, 8, "A41.9"), (*ASTHMA, "J45.909"))
+    answer = note((0, 8, "A41.9"), (4, 12, "I10"), (*ASTHMA, "E11.9"))
+    scores = {"<model>": evaluate([gold], [answer])}
+    page = html_report("<title>", ["<p>"], scores, [gold], {"<model>": {gold.id: answer}})
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<i>" not in page
+    assert "&lt;model&gt;" in page
+    assert "a &lt;b&gt; &amp; c" in page
+    assert "http" not in page, "the page must be self-contained"
+
+
+def test_highlights_say_what_is_right() -> None:
+    gold = note((*SEPSIS, "A41.9"))
+    answer = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
+    page = html_report("t", [], {"m": evaluate([gold], [answer])}, [gold], {"m": {gold.id: answer}})
+    marks = re.findall(r'<mark class="entity (\w+)">(.*?)<span>(.*?)</span>', page)
+    assert marks == [
+        ("gold", "sepsis", "A41.9"),
+        ("right", "sepsis", "A41.9"),
+        ("wrong", "asthma", "J45.909"),
+    ]
+    assert "0.667" in page

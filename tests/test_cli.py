@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOTE = "Admitted with İ pneumonia.\r\nNo asthma.\n"
+CCLEARN = [sys.executable, "-m", "cclearn.cli"]
+
+
+def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*CCLEARN, *map(str, arguments)], input=stdin, capture_output=True, check=False
+    )
+
+
+def fails(*arguments: str | Path, stdin: bytes = b"") -> str:
+    """Run a command that must fail as a user's error: exit code 2, nothing on stdout, no traceback."""
+    done = run(*arguments, stdin=stdin)
+    message = done.stderr.decode()
+    assert done.returncode == 2, message
+    assert "Traceback" not in message
+    return message
+
+
+def one_line(message: str) -> str:
+    assert message.endswith("\n")
+    assert message.count("\n") == 1, message
+    return message
+
+
+def test_a_text_file_is_coded_as_jsonl(tmp_path: Path) -> None:
+    (tmp_path / "visit.txt").write_bytes(NOTE.encode())
+    done = run("code", tmp_path / "visit.txt")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.decode().splitlines()
+    row = json.loads(line)
+    assert (row["id"], row["text"]) == ("visit", NOTE)
+    (code,) = row["codes"]
+    assert code["code"] == "J18.9"
+    assert code["evidence"] == [{"start": 16, "end": 25, "text": "pneumonia"}]
+
+
+def test_every_kind_of_input_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name in ("b", "a"):
+        (folder / f"{name}.txt").write_bytes(NOTE.encode())
+    jsonl = tmp_path / "notes.jsonl"
+    jsonl.write_text(json.dumps({"id": "x", "text": NOTE}) + "\n" + '{"id": "y", "text": ""}\n')
+    ids = [json.loads(line)["id"] for line in run("code", folder).stdout.splitlines()]
+    assert ids == ["a", "b"]
+    rows = [json.loads(line) for line in run("code", jsonl).stdout.splitlines()]
+    assert [(row["id"], len(row["codes"])) for row in rows] == [("x", 1), ("y", 0)]
+    (row,) = run("code", "-", stdin=NOTE.encode()).stdout.splitlines()
+    assert json.loads(row)["text"] == NOTE
+
+
+def test_an_output_file_is_written_once(tmp_path: Path) -> None:
+    out = tmp_path / "coded.jsonl"
+    assert run("code", "-", "--out", out, stdin=b"asthma").returncode == 0
+    first = out.read_bytes()
+    assert "--overwrite" in one_line(fails("code", "-", "--out", out, stdin=b"x"))
+    assert out.read_bytes() == first
+    assert run("code", "-", "--out", out, "--overwrite", stdin=b"").returncode == 0
+    assert json.loads(out.read_text())["codes"] == []
+
+
+def test_bad_input_is_one_line_without_the_notes_text(tmp_path: Path) -> None:
+    secret = "John Doe"
+    bad = {
+        "latin.txt": (f"{secret} na".encode() + b"\xef", "not UTF-8 at byte 11"),
+        "broken.jsonl": (f'{{"id": "a", "text": "{secret}'.encode(), ":1: not JSON"),
+        "twice.jsonl": (
+            f'{{"id": "a", "text": "{secret}"}}\n'.encode() * 2,
+            ":2: id: 'a' stands twice",
+        ),
+        "field.jsonl": (
+            f'{{"id": "a", "txt": "{secret}", "text": ""}}'.encode(),
+            ":1: txt: unknown field. Did you mean 'text'?",
+        ),
+    }
+    for name, (content, expected) in bad.items():
+        (tmp_path / name).write_bytes(content)
+        message = one_line(fails("code", tmp_path / name, "--out", tmp_path / "out.jsonl"))
+        assert name in message
+        assert expected in message
+        assert secret not in message
+    assert "no such file" in one_line(fails("code", tmp_path / "gone.txt"))
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
+    assert "Did you mean 'icd10cm'" in one_line(fails("code", "-", "--system", "icd10"))
+    assert "Did you mean 'I21.4'" in one_line(fails("codes", "show", "I21.44"))
+    assert "Did you mean 'icd10cm'" in one_line(fails("build", "icd10", "--out", tmp_path / "o"))
+    assert "cannot be loaded" in one_line(fails("code", "-", "--model", tmp_path / "none"))
+    message = fails("build", "icd10cm", "undr=9", "--out", tmp_path / "o")
+    assert "undr: unknown setting. Did you mean 'under'?" in one_line(message)
+
+
+def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
+    assert "it is a folder" in one_line(fails("code", "-", "--out", tmp_path / ".", "--overwrite"))
+    (tmp_path / "file").touch()
+    message = fails("build", "icd10cm", "under=I21", "--out", tmp_path / "file", "--overwrite")
+    assert "it is a file" in one_line(message)
+    assert "not YAML" in fails("build", "icd10cm", "seed=2024-13-45", "--out", tmp_path / "o")
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_numbers_are_good_enough_for_a_chapter(tmp_path: Path) -> None:
+    assert run("build", "icd10cm", "under=22", "--out", tmp_path / "o").returncode == 0
+
+
+def test_building_and_evaluating(tmp_path: Path) -> None:
+    pairs, notes = tmp_path / "pairs", tmp_path / "notes"
+    assert run("build", "icd10cm", "under=J40-J4A", "--out", pairs).returncode == 0
+    done = run(
+        *("build", "template_notes", f"pairs={pairs / 'pairs.jsonl'}", "notes=30", "--out", notes)
+    )
+    assert done.returncode == 0, done.stderr
+    gold, coded = notes / "notes.jsonl", tmp_path / "coded.jsonl"
+    plain = tmp_path / "plain.jsonl"
+    rows = [json.loads(line) for line in gold.read_text().splitlines()]
+    plain.write_text("".join(json.dumps({"id": r["id"], "text": r["text"]}) + "\n" for r in rows))
+    assert run("code", plain, "--out", coded).returncode == 0
+    done = run("evaluate", "--gold", gold, "--pred", coded, "--pred", gold, "--out", tmp_path / "e")
+    assert done.returncode == 0, done.stderr
+    assert "micro" in done.stdout.decode()
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["notes"]["micro_f1"] == metrics["notes"]["evidence_f1"] == 1.0
+    assert 0.3 < metrics["coded"]["micro_f1"] <= 1.0
+    listing = run("build", "--list").stdout.decode()
+    assert "icd10cm:" in listing
+    assert "pairs = required" in listing
+
+
+def test_codes_are_shown_and_searched() -> None:
+    shown = run("codes", "show", " i214 ").stdout.decode()
+    assert "I21.4  Non-ST elevation (NSTEMI) myocardial infarction" in shown
+    assert "valid" in shown
+    assert "I10" in run("codes", "search", "high blood pressure").stdout.decode()
+    assert "Nothing found" in run("codes", "search", "xyzzy").stdout.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["code", "-"], ["codes", "show", "I10"]]
+)
+def test_light_commands_import_neither_torch_nor_spacy(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom cclearn import cli\nsys.argv = ['cclearn', *sys.argv[1:]]\n"
+        "try:\n    cli.main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "heavy = {'torch', 'spacy', 'transformers'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        input=b"asthma",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_import_is_light() -> None:
+    program = "import cclearn, sys; assert not {'torch', 'numpy', 'pydantic'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

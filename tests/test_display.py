@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from rich.console import Console
+
+from cclearn.codes import CodeSystem
+from cclearn.display import code_view, coded_note_view, score_table
+from cclearn.evaluation import evaluate
+from cclearn.notes import AssignedCode, CodedNote, Evidence
+
+TEXT = "Admitted with [bold]acute\nheart failure, on day 2."
+
+
+def shown(renderable: object, width: int = 80) -> tuple[str, str]:
+    """Return what a terminal of this width shows, plain and with its colours."""
+    console = Console(width=width, record=True, force_terminal=True, color_system="standard")
+    console.begin_capture()
+    console.print(renderable)
+    coloured = console.end_capture()
+    return console.export_text(), coloured
+
+
+def note(**fields: object) -> CodedNote:
+    start = TEXT.index("acute")
+    evidence = Evidence(start=start, end=start + 19, text=TEXT[start : start + 19])
+    code = AssignedCode(code="I50.9", description="Heart failure", score=0.9, evidence=[evidence])
+    return CodedNote(id="visit-1", text=TEXT, codes=[code], **fields)  # type: ignore[arg-type]
+
+
+def test_quotes_are_highlighted_in_their_surroundings() -> None:
+    plain, coloured = shown(coded_note_view(note(flags=["truncated"])), width=120)
+    assert "visit-1" in plain
+    assert "truncated" in plain
+    assert "I50.9" in plain
+    assert "0.90" in plain
+    assert "20:39" in plain.replace(" ", "")
+    # A note cannot style the terminal: its brackets are shown as they are.
+    assert "[bold]" in plain
+    assert "\x1b[1;2;30;43m" in coloured or "43m" in coloured
+
+
+def test_a_note_without_codes_says_so() -> None:
+    plain, _ = shown(coded_note_view(CodedNote(id="empty", text="")))
+    assert "no codes" in plain
+
+
+def test_the_score_table_fits_a_terminal() -> None:
+    scores = {
+        name: evaluate([note()], [note()], focus=frozenset({"I50.9"}))
+        for name in ("tiny/mixed", "lexicon")
+    }
+    plain, _ = shown(score_table(scores))
+    lines = plain.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in plain
+    for name in scores:
+        (line,) = [line for line in lines if line.startswith(name)]
+        assert line.split()[1:] == ["1.000"] * 6 + ["0.000"] * 2
+
+
+def test_a_code_is_shown_with_its_family(system: CodeSystem) -> None:
+    plain, _ = shown(code_view(system, "I50"))
+    assert "alone stands for I50.9" in plain
+    assert "I50.1 Left ventricular failure" in plain
+    assert "header" in plain
