@@ -1,6 +1,6 @@
-"""What span rows add: three arms of the same size and steps, and the lexicon, on the same notes.
+"""What span rows add: arms of the same size and steps, and the lexicon, on the same notes.
 
-python benchmarks/span_centric.py [--chapter 9] [--seed 0] [--steps N]
+python benchmarks/span_centric.py [--chapter 9] [--seed 0] [--steps N] [--arms mixed document span]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--chapter", default="9")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--arms", nargs="+", default=["mixed", "document"])
     parser.add_argument("--name", default="span_centric")
     arguments = parser.parse_args()
     quiet_libraries()
@@ -34,7 +35,7 @@ def main() -> None:
         data = build_data(folder, eligible, arguments.seed, system)
         overrides = [f"seed={arguments.seed}"]
         overrides += [f"training.steps={arguments.steps}"] if arguments.steps else []
-        for arm in ("mixed", "document", "span"):
+        for arm in arguments.arms:
             run = train(f"tiny/{arm}", data, folder / arm, overrides)
             manifest = json.loads((run / "manifest.json").read_text())
             scores, _ = test(Coder.load(run, system), data)

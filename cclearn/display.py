@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cclearn.evaluation import Evaluation
     from cclearn.notes import CodedNote, Evidence
 
-_CONTEXT = 24
+_CONTEXT = 12
 """Code points of the note shown on each side of a quote."""
 
 _MANY = 12

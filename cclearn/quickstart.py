@@ -30,7 +30,7 @@ SPAN_ONLY = 30
 LEAST_STRINGS, LONGEST_MENTION = 2, 60
 """A code is taken when the classification has this many ways of saying it in so many characters."""
 
-TRAINING_NOTES, HELD_OUT_NOTES = 10000, 200
+TRAINING_NOTES, HELD_OUT_NOTES = 15_000, 200
 
 NOTE_SETTINGS = {
     "most_codes": 2,
@@ -40,14 +40,13 @@ NOTE_SETTINGS = {
 }
 """Short notes, for a small model: about 60 words."""
 
-TRAINING_NOISE, HELD_OUT_NOISE = 0.5, 0.1
-"""The share of mentions with typing errors and the like. A model that meets few in training learns
-the mentions by heart and cannot quote another."""
+NOISE = 0.1
+"""The share of mentions with typing errors and the like, in training and held-out notes."""
 
-VARIANTS = 8
-"""Changed spellings of each span pair, likewise."""
+VARIANTS = 2
+"""Changed spellings of each span pair."""
 
-RESERVED = 0.3
+RESERVED = 0.15
 """The share of strings that no training note uses; span rows and held-out notes do."""
 
 MARKER = "quickstart.json"
@@ -93,12 +92,13 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
     span_only = frozenset(order.sample(codes, SPAN_ONLY))
     builder = find_builder("icd10cm")
     spans = {"codes": codes, "variants": VARIANTS, "seed": seed}
-    pairs = build(builder, configure(builder, spans), folder / "pairs", system).data
+    pairs = build(builder, configure(builder, spans), folder / "pairs", system, progress=track).data
     notes = find_builder("template_notes")
-    shared = {**NOTE_SETTINGS, "pairs": str(pairs), "split_seed": seed}
+    shared = {**NOTE_SETTINGS, "noise": NOISE, "pairs": str(pairs), "split_seed": seed}
     settings = {**shared, "notes": HELD_OUT_NOTES, "seed": seed + 2, "prefix": "held-out"}
-    settings["noise"] = HELD_OUT_NOISE
-    held_out = build(notes, configure(notes, settings), folder / "held_out", system).data
+    held_out = build(
+        notes, configure(notes, settings), folder / "held_out", system, progress=track
+    ).data
     settings = {
         **shared,
         "notes": TRAINING_NOTES,
@@ -107,9 +107,10 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
         "seed": seed + 1,
         "prefix": "train",
         "avoid": str(held_out),
-        "noise": TRAINING_NOISE,
     }
-    training = build(notes, configure(notes, settings), folder / "train", system).data
+    training = build(
+        notes, configure(notes, settings), folder / "train", system, progress=track
+    ).data
     return QuickstartData(pairs, training, held_out, span_only)
 
 

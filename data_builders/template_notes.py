@@ -176,7 +176,7 @@ class _Writer:
             self._text += f"{section}:" + ("" if as_list else " ")
             for number, (sentence, named, credited) in enumerate(sentences):
                 if as_list:
-                    self._text += "\n- "
+                    self._text += f"\n{number + 1}. "
                 elif number:
                     self._text += " "
                 self._sentence(sentence, named, credited)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+from typing import Any
+
 from rich.console import Console
 
 from cclearn.codes import CodeSystem
@@ -10,13 +13,12 @@ from cclearn.notes import AssignedCode, CodedNote, Evidence
 TEXT = "Admitted with [bold]acute\nheart failure, on day 2."
 
 
-def shown(renderable: object, width: int = 80) -> tuple[str, str]:
+def shown(renderable: Any, width: int = 80) -> tuple[str, str]:
     """Return what a terminal of this width shows, plain and with its colours."""
-    console = Console(width=width, record=True, force_terminal=True, color_system="standard")
-    console.begin_capture()
-    console.print(renderable)
-    coloured = console.end_capture()
-    return console.export_text(), coloured
+    plain, coloured = io.StringIO(), io.StringIO()
+    Console(width=width, file=plain, no_color=True).print(renderable)
+    Console(width=width, file=coloured, force_terminal=True).print(renderable)
+    return plain.getvalue(), coloured.getvalue()
 
 
 def note(**fields: object) -> CodedNote:
@@ -35,7 +37,7 @@ def test_quotes_are_highlighted_in_their_surroundings() -> None:
     assert "20:39" in plain.replace(" ", "")
     # A note cannot style the terminal: its brackets are shown as they are.
     assert "[bold]" in plain
-    assert "\x1b[1;2;30;43m" in coloured or "43m" in coloured
+    assert "43m" in coloured
 
 
 def test_a_note_without_codes_says_so() -> None:
@@ -49,7 +51,7 @@ def test_the_score_table_fits_a_terminal() -> None:
         for name in ("tiny/mixed", "lexicon")
     }
     plain, _ = shown(score_table(scores))
-    lines = plain.splitlines()
+    lines = [line.rstrip() for line in plain.splitlines()]
     assert max(map(len, lines)) <= 80
     assert "…" not in plain
     for name in scores:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.main import get_command
 
+from cclearn import Coder
 from cclearn.cli import app
+from cclearn.display import coded_note_view
+from cclearn.notes.jsonl import read_notes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,13 +48,22 @@ def test_every_make_target_exists() -> None:
     ),
 )
 def test_every_command_is_understood(line: str) -> None:
-    command = get_command(app)
     arguments = shlex.split(line)
-    context = command.make_context("cclearn", arguments, resilient_parsing=True)
-    while arguments and hasattr(command, "resolve_command"):
-        _, command, arguments = command.resolve_command(context, arguments)
-        context = command.make_context(command.name, list(arguments), resilient_parsing=False)
-        arguments = [*context.protected_args, *context.args] if hasattr(command, "commands") else []
+    command: Any = get_command(app)
+    while hasattr(command, "commands"):
+        assert arguments, line
+        command = command.commands[arguments.pop(0)]
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word for word in arguments if word.startswith("--")} <= options
+
+
+def test_the_output_shown_is_what_comes_out() -> None:
+    note = next(read_notes(ROOT / "examples" / "note.txt"))
+    page = io.StringIO()
+    view = coded_note_view(Coder.lexicon().code(note))
+    Console(width=80, no_color=True, file=page).print(view)
+    for line in page.getvalue().splitlines():
+        assert line.rstrip() in README
 
 
 def test_no_placeholder_is_left() -> None:

@@ -72,7 +72,8 @@ class LLMCoder(Coder):
                     len(answer.text[:offset].encode())
                     for offset in (line.code_start, line.code_end)
                 )
-                findings.append(Finding(code, *span, score=answer.probability(start, end)))
+                score = answer.probability(start, end)
+                findings.append(Finding(code, *span, score, rules.of(*span)))
         flags = [answer.problem] if answer.problem else []
         if not answer.complete:
             flags.append("truncated")

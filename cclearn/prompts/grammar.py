@@ -32,8 +32,10 @@ def document_grammar(text: str, codes_pattern: str) -> str:
     mark = LINE_START.rstrip()
     return "\n".join(
         [
-            f'start: {json.dumps(NOTHING)} | line ("\\n" line)*',
-            f'line: {json.dumps(mark)} " "? EVIDENCE {json.dumps(BETWEEN)} CODE',
+            f'start: {json.dumps(NOTHING)} | LINE ("\\n" LINE)*',
+            # One terminal: were the evidence a terminal of its own, the lexer would hold the blank
+            # behind it for the beginning of the note's next word, and never let the evidence end.
+            f'LINE: {json.dumps(mark)} " "? EVIDENCE {json.dumps(BETWEEN)} CODE',
             "EVIDENCE: PIECES & /.+/",
             f"PIECES: %regex {json.dumps({'substring_chunks': pieces}, ensure_ascii=False)}",
             f"CODE: /{codes_pattern}/",

@@ -53,7 +53,8 @@ def test_no_weights_can_invent_a_code_or_a_quote(system: CodeSystem) -> None:
     notes = [Note(id=str(number), text=text) for number, text in enumerate(NOTES)]
     coded = []
     for seed in range(3):
-        answers = list(LLMCoder(random_engine(seed), system).code_many(notes))
+        engine = random_engine(seed, batch_size=12, max_new_tokens=64)
+        answers = list(LLMCoder(engine, system).code_many(notes))
         assert [note.id for note in answers] == [note.id for note in notes]
         coded += answers
     assert sum(len(note.codes) for note in coded) > 0
@@ -84,6 +85,11 @@ def test_an_answer_becomes_codes_with_offsets(system: CodeSystem) -> None:
         ("J45.909", [(11, 17), (30, 36)]),
         ("A41.9", [(22, 28)]),
     ]
+
+
+def test_a_quote_that_the_note_only_negates_gives_no_code(system: CodeSystem) -> None:
+    coded = read(system, "No evidence of sepsis. Asthma.", "- sepsis => A41.9\n- Asthma => J45.909")
+    assert [a.code for a in coded.codes] == ["J45.909"]  # type: ignore[attr-defined]
 
 
 def test_the_first_mention_is_not_lost_to_an_age(system: CodeSystem) -> None:
@@ -132,8 +138,8 @@ def test_batches_do_not_change_the_answers(system: CodeSystem) -> None:
     from tests.models import random_engine
 
     notes = [Note(id=str(number), text=text) for number, text in enumerate(NOTES)]
-    alone = list(LLMCoder(random_engine(0, batch_size=1), system).code_many(notes))
-    together = list(LLMCoder(random_engine(0, batch_size=10), system).code_many(notes))
+    alone = list(LLMCoder(random_engine(0, batch_size=1, max_new_tokens=32), system).code_many(notes))
+    together = list(LLMCoder(random_engine(0, batch_size=10, max_new_tokens=32), system).code_many(notes))
     for one, other in zip(alone, together, strict=True):
         assert [a.code for a in one.codes] == [a.code for a in other.codes]
         assert [a.evidence for a in one.codes] == [a.evidence for a in other.codes]

@@ -65,7 +65,7 @@ def test_overrides() -> None:
         (["rows.sources.9.path=x"], ["rows.sources.9.path=x): the recipe has no such place"]),
         (["training"], ["override (training): it is not of the form key=value"]),
         (["model.path=x"], ["model: give either path or scratch"]),
-        (["model.scratch.heads=5"], ["hidden_size = 192 is not a multiple of 2 * heads = 10"]),
+        (["model.scratch.heads=3"], ["hidden_size = 160 is not a multiple of 2 * heads = 6"]),
         (["name=a/b"], ["name: "]),
     ],
 )
