@@ -11,7 +11,7 @@ from typing import Literal
 from cclearn.codes import icd10cm
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.errors import ConfigurationError, UnknownCodeError, did_you_mean
-from cclearn.files import cache_folder
+from cclearn.files import cache_folder, making_many_objects
 
 Status = Literal["valid", "header", "retired", "unknown"]
 """`valid`: billable in this release · `header`: has children, cannot be billed · `retired`: billable
@@ -263,7 +263,8 @@ def _load(name: str) -> CodeSystem:
     path = cache_folder() / f"{name}.arrow"
     table: CodeTable | LazyTable | None = load_table(path, source())
     if table is None:
-        table = read()
+        with making_many_objects():
+            table = read()
         # A read-only home only costs the time of the next load.
         with contextlib.suppress(OSError):
             save_table(table, path, source())

@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import PRECEDENCE, code_strings
 from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder
-from cclearn.files import cache_folder, read_sealed, write_sealed
+from cclearn.files import cache_folder, making_many_objects, read_sealed, write_sealed
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.sections import find_sections
@@ -30,6 +30,9 @@ _TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|(?P<stop>(?<!\b[^\W\d_])\.|[;:!?|]
 
 # External causes are coded from circumstances, not from a word such as "street" or "bed".
 _SKIPPED_CHAPTERS = frozenset({"20"})
+
+_MAY_STOP = re.compile(r" [.;:!?|] |\n")
+"""A stop among the words of a phrase."""
 
 _FUNCTION_WORDS = frozenset(
     "other others unspecified specified and or of the in with without to for by not elsewhere "
@@ -94,7 +97,9 @@ class LexiconCoder(Coder):
         source = f"{self.system.source} lexicon {_PHRASES_VERSION}"
         content = read_sealed(path, source)
         if content is None:
-            content = "\n".join(f"{p}\t{c}" for p, c in self._collect().items()).encode()
+            with making_many_objects():
+                collected = self._collect()
+            content = "\n".join(f"{p}\t{c}" for p, c in collected.items()).encode()
             # A read-only home only costs the time of the next start.
             with contextlib.suppress(OSError):
                 write_sealed(path, content, source)
@@ -105,7 +110,7 @@ class LexiconCoder(Coder):
         claims: dict[str, tuple[int, set[str]]] = {}
         for string in code_strings(self.system):
             phrase = _phrase(string.text)
-            if any(match["stop"] for match in _TOKEN.finditer(string.text)):
+            if _MAY_STOP.search(phrase):
                 continue  # No note could match it.
             rank = PRECEDENCE.index(string.field)
             best, codes = claims.get(phrase, (rank, set()))
@@ -122,11 +127,13 @@ class LexiconCoder(Coder):
 
     def _resolve(self, codes: set[str]) -> str | None:
         """Return the billable code that all claimants stand for, None when they differ."""
-        billable = {self.system.unspecified(code) for code in codes}
-        if len(billable) != 1:
-            return None
-        code = billable.pop()
-        return None if code is None or self.system.chapter(code) in _SKIPPED_CHAPTERS else code
+        billable = {self._stands_for(code) for code in codes}
+        return billable.pop() if len(billable) == 1 else None
+
+    @cache  # noqa: B019 - there are few lexicons, and each code is asked often
+    def _stands_for(self, code: str) -> str | None:
+        found = self.system.unspecified(code)
+        return None if found is None or self.system.chapter(found) in _SKIPPED_CHAPTERS else found
 
     @cached_property
     def _automaton(self) -> Any:

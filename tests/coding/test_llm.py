@@ -138,8 +138,12 @@ def test_batches_do_not_change_the_answers(system: CodeSystem) -> None:
     from tests.models import random_engine
 
     notes = [Note(id=str(number), text=text) for number, text in enumerate(NOTES)]
-    alone = list(LLMCoder(random_engine(0, batch_size=1, max_new_tokens=32), system).code_many(notes))
-    together = list(LLMCoder(random_engine(0, batch_size=10, max_new_tokens=32), system).code_many(notes))
+    alone = list(
+        LLMCoder(random_engine(0, batch_size=1, max_new_tokens=32), system).code_many(notes)
+    )
+    together = list(
+        LLMCoder(random_engine(0, batch_size=10, max_new_tokens=32), system).code_many(notes)
+    )
     for one, other in zip(alone, together, strict=True):
         assert [a.code for a in one.codes] == [a.code for a in other.codes]
         assert [a.evidence for a in one.codes] == [a.evidence for a in other.codes]
