@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from cclearn import Note
+from cclearn import CodedNote, Note
 from cclearn.codes import CodeSystem
 from cclearn.coding.llm import LLMCoder
 from cclearn.engines import Answer, Engine, Request
@@ -42,7 +42,7 @@ class Scripted(Engine):
             yield answer
 
 
-def read(system: CodeSystem, text: str, answer: str, **fields: object) -> object:
+def read(system: CodeSystem, text: str, answer: str, **fields: object) -> CodedNote:
     scripted = Answer("n", answer, **fields)  # type: ignore[arg-type]
     return LLMCoder(Scripted(scripted), system).code(text)
 
@@ -81,7 +81,7 @@ def test_a_thousand_notes_by_random_weights(system: CodeSystem) -> None:
 def test_an_answer_becomes_codes_with_offsets(system: CodeSystem) -> None:
     text = "No sepsis. Asthma and sepsis.\nAsthma again."
     coded = read(system, text, "- Asthma => j45909\n- sepsis => A41.9\n- Asthma => J45.909")
-    assert [(a.code, [(e.start, e.end) for e in a.evidence]) for a in coded.codes] == [  # type: ignore[attr-defined]
+    assert [(a.code, [(e.start, e.end) for e in a.evidence]) for a in coded.codes] == [
         ("J45.909", [(11, 17), (30, 36)]),
         ("A41.9", [(22, 28)]),
     ]
@@ -89,20 +89,20 @@ def test_an_answer_becomes_codes_with_offsets(system: CodeSystem) -> None:
 
 def test_a_quote_that_the_note_only_negates_gives_no_code(system: CodeSystem) -> None:
     coded = read(system, "No evidence of sepsis. Asthma.", "- sepsis => A41.9\n- Asthma => J45.909")
-    assert [a.code for a in coded.codes] == ["J45.909"]  # type: ignore[attr-defined]
+    assert [a.code for a in coded.codes] == ["J45.909"]
 
 
 def test_the_first_mention_is_not_lost_to_an_age(system: CodeSystem) -> None:
     text = "71-year-old woman with asthma. History of asthma."
     coded = read(system, text, "- asthma => J45.909\n- asthma => J45.909")
-    assert [(e.start, e.end) for e in coded.codes[0].evidence] == [(23, 29), (42, 48)]  # type: ignore[attr-defined]
+    assert [(e.start, e.end) for e in coded.codes[0].evidence] == [(23, 29), (42, 48)]
 
 
 def test_what_cannot_be_used_is_counted(system: CodeSystem) -> None:
     coded = read(system, "Asthma.", "- cough => R05.9\n- Asthma => J45\n- Asthma => J99.99\nWell.")
-    assert coded.codes == []  # type: ignore[attr-defined]
-    assert [(u.code, u.quote) for u in coded.ungrounded] == [("R05.9", "cough")]  # type: ignore[attr-defined]
-    assert {(i.code, i.status) for i in coded.invalid} == {  # type: ignore[attr-defined]
+    assert coded.codes == []
+    assert [(u.code, u.quote) for u in coded.ungrounded] == [("R05.9", "cough")]
+    assert {(i.code, i.status) for i in coded.invalid} == {
         ("J45", "header"),
         ("J99.99", "unknown"),
         (None, "unreadable"),
@@ -111,9 +111,9 @@ def test_what_cannot_be_used_is_counted(system: CodeSystem) -> None:
 
 def test_a_cut_answer_is_flagged_and_its_last_line_not_read(system: CodeSystem) -> None:
     coded = read(system, "Asthma. Cough.", "- Asthma => J45.909\n- Cough => R05", complete=False)
-    assert [a.code for a in coded.codes] == ["J45.909"]  # type: ignore[attr-defined]
-    assert coded.flags == ["truncated"]  # type: ignore[attr-defined]
-    assert coded.invalid == []  # type: ignore[attr-defined]
+    assert [a.code for a in coded.codes] == ["J45.909"]
+    assert coded.flags == ["truncated"]
+    assert coded.invalid == []
 
 
 def test_the_score_is_the_probability_of_the_code(system: CodeSystem) -> None:
@@ -121,7 +121,7 @@ def test_the_score_is_the_probability_of_the_code(system: CodeSystem) -> None:
     logs = [TokenPiece(0, 6, -0.5), TokenPiece(6, 9, -9.0), TokenPiece(9, 10, -0.25)]
     coded = read(system, "é", answer, pieces=[*logs[:1], TokenPiece(8, 9, -0.5), logs[2]])
     # "é" takes two bytes: the code is the bytes 8 to 11.
-    assert coded.codes[0].score == pytest.approx(2.718281828**-0.75)  # type: ignore[attr-defined]
+    assert coded.codes[0].score == pytest.approx(2.718281828**-0.75)
 
 
 def test_a_prompt_longer_than_the_context_is_flagged(
