@@ -19,10 +19,7 @@ from cclearn.errors import CclearnError, DataError
 
 @contextmanager
 def making_many_objects() -> Iterator[None]:
-    """Hold the garbage collector while a large table is built: it would find nothing, slowly.
-
-    A quarter of the first start's time went into it.
-    """
+    """Hold the garbage collector while a large table is built: it would find nothing, slowly."""
     held = gc.isenabled()
     gc.disable()
     try:

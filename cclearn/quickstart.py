@@ -38,7 +38,7 @@ NOTE_SETTINGS = {
     "longest_mention": LONGEST_MENTION,
     "mentioned_twice": 0.1,
 }
-"""Short notes, for a small model: about 60 words."""
+"""Short notes, for a small model."""
 
 NOISE = 0.1
 """The share of mentions with typing errors and the like, in training and held-out notes."""

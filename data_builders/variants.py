@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cclearn.notes import SpanPair
-
-Maker = Callable[[str, random.Random], str]
-"""Changes a string, or returns it as it is where the change does not fit."""
 
 VARIANT = "+variant"
 """Ends the `source` of a pair that a variant was made for."""
@@ -44,7 +41,7 @@ def typo(text: str, order: random.Random) -> str:
     return text[:place] + text[place + 1 :]
 
 
-def lower_first(text: str, order: random.Random | None = None) -> str:
+def lower_first(text: str) -> str:
     """Begin with a small letter, as inside a sentence, unless the first word is an abbreviation."""
     word = text.split(maxsplit=1)[0] if text.strip() else ""
     # "ST elevation", "Q wave" and "A-V block" keep their capitals.
@@ -53,7 +50,7 @@ def lower_first(text: str, order: random.Random | None = None) -> str:
     return text[0].lower() + text[1:]
 
 
-def comma_inversion(text: str, order: random.Random | None = None) -> str:
+def comma_inversion(text: str) -> str:
     """Put the noun first, as indexes and problem lists do: `Fracture, closed` for `Closed fracture`.
 
     Only plain runs of two to four words without a joining word among them.
@@ -63,13 +60,6 @@ def comma_inversion(text: str, order: random.Random | None = None) -> str:
         return text
     *rest, noun = words
     return f"{noun[0].upper()}{noun[1:]}, {lower_first(' '.join(rest))}"
-
-
-MAKERS: dict[str, Maker] = {
-    "typo": typo,
-    "lower_first": lower_first,
-    "comma_inversion": comma_inversion,
-}
 
 
 def noise(text: str, order: random.Random) -> str:

@@ -85,8 +85,7 @@ class Training(_Settings):
 
     `max_length` is in tokens, `batch_size` in rows: with `batching: packed` a row is a pack of
     examples, isolated from each other, of `max_length` tokens together; with `grouped` it is one
-    example, padded to the longest of a batch of like lengths. On two CPU cores `grouped` is 1.4
-    times as fast; on a GPU packing is.
+    example, padded to the longest of a batch of like lengths.
     """
 
     max_length: int = Field(default=512, gt=0)
