@@ -32,12 +32,7 @@ LEAST_STRINGS, LONGEST_MENTION = 2, 60
 
 TRAINING_NOTES, HELD_OUT_NOTES = 15_000, 200
 
-NOTE_SETTINGS = {
-    "most_codes": 2,
-    "distractors": 1,
-    "longest_mention": LONGEST_MENTION,
-    "mentioned_twice": 0.1,
-}
+NOTE_SETTINGS = {"most_codes": 3, "longest_mention": LONGEST_MENTION}
 """Short notes, for a small model."""
 
 NOISE = 0.1
@@ -46,7 +41,7 @@ NOISE = 0.1
 VARIANTS = 2
 """Changed spellings of each span pair."""
 
-RESERVED = 0.15
+RESERVED = 0.3
 """The share of strings that no training note uses; span rows and held-out notes do."""
 
 MARKER = "quickstart.json"

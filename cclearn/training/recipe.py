@@ -21,7 +21,7 @@ class _Settings(BaseModel):
 
 
 class Scratch(_Settings):
-    """A Llama-architecture model with random weights and a BPE tokenizer trained on the rows."""
+    """A Qwen3-architecture model with random weights and a BPE tokenizer trained on the rows."""
 
     hidden_size: int = Field(default=160, gt=0)
     layers: int = Field(default=4, gt=0)
@@ -83,6 +83,9 @@ class Rows(_Settings):
 class Training(_Settings):
     """How it is trained.
 
+    `optimizer: muon` is for models trained from scratch: Muon on the matrices of the hidden layers,
+    AdamW on the rest.
+
     `max_length` is in tokens, `batch_size` in rows: with `batching: packed` a row is a pack of
     examples, isolated from each other, of `max_length` tokens together; with `grouped` it is one
     example, padded to the longest of a batch of like lengths.
@@ -92,6 +95,7 @@ class Training(_Settings):
     steps: int = Field(gt=0)
     batch_size: int = Field(default=1, gt=0)
     accumulation: int = Field(default=1, gt=0)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(gt=0)
     scheduler: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     warmup: float = Field(default=0.05, ge=0, lt=1)

@@ -29,7 +29,8 @@ from cclearn.errors import ConfigurationError
 from cclearn.files import atomic_folder, refuse_existing, write_json
 from cclearn.rows import EncodedRow, TrainingRow, encode_rows, mix, read_source
 from cclearn.training.manifest import describe_run, rows_hash
-from cclearn.training.recipe import Recipe
+from cclearn.training.optimizer import MuonWithAdamW
+from cclearn.training.recipe import Recipe, Training
 from cclearn.training.scratch import make_model, make_tokenizer
 
 Progress = Callable[[int, int, float | None], None]
@@ -188,11 +189,20 @@ def _trainer(
         args=arguments,
         train_dataset=dataset,
         processing_class=tokenizer,
+        optimizer_cls_and_kwargs=_optimizer(training),
         callbacks=[_Metrics(folder / "metrics.jsonl", progress)],
     )
     # Its dictionaries would be printed between the lines of the progress bar.
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _optimizer(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:
+    """Return the trainer's factory for the optimizer, None for its own default, AdamW."""
+    if training.optimizer == "adamw":
+        return None
+    settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    return lambda: MuonWithAdamW, settings
 
 
 class _Metrics(TrainerCallback):  # type: ignore[misc]

@@ -28,7 +28,13 @@ def test_the_arms_differ_in_their_rows_alone() -> None:
     arms = {name: load_recipe(f"tiny/{name}") for name in ("span", "document", "mixed")}
     for recipe in arms.values():
         assert recipe.model == arms["mixed"].model
-        assert recipe.training == arms["mixed"].training
+        batch = arms["mixed"].training.batch_size
+        assert recipe.training.model_copy(update={"batch_size": batch}) == arms["mixed"].training
+    # A step of the document arm holds as many document rows as one of the mixed arm.
+    share = arms["mixed"].rows.sources[1].share
+    assert share is not None
+    assert arms["document"].training.batch_size == round(share * arms["mixed"].training.batch_size)
+    assert arms["span"].training.batch_size == arms["mixed"].training.batch_size
     assert [s.kind for s in arms["span"].rows.sources] == ["span"]
     assert [s.kind for s in arms["document"].rows.sources] == ["document"]
     assert [s.kind for s in arms["mixed"].rows.sources] == ["span", "document"]
@@ -65,7 +71,7 @@ def test_overrides() -> None:
         (["rows.sources.9.path=x"], ["rows.sources.9.path=x): the recipe has no such place"]),
         (["training"], ["override (training): it is not of the form key=value"]),
         (["model.path=x"], ["model: give either path or scratch"]),
-        (["model.scratch.heads=3"], ["hidden_size = 160 is not a multiple of 2 * heads = 6"]),
+        (["model.scratch.heads=3"], ["hidden_size = 128 is not a multiple of 2 * heads = 6"]),
         (["name=a/b"], ["name: "]),
     ],
 )

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import AdamW, Muon
+from torch.optim.lr_scheduler import LambdaLR
+
+from cclearn.training.optimizer import MuonWithAdamW
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(11, 8)
+        self.hidden = nn.Linear(8, 16)
+        self.out = nn.Linear(16, 8, bias=False)
+        self.lm_head = nn.Linear(8, 11, bias=False)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        hidden = self.hidden(self.embed_tokens(tokens)).relu()
+        return self.lm_head(self.out(hidden))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def model() -> Small:
+    torch.manual_seed(0)
+    return Small()
+
+
+def backward(model: Small, seed: int) -> None:
+    model.zero_grad()
+    tokens = torch.randint(11, (4, 6), generator=torch.Generator().manual_seed(seed))
+    model(tokens).square().mean().backward()
+
+
+def weights(model: Small) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def test_each_parameter_is_stepped_by_its_own_optimizer(model: Small) -> None:
+    other = copy.deepcopy(model)
+    both = MuonWithAdamW(model, lr=0.01, weight_decay=0.1)
+    muon = Muon(
+        [other.hidden.weight, other.out.weight],
+        lr=0.01,
+        weight_decay=0.1,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    decayed = AdamW([other.embed_tokens.weight, other.lm_head.weight], lr=0.01, weight_decay=0.1)
+    plain = AdamW([other.hidden.bias], lr=0.01, weight_decay=0.0)
+    for seed in range(3):
+        backward(model, seed)
+        both.step()
+        backward(other, seed)
+        for part in (muon, decayed, plain):
+            part.step()
+    for ours, theirs in zip(weights(model), weights(other), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_scheduler_reaches_both(model: Small) -> None:
+    optimizer = MuonWithAdamW(model, lr=0.01, weight_decay=0.0)
+    scheduler = LambdaLR(optimizer, lambda step: 0.0 if step else 1.0)
+    backward(model, 0)
+    before = weights(model)
+    optimizer.step()
+    moved = weights(model)
+    assert all(not torch.equal(a, b) for a, b in zip(before, moved, strict=True))
+    scheduler.step()
+    backward(model, 1)
+    optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(moved, weights(model), strict=True))
+
+
+def test_a_restored_optimizer_goes_on_alike(model: Small) -> None:
+    optimizer = MuonWithAdamW(model, lr=0.01, weight_decay=0.1)
+    backward(model, 0)
+    optimizer.step()
+    twin = copy.deepcopy(model)
+    restored = MuonWithAdamW(twin, lr=0.5, weight_decay=0.1)
+    restored.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for each, its in ((model, optimizer), (twin, restored)):
+        backward(each, 1)
+        its.step()
+    assert all(torch.equal(a, b) for a, b in zip(weights(model), weights(twin), strict=True))
+    scheduler = LambdaLR(restored, lambda _: 0.0)
+    assert scheduler.get_last_lr() == [0.0] * len(restored.param_groups)
+
+
+def test_frozen_parameters_are_left_out(model: Small) -> None:
+    model.out.weight.requires_grad_(False)
+    optimizer = MuonWithAdamW(model, lr=0.01, weight_decay=0.0)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert id(model.out.weight) not in held
+    assert len(held) == len(list(model.parameters())) - 1
