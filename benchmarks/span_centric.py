@@ -1,4 +1,4 @@
-"""What span rows add: arms of the same size and steps, and the lexicon, on the same notes.
+"""What span rows add: arms of the same size and compute, and the lexicon, on the same notes.
 
 python benchmarks/span_centric.py [--chapter 9] [--seed 0] [--steps N] [--arms mixed document span]
 """
@@ -8,14 +8,38 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from measure import save
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
+from cclearn.notes.jsonl import read_coded_notes
 from cclearn.progress import quiet_libraries
-from cclearn.quickstart import build_data, eligible_codes, test, train
+from cclearn.quickstart import QuickstartData, build_data, eligible_codes, test, train
+
+
+def new_mentions(data: QuickstartData) -> dict[str, float]:
+    """Return the share of held-out mentions in words that no training note has, case aside.
+
+    `all` counts every code, `trained` those alone that training notes hold.
+    """
+    known = {mention for mention, _ in _mentions(data.training)}
+    held_out = list(_mentions(data.held_out))
+    trained = [mention for mention, code in held_out if code not in data.span_only]
+    shares = {"all": [mention for mention, _ in held_out], "trained": trained}
+    return {
+        name: round(sum(mention not in known for mention in mentions) / len(mentions), 3)
+        for name, mentions in shares.items()
+    }
+
+
+def _mentions(path: Path) -> Iterator[tuple[str, str]]:
+    for note in read_coded_notes(path):
+        for assigned in note.codes:
+            for evidence in assigned.evidence:
+                yield evidence.text.casefold(), assigned.code
 
 
 def main() -> None:
@@ -42,7 +66,8 @@ def main() -> None:
             kept = ("parameters", "tokens_seen", "seconds", "tokens_per_second")
             figures[arm] = {**scores.as_dict(), **{key: manifest[key] for key in kept}}
         figures["lexicon"] = test(Coder.lexicon(system), data)[0].as_dict()
-    save(arguments.name, {"chapter": arguments.chapter, "seed": arguments.seed, "arms": figures})
+        described = {"chapter": arguments.chapter, "seed": arguments.seed}
+        save(arguments.name, {**described, "new_mentions": new_mentions(data), "arms": figures})
 
 
 if __name__ == "__main__":

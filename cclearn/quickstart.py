@@ -217,9 +217,9 @@ def run_quickstart(
         f"cclearn quickstart, ICD-10-CM chapter {chapter}",
         [
             f"{CODES} codes, {SPAN_ONLY} of which occur in span rows only and in no training note;"
-            f" {TRAINING_NOTES} training notes; {len(gold)} held-out notes, scored below. All notes"
-            " are synthetic, written from templates: these figures say that the machinery works,"
-            " not how it codes real notes.",
+            f" {_lines(data.training):,} training notes; {len(gold)} held-out notes, scored below."
+            " All notes are synthetic, written from templates: these figures say that the machinery"
+            " works, not how it codes real notes.",
             f"Both systems may assign any of the {len(system.billable_codes()):,} billable codes of"
             f" release {system.release}.",
         ],
@@ -230,6 +230,11 @@ def run_quickstart(
     with atomic_file(folder / "report.html") as stream:
         stream.write(page.encode("utf-8"))
     return scores
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(1 for _ in stream)
 
 
 def _make_room(folder: Path, overwrite: bool) -> None:
