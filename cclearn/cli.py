@@ -26,7 +26,20 @@ app = typer.Typer(
 codes_app = typer.Typer(help="Look into the code system.", no_args_is_help=True)
 app.add_typer(codes_app, name="codes")
 
-SystemOption = Annotated[str, typer.Option("--system", help="The code system.")]
+SystemOption = Annotated[
+    str, typer.Option("--system", help="icd10cm, icd9cm, or a .csv table of your own.")
+]
+ReleaseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--release",
+        help="The official file of another release: order file, tabular list, a folder with both.",
+    ),
+]
+EarlierOption = Annotated[
+    list[Path] | None,
+    typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
@@ -107,6 +120,7 @@ def code(
     out: Annotated[Path | None, typer.Option(help="A JSONL file to write to.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Notes decoded together.")] = 32,
     system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
@@ -120,7 +134,7 @@ def code(
         refuse_existing(out, overwrite)
         if out.is_dir():
             raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
-    loaded = CodeSystem.load(system)
+    loaded = CodeSystem.load(system, release)
     notes = _notes(source)
     if model is None:
         coder: Coder = Coder.lexicon(loaded)
@@ -166,6 +180,8 @@ def build(
     out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the builders.")] = False,
     system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Build span pairs or coded notes."""
@@ -188,7 +204,7 @@ def build(
         )
     builder = find_builder(name)
     config = configure(builder, _settings(settings or []))
-    loaded = CodeSystem.load(system)
+    loaded = CodeSystem.load(system, release, earlier or ())
     result = run_builder(builder, config, out, loaded, overwrite, progress=track)
     typer.echo(f"{result.stats.get('rows', 0)} rows: {result.data}", err=True)
 
@@ -217,6 +233,8 @@ def evaluate(
     pred: Annotated[list[Path], typer.Option(help="Coded notes of a system; may be repeated.")],
     out: Annotated[Path | None, typer.Option(help="A folder for metrics.json.")] = None,
     system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
 ) -> None:
     """Score predictions: codes, evidence, invalid and ungrounded answers."""
     from rich.console import Console
@@ -227,7 +245,7 @@ def evaluate(
     from cclearn.files import write_json
     from cclearn.notes.jsonl import read_coded_notes
 
-    loaded = CodeSystem.load(system)
+    loaded = CodeSystem.load(system, release, earlier or ())
     references = list(read_coded_notes(gold, loaded))
     stems = [path.stem for path in pred]
     scores = {
@@ -254,6 +272,8 @@ def evaluate(
 def show_code(
     code: Annotated[str, typer.Argument(help="A code in any spelling, a block or a chapter.")],
     system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
 ) -> None:
     """Show a code: its status, title, synonyms and neighbours."""
     from rich.console import Console
@@ -261,7 +281,7 @@ def show_code(
     from cclearn.codes import CodeSystem
     from cclearn.display import code_view
 
-    Console().print(code_view(CodeSystem.load(system), code))
+    Console().print(code_view(CodeSystem.load(system, release, earlier or ()), code))
 
 
 @codes_app.command("search")
@@ -269,6 +289,7 @@ def search_codes(
     text: Annotated[str, typer.Argument(help="Words to look for.")],
     limit: Annotated[int, typer.Option(min=1, help="How many codes at the most.")] = 10,
     system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
 ) -> None:
     """Search titles and synonyms."""
     from rich.console import Console
@@ -277,7 +298,7 @@ def search_codes(
     from cclearn.codes.search import search
     from cclearn.display import hits_table
 
-    loaded = CodeSystem.load(system)
+    loaded = CodeSystem.load(system, release)
     Console().print(hits_table(search(loaded, text, limit), loaded))
 
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cclearn.codes import CodeSystem, Kind
+from cclearn.codes import CodeSystem, Kind, NoteKind
 
 if TYPE_CHECKING:
     from cclearn.codes.search import Hit
@@ -74,6 +74,15 @@ def score_table(scores: Mapping[str, Evaluation]) -> Table:
     return table
 
 
+_NOTES: dict[str, NoteKind] = {
+    "excludes 1 (never coded together)": "excludes1",
+    "excludes 2 (not part of it)": "excludes2",
+    "code first": "code_first",
+    "use additional code": "use_additional_code",
+    "code also": "code_also",
+}
+
+
 def code_view(system: CodeSystem, code: str) -> RenderableType:
     """Show a code of a release. Raises UnknownCodeError."""
     entry = system[code]
@@ -86,6 +95,11 @@ def code_view(system: CodeSystem, code: str) -> RenderableType:
     sections = {
         "also called": list(entry.synonyms),
         "includes": list(system.includes(code)),
+        "7th characters": [
+            f"{character} {meaning}"
+            for character, meaning in system.seventh_characters(code).items()
+        ],
+        **{title: [text for text, _ in system.notes(code, kind)] for title, kind in _NOTES.items()},
         "under": [_named(system, above) for above in system.ancestors(code)],
         "children": [_named(system, child) for child in system.children(code)],
         "siblings": [_named(system, sibling) for sibling in system.siblings(code)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class CclearnError(Exception):
@@ -29,6 +29,23 @@ class DataError(CclearnError):
         if field:
             place += f": {field}"
         super().__init__(f"{place}: {problem}")
+
+
+class DataErrors(DataError):
+    """Everything that is wrong with a file, told at once.
+
+    Args:
+        problems: One error a problem, in the order of the file.
+    """
+
+    SHOWN = 20
+
+    def __init__(self, problems: Sequence[DataError]) -> None:
+        self.problems = list(problems)
+        lines = [str(problem) for problem in self.problems[: self.SHOWN]]
+        if len(self.problems) > self.SHOWN:
+            lines.append(f"and {len(self.problems) - self.SHOWN} more")
+        CclearnError.__init__(self, "\n".join(lines))
 
 
 class ConfigurationError(CclearnError):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.codes import official
+
 NOTE = "Admitted with İ pneumonia.\r\nNo asthma.\n"
 CCLEARN = [sys.executable, "-m", "cclearn.cli"]
 
@@ -144,6 +146,34 @@ def test_codes_are_shown_and_searched() -> None:
     assert "valid" in shown
     assert "I10" in run("codes", "search", "high blood pressure").stdout.decode()
     assert "Nothing found" in run("codes", "search", "xyzzy").stdout.decode()
+
+
+def test_other_releases_and_tables_of_the_users(tmp_path: Path) -> None:
+    table = tmp_path / "operations.csv"
+    table.write_text(official.TABLE, encoding="utf-8")
+    done = run("code", "-", "--system", table, stdin=b"Recovering from CABG. No valve replaced.\n")
+    (code,) = json.loads(done.stdout)["codes"]
+    assert (code["code"], code["system"]) == ("10.1", "operations")
+    titles = tmp_path / "titles.txt"
+    titles.write_text(official.ICD9_TITLES, encoding="utf-8")
+    nine = ("--system", "icd9cm", "--release", titles)
+    done = run("code", "-", *nine, stdin=b"Acute systolic heart failure.\n")
+    (code,) = json.loads(done.stdout)["codes"]
+    assert (code["code"], code["system"]) == ("428.21", "icd9cm")
+    assert "428.2" in run("codes", "show", "42821", *nine).stdout.decode()
+    order = tmp_path / "icd10cm-order-2031.txt"
+    order.write_text(official.ORDER, encoding="utf-8")
+    assert "icd10cm 2031: valid" in run("codes", "show", "T07", "--release", order).stdout.decode()
+    old = order.with_name("icd10cm-order-2030.txt")
+    old.write_text(official.ORDER.replace("T07 ", "T06 "), encoding="utf-8")
+    message = fails("codes", "show", "T06", "--release", order, "--earlier", old)
+    assert "not in icd10cm 2031; it was in 2030" in one_line(message)
+    order.write_text("nonsense\n" * 30, encoding="utf-8")
+    message = fails("codes", "show", "T07", "--release", order)
+    assert message.count("\n") == 21
+    assert f"{order}:1: not a line of an order file" in message
+    assert "and 10 more" not in message
+    assert "and 11 more" in message
 
 
 @pytest.mark.parametrize(

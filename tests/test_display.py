@@ -64,3 +64,9 @@ def test_a_code_is_shown_with_its_family(system: CodeSystem) -> None:
     assert "alone stands for I50.9" in plain
     assert "I50.1 Left ventricular failure" in plain
     assert "header" in plain
+
+
+def test_a_code_is_shown_with_its_notes(system: CodeSystem) -> None:
+    plain, _ = shown(code_view(system, "S72.001"), width=120)
+    assert "A initial encounter for closed fracture" in plain
+    assert "traumatic amputation of hip and thigh (S78.-)" in plain

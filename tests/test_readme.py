@@ -14,6 +14,7 @@ from cclearn import Coder
 from cclearn.cli import app
 from cclearn.display import coded_note_view
 from cclearn.notes.jsonl import read_notes
+from tests.codes.official import TABLE
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +65,16 @@ def test_the_output_shown_is_what_comes_out() -> None:
     Console(width=80, no_color=True, file=page).print(view)
     for line in page.getvalue().splitlines():
         assert line.rstrip() in README
+
+
+def test_the_code_systems_page_runs() -> None:
+    page = (ROOT / "docs" / "code_systems.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 - our own page
+    assert names["system"].status("i214") == "valid"
+    (table,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    assert table == TABLE
 
 
 def test_no_placeholder_is_left() -> None:

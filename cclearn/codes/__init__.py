@@ -1,6 +1,17 @@
-"""Code systems: lookup, validity by release, hierarchy and search."""
+"""Code systems: lookup, validity by release, hierarchy, notes and search."""
 
-from cclearn.codes.system import Code, CodeSystem, Status
+from cclearn.codes.exclusions import Exclusion, conflict, excludes
+from cclearn.codes.system import Code, CodeSystem, NeighbourKind, NoteKind, Status
 from cclearn.codes.table import Kind
 
-__all__ = ["Code", "CodeSystem", "Kind", "Status"]
+__all__ = [
+    "Code",
+    "CodeSystem",
+    "Exclusion",
+    "Kind",
+    "NeighbourKind",
+    "NoteKind",
+    "Status",
+    "conflict",
+    "excludes",
+]

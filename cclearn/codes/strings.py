@@ -52,7 +52,8 @@ def code_strings(system: CodeSystem, under: str | None = None) -> Iterator[CodeS
             continue
         if under is not None and under != code.code and under not in system.ancestors(code.code):
             continue
-        yield CodeString(code.description, code.code, "title")
+        if code.description:  # The headers of ICD-9-CM have none.
+            yield CodeString(code.description, code.code, "title")
         for short in short_forms(code.description):
             yield CodeString(short, code.code, "short_title")
         for term in code.synonyms:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Literal
 
-from cclearn.codes import icd10cm
+from cclearn.codes.sources import Source, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
-from cclearn.errors import ConfigurationError, UnknownCodeError, did_you_mean
-from cclearn.files import cache_folder, making_many_objects
+from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
+from cclearn.errors import UnknownCodeError, did_you_mean
+from cclearn.files import cache_folder, making_many_objects, sha256_of_text
 
 Status = Literal["valid", "header", "retired", "unknown"]
 """`valid`: billable in this release · `header`: has children, cannot be billed · `retired`: billable
-in an earlier release only (needs that release's table) · `unknown`: in no table at hand."""
+in an earlier release only, of those that were loaded with it · `unknown`: in no table at hand."""
 
-_READERS = {"icd10cm": (icd10cm.source, icd10cm.read_icd10cm)}
+NoteKind = Literal["excludes1", "excludes2", "code_first", "use_additional_code", "code_also"]
+"""The instructions of the tabular list."""
+
+NeighbourKind = Literal["sibling", "cousin", "hop1", "hop2"]
+"""`sibling`: a child of the same parent · `cousin`: a child of a sibling of the parent · `hop1`,
+`hop2`: a billable code that meets this one so many levels up, and no lower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Code:
     Attributes:
         code: The official dotted form.
         description: The official title.
+        short_title: The abbreviated one of the order file, empty where there is none.
         kind: Chapter, block, category or subcategory.
         billable: Whether the code may be assigned to an encounter.
         synonyms: Its inclusion terms.
@@ -35,6 +43,7 @@ class Code:
 
     code: str
     description: str
+    short_title: str
     kind: Kind
     billable: bool
     synonyms: tuple[str, ...]
@@ -45,41 +54,58 @@ class CodeSystem:
     """A release of a code system.
 
     Codes are accepted lower-case, undotted or padded with blanks, and returned in the official
-    dotted form. Validity comes from the release's table, never from a pattern.
+    form. Validity comes from the release's table, never from a pattern.
 
     Attributes:
         name: E.g. `icd10cm`.
         release: E.g. `April-1-2026`.
         source: What the table was read from, with its version; caches of derived data name it.
+        earlier: Earlier releases, which tell retired codes from unknown ones.
     """
 
-    def __init__(self, name: str, table: CodeTable | LazyTable, source: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        table: CodeTable | LazyTable,
+        source: str,
+        earlier: Sequence[CodeSystem] = (),
+    ) -> None:
         self.name = name
         self.source = source
         self.release = table.release
+        self.earlier = tuple(earlier)
         self._table = table
         self._codes: list[str] = table.code
         self._row = {code: row for row, code in enumerate(self._codes)}
 
     @classmethod
-    def load(cls, name: str = "icd10cm") -> CodeSystem:
+    def load(
+        cls,
+        name: str = "icd10cm",
+        release: str | Path | None = None,
+        earlier: Sequence[str | Path] = (),
+    ) -> CodeSystem:
         """Load a code system, from the cache when it is whole and of this version.
 
         Args:
-            name: The code system; `icd10cm` comes with the package.
+            name: `icd10cm`, `icd9cm`, the name of a system with a table of the user's, or the path of
+                that table, a `.csv` file (`cclearn.codes.user_table` has its columns).
+            release: None for the release of ICD-10-CM that comes with the package; else the official
+                files: an order file, a tabular list in XML or a folder with both, the title file of
+                ICD-9-CM, or the user's table.
+            earlier: The files of earlier releases, whose codes are `retired` where this one has them no
+                longer.
 
         Raises:
-            ConfigurationError: The name is not known.
+            ConfigurationError: The name is not known, or needs a file.
+            DataError: A file is not what it should be.
         """
-        if name not in _READERS:
-            known = ", ".join(sorted(_READERS))
-            raise ConfigurationError(
-                [
-                    f"code system (name = {name}): not known.{did_you_mean(name, _READERS)}"
-                    f" Use one of: {known}."
-                ]
-            )
-        return _load(name)
+        source = find_source(name, release)
+        system = _load(source)
+        if not earlier:
+            return system
+        old = [_load(find_source(source.name, each)) for each in earlier]
+        return cls(system.name, system._table, system.source, old)
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -93,6 +119,7 @@ class CodeSystem:
         return Code(
             code=self._codes[row],
             description=self._table.description[row],
+            short_title=self._table.short_title[row],
             kind=Kind(self._table.kind[row]),
             billable=self._table.billable[row],
             synonyms=tuple(self._table.inclusion_terms[row]),
@@ -102,13 +129,16 @@ class CodeSystem:
     def canonical(self, code: str) -> str:
         """Return the official spelling where the table holds the code, else the tidied spelling."""
         row = self._find(code)
-        return self._codes[row] if row is not None else _tidy(code)
+        if row is not None:
+            return self._codes[row]
+        return _tidy(code) if self.name == "icd10cm" else code.strip().upper()
 
     def status(self, code: str) -> Status:
         """Say whether a code, in any spelling, may be assigned in this release."""
         row = self._find(code)
         if row is None:
-            return "unknown"
+            retired = any(release.is_billable(code) for release in self.earlier)
+            return "retired" if retired else "unknown"
         return "valid" if self._table.billable[row] else "header"
 
     def is_billable(self, code: str) -> bool:
@@ -153,6 +183,74 @@ class CodeSystem:
             if aunt != parent
             for row in self._children[aunt]
         ]
+
+    def neighbours(self, code: str, kind: NeighbourKind = "sibling") -> list[str]:
+        """Return the billable codes near a code, in tabular order. Raises UnknownCodeError.
+
+        Args:
+            code: The code.
+            kind: How near. What makes a neighbour is a setting: the literature leaves it open.
+        """
+        if kind == "sibling":
+            return [near for near in self.siblings(code) if self.is_billable(near)]
+        if kind == "cousin":
+            return [near for near in self.cousins(code) if self.is_billable(near)]
+        above = [self.canonical(code), *self.ancestors(code)]
+        up = int(kind.removeprefix("hop"))
+        if len(above) <= up:
+            return []
+        nearer = {above[up - 1], *self.descendants(above[up - 1])}
+        return [near for near in self.billable_codes(above[up]) if near not in nearer]
+
+    def distance(self, code: str, other: str) -> int | None:
+        """Return the steps up and down between two codes, None when they meet nowhere.
+
+        Two chapters meet nowhere. Raises UnknownCodeError.
+        """
+        ups = [self.canonical(code), *self.ancestors(code)]
+        downs = {
+            each: steps
+            for steps, each in enumerate([self.canonical(other), *self.ancestors(other)])
+        }
+        return next((up + downs[each] for up, each in enumerate(ups) if each in downs), None)
+
+    def notes(self, code: str, kind: NoteKind, inherited: bool = True) -> list[tuple[str, str]]:
+        """Return the instructions that hold for a code, each with the code where it stands.
+
+        Args:
+            code: The code.
+            kind: Which of them.
+            inherited: Whether those of the codes, block and chapter above count, which hold for all
+                below (Official Guidelines, I.A.12, I.A.13, I.A.17).
+
+        Raises:
+            UnknownCodeError: The release does not hold the code.
+        """
+        column = getattr(self._table, kind)
+        places = [self.canonical(code), *(self.ancestors(code) if inherited else ())]
+        return [(text, place) for place in places for text in column[self._require(place)]]
+
+    def seventh_characters(self, code: str) -> dict[str, str]:
+        """Return the 7th characters that a code takes, with their meanings; empty if it takes none.
+
+        `S72.001` → `A`: `initial encounter for closed fracture`, … Raises UnknownCodeError.
+        """
+        title = self.description(code)
+        return {
+            child[-1]: self.description(child).removeprefix(title).strip(", ")
+            for child in self.children(code)
+            if len(child) == EXTENDED_LENGTH and self.name == "icd10cm"
+        }
+
+    def extended(self, code: str, character: str) -> str:
+        """Return a code with a 7th character, the places between filled with the placeholder X.
+
+        `T75.4` with `A` is `T75.4XXA` (Official Guidelines, I.A.4, I.A.5).
+
+        Raises:
+            UnknownCodeError: The release holds no such code.
+        """
+        return self[with_placeholders(self[code].code) + character.upper()].code
 
     def ancestors(self, code: str) -> list[str]:
         """Return all codes above, the nearest first. Raises UnknownCodeError."""
@@ -211,7 +309,7 @@ class CodeSystem:
             said = title.count("unspecified") - parent_title.count("unspecified")
             if "with unspecified" in title:  # Something more is said than the header says.
                 said = -1
-            if len(code) == 8:  # A 7th character: initial encounter, closed fracture.
+            if len(code) == EXTENDED_LENGTH:  # A 7th character: initial encounter, closed fracture.
                 return (int("initial encounter" in title), int(code.endswith("A")), 0)
             return (said, int(code[-1] == "9"), int(code[-1] == "0"))
 
@@ -232,19 +330,34 @@ class CodeSystem:
 
     def _find(self, code: str) -> int | None:
         row = self._row.get(code)
-        return row if row is not None else self._row.get(_tidy(code))
+        if row is not None:
+            return row
+        bare = code.strip().upper().rstrip(".")
+        row = self._bare.get(bare.replace(".", ""))
+        # A dot may be left out; where there is one, it stands in its place.
+        if row is None or ("." in bare and bare != self._codes[row].upper()):
+            return None
+        return row
+
+    @cached_property
+    def _bare(self) -> dict[str, int]:
+        """The rows by their codes in capitals and without dots."""
+        return {code.upper().replace(".", ""): row for code, row in reversed(self._row.items())}
 
     def _require(self, code: str) -> int:
         row = self._find(code)
-        if row is None:
-            raise UnknownCodeError(
-                f"code (code = {code}): not in {self.name} {self.release}."
-                f"{did_you_mean(_tidy(code), self._nearby(code))}"
-            )
-        return row
+        if row is not None:
+            return row
+        problem = f"code (code = {code}): not in {self.name} {self.release}"
+        for old in self.earlier:
+            if code in old:
+                raise UnknownCodeError(f"{problem}; it was in {old.release}.")
+        raise UnknownCodeError(
+            f"{problem}.{did_you_mean(self.canonical(code), self._nearby(code))}"
+        )
 
     def _nearby(self, code: str) -> list[str]:
-        stem = _tidy(code)[:2]
+        stem = self.canonical(code)[:2]
         return [known for known in self._codes if known.startswith(stem)]
 
 
@@ -257,15 +370,15 @@ def _tidy(code: str) -> str:
     return f"{bare[:3]}.{bare[3:]}" if "." not in bare and len(bare) > 3 else bare
 
 
-@lru_cache(maxsize=4)
-def _load(name: str) -> CodeSystem:
-    source, read = _READERS[name]
-    path = cache_folder() / f"{name}.arrow"
-    table: CodeTable | LazyTable | None = load_table(path, source())
+@lru_cache(maxsize=8)
+def _load(source: Source) -> CodeSystem:
+    # The identity's hash is in the name, so that releases stand side by side.
+    path = cache_folder() / f"{source.name}-{sha256_of_text(source.identity)[:16]}.arrow"
+    table: CodeTable | LazyTable | None = load_table(path, source.identity)
     if table is None:
         with making_many_objects():
-            table = read()
+            table = source.read()
         # A read-only home only costs the time of the next load.
         with contextlib.suppress(OSError):
-            save_table(table, path, source())
-    return CodeSystem(name, table, source())
+            save_table(table, path, source.identity)
+    return CodeSystem(source.name, table, source.identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from cclearn.files import read_sealed, write_sealed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """Raised whenever the columns change, so that an older cache is rebuilt."""
 
 
@@ -25,6 +26,18 @@ class Kind(IntEnum):
     SUBCATEGORY = 3
 
 
+NOTE_COLUMNS = (
+    "inclusion_terms",
+    "includes",
+    "excludes1",
+    "excludes2",
+    "code_first",
+    "use_additional_code",
+    "code_also",
+)
+"""Columns that hold any number of strings a row."""
+
+
 @dataclass
 class CodeTable:
     """A release of a code system, one list a column, rows in the order of the tabular list.
@@ -32,24 +45,58 @@ class CodeTable:
     Attributes:
         code: The official dotted code; a chapter's number; a block's range.
         description: The official title.
+        short_title: The abbreviated title of the order file, empty where there is none.
         parent: The parent's row, -1 for a chapter.
         kind: A `Kind` a row.
         billable: Whether the code may be assigned to an encounter.
         inclusion_terms: The terms under which the code is also known, as the tabular list gives them.
         includes: The "Includes" notes.
+        excludes1: What is never coded together with this code.
+        excludes2: What is not part of this code.
+        code_first: What is to be coded before.
+        use_additional_code: What is to be coded besides.
+        code_also: What may be coded besides, in either order.
     """
 
     release: str
     code: list[str] = field(default_factory=list)
     description: list[str] = field(default_factory=list)
+    short_title: list[str] = field(default_factory=list)
     parent: list[int] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
     billable: list[bool] = field(default_factory=list)
     inclusion_terms: list[list[str]] = field(default_factory=list)
     includes: list[list[str]] = field(default_factory=list)
+    excludes1: list[list[str]] = field(default_factory=list)
+    excludes2: list[list[str]] = field(default_factory=list)
+    code_first: list[list[str]] = field(default_factory=list)
+    use_additional_code: list[list[str]] = field(default_factory=list)
+    code_also: list[list[str]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.code)
+
+    def add(
+        self,
+        code: str,
+        description: str,
+        parent: int,
+        kind: Kind,
+        notes: Mapping[str, list[str]] | None = None,
+        *,
+        billable: bool = False,
+        short_title: str = "",
+    ) -> int:
+        """Add a row and return its number; `notes` gives any of the columns of notes."""
+        self.code.append(code)
+        self.description.append(" ".join(description.split()))
+        self.short_title.append(short_title)
+        self.parent.append(parent)
+        self.kind.append(kind)
+        self.billable.append(billable)
+        for column in NOTE_COLUMNS:
+            getattr(self, column).append((notes or {}).get(column, []))
+        return len(self.code) - 1
 
 
 def save_table(table: CodeTable, path: Path, source: str) -> None:
@@ -67,11 +114,11 @@ def save_table(table: CodeTable, path: Path, source: str) -> None:
         {
             "code": pa.array(table.code, pa.string()),
             "description": pa.array(table.description, pa.string()),
+            "short_title": pa.array(table.short_title, pa.string()),
             "parent": pa.array(table.parent, pa.int32()),
             "kind": pa.array(table.kind, pa.int8()),
             "billable": pa.array(table.billable, pa.bool_()),
-            "inclusion_terms": pa.array(table.inclusion_terms, strings),
-            "includes": pa.array(table.includes, strings),
+            **{name: pa.array(getattr(table, name), strings) for name in NOTE_COLUMNS},
         },
         metadata={"release": table.release},
     )

@@ -120,3 +120,42 @@ def test_an_unknown_code_is_named_with_a_suggestion(system: CodeSystem) -> None:
 def test_an_unknown_system_is_named_with_a_suggestion() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'icd10cm'"):
         CodeSystem.load("icd10")
+
+
+def test_neighbours_are_billable(system: CodeSystem) -> None:
+    assert system.neighbours("I21.4") == ["I21.3", "I21.9", "I21.B"]
+    assert "I22.0" in system.neighbours("I21.4", "cousin")
+    near = system.neighbours("I21.4", "hop1")
+    assert "I21.01" in near
+    assert "I21.4" not in near
+    far = system.neighbours("I21.4", "hop2")
+    assert "I20.0" in far
+    assert not set(near) & set(far)
+    assert system.neighbours("9", "hop1") == []
+    for kind in ("sibling", "cousin", "hop1", "hop2"):
+        assert all(map(system.is_billable, system.neighbours("S72.001A", kind)))
+
+
+def test_distance(system: CodeSystem) -> None:
+    assert system.distance("I21.4", "i214") == 0
+    assert system.distance("I21.4", "I21") == 1
+    assert system.distance("I21.4", "I21.3") == 2
+    assert system.distance("I21.4", "I22.0") == 4
+    assert system.distance("I21.4", "J18.9") is None
+
+
+def test_seventh_characters(system: CodeSystem) -> None:
+    meanings = system.seventh_characters("S72.001")
+    assert meanings["A"] == "initial encounter for closed fracture"
+    assert len(meanings) == 16
+    assert system.seventh_characters("I21.4") == {}
+    assert system.extended("s72001", "a") == "S72.001A"
+    assert system.extended("T75.4", "A") == "T75.4XXA"
+    with pytest.raises(UnknownCodeError):
+        system.extended("T75.4", "Q")
+
+
+def test_a_dot_stands_in_its_place_or_nowhere(system: CodeSystem) -> None:
+    assert system.status("I21.4.") == "valid"
+    for spelling in ("I2.14", "I.214", "I214.0", "I.21.4"):
+        assert system.status(spelling) == "unknown", spelling

@@ -4,17 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from cclearn.codes.table import CodeTable, load_table, save_table
+from cclearn.codes.sources import Source
+from cclearn.codes.table import NOTE_COLUMNS, CodeTable, Kind, load_table, save_table
 
-TABLE = CodeTable(
-    release="2026",
-    code=["1", "A00-A09", "A00", "A00.0"],
-    description=["Chapter", "Block", "Cholera", "Cholera, “classical” · naïve"],
-    parent=[-1, 0, 1, 2],
-    kind=[0, 1, 2, 3],
-    billable=[False, False, False, True],
-    inclusion_terms=[[], [], [], ["Classical cholera", "a\nb"]],
-    includes=[["x"], [], [], []],
+TABLE = CodeTable("2026")
+TABLE.add("1", "Chapter", -1, Kind.CHAPTER, {"includes": ["x"]})
+TABLE.add("A00-A09", "Block", 0, Kind.BLOCK)
+TABLE.add("A00", "Cholera", 1, Kind.CATEGORY)
+TABLE.add(
+    "A00.0",
+    "Cholera, “classical” · naïve",
+    2,
+    Kind.SUBCATEGORY,
+    {"inclusion_terms": ["Classical cholera", "a\nb"]},
+    billable=True,
+    short_title="Cholera, class",
 )
 
 
@@ -25,7 +29,8 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
     assert loaded is not None
     assert len(loaded) == len(TABLE)
     assert loaded.release == "2026"
-    for column in ("code", "description", "parent", "kind", "billable", "inclusion_terms"):
+    plain = ("code", "description", "short_title", "parent", "kind", "billable")
+    for column in (*plain, *NOTE_COLUMNS):
         assert getattr(loaded, column) == getattr(TABLE, column)
     with pytest.raises(AttributeError):
         loaded.nothing  # noqa: B018
@@ -59,13 +64,19 @@ def test_a_damaged_cache_is_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from cclearn.codes import system as module
 
     monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path))
-    (tmp_path / "icd10cm.arrow").write_bytes(b"{}\nnothing")
-    monkeypatch.setitem(module._READERS, "icd10cm", (lambda: "s", lambda: TABLE))
+    reads: list[int] = []
+
+    def read() -> CodeTable:
+        reads.append(1)
+        return TABLE
+
+    monkeypatch.setattr(module, "find_source", lambda name, release: Source(name, "s", read))
+    for round_, damage in enumerate((None, b"{}\nnothing", b""), start=1):
+        if damage is not None:
+            (cache,) = tmp_path.glob("icd10cm-*.arrow")
+            cache.write_bytes(damage)
+        for _ in range(2):  # The second time from the cache.
+            module._load.cache_clear()
+            assert module.CodeSystem.load().status("a000") == "valid"
+        assert len(reads) == round_
     module._load.cache_clear()
-    try:
-        assert module.CodeSystem.load().status("a000") == "valid"
-        assert load_table(tmp_path / "icd10cm.arrow", "s") is not None
-        module._load.cache_clear()
-        assert module.CodeSystem.load().release == "2026"
-    finally:
-        module._load.cache_clear()

@@ -1,0 +1,67 @@
+"""Looking codes up and searching for words, beside the package's own lookup.
+
+python benchmarks/code_system.py
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import warnings
+from collections.abc import Callable
+
+from measure import save
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.search import search
+
+QUERIES = 2_000
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Return how many times a second, the best of five rounds."""
+    best = 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        count = work()
+        best = max(best, count / (time.perf_counter() - started))
+    return round(best)
+
+
+def main() -> None:
+    system = CodeSystem.load()
+    codes = system.billable_codes()
+    loose = [code.replace(".", "").lower() for code in codes]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import simple_icd_10_cm as package
+
+    def each(function: Callable[[str], object], spelt: list[str]) -> Callable[[], int]:
+        def work() -> int:
+            for code in spelt:
+                function(code)
+            return len(spelt)
+
+        return work
+
+    order = random.Random(0)
+    wanted = [
+        " ".join(order.sample(words, min(len(words), 4)))
+        for code in order.sample(codes, QUERIES)
+        if (words := system.description(code).split())
+    ]
+    search(system, "warm up")
+    figures = {
+        "status_per_second": rate(each(system.status, codes)),
+        "status_any_spelling_per_second": rate(each(system.status, loose)),
+        "package_is_valid_item_per_second": rate(each(package.is_valid_item, codes)),
+        "searches_per_second": rate(each(lambda text: search(system, text), wanted)),
+    }
+    figures["ratio_to_package"] = round(
+        figures["status_per_second"] / figures["package_is_valid_item_per_second"], 2
+    )
+    save("code_system", figures)
+
+
+if __name__ == "__main__":
+    main()
