@@ -37,6 +37,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cclearn"
 
 
+def cache_file(name: str, source: str, ending: str) -> Path:
+    """Return the place of a cache file; what is made from different sources stands side by side.
+
+    Args:
+        name: What it is of, e.g. a code system.
+        source: What it is made from, with every version that matters.
+        ending: The file's.
+    """
+    return cache_folder() / f"{name}-{sha256_of_text(source)[:16]}.{ending}"
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name only when it is complete, readable by its owner alone.

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +18,8 @@ from cclearn.errors import ConfigurationError, did_you_mean
 from cclearn.files import atomic_folder, sha256_of_file, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import row_to_json, write_rows
+from cclearn.notes.parquet import parquet_of_jsonl
+from data_builders.coverage import Coverage, markdown, plot
 
 
 class Rejected(BaseModel):
@@ -57,12 +59,15 @@ class Builder(ABC):
         name: As `cclearn build NAME` calls it.
         summary: One line for `cclearn build --list`.
         config_type: Its settings.
-        data_file: The name of the file that holds the rows.
+        row_type: What its rows are.
+        data_file: The name of the file that holds the rows; a Parquet file of the same rows stands
+            beside it.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     config_type: ClassVar[type[BuilderConfig]]
+    row_type: ClassVar[type[SpanPair | CodedNote]]
     data_file: ClassVar[str]
 
     @abstractmethod
@@ -138,7 +143,8 @@ def build(
     overwrite: bool = False,
     progress: Callable[[Iterable[Built], str], Iterable[Built]] | None = None,
 ) -> BuildResult:
-    """Run a builder and write its folder: data, rejected rows, counts, manifest and dataset card.
+    """Run a builder and write its folder: data as JSONL and Parquet, rejected rows, counts, manifest,
+    and a dataset card with a table and a plot of the codes that are covered.
 
     Args:
         builder: What to run.
@@ -152,35 +158,21 @@ def build(
         CclearnError: The folder exists, or an input cannot be read.
     """
     system = system or CodeSystem.load()
-    rejected: list[Rejected] = []
-    counts: Counter[str] = Counter()
-    per_code: Counter[str] = Counter()
-
-    def kept() -> Iterator[SpanPair | CodedNote]:
-        rows: Iterable[Built] = builder.rows(config, system)
-        for row in progress(rows, f"building {builder.name}") if progress else rows:
-            if isinstance(row, Rejected):
-                rejected.append(row)
-                continue
-            counts["rows"] += 1
-            if isinstance(row, SpanPair):
-                per_code[row.code] += 1
-                counts[f"source {row.source}"] += 1
-            else:
-                per_code.update(assigned.code for assigned in row.codes)
-                counts["notes without codes"] += not row.codes
-                counts["mentions"] += sum(len(assigned.evidence) for assigned in row.codes)
-            yield row
-
     with atomic_folder(folder, overwrite) as partial:
         data = partial / builder.data_file
-        write_rows(data, kept())
         with (partial / "rejected.jsonl").open("w", encoding="utf-8") as stream:
-            stream.writelines(row_to_json(row) + "\n" for row in rejected)
+            tally = _Tally(stream)
+            rows: Iterable[Built] = builder.rows(config, system)
+            if progress:
+                rows = progress(rows, f"building {builder.name}")
+            write_rows(data, tally.kept(rows))
+        parquet_of_jsonl(data, data.with_suffix(".parquet"), builder.row_type)
+        coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
-            **dict(sorted(counts.items())),
-            "codes": len(per_code),
-            "rejected": dict(sorted(Counter(row.reason for row in rejected).items())),
+            **dict(sorted(tally.counts.items())),
+            "codes": tally.coverage.codes,
+            "rejected": dict(sorted(tally.rejected.items())),
+            "coverage": coverage,
         }
         write_json(partial / "stats.json", stats)
         manifest = {
@@ -192,11 +184,45 @@ def build(
             "data_sha256": sha256_of_file(data),
         }
         write_json(partial / "manifest.json", manifest)
-        (partial / "README.md").write_text(_card(builder, manifest, stats), encoding="utf-8")
+        plot(coverage, partial / "coverage.png")
+        card = _card(builder, manifest, stats, markdown(coverage, system))
+        (partial / "README.md").write_text(card, encoding="utf-8")
     return BuildResult(folder, folder / builder.data_file, stats)
 
 
-def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any]) -> str:
+class _Tally:
+    """Counts rows as they pass, and writes the rejected ones away."""
+
+    def __init__(self, rejected: IO[str]) -> None:
+        self._stream = rejected
+        self.counts: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.coverage = Coverage()
+
+    def kept(self, rows: Iterable[Built]) -> Iterator[SpanPair | CodedNote]:
+        """Yield the rows that are data."""
+        for row in rows:
+            if isinstance(row, Rejected):
+                self.rejected[row.reason] += 1
+                self._stream.write(row_to_json(row) + "\n")
+                continue
+            self.counts["rows"] += 1
+            if isinstance(row, SpanPair):
+                self.counts[f"source {row.source}"] += 1
+                self.coverage.add(row.code, row.text)
+            else:
+                self._count_note(row)
+            yield row
+
+    def _count_note(self, note: CodedNote) -> None:
+        self.counts["notes without codes"] += not note.codes
+        for assigned in note.codes:
+            self.counts["mentions"] += len(assigned.evidence)
+            for evidence in assigned.evidence:
+                self.coverage.add(assigned.code, evidence.text)
+
+
+def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any], coverage: str) -> str:
     system = manifest["code_system"]
     lines = [
         f"# {builder.name}",
@@ -210,6 +236,17 @@ def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any]) -> 
         "| what | count |",
         "| --- | --- |",
     ]
-    lines += [f"| {name} | {count} |" for name, count in stats.items() if name != "rejected"]
-    lines += [f"| rejected: {reason} | {count} |" for reason, count in stats["rejected"].items()]
+    counted = {name: count for name, count in stats.items() if isinstance(count, int)}
+    counted |= {f"rejected: {reason}": count for reason, count in stats["rejected"].items()}
+    lines += [f"| {name} | {count:,} |" for name, count in counted.items()]
+    lines += [
+        "",
+        "## Coverage",
+        "",
+        "Billable codes by how many distinct strings stand for them, in the chapters that have any.",
+        "",
+        coverage,
+        "",
+        "![The same, as shares of each chapter](coverage.png)",
+    ]
     return "\n".join(lines) + "\n"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.strings import PRECEDENCE, CodeString, code_strings
+from cclearn.codes.strings import code_strings, strongest_claims
+from cclearn.errors import did_you_mean
 from cclearn.notes import SpanPair
 from data_builders.builder import Builder, BuilderConfig, Built, Rejected
-from data_builders.variants import variants
+from data_builders.noise import WEIGHTS, Abbreviations, Noise
+from data_builders.noise.frames import frames_for
 
 
 class ICD10CMConfig(BuilderConfig):
@@ -20,11 +24,27 @@ class ICD10CMConfig(BuilderConfig):
         under: Only the codes at and below this chapter, block or code; all of them where it is None.
         codes: Only these codes; all of them where it is None.
         variants: How many changed spellings follow each pair, at the most.
+        noise: How often each of the makers of variants is drawn; those left out are not.
+        abbreviations: A table of abbreviations besides our own small list: CSV or tab-separated, with
+            the columns `abbreviation` and `expansion` (or `sense`).
     """
 
     under: str | None = None
     codes: tuple[str, ...] | None = None
     variants: int = Field(default=0, ge=0)
+    noise: dict[str, Annotated[float, Field(ge=0)]] = WEIGHTS
+    abbreviations: Path | None = None
+
+    @field_validator("noise")
+    @classmethod
+    def _known_makers(cls, noise: dict[str, float]) -> dict[str, float]:
+        for name in noise:
+            if name not in WEIGHTS:
+                known = f"{did_you_mean(name, WEIGHTS)} There are: {', '.join(WEIGHTS)}."
+                raise ValueError(f"{name}: no such maker.{known}")
+        if not any(noise.values()):
+            raise ValueError("no maker has a weight above 0")
+        return noise
 
 
 class ICD10CMBuilder(Builder):
@@ -38,14 +58,27 @@ class ICD10CMBuilder(Builder):
     name = "icd10cm"
     summary = "Gold span pairs from ICD-10-CM: titles, short forms and inclusion terms."
     config_type = ICD10CMConfig
+    row_type = SpanPair
     data_file = "pairs.jsonl"
+
+    def inputs(self, config: ICD10CMConfig) -> list[Path]:
+        """Return the table of abbreviations, where one is named."""
+        return [config.abbreviations] if config.abbreviations is not None else []
 
     def rows(self, config: ICD10CMConfig, system: CodeSystem) -> Iterator[Built]:
         """Yield pairs and rejected strings in tabular order."""
         # Claims are weighed over the whole system, so that a part of it holds the same pairs.
-        winners = _winners(system)
+        winners = strongest_claims(
+            (
+                s
+                for s in code_strings(system)
+                if s.field != "includes" and system.is_billable(s.code)
+            ),
+            _key,
+        )
         inside = _wanted(config, system)
         made: set[str] = set()
+        noise = Noise(config.noise, Abbreviations.load(config.abbreviations))
         for string in code_strings(system):
             if string.field == "includes" or (inside is not None and string.code not in inside):
                 continue
@@ -66,7 +99,11 @@ class ICD10CMBuilder(Builder):
                     source=f"icd10cm/{string.field}",
                 )
                 yield pair
-                yield from variants(pair, config.variants, config.seed)
+                frames = frames_for(system, pair.code)
+                for variant in noise.variants(pair, config.variants, config.seed, frames):
+                    claims = winners.get(_key(variant.text), [])
+                    if all(claim.code == pair.code for claim in claims):
+                        yield variant
             elif string.code in {claim.code for claim in claims}:
                 codes = sorted({claim.code for claim in claims} - {string.code})
                 reason = "ambiguous" if codes else "duplicate"
@@ -95,17 +132,3 @@ def _wanted(config: ICD10CMConfig, system: CodeSystem) -> set[str] | None:
 
 def _key(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-def _winners(system: CodeSystem) -> dict[str, list[CodeString]]:
-    """Return for each string the claims of the strongest field, in tabular order."""
-    winners: dict[str, list[CodeString]] = {}
-    for string in code_strings(system):
-        if string.field == "includes" or not system.is_billable(string.code):
-            continue
-        claims = winners.setdefault(_key(string.text), [])
-        if claims and PRECEDENCE.index(string.field) < PRECEDENCE.index(claims[0].field):
-            claims.clear()
-        if not claims or string.field == claims[0].field:
-            claims.append(string)
-    return winners

@@ -15,7 +15,11 @@ from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.rows import in_share
 from data_builders import note_frames as frames
 from data_builders.builder import Builder, BuilderConfig, Built, Rejected
-from data_builders.variants import VARIANT, lower_first, noise
+from data_builders.noise import VARIANT, WEIGHTS, Noise
+from data_builders.noise.spelling import lower_first
+
+# A mention stands in a sentence already, and a first letter is set by its place.
+_NOISE = Noise({name: w for name, w in WEIGHTS.items() if name not in ("frame", "casing")})
 
 
 class TemplateNotesConfig(BuilderConfig):
@@ -32,7 +36,7 @@ class TemplateNotesConfig(BuilderConfig):
             relative's.
         longest_mention: Strings with more characters are not used, but for a code that has no other.
             Real evidence is short: 31 characters at the 90th percentile of MDACE.
-        noise: The share of mentions that are written with typing errors or otherwise changed.
+        noise: The share of mentions that are misspelt, abbreviated or otherwise changed.
         reserved: The share of each code's strings that these notes never use; a code's first string
             is never reserved. Notes built with another share, and the same split_seed, use more.
         split_seed: Decides which strings are reserved.
@@ -65,6 +69,7 @@ class TemplateNotesBuilder(Builder):
     name = "template_notes"
     summary = "Synthetic discharge summaries with codes, exact evidence and distractors."
     config_type = TemplateNotesConfig
+    row_type = CodedNote
     data_file = "notes.jsonl"
 
     def inputs(self, config: TemplateNotesConfig) -> list[Path]:
@@ -200,7 +205,7 @@ class _Writer:
         mention = self._order.choice(fresh or self._strings[code])
         self._said.add(mention)
         if self._order.random() < self._config.noise:
-            mention = noise(mention, self._order)
+            mention = _NOISE.change(mention, self._order)
         begins = self._text.endswith((": ", "- ", ". ")) or not self._text
         if not begins or self._order.random() < 0.3:
             mention = lower_first(mention)

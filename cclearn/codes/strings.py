@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,6 +63,25 @@ def code_strings(system: CodeSystem, under: str | None = None) -> Iterator[CodeS
         for term in system.includes(code.code):
             for form in (term, *short_forms(term)):
                 yield CodeString(form, code.code, "includes")
+
+
+def strongest_claims(
+    strings: Iterable[CodeString], key: Callable[[str], str]
+) -> dict[str, list[CodeString]]:
+    """Return for each string, spelt by `key`, the claims of the strongest field that claims it.
+
+    Args:
+        strings: What the codes claim, in tabular order.
+        key: Spells alike what is to be held for the same string.
+    """
+    strongest: dict[str, list[CodeString]] = {}
+    for string in strings:
+        claims = strongest.setdefault(key(string.text), [])
+        if claims and PRECEDENCE.index(string.field) < PRECEDENCE.index(claims[0].field):
+            claims.clear()
+        if not claims or string.field == claims[0].field:
+            claims.append(string)
+    return strongest
 
 
 def short_forms(text: str) -> list[str]:

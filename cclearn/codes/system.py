@@ -13,7 +13,7 @@ from cclearn.codes.sources import Source, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
 from cclearn.errors import UnknownCodeError, did_you_mean
-from cclearn.files import cache_folder, making_many_objects, sha256_of_text
+from cclearn.files import cache_file, making_many_objects
 
 Status = Literal["valid", "header", "retired", "unknown"]
 """`valid`: billable in this release · `header`: has children, cannot be billed · `retired`: billable
@@ -372,8 +372,7 @@ def _tidy(code: str) -> str:
 
 @lru_cache(maxsize=8)
 def _load(source: Source) -> CodeSystem:
-    # The identity's hash is in the name, so that releases stand side by side.
-    path = cache_folder() / f"{source.name}-{sha256_of_text(source.identity)[:16]}.arrow"
+    path = cache_file(source.name, source.identity, "arrow")
     table: CodeTable | LazyTable | None = load_table(path, source.identity)
     if table is None:
         with making_many_objects():

@@ -13,10 +13,10 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.strings import PRECEDENCE, code_strings
+from cclearn.codes.strings import code_strings, strongest_claims
 from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder
-from cclearn.files import cache_folder, making_many_objects, read_sealed, write_sealed
+from cclearn.files import cache_file, making_many_objects, read_sealed, write_sealed
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.sections import find_sections
@@ -28,7 +28,7 @@ _TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|(?P<stop>(?<!\b[^\W\d_])\.|[;:!?|]
 """Numbers, words, and the marks over which no phrase reaches; the dot of "E. coli" is none."""
 
 # External causes are coded from circumstances, not from a word such as "street" or "bed".
-_SKIPPED_CHAPTERS = frozenset({"20"})
+_SKIPPED_CHAPTERS = {"icd10cm": "20", "icd9cm": "19"}
 
 _MAY_STOP = re.compile(r" [.;:!?|] |\n")
 """A stop among the words of a phrase."""
@@ -92,8 +92,8 @@ class LexiconCoder(Coder):
     @cached_property
     def phrases(self) -> dict[str, str]:
         """The framed phrases and the billable code of each; kept in the cache folder."""
-        path = cache_folder() / f"{self.system.name}.lexicon.tsv"
         source = f"{self.system.source} lexicon {_PHRASES_VERSION}"
+        path = cache_file(self.system.name, source, "lexicon.tsv")
         content = read_sealed(path, source)
         if content is None:
             with making_many_objects():
@@ -106,20 +106,11 @@ class LexiconCoder(Coder):
         return dict(line.split("\t") for line in lines) | self._extra
 
     def _collect(self) -> dict[str, str]:
-        claims: dict[str, tuple[int, set[str]]] = {}
-        for string in code_strings(self.system):
-            phrase = _phrase(string.text)
+        resolved = {}
+        for phrase, claims in strongest_claims(code_strings(self.system), _phrase).items():
             if _MAY_STOP.search(phrase):
                 continue  # No note could match it.
-            rank = PRECEDENCE.index(string.field)
-            best, codes = claims.get(phrase, (rank, set()))
-            if rank < best:
-                claims[phrase] = (rank, {string.code})
-            elif rank == best:
-                claims[phrase] = (rank, codes | {string.code})
-        resolved = {}
-        for phrase, (_, codes) in claims.items():
-            code = self._resolve(codes)
+            code = self._resolve({claim.code for claim in claims})
             if code is not None and not _FUNCTION_WORDS.issuperset(phrase.split()):
                 resolved[phrase] = code
         return resolved
@@ -132,7 +123,8 @@ class LexiconCoder(Coder):
     @cache  # noqa: B019 - there are few lexicons, and each code is asked often
     def _stands_for(self, code: str) -> str | None:
         found = self.system.unspecified(code)
-        return None if found is None or self.system.chapter(found) in _SKIPPED_CHAPTERS else found
+        skipped = _SKIPPED_CHAPTERS.get(self.system.name)
+        return None if found is None or self.system.chapter(found) == skipped else found
 
     @cached_property
     def _automaton(self) -> Any:

@@ -1,4 +1,4 @@
-"""Reading and writing the rows of the contract as JSONL, the interchange format."""
+"""Reading and writing the rows of the contract: JSONL, the interchange format, and Parquet."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, did_you_mean
 from cclearn.files import atomic_file, decode_text, read_text
 from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
+from cclearn.notes.parquet import parquet_rows
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -20,17 +21,23 @@ _LONGEST_KEY = 30
 
 
 def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
-    """Stream the rows of a JSONL file.
+    """Stream the rows of a JSONL or a Parquet file.
 
     Args:
-        path: The file; empty lines are passed over.
+        path: The file, Parquet where its name ends so; empty lines of JSONL are passed over.
         row_type: `Note`, `CodedNote` or `SpanPair`.
 
     Raises:
         DataError: As `file:line: field: problem`, never with a row's content: the file is missing or
             not UTF-8, a line is not a JSON object, a field is missing, unknown or of another type,
-            an id stands twice, or a line has another schema version.
+            an id stands twice, or a line has another schema version. Rows of Parquet count as lines.
     """
+    if path.suffix == ".parquet":
+        numbered = enumerate(parquet_rows(path), start=1)
+        yield from _distinct(
+            ((number, _row(fields, row_type, path, number)) for number, fields in numbered), path
+        )
+        return
     if not path.is_file():
         raise DataError(path, "no such file")
     with path.open("rb") as stream:
@@ -39,11 +46,15 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
 
 def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterator[Row]:
     """Stream the rows of an open JSONL file, which messages call `name`. Raises DataError."""
+    numbered = enumerate(stream, start=1)
+    rows = ((n, _parse_line(raw, row_type, name, n)) for n, raw in numbered if raw.strip())
+    return _distinct(rows, name)
+
+
+def _distinct(rows: Iterable[tuple[int, Row]], name: object) -> Iterator[Row]:
+    """Yield numbered rows. Raises DataError where an id stands twice."""
     seen: set[str] = set()
-    for number, raw in enumerate(stream, start=1):
-        if not raw.strip():
-            continue
-        row = _parse_line(raw, row_type, name, number)
+    for number, row in rows:
         identifier = str(getattr(row, "id", number))
         if identifier in seen:
             raise DataError(name, f"{identifier!r} stands twice", number, "id")
@@ -66,6 +77,11 @@ def _parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> R
             json.dumps(fields, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise DataError(name, "holds half of a surrogate pair", number) from None
+    return _row(fields, row_type, name, number)
+
+
+def _row(fields: dict[str, Any], row_type: type[Row], name: object, number: int) -> Row:
+    """Check the fields of a row. Raises DataError."""
     version = fields.pop("schema_version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         problem = f"only {SCHEMA_VERSION} is supported"
@@ -94,9 +110,7 @@ def _first_problem(error: ValidationError, row_type: type[BaseModel]) -> tuple[s
 
 def row_to_json(row: BaseModel) -> str:
     """Return a row as one line of JSON with its schema version, without the final newline."""
-    fields: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-    fields.update(row.model_dump(mode="json"))
-    return json.dumps(fields, ensure_ascii=False)
+    return f'{{"schema_version":{SCHEMA_VERSION},{row.model_dump_json()[1:]}'
 
 
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
@@ -114,7 +128,9 @@ def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
 
 
 def read_notes(path: Path) -> Iterator[Note]:
-    """Stream the notes of a `.txt` file, a folder of them, or a `.jsonl` file of `id` and `text`.
+    """Stream the notes of a `.txt` file, a folder of them, or of rows of `id` and `text`.
+
+    Rows are read from `.jsonl` and `.parquet`.
 
     A text file's id is its name without the ending. Text is taken as it is: no newline conversion.
 
@@ -127,7 +143,7 @@ def read_notes(path: Path) -> Iterator[Note]:
             raise DataError(path, "holds no .txt file")
         for file in files:
             yield Note(id=file.stem, text=read_text(file))
-    elif path.suffix == ".jsonl":
+    elif path.suffix in (".jsonl", ".parquet"):
         yield from read_rows(path, Note)
     else:
         yield Note(id=path.stem or path.name, text=read_text(path))

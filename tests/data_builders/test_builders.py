@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError
@@ -15,7 +12,7 @@ from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from data_builders.builder import Rejected, build, builder_names, configure, find_builder
-from data_builders.variants import PROTECTED, comma_inversion, lower_first, typo
+from data_builders.noise import WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -173,23 +170,6 @@ def test_variants_follow_their_pair(system: CodeSystem) -> None:
     assert len({(row.text, row.code) for row in made}) == len(made)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Closed fracture", "Fracture, closed"),
-        ("Acute myocardial infarction", "Infarction, acute myocardial"),
-        ("ST elevation infarction", "Infarction, ST elevation"),
-        ("Fracture of femur", "Fracture of femur"),
-        ("Type 2 diabetes", "Type 2 diabetes"),
-        ("Asthma", "Asthma"),
-        ("Heart failure, unspecified", "Heart failure, unspecified"),
-        ("", ""),
-    ],
-)
-def test_comma_inversion(text: str, expected: str) -> None:
-    assert comma_inversion(text) == expected
-
-
 def test_only_the_codes_asked_for(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
     made = notes(pairs, tmp_path / "some", system, codes=["i214", "I25.2", "Z00.00"])
     assert {assigned.code for note in made for assigned in note.codes} == {"I21.4", "I25.2"}
@@ -200,7 +180,16 @@ def test_only_the_codes_asked_for(pairs: Path, tmp_path: Path, system: CodeSyste
 def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
     folder = pairs.parent
     names = {path.name for path in folder.iterdir()}
-    assert names == {"pairs.jsonl", "rejected.jsonl", "stats.json", "manifest.json", "README.md"}
+    assert names == {
+        "pairs.jsonl",
+        "pairs.parquet",
+        "rejected.jsonl",
+        "stats.json",
+        "manifest.json",
+        "README.md",
+        "coverage.png",
+    }
+    assert list(read_span_pairs(folder / "pairs.parquet")) == list(read_span_pairs(pairs))
     stats = json.loads((folder / "stats.json").read_text())
     assert stats["rows"] == len(pairs.read_text().splitlines())
     assert sum(stats["rejected"].values()) == len(
@@ -213,6 +202,8 @@ def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
         "under": "I20-I25",
         "codes": None,
         "variants": 0,
+        "noise": WEIGHTS,
+        "abbreviations": None,
     }
     assert f"| rows | {stats['rows']} |" in (folder / "README.md").read_text()
 
@@ -244,34 +235,3 @@ def test_settings_are_checked_all_at_once() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'icd10cm'"):
         find_builder("icd10")
     assert [find_builder(name).name for name in builder_names()] == builder_names()
-
-
-@given(st.text(st.characters(codec="ascii"), max_size=60), st.integers())
-def test_a_typing_error_changes_one_long_word_only(text: str, seed: int) -> None:
-    changed = typo(text, random.Random(seed))
-    assert abs(len(changed) - len(text)) <= 1
-    before, after = text.split(), changed.split()
-    assert len(before) == len(after)
-    different = [b for b, a in zip(before, after, strict=True) if b != a]
-    assert len(different) <= 1
-    assert [c for c in changed if c.isdigit()] == [c for c in text if c.isdigit()]
-
-
-@pytest.mark.parametrize("word", sorted(PROTECTED))
-def test_words_that_carry_the_meaning_are_never_misspelt(word: str) -> None:
-    assert all(typo(word, random.Random(seed)) == word for seed in range(20))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Acute stroke", "acute stroke"),
-        ("ST elevation", "ST elevation"),
-        ("Q wave", "Q wave"),
-        ("Non-ST elevation", "Non-ST elevation"),
-        ("Post-infarction angina", "post-infarction angina"),
-        ("", ""),
-    ],
-)
-def test_abbreviations_keep_their_capitals(text: str, expected: str) -> None:
-    assert lower_first(text) == expected

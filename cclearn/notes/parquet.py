@@ -1,0 +1,94 @@
+"""The rows of the contract as Parquet, the fast format: made from JSONL, read back the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from cclearn.errors import DataError
+from cclearn.files import atomic_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLOCK = 16 * 2**20
+"""Bytes that are converted at once; no single line may be longer."""
+
+_READ = 1_000
+"""Rows that are read at once."""
+
+
+def schema_of(row_type: type[BaseModel]) -> pa.Schema:
+    """Return the columns of a kind of row: those of its JSON, `schema_version` the first."""
+    import pyarrow as pa
+
+    fields = row_type.model_fields.items()
+    columns = [(name, _arrow_type(field.annotation)) for name, field in fields]
+    return pa.schema([("schema_version", pa.int64()), *columns])
+
+
+def _arrow_type(annotation: Any) -> pa.DataType:
+    """Return the Arrow type of a field's annotation; any of them may be null."""
+    import pyarrow as pa
+
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    if get_origin(annotation) is list:
+        return pa.list_(_arrow_type(parts[0]))
+    if get_origin(annotation) in (Union, UnionType):
+        return _arrow_type(parts[0])
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = annotation.model_fields.items()
+        return pa.struct([(name, _arrow_type(field.annotation)) for name, field in fields])
+    return {int: pa.int64(), float: pa.float64()}.get(annotation, pa.string())
+
+
+def parquet_of_jsonl(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> None:
+    """Write a JSONL file of the contract again as Parquet, in bounded memory.
+
+    Args:
+        jsonl: What `write_rows` wrote.
+        parquet: Appears when it is complete.
+        row_type: `Note`, `CodedNote` or `SpanPair`.
+    """
+    from pyarrow import json as arrow_json
+    from pyarrow import parquet as arrow_parquet
+
+    schema = schema_of(row_type)
+    with (
+        atomic_file(parquet) as stream,
+        arrow_parquet.ParquetWriter(stream, schema, compression="zstd") as writer,
+    ):
+        if jsonl.stat().st_size == 0:
+            return
+        with arrow_json.open_json(
+            jsonl,
+            read_options=arrow_json.ReadOptions(block_size=_BLOCK),
+            parse_options=arrow_json.ParseOptions(
+                explicit_schema=schema, unexpected_field_behavior="error"
+            ),
+        ) as reader:
+            for batch in reader:
+                writer.write_batch(batch)
+
+
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Stream the rows of a Parquet file as dictionaries.
+
+    Raises:
+        DataError: It is missing, or no Parquet.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet as arrow_parquet
+
+    if not path.is_file():
+        raise DataError(path, "no such file")
+    try:
+        with arrow_parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_READ):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(path, f"not Parquet: {str(error).splitlines()[0]}") from None

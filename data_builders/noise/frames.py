@@ -1,0 +1,47 @@
+"""Pieces of sentences in which clinicians name a condition."""
+
+from __future__ import annotations
+
+import random
+
+from cclearn.codes import CodeSystem
+from data_builders.noise.spelling import lower_first
+
+FRAMES = (
+    "dx: {}",
+    "Dx {}",
+    "Assessment: {}",
+    "Impression: {}",
+    "Problem: {}",
+    "# {}",
+    "pt has {}",
+    "patient has {}",
+    "admitted for {}",
+    "seen for {}",
+    "treated for {}",
+    "found to have {}",
+    "known {}",
+)
+"""Around any condition."""
+
+COMPLAINT_FRAMES = ("c/o {}", "complains of {}", "CC: {}", "reports {}")
+"""Around a symptom."""
+
+EVENT_FRAMES = ("s/p {}", "after {}", "injured: {}")
+"""Around an external cause: of a disease, `s/p` would say that it is over."""
+
+
+def frames_for(system: CodeSystem, code: str) -> tuple[str, ...]:
+    """Return the frames that keep the meaning of a code: by its chapter, in ICD-10-CM."""
+    chapter = system.chapter(code) if system.name == "icd10cm" else ""
+    if chapter == "20":
+        return EVENT_FRAMES
+    if chapter == "21":  # Factors influencing health status: no condition, no frame.
+        return ("# {}", "Assessment: {}")
+    return FRAMES + COMPLAINT_FRAMES if chapter == "18" else FRAMES
+
+
+def framed(text: str, frames: tuple[str, ...], order: random.Random) -> str:
+    """Put a text into one of the frames."""
+    frame = frames[int(order.random() * len(frames))]
+    return frame.format(text if frame.endswith(": {}") else lower_first(text))

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.strings import code_strings
+from cclearn.errors import DataError
+from cclearn.notes import SpanPair
+from data_builders.noise import WEIGHTS, Abbreviations, Noise
+from data_builders.noise.frames import COMPLAINT_FRAMES, EVENT_FRAMES, FRAMES, frames_for
+from data_builders.noise.meaning import ALIASES, PROTECTED, SHORT_FORMS, meaning_marks
+from data_builders.noise.spelling import NEAR_KEYS, casing, drop, lower_first, near_key, swap
+from data_builders.noise.wording import drop_stop_words, plural, reorder, shorten
+
+WORDS = [*sorted(PROTECTED), *"fracture Diabetes of the femur 2 II HTN B type".split()]
+ORDER = random.Random(0)
+
+
+def pair(text: str, identifier: str = "p") -> SpanPair:
+    return SpanPair(id=identifier, text=text, code="I10", release="x", grade="gold", source="test")
+
+
+def protected_words(text: str, abbreviations: dict[str, str]) -> list[str]:
+    """Find protected words in a plainer way than the noise does: word by word, from a dictionary."""
+    found = []
+    for raw in text.replace("b/l", "bilateral").replace("w/o", "without").split(" "):
+        said = abbreviations.get(raw.strip(",.;:"), raw).replace("w/", "with ")
+        for word in re.split(r"[^A-Za-z0-9]+", said):
+            long = ALIASES.get(word.lower(), word.lower())
+            if long in PROTECTED or word.isdigit():
+                found.append(long)
+    return sorted(found)
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), st.integers(0, 2**32))
+def test_no_protected_word_is_lost_or_added(words: list[str], seed: int) -> None:
+    text = " ".join(words)
+    own = {"HTN": "hypertension", "fx": "fracture"}
+    changed = Noise().change(text, random.Random(seed), FRAMES)
+    assert protected_words(changed, own) == protected_words(text, own)
+
+
+def test_real_titles_keep_their_meaning(system: CodeSystem) -> None:
+    noise = Noise()
+    table = {
+        short: longs[0] for short, longs in noise._abbreviations._long.items() if len(longs) == 1
+    }
+    strings = [string.text for string in code_strings(system)][::97]
+    changed = 0
+    for number, text in enumerate(strings):
+        for variant in noise.variants(pair(text, str(number)), 3, 0, FRAMES):
+            changed += 1
+            assert protected_words(variant.text, table) == protected_words(text, table)
+    assert changed > 2.9 * len(strings) > 1_000
+
+
+@pytest.mark.parametrize("frames", [FRAMES, COMPLAINT_FRAMES, EVENT_FRAMES])
+def test_frames_say_nothing_of_their_own(frames: tuple[str, ...]) -> None:
+    for frame in frames:
+        assert meaning_marks(frame.format("")) == []
+        assert frame.count("{}") == 1
+
+
+def test_frames_suit_the_chapter(system: CodeSystem) -> None:
+    assert "c/o {}" in frames_for(system, "R51.9")
+    assert "c/o {}" not in frames_for(system, "I21.4")
+    assert "s/p {}" in frames_for(system, "W11.XXXA")
+    assert "s/p {}" not in frames_for(system, "S72.001A")
+    assert "seen for {}" not in frames_for(system, "Z85.3")
+
+
+@pytest.mark.parametrize("word", sorted(PROTECTED))
+def test_words_that_carry_the_meaning_are_never_misspelt(word: str) -> None:
+    for maker in (swap, drop, near_key):
+        assert all(maker(word, random.Random(seed)) == word for seed in range(20))
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=60), st.integers())
+def test_a_typing_error_changes_one_long_word_only(text: str, seed: int) -> None:
+    for maker in (swap, drop, near_key):
+        changed = maker(text, random.Random(seed))
+        assert abs(len(changed) - len(text)) <= 1
+        before, after = text.split(), changed.split()
+        assert len(before) == len(after)
+        assert sum(b != a for b, a in zip(before, after, strict=True)) <= 1
+        assert [c for c in changed if c.isdigit()] == [c for c in text if c.isdigit()]
+
+
+def test_near_keys_are_near() -> None:
+    assert set(NEAR_KEYS["g"]) >= set("fhtyvb")
+    assert set(NEAR_KEYS) == set("abcdefghijklmnopqrstuvwxyz")
+    for letter, near in NEAR_KEYS.items():
+        assert letter not in near
+        assert all(letter in NEAR_KEYS[other] for other in near)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Closed fracture", "Fracture, closed"),
+        ("Acute myocardial infarction", "Infarction, acute myocardial"),
+        ("ST elevation infarction", "Infarction, ST elevation"),
+        ("Fracture of femur", "femur fracture"),
+        ("Asthma, severe", "severe asthma"),
+        ("Type 2 diabetes", "Type 2 diabetes"),
+        ("Asthma", "Asthma"),
+        ("History of falling", "History of falling"),
+        ("Pain with breathing", "Pain with breathing"),
+        ("Fracture of femur and tibia", "Fracture of femur and tibia"),
+        ("", ""),
+    ],
+)
+def test_reorder(text: str, expected: str) -> None:
+    assert reorder(text, ORDER) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("femoral fracture", "femoral fractures"),
+        ("femoral fractures", "femoral fracture"),
+        ("hepatitis", "hepatitis"),
+        ("acute abdomen", "acute abdomens"),
+        ("unspecified", "unspecified"),
+        ("", ""),
+    ],
+)
+def test_plural(text: str, expected: str) -> None:
+    assert plural(text, ORDER) == expected
+
+
+def test_stop_words_and_short_forms() -> None:
+    assert drop_stop_words("Fracture of femur", ORDER) == "Fracture femur"
+    assert drop_stop_words("Pain with breathing", ORDER) == "Pain with breathing"
+    assert drop_stop_words("Failure due to X", ORDER) == "Failure due to X"
+    assert shorten("without side", ORDER) == "w/o side"
+    assert shorten("second toe", ORDER) == "2nd toe"
+    assert shorten("toe", ORDER) == "toe"
+    for long, shorts in SHORT_FORMS.items():
+        for short in shorts:
+            assert meaning_marks(short) == meaning_marks(long) != []
+
+
+def test_casing_leaves_single_letters_alone() -> None:
+    drawn = {casing("Hepatitis B with coma", random.Random(seed)) for seed in range(40)}
+    assert drawn == {"hepatitis B with coma", "Hepatitis B with coma"}
+    drawn = {casing("Acute stroke", random.Random(seed)) for seed in range(40)}
+    assert drawn == {"acute stroke", "ACUTE STROKE", "Acute Stroke"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Acute stroke", "acute stroke"),
+        ("ST elevation", "ST elevation"),
+        ("Q wave", "Q wave"),
+        ("Non-ST elevation", "Non-ST elevation"),
+        ("Post-infarction angina", "post-infarction angina"),
+        ("", ""),
+    ],
+)
+def test_abbreviations_keep_their_capitals(text: str, expected: str) -> None:
+    assert lower_first(text) == expected
+
+
+def test_abbreviations_go_both_ways(tmp_path: Path) -> None:
+    own = Abbreviations.load()
+    text = "Congestive heart failure with type 2 diabetes mellitus"
+    drawn = {own.abbreviate(text, random.Random(seed)) for seed in range(30)}
+    assert "CHF with type 2 diabetes mellitus" in drawn
+    assert "Congestive HF with type 2 diabetes mellitus" in drawn
+    assert "Congestive heart failure with type 2 DM" in drawn
+    assert own.expand("old MI", ORDER) == "old myocardial infarction"
+    assert own.expand("nothing", ORDER) == "nothing"
+    assert own.marks("COPD") == own.marks("chronic obstructive pulmonary disease") == ["chronic"]
+    table = tmp_path / "table.tsv"
+    rows = ("MI\tmitral insufficiency\t0.9", "rta\trenal tubular acidosis\t0.6", "rta\tcrash\t0.4")
+    table.write_text("\n".join(("abbreviation\tsense\tfrequency", *rows)))
+    more = Abbreviations.load(table)
+    # MI now has two meanings: it is neither written nor read.
+    assert more.expand("old MI", ORDER) == "old MI"
+    assert more.abbreviate("mitral insufficiency", ORDER) == "mitral insufficiency"
+    assert more.expand("rta", ORDER) == "renal tubular acidosis"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("short,long\n", "table.csv:1: needs the columns"),
+        ("abbreviation,expansion,frequency\na,b,often\n", "table.csv:2: frequency: not a number"),
+    ],
+)
+def test_a_wrong_table_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=re.escape(message)):
+        Abbreviations.load(path)
+
+
+@pytest.mark.shared_data
+def test_a_published_table_is_read(shared_data: Path) -> None:
+    table = shared_data / "clinical_abbreviations" / "vanderbilt_discharge_sums.txt"
+    own, more = Abbreviations.load(), Abbreviations.load(table)
+    assert len(more._long) > len(own._long) + 500
+
+
+def test_variants_depend_on_the_pair_and_the_seed_alone() -> None:
+    one, two = Noise(), Noise()
+    list(two.variants(pair("Something else"), 8, 0))
+    made = [v.text for v in one.variants(pair("Chronic kidney disease"), 8, 0, FRAMES)]
+    assert made == [v.text for v in two.variants(pair("Chronic kidney disease"), 8, 0, FRAMES)]
+    assert made != [v.text for v in two.variants(pair("Chronic kidney disease"), 8, 1, FRAMES)]
+    assert len(set(made)) == len(made) == 8
+
+
+@pytest.mark.parametrize("maker", sorted(WEIGHTS))
+def test_every_maker_can_be_alone(maker: str) -> None:
+    noise = Noise({maker: 1.0})
+    texts = ("Closed fracture of left femur", "acute kidney injury", "HTN", "Fracture of hand")
+    drawn = {noise.change(text, random.Random(seed), FRAMES) for text in texts for seed in range(9)}
+    assert drawn - set(texts)
+
+
+def test_nothing_to_change() -> None:
+    assert Noise({"near_key": 1}).change("gut", random.Random(0)) == "gut"
+    assert list(Noise({"near_key": 1}).variants(pair("gut"), 5, 0)) == []

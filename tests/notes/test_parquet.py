@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from cclearn.errors import DataError
+from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
+from cclearn.notes.contract import Invalid, Ungrounded
+from cclearn.notes.jsonl import read_coded_notes, read_notes, read_rows, read_span_pairs, write_rows
+from cclearn.notes.parquet import parquet_of_jsonl, schema_of
+
+PAIR = SpanPair(id="p1", text="grippe 🤒 é", code="J11.1", release="x", grade="gold", source="test")
+TEXT = "İ fever\r\nand cough"
+NOTES = [
+    CodedNote(
+        id="a",
+        text=TEXT,
+        codes=[
+            AssignedCode(
+                code="R05.9",
+                score=0.25,
+                evidence=[Evidence(start=13, end=18, text="cough")],
+                flags=["check"],
+            ),
+            AssignedCode(code="R50.9"),
+        ],
+        ungrounded=[Ungrounded(code="I10", quote="x")],
+        invalid=[Invalid(code=None, status="unreadable")],
+    ),
+    CodedNote(id="b", text=""),
+]
+
+
+def converted(folder: Path, rows: list[BaseModel], row_type: type[BaseModel]) -> Path:
+    write_rows(folder / "rows.jsonl", rows)
+    parquet_of_jsonl(folder / "rows.jsonl", folder / "rows.parquet", row_type)
+    return folder / "rows.parquet"
+
+
+def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
+    pairs = [PAIR, PAIR.model_copy(update={"id": "p2", "neighbour": "J10.1"})]
+    assert list(read_span_pairs(converted(tmp_path, [*pairs], SpanPair))) == pairs
+    assert list(read_coded_notes(converted(tmp_path, [*NOTES], CodedNote))) == NOTES
+    plain = [note.note for note in NOTES]
+    assert list(read_notes(converted(tmp_path, [*plain], Note))) == plain
+    assert list(read_rows(converted(tmp_path, [], SpanPair), SpanPair)) == []
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    first = converted(tmp_path, [*NOTES], CodedNote).read_bytes()
+    assert converted(tmp_path, [*NOTES], CodedNote).read_bytes() == first
+
+
+@pytest.mark.parametrize("row_type", [Note, CodedNote, SpanPair])
+def test_there_is_a_column_for_every_field(row_type: type[BaseModel]) -> None:
+    assert schema_of(row_type).names == ["schema_version", *row_type.model_fields]
+
+
+def test_wrong_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        list(read_rows(tmp_path / "none.parquet", Note))
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(DataError, match=r"bad\.parquet: not Parquet"):
+        list(read_rows(tmp_path / "bad.parquet", Note))
+    twice = converted(tmp_path, [PAIR, PAIR], SpanPair)
+    with pytest.raises(DataError, match=r"rows\.parquet:2: id: 'p1' stands twice"):
+        list(read_span_pairs(twice))
+    with pytest.raises(DataError, match=r"rows\.parquet:1: .*(missing|unknown)"):
+        list(read_rows(converted(tmp_path, [PAIR], SpanPair), CodedNote))
