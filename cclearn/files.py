@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+from xml.etree import ElementTree
 
 from cclearn.errors import CclearnError, DataError
 
@@ -155,6 +156,19 @@ def decode_text(raw: bytes, path: object, line: int | None = None) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(path, f"not UTF-8 at byte {error.start}. Convert it first.", line) from None
+
+
+def read_xml(path: Path) -> Any:
+    """Read an XML file and return its root element; nothing outside the file is ever fetched.
+
+    Raises:
+        DataError: It is missing, is no XML or is cut off.
+    """
+    try:
+        return ElementTree.fromstring(read_bytes(path))  # noqa: S314 - expat resolves nothing
+    except ElementTree.ParseError as error:
+        line, column = error.position
+        raise DataError(path, f"not whole XML at column {column}", line) from None
 
 
 def write_sealed(path: Path, content: bytes, source: str) -> None:

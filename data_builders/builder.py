@@ -81,6 +81,7 @@ class Builder(ABC):
 
 _BUILDERS = {
     "icd10cm": "data_builders.icd10cm:ICD10CMBuilder",
+    "icd10cm_index": "data_builders.icd10cm_index:ICD10CMIndexBuilder",
     "template_notes": "data_builders.template_notes:TemplateNotesBuilder",
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.errors import DataError
+from cclearn.files import read_xml
 
 # The XML's element for each column of notes.
 _NOTES = {
@@ -42,13 +42,7 @@ def read_tabular(path: Path, release: str, known: Collection[str] | None = None)
     Raises:
         DataError: The file is not such XML, or is cut off.
     """
-    try:
-        root = ElementTree.parse(path).getroot()  # noqa: S314 - expat resolves nothing external
-    except ElementTree.ParseError as error:
-        line, column = error.position
-        raise DataError(path, f"not whole XML at column {column}", line) from None
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror or error}") from None
+    root = read_xml(path)
     chapters = root.findall("chapter")
     if not chapters:
         raise DataError(path, "no <chapter>: not the tabular list of ICD-10-CM")

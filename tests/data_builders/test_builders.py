@@ -232,6 +232,14 @@ def test_settings_are_checked_all_at_once() -> None:
     assert "notse: unknown setting. Did you mean 'notes'?" in str(error.value)
     assert "pairs: missing" in str(error.value)
     assert "noise: " in str(error.value)
+    for noise, message in (
+        ({"swop": 1}, "swop: no such maker. Did you mean 'swap'?"),
+        ({"swap": 0}, "no maker has a weight above 0"),
+        ({"swap": -1}, "noise.swap: "),
+    ):
+        with pytest.raises(ConfigurationError) as error:
+            configure(find_builder("icd10cm"), {"noise": noise})
+        assert message in str(error.value)
     with pytest.raises(ConfigurationError, match="Did you mean 'icd10cm'"):
         find_builder("icd10")
     assert [find_builder(name).name for name in builder_names()] == builder_names()

@@ -1,0 +1,222 @@
+"""Pairs from the indexes and tables of ICD-10-CM: how coders look a condition up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError
+from cclearn.notes import SpanPair
+from cclearn.notes.contract import Grade
+from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.index_phrases import alternatives, phrases
+from data_builders.index_xml import Entry, Index, read_index
+
+TABLE_PHRASES = {
+    "Malignant Primary": "Malignant neoplasm of {}",
+    "Malignant Secondary": "Secondary malignant neoplasm of {}",
+    "Ca in situ": "Carcinoma in situ of {}",
+    "Benign": "Benign neoplasm of {}",
+    "Uncertain Behavior": "Neoplasm of uncertain behavior of {}",
+    "Unspecified Behavior": "Neoplasm of unspecified behavior of {}",
+    "Poisoning Accidental (unintentional)": "Poisoning by {}, accidental (unintentional)",
+    "Poisoning Intentional self-harm": "Poisoning by {}, intentional self-harm",
+    "Poisoning Assault": "Poisoning by {}, assault",
+    "Poisoning Undetermined": "Poisoning by {}, undetermined",
+    "Adverse effect": "Adverse effect of {}",
+    "Underdosing": "Underdosing of {}",
+}
+"""What a column of the neoplasm or drug table says of its rows, as the tabular list puts it."""
+
+_MOST_STEPS = 5
+"""How many times `see` may send on."""
+
+
+class ICD10CMIndexConfig(BuilderConfig):
+    """Settings of the builder.
+
+    Attributes:
+        files: The XML files: alphabetic index, external-cause index, neoplasm table, drug table.
+    """
+
+    files: tuple[Path, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A phrase of an entry and the code that the index gives it, as printed."""
+
+    phrase: str
+    code: str
+    grade: Grade
+    source: str
+
+
+class ICD10CMIndexBuilder(Builder):
+    """Walks over every term of the files.
+
+    Each term is said as the index has it and as one would write it, with and without its nonessential
+    modifiers. `see` is followed; `see also` where a term has no code of its own, and its pairs are
+    silver. A code that needs a 7th character gives a gold pair for each, the character's meaning
+    behind the phrase, and a silver one for the phrase alone: the initial encounter. A code that is
+    printed incomplete (`C79.8-`), or is no billable code, is rejected with its reason.
+    """
+
+    name = "icd10cm_index"
+    summary = "Gold span pairs from ICD-10-CM's indexes, neoplasm table and drug table (XML)."
+    config_type = ICD10CMIndexConfig
+    row_type = SpanPair
+    data_file = "pairs.jsonl"
+
+    def inputs(self, config: ICD10CMIndexConfig) -> list[Path]:
+        """Return the XML files."""
+        return list(config.files)
+
+    def rows(self, config: ICD10CMIndexConfig, system: CodeSystem) -> Iterator[Built]:
+        """Yield pairs and rejected phrases in the order of the files."""
+        read = [(path, read_index(path)) for path in config.files]
+        claims: dict[str, set[str]] = defaultdict(set)
+        for path, index in read:
+            for found in _found(path, index):
+                if isinstance(found, _Found):
+                    for text, code, _ in _assigned(found, system):
+                        claims[_key(text)].add(code)
+        made: set[tuple[str, str]] = set()
+        for path, index in read:
+            for found in _found(path, index):
+                if isinstance(found, Rejected):
+                    yield found
+                    continue
+                assigned = _assigned(found, system)
+                if not assigned:
+                    yield _refused(found, system)
+                for text, code, grade in assigned:
+                    rivals = claims[_key(text)] - {code}
+                    if rivals:
+                        detail = " ".join(sorted(rivals))
+                        yield Rejected(text=text, code=code, reason="ambiguous", detail=detail)
+                    elif (_key(text), code) not in made:
+                        made.add((_key(text), code))
+                        yield SpanPair(
+                            id=f"icd10cm_index-{len(made)}",
+                            text=text,
+                            code=code,
+                            system=system.name,
+                            release=system.release,
+                            grade=grade,
+                            source=found.source,
+                        )
+
+
+def _key(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _assigned(found: _Found, system: CodeSystem) -> list[tuple[str, str, Grade]]:
+    """Return the billable codes of a phrase, each with the words that it stands for."""
+    if system.is_billable(found.code):
+        return [(found.phrase, system.canonical(found.code), found.grade)]
+    if found.code not in system:
+        return []
+    code = system.canonical(found.code)
+    meanings = system.seventh_characters(code)
+    pairs: list[tuple[str, str, Grade]] = [
+        (f"{found.phrase}, {meaning}", system.extended(code, character), found.grade)
+        for character, meaning in meanings.items()
+    ]
+    initial = system.unspecified(code) if pairs else None
+    if initial is not None:
+        pairs.append((found.phrase, initial, "silver"))
+    return pairs
+
+
+def _refused(found: _Found, system: CodeSystem) -> Rejected:
+    reason = system.status(found.code)
+    return Rejected(
+        text=found.phrase,
+        code=found.code,
+        reason="incomplete code" if found.code.endswith("-") else f"{reason} code",
+    )
+
+
+def _found(path: Path, index: Index) -> Iterator[_Found | Rejected]:
+    """Yield every phrase of a file with its code, and the entries that lead nowhere."""
+    for head in index.heads.values():
+        if head not in TABLE_PHRASES:
+            known = ", ".join(TABLE_PHRASES)
+            raise ConfigurationError(
+                [f"files (path = {path}): the column {head!r} is not known. There are: {known}."]
+            )
+    kind = "table" if index.heads else "index"
+    tree = _Tree(index.entries)
+    for entry in index.entries:
+        target, how = tree.target(entry)
+        if target is None:
+            if how:
+                said = ", ".join(title.text for title in entry.path)
+                detail = str(entry.see or entry.see_also)
+                yield Rejected(text=said, code="", reason=f"{how}: no such term", detail=detail)
+            continue
+        grade: Grade = "silver" if how == "see also" else "gold"
+        source = f"icd10cm_index/{kind}" + (f"/{how.replace(' ', '_')}" if how else "")
+        # The neoplasm table has one main term for all, a drug is named by all of its terms.
+        named = entry.path[1:] if index.heads and tree.single_root else entry.path
+        for phrase in phrases(named) if named else ():
+            if target.code is not None:
+                yield _Found(phrase, target.code, grade, source)
+            for column, code in target.cells.items():
+                said = TABLE_PHRASES[index.heads[column]].format(_inside(phrase))
+                yield _Found(said, code, grade, source)
+
+
+def _inside(phrase: str) -> str:
+    """Begin with a small letter inside a sentence, but for abbreviations and formulae."""
+    return phrase[0].lower() + phrase[1:] if phrase[1:2].islower() else phrase
+
+
+class _Tree:
+    """Finds the entry to which another one sends."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._below: dict[tuple[str, ...], list[tuple[str, Entry]]] = defaultdict(list)
+        for entry in entries:
+            above = tuple(title.text.casefold() for title in entry.path[:-1])
+            for form in alternatives(entry.path[-1].text):
+                self._below[above].append((form.casefold(), entry))
+        self.single_root = len({entry.path[0] for entry in entries}) == 1
+
+    def target(self, entry: Entry) -> tuple[Entry | None, str]:
+        """Return the entry that holds the codes, and how it was reached: `see`, `see also` or not.
+
+        None where there is none; the way is empty then if the entry is a heading only.
+        """
+        how = ""
+        for _ in range(_MOST_STEPS):
+            if entry.code is not None or entry.cells:
+                return entry, how
+            said = entry.see or entry.see_also
+            if said is None:
+                break
+            how = "see also" if how == "see also" or entry.see is None else "see"
+            found = self._find(said.casefold(), ())
+            if found is None:
+                return None, how
+            entry = found
+        return None, how
+
+    def _find(self, rest: str, above: tuple[str, ...]) -> Entry | None:
+        """Find a term by words such as `accident, transport, car occupant`."""
+        for form, entry in self._below[above]:
+            if rest == form:
+                return entry
+            if rest.startswith(f"{form}, "):
+                path = tuple(title.text.casefold() for title in entry.path)
+                found = self._find(rest[len(form) + 2 :], path)
+                if found is not None:
+                    return found
+        return None
