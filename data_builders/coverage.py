@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
 
 BUCKETS = ("0", "1", "2–4", "5–9", "≥ 10")
 """Distinct strings of a code."""
@@ -28,7 +29,7 @@ class Coverage:
         hashes = self._strings.get(code)
         if hashes is None:
             hashes = self._strings[code] = array("q")
-        hashes.append(hash(" ".join(text.casefold().split())))
+        hashes.append(hash(string_key(text)))
 
     @property
     def codes(self) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.strings import code_strings, strongest_claims
+from cclearn.codes.strings import code_strings, string_key, strongest_claims
 from cclearn.errors import did_you_mean
 from cclearn.notes import SpanPair
 from data_builders.builder import Builder, BuilderConfig, Built, Rejected
@@ -74,7 +74,7 @@ class ICD10CMBuilder(Builder):
                 for s in code_strings(system)
                 if s.field != "includes" and system.is_billable(s.code)
             ),
-            _key,
+            string_key,
         )
         inside = _wanted(config, system)
         made: set[str] = set()
@@ -85,7 +85,7 @@ class ICD10CMBuilder(Builder):
             if not system.is_billable(string.code):
                 yield Rejected(text=string.text, code=string.code, reason="header")
                 continue
-            key = _key(string.text)
+            key = string_key(string.text)
             claims = winners[key]
             if {claim.code for claim in claims} == {string.code} and key not in made:
                 made.add(key)
@@ -101,7 +101,7 @@ class ICD10CMBuilder(Builder):
                 yield pair
                 frames = frames_for(system, pair.code)
                 for variant in noise.variants(pair, config.variants, config.seed, frames):
-                    claims = winners.get(_key(variant.text), [])
+                    claims = winners.get(string_key(variant.text), [])
                     if all(claim.code == pair.code for claim in claims):
                         yield variant
             elif string.code in {claim.code for claim in claims}:
@@ -128,7 +128,3 @@ def _wanted(config: ICD10CMConfig, system: CodeSystem) -> set[str] | None:
         named = {system[code].code for code in config.codes}
         wanted = named if wanted is None else wanted & named
     return wanted
-
-
-def _key(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError
 from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
@@ -85,7 +86,7 @@ class ICD10CMIndexBuilder(Builder):
             for found in _found(path, index):
                 if isinstance(found, _Found):
                     for text, code, _ in _assigned(found, system):
-                        claims[_key(text)].add(code)
+                        claims[string_key(text)].add(code)
         made: set[tuple[str, str]] = set()
         for path, index in read:
             for found in _found(path, index):
@@ -96,12 +97,12 @@ class ICD10CMIndexBuilder(Builder):
                 if not assigned:
                     yield _refused(found, system)
                 for text, code, grade in assigned:
-                    rivals = claims[_key(text)] - {code}
+                    rivals = claims[string_key(text)] - {code}
                     if rivals:
                         detail = " ".join(sorted(rivals))
                         yield Rejected(text=text, code=code, reason="ambiguous", detail=detail)
-                    elif (_key(text), code) not in made:
-                        made.add((_key(text), code))
+                    elif (string_key(text), code) not in made:
+                        made.add((string_key(text), code))
                         yield SpanPair(
                             id=f"icd10cm_index-{len(made)}",
                             text=text,
@@ -111,10 +112,6 @@ class ICD10CMIndexBuilder(Builder):
                             grade=grade,
                             source=found.source,
                         )
-
-
-def _key(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _assigned(found: _Found, system: CodeSystem) -> list[tuple[str, str, Grade]]:

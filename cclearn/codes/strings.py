@@ -65,6 +65,11 @@ def code_strings(system: CodeSystem, under: str | None = None) -> Iterator[CodeS
                 yield CodeString(form, code.code, "includes")
 
 
+def string_key(text: str) -> str:
+    """Spell alike what differs in case and white space alone."""
+    return " ".join(text.casefold().split())
+
+
 def strongest_claims(
     strings: Iterable[CodeString], key: Callable[[str], str]
 ) -> dict[str, list[CodeString]]:
