@@ -111,9 +111,9 @@ class Abbreviations:
             if 1 <= len(key.split(" ")) <= MOST_WORDS and short not in self._short[key]:
                 self._short[key].append(short)
                 self._long[short].append(" ".join(long.split()))
-        # What is written short must be readable: only where the short form has one meaning.
         self._last: tuple[str, list[tuple[int, int, list[str]]]] = ("", [])
         self._marks_of: dict[str, tuple[str, ...]] = {}
+        # What is written short must be readable: only where the short form has one meaning.
         self._clear = {
             long: clear
             for long, shorts in self._short.items()
@@ -126,7 +126,9 @@ class Abbreviations:
 
         Args:
             path: A CSV file, or a tab-separated one, with the columns `abbreviation` and `expansion` (or
-                `sense`), and perhaps `frequency`, the share of its uses that have this sense.
+                `sense`), and perhaps `frequency`, the share of its uses that have this sense, and
+                `variation`, its spellings with their counts (`A/P_2|a/p_4`), of which the most
+                frequent is taken.
 
         Raises:
             DataError: The table cannot be read or lacks a column.
@@ -202,5 +204,14 @@ def _read_table(path: Path) -> Iterable[tuple[str, str]]:
             frequent = not frequency or float(frequency) >= LEAST_FREQUENCY
         except ValueError:
             raise DataError(path, "not a number", reader.line_num, "frequency") from None
+        if "variation" in names:
+            short = _most_frequent(row[names["variation"]] or "") or short
         if short and said and frequent:
             yield short, said
+
+
+def _most_frequent(variation: str) -> str:
+    """Return the spelling with the highest count, the first of those alike."""
+    spelt = [part.rpartition("_") for part in variation.split("|")]
+    counted = [(form, int(count)) for form, _, count in spelt if form and count.isdigit()]
+    return max(counted, key=lambda each: each[1])[0] if counted else ""

@@ -183,6 +183,8 @@ def test_abbreviations_go_both_ways(tmp_path: Path) -> None:
     rows = ("MI\tmitral insufficiency\t0.9", "rta\trenal tubular acidosis\t0.6", "rta\tcrash\t0.4")
     table.write_text("\n".join(("abbreviation\tsense\tfrequency", *rows)))
     more = Abbreviations.load(table)
+    table.write_text("abbreviation,sense,variation\na_p,aortic plaque,A/P_2|a/p_4|x\n")
+    assert Abbreviations.load(table).expand("a/p seen", ORDER) == "aortic plaque seen"
     # MI now has two meanings: it is neither written nor read.
     assert more.expand("old MI", ORDER) == "old MI"
     assert more.abbreviate("mitral insufficiency", ORDER) == "mitral insufficiency"
