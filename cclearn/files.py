@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from xml.etree import ElementTree
 
 from cclearn.errors import CclearnError, DataError
 
@@ -164,6 +163,8 @@ def read_xml(path: Path) -> Any:
     Raises:
         DataError: It is missing, is no XML or is cut off.
     """
+    from xml.etree import ElementTree
+
     try:
         return ElementTree.fromstring(read_bytes(path))  # noqa: S314 - expat resolves nothing
     except ElementTree.ParseError as error:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import distribution, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cclearn.codes.icd9cm import read_title_file
-from cclearn.codes.order_file import OrderRow, dotted, read_order_file, table_of_order_file
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.codes.tabular import read_tabular
-from cclearn.codes.user_table import read_user_table
 from cclearn.errors import ConfigurationError, DataError, did_you_mean
 from cclearn.files import sha256_of_file
+
+if TYPE_CHECKING:
+    from cclearn.codes.order_file import OrderRow
 
 PACKAGE = "simple-icd-10-cm"
 """Carries a release of ICD-10-CM (CDC, public domain): the tabular list and all valid codes."""
@@ -62,7 +63,7 @@ def find_source(name: str, release: str | Path | None) -> Source:
         raise DataError(path, "no such file")
     if name == "icd10cm":
         return _icd10cm_source(path)
-    read = read_title_file if name == "icd9cm" else read_user_table
+    read = _read_title_file if name == "icd9cm" else _read_user_table
     return Source(name, f"{path.name} {sha256_of_file(path)}", partial(read, path))
 
 
@@ -111,11 +112,30 @@ def _icd10cm_source(path: Path) -> Source:
     return Source("icd10cm", identity, read)
 
 
+# The readers are imported when one is needed: a table from the cache needs none.
+
+
+def _read_title_file(path: Path) -> CodeTable:
+    from cclearn.codes.icd9cm import read_title_file
+
+    return read_title_file(path)
+
+
+def _read_user_table(path: Path) -> CodeTable:
+    from cclearn.codes.user_table import read_user_table
+
+    return read_user_table(path)
+
+
 def _read_order_file(path: Path) -> CodeTable:
+    from cclearn.codes.order_file import table_of_order_file
+
     return table_of_order_file(path, release_name(path), _read_package())
 
 
 def _read_both(tabular: Path, order: Path) -> CodeTable:
+    from cclearn.codes.order_file import dotted, read_order_file
+
     rows = {dotted(row.code): row for row in read_order_file(order)}
     table = read_tabular(tabular, release_name(order), {row.code for row in rows.values()})
     return _with_order_file(table, rows, order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from cclearn.files import read_sealed, write_sealed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 """Raised whenever the columns change, so that an older cache is rebuilt."""
 
 
@@ -65,13 +65,13 @@ class CodeTable:
     parent: list[int] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
     billable: list[bool] = field(default_factory=list)
-    inclusion_terms: list[list[str]] = field(default_factory=list)
-    includes: list[list[str]] = field(default_factory=list)
-    excludes1: list[list[str]] = field(default_factory=list)
-    excludes2: list[list[str]] = field(default_factory=list)
-    code_first: list[list[str]] = field(default_factory=list)
-    use_additional_code: list[list[str]] = field(default_factory=list)
-    code_also: list[list[str]] = field(default_factory=list)
+    inclusion_terms: list[Sequence[str]] = field(default_factory=list)
+    includes: list[Sequence[str]] = field(default_factory=list)
+    excludes1: list[Sequence[str]] = field(default_factory=list)
+    excludes2: list[Sequence[str]] = field(default_factory=list)
+    code_first: list[Sequence[str]] = field(default_factory=list)
+    use_additional_code: list[Sequence[str]] = field(default_factory=list)
+    code_also: list[Sequence[str]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.code)
@@ -82,7 +82,7 @@ class CodeTable:
         description: str,
         parent: int,
         kind: Kind,
-        notes: Mapping[str, list[str]] | None = None,
+        notes: Mapping[str, Sequence[str]] | None = None,
         *,
         billable: bool = False,
         short_title: str = "",
@@ -95,7 +95,7 @@ class CodeTable:
         self.kind.append(kind)
         self.billable.append(billable)
         for column in NOTE_COLUMNS:
-            getattr(self, column).append((notes or {}).get(column, []))
+            getattr(self, column).append((notes or {}).get(column) or ())
         return len(self.code) - 1
 
 
@@ -123,7 +123,8 @@ def save_table(table: CodeTable, path: Path, source: str) -> None:
         metadata={"release": table.release},
     )
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, arrow.schema) as writer:
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(sink, arrow.schema, options=options) as writer:
         writer.write_table(arrow)
     write_sealed(path, sink.getvalue().to_pybytes(), _seal(source))
 
@@ -139,9 +140,9 @@ def load_table(path: Path, source: str) -> LazyTable | None:
         return None
     import pyarrow as pa
 
-    with pa.ipc.open_file(pa.py_buffer(content)) as reader:
-        arrow = reader.read_all()
-    return LazyTable(arrow.schema.metadata[b"release"].decode(), arrow)
+    buffer = pa.py_buffer(content)
+    with pa.ipc.open_file(buffer) as reader:
+        return LazyTable(reader.schema, buffer)
 
 
 def _seal(source: str) -> str:
@@ -151,16 +152,22 @@ def _seal(source: str) -> str:
 class LazyTable:
     """A cached table whose columns become Python lists only when they are asked for."""
 
-    def __init__(self, release: str, arrow: pa.Table) -> None:
-        self.release = release
-        self._arrow = arrow
+    def __init__(self, schema: pa.Schema, buffer: pa.Buffer) -> None:
+        self.release: str = schema.metadata[b"release"].decode()
+        self._names = list(schema.names)
+        self._buffer = buffer
 
     def __len__(self) -> int:
-        return int(self._arrow.num_rows)
+        return len(self.code)
 
     def __getattr__(self, name: str) -> list:  # type: ignore[type-arg]
-        if name.startswith("_") or name not in self._arrow.column_names:
+        if name.startswith("_") or name not in self._names:
             raise AttributeError(name)
-        column: list[object] = self._arrow.column(name).to_pylist()
+        import pyarrow as pa
+
+        # Only this column is decompressed.
+        options = pa.ipc.IpcReadOptions(included_fields=[self._names.index(name)])
+        with pa.ipc.open_file(self._buffer, options=options) as reader:
+            column: list[object] = reader.read_all().column(0).to_pylist()
         setattr(self, name, column)
         return column

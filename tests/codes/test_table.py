@@ -30,8 +30,10 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
     assert len(loaded) == len(TABLE)
     assert loaded.release == "2026"
     plain = ("code", "description", "short_title", "parent", "kind", "billable")
-    for column in (*plain, *NOTE_COLUMNS):
+    for column in plain:
         assert getattr(loaded, column) == getattr(TABLE, column)
+    for column in NOTE_COLUMNS:
+        assert getattr(loaded, column) == [list(notes) for notes in getattr(TABLE, column)]
     with pytest.raises(AttributeError):
         loaded.nothing  # noqa: B018
 
