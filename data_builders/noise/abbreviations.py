@@ -133,8 +133,11 @@ class Abbreviations:
         Raises:
             DataError: The table cannot be read or lacks a column.
         """
-        own = [tuple(line.split("=", 1)) for line in _OWN.split("\n") if line]
-        return cls([*own, *(_read_table(path) if path is not None else ())])  # type: ignore[list-item]
+        own = [
+            (short, long)
+            for short, _, long in (line.partition("=") for line in _OWN.strip().split("\n"))
+        ]
+        return cls([*own, *(_read_table(path) if path is not None else ())])
 
     def abbreviate(self, text: str, order: random.Random) -> str:
         """Replace one phrase by its short form: `acute on chronic HF`."""
