@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import cclearn
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError, did_you_mean
-from cclearn.files import atomic_folder, sha256_of_file, write_json
+from cclearn.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import row_to_json, write_rows
 from cclearn.notes.parquet import parquet_of_jsonl
-from data_builders.coverage import Coverage, markdown, plot
+from data_builders.coverage import Coverage, markdown, plot, string_hash
 
 
 class Rejected(BaseModel):
@@ -40,6 +42,22 @@ class Rejected(BaseModel):
     detail: str = ""
 
 
+class Ambiguous(BaseModel):
+    """A string that several codes claim with equal right; it stands for none of them.
+
+    Attributes:
+        text: The string.
+        codes: The codes that claim it.
+        source: Where it was met first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    codes: tuple[str, ...]
+    source: str
+
+
 class BuilderConfig(BaseModel):
     """Settings that all builders share."""
 
@@ -49,7 +67,7 @@ class BuilderConfig(BaseModel):
     seed: int = 0
 
 
-Built = SpanPair | CodedNote | Rejected
+Built = SpanPair | CodedNote | Rejected | Ambiguous
 
 
 class Builder(ABC):
@@ -74,15 +92,16 @@ class Builder(ABC):
     def rows(self, config: Any, system: CodeSystem) -> Iterator[Built]:
         """Yield rows and rejected rows, the same ones in the same order for the same settings."""
 
-    def inputs(self, config: Any) -> list[Path]:
-        """Return the files that the builder reads; their hashes go into the manifest."""
-        return []
-
 
 _BUILDERS = {
+    "disease_ontology": "data_builders.disease_ontology:DiseaseOntologyBuilder",
     "icd10cm": "data_builders.icd10cm:ICD10CMBuilder",
     "icd10cm_index": "data_builders.icd10cm_index:ICD10CMIndexBuilder",
+    "joined_spans": "data_builders.joined_spans:JoinedSpansBuilder",
+    "merge": "data_builders.merge:MergeBuilder",
+    "sssom": "data_builders.sssom:SSSOMBuilder",
     "template_notes": "data_builders.template_notes:TemplateNotesBuilder",
+    "user_table": "data_builders.user_table:UserTableBuilder",
 }
 
 
@@ -103,6 +122,17 @@ def find_builder(name: str) -> Builder:
     module, _, attribute = _BUILDERS[name].partition(":")
     builder: Builder = getattr(importlib.import_module(module), attribute)()
     return builder
+
+
+def needs_system(builder: Builder, name: str, system: CodeSystem) -> None:
+    """Raise ConfigurationError unless the system is the one that the builder's source is about."""
+    if system.name != name:
+        raise ConfigurationError(
+            [
+                f"code system (system = {system.name}): the builder {builder.name} reads {name}"
+                " alone. Use user_table for titles and synonyms of any system."
+            ]
+        )
 
 
 def configure(builder: Builder, settings: dict[str, Any]) -> BuilderConfig:
@@ -161,12 +191,17 @@ def build(
     system = system or CodeSystem.load()
     with atomic_folder(folder, overwrite) as partial:
         data = partial / builder.data_file
-        with (partial / "rejected.jsonl").open("w", encoding="utf-8") as stream:
-            tally = _Tally(stream)
+        with (
+            (partial / "rejected.jsonl").open("w", encoding="utf-8") as rejected,
+            (partial / "ambiguous.jsonl").open("w", encoding="utf-8") as ambiguous,
+        ):
+            tally = _Tally(rejected, ambiguous)
             rows: Iterable[Built] = builder.rows(config, system)
             if progress:
                 rows = progress(rows, f"building {builder.name}")
             write_rows(data, tally.kept(rows))
+            if builder.row_type is SpanPair:
+                tally.set_aside_shared(data)
         parquet_of_jsonl(data, data.with_suffix(".parquet"), builder.row_type)
         coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
@@ -180,8 +215,12 @@ def build(
             "builder": builder.name,
             "config": config.model_dump(mode="json"),
             "cclearn": cclearn.__version__,
-            "code_system": {"name": system.name, "release": system.release},
-            "inputs_sha256": {str(path): sha256_of_file(path) for path in builder.inputs(config)},
+            "code_system": {
+                "name": system.name,
+                "release": system.release,
+                "source": system.source,
+            },
+            "inputs_sha256": {str(path): sha256_of_file(path) for path in _inputs(config)},
             "data_sha256": sha256_of_file(data),
         }
         write_json(partial / "manifest.json", manifest)
@@ -191,11 +230,19 @@ def build(
     return BuildResult(folder, folder / builder.data_file, stats)
 
 
-class _Tally:
-    """Counts rows as they pass, and writes the rejected ones away."""
+def _inputs(config: BuilderConfig) -> list[Path]:
+    """Return the files that the settings name."""
+    values = [getattr(config, name) for name in type(config).model_fields]
+    each = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    return [part for part in each if isinstance(part, Path)]
 
-    def __init__(self, rejected: IO[str]) -> None:
-        self._stream = rejected
+
+class _Tally:
+    """Counts rows as they pass, and writes those that are no data away."""
+
+    def __init__(self, rejected: IO[str], ambiguous: IO[str]) -> None:
+        self._rejected = rejected
+        self._ambiguous = ambiguous
         self.counts: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.coverage = Coverage()
@@ -205,15 +252,47 @@ class _Tally:
         for row in rows:
             if isinstance(row, Rejected):
                 self.rejected[row.reason] += 1
-                self._stream.write(row_to_json(row) + "\n")
-                continue
-            self.counts["rows"] += 1
-            if isinstance(row, SpanPair):
-                self.counts[f"source {row.source}"] += 1
-                self.coverage.add(row.code, row.text)
+                self._rejected.write(row_to_json(row) + "\n")
+            elif isinstance(row, Ambiguous):
+                self._count_ambiguous(row)
             else:
-                self._count_note(row)
-            yield row
+                self.counts["rows"] += 1
+                if isinstance(row, SpanPair):
+                    self.counts[f"source {row.source}"] += 1
+                    self.coverage.add(row.code, row.text)
+                else:
+                    self._count_note(row)
+                yield row
+
+    def set_aside_shared(self, data: Path) -> None:
+        """Move the pairs whose strings stand for several codes out of the data.
+
+        A builder settles what its source claims; what is left are variants that turned out alike, such
+        as `choera`, of cholera or of chorea. They are known when all rows are: the file is read again.
+        """
+        shared = self.coverage.shared()
+        if not shared:
+            return
+        found: dict[str, list[dict[str, str]]] = {}
+        with data.open("rb") as lines, atomic_file(data) as kept:
+            for line in lines:
+                fields = json.loads(line)
+                if string_hash(fields["text"]) in shared:
+                    found.setdefault(string_key(fields["text"]), []).append(fields)
+                else:
+                    kept.write(line)
+        for pairs in found.values():
+            text, source = pairs[0]["text"], pairs[0]["source"]
+            codes = tuple(sorted({fields["code"] for fields in pairs}))
+            self._count_ambiguous(Ambiguous(text=text, codes=codes, source=source))
+            for fields in pairs:
+                self.counts["rows"] -= 1
+                self.counts[f"source {fields['source']}"] -= 1
+                self.coverage.remove(fields["code"], fields["text"])
+
+    def _count_ambiguous(self, row: Ambiguous) -> None:
+        self.counts["ambiguous strings"] += 1
+        self._ambiguous.write(row_to_json(row) + "\n")
 
     def _count_note(self, note: CodedNote) -> None:
         self.counts["notes without codes"] += not note.codes
@@ -232,7 +311,8 @@ def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any], cov
         "",
         f"Codes: {system['name']}, release {system['release']}. Built by cclearn"
         f" {manifest['cclearn']}; the settings and hashes are in `manifest.json`, the rows that were"
-        " not made and the reasons in `rejected.jsonl`.",
+        " not made and the reasons in `rejected.jsonl`, strings that several codes claim with equal"
+        " right in `ambiguous.jsonl`.",
         "",
         "| what | count |",
         "| --- | --- |",

@@ -18,6 +18,11 @@ MOST_GROUPS = 40
 """A system with more chapters (a user's flat table) is shown as a whole alone."""
 
 
+def string_hash(text: str) -> int:
+    """Return a hash of a string in which case and blanks do not count; of this process alone."""
+    return hash(string_key(text))
+
+
 class Coverage:
     """Counts the distinct strings of each code, case and blanks aside, eight bytes a string."""
 
@@ -29,7 +34,21 @@ class Coverage:
         hashes = self._strings.get(code)
         if hashes is None:
             hashes = self._strings[code] = array("q")
-        hashes.append(hash(string_key(text)))
+        hashes.append(string_hash(text))
+
+    def shared(self) -> set[int]:
+        """Return the hashes of the strings that stand for more than one code."""
+        import numpy as np
+
+        own = [np.unique(np.frombuffer(hashes, np.int64)) for hashes in self._strings.values()]
+        if not own:
+            return set()
+        hashes, counts = np.unique(np.concatenate(own), return_counts=True)
+        return set(hashes[counts > 1].tolist())
+
+    def remove(self, code: str, text: str) -> None:
+        """Take a string of a code back."""
+        self._strings[code].remove(string_hash(text))
 
     @property
     def codes(self) -> int:

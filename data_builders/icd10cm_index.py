@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError
-from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
-from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.builder import Rejected, needs_system
+from data_builders.claims import Claim
 from data_builders.index_phrases import alternatives, phrases
 from data_builders.index_xml import Entry, Index, read_index
+from data_builders.noise.spelling import lower_first
+from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
 TABLE_PHRASES = {
     "Malignant Primary": "Malignant neoplasm of {}",
@@ -38,7 +38,7 @@ _MOST_STEPS = 5
 """How many times `see` may send on."""
 
 
-class ICD10CMIndexConfig(BuilderConfig):
+class ICD10CMIndexConfig(SpanBuilderConfig):
     """Settings of the builder.
 
     Attributes:
@@ -48,17 +48,7 @@ class ICD10CMIndexConfig(BuilderConfig):
     files: tuple[Path, ...] = Field(min_length=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A phrase of an entry and the code that the index gives it, as printed."""
-
-    phrase: str
-    code: str
-    grade: Grade
-    source: str
-
-
-class ICD10CMIndexBuilder(Builder):
+class ICD10CMIndexBuilder(SpanBuilder):
     """Walks over every term of the files.
 
     Each term is said as the index has it and as one would write it, with and without its nonessential
@@ -71,77 +61,20 @@ class ICD10CMIndexBuilder(Builder):
     name = "icd10cm_index"
     summary = "Gold span pairs from ICD-10-CM's indexes, neoplasm table and drug table (XML)."
     config_type = ICD10CMIndexConfig
-    row_type = SpanPair
-    data_file = "pairs.jsonl"
 
-    def inputs(self, config: ICD10CMIndexConfig) -> list[Path]:
-        """Return the XML files."""
-        return list(config.files)
+    def claims(self, config: ICD10CMIndexConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+        """Yield every phrase with its code, in the order of the files.
 
-    def rows(self, config: ICD10CMIndexConfig, system: CodeSystem) -> Iterator[Built]:
-        """Yield pairs and rejected phrases in the order of the files."""
-        read = [(path, read_index(path)) for path in config.files]
-        claims: dict[str, set[str]] = defaultdict(set)
-        for path, index in read:
-            for found in _found(path, index):
-                if isinstance(found, _Found):
-                    for text, code, _ in _assigned(found, system):
-                        claims[string_key(text)].add(code)
-        made: set[tuple[str, str]] = set()
-        for path, index in read:
-            for found in _found(path, index):
-                if isinstance(found, Rejected):
-                    yield found
-                    continue
-                assigned = _assigned(found, system)
-                if not assigned:
-                    yield _refused(found, system)
-                for text, code, grade in assigned:
-                    rivals = claims[string_key(text)] - {code}
-                    if rivals:
-                        detail = " ".join(sorted(rivals))
-                        yield Rejected(text=text, code=code, reason="ambiguous", detail=detail)
-                    elif (string_key(text), code) not in made:
-                        made.add((string_key(text), code))
-                        yield SpanPair(
-                            id=f"icd10cm_index-{len(made)}",
-                            text=text,
-                            code=code,
-                            system=system.name,
-                            release=system.release,
-                            grade=grade,
-                            source=found.source,
-                        )
+        Raises:
+            ConfigurationError: It is another system, or a table has a column that is not known.
+            DataError: A file is no index or table.
+        """
+        needs_system(self, "icd10cm", system)
+        for path in config.files:
+            yield from _found(path, read_index(path))
 
 
-def _assigned(found: _Found, system: CodeSystem) -> list[tuple[str, str, Grade]]:
-    """Return the billable codes of a phrase, each with the words that it stands for."""
-    if system.is_billable(found.code):
-        return [(found.phrase, system.canonical(found.code), found.grade)]
-    if found.code not in system:
-        return []
-    code = system.canonical(found.code)
-    meanings = system.seventh_characters(code)
-    pairs: list[tuple[str, str, Grade]] = [
-        (f"{found.phrase}, {meaning}", system.extended(code, character), found.grade)
-        for character, meaning in meanings.items()
-    ]
-    initial = system.unspecified(code) if pairs else None
-    if initial is not None:
-        pairs.append((found.phrase, initial, "silver"))
-    return pairs
-
-
-def _refused(found: _Found, system: CodeSystem) -> Rejected:
-    reason = system.status(found.code)
-    return Rejected(
-        text=found.phrase,
-        code=found.code,
-        reason="incomplete code" if found.code.endswith("-") else f"{reason} code",
-    )
-
-
-def _found(path: Path, index: Index) -> Iterator[_Found | Rejected]:
+def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
     """Yield every phrase of a file with its code, and the entries that lead nowhere."""
     for head in index.heads.values():
         if head not in TABLE_PHRASES:
@@ -165,15 +98,16 @@ def _found(path: Path, index: Index) -> Iterator[_Found | Rejected]:
         named = entry.path[1:] if index.heads and tree.single_root else entry.path
         for phrase in phrases(named) if named else ():
             if target.code is not None:
-                yield _Found(phrase, target.code, grade, source)
+                yield _claim(phrase, target.code, source, grade)
             for column, code in target.cells.items():
-                said = TABLE_PHRASES[index.heads[column]].format(_inside(phrase))
-                yield _Found(said, code, grade, source)
+                said = TABLE_PHRASES[index.heads[column]].format(lower_first(phrase))
+                yield _claim(said, code, source, grade)
 
 
-def _inside(phrase: str) -> str:
-    """Begin with a small letter inside a sentence, but for abbreviations and formulae."""
-    return phrase[0].lower() + phrase[1:] if phrase[1:2].islower() else phrase
+def _claim(phrase: str, code: str, source: str, grade: Grade) -> Claim | Rejected:
+    if code.endswith("-"):
+        return Rejected(text=phrase, code=code, reason="incomplete code")
+    return Claim(phrase, code, source, grade)
 
 
 class _Tree:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 from data_builders.index_xml import Title
+from data_builders.noise.spelling import lower_first
 
 _JOINING = frozenset(
-    "with without due to in of by from following during at on after as for involving while caused "
-    "resulting affecting complicating associated and or into against between through off not".split()
+    "with without due to in of by from following during at on after before as for involving while "
+    "caused resulting affecting complicating associated and or into against between through off "
+    "not".split()
 )
 _MOST_BEFORE, _MOST_WORDS = 2, 3
 _MOST_MODIFIED = 4
@@ -32,25 +34,49 @@ def phrases(path: tuple[Title, ...]) -> Iterator[str]:
 
 
 def _natural(path: tuple[Title, ...]) -> str:
-    """Put describing terms before the main term, and terms that begin with a joining word behind."""
+    """Put describing terms before the main term, and terms that begin with a joining word behind.
+
+    Returns:
+        The phrase; nothing where the order of the words cannot be told from the path.
+    """
     main, *below = (_first_alternative(title.text) for title in path)
+    opening = _opening(path[0], main)
+    if below and (opening or _joins_within(main) or "," in main):
+        # "Scratched by, cat"; "Exposure (to), sunlight"; but not what lies deeper.
+        said = opening is not None and len(below) == 1 and not _begins_joining(below[0])
+        return f"{opening} {below[0]}" if said else ""
     before: list[str] = []
-    after: list[str] = []
-    joined = False  # Behind "with" or "due to" every further term belongs to it.
+    after = ""
     for term in below:
-        first = term.split(" ", 1)[0].lower()
-        if first in _JOINING:
-            after.append(term)
-            joined = True
-        elif joined:
-            after.append(term)
+        if _begins_joining(term):
+            after += f" {term}"
+        elif after:  # Behind "with" or "due to" every further term belongs to it.
+            after += f" {term}" if _ends_joining(after) else f", {term}"
         elif len(term.split()) > _MOST_WORDS or len(before) == _MOST_BEFORE or "," in term:
             return ""
         else:
             before.insert(0, term)
-    if before:
-        main = main[0].lower() + main[1:] if main[1:2].islower() else main
-    return " ".join([*before, main, *after])
+    return " ".join([*before, lower_first(main) if before else main]) + after
+
+
+def _opening(title: Title, main: str) -> str | None:
+    """Return a main term that waits for its object, with the joining word that it is given."""
+    if _ends_joining(main):
+        return main
+    joining = next((word for word in title.modifiers if word in _JOINING), None)
+    return f"{main} {joining}" if joining else None
+
+
+def _begins_joining(term: str) -> bool:
+    return term.split(" ", 1)[0].rstrip(",").lower() in _JOINING
+
+
+def _ends_joining(term: str) -> bool:
+    return term.rsplit(" ", 1)[-1].lower() in _JOINING
+
+
+def _joins_within(term: str) -> bool:
+    return not _JOINING.isdisjoint(term.lower().split())
 
 
 def _modified(path: tuple[Title, ...], natural: str) -> Iterator[str]:
@@ -58,8 +84,10 @@ def _modified(path: tuple[Title, ...], natural: str) -> Iterator[str]:
         return
     modifiers = [m for m in path[-1].modifiers if re.fullmatch(r"[A-Za-z][A-Za-z -]*", m)]
     for modifier in modifiers[:_MOST_MODIFIED]:
-        behind = modifier.split(" ", 1)[0].lower() in _JOINING or len(path) > 1
-        yield f"{natural} {modifier}" if behind else f"{modifier} {natural}"
+        if modifier.lower() in _JOINING:
+            continue
+        behind = _begins_joining(modifier) or len(path) > 1
+        yield f"{natural} {modifier}" if behind else f"{modifier} {lower_first(natural)}"
 
 
 def alternatives(text: str) -> list[str]:
@@ -76,7 +104,6 @@ def _lists_forms(text: str) -> bool:
     head, comma, tail = text.partition(", ")
     if not comma:
         return False
-    first, second = head.lower(), tail.lower()
-    if first.split(" ", 1)[0] in _JOINING and second.split(" ", 1)[0] in _JOINING:
+    if _begins_joining(head) and _begins_joining(tail):
         return True
-    return first[:4] == second[:4] and " " not in first
+    return head[:4].lower() == tail[:4].lower() and " " not in head

@@ -11,11 +11,12 @@ from pydantic import Field
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote, Evidence
-from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import in_share
 from data_builders import note_frames as frames
 from data_builders.builder import Builder, BuilderConfig, Built, Rejected
-from data_builders.noise import VARIANT, WEIGHTS, Noise
+from data_builders.mentions import read_mentions, wanted_codes
+from data_builders.noise import WEIGHTS, Noise
 from data_builders.noise.spelling import lower_first
 
 # A mention stands in a sentence already, and a first letter is set by its place.
@@ -72,18 +73,12 @@ class TemplateNotesBuilder(Builder):
     row_type = CodedNote
     data_file = "notes.jsonl"
 
-    def inputs(self, config: TemplateNotesConfig) -> list[Path]:
-        """Return the file of pairs and that of the notes to avoid."""
-        return [config.pairs] + ([config.avoid] if config.avoid is not None else [])
-
     def rows(self, config: TemplateNotesConfig, system: CodeSystem) -> Iterator[Built]:
         """Yield coded notes; a wanted code that no pair holds is rejected."""
-        strings = _mentions(config, system)
-        wanted = [system.canonical(code) for code in config.codes or strings]
-        for code in wanted:
-            if code not in strings:
-                yield Rejected(text="", code=code, reason="no string for this code in the pairs")
-        codes = [code for code in wanted if code in strings]
+        mentions = read_mentions(config.pairs, config.longest_mention, system)
+        strings = {code: _used(code, texts, config) for code, texts in mentions.items()}
+        codes, rejected = wanted_codes(config.codes, strings, system)
+        yield from rejected
         if not codes:
             return
         avoided = {note.text for note in read_coded_notes(config.avoid)} if config.avoid else set()
@@ -96,18 +91,9 @@ class TemplateNotesBuilder(Builder):
                 yield note
 
 
-def _mentions(config: TemplateNotesConfig, system: CodeSystem) -> dict[str, list[str]]:
-    """Return each code's strings, but for the long and the reserved ones."""
-    strings: dict[str, list[str]] = defaultdict(list)
-    for pair in read_span_pairs(config.pairs):
-        if not pair.source.endswith(VARIANT):  # Notes are given noise of their own.
-            strings[system.canonical(pair.code)].append(pair.text)
-    return {code: _usable(code, all_of_it, config) for code, all_of_it in strings.items()}
-
-
-def _usable(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
-    short = [s for s in strings if len(s) <= config.longest_mention] or [min(strings, key=len)]
-    first, *others = short
+def _used(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
+    """Leave out the reserved ones."""
+    first, *others = strings
     return [first] + [
         s for s in others if not in_share(f"{code} {s}", config.reserved, config.split_seed)
     ]

@@ -35,23 +35,40 @@ def search(system: CodeSystem, text: str, limit: int = 10) -> list[Hit]:
         text: Free words.
         limit: How many codes at the most; each code stands once.
     """
-    from bm25s import tokenize
     from rapidfuzz import fuzz, utils
 
     index, strings = _index(system)
-    tokens = tokenize([text], show_progress=False)
-    rows, scores = index.retrieve(tokens, k=min(RETRIEVED, len(strings)), show_progress=False)
     best: dict[str, Hit] = {}
-    for row, score in zip(rows[0], scores[0], strict=True):
-        if score <= 0:
-            continue
-        code, string = strings[int(row)]
+    for row in _retrieved(index, text):
+        code, string = strings[row]
         ratio = fuzz.token_sort_ratio(text, string, processor=utils.default_process)
         if code not in best or ratio > best[code].score:
             best[code] = Hit(system[code], string, round(ratio, 1))
     # A billable code goes before the header above it when both match alike.
     ranked = sorted(best.values(), key=lambda h: (-h.score, not h.code.billable, h.code.code))
     return ranked[:limit]
+
+
+def _retrieved(index: bm25s.BM25, text: str) -> list[int]:
+    """Return the rows with the highest scores above 0, of rows alike the first ones.
+
+    bm25s's own `retrieve` partitions the scores of all rows, most of which are 0: that took four
+    fifths of a search.
+    """
+    import bm25s
+    import numpy as np
+
+    words = bm25s.tokenize([text], show_progress=False).vocab
+    known = [index.vocab_dict[word] for word in words if word in index.vocab_dict]
+    if not known:
+        return []
+    scores = index.get_scores_from_ids(known)
+    rows = np.flatnonzero(scores)
+    if len(rows) > RETRIEVED:
+        least = np.partition(scores[rows], -RETRIEVED)[-RETRIEVED]
+        rows = rows[scores[rows] >= least]
+    best: list[int] = rows[np.argsort(-scores[rows], kind="stable")][:RETRIEVED].tolist()
+    return best
 
 
 @lru_cache(maxsize=2)

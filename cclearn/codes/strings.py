@@ -3,32 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+from cclearn.codes.sources import SYSTEMS
 from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
-Field = Literal["title", "inclusion_term", "short_title", "short_inclusion_term", "includes"]
+Field = Literal["title", "title_form", "inclusion_term_form", "inclusion_term", "includes"]
 
 PRECEDENCE: tuple[Field, ...] = (
     "title",
+    "title_form",
+    "inclusion_term_form",
     "inclusion_term",
-    "short_title",
-    "short_inclusion_term",
     "includes",
 )
-"""Where several codes claim one string, the field listed first wins; a tie is ambiguous."""
+"""Where several codes claim one string, the field listed first wins; a tie is ambiguous.
+
+The forms are shorter ways of saying a title or a term. They come before the terms themselves:
+`Pyelonephritis NOS` of N12 says that the word alone is N12, and `Pyelonephritis` of N16 that it may be a
+part of what N16 is about.
+"""
 
 # Parentheses hold nonessential modifiers, brackets synonyms and abbreviations; NOS is "unspecified"
 # (ICD-10-CM Official Guidelines, sections I.A.6, I.A.7).
 _BRACKETED = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])")
 _ABBREVIATION = re.compile(r"\s*[(\[](?P<letters>[A-Z][A-Za-z]*[A-Z])[)\]]")
-_NOT_SPECIFIED = re.compile(
-    r",? (?:NOS|unspecified(?: \w+)?)$|^unspecified |, unspecified(?=,)", re.IGNORECASE
+_SPECIES = re.compile(
+    r"(?P<genus>[A-Z])[a-z]+ (?P<species>[a-z]+) \[(?P<short>(?P=genus)\. (?P=species)) ?\]"
 )
-"""Also "Pneumonia, unspecified organism": without the words the classification means the same."""
+
+_PREPOSITIONS = "of|in|to|by|with|for|from|at|on|during"
+_IMPLIED = (
+    "site|sites|organism|type|cause|trimester|severity|degree|part|parts|side|laterality|duration|nature|"
+    "origin|stage|reason|reasons|means|time|level|location|mechanism"
+)
+"""What need not be named at all where it is not specified: `Pneumonia, unspecified organism`."""
+
+_UNSPECIFIED = tuple(
+    (re.compile(pattern, re.IGNORECASE), put)
+    for pattern, put in (
+        (r",? NOS(?=,|$)", ""),
+        (r"^unspecified (?!and |or )", ""),
+        (rf", unspecified(?: (?:{_IMPLIED}|eye|ear))?(?=,|$)", ""),
+        (rf",? (?:{_IMPLIED}) unspecified(?=,|$)", ""),
+        (rf"(?: due)? (?:{_PREPOSITIONS}) unspecified (?:{_IMPLIED})(?=,| |$)", ""),
+        (rf"(?P<head>,| (?:{_PREPOSITIONS})) unspecified (?!and |or )(?=\w)", r"\g<head> "),
+    )
+)
+"""Words that the classification adds where nothing more is known, and what is left without them. A part
+of the body stays: `Pain in unspecified hip` is a pain in the hip."""
+
+_SAYS_UNSPECIFIED = re.compile(r"[Uu]nspecified|\bNOS\b")
+_BROKEN = re.compile(rf"\b(?:{_PREPOSITIONS}|and|or|the|due)(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,53 +70,40 @@ class CodeString:
     field: Field
 
 
-def code_strings(system: CodeSystem, under: str | None = None) -> Iterator[CodeString]:
-    """Yield every string of every category and subcategory, in tabular order.
+@lru_cache(maxsize=2)
+def code_strings(system: CodeSystem) -> tuple[CodeString, ...]:
+    """Return every string of every category and subcategory, in tabular order.
 
-    Args:
-        system: The code system.
-        under: Only the codes at and below this one.
+    Shorter forms follow the conventions of the ICD; other systems are taken at their word.
     """
+    return tuple(_strings(system))
+
+
+def _strings(system: CodeSystem) -> Iterator[CodeString]:
+    forms = short_forms if system.name in SYSTEMS else _no_forms
     for code in system.rows():
         if code.kind < Kind.CATEGORY:
             continue
-        if under is not None and under != code.code and under not in system.ancestors(code.code):
-            continue
         if code.description:  # The headers of ICD-9-CM have none.
             yield CodeString(code.description, code.code, "title")
-        for short in short_forms(code.description):
-            yield CodeString(short, code.code, "short_title")
+        for short in forms(code.description):
+            yield CodeString(short, code.code, "title_form")
         for term in code.synonyms:
             yield CodeString(term, code.code, "inclusion_term")
-            for short in short_forms(term):
-                yield CodeString(short, code.code, "short_inclusion_term")
+            for short in forms(term):
+                yield CodeString(short, code.code, "inclusion_term_form")
         for term in system.includes(code.code):
-            for form in (term, *short_forms(term)):
+            for form in (term, *forms(term)):
                 yield CodeString(form, code.code, "includes")
+
+
+def _no_forms(text: str) -> list[str]:
+    return []
 
 
 def string_key(text: str) -> str:
     """Spell alike what differs in case and white space alone."""
     return " ".join(text.casefold().split())
-
-
-def strongest_claims(
-    strings: Iterable[CodeString], key: Callable[[str], str]
-) -> dict[str, list[CodeString]]:
-    """Return for each string, spelt by `key`, the claims of the strongest field that claims it.
-
-    Args:
-        strings: What the codes claim, in tabular order.
-        key: Spells alike what is to be held for the same string.
-    """
-    strongest: dict[str, list[CodeString]] = {}
-    for string in strings:
-        claims = strongest.setdefault(key(string.text), [])
-        if claims and PRECEDENCE.index(string.field) < PRECEDENCE.index(claims[0].field):
-            claims.clear()
-        if not claims or string.field == claims[0].field:
-            claims.append(string)
-    return strongest
 
 
 def short_forms(text: str) -> list[str]:
@@ -96,20 +113,33 @@ def short_forms(text: str) -> list[str]:
     `Heart failure NOS` → `Heart failure`; `Human immunodeficiency virus [HIV] disease` → also
     `HIV disease`. Words that carry meaning (`other`, `without`, a side) stay.
     """
-    if "(" not in text and "[" not in text and not _NOT_SPECIFIED.search(text):
+    bracketed = "(" in text or "[" in text
+    if not bracketed and not _SAYS_UNSPECIFIED.search(text):
         return []
-    forms = [_BRACKETED.sub("", text), _with_abbreviation(text)]
-    forms += [_NOT_SPECIFIED.sub("", form) for form in forms]
+    forms = [_BRACKETED.sub("", text), _with_abbreviation(text)] if bracketed else [text]
+    forms += [_without_unspecified(form) for form in forms]
     found: list[str] = []
     for form in forms:
-        tidy = " ".join(form.split()).strip(" ,")
-        if len(tidy) > 2 and tidy not in (text, *found):
+        tidy = " ".join(form.split()).replace(" ,", ",").strip(" ,")
+        # "or NOS" leaves half a sentence.
+        broken = _BROKEN.search(tidy) and not _BROKEN.search(text)
+        if len(tidy) > 2 and not broken and tidy not in (text, *found):
             found.append(tidy)
     return found
 
 
+def _without_unspecified(text: str) -> str:
+    for pattern, put in _UNSPECIFIED:
+        text = pattern.sub(put, text)
+    return text
+
+
 def _with_abbreviation(text: str) -> str:
-    """Put a bracketed abbreviation in the place of the words whose initials it spells."""
+    """Put a bracketed abbreviation in the place of the words whose initials it spells.
+
+    That of a species too: `Sepsis due to Escherichia coli [E. coli]` → `Sepsis due to E. coli`.
+    """
+    text = _SPECIES.sub(r"\g<short>", text)
     match = _ABBREVIATION.search(text)
     if match is None:
         return text

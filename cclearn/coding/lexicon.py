@@ -13,7 +13,8 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.strings import code_strings, strongest_claims
+from cclearn.codes.claims import Claims
+from cclearn.codes.strings import PRECEDENCE, code_strings
 from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder
 from cclearn.files import cache_file, making_many_objects, read_sealed, write_sealed
@@ -38,7 +39,7 @@ _FUNCTION_WORDS = frozenset(
     "classified nos nec type due site left right bilateral all any from on at as".split()
 )
 
-_PHRASES_VERSION = 3
+_PHRASES_VERSION = 4
 """Raised whenever the phrases are chosen differently, so that an older cache is rebuilt."""
 
 _SHORT = 3
@@ -106,16 +107,19 @@ class LexiconCoder(Coder):
         return dict(line.split("\t") for line in lines) | self._extra
 
     def _collect(self) -> dict[str, str]:
+        claims = Claims(_phrase)
+        for string in code_strings(self.system):
+            claims.add(string.text, string.code, PRECEDENCE.index(string.field))
         resolved = {}
-        for phrase, claims in strongest_claims(code_strings(self.system), _phrase).items():
+        for phrase, codes in claims:
             if _MAY_STOP.search(phrase):
                 continue  # No note could match it.
-            code = self._resolve({claim.code for claim in claims})
+            code = self._resolve(codes)
             if code is not None and not _FUNCTION_WORDS.issuperset(phrase.split()):
                 resolved[phrase] = code
         return resolved
 
-    def _resolve(self, codes: set[str]) -> str | None:
+    def _resolve(self, codes: tuple[str, ...]) -> str | None:
         """Return the billable code that all claimants stand for, None when they differ."""
         billable = {self._stands_for(code) for code in codes}
         return billable.pop() if len(billable) == 1 else None

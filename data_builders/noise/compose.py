@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 
-from cclearn.notes import SpanPair
 from data_builders.noise.abbreviations import Abbreviations
 from data_builders.noise.frames import framed
 from data_builders.noise.spelling import casing, drop, near_key, swap
@@ -93,38 +92,21 @@ class Noise:
         return order.choices(self._makers, self._weights, k=count) if self._makers else []
 
     def variants(
-        self,
-        pair: SpanPair,
-        count: int,
-        seed: int,
-        frames: tuple[str, ...] = (),
-    ) -> Iterator[SpanPair]:
-        """Yield up to `count` pairs of the same code with changed strings, no two alike.
-
-        They depend on the pair's id and the seed alone, and keep its grade: the code is as certain.
+        self, text: str, count: int, order: random.Random, frames: tuple[str, ...] = ()
+    ) -> Iterator[str]:
+        """Yield up to `count` changed spellings of a text, no two alike.
 
         Args:
-            pair: What to change.
+            text: What to change.
             count: How many at the most; short strings have fewer ways to be written.
-            seed: With the pair's id decides everything.
+            order: Decides everything.
             frames: As for `change`.
         """
-        order = random.Random(f"{seed} {pair.id}")  # noqa: S311 - reproducible, not secret
-        seen = {pair.text}
-        made = 0
+        seen = {text}
         for _ in range(_TRIES * count):
-            if made == count:
+            if len(seen) > count:
                 return
-            text = self.change(pair.text, order, frames)
-            if text in seen:
-                continue
-            seen.add(text)
-            made += 1
-            yield SpanPair.model_construct(
-                **{
-                    **dict(pair),
-                    "id": f"{pair.id}-variant-{made}",
-                    "text": text,
-                    "source": f"{pair.source}{VARIANT}",
-                }
-            )
+            changed = self.change(text, order, frames)
+            if changed not in seen:
+                seen.add(changed)
+                yield changed

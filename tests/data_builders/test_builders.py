@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from data_builders.builder import Rejected, build, builder_names, configure, find_builder
 from data_builders.noise import WEIGHTS
+from tests.data_builders.built import built
 
 
 @pytest.fixture(scope="module")
@@ -46,26 +48,21 @@ def test_what_is_not_made_is_rejected_with_the_reason(system: CodeSystem) -> Non
     rows = list(builder.rows(configure(builder, {"under": "10"}), system))
     rejected = [row for row in rows if isinstance(row, Rejected)]
     reasons = Counter(row.reason for row in rejected)
-    assert reasons["header"] > 50
-    assert {row.code for row in rejected if row.reason == "header"}.isdisjoint(
+    assert reasons["header code"] > 50
+    assert {row.code for row in rejected if row.reason == "header code"}.isdisjoint(
         system.billable_codes()
     )
 
 
 def test_one_string_never_stands_for_two_codes(system: CodeSystem) -> None:
-    builder = find_builder("icd10cm")
+    pairs, _, ambiguous = built("icd10cm", {}, system)
     claimed: dict[str, str] = {}
-    ambiguous = []
-    for row in builder.rows(configure(builder, {}), system):
-        if isinstance(row, Rejected):
-            if row.reason == "ambiguous":
-                ambiguous.append(row)
-                assert row.detail
-        else:
-            key = " ".join(row.text.casefold().split())  # type: ignore[union-attr]
-            assert claimed.setdefault(key, row.code) == row.code  # type: ignore[union-attr]
-    assert ambiguous
-    assert not {" ".join(row.text.casefold().split()) for row in ambiguous} & set(claimed)
+    for text, pair in pairs.items():
+        assert claimed.setdefault(string_key(text), pair.code) == pair.code
+    assert len(claimed) == len(pairs)
+    assert ambiguous["Eosinophilic granuloma"].codes == ("C96.6", "K13.4")
+    assert all(len(row.codes) > 1 for row in ambiguous.values())
+    assert set(map(string_key, ambiguous)).isdisjoint(claimed)
     assert set(claimed.values()) == set(system.billable_codes())
 
 
@@ -79,13 +76,10 @@ def test_codes_can_be_named(tmp_path: Path, system: CodeSystem) -> None:
 
 
 def test_a_part_holds_what_the_whole_holds(pairs: Path, system: CodeSystem) -> None:
-    builder = find_builder("icd10cm")
-    whole = {
-        (row.text, row.code)  # type: ignore[union-attr]
-        for row in builder.rows(configure(builder, {}), system)
-        if not isinstance(row, Rejected)
+    whole, _, _ = built("icd10cm", {}, system)
+    assert {(pair.text, pair.code) for pair in read_span_pairs(pairs)} <= {
+        (pair.text, pair.code) for pair in whole.values()
     }
-    assert {(pair.text, pair.code) for pair in read_span_pairs(pairs)} <= whole
 
 
 def test_notes_cite_exactly(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
@@ -184,6 +178,7 @@ def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
         "pairs.jsonl",
         "pairs.parquet",
         "rejected.jsonl",
+        "ambiguous.jsonl",
         "stats.json",
         "manifest.json",
         "README.md",
@@ -201,6 +196,7 @@ def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
         "seed": 0,
         "under": "I20-I25",
         "codes": None,
+        "headers": "reject",
         "variants": 0,
         "noise": WEIGHTS,
         "abbreviations": None,

@@ -1,0 +1,48 @@
+"""Which code a string stands for, where several claim it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cclearn.codes.strings import string_key
+
+Winners = tuple[int, tuple[str, ...]]
+"""The rank of the strongest claims to a string, and the codes that make them, sorted."""
+
+
+class Claims:
+    """The strongest claims to each string; a claim of a lower rank is stronger.
+
+    Args:
+        key: Spells alike what is to be held for the same string.
+    """
+
+    def __init__(self, key: Callable[[str], str] = string_key) -> None:
+        self._key = key
+        self._winners: dict[str, Winners] = {}
+        self._shared: dict[Winners, Winners] = {}
+
+    def add(self, text: str, code: str, rank: int) -> None:
+        """Let a code claim a string."""
+        key = self._key(text)
+        best = self._winners.get(key)
+        if best is None or rank < best[0]:
+            best = (rank, (code,))
+        elif rank == best[0] and code not in best[1]:
+            best = (rank, tuple(sorted((*best[1], code))))
+        else:
+            return
+        # Most strings of a code have winners alike: one object for all of them.
+        self._winners[key] = self._shared.setdefault(best, best)
+
+    def __contains__(self, key: str) -> bool:
+        """Say whether any code claims a string, spelt by the key."""
+        return key in self._winners
+
+    def winners(self, text: str) -> Winners | None:
+        """Return the strongest claims to a string, None where no code claims it."""
+        return self._winners.get(self._key(text))
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield each string, as spelt by the key, with the codes of its strongest claims."""
+        return ((key, codes) for key, (_, codes) in self._winners.items())

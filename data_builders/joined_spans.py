@@ -1,0 +1,157 @@
+"""Several conditions in one span: `HTN, COPD and left hip pain`, with the words of each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from cclearn.codes import CodeSystem, conflict
+from cclearn.notes import AssignedCode, CodedNote, Evidence
+from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.mentions import read_mentions, wanted_codes
+from data_builders.noise import WEIGHTS, Abbreviations, Noise
+
+_HEADS = ("", "", "", "Dx: ", "Assessment: ", "Impression: ", "Problems: ", "Problem list: ")
+_JOINED = ((", ", " and "), (", ", ", "), ("; ", "; "), (" / ", " / "), (" + ", " + "))
+"""What stands between two conditions, and before the last."""
+
+_LISTED = ("{}. ", "{}) ", "# ", "- ")
+"""What stands before each condition of a list."""
+
+_CHANGES_OTHERS = ("B20", "E08-E13", "I10-I1A", "15")
+"""HIV disease, diabetes, hypertension and pregnancy change how other conditions are coded (Official
+Guidelines, I.A.15 and I.C): beside them a condition's own code may be the wrong one."""
+
+_TRIES = 20
+
+
+class JoinedSpansConfig(BuilderConfig):
+    """Settings of the builder.
+
+    Attributes:
+        pairs: Span pairs, whose strings are joined.
+        rows: How many spans to make.
+        codes: The codes to join; all that the pairs hold where it is None.
+        least: The fewest conditions of a span.
+        most: The most.
+        longest_mention: Strings with more characters are not used, but for a code that has no other.
+        noise: The share of conditions that are misspelt, abbreviated or otherwise changed.
+        abbreviations: A table of abbreviations besides our own small list.
+    """
+
+    pairs: Path
+    rows: int = Field(gt=0)
+    codes: tuple[str, ...] | None = None
+    least: int = Field(default=2, ge=2)
+    most: int = Field(default=4, ge=2)
+    longest_mention: int = Field(default=60, ge=1)
+    noise: float = Field(default=0.3, ge=0, le=1)
+    abbreviations: Path | None = None
+
+
+class JoinedSpansBuilder(Builder):
+    """Joins the strings of codes that may stand together, as problem lists and assessments do.
+
+    The rows are coded notes of a line or a list, so that a model reads every condition of a span with
+    its own words. Codes that an Excludes1 note keeps apart are not joined, nor, in ICD-10-CM, those
+    whose presence changes other codes. A row depends on the seed and its own number alone.
+    """
+
+    name = "joined_spans"
+    summary = "Short coded notes of several conditions in one span, with the words of each."
+    config_type = JoinedSpansConfig
+    row_type = CodedNote
+    data_file = "notes.jsonl"
+
+    def rows(self, config: JoinedSpansConfig, system: CodeSystem) -> Iterator[Built]:
+        """Yield spans; a wanted code that no pair holds is rejected.
+
+        Raises:
+            DataError: The pairs or the table cannot be read.
+        """
+        strings = read_mentions(config.pairs, config.longest_mention, system)
+        codes, rejected = wanted_codes(config.codes, strings, system)
+        yield from rejected
+        apart = _codes_that_change_others(system)
+        codes = [code for code in codes if code not in apart]
+        weights = {name: weight for name, weight in WEIGHTS.items() if name != "frame"}
+        noise = Noise(weights, Abbreviations.load(config.abbreviations))
+        for number in range(1, config.rows + 1) if codes else ():
+            order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+            chosen = _chosen(codes, order.randint(config.least, config.most), system, order)
+            identifier = f"joined-{number}"
+            if len(chosen) < config.least:
+                reason = "too few codes that may stand together"
+                yield Rejected(text=identifier, code="", reason=reason, detail=" ".join(chosen))
+                continue
+            mentions = []
+            for code in chosen:
+                mention = order.choice(strings[code])
+                if order.random() < config.noise:
+                    mention = noise.change(mention, order)
+                mentions.append(mention)
+            yield _joined(identifier, chosen, mentions, system, order)
+
+
+def _codes_that_change_others(system: CodeSystem) -> set[str]:
+    if system.name != "icd10cm":
+        return set()
+    return {
+        code
+        for above in _CHANGES_OTHERS
+        if above in system
+        for code in (above, *system.descendants(above))
+    }
+
+
+def _chosen(codes: list[str], count: int, system: CodeSystem, order: random.Random) -> list[str]:
+    """Draw codes that no Excludes1 note keeps apart and that are no siblings."""
+    chosen: list[str] = []
+    for _ in range(_TRIES):
+        code = order.choice(codes)
+        parents = [system.parent(other) for other in chosen]
+        if system.parent(code) not in (None, *parents) and not any(
+            conflict(system, code, other) for other in chosen
+        ):
+            chosen.append(code)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _joined(
+    identifier: str, codes: list[str], mentions: list[str], system: CodeSystem, order: random.Random
+) -> CodedNote:
+    """Join mentions to a line or a list, whichever keeps them apart."""
+    head, mark = order.choice(_HEADS), order.choice(_LISTED)
+    # A comma or an "and" inside a condition would run into those between them.
+    clear = [joint for joint in _JOINED if not any(part in m for part in joint for m in mentions)]
+    between, last = order.choice(clear or _JOINED)
+    listed = not clear or order.random() < 0.3
+    text = head.rstrip() if listed else head
+    evidence = []
+    for number, mention in enumerate(mentions, start=1):
+        if listed:
+            text += ("\n" if text else "") + mark.format(number)
+        elif number > 1:
+            text += last if number == len(mentions) else between
+        evidence.append(Evidence(start=len(text), end=len(text) + len(mention), text=mention))
+        text += mention
+    return CodedNote(
+        id=identifier,
+        text=text,
+        origin="synthetic",
+        codes=[
+            AssignedCode(
+                code=code,
+                system=system.name,
+                description=system.description(code),
+                evidence=[found],
+                status=system.status(code),
+            )
+            for code, found in zip(codes, evidence, strict=True)
+        ],
+    )
