@@ -45,7 +45,7 @@ class LLMCoder(Coder):
     def request(self, note: Note) -> Request:
         """Return the question that is put to the model."""
         grammar = document_grammar(note.text, self._codes) if self.engine.grounded else None
-        return Request(note.id, document_prompt(note.text), grammar)
+        return Request(note.id, document_prompt(note.text, self.system.name), grammar)
 
     def read(self, note: Note, answer: Answer) -> CodedNote:
         """Turn an answer into codes with offsets; what cannot be used is counted, never repaired."""

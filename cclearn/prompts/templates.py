@@ -20,6 +20,9 @@ from cclearn.prompts.layout import BETWEEN, LINE_START, NOTHING
 RowKind = Literal["span", "document"]
 _FILES: dict[RowKind, str] = {"span": "span.txt", "document": "paired.txt"}
 
+_WRITTEN = {"icd10cm": "ICD-10-CM", "icd9cm": "ICD-9-CM"}
+"""How prompts write the name of a code system; that of a user's own is written as it is."""
+
 
 class Message(TypedDict):
     """One turn of a chat."""
@@ -29,25 +32,31 @@ class Message(TypedDict):
 
 
 @cache
-def instruction(kind: RowKind) -> str:
-    """Return the instruction that opens the prompt of this kind of row."""
-    template = files("cclearn.prompts").joinpath("texts", _FILES[kind])
-    return template.read_text(encoding="utf-8").strip()
+def instruction(kind: RowKind, system: str) -> str:
+    """Return the instruction that opens the prompt of this kind of row.
+
+    Args:
+        kind: Of the row.
+        system: The name of the code system.
+    """
+    template = files("cclearn.prompts").joinpath("texts", _FILES[kind]).read_text(encoding="utf-8")
+    return template.strip().replace("{system}", _WRITTEN.get(system, system))
 
 
 @cache
-def prompt_hash() -> str:
+def prompt_hash(system: str) -> str:
     """Return the SHA-256 of everything that decides how a row looks as text."""
     note = CodedNote(id="-", text="-")
-    parts = [instruction("span"), instruction("document"), document_prompt("-")[0]["content"]]
-    parts += [span_prompt("-")[0]["content"], span_answer("-", "-", "-"), document_answer(note)]
+    parts = [instruction("span", system), instruction("document", system)]
+    parts += [document_prompt("-", system)[0]["content"], span_prompt("-", system)[0]["content"]]
+    parts += [span_answer("-", "-", "-"), document_answer(note)]
     parts.append(_line("-", "-"))
     return sha256_of_text("\x1e".join(parts))
 
 
-def document_prompt(text: str) -> list[Message]:
+def document_prompt(text: str, system: str = "icd10cm") -> list[Message]:
     """Ask for the codes of a note."""
-    return [{"role": "user", "content": f"{instruction('document')}\n\n{text}"}]
+    return [{"role": "user", "content": f"{instruction('document', system)}\n\n{text}"}]
 
 
 def document_answer(note: CodedNote) -> str:
@@ -60,13 +69,13 @@ def document_answer(note: CodedNote) -> str:
     return answer_lines((text, code) for _, _, text, code in cited)
 
 
-def span_prompt(text: str) -> list[Message]:
+def span_prompt(text: str, system: str = "icd10cm") -> list[Message]:
     """Ask for the code of an evidence span.
 
     A blank stands before the span, as it mostly does in a note and always in the answer: tokenizers
     spell a word differently where there is none, and then it could not simply be copied.
     """
-    return [{"role": "user", "content": f"{instruction('span')}\n\nEvidence: {text}"}]
+    return [{"role": "user", "content": f"{instruction('span', system)}\n\nEvidence: {text}"}]
 
 
 def span_answer(text: str, code: str, description: str = "") -> str:

@@ -46,11 +46,15 @@ def span_row(pair: SpanPair, describe: Callable[[str], str] | None = None) -> Tr
     """
     description = describe(pair.code) if describe else ""
     completion = span_answer(pair.text, pair.code, description)
-    return TrainingRow(pair.id, "span", tuple(span_prompt(pair.text)), completion)
+    return TrainingRow(pair.id, "span", tuple(span_prompt(pair.text, pair.system)), completion)
 
 
-def document_row(note: CodedNote) -> TrainingRow:
+def document_row(note: CodedNote, system: str = "icd10cm") -> TrainingRow:
     """Make a row of a coded note.
+
+    Args:
+        note: The note and its codes.
+        system: The name of their code system.
 
     Raises:
         ConfigurationError: A code has no evidence: the row would teach to leave the code out.
@@ -63,7 +67,7 @@ def document_row(note: CodedNote) -> TrainingRow:
                 " its evidence, or leave the note out."
             ]
         )
-    prompt = tuple(document_prompt(note.text))
+    prompt = tuple(document_prompt(note.text, system))
     return TrainingRow(note.id, "document", prompt, document_answer(note))
 
 
@@ -83,6 +87,7 @@ def read_source(
         ConfigurationError: A code has no evidence, or no description where one is wanted.
     """
     if kind == "document":
-        return (document_row(note) for note in read_coded_notes(path, system))
+        name = "icd10cm" if system is None else system.name
+        return (document_row(note, name) for note in read_coded_notes(path, system))
     describe = system.description if describes and system is not None else None
     return (span_row(pair, describe) for pair in read_span_pairs(path, system))

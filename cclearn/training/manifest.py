@@ -47,7 +47,7 @@ def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[st
         "recipe": recipe.model_dump(mode="json"),
         "versions": package_versions(),
         "code_system": {"name": system.name, "release": system.release, "source": system.source},
-        "prompt_sha256": prompt_hash(),
+        "prompt_sha256": prompt_hash(system.name),
         "sources_sha256": {
             str(source.path): sha256_of_file(Path(source.path)) for source in recipe.rows.sources
         },

@@ -53,6 +53,16 @@ class Model(_Settings):
         return self
 
 
+class System(_Settings):
+    """The code system of the rows: its name or a user's table, and its official files.
+
+    As `CodeSystem.load` takes them.
+    """
+
+    name: str = "icd10cm"
+    release: Path | None = None
+
+
 class Source(_Settings):
     """A file of rows, and its share of the mix (of the rows; all sources or none have one)."""
 
@@ -109,6 +119,7 @@ class Recipe(_Settings):
     name: str = Field(pattern=r"^[\w.-]+$")
     seed: int = 0
     output: Path
+    code_system: System = System()
     model: Model
     rows: Rows
     training: Training

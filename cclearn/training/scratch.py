@@ -26,7 +26,9 @@ _CHAT_TEMPLATE = (
 _CODE_CHARACTERS = Regex(r"[0-9]| ?[A-Z](?=[0-9])|(?<=[0-9.X])[A-Z]")
 
 
-def make_tokenizer(rows: Sequence[TrainingRow], vocabulary: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(
+    rows: Sequence[TrainingRow], vocabulary: int, system: str = "icd10cm"
+) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer on the rows.
 
     The instructions of the prompts are tokens of their own: a model this small need not read them
@@ -35,6 +37,7 @@ def make_tokenizer(rows: Sequence[TrainingRow], vocabulary: int) -> PreTrainedTo
     Args:
         rows: What the tokenizer shall spell well.
         vocabulary: How many tokens it shall have.
+        system: The name of the code system, which the instructions say.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -44,7 +47,8 @@ def make_tokenizer(rows: Sequence[TrainingRow], vocabulary: int) -> PreTrainedTo
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    special = [PAD, END, USER, ASSISTANT, instruction("span"), instruction("document")]
+    instructions = [instruction("span", system), instruction("document", system)]
+    special = [PAD, END, USER, ASSISTANT, *instructions]
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[AddedToken(token, special=True, normalized=False) for token in special],

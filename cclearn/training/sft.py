@@ -58,13 +58,13 @@ def run_sft(recipe: Recipe, overwrite: bool = False, progress: Progress | None =
     """
     refuse_existing(recipe.output, overwrite)
     set_seed(recipe.seed)
-    system = CodeSystem.load()
+    system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     sources = [
         list(read_source(source.path, source.kind, system, recipe.rows.describe))
         for source in recipe.rows.sources
     ]
     _refuse_empty(recipe, sources, "it holds no rows. Name another file.")
-    model, tokenizer = _start(recipe, [row for rows in sources for row in rows])
+    model, tokenizer = _start(recipe, [row for rows in sources for row in rows], system)
     encoded, reports = zip(
         *(
             encode_rows(rows, tokenizer, recipe.training.max_length, recipe.rows.overflow)
@@ -120,12 +120,12 @@ def _named(reports: dict[str, Any]) -> list[dict[str, object]]:
 
 
 def _start(
-    recipe: Recipe, rows: list[TrainingRow]
+    recipe: Recipe, rows: list[TrainingRow], system: CodeSystem
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return the model that the run starts from, and its tokenizer."""
     scratch = recipe.model.scratch
     if scratch is not None:
-        made = make_tokenizer(rows, scratch.vocabulary)
+        made = make_tokenizer(rows, scratch.vocabulary, system.name)
         return make_model(scratch, made, recipe.training.max_length), made
     name = str(recipe.model.path)
     try:

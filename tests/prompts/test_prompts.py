@@ -54,7 +54,15 @@ def test_prompts_end_with_the_untouched_text() -> None:
     for prompt in (document_prompt(text), span_prompt(text)):
         assert [message["role"] for message in prompt] == ["user"]
         assert prompt[0]["content"].endswith(text)
-    assert re.fullmatch(r"[0-9a-f]{64}", prompt_hash())
+    assert re.fullmatch(r"[0-9a-f]{64}", prompt_hash("icd10cm"))
+    assert prompt_hash("icd10cm") != prompt_hash("operations")
+
+
+def test_prompts_name_the_code_system() -> None:
+    for ask in (document_prompt, span_prompt):
+        assert " ICD-10-CM code" in ask("x")[0]["content"]
+        assert " ICD-9-CM code" in ask("x", "icd9cm")[0]["content"]
+        assert " operations code" in ask("x", "operations")[0]["content"]
 
 
 @given(st.lists(st.tuples(line_text, codes), max_size=5))

@@ -14,6 +14,7 @@ import torch
 from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.evaluation import evaluate
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import encode_rows, read_source
 from cclearn.training.recipe import Recipe, load_recipe
@@ -73,6 +74,29 @@ def test_a_run_leaves_a_model_and_its_manifest(run: Path, system: CodeSystem, da
     assert manifest["tokens_seen"] > 0
     losses = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert losses[-1]["step"] == 6
+
+
+def test_a_users_system_goes_the_whole_way(tmp_path: Path) -> None:
+    table = tmp_path / "operations.csv"
+    rows = [f"{n}.{k},Repair {k} of organ {n},mending {k} {n}" for n in "abc" for k in "xyz"]
+    table.write_text("\n".join(["code,description,synonyms", *rows, ""]), encoding="utf-8")
+    system = CodeSystem.load(str(table))
+    spans = find_builder("user_table")
+    pairs = build(spans, configure(spans, {}), tmp_path / "pairs", system).data
+    notes = find_builder("template_notes")
+    config = configure(notes, {"pairs": str(pairs), "notes": 12})
+    build(notes, config, tmp_path / "notes", system)
+    trained = run_sft(
+        recipe(tmp_path, tmp_path / "run", f"code_system.name={table}", "training.steps=2")
+    )
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert manifest["code_system"]["name"] == "operations"
+    (row, *_) = read_source(pairs, "span", system)
+    assert "operations code" in row.prompt[0]["content"]
+    gold = list(read_coded_notes(tmp_path / "notes" / "notes.jsonl", system))
+    coded = list(Coder.load(trained, system).code_many(note.note for note in gold[:3]))
+    assert all(system.is_billable(a.code) for note in coded for a in note.codes)
+    assert evaluate(gold[:3], coded).notes == 3
 
 
 def test_a_trained_model_codes(run: Path, data: Path, system: CodeSystem) -> None:
