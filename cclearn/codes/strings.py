@@ -48,7 +48,7 @@ _UNSPECIFIED = tuple(
     for pattern, put in (
         (r",? NOS(?=,|$)", ""),
         (r"^unspecified (?!and |or )", ""),
-        (rf", unspecified(?: (?:{_IMPLIED}|eye|ear))?(?=,|$)", ""),
+        (rf", unspecified(?: (?:{_IMPLIED}|eye|ear|extremity))?(?=,|$)", ""),
         (rf",? (?:{_IMPLIED}) unspecified(?=,|$)", ""),
         (rf"(?: due)? (?:{_PREPOSITIONS}) unspecified (?:{_IMPLIED})(?=,| |$)", ""),
         (rf"(?P<head>,| (?:{_PREPOSITIONS})) unspecified (?!and |or )(?=\w)", r"\g<head> "),
