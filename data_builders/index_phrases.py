@@ -10,7 +10,7 @@ from data_builders.noise.spelling import lower_first
 
 _JOINING = frozenset(
     "with without due to in of by from following during at on after before as for involving while "
-    "caused resulting affecting complicating associated and or into against between through off "
+    "caused causing resulting affecting complicating associated and or into against between through off "
     "not".split()
 )
 _MOST_BEFORE, _MOST_WORDS = 2, 3
