@@ -31,6 +31,8 @@ WEIGHTS: dict[str, float] = {
 """How often each maker is drawn."""
 
 _TRIES = 3
+_MOST_FAILED = 6
+"""How often in a row a variant may turn out to be made already."""
 
 
 class Noise:
@@ -103,10 +105,14 @@ class Noise:
             frames: As for `change`.
         """
         seen = {text}
+        failed = 0
         for _ in range(_TRIES * count):
-            if len(seen) > count:
+            # A short string is soon used up; to go on would take longer than all others.
+            if len(seen) > count or failed == _MOST_FAILED:
                 return
             changed = self.change(text, order, frames)
+            failed += 1
             if changed not in seen:
+                failed = 0
                 seen.add(changed)
                 yield changed
