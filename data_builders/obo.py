@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,13 +41,10 @@ def read_obo(path: Path) -> list[Term]:
         DataErrors: The file cannot be read, a term has no name, stands twice or lies below itself;
             all of them with their lines.
     """
-    import obonet
-
     text = _text(path)
     lines = text.splitlines()
     try:
-        # One edge a parent, whatever the relation; synonyms and references stay as they are written.
-        graph = obonet.read_obo(io.StringIO(text), ignore_obsolete=False)
+        graph = _graph(text)
     except (ValueError, KeyError, TypeError) as error:
         raise DataErrors([_syntax_problem(path, lines, str(error))]) from None
     places: dict[str, int] = {}
@@ -75,6 +73,19 @@ def read_obo(path: Path) -> list[Term]:
         for identifier, node in graph.nodes(data=True)
         if node  # Parents that other ontologies hold have nothing here.
     ]
+
+
+def _graph(text: str) -> Any:
+    """Return obonet's graph: an edge a parent; synonyms and references as they are written."""
+    import obonet
+
+    # It logs what a header lacks to the root logger, which would print it between our lines.
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        return obonet.read_obo(io.StringIO(text), ignore_obsolete=False)
+    finally:
+        logging.disable(before)
 
 
 def _text(path: Path) -> str:
