@@ -9,15 +9,36 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from measure import save
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
+from cclearn.evaluation import evaluate
+from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.progress import quiet_libraries
-from cclearn.quickstart import QuickstartData, build_data, eligible_codes, test, train
+from cclearn.quickstart import (
+    QuickstartData,
+    build_data,
+    code_held_out,
+    eligible_codes,
+    scoring,
+    train,
+)
+
+SCORES = (
+    "micro_f1",
+    "micro_precision",
+    "micro_recall",
+    "macro_f1",
+    "evidence_span_f1",
+    "unseen/micro_recall",
+    "invalid_rate",
+    "ungrounded_rate",
+)
 
 
 def new_mentions(data: QuickstartData) -> dict[str, float]:
@@ -52,7 +73,8 @@ def main() -> None:
     arguments = parser.parse_args()
     quiet_libraries()
     system = CodeSystem.load()
-    figures: dict[str, object] = {}
+    figures: dict[str, dict[str, object]] = {}
+    answers: dict[str, list[CodedNote]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         eligible = eligible_codes(arguments.chapter, system)
@@ -62,12 +84,31 @@ def main() -> None:
         for arm in arguments.arms:
             run = train(f"tiny/{arm}", data, folder / arm, overrides)
             manifest = json.loads((run / "manifest.json").read_text())
-            scores, _ = test(Coder.load(run, system), data)
             kept = ("parameters", "tokens_seen", "seconds", "tokens_per_second")
-            figures[arm] = {**scores.as_dict(), **{key: manifest[key] for key in kept}}
-        figures["lexicon"] = test(Coder.lexicon(system), data)[0].as_dict()
+            figures[arm] = {key: manifest[key] for key in kept}
+            answers[arm] = code_held_out(Coder.load(run, system), data)
+        answers["lexicon"] = code_held_out(Coder.lexicon(system), data)
+        comparison = evaluate(
+            read_coded_notes(data.held_out), answers, system, scoring(data), compare=True
+        )
+        for arm, evaluation in comparison.evaluations.items():
+            figures.setdefault(arm, {})["scores"] = {
+                name: asdict(evaluation.scores[name]) for name in SCORES
+            }
+        differences = {
+            f"{one} - {two}": {name: asdict(scores[name]) for name in SCORES}
+            for (one, two), scores in comparison.differences.items()
+        }
         described = {"chapter": arguments.chapter, "seed": arguments.seed}
-        save(arguments.name, {**described, "new_mentions": new_mentions(data), "arms": figures})
+        save(
+            arguments.name,
+            {
+                **described,
+                "new_mentions": new_mentions(data),
+                "arms": figures,
+                "differences": differences,
+            },
+        )
 
 
 if __name__ == "__main__":

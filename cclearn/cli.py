@@ -14,6 +14,10 @@ import cclearn
 from cclearn.errors import CclearnError, ConfigurationError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from cclearn.codes import CodeSystem
+    from cclearn.evaluation import Comparison
     from cclearn.notes import Note
 
 # Typer's own tracebacks would print local variables, and with them notes.
@@ -40,6 +44,18 @@ EarlierOption = Annotated[
     list[Path] | None,
     typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
 ]
+GoldOption = Annotated[Path, typer.Option(help="Coded notes (JSONL) that are right.")]
+PredictionOption = Annotated[
+    list[Path], typer.Option(help="Coded notes of a system; may be repeated.")
+]
+ResultOption = Annotated[
+    Path | None, typer.Option(help="A folder for metrics.json, report.html and report.md.")
+]
+TrainOption = Annotated[
+    Path | None, typer.Option(help="The coded notes of the training, for scores by frequency.")
+]
+DrawsOption = Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0 for no intervals.")]
+SeedOption = Annotated[int, typer.Option(help="Decides the draws.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
@@ -194,9 +210,7 @@ def build(
         for known in builder_names():
             builder = find_builder(known)
             typer.echo(f"{known}: {builder.summary}")
-            for key, field in builder.config_type.model_fields.items():
-                default = "required" if field.is_required() else repr(field.default)
-                typer.echo(f"    {key} = {default}")
+            _list_settings(builder.config_type)
         return
     if name is None or out is None:
         raise ConfigurationError(
@@ -229,9 +243,15 @@ def _settings(items: list[str]) -> dict[str, Any]:
 
 @app.command()
 def evaluate(
-    gold: Annotated[Path, typer.Option(help="Coded notes (JSONL) that are right.")],
-    pred: Annotated[list[Path], typer.Option(help="Coded notes of a system; may be repeated.")],
-    out: Annotated[Path | None, typer.Option(help="A folder for metrics.json.")] = None,
+    gold: GoldOption,
+    pred: PredictionOption,
+    out: ResultOption = None,
+    train: TrainOption = None,
+    draws: DrawsOption = 1_000,
+    seed: SeedOption = 0,
+    show: Annotated[
+        int, typer.Option(min=0, help="Show the worst notes, with their text, in the report.")
+    ] = 0,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     earlier: EarlierOption = None,
@@ -239,33 +259,126 @@ def evaluate(
     """Score predictions: codes, evidence, invalid and ungrounded answers."""
     from rich.console import Console
 
-    from cclearn.codes import CodeSystem
     from cclearn.display import score_table
-    from cclearn.evaluation import evaluate as score
-    from cclearn.files import write_json
-    from cclearn.notes.jsonl import read_coded_notes
+    from cclearn.scoring import score_files
 
-    loaded = CodeSystem.load(system, release, earlier or ())
-    references = list(read_coded_notes(gold, loaded))
-    stems = [path.stem for path in pred]
-    scores = {
-        path.stem if stems.count(path.stem) == 1 else str(path): score(
-            references, read_coded_notes(path, loaded)
+    if show and out is None:
+        raise ConfigurationError(
+            [f"evaluate (show = {show}): a report needs a folder. Name --out."]
         )
-        for path in pred
-    }
-    Console().print(score_table(scores))
-    for name, evaluation in scores.items():
-        if evaluation.missing:
-            typer.echo(
-                f"{name}: {evaluation.missing} of {evaluation.notes} notes have no prediction;"
-                " they count as coded with nothing.",
-                err=True,
-            )
-    if out is not None:
-        write_json(
-            out / "metrics.json", {name: result.as_dict() for name, result in scores.items()}
+    loaded = _load(system, release, earlier)
+    comparison = score_files(gold, pred, loaded, out, train, draws, seed, show)
+    Console().print(score_table(comparison.evaluations))
+    _warn(comparison)
+
+
+@app.command()
+def compare(
+    gold: GoldOption,
+    pred: PredictionOption,
+    out: ResultOption = None,
+    train: TrainOption = None,
+    draws: DrawsOption = 1_000,
+    seed: SeedOption = 0,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
+) -> None:
+    """Compare systems on the same notes: differences with intervals and p-values."""
+    from rich.console import Console
+
+    from cclearn.display import difference_table
+    from cclearn.scoring import score_files
+
+    if len(pred) < 2:
+        raise ConfigurationError(
+            [f"compare (pred = {pred[0]}): one system alone. Name two or more files with --pred."]
         )
+    if not draws:
+        raise ConfigurationError(["compare (draws = 0): a comparison needs draws. Name 1 or more."])
+    loaded = _load(system, release, earlier)
+    comparison = score_files(gold, pred, loaded, out, train, draws, seed, compare=True)
+    Console().print(difference_table(comparison.differences))
+    _warn(comparison)
+
+
+@app.command()
+def benchmark(
+    name: Annotated[str | None, typer.Argument(help="The benchmark.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Argument(help="Its options: key=value, values as in YAML.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder that holds its data.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="lexicon, or a model's folder; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
+    shots: Annotated[int, typer.Option(min=0, help="Training notes shown to each model.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Code only so many notes.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="A table of prices (YAML).")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Notes decoded together.")] = 32,
+    draws: DrawsOption = 1_000,
+    seed: SeedOption = 0,
+    listing: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Code a published corpus with any number of models, and score them."""
+    from rich.console import Console
+
+    from cclearn.evaluation.corpora import corpus_names, find_corpus, options_of
+
+    if listing:
+        for known in corpus_names():
+            corpus = find_corpus(known)
+            typer.echo(f"{known}: {corpus.summary}")
+            _list_settings(corpus.options_type)
+        return
+    missing = [
+        option
+        for option, value in (("a benchmark's name", name), ("--data", data), ("--model", model))
+        if not value
+    ] + ([] if out else ["--out"])
+    if name is None or data is None or out is None or not model:
+        raise ConfigurationError(
+            [f"benchmark: {', '.join(missing)} needed. See `cclearn benchmark --list`."]
+        )
+    from cclearn.benchmark import Run, run_benchmark
+    from cclearn.display import score_table
+    from cclearn.files import refuse_existing
+    from cclearn.progress import quiet_libraries, track
+
+    corpus = find_corpus(name)
+    options = options_of(corpus, _settings(settings or []))
+    refuse_existing(out, overwrite)
+    if any(each != "lexicon" for each in model):
+        quiet_libraries()
+    run = Run(tuple(model), shots, limit, draws, seed, prices, batch_size)
+    loaded = _load(system, release, earlier)
+    comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, track)
+    Console().print(score_table(comparison.evaluations))
+    _warn(comparison)
+    typer.echo(f"Report: {out / 'report.html'}", err=True)
+
+
+def _list_settings(settings: type[BaseModel]) -> None:
+    for key, field in settings.model_fields.items():
+        default = "required" if field.is_required() else repr(field.default)
+        typer.echo(f"    {key} = {default}")
+
+
+def _load(name: str, release: Path | None, earlier: list[Path] | None) -> CodeSystem:
+    from cclearn.codes import CodeSystem
+
+    return CodeSystem.load(name, release, earlier or ())
+
+
+def _warn(comparison: Comparison) -> None:
+    for name, evaluation in comparison.evaluations.items():
+        for warning in evaluation.warnings:
+            typer.echo(f"{name}: {warning}.", err=True)
 
 
 @codes_app.command("show")

@@ -14,6 +14,7 @@ from cclearn.codes import CodeSystem, Kind, NoteKind
 if TYPE_CHECKING:
     from cclearn.codes.search import Hit
     from cclearn.evaluation import Evaluation
+    from cclearn.evaluation.resampling import Difference
     from cclearn.notes import CodedNote, Evidence
 
 _CONTEXT = 12
@@ -54,23 +55,43 @@ def _quote(text: str, evidence: Evidence) -> Text:
 
 
 def score_table(scores: Mapping[str, Evaluation]) -> Table:
-    """Show the scores of one or more systems."""
-    from cclearn.evaluation.report import COLUMNS, score_rows
+    """Show the scores of one or more systems, with their 95 % intervals."""
+    from cclearn.evaluation.report import score_rows
 
-    used = [
-        number
-        for number, (key, _) in enumerate(COLUMNS)
-        if any(getattr(evaluation, key) is not None for evaluation in scores.values())
-    ]
     notes = max(evaluation.notes for evaluation in scores.values())
-    # Narrow enough for a terminal of 80 columns.
-    table = Table(title=f"{notes} notes", title_justify="left", box=None, padding=(0, 1, 0, 0))
-    table.add_column("system", overflow="fold", min_width=10)
-    for number in used:
-        heading = COLUMNS[number][1]
-        table.add_column(heading, justify="right", width=max(map(len, heading.split())))
-    for name, *cells in score_rows(scores):
-        table.add_row(Text(name), *(cells[number] for number in used))
+    table = Table(title=f"{notes} notes", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for name in scores:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for heading, *cells in score_rows(scores):
+        table.add_row(heading, *cells)
+    return table
+
+
+def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Difference]]) -> Table:
+    """Show how systems differ, with the 95 % intervals and p-values of the differences."""
+    from cclearn.evaluation.report import SHOWN
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("difference (95 %)", justify="right", no_wrap=True)
+    # By bootstrap and by randomisation; short, for a terminal of 80 columns.
+    table.add_column("p boot.", justify="right", no_wrap=True)
+    table.add_column("p rand.", justify="right", no_wrap=True)
+    for (one, two), scores in differences.items():
+        table.add_row(Text(f"{one} − {two}", style="bold"))
+        for name, heading in SHOWN:
+            found = scores.get(name)
+            if found is None or found.value is None or found.low is None or found.high is None:
+                continue
+            table.add_row(
+                f"  {heading}",
+                f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})",
+                *(
+                    "–" if p is None else f"{p:.3f}"
+                    for p in (found.p_bootstrap, found.p_randomisation)
+                ),
+            )
     return table
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.evaluation import Evaluation, evaluate
+from cclearn.evaluation import Evaluation, Settings, evaluate
 from cclearn.evaluation.report import html_report
+from cclearn.evaluation.results import result_of
 from cclearn.files import atomic_file, refuse_existing, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -152,12 +153,17 @@ def train(recipe_name: str, data: QuickstartData, output: Path, overrides: list[
         return run_sft(recipe, progress=progress)
 
 
-def test(coder: Coder, data: QuickstartData) -> tuple[Evaluation, list[CodedNote]]:
-    """Code the held-out notes and score the result."""
+def code_held_out(coder: Coder, data: QuickstartData) -> list[CodedNote]:
+    """Code the held-out notes."""
     gold = list(read_coded_notes(data.held_out))
     coded = coder.code_many(note.note for note in gold)
-    answers = list(track(coded, f"coding with {coder.name}", len(gold)))
-    return evaluate(gold, answers, focus=data.span_only), answers
+    return list(track(coded, f"coding with {coder.name}", len(gold)))
+
+
+def scoring(data: QuickstartData) -> Settings:
+    """Return how the quickstart scores: the codes that occur in span rows only are unseen ones."""
+    counts = Counter(a.code for note in read_coded_notes(data.training) for a in note.codes)
+    return Settings(training=counts)
 
 
 def run_quickstart(
@@ -192,24 +198,23 @@ def run_quickstart(
     data = build_data(folder, eligible, seed, system)
     overrides = [f"seed={seed}"] + ([f"training.steps={steps}"] if steps else [])
     run = train("tiny/mixed", data, folder / "model", overrides)
-    scores: dict[str, Evaluation] = {}
-    answers: dict[str, dict[str, CodedNote]] = {}
+    answers: dict[str, list[CodedNote]] = {}
+    written: dict[str, Path] = {"gold": data.held_out}
     for name, coder in (
         ("tiny/mixed", Coder.load(run, system)),
         ("lexicon", Coder.lexicon(system)),
     ):
         coder.name = name
-        scores[name], coded = test(coder, data)
-        answers[name] = {note.id: note for note in coded}
-        write_rows(folder / "predictions" / f"{name.replace('/', '-')}.jsonl", coded)
-    write_json(
-        folder / "metrics.json",
-        {
-            "span_only_codes": sorted(data.span_only),
-            "systems": {name: evaluation.as_dict() for name, evaluation in scores.items()},
-        },
-    )
+        answers[name] = code_held_out(coder, data)
+        written[name] = folder / "predictions" / f"{name.replace('/', '-')}.jsonl"
+        write_rows(written[name], answers[name])
     gold = list(read_coded_notes(data.held_out))
+    settings = scoring(data)
+    comparison = evaluate(gold, answers, system, settings, compare=True)
+    result = result_of(
+        comparison, system, settings, written, span_only_codes=sorted(data.span_only)
+    )
+    write_json(folder / "metrics.json", result)
     sample = next(note for note in gold if note.codes)
     with atomic_file(folder / "note.txt") as stream:
         stream.write(sample.text.encode("utf-8"))
@@ -223,13 +228,13 @@ def run_quickstart(
             f"Both systems may assign any of the {len(system.billable_codes()):,} billable codes of"
             f" release {system.release}.",
         ],
-        scores,
+        comparison.evaluations,
         gold[:SHOWN],
-        answers,
+        {name: {note.id: note for note in coded} for name, coded in answers.items()},
     )
     with atomic_file(folder / "report.html") as stream:
         stream.write(page.encode("utf-8"))
-    return scores
+    return comparison.evaluations
 
 
 def _lines(path: Path) -> int:

@@ -133,8 +133,22 @@ def test_building_and_evaluating(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "micro" in done.stdout.decode()
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
-    assert metrics["notes"]["micro_f1"] == metrics["notes"]["evidence_f1"] == 1.0
-    assert 0.3 < metrics["coded"]["micro_f1"] <= 1.0
+    right, coded_ = (metrics["systems"][name]["scores"] for name in ("notes", "coded"))
+    assert right["micro_f1"]["value"] == right["evidence_span_f1"]["value"] == 1.0
+    assert 0.3 < coded_["micro_f1"]["value"] <= 1.0
+    assert coded_["micro_f1"]["low"] <= coded_["micro_f1"]["value"] <= coded_["micro_f1"]["high"]
+    page = (tmp_path / "e" / "report.html").read_text()
+    assert "micro F1" in page
+    assert rows[0]["text"][:40] not in page
+    shown = run("evaluate", "--gold", gold, "--pred", coded, "--out", tmp_path / "s", "--show", "3")
+    assert shown.returncode == 0, shown.stderr
+    assert (tmp_path / "s" / "report.html").read_text().count("<div class='note'>") == 3
+    done = run("compare", "--gold", gold, "--pred", coded, "--pred", gold, "--draws", "50")
+    assert done.returncode == 0, done.stderr
+    assert "coded − notes" in done.stdout.decode()
+    done = run("compare", "--gold", gold, "--pred", coded)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "one system alone" in done.stderr.decode()
     listing = run("build", "--list").stdout.decode()
     assert "icd10cm:" in listing
     assert "pairs = required" in listing

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from cclearn.codes import CodeSystem
-from cclearn.display import code_view, coded_note_view, score_table
-from cclearn.evaluation import evaluate
+from cclearn.display import code_view, coded_note_view, difference_table, score_table
+from cclearn.evaluation import Settings, evaluate
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 
 TEXT = "Admitted with [bold]acute\nheart failure, on day 2."
@@ -45,18 +45,21 @@ def test_a_note_without_codes_says_so() -> None:
     assert "no codes" in plain
 
 
-def test_the_score_table_fits_a_terminal() -> None:
-    scores = {
-        name: evaluate([note()], [note()], focus=frozenset({"I50.9"}))
-        for name in ("tiny/mixed", "lexicon")
-    }
-    plain, _ = shown(score_table(scores))
+def test_the_score_tables_fit_a_terminal(system: CodeSystem) -> None:
+    systems = {"tiny/mixed": [note()], "lexicon": []}
+    found = evaluate([note()], systems, system, Settings(draws=20), compare=True)
+    plain, _ = shown(score_table(found.evaluations))
     lines = [line.rstrip() for line in plain.splitlines()]
     assert max(map(len, lines)) <= 80
     assert "…" not in plain
-    for name in scores:
-        (line,) = [line for line in lines if line.startswith(name)]
-        assert line.split()[1:] == ["1.000"] * 6 + ["0.000"] * 2
+    assert lines[0] == "1 notes"
+    assert lines[1].split() == ["tiny/mixed", "lexicon"]
+    (line,) = [line for line in lines if line.startswith("micro F1")]
+    assert line.split()[2:] == ["1.000", "(1.000–1.000)", "0.000", "(0.000–0.000)"]
+    plain, _ = shown(difference_table(found.differences))
+    assert "tiny/mixed − lexicon" in plain
+    assert "+1.000 (+1.000 to +1.000)" in plain
+    assert max(map(len, plain.splitlines())) <= 80
 
 
 def test_a_code_is_shown_with_its_family(system: CodeSystem) -> None:

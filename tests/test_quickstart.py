@@ -50,11 +50,13 @@ def test_the_whole_way(tmp_path: Path) -> None:
     scores = run_quickstart(tmp_path / "out", steps=20, say=said.append)
     assert set(scores) == {"tiny/mixed", "lexicon"}
     for evaluation in scores.values():
-        assert evaluation.invalid_rate == evaluation.ungrounded_rate == 0
-        assert evaluation.focus_recall is not None
-    assert scores["lexicon"].micro_f1 > 0.5
+        assert evaluation.value("invalid_rate") == evaluation.value("ungrounded_rate") == 0
+        assert evaluation.value("unseen/micro_recall") is not None
+    lexicon = scores["lexicon"].scores["micro_f1"]
+    assert lexicon.value is not None
+    assert lexicon.value > 0.5
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["systems"]["lexicon"]["micro_f1"] == scores["lexicon"].micro_f1
+    assert metrics["systems"]["lexicon"]["scores"]["micro_f1"]["value"] == lexicon.value
     page = (tmp_path / "out" / "report.html").read_text()
     assert "held-out-1" in page
     assert said

@@ -43,7 +43,9 @@ def test_every_make_target_exists() -> None:
     sorted(
         set(
             re.findall(
-                r"(?:`|\$ |^)cclearn ((?:code|build|evaluate|codes|quick)[^`\n]*)", README, re.M
+                r"(?:`|\$ |^)cclearn ((?:code|build|evaluate|compare|benchmark|codes|quick)[^`\n]*)",
+                README,
+                re.M,
             )
         )
     ),

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, Note
 
 if TYPE_CHECKING:
     from cclearn.coding.lexicon import LexiconCoder
     from cclearn.coding.llm import LLMCoder
+
+_ENGINES_TO_COME = ("openai", "vllm", "replay")
+"""What stands before the colon in the names of models behind other engines."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """The tokens that a coder has read and written so far; none without a model."""
+
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
 
 
 class Coder(ABC):
@@ -21,10 +34,43 @@ class Coder(ABC):
     Attributes:
         name: What reports call it.
         system: The code system it codes with.
+        usage: What it has read and written.
     """
 
     name: str
     system: CodeSystem
+    usage: Usage
+
+    @staticmethod
+    def named(
+        model: str,
+        system: CodeSystem | None = None,
+        *,
+        examples: Sequence[CodedNote] = (),
+        batch_size: int = 32,
+    ) -> Coder:
+        """Return a coder by the name that commands take.
+
+        Args:
+            model: `lexicon`, or what `load` takes.
+            system: The code system.
+            examples: Coded notes that a model is shown before each note; the lexicon needs none.
+            batch_size: How many notes are decoded together.
+
+        Raises:
+            ConfigurationError: There is no such model.
+        """
+        if model == "lexicon":
+            return Coder.lexicon(system)
+        scheme, colon, _ = model.partition(":")
+        if colon and scheme in _ENGINES_TO_COME and not Path(model).exists():
+            raise ConfigurationError(
+                [
+                    f"model (model = {model}): engines of the kind {scheme} are not there yet."
+                    " Use lexicon, a folder that a recipe wrote, or a model on the hub."
+                ]
+            )
+        return Coder.load(model, system, examples=examples, batch_size=batch_size)
 
     @staticmethod
     def lexicon(system: CodeSystem | None = None) -> LexiconCoder:
@@ -35,13 +81,18 @@ class Coder(ABC):
 
     @staticmethod
     def load(
-        model: str | Path, system: CodeSystem | None = None, *, batch_size: int = 32
+        model: str | Path,
+        system: CodeSystem | None = None,
+        *,
+        examples: Sequence[CodedNote] = (),
+        batch_size: int = 32,
     ) -> LLMCoder:
         """Return a coder over a fine-tuned model.
 
         Args:
             model: A folder that `recipes/sft.py` wrote, or a model's name on the hub.
             system: The code system; every code it holds billable may be assigned.
+            examples: Coded notes that the model is shown before each note (few-shot).
             batch_size: How many notes are decoded together.
 
         Raises:
@@ -51,7 +102,7 @@ class Coder(ABC):
         from cclearn.engines.local import LocalEngine
 
         engine = LocalEngine.load(model, batch_size=batch_size)
-        return LLMCoder(engine, system or CodeSystem.load())
+        return LLMCoder(engine, system or CodeSystem.load(), examples)
 
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.

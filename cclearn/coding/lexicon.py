@@ -16,7 +16,7 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.claims import Claims
 from cclearn.codes.strings import PRECEDENCE, code_strings
 from cclearn.coding.aggregation import Finding, aggregate
-from cclearn.coding.coder import Coder
+from cclearn.coding.coder import Coder, Usage
 from cclearn.files import cache_file, making_many_objects, read_sealed, write_sealed
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.assertion import AssertionRules
@@ -59,6 +59,7 @@ class LexiconCoder(Coder):
     def __init__(self, system: CodeSystem, pairs: Iterable[SpanPair] = ()) -> None:
         self.name = "lexicon"
         self.system = system
+        self.usage = Usage()
         self._extra = {_phrase(pair.text): system.canonical(pair.code) for pair in pairs}
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.aggregation import CODED, Finding, aggregate
-from cclearn.coding.coder import Coder
+from cclearn.coding.coder import Coder, Usage
 from cclearn.engines import Answer, Engine, Request
 from cclearn.notes import CodedNote, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
@@ -23,12 +23,17 @@ class LLMCoder(Coder):
     Args:
         engine: Answers the prompts.
         system: Every code that it holds billable may be assigned.
+        examples: Coded notes that the model is shown before each note.
     """
 
-    def __init__(self, engine: Engine, system: CodeSystem) -> None:
+    def __init__(
+        self, engine: Engine, system: CodeSystem, examples: Sequence[CodedNote] = ()
+    ) -> None:
         self.engine = engine
         self.system = system
+        self.examples = tuple(examples)
         self.name = engine.name
+        self.usage = Usage()
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code notes as they come."""
@@ -40,12 +45,15 @@ class LLMCoder(Coder):
                 yield self.request(note)
 
         for answer in self.engine.generate(requests()):
+            self.usage.prompt_tokens += answer.prompt_tokens
+            self.usage.answer_tokens += len(answer.pieces)
             yield self.read(asked.popleft(), answer)
 
     def request(self, note: Note) -> Request:
         """Return the question that is put to the model."""
         grammar = document_grammar(note.text, self._codes) if self.engine.grounded else None
-        return Request(note.id, document_prompt(note.text, self.system.name), grammar)
+        prompt = document_prompt(note.text, self.system.name, self.examples)
+        return Request(note.id, prompt, grammar)
 
     def read(self, note: Note, answer: Answer) -> CodedNote:
         """Turn an answer into codes with offsets; what cannot be used is counted, never repaired."""
@@ -84,6 +92,7 @@ class LLMCoder(Coder):
             codes=aggregate(note.text, findings, self.system),
             ungrounded=ungrounded,
             invalid=invalid,
+            repeated=len(findings) - len({(f.code, f.start, f.end) for f in findings}),
             flags=flags,
         )
 

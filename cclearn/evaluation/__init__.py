@@ -1,5 +1,5 @@
 """Code and evidence metrics, and the report."""
 
-from cclearn.evaluation.evaluate import Evaluation, evaluate
+from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings, evaluate
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Comparison", "Evaluation", "Settings", "evaluate"]

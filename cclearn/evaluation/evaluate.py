@@ -1,144 +1,219 @@
-"""Scoring predictions against gold coded notes."""
+"""Scoring systems against gold coded notes: every score with its interval, and systems compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
 
+import numpy as np
+
+from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.evaluation.metrics import Counts, count, count_by_label, macro_f1
+from cclearn.evaluation.area import AreaTable
+from cclearn.evaluation.calibration import Bin, calibration
+from cclearn.evaluation.code_scores import (
+    add_code_scores,
+    add_grouped_scores,
+    add_hierarchical_scores,
+    chapter_groups,
+    frequency_groups,
+)
+from cclearn.evaluation.confusion import Confusion, confusions
+from cclearn.evaluation.evidence_scores import add_evidence_scores
+from cclearn.evaluation.facts import Aligned, Facts, align, facts_of
+from cclearn.evaluation.labels import Labels, labels_of
+from cclearn.evaluation.rates import add_rates, warnings_of
+from cclearn.evaluation.resampling import (
+    Difference,
+    Score,
+    bootstrap,
+    difference,
+    interval,
+    point,
+    randomised,
+)
+from cclearn.evaluation.tables import Array, RatioTable, Table
 from cclearn.notes import CodedNote
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The scores of one system on one set of notes.
+class Settings:
+    """How to score.
 
     Attributes:
-        notes: Notes of the gold, all of which are scored.
-        missing: Notes of the gold without a prediction; they are scored as if nothing was found.
-        gold_codes: (note, code) pairs of the gold.
-        predicted_codes: (note, code) pairs of the prediction.
-        micro_precision: Of (note, code) pairs.
-        micro_recall: Of (note, code) pairs.
-        micro_f1: Of (note, code) pairs.
-        macro_f1: Mean F1 over the codes that the gold holds.
-        evidence_precision: Of exact spans: (note, begin, end, code), as in MDACE (Cheng et al. 2023).
-        evidence_recall: Likewise.
-        evidence_f1: Likewise.
-        invalid_rate: Answered codes that may not be assigned, and unreadable lines, of all answered.
-        ungrounded_rate: Answered quotes that are not in the note, of all answered.
-        flagged: Predictions with a remark such as `truncated`.
-        focus_recall: Recall over the codes in focus; None where none is.
-        focus_gold: (note, code) pairs of the gold whose code is in focus.
+        draws: Of the bootstrap and of the randomisation; 0 leaves the intervals out.
+        seed: Decides them.
+        training: By code, how many training notes hold it; scores by frequency need it.
+    """
+
+    draws: int = 1_000
+    seed: int = 0
+    training: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The scores of one system.
+
+    Attributes:
+        notes: How many notes were asked for; all of them are scored.
+        missing: Those without a prediction, scored as if nothing was found.
+        scores: By name; `docs/evaluation.md` has the definitions.
+        warnings: What a reader of the scores must know.
+        calibration: The predicted codes by their scores; none where they have no scores.
+        confusions: Missed codes beside their wrong relatives.
     """
 
     notes: int
-    missing: int
-    gold_codes: int
-    predicted_codes: int
-    micro_precision: float
-    micro_recall: float
-    micro_f1: float
-    macro_f1: float
-    evidence_precision: float
-    evidence_recall: float
-    evidence_f1: float
-    invalid_rate: float
-    ungrounded_rate: float
-    flagged: int
-    focus_recall: float | None = None
-    focus_gold: int = 0
+    missing: tuple[str, ...]
+    scores: dict[str, Score]
+    warnings: tuple[str, ...]
+    calibration: tuple[Bin, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
 
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Return the scores for JSON."""
-        return asdict(self)
+    def value(self, name: str) -> float | None:
+        """Return a score on all notes, None where it is not defined."""
+        return self.scores[name].value if name in self.scores else None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Systems scored on the same notes.
+
+    Attributes:
+        evaluations: By system.
+        differences: By pair of systems and score, the first less the second.
+        labels: How many codes gold and predictions hold.
+    """
+
+    evaluations: dict[str, Evaluation]
+    differences: dict[tuple[str, str], dict[str, Difference]]
+    labels: int
 
 
 def evaluate(
-    gold: Iterable[CodedNote], predicted: Iterable[CodedNote], focus: frozenset[str] = frozenset()
-) -> Evaluation:
-    """Score a prediction.
+    gold: Iterable[CodedNote],
+    predicted: Mapping[str, Iterable[CodedNote]],
+    system: CodeSystem,
+    settings: Settings | None = None,
+    compare: bool = False,
+) -> Comparison:
+    """Score the predictions of any number of systems.
+
+    Notes are read once and not kept.
 
     Args:
         gold: The notes with the codes that are right.
-        predicted: The notes with the codes that a system assigned, in any order.
-        focus: Codes whose recall is told apart, e.g. those that no training document holds.
+        predicted: By system, the notes with the codes that it assigned, in any order.
+        system: The code system: hierarchy, and which codes are valid.
+        settings: How to score.
+        compare: Whether each pair of systems is compared.
 
     Raises:
-        CclearnError: A prediction is for a note that the gold does not hold, or its text differs.
+        CclearnError: Notes of the gold stand twice, or there are none; or predictions are for other
+            notes, for other texts, or twice for one note. All of it is told at once.
     """
-    references = list(gold)
-    answers = {note.id: note for note in predicted}
-    _check(references, answers)
-    pairs = []
-    codes, spans, focused = Counts(), Counts(), Counts()
-    invalid = ungrounded = answered = flagged = missing = 0
-    for reference in references:
-        answer = answers.get(reference.id)
-        if answer is None:
-            missing += 1
-            answer = CodedNote(id=reference.id, text=reference.text)
-        wanted, found = _codes(reference), _codes(answer)
-        pairs.append((wanted, found))
-        codes += count(wanted, found)
-        spans += count(_spans(reference), _spans(answer))
-        focused += count(wanted & focus, found & focus)
-        invalid += len(answer.invalid)
-        ungrounded += len(answer.ungrounded)
-        answered += len(answer.invalid) + len(answer.ungrounded) + len(_spans(answer))
-        flagged += bool(answer.flags)
-    return Evaluation(
-        notes=len(references),
-        missing=missing,
-        gold_codes=codes.true_positives + codes.false_negatives,
-        predicted_codes=codes.true_positives + codes.false_positives,
-        micro_precision=codes.precision,
-        micro_recall=codes.recall,
-        micro_f1=codes.f1,
-        macro_f1=macro_f1(count_by_label(pairs)),
-        evidence_precision=spans.precision,
-        evidence_recall=spans.recall,
-        evidence_f1=spans.f1,
-        invalid_rate=invalid / answered if answered else 0.0,
-        ungrounded_rate=ungrounded / answered if answered else 0.0,
-        flagged=flagged,
-        focus_recall=focused.recall if focus else None,
-        focus_gold=focused.true_positives + focused.false_negatives,
+    settings = settings or Settings()
+    references = _references(gold)
+    aligned = _aligned(references, predicted)
+    names = sorted(
+        {code for facts in references for code in facts.codes}.union(
+            *(facts.codes for each in aligned.values() for facts in each.predicted)
+        )
     )
+    labels = {name: labels_of(each, among=names) for name, each in aligned.items()}
+    tables = {name: _tables(aligned[name], labels[name], system, settings) for name in aligned}
+    notes = len(references)
+    values = {name: point(each, notes) for name, each in tables.items()}
+    drawn = bootstrap(tables, notes, settings.draws, settings.seed) if settings.draws else {}
+    evaluations = {
+        name: Evaluation(
+            notes=notes,
+            missing=aligned[name].missing,
+            scores={
+                score: _score(value, drawn.get(name, {}).get(score))
+                for score, value in values[name].items()
+            },
+            warnings=tuple(warnings_of(aligned[name], labels[name], system)),
+            calibration=tuple(calibration(aligned[name])),
+            confusions=tuple(confusions(aligned[name], system)),
+        )
+        for name in aligned
+    }
+    differences = {}
+    if compare and settings.draws:
+        for one, two in combinations(aligned, 2):
+            # Ranks are no sums over notes: they cannot be exchanged note by note.
+            first, second = (
+                [table for table in tables[name] if not isinstance(table, AreaTable)]
+                for name in (one, two)
+            )
+            p_values = randomised(first, second, notes, settings.draws, settings.seed)
+            differences[one, two] = {
+                score: difference(
+                    values[one][score] - values[two][score],
+                    drawn[one][score] - drawn[two][score],
+                    p_values.get(score),
+                )
+                for score in values[one]
+                if score in values[two]
+            }
+    return Comparison(evaluations, differences, len(names))
 
 
-def _check(references: list[CodedNote], answers: dict[str, CodedNote]) -> None:
-    texts = {note.id: note.text for note in references}
-    strangers = sorted(set(answers) - set(texts))
-    changed = sorted(i for i, answer in answers.items() if texts.get(i, answer.text) != answer.text)
-    problems = []
-    if strangers:
-        problems.append(
-            f"predictions (ids = {_some(strangers)}): the gold does not hold these notes."
-            " Score them against the gold they were made for."
+def _references(gold: Iterable[CodedNote]) -> list[Facts]:
+    references = [facts_of(note) for note in gold]
+    if not references:
+        raise CclearnError(
+            "gold (notes = 0): there is nothing to score against. Name another file."
         )
-    if changed:
-        problems.append(
-            f"predictions (ids = {_some(changed)}): the text differs from the gold's, so offsets"
-            " cannot be compared. Code the gold's own notes."
+    counts = Counter(facts.id for facts in references)
+    twice = [identifier for identifier, count in counts.items() if count > 1]
+    if twice:
+        raise CclearnError(
+            f"gold (ids = {', '.join(twice[:5])}): notes stand twice. Keep one of each."
         )
+    return references
+
+
+def _aligned(
+    references: list[Facts], predicted: Mapping[str, Iterable[CodedNote]]
+) -> dict[str, Aligned]:
+    aligned, problems = {}, []
+    for name, notes in predicted.items():
+        try:
+            aligned[name] = align(references, notes, name)
+        except CclearnError as error:
+            problems.append(str(error))
     if problems:
         raise CclearnError("\n".join(problems))
+    return aligned
 
 
-def _some(identifiers: list[str]) -> str:
-    shown = ", ".join(identifiers[:5])
-    return f"{shown}, … {len(identifiers)} in all" if len(identifiers) > 5 else shown
+def _tables(
+    aligned: Aligned, labels: Labels, system: CodeSystem, settings: Settings
+) -> list[Table]:
+    ratios = RatioTable(len(aligned.gold))
+    by_label = add_code_scores(ratios, aligned, labels)
+    add_hierarchical_scores(ratios, aligned, system)
+    groups = chapter_groups(labels, system)
+    if settings.training is not None:
+        groups |= frequency_groups(labels, settings.training)
+    add_grouped_scores(ratios, labels, groups)
+    if any(facts.spans for facts in aligned.gold):
+        add_evidence_scores(ratios, aligned)
+    add_rates(ratios, aligned)
+    tables: list[Table] = [ratios, by_label]
+    if any(facts.codes for facts in aligned.predicted) and all(
+        facts.scores is not None for facts in aligned.predicted
+    ):
+        tables.append(AreaTable(aligned, labels))
+    return tables
 
 
-def _codes(note: CodedNote) -> set[str]:
-    return {assigned.code for assigned in note.codes}
-
-
-def _spans(note: CodedNote) -> set[tuple[int, int, str]]:
-    return {
-        (evidence.start, evidence.end, assigned.code)
-        for assigned in note.codes
-        for evidence in assigned.evidence
-    }
+def _score(value: float, draws: Array | None) -> Score:
+    if np.isnan(value):
+        return Score(None)
+    return Score(value, *(interval(draws) if draws is not None else (None, None)))

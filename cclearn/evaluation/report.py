@@ -1,24 +1,34 @@
-"""A self-contained HTML page: the table of scores and the notes with their evidence highlighted."""
+"""The report: one self-contained HTML page, and its tables as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
+from typing import Any
 
-from cclearn.evaluation.evaluate import Evaluation
+from cclearn.evaluation.evaluate import Comparison, Evaluation
+from cclearn.evaluation.highlight import highlight
+from cclearn.evaluation.plots import plots
+from cclearn.evaluation.resampling import Score
+from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
 
-COLUMNS: tuple[tuple[str, str], ...] = (
+SHOWN: tuple[tuple[str, str], ...] = (
     ("micro_f1", "micro F1"),
-    ("micro_precision", "micro P"),
-    ("micro_recall", "micro R"),
-    ("macro_f1", "macro F1"),
-    ("evidence_f1", "evidence F1"),
-    ("focus_recall", "span-only recall"),
+    ("micro_precision", "micro precision"),
+    ("micro_recall", "micro recall"),
+    ("macro_f1", "macro F1, codes of the gold"),
+    ("macro_any_f1", "macro F1, codes of either"),
+    ("exact_match", "exact match"),
+    ("category_f1", "category micro F1"),
+    ("evidence_span_f1", "evidence F1, exact spans"),
+    ("evidence_token_f1", "evidence F1, tokens"),
+    ("unseen/micro_recall", "recall, unseen codes"),
     ("invalid_rate", "invalid rate"),
     ("ungrounded_rate", "ungrounded rate"),
 )
-"""The scores that a table shows, and their headings."""
+"""The scores that a table shows, where they are defined, and their headings."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
@@ -35,103 +45,163 @@ mark.entity { border-radius: 4px; padding: .15rem .35rem; margin: 0 .1rem; }
 mark.entity span { font-size: .72em; font-weight: 700; margin-left: .4rem; vertical-align: middle; }
 .right { background: #c8f0d0; } .wrong { background: #ffd7d5; } .gold { background: #dbe9ff; }
 .codes { color: #57606a; font-size: .85rem; margin: .3rem 0 0; }
+figure { margin: 2rem 0; break-inside: avoid; } figcaption { font-weight: 600; margin-bottom: .3rem; }
+figure svg { max-width: 100%; height: auto; }
 @media print { .note { break-inside: avoid; } }
 """
 
-_ENTITY = '<mark class="entity {verdict}">{text}<span>{label}</span></mark>'
-"""displaCy fills it, the text escaped."""
 
-
-def score_rows(scores: Mapping[str, Evaluation]) -> list[list[str]]:
-    """Return the table's rows: the system's name and its scores with three decimals."""
+def score_rows(evaluations: Mapping[str, Evaluation]) -> list[list[str]]:
+    """Return the table's rows: a score's heading, and what each system has, with its interval."""
     rows = []
-    for name, evaluation in scores.items():
-        values = [getattr(evaluation, key) for key, _ in COLUMNS]
-        rows.append([name, *("–" if value is None else f"{value:.3f}" for value in values)])
+    for name, heading in SHOWN:
+        scores = [evaluation.scores.get(name, Score(None)) for evaluation in evaluations.values()]
+        if any(score.value is not None for score in scores):
+            rows.append([heading, *map(score_text, scores)])
     return rows
+
+
+def score_text(score: Score) -> str:
+    """Write a score with its 95 % interval: `0.826 (0.791–0.863)`."""
+    if score.value is None:
+        return "–"
+    if score.low is None or score.high is None:
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f})"
 
 
 def html_report(
     title: str,
     introduction: Sequence[str],
-    scores: Mapping[str, Evaluation],
-    gold: Sequence[CodedNote],
-    predicted: Mapping[str, Mapping[str, CodedNote]],
+    evaluations: Mapping[str, Evaluation],
+    gold: Sequence[CodedNote] = (),
+    predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
+    costs: Mapping[str, float] | None = None,
 ) -> str:
-    """Return the page.
+    """Return the page. It needs no script, no font and no other file.
 
     Args:
         title: Its heading.
         introduction: Paragraphs below it.
-        scores: By system.
-        gold: The notes to show, with the right codes.
-        predicted: By system and note id, the notes with the assigned codes.
+        evaluations: By system.
+        gold: The notes to show, with the right codes; none unless the reader may see them.
+        predicted: By system and note id, the same notes with the assigned codes.
+        costs: By system, seconds a note.
     """
-    head = "".join(f"<th>{escape(heading)}</th>" for _, heading in COLUMNS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in score_rows(scores)
-    )
+    head = "".join(f"<th>{escape(name)}</th>" for name in evaluations)
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         *(f"<p>{escape(paragraph)}</p>" for paragraph in introduction),
-        f"<table><thead><tr><th>system</th>{head}</tr></thead><tbody>{body}</tbody></table>",
-        "<h2>Notes</h2><p>Highlighted is the cited evidence with its code: ",
-        "<mark class='entity gold'>gold</mark> <mark class='entity right'>right code</mark> ",
-        "<mark class='entity wrong'>wrong code</mark></p>",
+        f"<table><thead><tr><th></th>{head}</tr></thead><tbody>",
+        *(_table_row(row) for row in score_rows(evaluations)),
+        "</tbody></table>",
     ]
+    for heading, drawing in plots(evaluations, costs):
+        parts.append(f"<figure><figcaption>{escape(heading)}</figcaption>{drawing}</figure>")
+    for name, evaluation in evaluations.items():
+        if rows := _confusion_rows(evaluation):
+            parts.append(f"<h2>Taken for a relative: {escape(name)}</h2><table><thead>")
+            parts.append(_table_row(_CONFUSION_HEAD, "th") + "</thead><tbody>")
+            parts += [*map(_table_row, rows), "</tbody></table>"]
+    if gold:
+        parts.append(
+            "<h2>Notes</h2><p>Highlighted is the cited evidence with its code:"
+            " <mark class='entity gold'>gold</mark> <mark class='entity right'>right code</mark>"
+            " <mark class='entity wrong'>wrong code</mark></p>"
+        )
     for note in gold:
         right = {assigned.code for assigned in note.codes}
         parts.append(f"<div class='note'><h3>{escape(note.id)}</h3><h4>gold</h4>")
-        parts.append(_highlight(note, None))
-        for system, notes in predicted.items():
-            parts.append(f"<h4>{escape(system)}</h4>{_highlight(notes[note.id], right)}")
+        parts.append(highlight(note, None))
+        for system, notes in (predicted or {}).items():
+            parts.append(f"<h4>{escape(system)}</h4>{highlight(notes[note.id], right)}")
         parts.append("</div>")
     parts.append("</body></html>")
     return "".join(parts)
 
 
-def _highlight(note: CodedNote, right: set[str] | None) -> str:
-    """Render a note with displaCy, which escapes its text; `right` None marks everything as gold."""
-    from spacy import displacy
+def markdown_report(
+    title: str, introduction: Sequence[str], evaluations: Mapping[str, Evaluation]
+) -> str:
+    """Return the tables of the page as Markdown.
 
-    entities = [
-        {
-            "start": start,
-            "end": end,
-            "label": escape(", ".join(sorted(codes))),
-            "params": {
-                "verdict": "gold" if right is None else "right" if codes <= right else "wrong"
-            },
-        }
-        for start, end, codes in _regions(note)
-    ]
-    document = {"text": note.text, "ents": entities, "title": None}
-    marked = displacy.render(
-        document, style="ent", manual=True, jupyter=False, options={"template": _ENTITY}
-    )
-    codes = "; ".join(
-        f"{assigned.code} {assigned.description}"
-        + ("" if assigned.score is None else f" ({assigned.score:.2f})")
-        for assigned in note.codes
-    )
-    return f"{marked}<p class='codes'>{escape(codes) or 'no codes'}</p>"
+    Args:
+        title: Its heading.
+        introduction: Paragraphs below it.
+        evaluations: By system.
+    """
+    lines = [f"# {title}", ""]
+    for paragraph in introduction:
+        lines += [paragraph, ""]
+    lines += _markdown_table(["", *evaluations], score_rows(evaluations))
+    for name, evaluation in evaluations.items():
+        if rows := _confusion_rows(evaluation):
+            lines += ["", f"## Taken for a relative: {name}", ""]
+            lines += _markdown_table(_CONFUSION_HEAD, rows)
+    return "\n".join(lines) + "\n"
 
 
-def _regions(note: CodedNote) -> list[tuple[int, int, set[str]]]:
-    """Return the evidence in order, overlapping pieces joined, for displaCy cannot nest them."""
-    regions: list[tuple[int, int, set[str]]] = []
-    for start, end, code in sorted(
-        (evidence.start, evidence.end, assigned.code)
-        for assigned in note.codes
-        for evidence in assigned.evidence
+def write_reports(
+    folder: Path,
+    title: str,
+    comparison: Comparison,
+    told: Sequence[str],
+    gold: Sequence[CodedNote] = (),
+    predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
+    costs: Mapping[str, float] | None = None,
+) -> None:
+    """Write `report.html` and `report.md` to a folder; the arguments are those of the reports."""
+    evaluations = comparison.evaluations
+    for name, page in (
+        ("report.html", html_report(title, told, evaluations, gold, predicted, costs)),
+        ("report.md", markdown_report(title, told, evaluations)),
     ):
-        if regions and start < regions[-1][1]:
-            first, last, codes = regions[-1]
-            regions[-1] = (first, max(last, end), codes | {code})
-        else:
-            regions.append((start, end, {code}))
-    return regions
+        with atomic_file(folder / name) as stream:
+            stream.write(page.encode("utf-8"))
+
+
+def introduction(result: Mapping[str, Any]) -> list[str]:
+    """Return what a report says first, from a result file's content: label space, cost, warnings."""
+    system, space = result["code_system"], result["label_space"]
+    lines = [
+        f"Any of the {space['billable']:,} billable codes of {system['name']} {system['release']} may"
+        f" be assigned; gold and predictions hold {space['in_gold_or_predictions']:,}. Intervals are"
+        f" 95 %, of {result['bootstrap']['draws']:,} bootstrap draws over notes.",
+    ]
+    for name, cost in result.get("cost", {}).items():
+        tokens = f", {cost['prompt_tokens']} tokens read and {cost['answer_tokens']} written"
+        lines.append(
+            f"{name}: {cost['seconds']} seconds a note"
+            + (tokens if cost["prompt_tokens"] else "")
+            + "."
+        )
+    for name, described in result["systems"].items():
+        lines += [f"{name}: {warning}." for warning in described["warnings"]]
+    return lines
+
+
+_CONFUSION_HEAD = ["kinship", "missed", "predicted", "notes"]
+_CONFUSIONS = 12
+"""How many a report shows of a system."""
+
+
+def _confusion_rows(evaluation: Evaluation) -> list[list[str]]:
+    return [
+        [each.kinship, each.missed, each.predicted, str(each.notes)]
+        for each in evaluation.confusions[:_CONFUSIONS]
+        if each.kinship in ("sibling", "cousin")
+    ]
+
+
+def _table_row(cells: Sequence[str], tag: str = "td") -> str:
+    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    return [line(head), "| --- |" + " ---: |" * (len(head) - 1), *map(line, rows)]

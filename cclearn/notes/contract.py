@@ -92,12 +92,14 @@ class CodedNote(Note):
         codes: No code stands twice.
         ungrounded: Of a prediction, the quotes that are not in the note; counted, never repaired.
         invalid: Of a prediction, the codes that may not be assigned; counted, never dropped.
+        repeated: Of a prediction, the answered lines that say a code and its evidence again.
         flags: Remarks on the whole note, e.g. `truncated`.
     """
 
     codes: list[AssignedCode] = []
     ungrounded: list[Ungrounded] = []
     invalid: list[Invalid] = []
+    repeated: int = Field(default=0, ge=0)
     flags: list[str] = []
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ is learnt from spans is learnt in the form in which documents need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal, TypedDict
@@ -54,9 +54,24 @@ def prompt_hash(system: str) -> str:
     return sha256_of_text("\x1e".join(parts))
 
 
-def document_prompt(text: str, system: str = "icd10cm") -> list[Message]:
-    """Ask for the codes of a note."""
-    return [{"role": "user", "content": f"{instruction('document', system)}\n\n{text}"}]
+def document_prompt(
+    text: str, system: str = "icd10cm", examples: Sequence[CodedNote] = ()
+) -> list[Message]:
+    """Ask for the codes of a note.
+
+    Args:
+        text: The note.
+        system: The name of the code system.
+        examples: Coded notes that go before, each asked and answered in a turn of its own.
+    """
+
+    def asked(note: str) -> Message:
+        return {"role": "user", "content": f"{instruction('document', system)}\n\n{note}"}
+
+    turns: list[Message] = []
+    for example in examples:
+        turns += [asked(example.text), {"role": "assistant", "content": document_answer(example)}]
+    return [*turns, asked(text)]
 
 
 def document_answer(note: CodedNote) -> str:

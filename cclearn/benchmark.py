@@ -1,0 +1,265 @@
+"""Coding a corpus with any number of models, and scoring them on the same notes."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cclearn.codes import CodeSystem
+from cclearn.coding import Coder
+from cclearn.errors import ConfigurationError, DataError
+from cclearn.evaluation import Comparison, Settings, evaluate
+from cclearn.evaluation.corpora import Corpus, CorpusOptions
+from cclearn.evaluation.report import introduction, write_reports
+from cclearn.evaluation.results import result_of
+from cclearn.files import atomic_folder, read_text, write_json
+from cclearn.notes import CodedNote
+from cclearn.notes.jsonl import read_coded_notes, write_rows
+from cclearn.prompts import prompt_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What coding took, a note.
+
+    Attributes:
+        notes: How many were coded.
+        seconds: Of wall clock, a note, the model's loading not counted.
+        prompt_tokens: Read, a note.
+        answer_tokens: Written, a note.
+        peak_mib: The most memory that the process has held, of all models up to this one.
+        price: A note, in the currency of the table of prices; None without one.
+        training_tokens: Read in training, as the model's manifest says; None where it has none.
+        training_seconds: Of training, likewise.
+    """
+
+    notes: int
+    seconds: float
+    prompt_tokens: float
+    answer_tokens: float
+    peak_mib: int
+    price: float | None = None
+    training_tokens: int | None = None
+    training_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a benchmark is run.
+
+    Attributes:
+        models: As `Coder.named` takes them.
+        shots: How many notes of the training split each model is shown.
+        limit: How many notes are coded; all of them where it is None.
+        draws: Of the bootstrap.
+        seed: Of the draws.
+        prices: A YAML file: by model, the price of a million tokens read (`prompt`) and written
+            (`answer`), and of an hour of the machine (`hour`).
+        batch_size: How many notes are decoded together.
+    """
+
+    models: tuple[str, ...]
+    shots: int = 0
+    limit: int | None = None
+    draws: int = 1_000
+    seed: int = 0
+    prices: Path | None = None
+    batch_size: int = 32
+
+
+def run_benchmark(
+    corpus: Corpus,
+    folder: Path,
+    options: CorpusOptions,
+    system: CodeSystem,
+    run: Run,
+    out: Path,
+    overwrite: bool = False,
+    progress: Callable[[Iterable[CodedNote], str, int], Iterable[CodedNote]] | None = None,
+) -> Comparison:
+    """Code a corpus with each model, score them, and write everything to a folder.
+
+    The folder gets `predictions/MODEL.jsonl`, readable by their owner alone, `metrics.json`,
+    `report.html` and `report.md`, none of which holds text of a note.
+
+    Args:
+        corpus: Reads the notes.
+        folder: The corpus's.
+        options: Which notes.
+        system: The code system that the models code with.
+        run: Models and settings.
+        out: The folder; it appears when all is done.
+        overwrite: Whether it may be replaced.
+        progress: Passes coded notes on while it shows them under a title.
+
+    Raises:
+        DataError: The corpus cannot be read.
+        ConfigurationError: A model cannot be loaded, or examples are asked for and there are none.
+        CclearnError: The folder exists.
+    """
+    names = _names(run.models)
+    prices = _prices(run.prices, run.models)
+    training, examples = _training(corpus, folder, options, system, run.shots)
+    settings = Settings(draws=run.draws, seed=run.seed, training=training)
+    with atomic_folder(out, overwrite) as partial:
+        gold = partial / "gold.jsonl"
+        notes = corpus.read(folder, options.split, options, system)
+        count = write_rows(gold, islice(notes, run.limit))
+        if not count:
+            raise DataError(folder, f"split {options.split!r} holds no notes")
+        files = {"gold": gold}
+        costs, described = {}, {}
+        for model, name in names.items():
+            coder = Coder.named(model, system, examples=examples, batch_size=run.batch_size)
+            files[name] = partial / "predictions" / f"{name}.jsonl"
+            coded: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
+            if progress:
+                coded = progress(coded, f"coding with {name}", count)
+            started = time.perf_counter()
+            write_rows(files[name], coded)
+            manifest = _manifest(model)
+            described[name] = {"model": model, "manifest": manifest}
+            costs[name] = _cost(
+                coder, count, time.perf_counter() - started, prices.get(model), manifest
+            )
+        comparison = evaluate(
+            read_coded_notes(gold, system),
+            {name: read_coded_notes(files[name], system) for name in names.values()},
+            system,
+            settings,
+            compare=True,
+        )
+        result = result_of(
+            comparison,
+            system,
+            settings,
+            files,
+            benchmark={
+                "name": corpus.name,
+                "options": options.model_dump(mode="json"),
+                "shots": run.shots,
+                "limit": run.limit,
+            },
+            prompt_sha256=prompt_hash(system.name),
+            decoding={"greedy": True, "grounded": True},
+            models=described,
+            cost={name: asdict(cost) for name, cost in costs.items()},
+        )
+        write_json(partial / "metrics.json", result)
+        gold.unlink()  # The corpus is the user's; its hash is kept.
+        write_reports(
+            partial,
+            f"{corpus.name}, {options.split}",
+            comparison,
+            introduction(result),
+            costs={name: cost.seconds for name, cost in costs.items()},
+        )
+    return comparison
+
+
+def _names(models: Sequence[str]) -> dict[str, str]:
+    """Return a short name for each model, fit for a file. Raises ConfigurationError."""
+    names: dict[str, str] = {}
+    for model in models:
+        name = Path(model).name or model
+        if name in names.values() or model in names:
+            raise ConfigurationError([f"model (model = {model}): {name} stands twice. Name one."])
+        names[model] = name
+    return names
+
+
+def _training(
+    corpus: Corpus, folder: Path, options: CorpusOptions, system: CodeSystem, shots: int
+) -> tuple[dict[str, int] | None, list[CodedNote]]:
+    """Return how many training notes hold each code, and the shortest of them as examples."""
+    if options.training is None:
+        if shots:
+            raise ConfigurationError(
+                ["shots: the benchmark has no training split. Name one: training=train."]
+            )
+        return None, []
+    counts: Counter[str] = Counter()
+    examples: list[CodedNote] = []
+    try:
+        for note in corpus.read(folder, options.training, options, system):
+            counts.update(assigned.code for assigned in note.codes)
+            if note.codes and all(assigned.evidence for assigned in note.codes):
+                examples.append(note)
+                examples.sort(key=lambda each: (len(each.text), each.id))
+                del examples[shots:]
+    except DataError:
+        if shots:
+            raise
+        return None, []
+    if len(examples) < shots:
+        raise ConfigurationError(
+            [
+                f"shots (shots = {shots}): {len(examples)} notes of the training split"
+                f" ({options.training}) have evidence for every code. Name fewer."
+            ]
+        )
+    return dict(counts), examples
+
+
+def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, float]]:
+    if path is None:
+        return {}
+    try:
+        table = yaml.safe_load(read_text(path))
+        prices = {
+            str(model): {str(kind): float(price) for kind, price in kinds.items()}
+            for model, kinds in table.items()
+        }
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError):
+        raise DataError(path, "not a table of prices: `MODEL: {prompt: 1, answer: 2}`") from None
+    known = {"prompt", "answer", "hour"}
+    wrong = sorted({kind for kinds in prices.values() for kind in kinds} - known)
+    if wrong:
+        raise DataError(
+            path, f"unknown: {', '.join(wrong)}. There are: {', '.join(sorted(known))}."
+        )
+    missing = [model for model in models if model not in prices]
+    if missing:
+        raise DataError(path, f"no price of {', '.join(missing)}")
+    return prices
+
+
+def _manifest(model: str) -> dict[str, Any] | None:
+    path = Path(model) / "manifest.json"
+    if not path.is_file():
+        return None
+    manifest: dict[str, Any] = json.loads(read_text(path))
+    return manifest
+
+
+def _cost(
+    coder: Coder,
+    notes: int,
+    seconds: float,
+    price: dict[str, float] | None,
+    manifest: dict[str, Any] | None,
+) -> Cost:
+    paid = None
+    if price is not None:
+        read = price.get("prompt", 0) * coder.usage.prompt_tokens
+        written = price.get("answer", 0) * coder.usage.answer_tokens
+        paid = (read + written) / 1e6 / notes + price.get("hour", 0) * seconds / 3600 / notes
+    return Cost(
+        notes=notes,
+        seconds=round(seconds / notes, 4),
+        prompt_tokens=round(coder.usage.prompt_tokens / notes, 1),
+        answer_tokens=round(coder.usage.answer_tokens / notes, 1),
+        peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10),
+        price=paid,
+        training_tokens=(manifest or {}).get("tokens_seen"),
+        training_seconds=(manifest or {}).get("seconds"),
+    )

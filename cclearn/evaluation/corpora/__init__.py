@@ -1,0 +1,11 @@
+"""Published corpora of coded notes, read from folders that the user has."""
+
+from cclearn.evaluation.corpora.corpus import (
+    Corpus,
+    CorpusOptions,
+    corpus_names,
+    find_corpus,
+    options_of,
+)
+
+__all__ = ["Corpus", "CorpusOptions", "corpus_names", "find_corpus", "options_of"]

@@ -1,0 +1,54 @@
+"""ACI-Bench (Yim et al. 2023): notes of role-played visits, with a file of codes of one's own.
+
+The folder has `train.csv`, `valid.csv` and the test files, with the columns encounter_id and note; the
+code file is a CSV table with the columns id and code, a line a code.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError
+from cclearn.evaluation.corpora.building import Annotation, coded_note
+from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.tables import table_rows
+from cclearn.notes import CodedNote
+
+
+class ACIBenchOptions(CorpusOptions):
+    """Options of ACI-Bench.
+
+    Attributes:
+        split: A file's name without its ending, e.g. `clinicalnlp_taskB_test1`.
+        codes: The file of codes; relative to the folder, if it is not found otherwise.
+    """
+
+    split: str = "valid"
+    codes: Path
+
+
+class ACIBench(Corpus):
+    """Reads the notes of a file; those that the code file does not name have no codes."""
+
+    name = "aci-bench"
+    summary = "Notes of role-played visits, with a file of codes of your own (codes=FILE.csv)."
+    options_type = ACIBenchOptions
+
+    def read(
+        self, folder: Path, split: str, options: ACIBenchOptions, system: CodeSystem
+    ) -> Iterator[CodedNote]:
+        """Stream the notes. Raises DataError."""
+        path = options.codes if options.codes.is_file() else folder / options.codes
+        if not path.is_file():
+            raise DataError(path, "no such file")
+        codes: dict[str, list[Annotation]] = defaultdict(list)
+        for identifier, code in table_rows(path, ("id", "code")):
+            codes[identifier].append((code, None, None))
+        table = folder / f"{split}.csv"
+        if not table.is_file():
+            raise DataError(table, "no such file")
+        for identifier, text in table_rows(table, ("encounter_id", "note")):
+            yield coded_note(identifier, text, codes[identifier], system, "public")

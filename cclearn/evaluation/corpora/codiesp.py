@@ -1,0 +1,111 @@
+"""CodiEsp (CLEF eHealth 2020): clinical cases in Spanish and in English, coded with CIE-10-ES.
+
+The folder has `train`, `dev` and perhaps `test`, each with `text_files`, `text_files_en` and the tables
+`trainD.tsv`, `trainP.tsv`, `trainX.tsv` and so on (Zenodo 3837305).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError, DataErrors
+from cclearn.evaluation.corpora.building import Annotation, coded_note
+from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
+from cclearn.files import read_text
+from cclearn.notes import CodedNote
+
+_LABELS = {"DIAGNOSTICO": "d", "PROCEDIMIENTO": "p"}
+
+
+class CodiEspOptions(CorpusOptions):
+    """Options of CodiEsp.
+
+    Attributes:
+        language: `es`, whose codes have evidence (X), or `en`, machine-translated, whose codes have
+            none (D, P).
+        procedures: Whether procedures are scored besides diagnoses.
+    """
+
+    split: str = "dev"
+    language: Literal["en", "es"] = "en"
+    procedures: bool = False
+
+
+class CodiEsp(Corpus):
+    """Reads a split.
+
+    Fragments of one piece of evidence are read as one, the words between included, as the official
+    script does (it takes the first fragment's beginning and the last one's end, which is no range where
+    they stand out of order).
+    """
+
+    name = "codiesp"
+    summary = "Clinical cases in Spanish (with evidence) or English, CIE-10-ES (CLEF eHealth 2020)."
+    options_type = CodiEspOptions
+
+    def read(
+        self, folder: Path, split: str, options: CodiEspOptions, system: CodeSystem
+    ) -> Iterator[CodedNote]:
+        """Stream the cases of a split in the order of their names.
+
+        Raises:
+            DataErrors: Files are missing, lines are not of the format, evidence lies outside its text.
+        """
+        part = folder / split
+        texts = part / ("text_files" if options.language == "es" else "text_files_en")
+        files = sorted(texts.glob("*.txt"))
+        if not files:
+            raise DataError(texts, "holds no .txt file: not a folder of CodiEsp")
+        annotations = _annotations(part, split, options)
+        problems = []
+        for file in files:
+            text = read_text(file)
+            try:
+                yield coded_note(file.stem, text, annotations.pop(file.stem, ()), system, "public")
+            except ValueError as error:
+                problems.append(DataError(file, str(error)))
+        problems += [
+            DataError(texts, f"no text of {name}, which has codes") for name in sorted(annotations)
+        ]
+        if problems:
+            raise DataErrors(problems)
+
+
+def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, list[Annotation]]:
+    found: dict[str, list[Annotation]] = defaultdict(list)
+    wanted = {"d", "p"} if options.procedures else {"d"}
+    problems: list[DataError] = []
+    if options.language == "en":
+        for kind in sorted(wanted):
+            path = part / f"{split}{kind.upper()}.tsv"
+            for _, (name, code) in _rows(path, 2, problems):
+                found[name].append((code, None, None))
+    else:
+        path = part / f"{split}X.tsv"
+        for number, fields in _rows(path, 5, problems):
+            name, label, code, _, pieces = fields
+            if _LABELS.get(label) not in _LABELS.values():
+                problems.append(DataError(path, "neither DIAGNOSTICO nor PROCEDIMIENTO", number))
+            elif _LABELS[label] in wanted:
+                ends = pieces.replace(";", " ").split()
+                if not ends or not all(end.isdigit() for end in ends):
+                    problems.append(DataError(path, "offsets are no numbers", number))
+                else:
+                    places = [int(end) for end in ends]
+                    found[name].append((code, min(places), max(places)))
+    if problems:
+        raise DataErrors(problems)
+    return found
+
+
+def _rows(path: Path, fields: int, problems: list[DataError]) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        values = line.split("\t")
+        if len(values) != fields:
+            problems.append(DataError(path, f"{len(values)} fields, not {fields}", number))
+        else:
+            yield number, values

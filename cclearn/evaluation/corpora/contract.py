@@ -1,0 +1,48 @@
+"""Coded notes in the project's own format: a user's, and the synthetic ones of the builders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError
+from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
+from cclearn.notes import CodedNote
+from cclearn.notes.jsonl import read_coded_notes
+
+
+class Contract(Corpus):
+    """Reads `SPLIT.jsonl` or `SPLIT.parquet` of a folder; a file is a split of its own."""
+
+    name = "jsonl"
+    summary = "Coded notes of your own: a folder with SPLIT.jsonl or .parquet, or a file."
+
+    def read(
+        self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
+    ) -> Iterator[CodedNote]:
+        """Stream the notes. Raises DataError."""
+        return read_coded_notes(_file(folder, [f"{split}.jsonl", f"{split}.parquet"]), system)
+
+
+class Synthetic(Corpus):
+    """Reads what `cclearn build template_notes` and the quickstart wrote: `SPLIT/notes.jsonl`."""
+
+    name = "synthetic"
+    summary = "Notes of the builders: a quickstart's folder (split=held_out), or a builder's."
+    options_type = CorpusOptions
+
+    def read(
+        self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
+    ) -> Iterator[CodedNote]:
+        """Stream the notes. Raises DataError."""
+        return read_coded_notes(_file(folder, [f"{split}/notes.jsonl", "notes.jsonl"]), system)
+
+
+def _file(folder: Path, names: list[str]) -> Path:
+    if folder.is_file():
+        return folder
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(folder, f"holds none of: {', '.join(names)}")

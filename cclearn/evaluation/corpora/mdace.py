@@ -1,0 +1,113 @@
+"""MDACE (Cheng et al. 2023): MIMIC-III notes with the evidence of each code.
+
+The folder is MDACE's repository (`data/Inpatient/ICD-10/1.0/*.json`,
+`splits/Inpatient/MDace-ev-test.csv`). The text comes from MIMIC-III's `NOTEEVENTS.csv` (or `.csv.gz`) in
+the folder, by the user's licence, unless it stands in the files already, where MDACE's script puts it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError, DataErrors
+from cclearn.evaluation.corpora.building import coded_note
+from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.tables import find_table, table_rows
+from cclearn.files import read_text
+from cclearn.notes import CodedNote
+
+_SYSTEMS = {"icd10cm": ("ICD-10", "ICD-10-CM"), "icd9cm": ("ICD-9", "ICD-9-CM")}
+
+
+class MDACEOptions(CorpusOptions):
+    """Options of MDACE.
+
+    Attributes:
+        care: Which charts.
+        categories: Kinds of notes, e.g. `Discharge summary`; all of them where it is empty.
+    """
+
+    care: Literal["Inpatient", "Profee"] = "Inpatient"
+    categories: tuple[str, ...] = ()
+
+
+class MDACE(Corpus):
+    """Reads the annotated notes of a split; codes of other systems than the one asked for stay out."""
+
+    name = "mdace"
+    summary = "MIMIC-III notes with evidence (needs NOTEEVENTS.csv by your own licence)."
+    options_type = MDACEOptions
+
+    def read(
+        self, folder: Path, split: str, options: MDACEOptions, system: CodeSystem
+    ) -> Iterator[CodedNote]:
+        """Stream the notes of the split's charts in the order of the charts' numbers.
+
+        Raises:
+            DataErrors: Files are missing or not of the format, notes have no text, evidence lies outside
+                its text.
+        """
+        name, wanted = _SYSTEMS.get(system.name, ("ICD-10", "ICD-10-CM"))
+        charts = folder / "data" / options.care / name / "1.0"
+        files = {int(f.name.split("-")[0]): f for f in charts.glob("*.json")}
+        if not files:
+            raise DataError(charts, "holds no chart: not the folder of MDACE")
+        numbers = sorted(_split(folder, split, options) & files.keys())
+        notes = [
+            (files[number], note)
+            for number in numbers
+            for note in _notes(files[number])
+            if not options.categories or note["category"] in options.categories
+        ]
+        missing = {note["note_id"] for _, note in notes if "text" not in note}
+        texts = _texts(folder, missing) if missing else {}
+        problems = []
+        for file, note in notes:
+            identifier = note["note_id"]
+            text = note.get("text", texts.get(identifier))
+            if text is None:
+                problems.append(DataError(file, f"NOTEEVENTS holds no note {identifier}"))
+                continue
+            annotations = [
+                (each["code"], each["begin"], each["end"])
+                for each in note["annotations"]
+                if each["code_system"] == wanted
+            ]
+            try:
+                yield coded_note(str(identifier), text, annotations, system)
+            except ValueError as error:
+                problems.append(DataError(file, f"note {identifier}: {error}"))
+        if problems:
+            raise DataErrors(problems)
+
+
+def _split(folder: Path, split: str, options: MDACEOptions) -> set[int]:
+    path = folder / "splits" / options.care / f"MDace-ev-{split}.csv"
+    numbers = set()
+    for line, value in enumerate(read_text(path).splitlines(), start=1):
+        if value.strip().isdigit():
+            numbers.add(int(value))
+        elif value.strip() and line > 1:
+            raise DataError(path, "not a chart's number", line)
+    return numbers
+
+
+def _notes(path: Path) -> list[dict[str, Any]]:
+    try:
+        notes: list[dict[str, Any]] = json.loads(read_text(path))["notes"]
+        for note in notes:
+            if not {"note_id", "category", "annotations"} <= note.keys():
+                raise KeyError
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(path, "not a chart of MDACE") from None
+    return notes
+
+
+def _texts(folder: Path, wanted: set[int]) -> dict[int, str]:
+    """Return the texts of notes from MIMIC-III's table. Raises DataError."""
+    rows = table_rows(find_table(folder, "NOTEEVENTS"), ("ROW_ID", "TEXT"))
+    return {int(n): text for n, text in rows if n.isdigit() and int(n) in wanted}

@@ -1,0 +1,83 @@
+"""MIMIC-IV discharge summaries with ICD-10 codes, from the usual tables by the user's licence.
+
+The folder, or folders below it, hold `discharge.csv[.gz]` (MIMIC-IV-Note: hadm_id, text),
+`diagnoses_icd.csv[.gz]` and, for procedures, `procedures_icd.csv[.gz]` (MIMIC-IV: hadm_id, icd_code,
+icd_version), and a split: `splits.csv` (hadm_id or _id, split), or the published
+`mimiciv_icd10_split.feather` (Edin et al. 2023).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError
+from cclearn.evaluation.corpora.building import Annotation, coded_note
+from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.tables import find_table, table_rows
+from cclearn.notes import CodedNote
+
+_SPLIT = "mimiciv_icd10_split.feather"
+
+
+class MIMIC4Options(CorpusOptions):
+    """Options of MIMIC-IV.
+
+    Attributes:
+        procedures: Whether procedures (ICD-10-PCS) are scored besides diagnoses.
+    """
+
+    procedures: bool = False
+
+
+class MIMIC4(Corpus):
+    """Reads the summaries of a split in the table's order; a stay without ICD-10 codes stays out."""
+
+    name = "mimic4-icd10"
+    summary = "MIMIC-IV discharge summaries with ICD-10 codes (by your own licence)."
+    options_type = MIMIC4Options
+
+    def read(
+        self, folder: Path, split: str, options: MIMIC4Options, system: CodeSystem
+    ) -> Iterator[CodedNote]:
+        """Stream the notes. Raises DataError."""
+        wanted = _stays(folder, split)
+        codes: dict[str, list[Annotation]] = defaultdict(list)
+        for name in ("diagnoses_icd", "procedures_icd")[: 1 + options.procedures]:
+            rows = table_rows(find_table(folder, name), ("hadm_id", "icd_code", "icd_version"))
+            for stay, code, version in rows:
+                if stay in wanted and version.strip() == "10":
+                    codes[stay].append((code, None, None))
+        seen: set[str] = set()
+        for stay, text in table_rows(find_table(folder, "discharge"), ("hadm_id", "text")):
+            if stay in codes and stay not in seen:
+                seen.add(stay)
+                yield coded_note(stay, text, codes[stay], system)
+
+
+def _stays(folder: Path, split: str) -> set[str]:
+    """Return the stays of a split. Raises DataError."""
+    for path in sorted(folder.rglob(_SPLIT)):
+        from pyarrow import feather
+
+        table = feather.read_table(path, columns=["_id", "split"]).to_pydict()
+        rows = zip(map(str, table["_id"]), table["split"], strict=True)
+        return _of(rows, split, path)
+    path = find_table(folder, "splits")
+    try:
+        return _of(table_rows(path, ("hadm_id", "split")), split, path)
+    except DataError:
+        return _of(table_rows(path, ("_id", "split")), split, path)
+
+
+def _of(
+    rows: Iterator[tuple[str, ...]] | Iterator[tuple[str, str]], split: str, path: Path
+) -> set[str]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for stay, name in rows:
+        found[name].add(stay)
+    if split not in found:
+        raise DataError(path, f"no split {split!r}; there are: {', '.join(sorted(found))}")
+    return found[split]

@@ -1,0 +1,43 @@
+"""The notes that systems got worst, for a reader who may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cclearn.codes import CodeSystem
+from cclearn.notes import CodedNote
+from cclearn.notes.jsonl import read_coded_notes
+
+
+def worst_notes(
+    gold: Path, predicted: Mapping[str, Path], system: CodeSystem, count: int
+) -> tuple[list[CodedNote], dict[str, dict[str, CodedNote]]]:
+    """Return the notes with the lowest mean F1 of all systems, the worst first.
+
+    Args:
+        gold: The coded notes that are right.
+        predicted: By system, its coded notes.
+        system: Spells the codes.
+        count: How many notes.
+
+    Returns:
+        The gold's notes, and by system and id the predicted ones; a note that is missing has no codes.
+    """
+    right = {note.id: {a.code for a in note.codes} for note in read_coded_notes(gold, system)}
+    total = dict.fromkeys(right, 0.0)
+    for path in predicted.values():
+        for note in read_coded_notes(path, system):
+            found = {assigned.code for assigned in note.codes}
+            both = len(found) + len(right[note.id])
+            total[note.id] += 2 * len(found & right[note.id]) / both if both else 1.0
+    order = sorted(total, key=lambda identifier: (total[identifier], identifier))[:count]
+    shown = {note.id: note for note in read_coded_notes(gold, system) if note.id in set(order)}
+    answers = {}
+    for name, path in predicted.items():
+        answers[name] = {
+            identifier: CodedNote(id=identifier, text=note.text, origin=note.origin)
+            for identifier, note in shown.items()
+        }
+        answers[name] |= {n.id: n for n in read_coded_notes(path, system) if n.id in shown}
+    return [shown[identifier] for identifier in order], answers

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError
+from cclearn.evaluation import Settings, evaluate
+from cclearn.evaluation.results import result_of
+from cclearn.notes import Invalid, Ungrounded
+from cclearn.notes.jsonl import write_rows
+from tests.evaluation.notes import TEXT, note, of_labels, scored
+
+
+def test_rates_count_what_could_not_be_used(system: CodeSystem) -> None:
+    gold = [note("1", {"I10": [(4, 6)]}), note("2", {})]
+    invalid = [
+        Invalid(code="I21", status="header"),
+        Invalid(code="Q", status="unknown"),
+        Invalid(code=None, status="unreadable"),
+    ]
+    predicted = [
+        note("1", {"I10": [(4, 6)]}, invalid=invalid, flags=["truncated"]),
+        note("2", {}, ungrounded=[Ungrounded(code="I10", quote="x")], repeated=5),
+    ]
+    ours = scored(gold, predicted, system)
+    for name, expected in {
+        "invalid_rate": 3 / 10,
+        "header_rate": 1 / 10,
+        "unknown_rate": 1 / 10,
+        "retired_rate": 0,
+        "unreadable_rate": 1 / 10,
+        "ungrounded_rate": 1 / 10,
+        "duplicate_rate": 5 / 10,
+        "flagged_rate": 1 / 2,
+    }.items():
+        assert ours.value(name) == pytest.approx(expected), name
+
+
+def test_a_missing_note_counts_as_coded_with_nothing(system: CodeSystem) -> None:
+    gold, predicted = of_labels([({"I10"}, {"I10"}), ({"I10"}, set())])
+    ours = scored(gold, predicted[:1], system)
+    assert (ours.notes, ours.missing) == (2, ("1",))
+    assert ours.value("micro_recall") == 0.5
+    assert "1 of 2 notes have no prediction" in ours.warnings[0]
+
+
+def test_all_that_is_wrong_is_told_at_once(system: CodeSystem) -> None:
+    gold, predicted = of_labels([({"I10"}, {"I10"}), (set(), set())])
+    other = predicted[1].model_copy(update={"text": TEXT + " "})
+    wrong = [predicted[0], predicted[0], other, note("9", {})]
+    with pytest.raises(CclearnError) as error:
+        evaluate(gold, {"a": wrong, "b": [note("8", {})]}, system)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 4
+    assert "system = a, ids = 9): the gold does not hold these notes" in lines[0]
+    assert "system = a, ids = 0): there are several" in lines[1]
+    assert "system = a, ids = 1): the text differs" in lines[2]
+    assert "system = b, ids = 8)" in lines[3]
+    assert "pain" not in str(error.value)
+    with pytest.raises(CclearnError, match="notes stand twice"):
+        evaluate([gold[0], gold[0]], {}, system)
+    with pytest.raises(CclearnError, match="nothing to score against"):
+        evaluate([], {}, system)
+
+
+def test_collapsed_predictors_are_told(system: CodeSystem) -> None:
+    pairs = [({"I21.4"} if n % 2 else {"E11.9"}, {"I10"}) for n in range(20)]
+    warnings = scored(*of_labels(pairs), system).warnings
+    assert "I10 is predicted for 20 of 20 notes" in warnings
+    assert "20 of 20 notes are given the same codes" in warnings
+    silent = scored(*of_labels([(g, set()) for g, _ in pairs]), system).warnings
+    assert silent == ("no note has a predicted code",)
+    many = [({"I10"}, set(system.billable_codes("E08-E13")[n : n + 8])) for n in range(12)]
+    assert any("8.0 times as many" in w for w in scored(*of_labels(many), system).warnings)
+    strange = scored(*of_labels([({"I21", "Q99.98"}, {"I10"})]), system).warnings
+    assert any("1 of the gold's codes are header" in warning for warning in strange)
+    assert any("1 of the gold's codes are unknown" in warning for warning in strange)
+    fine = [({"I21.4"}, {"I21.4"}) if n % 2 else ({"E11.9"}, {"E11.9"}) for n in range(20)]
+    assert scored(*of_labels(fine), system).warnings == ()
+
+
+def test_intervals_are_those_of_a_plain_bootstrap(system: CodeSystem) -> None:
+    random = np.random.default_rng(7)
+    codes = ["I21.4", "I10", "E11.9", "J18.9"]
+    pairs = [
+        ({c for c in codes if random.random() < 0.4}, {c for c in codes if random.random() < 0.4})
+        for _ in range(40)
+    ]
+    found = evaluate(*_one(pairs), system, Settings(draws=4_000, seed=1)).evaluations["it"]
+    values: dict[str, list[float]] = {"micro_f1": [], "macro_f1": [], "exact_match": []}
+    for _ in range(4_000):
+        drawn = [pairs[n] for n in random.integers(0, len(pairs), len(pairs))]
+        hits = sum(len(g & p) for g, p in drawn)
+        values["micro_f1"].append(2 * hits / sum(len(g) + len(p) for g, p in drawn))
+        values["exact_match"].append(float(np.mean([g == p for g, p in drawn])))
+        scores = []
+        for code in codes:
+            true = sum(code in g and code in p for g, p in drawn)
+            both = sum((code in g) + (code in p) for g, p in drawn)
+            if any(code in g for g, _ in drawn):
+                scores.append(2 * true / both)
+        values["macro_f1"].append(float(np.mean(scores)))
+    for name, draws in values.items():
+        low, high = np.quantile(draws, (0.025, 0.975))
+        assert found.scores[name].low == pytest.approx(low, abs=0.02)
+        assert found.scores[name].high == pytest.approx(high, abs=0.02)
+
+
+def _one(pairs):  # type: ignore[no-untyped-def]
+    gold, predicted = of_labels(pairs)
+    return gold, {"it": predicted}
+
+
+def test_systems_are_compared_on_the_same_notes(system: CodeSystem) -> None:
+    random = np.random.default_rng(3)
+    truth = [{"I10"} if random.random() < 0.5 else {"E11.9"} for _ in range(60)]
+    better = [g if random.random() < 0.9 else {"J18.9"} for g in truth]
+    worse = [g if random.random() < 0.4 else {"J18.9"} for g in truth]
+    gold, one = of_labels(list(zip(truth, better, strict=True)))
+    _, two = of_labels(list(zip(truth, worse, strict=True)))
+    systems = {"one": one, "two": two, "same": one}
+    found = evaluate(gold, systems, system, Settings(draws=500), compare=True)
+    assert set(found.differences) == {("one", "two"), ("one", "same"), ("two", "same")}
+    apart = found.differences["one", "two"]["micro_f1"]
+    assert apart.value == pytest.approx(
+        found.evaluations["one"].scores["micro_f1"].value  # type: ignore[operator]
+        - found.evaluations["two"].scores["micro_f1"].value
+    )
+    assert apart.low is not None
+    assert apart.low > 0
+    assert apart.p_bootstrap == pytest.approx(2 / 501)
+    assert apart.p_randomisation == pytest.approx(1 / 501)
+    for name in ("micro_f1", "macro_f1"):
+        alike = found.differences["one", "same"][name]
+        assert (alike.value, alike.low, alike.high, alike.p_bootstrap) == (0, 0, 0, 1)
+        assert alike.p_randomisation == 1
+
+
+def test_the_randomisation_is_that_of_a_plain_exchange(system: CodeSystem) -> None:
+    random = np.random.default_rng(5)
+    truth = [{"I10", "E11.9"} for _ in range(25)]
+    first = [{c for c in ("I10", "E11.9", "J18.9") if random.random() < 0.6} for _ in truth]
+    second = [{c for c in ("I10", "E11.9", "J18.9") if random.random() < 0.5} for _ in truth]
+    gold, one = of_labels(list(zip(truth, first, strict=True)))
+    _, two = of_labels(list(zip(truth, second, strict=True)))
+    found = evaluate(gold, {"a": one, "b": two}, system, Settings(draws=2_000), compare=True)
+
+    def micro(answers: list[set[str]]) -> float:
+        hits = sum(len(g & p) for g, p in zip(truth, answers, strict=True))
+        return 2 * hits / sum(len(g) + len(p) for g, p in zip(truth, answers, strict=True))
+
+    observed = abs(micro(first) - micro(second))
+    larger = 0
+    for _ in range(2_000):
+        swap = random.random(len(truth)) < 0.5
+        mine = [b if s else a for a, b, s in zip(first, second, swap, strict=True)]
+        theirs = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
+        larger += abs(micro(mine) - micro(theirs)) >= observed - 1e-12
+    p = found.differences["a", "b"]["micro_f1"].p_randomisation
+    assert p == pytest.approx((larger + 1) / 2_001, abs=0.04)
+
+
+def test_the_result_says_what_it_was_made_from(tmp_path: Path, system: CodeSystem) -> None:
+    gold, predicted = of_labels([({"I10"}, {"I10"}), ({"I10"}, {"E11.9"})])
+    files = {"gold": tmp_path / "gold.jsonl", "it": tmp_path / "it.jsonl"}
+    write_rows(files["gold"], gold)
+    write_rows(files["it"], predicted)
+    settings = Settings(draws=20)
+    comparison = evaluate(gold, {"it": predicted}, system, settings)
+    result = result_of(comparison, system, settings, files, model={"adapter": None})
+    text = json.dumps(result, allow_nan=False)
+    assert TEXT[:8] not in text
+    assert set(result["sha256"]) == {"gold", "it"}
+    assert result["code_system"]["release"] == system.release
+    assert result["label_space"] == {"billable": 74_719, "in_gold_or_predictions": 2}
+    it = result["systems"]["it"]
+    assert (it["notes_asked"], it["notes_answered"]) == (2, 2)
+    assert it["scores"]["micro_f1"]["value"] == 0.5
+    assert it["scores"]["micro_f1"]["low"] <= 0.5 <= it["scores"]["micro_f1"]["high"]
+    assert result["model"] == {"adapter": None}
+    again = evaluate(gold, {"it": predicted}, system, settings)
+    assert json.dumps(result_of(again, system, settings, files, model={"adapter": None})) == text

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.evaluation import Settings, evaluate
+from cclearn.evaluation.calibration import Bin, calibration, expected_calibration_error
+from cclearn.evaluation.confusion import confusions, kinship_of
+from cclearn.evaluation.facts import Aligned, facts_of
+from cclearn.evaluation.plots import plots
+from tests.evaluation.notes import note, of_labels
+
+
+def aligned(gold, predicted):  # type: ignore[no-untyped-def]
+    return Aligned([facts_of(n) for n in gold], [facts_of(n) for n in predicted], ())
+
+
+def test_plots_are_drawn_where_there_is_something_to_draw(system: CodeSystem) -> None:
+    scores = {"I10": 0.9, "E11.9": 0.4}
+    gold = [note(str(n), {"I10": []} if n % 2 else {"E11.9": []}) for n in range(6)]
+    answers = [note(str(n), {"I10": [], "E11.9": []}, scores) for n in range(6)]
+    settings = Settings(draws=20, training={"I10": 3})
+    found = evaluate(gold, {"<b>": answers, "two": gold}, system, settings).evaluations
+    drawn = plots(found, {"<b>": 0.1, "two": 2.0})
+    assert [heading for heading, _ in drawn] == [
+        "Micro F1 by how often the training notes hold a code",
+        "Micro F1 by chapter",
+        "Reliability of the scores",
+        "Cost against accuracy",
+    ]
+    for _, drawing in drawn:
+        assert drawing.startswith("<svg")
+        assert "<script" not in drawing
+        assert "<b>" not in drawing
+    assert plots(found, {"<b>": 0.1, "two": 2.0}) == drawn
+    bare = evaluate(*_one([({"I10"}, {"I10"})]), system, Settings(draws=0)).evaluations
+    assert plots(bare) == []
+
+
+def _one(pairs):  # type: ignore[no-untyped-def]
+    gold, predicted = of_labels(pairs)
+    return gold, {"it": predicted}
+
+
+def test_calibration_is_counted_by_tenths() -> None:
+    gold = [note("1", {"I10": []}), note("2", {})]
+    answers = [
+        note("1", {"I10": [], "E11.9": []}, {"I10": 1.0, "E11.9": 0.31}),
+        note("2", {"I10": []}, {"I10": 0.95}),
+    ]
+    bins = calibration(aligned(gold, answers))
+    assert bins == [Bin(0.3, 1, 0.31, 0.0), Bin(0.9, 2, pytest.approx(0.975), 0.5)]
+    assert expected_calibration_error(bins) == pytest.approx((0.31 + 2 * 0.475) / 3)
+    assert calibration(aligned(gold, gold)) == []
+    assert expected_calibration_error([]) is None
+
+
+def test_missed_codes_stand_beside_their_nearest_wrong_relative(system: CodeSystem) -> None:
+    assert kinship_of(system, "I21.4", "I21.9") == "sibling"
+    assert kinship_of(system, "I21.01", "I21.11") == "cousin"
+    assert kinship_of(system, "I21.01", "I21.4") == "category"
+    assert kinship_of(system, "I21.4", "I50.9") == "chapter"
+    assert kinship_of(system, "I21.4", "E11.9") is None
+    pairs = [({"I21.4", "I50.9"}, {"I21.9", "I10"})] * 2 + [({"I21.4"}, {"I21.9", "I21.4"})]
+    found = confusions(aligned(*of_labels(pairs)), system)
+    assert [(c.missed, c.predicted, c.kinship, c.notes) for c in found] == [
+        ("I21.4", "I21.9", "sibling", 2),
+        ("I50.9", "I10", "chapter", 2),
+    ]

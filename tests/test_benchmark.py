@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cclearn.benchmark import Run, run_benchmark
+from cclearn.codes import CodeSystem
+from cclearn.coding import Coder
+from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.evaluation import Comparison
+from cclearn.evaluation.corpora import find_corpus, options_of
+from cclearn.notes import CodedNote
+from cclearn.notes.jsonl import read_coded_notes
+from data_builders.builder import build, configure, find_builder
+from tests.models import random_engine
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
+    """Synthetic notes, twelve for the test and ten for training."""
+    made = tmp_path_factory.mktemp("synthetic")
+    spans, notes = find_builder("icd10cm"), find_builder("template_notes")
+    pairs = build(spans, configure(spans, {"under": "I21"}), made / "pairs", system).data
+    for split, count, seed in (("train", 10, 1), ("test", 12, 2)):
+        settings = {"pairs": str(pairs), "notes": count, "seed": seed}
+        build(notes, configure(notes, settings), made / split, system)
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model's folder, as a recipe writes it."""
+    saved = tmp_path_factory.mktemp("models") / "random"
+    engine = random_engine()
+    engine.model.save_pretrained(saved)
+    engine.tokenizer.save_pretrained(saved)
+    (saved / "manifest.json").write_text('{"tokens_seen": 123, "seconds": 4.5}')
+    return saved
+
+
+def run(
+    folder: Path, out: Path, system: CodeSystem, *models: str, **settings: object
+) -> Comparison:
+    corpus = find_corpus("synthetic")
+    how = Run(models, draws=20, **settings)  # type: ignore[arg-type]
+    return run_benchmark(corpus, folder, options_of(corpus, {}), system, how, out)
+
+
+def test_models_are_coded_and_scored_on_the_same_notes(
+    folder: Path, model: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(f"lexicon: {{hour: 3600}}\n{model}: {{prompt: 1.0, answer: 2.0}}\n")
+    out = tmp_path / "out"
+    found = run(folder, out, system, "lexicon", str(model), prices=prices)
+    assert list(found.evaluations) == ["lexicon", "random"]
+    assert {p.name for p in out.iterdir()} == {
+        "predictions",
+        "metrics.json",
+        "report.html",
+        "report.md",
+    }
+    gold = list(read_coded_notes(folder / "test" / "notes.jsonl", system))
+    coded = list(read_coded_notes(out / "predictions" / "lexicon.jsonl"))
+    assert [note.id for note in coded] == [note.id for note in gold]
+    assert [n.codes for n in coded] == [
+        n.codes for n in Coder.lexicon(system).code_many(n.note for n in gold)
+    ]
+    result = json.loads((out / "metrics.json").read_text())
+    assert result["benchmark"]["name"] == "synthetic"
+    assert set(result["sha256"]) == {"gold", "lexicon", "random"}
+    cost = result["cost"]
+    assert cost["lexicon"]["prompt_tokens"] == 0
+    # An hour costs 3,600: a second 1.
+    assert cost["lexicon"]["price"] == pytest.approx(cost["lexicon"]["seconds"], abs=1e-3)
+    assert cost["random"]["prompt_tokens"] > 10
+    assert (cost["random"]["training_tokens"], cost["random"]["training_seconds"]) == (123, 4.5)
+    read, written = cost["random"]["prompt_tokens"], cost["random"]["answer_tokens"]
+    assert cost["random"]["price"] == pytest.approx((read + 2 * written) / 1e6, rel=0.01)
+    assert result["differences"][0]["first"] == "lexicon"
+    assert len(result["prompt_sha256"]) == 64
+    for name in ("metrics.json", "report.html", "report.md"):
+        content = (out / name).read_text()
+        assert not [n.id for n in gold if n.text[:40] in content]
+    assert (out / "predictions" / "lexicon.jsonl").stat().st_mode & 0o077 == 0
+    # The codes of training notes are counted.
+    assert found.evaluations["lexicon"].value("seen/micro_recall") is not None
+    with pytest.raises(CclearnError, match="--overwrite"):
+        run(folder, out, system, "lexicon")
+
+
+def test_examples_go_before_the_note(
+    folder: Path, model: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    run(folder, tmp_path / "none", system, str(model), limit=2)
+    run(folder, tmp_path / "two", system, str(model), limit=2, shots=2)
+    costs = [
+        json.loads((tmp_path / name / "metrics.json").read_text())["cost"]["random"]
+        for name in ("none", "two")
+    ]
+    assert costs[1]["prompt_tokens"] > 2 * costs[0]["prompt_tokens"]
+    example: CodedNote = next(
+        note for note in read_coded_notes(folder / "train" / "notes.jsonl") if note.codes
+    )
+    coder = Coder.named(str(model), system, examples=[example])
+    prompt = coder.request(example.note).prompt  # type: ignore[attr-defined]
+    assert [turn["role"] for turn in prompt] == ["user", "assistant", "user"]
+    assert prompt[1]["content"].startswith("- ")
+    assert prompt[0] == prompt[2]
+
+
+def test_what_cannot_be_run_is_told(
+    folder: Path, model: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    out = tmp_path / "out"
+    for models, settings, message in (
+        (["lexicon", "lexicon"], {}, "lexicon stands twice"),
+        (["openai:gpt"], {}, "engines of the kind openai are not there yet"),
+        (["nowhere"], {}, "cannot be loaded"),
+        ([str(model)], {"shots": 99}, r"shots \(shots = 99\): \d+ notes"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            run(folder, out, system, *models, **settings)
+        assert not out.exists()
+    prices = tmp_path / "prices.yaml"
+    for content, message in (
+        ("- 1", "not a table of prices"),
+        ("lexicon: {token: 1}", "unknown: token"),
+        ("other: {hour: 1}", "no price of lexicon"),
+    ):
+        prices.write_text(content)
+        with pytest.raises(DataError, match=message):
+            run(folder, out, system, "lexicon", prices=prices)
+    with pytest.raises(DataError, match="holds none of"):
+        run(tmp_path, out, system, "lexicon")
+    assert not out.exists()
