@@ -303,6 +303,40 @@ def compare(
 
 
 @app.command()
+def spans(
+    pairs: Annotated[
+        Path, typer.Argument(help="Span pairs: the spans, and the codes that are right.")
+    ],
+    model: Annotated[
+        list[str], typer.Option(help="lexicon, or a model's folder; may be repeated.")
+    ],
+    out: ResultOption = None,
+    train: TrainOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Code only so many spans.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Spans decoded together.")] = 32,
+    draws: DrawsOption = 1_000,
+    seed: SeedOption = 0,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
+) -> None:
+    """Code evidence spans with any number of models, and score them."""
+    from rich.console import Console
+
+    from cclearn.display import difference_table, score_table
+    from cclearn.progress import quiet_libraries
+    from cclearn.scoring import score_spans
+
+    if any(each != "lexicon" for each in model):
+        quiet_libraries()
+    loaded = _load(system, release, earlier)
+    found = score_spans(pairs, model, loaded, out, train, limit, draws, seed, batch_size)
+    Console().print(score_table(found.evaluations, "spans"))
+    if found.differences:
+        Console().print(difference_table(found.differences))
+
+
+@app.command()
 def benchmark(
     name: Annotated[str | None, typer.Argument(help="The benchmark.")] = None,
     settings: Annotated[

@@ -54,12 +54,12 @@ def _quote(text: str, evidence: Evidence) -> Text:
     return shown
 
 
-def score_table(scores: Mapping[str, Evaluation]) -> Table:
-    """Show the scores of one or more systems, with their 95 % intervals."""
+def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> Table:
+    """Show the scores of one or more systems, with their 95 % intervals, and of how many notes."""
     from cclearn.evaluation.report import score_rows
 
-    notes = max(evaluation.notes for evaluation in scores.values())
-    table = Table(title=f"{notes} notes", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    count = max(evaluation.notes for evaluation in scores.values())
+    table = Table(title=f"{count} {unit}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for name in scores:
         table.add_column(Text(name), justify="right", overflow="fold")

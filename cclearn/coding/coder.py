@@ -115,5 +115,9 @@ class Coder(ABC):
         return next(iter(self.code_many([note])))
 
     @abstractmethod
+    def code_spans(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """Return the codes of each evidence span as they come, the best first; none if none is found."""
+
+    @abstractmethod
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code notes as they come: in order, one result a note, in constant memory."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.claims import Claims
+from cclearn.codes.search import search
 from cclearn.codes.strings import PRECEDENCE, code_strings
 from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder, Usage
@@ -41,6 +42,9 @@ _FUNCTION_WORDS = frozenset(
 
 _PHRASES_VERSION = 4
 """Raised whenever the phrases are chosen differently, so that an older cache is rebuilt."""
+
+_NEAREST = 20
+"""How many codes, headers too, are searched for a span."""
 
 _SHORT = 3
 """A phrase of a single word this short is no evidence unless the note writes it in capitals."""
@@ -72,6 +76,17 @@ class LexiconCoder(Coder):
                 origin=note.origin,
                 codes=aggregate(note.text, findings, self.system),
             )
+
+    def code_spans(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """Return the code of the phrase that a span is or holds, then those that a search finds."""
+        for text in texts:
+            whole = self.phrases.get(_phrase(text))
+            longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
+            found = [whole, longest.code if longest else None]
+            found += [
+                hit.code.code for hit in search(self.system, text, _NEAREST) if hit.code.billable
+            ]
+            yield list(dict.fromkeys(code for code in found if code))
 
     def find(self, text: str) -> list[Finding]:
         """Return every match in a note, in order, with its assertion; no two overlap."""

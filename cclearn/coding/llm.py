@@ -13,8 +13,8 @@ from cclearn.engines import Answer, Engine, Request
 from cclearn.notes import CodedNote, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
-from cclearn.prompts import document_prompt, parse_answer
-from cclearn.prompts.grammar import codes_regex, document_grammar
+from cclearn.prompts import document_prompt, parse_answer, span_prompt
+from cclearn.prompts.grammar import codes_regex, document_grammar, span_grammar
 
 
 class LLMCoder(Coder):
@@ -45,9 +45,26 @@ class LLMCoder(Coder):
                 yield self.request(note)
 
         for answer in self.engine.generate(requests()):
-            self.usage.prompt_tokens += answer.prompt_tokens
-            self.usage.answer_tokens += len(answer.pieces)
+            self._count(answer)
             yield self.read(asked.popleft(), answer)
+
+    def code_spans(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """Return the code that the model gives each span."""
+
+        def requests() -> Iterator[Request]:
+            for number, text in enumerate(texts):
+                grammar = span_grammar(text, self._codes) if self.engine.grounded else None
+                yield Request(str(number), span_prompt(text, self.system.name), grammar)
+
+        for answer in self.engine.generate(requests()):
+            self._count(answer)
+            lines = parse_answer(answer.text, answer.complete).lines
+            codes = [self.system.canonical(line.code) for line in lines[:1]]
+            yield [code for code in codes if self.system.is_billable(code)]
+
+    def _count(self, answer: Answer) -> None:
+        self.usage.prompt_tokens += answer.prompt_tokens
+        self.usage.answer_tokens += len(answer.pieces)
 
     def request(self, note: Note) -> Request:
         """Return the question that is put to the model."""

@@ -42,6 +42,8 @@ class AreaTable:
         labels: Their codes.
     """
 
+    exchangeable = False
+
     def __init__(self, aligned: Aligned, labels: Labels) -> None:
         place = {name: number for number, name in enumerate(labels.names)}
         entries = [

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
-
-import numpy as np
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
@@ -25,16 +22,8 @@ from cclearn.evaluation.evidence_scores import add_evidence_scores
 from cclearn.evaluation.facts import Aligned, Facts, align, facts_of
 from cclearn.evaluation.labels import Labels, labels_of
 from cclearn.evaluation.rates import add_rates, warnings_of
-from cclearn.evaluation.resampling import (
-    Difference,
-    Score,
-    bootstrap,
-    difference,
-    interval,
-    point,
-    randomised,
-)
-from cclearn.evaluation.tables import Array, RatioTable, Table
+from cclearn.evaluation.resampling import Difference, Score, score_tables
+from cclearn.evaluation.tables import RatioTable, Table
 from cclearn.notes import CodedNote
 
 
@@ -125,41 +114,20 @@ def evaluate(
     )
     labels = {name: labels_of(each, among=names) for name, each in aligned.items()}
     tables = {name: _tables(aligned[name], labels[name], system, settings) for name in aligned}
-    notes = len(references)
-    values = {name: point(each, notes) for name, each in tables.items()}
-    drawn = bootstrap(tables, notes, settings.draws, settings.seed) if settings.draws else {}
+    scores, differences = score_tables(
+        tables, len(references), settings.draws, settings.seed, compare
+    )
     evaluations = {
         name: Evaluation(
-            notes=notes,
+            notes=len(references),
             missing=aligned[name].missing,
-            scores={
-                score: _score(value, drawn.get(name, {}).get(score))
-                for score, value in values[name].items()
-            },
+            scores=scores[name],
             warnings=tuple(warnings_of(aligned[name], labels[name], system)),
             calibration=tuple(calibration(aligned[name])),
             confusions=tuple(confusions(aligned[name], system)),
         )
         for name in aligned
     }
-    differences = {}
-    if compare and settings.draws:
-        for one, two in combinations(aligned, 2):
-            # Ranks are no sums over notes: they cannot be exchanged note by note.
-            first, second = (
-                [table for table in tables[name] if not isinstance(table, AreaTable)]
-                for name in (one, two)
-            )
-            p_values = randomised(first, second, notes, settings.draws, settings.seed)
-            differences[one, two] = {
-                score: difference(
-                    values[one][score] - values[two][score],
-                    drawn[one][score] - drawn[two][score],
-                    p_values.get(score),
-                )
-                for score in values[one]
-                if score in values[two]
-            }
     return Comparison(evaluations, differences, len(names))
 
 
@@ -211,9 +179,3 @@ def _tables(
     ):
         tables.append(AreaTable(aligned, labels))
     return tables
-
-
-def _score(value: float, draws: Array | None) -> Score:
-    if np.isnan(value):
-        return Score(None)
-    return Score(value, *(interval(draws) if draws is not None else (None, None)))

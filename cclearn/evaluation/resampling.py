@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -48,6 +49,51 @@ class Difference:
     high: float | None
     p_bootstrap: float | None
     p_randomisation: float | None
+
+
+def score_tables(
+    systems: Mapping[str, Sequence[Table]], rows: int, draws: int, seed: int, compare: bool
+) -> tuple[dict[str, dict[str, Score]], dict[tuple[str, str], dict[str, Difference]]]:
+    """Return the scores of systems with their intervals, and how each pair of them differs.
+
+    Args:
+        systems: By name, the tables of each, filled alike.
+        rows: How many notes or spans there are.
+        draws: Of the bootstrap and of the randomisation; 0 leaves intervals and differences out.
+        seed: Decides them.
+        compare: Whether pairs are compared.
+    """
+    values = {name: point(tables, rows) for name, tables in systems.items()}
+    drawn = bootstrap(systems, rows, draws, seed) if draws else {}
+    scores = {
+        name: {
+            score: _score(value, drawn[name][score] if draws else None)
+            for score, value in each.items()
+        }
+        for name, each in values.items()
+    }
+    differences = {}
+    for one, two in combinations(systems, 2) if compare and draws else ():
+        first, second = (
+            [table for table in systems[name] if table.exchangeable] for name in (one, two)
+        )
+        p_values = randomised(first, second, rows, draws, seed)
+        differences[one, two] = {
+            score: difference(
+                values[one][score] - values[two][score],
+                drawn[one][score] - drawn[two][score],
+                p_values.get(score),
+            )
+            for score in values[one]
+            if score in values[two]
+        }
+    return scores, differences
+
+
+def _score(value: float, draws: Array | None) -> Score:
+    if np.isnan(value):
+        return Score(None)
+    return Score(value, *(interval(draws) if draws is not None else (None, None)))
 
 
 def point(tables: Sequence[Table], notes: int) -> dict[str, float]:
@@ -108,7 +154,7 @@ def randomised(
 ) -> dict[str, float]:
     """Return the p-value of each difference by approximate randomisation.
 
-    Tables of scores by rank (`AreaTable`) are to be left out.
+    Both have tables of sums over notes alone.
     """
     random = np.random.default_rng(seed)
     everywhere = np.ones((1, notes))

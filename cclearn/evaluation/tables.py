@@ -17,7 +17,14 @@ Array = npt.NDArray[np.float64]
 
 
 class Table(Protocol):
-    """Counts of some kind, by note."""
+    """Counts of some kind, by note.
+
+    Attributes:
+        exchangeable: Whether scores are functions of sums over notes, so that two systems' notes can be
+            exchanged.
+    """
+
+    exchangeable: bool
 
     def sums(self, weights: Array) -> Any:
         """Return the sums over notes for each row of weights, of shape (draws, notes)."""
@@ -38,6 +45,8 @@ class RatioTable:
     Args:
         notes: How many notes there are.
     """
+
+    exchangeable = True
 
     def __init__(self, notes: int) -> None:
         self._notes = notes
@@ -119,6 +128,8 @@ class LabelTable:
         predicted: Likewise, where it is predicted.
         gold: Likewise, where it is right.
     """
+
+    exchangeable = True
 
     def __init__(
         self, hits: sparse.csr_array, predicted: sparse.csr_array, gold: sparse.csr_array

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from cclearn.notes.grounding import as_quote
 from cclearn.prompts.layout import BETWEEN, LINE_START, NOTHING
 
 _PIECE = re.compile(r"(?P<blank>\s*)(?P<word>\w+|[^\w\s])")
@@ -40,6 +41,19 @@ def document_grammar(text: str, codes_pattern: str) -> str:
             f"PIECES: %regex {json.dumps({'substring_chunks': pieces}, ensure_ascii=False)}",
             f"CODE: /{codes_pattern}/",
         ]
+    )
+
+
+def span_grammar(text: str, codes_pattern: str) -> str:
+    """Return the grammar of the answers to a span row: the span and one code.
+
+    Args:
+        text: The evidence span.
+        codes_pattern: As for `document_grammar`.
+    """
+    head = f"{LINE_START}{as_quote(text)}{BETWEEN}"
+    return (
+        f"start: LINE\nLINE: {json.dumps(head, ensure_ascii=False)} CODE\nCODE: /{codes_pattern}/"
     )
 
 
