@@ -20,8 +20,8 @@ from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import Corpus, CorpusOptions
 from cclearn.evaluation.report import introduction, write_reports
-from cclearn.evaluation.results import result_of
-from cclearn.files import atomic_folder, read_text, write_json
+from cclearn.evaluation.results import result_of, write_result
+from cclearn.files import atomic_folder, read_text
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import prompt_hash
@@ -154,7 +154,7 @@ def run_benchmark(
             models=described,
             cost={name: asdict(cost) for name, cost in costs.items()},
         )
-        write_json(partial / "metrics.json", result)
+        write_result(partial / "metrics.json", result)
         gold.unlink()  # The corpus is the user's; its hash is kept.
         write_reports(
             partial,

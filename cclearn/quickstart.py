@@ -16,7 +16,7 @@ from cclearn.coding import Coder
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.evaluation import Evaluation, Settings, evaluate
 from cclearn.evaluation.report import html_report
-from cclearn.evaluation.results import result_of
+from cclearn.evaluation.results import result_of, write_result
 from cclearn.files import atomic_file, refuse_existing, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -214,7 +214,7 @@ def run_quickstart(
     result = result_of(
         comparison, system, settings, written, span_only_codes=sorted(data.span_only)
     )
-    write_json(folder / "metrics.json", result)
+    write_result(folder / "metrics.json", result)
     sample = next(note for note in gold if note.codes)
     with atomic_file(folder / "note.txt") as stream:
         stream.write(sample.text.encode("utf-8"))

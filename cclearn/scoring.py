@@ -10,10 +10,10 @@ from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.report import introduction, write_reports
-from cclearn.evaluation.results import result_of
+from cclearn.evaluation.results import result_of, write_result
 from cclearn.evaluation.span_scores import evaluate_spans
 from cclearn.evaluation.worst import worst_notes
-from cclearn.files import atomic_file, sha256_of_text, write_json
+from cclearn.files import atomic_file, sha256_of_text
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.progress import track
 
@@ -58,7 +58,7 @@ def score_files(
     if out is not None:
         read = {"gold": gold, **files, **({"train": train} if train is not None else {})}
         result = result_of(comparison, system, settings, read)
-        write_json(out / "metrics.json", result)
+        write_result(out / "metrics.json", result)
         worst = worst_notes(gold, files, system, show) if show else ([], {})
         write_reports(out, f"Evaluation on {gold.name}", comparison, introduction(result), *worst)
     return comparison
@@ -107,7 +107,7 @@ def score_spans(
                     stream.write(json.dumps(line).encode() + b"\n")
         read = {"gold": pairs, **({"train": train} if train is not None else {})}
         result = result_of(comparison, system, settings, read, limit=limit, models=models)
-        write_json(out / "metrics.json", result)
+        write_result(out / "metrics.json", result)
         write_reports(out, f"Spans of {pairs.name}", comparison, introduction(result))
     return comparison
 

@@ -11,6 +11,7 @@ from cclearn.coding import Coder
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import Comparison
 from cclearn.evaluation.corpora import find_corpus, options_of
+from cclearn.evaluation.results import Result
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from data_builders.builder import build, configure, find_builder
@@ -71,9 +72,10 @@ def test_models_are_coded_and_scored_on_the_same_notes(
         n.codes for n in Coder.lexicon(system).code_many(n.note for n in gold)
     ]
     result = json.loads((out / "metrics.json").read_text())
-    assert result["benchmark"]["name"] == "synthetic"
+    assert Result.model_validate(result)
+    assert result["described"]["benchmark"]["name"] == "synthetic"
     assert set(result["sha256"]) == {"gold", "lexicon", "random"}
-    cost = result["cost"]
+    cost = result["described"]["cost"]
     assert cost["lexicon"]["prompt_tokens"] == 0
     # An hour costs 3,600: a second 1.
     assert cost["lexicon"]["price"] == pytest.approx(cost["lexicon"]["seconds"], abs=1e-3)
@@ -82,7 +84,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     read, written = cost["random"]["prompt_tokens"], cost["random"]["answer_tokens"]
     assert cost["random"]["price"] == pytest.approx((read + 2 * written) / 1e6, rel=0.01)
     assert result["differences"][0]["first"] == "lexicon"
-    assert len(result["prompt_sha256"]) == 64
+    assert len(result["described"]["prompt_sha256"]) == 64
     for name in ("metrics.json", "report.html", "report.md"):
         content = (out / name).read_text()
         assert not [n.id for n in gold if n.text[:40] in content]
@@ -99,7 +101,7 @@ def test_examples_go_before_the_note(
     run(folder, tmp_path / "none", system, str(model), limit=2)
     run(folder, tmp_path / "two", system, str(model), limit=2, shots=2)
     costs = [
-        json.loads((tmp_path / name / "metrics.json").read_text())["cost"]["random"]
+        json.loads((tmp_path / name / "metrics.json").read_text())["described"]["cost"]["random"]
         for name in ("none", "two")
     ]
     assert costs[1]["prompt_tokens"] > 2 * costs[0]["prompt_tokens"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -68,15 +69,23 @@ class LocalEngine(Engine):
     def load(cls, name_or_path: str | Path, *, batch_size: int = 32) -> LocalEngine:
         """Load a model and its tokenizer from a folder or the hub: safetensors only, no foreign code.
 
+        A folder with a PEFT adapter is loaded with the model that it was made for, and merged into it.
+
         Raises:
             ConfigurationError: There is no model of that name.
         """
         name = str(name_or_path)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-            model = AutoModelForCausalLM.from_pretrained(
-                name, trust_remote_code=False, use_safetensors=True, dtype="auto"
+            base = _base_of(Path(name))
+            own = base is None or (Path(name) / "tokenizer_config.json").is_file()
+            tokenizer = AutoTokenizer.from_pretrained(
+                name if own else base, trust_remote_code=False
             )
+            model = AutoModelForCausalLM.from_pretrained(
+                base or name, trust_remote_code=False, use_safetensors=True, dtype="auto"
+            )
+            if base is not None:
+                model = _with_adapter(model, Path(name))
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigurationError(
@@ -184,6 +193,27 @@ class LocalEngine(Engine):
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
         return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens)
+
+
+def _base_of(folder: Path) -> str | None:
+    """Return the model that an adapter's folder names, None for other folders. Raises ValueError."""
+    settings = folder / "adapter_config.json"
+    if not settings.is_file():
+        return None
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ValueError("the adapter has no adapter_model.safetensors.")
+    base = json.loads(settings.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise ValueError("adapter_config.json names no base model.")
+    return str(base)
+
+
+def _with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    from peft import PeftModel
+
+    # Merged into the full weights: one matrix product a layer, as fast as the model alone.
+    merged: PreTrainedModel = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+    return merged
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]

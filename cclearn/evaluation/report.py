@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from cclearn.evaluation.evaluate import Comparison, Evaluation
 from cclearn.evaluation.highlight import highlight
 from cclearn.evaluation.plots import plots
 from cclearn.evaluation.resampling import Score
+from cclearn.evaluation.results import Result
 from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
 
@@ -171,23 +171,23 @@ def write_reports(
             stream.write(page.encode("utf-8"))
 
 
-def introduction(result: Mapping[str, Any]) -> list[str]:
-    """Return what a report says first, from a result file's content: label space, cost, warnings."""
-    system, space = result["code_system"], result["label_space"]
+def introduction(result: Result) -> list[str]:
+    """Return what a report says first, from a result: label space, cost, warnings."""
+    system, space = result.code_system, result.label_space
     lines = [
-        f"Any of the {space['billable']:,} billable codes of {system['name']} {system['release']} may"
-        f" be assigned; gold and predictions hold {space['in_gold_or_predictions']:,}. Intervals are"
-        f" 95 %, of {result['bootstrap']['draws']:,} bootstrap draws over notes.",
+        f"Any of the {space['billable']:,} billable codes of {system.name} {system.release} may be"
+        f" assigned; gold and predictions hold {space['in_gold_or_predictions']:,}. Intervals are 95 %,"
+        f" of {result.bootstrap['draws']:,.0f} bootstrap draws over notes.",
     ]
-    for name, cost in result.get("cost", {}).items():
+    for name, cost in result.described.get("cost", {}).items():
         tokens = f", {cost['prompt_tokens']} tokens read and {cost['answer_tokens']} written"
         lines.append(
             f"{name}: {cost['seconds']} seconds a note"
             + (tokens if cost["prompt_tokens"] else "")
             + "."
         )
-    for name, described in result["systems"].items():
-        lines += [f"{name}: {warning}." for warning in described["warnings"]]
+    for name, described in result.systems.items():
+        lines += [f"{name}: {warning}." for warning in described.warnings]
     return lines
 
 

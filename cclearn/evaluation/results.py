@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.evaluation.calibration import expected_calibration_error
-from cclearn.evaluation.evaluate import Comparison, Settings
-from cclearn.files import sha256_of_file
+from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings
+from cclearn.files import sha256_of_file, write_json
 
 CONFUSIONS = 100
 """How many of a system's confusions the file holds."""
@@ -20,51 +21,152 @@ RESULT_VERSION = 1
 """Of the file; it changes when a field changes its meaning or goes."""
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class ScoreResult(_Part):
+    """A score with its 95 % interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class DifferenceResult(_Part):
+    """A difference with its 95 % interval and p-values (`cclearn.evaluation.resampling`)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    p_bootstrap: float | None
+    p_randomisation: float | None
+
+
+class BinResult(_Part):
+    """A tenth of the reliability diagram."""
+
+    low: float
+    codes: int
+    score: float
+    right: float
+
+
+class ConfusionResult(_Part):
+    """A missed code beside its wrong relative."""
+
+    missed: str
+    predicted: str
+    kinship: str
+    notes: int
+
+
+class SystemResult(_Part):
+    """The scores of one system; `docs/evaluation.md` defines them."""
+
+    notes_asked: int
+    notes_answered: int
+    warnings: list[str]
+    scores: dict[str, ScoreResult]
+    calibration: list[BinResult]
+    expected_calibration_error: float | None
+    confusions: list[ConfusionResult]
+
+
+class PairResult(_Part):
+    """What the first system has more than the second."""
+
+    first: str
+    second: str
+    scores: dict[str, DifferenceResult]
+
+
+class CodeSystemResult(_Part):
+    """The code system, and what it was read from."""
+
+    name: str
+    release: str
+    source: str
+
+
+class Result(_Part):
+    """The content of a result file. It holds no text of a note.
+
+    Attributes:
+        result_version: Of this schema.
+        cclearn: The package's version.
+        code_system: Its name, release and source.
+        label_space: The billable codes of the release, and the codes that gold or predictions hold.
+        bootstrap: Draws, seed and the width of the intervals.
+        sha256: Of the files that were read, by role: `gold`, `train`, and the name of each system.
+        systems: The scores.
+        differences: Of each pair of systems.
+        described: Anything else that a reader must know: options, models' manifests, cost, hashes.
+    """
+
+    result_version: int = RESULT_VERSION
+    cclearn: str
+    code_system: CodeSystemResult
+    label_space: dict[str, int]
+    bootstrap: dict[str, float]
+    sha256: dict[str, str]
+    systems: dict[str, SystemResult]
+    differences: list[PairResult]
+    described: dict[str, Any]
+
+
 def result_of(
     comparison: Comparison,
     system: CodeSystem,
     settings: Settings,
     files: Mapping[str, Path],
     **described: Any,
-) -> dict[str, Any]:
-    """Return the content of a result file. It holds no text of a note.
+) -> Result:
+    """Return the content of a result file.
 
     Args:
         comparison: The scores.
         system: The code system.
         settings: How they were made.
-        files: What was read, by role: `gold`, and the name of each system.
-        described: Anything else that a reader must know, e.g. manifests of the models.
+        files: What was read, by role.
+        described: Anything else that a reader must know.
     """
-    return {
-        "result_version": RESULT_VERSION,
-        "cclearn": cclearn.__version__,
-        "code_system": {"name": system.name, "release": system.release, "source": system.source},
-        "label_space": {
+    return Result(
+        cclearn=cclearn.__version__,
+        code_system=CodeSystemResult.model_validate(system),
+        label_space={
             "billable": len(system.billable_codes()),
             "in_gold_or_predictions": comparison.labels,
         },
-        "bootstrap": {"draws": settings.draws, "seed": settings.seed, "interval": 0.95},
-        "sha256": {name: sha256_of_file(path) for name, path in files.items()},
-        "systems": {
-            name: {
-                "notes_asked": evaluation.notes,
-                "notes_answered": evaluation.notes - len(evaluation.missing),
-                "warnings": list(evaluation.warnings),
-                "scores": {score: asdict(value) for score, value in evaluation.scores.items()},
-                "calibration": [asdict(each) for each in evaluation.calibration],
-                "expected_calibration_error": expected_calibration_error(evaluation.calibration),
-                "confusions": [asdict(each) for each in evaluation.confusions[:CONFUSIONS]],
-            }
-            for name, evaluation in comparison.evaluations.items()
-        },
-        "differences": [
-            {
-                "first": one,
-                "second": two,
-                "scores": {score: asdict(value) for score, value in differences.items()},
-            }
+        bootstrap={"draws": settings.draws, "seed": settings.seed, "interval": 0.95},
+        sha256={name: sha256_of_file(path) for name, path in files.items()},
+        systems={name: _system(each) for name, each in comparison.evaluations.items()},
+        differences=[
+            PairResult(
+                first=one,
+                second=two,
+                scores={k: DifferenceResult.model_validate(v) for k, v in differences.items()},
+            )
             for (one, two), differences in comparison.differences.items()
         ],
-        **described,
-    }
+        described=described,
+    )
+
+
+def _system(evaluation: Evaluation) -> SystemResult:
+    return SystemResult(
+        notes_asked=evaluation.notes,
+        notes_answered=evaluation.notes - len(evaluation.missing),
+        warnings=list(evaluation.warnings),
+        scores={k: ScoreResult.model_validate(v) for k, v in evaluation.scores.items()},
+        calibration=[BinResult.model_validate(each) for each in evaluation.calibration],
+        expected_calibration_error=expected_calibration_error(evaluation.calibration),
+        confusions=[
+            ConfusionResult.model_validate(each) for each in evaluation.confusions[:CONFUSIONS]
+        ],
+    )
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write a result file."""
+    write_json(path, result.model_dump(mode="json"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from cclearn.engines import Answer, Request
 from cclearn.engines.engine import TokenPiece
@@ -81,6 +82,33 @@ def test_a_model_comes_back_from_its_folder(random_engine: LocalEngine, tmp_path
     loaded = LocalEngine.load(tmp_path / "model")
     grammar = "start: /[a-z]{5}/"
     assert ask(loaded, grammar)[0].text == ask(random_engine, grammar)[0].text
+
+
+@pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # peft asks transformers in a way that will go.
+def test_an_adapter_comes_with_its_model(random_engine: LocalEngine, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    random_engine.model.save_pretrained(base)
+    random_engine.tokenizer.save_pretrained(base)
+    plain = LocalEngine.load(base).model
+    torch.manual_seed(1)
+    config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    tuned = get_peft_model(LocalEngine.load(base).model, config).eval()
+    tuned.save_pretrained(adapter)
+    loaded = LocalEngine.load(adapter)
+    ids = torch.arange(6)[None]
+    with torch.no_grad():
+        expected, ours, before = (m(input_ids=ids).logits for m in (tuned, loaded.model, plain))
+    assert torch.allclose(ours, expected, atol=1e-5)
+    assert not torch.allclose(ours, before, atol=1e-3)
+    assert loaded.name == "adapter"
+    assert ask(loaded, "start: /[a-z]{5}/")[0].complete
+    (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
+    with pytest.raises(ConfigurationError, match=r"has no adapter_model\.safetensors"):
+        LocalEngine.load(adapter)
 
 
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
-from cclearn.evaluation.results import result_of
+from cclearn.evaluation.results import Result, result_of, write_result
 from cclearn.notes import Invalid, Ungrounded
 from cclearn.notes.jsonl import write_rows
 from tests.evaluation.notes import TEXT, note, of_labels, scored
@@ -171,8 +171,11 @@ def test_the_result_says_what_it_was_made_from(tmp_path: Path, system: CodeSyste
     write_rows(files["it"], predicted)
     settings = Settings(draws=20)
     comparison = evaluate(gold, {"it": predicted}, system, settings)
-    result = result_of(comparison, system, settings, files, model={"adapter": None})
-    text = json.dumps(result, allow_nan=False)
+    made = result_of(comparison, system, settings, files, model={"adapter": None})
+    write_result(tmp_path / "metrics.json", made)
+    text = (tmp_path / "metrics.json").read_text()
+    assert Result.model_validate_json(text) == made
+    result = json.loads(text)
     assert TEXT[:8] not in text
     assert set(result["sha256"]) == {"gold", "it"}
     assert result["code_system"]["release"] == system.release
@@ -181,6 +184,6 @@ def test_the_result_says_what_it_was_made_from(tmp_path: Path, system: CodeSyste
     assert (it["notes_asked"], it["notes_answered"]) == (2, 2)
     assert it["scores"]["micro_f1"]["value"] == 0.5
     assert it["scores"]["micro_f1"]["low"] <= 0.5 <= it["scores"]["micro_f1"]["high"]
-    assert result["model"] == {"adapter": None}
+    assert result["described"] == {"model": {"adapter": None}}
     again = evaluate(gold, {"it": predicted}, system, settings)
-    assert json.dumps(result_of(again, system, settings, files, model={"adapter": None})) == text
+    assert result_of(again, system, settings, files, model={"adapter": None}) == made
