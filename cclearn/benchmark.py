@@ -21,6 +21,7 @@ from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import Corpus, CorpusOptions
 from cclearn.evaluation.report import introduction, write_reports
 from cclearn.evaluation.results import result_of, write_result
+from cclearn.evaluation.retention import read_retention
 from cclearn.files import atomic_folder, read_text
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -64,6 +65,7 @@ class Run:
         seed: Of the draws.
         prices: A YAML file: by model, the price of a million tokens read (`prompt`) and written
             (`answer`), and of an hour of the machine (`hour`).
+        retention: What `cclearn retention` wrote, to be put into the report.
         batch_size: How many notes are decoded together.
     """
 
@@ -73,6 +75,7 @@ class Run:
     draws: int = 1_000
     seed: int = 0
     prices: Path | None = None
+    retention: Path | None = None
     batch_size: int = 32
 
 
@@ -108,6 +111,7 @@ def run_benchmark(
     """
     names = _names(run.models)
     prices = _prices(run.prices, run.models)
+    retained = read_retention(run.retention) if run.retention is not None else []
     training, examples = _training(corpus, folder, options, system, run.shots)
     settings = Settings(draws=run.draws, seed=run.seed, training=training)
     with atomic_folder(out, overwrite) as partial:
@@ -153,6 +157,7 @@ def run_benchmark(
             decoding={"greedy": True, "grounded": True},
             models=described,
             cost={name: asdict(cost) for name, cost in costs.items()},
+            retention=[each.model_dump() for each in retained],
         )
         write_result(partial / "metrics.json", result)
         gold.unlink()  # The corpus is the user's; its hash is kept.
@@ -162,6 +167,7 @@ def run_benchmark(
             comparison,
             introduction(result),
             costs={name: cost.seconds for name, cost in costs.items()},
+            retained=retained,
         )
     return comparison
 

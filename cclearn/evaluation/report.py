@@ -11,6 +11,7 @@ from cclearn.evaluation.highlight import highlight
 from cclearn.evaluation.plots import plots
 from cclearn.evaluation.resampling import Score
 from cclearn.evaluation.results import Result
+from cclearn.evaluation.retention import Retained
 from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
 
@@ -85,6 +86,7 @@ def html_report(
     gold: Sequence[CodedNote] = (),
     predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
     costs: Mapping[str, float] | None = None,
+    retained: Sequence[Retained] = (),
 ) -> str:
     """Return the page. It needs no script, no font and no other file.
 
@@ -95,6 +97,7 @@ def html_report(
         gold: The notes to show, with the right codes; none unless the reader may see them.
         predicted: By system and note id, the same notes with the assigned codes.
         costs: By system, seconds a note.
+        retained: Scores of general tasks before and after tuning.
     """
     head = "".join(f"<th>{escape(name)}</th>" for name in evaluations)
     parts = [
@@ -114,6 +117,10 @@ def html_report(
             parts.append(f"<h2>Taken for a relative: {escape(name)}</h2><table><thead>")
             parts.append(_table_row(_CONFUSION_HEAD, "th") + "</thead><tbody>")
             parts += [*map(_table_row, rows), "</tbody></table>"]
+    if retained:
+        parts.append("<h2>Before and after tuning</h2><table><thead>")
+        parts.append(_table_row(_RETAINED_HEAD, "th") + "</thead><tbody>")
+        parts += [*map(_table_row, _retained_rows(retained)), "</tbody></table>"]
     if gold:
         parts.append(
             "<h2>Notes</h2><p>Highlighted is the cited evidence with its code:"
@@ -132,7 +139,10 @@ def html_report(
 
 
 def markdown_report(
-    title: str, introduction: Sequence[str], evaluations: Mapping[str, Evaluation]
+    title: str,
+    introduction: Sequence[str],
+    evaluations: Mapping[str, Evaluation],
+    retained: Sequence[Retained] = (),
 ) -> str:
     """Return the tables of the page as Markdown.
 
@@ -140,6 +150,7 @@ def markdown_report(
         title: Its heading.
         introduction: Paragraphs below it.
         evaluations: By system.
+        retained: Scores of general tasks before and after tuning.
     """
     lines = [f"# {title}", ""]
     for paragraph in introduction:
@@ -149,6 +160,9 @@ def markdown_report(
         if rows := _confusion_rows(evaluation):
             lines += ["", f"## Taken for a relative: {name}", ""]
             lines += _markdown_table(_CONFUSION_HEAD, rows)
+    if retained:
+        lines += ["", "## Before and after tuning", ""]
+        lines += _markdown_table(_RETAINED_HEAD, _retained_rows(retained))
     return "\n".join(lines) + "\n"
 
 
@@ -160,12 +174,13 @@ def write_reports(
     gold: Sequence[CodedNote] = (),
     predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
     costs: Mapping[str, float] | None = None,
+    retained: Sequence[Retained] = (),
 ) -> None:
     """Write `report.html` and `report.md` to a folder; the arguments are those of the reports."""
     evaluations = comparison.evaluations
     for name, page in (
-        ("report.html", html_report(title, told, evaluations, gold, predicted, costs)),
-        ("report.md", markdown_report(title, told, evaluations)),
+        ("report.html", html_report(title, told, evaluations, gold, predicted, costs, retained)),
+        ("report.md", markdown_report(title, told, evaluations, retained)),
     ):
         with atomic_file(folder / name) as stream:
             stream.write(page.encode("utf-8"))
@@ -189,6 +204,19 @@ def introduction(result: Result) -> list[str]:
     for name, described in result.systems.items():
         lines += [f"{name}: {warning}." for warning in described.warnings]
     return lines
+
+
+_RETAINED_HEAD = ["task", "metric", "before", "after"]
+
+
+def _retained_rows(retained: Sequence[Retained]) -> list[list[str]]:
+    def text(value: float, error: float | None) -> str:
+        return f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")
+
+    return [
+        [r.task, r.metric, text(r.before, r.before_error), text(r.after, r.after_error)]
+        for r in retained
+    ]
 
 
 _CONFUSION_HEAD = ["kinship", "missed", "predicted", "notes"]

@@ -1,0 +1,64 @@
+"""Options and helpers that commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cclearn.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from cclearn.codes import CodeSystem
+
+SystemOption = Annotated[
+    str, typer.Option("--system", help="icd10cm, icd9cm, or a .csv table of your own.")
+]
+ReleaseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--release",
+        help="The official file of another release: order file, tabular list, a folder with both.",
+    ),
+]
+EarlierOption = Annotated[
+    list[Path] | None,
+    typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def load_system(name: str, release: Path | None, earlier: list[Path] | None) -> CodeSystem:
+    """Load the code system that the options name."""
+    from cclearn.codes import CodeSystem
+
+    return CodeSystem.load(name, release, earlier or ())
+
+
+def read_settings(items: list[str]) -> dict[str, Any]:
+    """Read `key=value` arguments. Raises ConfigurationError."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    problems = []
+    for item in items:
+        key, equals, value = item.partition("=")
+        try:
+            found[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            problems.append(f"setting ({item}): the value is not YAML. Quote it.")
+        if not equals:
+            problems.append(f"setting ({item}): it is not of the form key=value.")
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+def list_settings(settings: type[BaseModel]) -> None:
+    """Print a line for each setting, with its default."""
+    for key, field in settings.model_fields.items():
+        default = "required" if field.is_required() else repr(field.default)
+        typer.echo(f"    {key} = {default}")
