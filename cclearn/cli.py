@@ -17,6 +17,7 @@ from cclearn.cli_options import (
     ReleaseOption,
     SystemOption,
     list_settings,
+    load_system,
     read_settings,
 )
 from cclearn.cli_scoring import add_commands
@@ -117,7 +118,6 @@ def code(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
-    from cclearn.codes import CodeSystem
     from cclearn.coding import Coder
     from cclearn.files import refuse_existing
     from cclearn.notes.jsonl import row_to_json, write_rows
@@ -127,7 +127,7 @@ def code(
         refuse_existing(out, overwrite)
         if out.is_dir():
             raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
-    loaded = CodeSystem.load(system, release)
+    loaded = load_system(system, release, None)
     notes = _notes(source)
     if model is None:
         coder: Coder = Coder.lexicon(loaded)
@@ -178,7 +178,6 @@ def build(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Build span pairs or coded notes."""
-    from cclearn.codes import CodeSystem
     from cclearn.progress import track
     from data_builders.builder import build as run_builder
     from data_builders.builder import builder_names, configure, find_builder
@@ -195,7 +194,7 @@ def build(
         )
     builder = find_builder(name)
     config = configure(builder, read_settings(settings or []))
-    loaded = CodeSystem.load(system, release, earlier or ())
+    loaded = load_system(system, release, earlier)
     result = run_builder(builder, config, out, loaded, overwrite, progress=track)
     typer.echo(f"{result.stats.get('rows', 0)} rows: {result.data}", err=True)
 
@@ -213,10 +212,9 @@ def show_code(
     """Show a code: its status, title, synonyms and neighbours."""
     from rich.console import Console
 
-    from cclearn.codes import CodeSystem
     from cclearn.display import code_view
 
-    Console().print(code_view(CodeSystem.load(system, release, earlier or ()), code))
+    Console().print(code_view(load_system(system, release, earlier), code))
 
 
 @codes_app.command("search")
@@ -229,11 +227,10 @@ def search_codes(
     """Search titles and synonyms."""
     from rich.console import Console
 
-    from cclearn.codes import CodeSystem
     from cclearn.codes.search import search
     from cclearn.display import hits_table
 
-    loaded = CodeSystem.load(system, release)
+    loaded = load_system(system, release, None)
     Console().print(hits_table(search(loaded, text, limit), loaded))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -11,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
-from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.errors import ConfigurationError
 from cclearn.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import row_to_json, write_rows
 from cclearn.notes.parquet import parquet_of_jsonl
+from cclearn.plugins import checked_settings, find_plugin
 from data_builders.coverage import Coverage, markdown, plot, string_hash
 
 
@@ -112,15 +112,7 @@ def builder_names() -> list[str]:
 
 def find_builder(name: str) -> Builder:
     """Return a builder by name. Raises ConfigurationError when there is none."""
-    if name not in _BUILDERS:
-        raise ConfigurationError(
-            [
-                f"builder (name = {name}): not known.{did_you_mean(name, _BUILDERS)}"
-                " See `cclearn build --list`."
-            ]
-        )
-    module, _, attribute = _BUILDERS[name].partition(":")
-    builder: Builder = getattr(importlib.import_module(module), attribute)()
+    builder: Builder = find_plugin(name, _BUILDERS, "builder", "build")
     return builder
 
 
@@ -136,25 +128,8 @@ def needs_system(builder: Builder, name: str, system: CodeSystem) -> None:
 
 
 def configure(builder: Builder, settings: dict[str, Any]) -> BuilderConfig:
-    """Check settings, all of them at once.
-
-    Raises:
-        ConfigurationError: Settings are unknown, missing or of the wrong type.
-    """
-    try:
-        return builder.config_type.model_validate(settings)
-    except ValidationError as error:
-        known = builder.config_type.model_fields
-        problems = []
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "settings"
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] == "extra_forbidden":
-                message = f"unknown setting.{did_you_mean(key, known)}"
-            elif problem["type"] == "missing":
-                message = "missing"
-            problems.append(f"{builder.name}: {key}: {message}")
-        raise ConfigurationError(problems) from None
+    """Check settings, all of them at once. Raises ConfigurationError."""
+    return checked_settings(builder.config_type, settings, builder.name)
 
 
 @dataclass

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import ConfigurationError, did_you_mean
 from cclearn.notes import CodedNote
+from cclearn.plugins import checked_settings, find_plugin
 
 
 class CorpusOptions(BaseModel):
@@ -71,33 +70,10 @@ def corpus_names() -> list[str]:
 
 def find_corpus(name: str) -> Corpus:
     """Return a corpus by name. Raises ConfigurationError when there is none."""
-    if name not in _CORPORA:
-        raise ConfigurationError(
-            [
-                f"benchmark (name = {name}): not known.{did_you_mean(name, _CORPORA)}"
-                " See `cclearn benchmark --list`."
-            ]
-        )
-    module, _, attribute = _CORPORA[name].partition(":")
-    corpus: Corpus = getattr(importlib.import_module(module), attribute)()
+    corpus: Corpus = find_plugin(name, _CORPORA, "benchmark", "benchmark")
     return corpus
 
 
 def options_of(corpus: Corpus, settings: dict[str, Any]) -> CorpusOptions:
-    """Check options, all of them at once.
-
-    Raises:
-        ConfigurationError: Options are unknown, missing or of the wrong type.
-    """
-    try:
-        return corpus.options_type.model_validate(settings)
-    except ValidationError as error:
-        known = corpus.options_type.model_fields
-        problems = []
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"])
-            message = problem["msg"]
-            if problem["type"] == "extra_forbidden":
-                message = f"unknown option.{did_you_mean(key, known)}"
-            problems.append(f"{corpus.name}: {key}: {message}")
-        raise ConfigurationError(problems) from None
+    """Check options, all of them at once. Raises ConfigurationError."""
+    return checked_settings(corpus.options_type, settings, corpus.name)

@@ -32,7 +32,7 @@ def test_every_corpus_is_found() -> None:
         find_corpus("codiesb")
     with pytest.raises(ConfigurationError) as error:
         options_of(find_corpus("codiesp"), {"langage": "en", "procedures": "perhaps"})
-    assert "langage: unknown option. Did you mean 'language'?" in str(error.value)
+    assert "langage: unknown setting. Did you mean 'language'?" in str(error.value)
     assert "procedures: " in str(error.value)
 
 
