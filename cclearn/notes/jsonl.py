@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, did_you_mean
+from cclearn.errors import DataError, DataErrors, did_you_mean
 from cclearn.files import atomic_file, decode_text, read_text
 from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
 from cclearn.notes.parquet import parquet_rows
@@ -18,6 +19,9 @@ from cclearn.notes.parquet import parquet_rows
 Row = TypeVar("Row", bound=BaseModel)
 
 _LONGEST_KEY = 30
+
+_MOST_PROBLEMS = 1_000
+"""A file with so many is read no further."""
 
 
 def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
@@ -31,11 +35,12 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
         DataError: As `file:line: field: problem`, never with a row's content: the file is missing or
             not UTF-8, a line is not a JSON object, a field is missing, unknown or of another type,
             an id stands twice, or a line has another schema version. Rows of Parquet count as lines.
+            All problems are told at once, behind the last row that is right.
     """
     if path.suffix == ".parquet":
         numbered = enumerate(parquet_rows(path), start=1)
-        yield from _distinct(
-            ((number, _row(fields, row_type, path, number)) for number, fields in numbered), path
+        yield from _checked(
+            ((n, partial(_row, fields, row_type, path, n)) for n, fields in numbered), path
         )
         return
     if not path.is_file():
@@ -47,19 +52,31 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
 def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterator[Row]:
     """Stream the rows of an open JSONL file, which messages call `name`. Raises DataError."""
     numbered = enumerate(stream, start=1)
-    rows = ((n, _parse_line(raw, row_type, name, n)) for n, raw in numbered if raw.strip())
-    return _distinct(rows, name)
+    return _checked(
+        ((n, partial(_parse_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
+        name,
+    )
 
 
-def _distinct(rows: Iterable[tuple[int, Row]], name: object) -> Iterator[Row]:
-    """Yield numbered rows. Raises DataError where an id stands twice."""
+def _checked(lines: Iterable[tuple[int, Callable[[], Row]]], name: object) -> Iterator[Row]:
+    """Yield the rows that are right, no id twice. Raises DataError with all problems, at the end."""
     seen: set[str] = set()
-    for number, row in rows:
-        identifier = str(getattr(row, "id", number))
-        if identifier in seen:
-            raise DataError(name, f"{identifier!r} stands twice", number, "id")
+    problems: list[DataError] = []
+    for number, read in lines:
+        try:
+            row = read()
+            identifier = str(getattr(row, "id", number))
+            if identifier in seen:
+                raise DataError(name, f"{identifier!r} stands twice", number, "id")
+        except DataError as error:
+            problems.append(error)
+            if len(problems) == _MOST_PROBLEMS:
+                break
+            continue
         seen.add(identifier)
         yield row
+    if problems:
+        raise problems[0] if len(problems) == 1 else DataErrors(problems)
 
 
 def _parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:

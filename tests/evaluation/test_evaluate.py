@@ -11,7 +11,7 @@ from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.results import Result, result_of, write_result
 from cclearn.notes import Invalid, Ungrounded
-from cclearn.notes.jsonl import write_rows
+from cclearn.notes.jsonl import read_coded_notes, write_rows
 from tests.evaluation.notes import TEXT, note, of_labels, scored
 
 
@@ -65,6 +65,27 @@ def test_all_that_is_wrong_is_told_at_once(system: CodeSystem) -> None:
         evaluate([gold[0], gold[0]], {}, system)
     with pytest.raises(CclearnError, match="nothing to score against"):
         evaluate([], {}, system)
+
+
+def test_all_broken_lines_are_told(tmp_path: Path, system: CodeSystem) -> None:
+    gold, predicted = of_labels([({"I10"}, {"I10"}), (set(), set())])
+    path = tmp_path / "pred.jsonl"
+    write_rows(path, predicted)
+    good = path.read_text().splitlines()
+    outside = good[0].replace('"evidence":[]', '"evidence":[{"start":0,"end":999,"text":"x"}]')
+    other = good[0].replace('"evidence":[]', '"evidence":[{"start":0,"end":3,"text":"New"}]')
+    path.write_text("\n".join(["{", outside, other, *good, good[1]]) + "\n")
+    with pytest.raises(CclearnError) as error:
+        evaluate(gold, {"it": read_coded_notes(path, system)}, system)
+    lines = str(error.value).replace(str(path), "pred").splitlines()
+    assert lines[0].startswith("pred:1: not JSON at column")
+    assert lines[1].startswith(
+        "pred:2: codes.0.evidence.0: the note does not hold the quote at 0:999"
+    )
+    assert lines[2].startswith(
+        "pred:3: codes.0.evidence.0: the note does not hold the quote at 0:3"
+    )
+    assert lines[3] == "pred:6: id: '1' stands twice"
 
 
 def test_collapsed_predictors_are_told(system: CodeSystem) -> None:
