@@ -197,6 +197,8 @@ def benchmark(
 
 
 def _warn(comparison: Comparison) -> None:
+    for warning in comparison.warnings:
+        typer.echo(f"{warning}.", err=True)
     for name, evaluation in comparison.evaluations.items():
         for warning in evaluation.warnings:
             typer.echo(f"{name}: {warning}.", err=True)

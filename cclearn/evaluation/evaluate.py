@@ -21,7 +21,7 @@ from cclearn.evaluation.confusion import Confusion, confusions
 from cclearn.evaluation.evidence_scores import add_evidence_scores
 from cclearn.evaluation.facts import Aligned, Facts, align, facts_of
 from cclearn.evaluation.labels import Labels, labels_of
-from cclearn.evaluation.rates import add_rates, warnings_of
+from cclearn.evaluation.rates import add_rates, gold_warnings, warnings_of
 from cclearn.evaluation.resampling import Difference, Score, score_tables
 from cclearn.evaluation.tables import RatioTable, Table
 from cclearn.notes import CodedNote
@@ -75,11 +75,13 @@ class Comparison:
         evaluations: By system.
         differences: By pair of systems and score, the first less the second.
         labels: How many codes gold and predictions hold.
+        warnings: What a reader must know of the gold.
     """
 
     evaluations: dict[str, Evaluation]
     differences: dict[tuple[str, str], dict[str, Difference]]
     labels: int
+    warnings: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -122,13 +124,14 @@ def evaluate(
             notes=len(references),
             missing=aligned[name].missing,
             scores=scores[name],
-            warnings=tuple(warnings_of(aligned[name], labels[name], system)),
+            warnings=tuple(warnings_of(aligned[name], labels[name])),
             calibration=tuple(calibration(aligned[name])),
             confusions=tuple(confusions(aligned[name], system)),
         )
         for name in aligned
     }
-    return Comparison(evaluations, differences, len(names))
+    warnings = tuple(gold_warnings(references, system))
+    return Comparison(evaluations, differences, len(names), warnings)
 
 
 def _references(gold: Iterable[CodedNote]) -> list[Facts]:

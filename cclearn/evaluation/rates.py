@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cclearn.codes import CodeSystem
-from cclearn.evaluation.facts import Aligned
+from cclearn.evaluation.facts import Aligned, Facts
 from cclearn.evaluation.labels import Labels, by_note
 from cclearn.evaluation.tables import RatioTable
 
@@ -55,8 +55,8 @@ def add_rates(table: RatioTable, aligned: Aligned) -> None:
     )
 
 
-def warnings_of(aligned: Aligned, labels: Labels, system: CodeSystem) -> list[str]:
-    """Return what a reader must know: collapsed predictors, other releases, missing notes."""
+def warnings_of(aligned: Aligned, labels: Labels) -> list[str]:
+    """Return what a reader must know of a system: missing notes, a collapsed predictor."""
     notes = len(aligned.gold)
     found = []
     if aligned.missing:
@@ -72,14 +72,18 @@ def warnings_of(aligned: Aligned, labels: Labels, system: CodeSystem) -> list[st
     gold, guessed = by_note(labels.gold).sum(), by_note(labels.predicted).sum()
     if gold and guessed > 5 * gold:
         found.append(f"{guessed / gold:.1f} times as many codes are predicted as the gold holds")
-    strange = Counter(system.status(code) for facts in aligned.gold for code in set(facts.codes))
-    strange.pop("valid", None)
-    for status, count in sorted(strange.items()):
-        found.append(
-            f"{count} of the gold's codes are {status} in {system.name} {system.release}; no coder"
-            " bound to the release can assign them"
-        )
     return found
+
+
+def gold_warnings(gold: Sequence[Facts], system: CodeSystem) -> list[str]:
+    """Return what a reader must know of the gold: codes that the release does not allow."""
+    strange = Counter(system.status(code) for facts in gold for code in facts.codes)
+    strange.pop("valid", None)
+    return [
+        f"{count} of the gold's codes are {status} in {system.name} {system.release}; no coder bound to"
+        " the release can assign them"
+        for status, count in sorted(strange.items())
+    ]
 
 
 def _collapsed(predicted: Sequence[tuple[str, ...]], notes: int) -> list[str]:

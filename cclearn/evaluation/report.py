@@ -201,6 +201,7 @@ def introduction(result: Result) -> list[str]:
             + (tokens if cost["prompt_tokens"] else "")
             + "."
         )
+    lines += [f"{warning}." for warning in result.warnings]
     for name, described in result.systems.items():
         lines += [f"{name}: {warning}." for warning in described.warnings]
     return lines

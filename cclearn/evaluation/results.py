@@ -98,6 +98,7 @@ class Result(_Part):
         code_system: Its name, release and source.
         label_space: The billable codes of the release, and the codes that gold or predictions hold.
         bootstrap: Draws, seed and the width of the intervals.
+        warnings: What a reader must know of the gold.
         sha256: Of the files that were read, by role: `gold`, `train`, and the name of each system.
         systems: The scores.
         differences: Of each pair of systems.
@@ -109,6 +110,7 @@ class Result(_Part):
     code_system: CodeSystemResult
     label_space: dict[str, int]
     bootstrap: dict[str, float]
+    warnings: list[str]
     sha256: dict[str, str]
     systems: dict[str, SystemResult]
     differences: list[PairResult]
@@ -139,6 +141,7 @@ def result_of(
             "in_gold_or_predictions": comparison.labels,
         },
         bootstrap={"draws": settings.draws, "seed": settings.seed, "interval": 0.95},
+        warnings=list(comparison.warnings),
         sha256={name: sha256_of_file(path) for name, path in files.items()},
         systems={name: _system(each) for name, each in comparison.evaluations.items()},
         differences=[
