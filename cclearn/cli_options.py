@@ -47,7 +47,9 @@ def read_settings(items: list[str]) -> dict[str, Any]:
     for item in items:
         key, equals, value = item.partition("=")
         try:
-            found[key] = yaml.safe_load(value)
+            # Every scalar stays text until its setting says what it is: 250.10 is a code, 010 too.
+            read = yaml.load(value, yaml.BaseLoader)  # noqa: S506 - makes text, lists and maps alone
+            found[key] = None if read in ("null", "~") else read
         except (yaml.YAMLError, ValueError):
             problems.append(f"setting ({item}): the value is not YAML. Quote it.")
         if not equals:

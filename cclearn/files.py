@@ -69,6 +69,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+_OURS = ("manifest.json", "metrics.json")
+"""One of them stands in every folder that is written whole."""
+
+
 @contextmanager
 def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a folder beside `path` to fill; it takes the name `path` only when the block succeeds.
@@ -78,14 +82,20 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         overwrite: Whether an existing, non-empty folder may be replaced.
 
     Raises:
-        CclearnError: `path` exists, is not empty, and `overwrite` is false; or it is a file, or the
-            working directory.
+        CclearnError: `path` exists, is not empty, and `overwrite` is false or nothing shows that it was
+            written so; or it is a file, or the working directory lies in it.
     """
     path = path.resolve()
     refuse_existing(path, overwrite)
-    if path.is_file() or path == Path.cwd():
+    if path.is_file() or Path.cwd().is_relative_to(path):
         raise CclearnError(
-            f"output (out = {path}): it is a file or the working directory. Name another folder."
+            f"output (out = {path}): it is a file, or the working directory lies in it."
+            " Name another folder."
+        )
+    if path.exists() and any(path.iterdir()) and not any((path / name).is_file() for name in _OURS):
+        raise CclearnError(
+            f"output (out = {path}): it holds none of {', '.join(_OURS)}, so it is not one that"
+            " cclearn wrote, and is not replaced. Name another folder."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.partial-"))

@@ -59,5 +59,7 @@ def checked_settings(
                 message = f"unknown setting.{did_you_mean(key, known)}"
             elif problem["type"] == "missing":
                 message = "missing"
+            elif problem["type"] == "tuple_type":
+                message = f"not a list. Write {key}=[…]."
             problems.append(f"{name}: {key}: {message}")
         raise ConfigurationError(problems) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,15 @@ not gold behind all that are."""
 
 _PLACE = {name: place for place, names in enumerate(PRECEDENCE) for name in names}
 _GRADE_STEP = len(PRECEDENCE) + 1
+
+_POINTS_AWAY = re.compile(
+    r"\b(?:classifi\w+|conditions?|categor\w+) (?:(?:to|in|under) .*)?\b[A-Z]\d\d", re.IGNORECASE
+)
+
+
+def points_away(text: str) -> bool:
+    """Say whether a term says what it means by other codes: `any condition classifiable to I70.218`."""
+    return _POINTS_AWAY.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

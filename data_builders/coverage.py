@@ -53,7 +53,7 @@ class Coverage:
     @property
     def codes(self) -> int:
         """How many codes have a string."""
-        return len(self._strings)
+        return sum(len(hashes) > 0 for hashes in self._strings.values())
 
     def distinct(self, code: str) -> int:
         """Return how many strings a code has."""

@@ -15,7 +15,12 @@ from data_builders.obo import read_obo
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
 _SYNONYM = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"\s+(?P<scope>[A-Z]+)')
-_TAG = re.compile(r"\s*\((?:disorder|finding|diagnosis|morphologic abnormality)\)\s*$")
+_TAG = re.compile(
+    r"(?:\s*[(\[](?:disorder|finding|diagnosis|morphologic abnormality|qualifier value|dup|obs)"
+    r"[)\]])+\s*$"
+)
+_REMARK = re.compile(r"\(&|\([ab]\)|\[")
+"""What SNOMED CT's editors wrote into a synonym: `Volvulus (& [torsion of bowel])`."""
 
 Scope = Literal["EXACT", "NARROW", "BROAD", "RELATED"]
 
@@ -75,7 +80,9 @@ class DiseaseOntologyBuilder(SpanBuilder):
                     scope = match["scope"].lower()
                     text = _tidy(re.sub(r"\\(.)", r"\1", match["text"]))
                     exact = grade if scope == "exact" else "silver"
-                    if text:
+                    if _REMARK.search(text):
+                        yield Rejected(text=text, code=code, reason="an editor's remark")
+                    elif text:
                         yield Claim(text, code, f"{self.name}/{scope}", exact)
 
 

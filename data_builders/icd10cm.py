@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
 from data_builders.builder import Rejected, needs_system
-from data_builders.claims import Claim
+from data_builders.claims import Claim, points_away
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
-
-_POINTS_AWAY = re.compile(
-    r"\b(?:classifi\w+|conditions?) (?:to|in|under) .*\b[A-Z]\d\d", re.IGNORECASE
-)
-"""Terms that say what they mean by other codes: `any condition classifiable to I70.218`."""
 
 
 class ICD10CMBuilder(SpanBuilder):
@@ -38,7 +32,7 @@ class ICD10CMBuilder(SpanBuilder):
         """
         needs_system(self, "icd10cm", system)
         for string in code_strings(system):
-            if string.field != "title" and _POINTS_AWAY.search(string.text):
+            if string.field != "title" and points_away(string.text):
                 yield Rejected(text=string.text, code=string.code, reason="refers to other codes")
                 continue
             yield Claim(string.text, string.code, f"{self.name}/{string.field}")

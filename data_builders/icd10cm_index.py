@@ -12,9 +12,9 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.notes.contract import Grade
 from data_builders.builder import Rejected, needs_system
-from data_builders.claims import Claim
+from data_builders.claims import Claim, points_away
 from data_builders.index_phrases import alternatives, phrases
-from data_builders.index_xml import Entry, Index, read_index
+from data_builders.index_xml import Entry, Index, plain_term, read_index
 from data_builders.noise.spelling import lower_first
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -90,13 +90,15 @@ def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
             if how:
                 said = ", ".join(title.text for title in entry.path)
                 detail = str(entry.see or entry.see_also)
-                yield Rejected(text=said, code="", reason=f"{how}: no such term", detail=detail)
+                missing = "no such term" if tree.is_lost(entry) else "a term without a code"
+                yield Rejected(text=said, code="", reason=f"{how}: {missing}", detail=detail)
             continue
         grade: Grade = "silver" if how == "see also" else "gold"
         source = f"icd10cm_index/{kind}" + (f"/{how.replace(' ', '_')}" if how else "")
         # The neoplasm table has one main term for all, a drug is named by all of its terms.
         named = entry.path[1:] if index.heads and tree.single_root else entry.path
-        for phrase in phrases(named) if named else ():
+        # A drug's modifiers are parts of names: "(edulis)", "(any part)".
+        for phrase in phrases(named, modified=not index.heads) if named else ():
             if target.code is not None:
                 yield _claim(phrase, target.code, source, grade)
             for column, code in target.cells.items():
@@ -107,6 +109,8 @@ def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
 def _claim(phrase: str, code: str, source: str, grade: Grade) -> Claim | Rejected:
     if code.endswith("-"):
         return Rejected(text=phrase, code=code, reason="incomplete code")
+    if points_away(phrase):
+        return Rejected(text=phrase, code=code, reason="refers to other codes")
     return Claim(phrase, code, source, grade)
 
 
@@ -134,11 +138,18 @@ class _Tree:
             if said is None:
                 break
             how = "see also" if how == "see also" or entry.see is None else "see"
-            found = self._find(said.casefold(), ())
+            found = self._named(said)
             if found is None:
                 return None, how
             entry = found
         return None, how
+
+    def is_lost(self, entry: Entry) -> bool:
+        """Say whether an entry sends to a term that is not there."""
+        return self._named(entry.see or entry.see_also or "") is None
+
+    def _named(self, said: str) -> Entry | None:
+        return self._find(plain_term(said).casefold(), ())
 
     def _find(self, rest: str, above: tuple[str, ...]) -> Entry | None:
         """Find a term by words such as `accident, transport, car occupant`."""

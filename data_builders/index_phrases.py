@@ -14,11 +14,12 @@ _JOINING = frozenset(
     "not".split()
 )
 _MOST_BEFORE, _MOST_WORDS = 2, 3
+_MOST_MODIFIER_WORDS = 2
 _MOST_MODIFIED = 4
 """How many phrases with a modifier an entry gives at the most."""
 
 
-def phrases(path: tuple[Title, ...]) -> Iterator[str]:
+def phrases(path: tuple[Title, ...], modified: bool = True) -> Iterator[str]:
     """Yield the ways of saying an entry, no two alike: as the index has it, and as one would write it.
 
     `Failure, kidney, acute` → also `acute kidney failure`; `Fall, from, ladder` → also `fall from
@@ -27,7 +28,8 @@ def phrases(path: tuple[Title, ...]) -> Iterator[str]:
     """
     seen = set()
     natural = _natural(path)
-    for phrase in (", ".join(title.text for title in path), natural, *_modified(path, natural)):
+    more = _modified(path, natural) if modified else ()
+    for phrase in (", ".join(title.text for title in path), natural, *more):
         if phrase and phrase.casefold() not in seen:
             seen.add(phrase.casefold())
             yield phrase
@@ -84,7 +86,11 @@ def _modified(path: tuple[Title, ...], natural: str) -> Iterator[str]:
         return
     modifiers = [m for m in path[-1].modifiers if re.fullmatch(r"[A-Za-z][A-Za-z -]*", m)]
     for modifier in modifiers[:_MOST_MODIFIED]:
-        if modifier.lower() in _JOINING:
+        words = modifier.lower().split()
+        # A joining word alone waits for something; words that are there already would stand twice.
+        if words[-1] in _JOINING or not set(words).isdisjoint(natural.lower().split()):
+            continue
+        if len(words) > _MOST_MODIFIER_WORDS and words[0] not in _JOINING:
             continue
         behind = _begins_joining(modifier) or len(path) > 1
         yield f"{natural} {modifier}" if behind else f"{modifier} {lower_first(natural)}"
@@ -105,5 +111,5 @@ def _lists_forms(text: str) -> bool:
     if not comma:
         return False
     if _begins_joining(head) and _begins_joining(tail):
-        return True
+        return not tail.startswith(("or ", "and "))
     return head[:4].lower() == tail[:4].lower() and " " not in head

@@ -116,7 +116,15 @@ def _text(node: Any, tag: str) -> str | None:
 def _title(node: Any) -> Title:
     modifiers = "".join(child.text or "" for child in node.findall("nemod"))
     own = (node.text or "") + "".join(child.tail or "" for child in node)
-    return Title(
-        " ".join(_NOT_ELSEWHERE.sub("", " ".join(own.split())).split()).strip(" ,"),
-        tuple(part.strip() for part in _MODIFIER.findall(modifiers) if part.strip()),
-    )
+    parts = (plain_term(part) for part in _MODIFIER.findall(modifiers))
+    # "(s)" makes a plural, "(any)" says that nothing more is meant.
+    said = tuple(part for part in parts if len(part) > 2 and part.split()[0] != "any")
+    return Title(plain_term(own), said)
+
+
+def plain_term(text: str) -> str:
+    """Return a term without `NEC`, `NOS` and parentheses; `specified NEC` is `other specified`."""
+    words = " ".join(_MODIFIER.sub("", text).split())
+    plain = _NOT_ELSEWHERE.sub("", words).strip(" ,")
+    other = plain != words and "NEC" in words and plain.startswith("specified")
+    return f"other {plain}" if other else plain

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cclearn.codes import CodeSystem, conflict
 from cclearn.notes import AssignedCode, CodedNote, Evidence
@@ -50,6 +51,12 @@ class JoinedSpansConfig(BuilderConfig):
     longest_mention: int = Field(default=60, ge=1)
     noise: float = Field(default=0.3, ge=0, le=1)
     abbreviations: Path | None = None
+
+    @model_validator(mode="after")
+    def _least_is_least(self) -> Self:
+        if self.most < self.least:
+            raise ValueError(f"most = {self.most} is less than least = {self.least}")
+        return self
 
 
 class JoinedSpansBuilder(Builder):
@@ -112,10 +119,10 @@ def _chosen(codes: list[str], count: int, system: CodeSystem, order: random.Rand
     chosen: list[str] = []
     for _ in range(_TRIES):
         code = order.choice(codes)
-        parents = [system.parent(other) for other in chosen]
-        if system.parent(code) not in (None, *parents) and not any(
-            conflict(system, code, other) for other in chosen
-        ):
+        parent = system.parent(code)
+        siblings = parent is not None and parent in map(system.parent, chosen)
+        apart = any(conflict(system, code, other) for other in chosen)
+        if code not in chosen and not siblings and not apart:
             chosen.append(code)
         if len(chosen) == count:
             break

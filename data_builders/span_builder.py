@@ -108,11 +108,11 @@ class SpanBuilder(Builder):
         made: set[str] = set()
         ambiguous: set[str] = set()
         for claim in self.claims(config, system):
-            if isinstance(claim, Rejected):
-                yield claim
-                continue
             known = claim.code in system
             if asked is not None and known and system.canonical(claim.code) not in asked:
+                continue
+            if isinstance(claim, Rejected):
+                yield claim
                 continue
             assigned = _assigned(claim, config, system)
             if not assigned:

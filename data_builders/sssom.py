@@ -7,6 +7,7 @@ a tab-separated table below metadata whose lines begin with `#`.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +140,13 @@ def read_sssom(path: Path) -> Iterator[Mapping]:
         problems += [DataError(path, f"the column {name} is missing", head + 1) for name in missing]
         for values in reader if not problems else ():
             line = head + reader.line_num
+            if not any(values):
+                continue
             if len(values) != len(names):
                 problem = f"{len(values)} fields, the header has {len(names)}"
                 problems.append(DataError(path, problem, line))
                 continue
-            fields = dict(zip(names, (value.strip() for value in values), strict=True))
+            fields = dict(zip(names, (" ".join(value.split()) for value in values), strict=True))
             found.append(_mapping(path, line, fields, problems))
     except csv.Error as error:
         problems.append(DataError(path, f"not a table: {error}", head + reader.line_num))
@@ -163,7 +166,9 @@ def _mapping(path: Path, line: int, fields: dict[str, str], problems: list[DataE
         try:
             confidence = float(said)
         except ValueError:
-            problems.append(DataError(path, "not a number", line, "confidence"))
+            confidence = math.nan
+        if not 0 <= confidence <= 1:
+            problems.append(DataError(path, "not a number from 0 to 1", line, "confidence"))
     return Mapping(
         fields["subject_id"],
         fields.get("subject_label", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -62,6 +63,8 @@ def with_variants(
         system: The code system.
         claims: Which strings are some code's own.
     """
+    if settings.abbreviations is not None:
+        Abbreviations.load(settings.abbreviations)  # What is wrong with it is told here.
     if not settings.count:
         yield from rows
         return
@@ -142,6 +145,9 @@ _work: _Work | None = None
 
 def _start(settings: VariantSettings) -> None:
     global _work
+    # Ctrl-C reaches every process of the terminal: the parent alone answers it, or a worker that dies
+    # at the wrong moment would keep the parent waiting for ever.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work = _Work(settings)
 
 

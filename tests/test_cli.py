@@ -13,9 +13,11 @@ NOTE = "Admitted with İ pneumonia.\r\nNo asthma.\n"
 CCLEARN = [sys.executable, "-m", "cclearn.cli"]
 
 
-def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*CCLEARN, *map(str, arguments)], input=stdin, capture_output=True, check=False
+        [*CCLEARN, *map(str, arguments)], input=stdin, capture_output=True, check=False, cwd=cwd
     )
 
 
@@ -109,7 +111,8 @@ def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     message = fails("build", "icd10cm", "under=I21", "--out", tmp_path / "file", "--overwrite")
     assert "it is a file" in one_line(message)
-    assert "not YAML" in fails("build", "icd10cm", "seed=2024-13-45", "--out", tmp_path / "o")
+    assert "seed: " in fails("build", "icd10cm", "seed=2024-13-45", "--out", tmp_path / "o")
+    assert "not YAML" in fails("build", "icd10cm", "codes=[I10", "--out", tmp_path / "o")
     assert (tmp_path / "file").read_bytes() == b""
 
 
@@ -212,3 +215,37 @@ def test_light_commands_import_neither_torch_nor_spacy(arguments: list[str]) -> 
 def test_import_is_light() -> None:
     program = "import cclearn, sys; assert not {'torch', 'numpy', 'pydantic'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_codes_in_settings_stay_as_they_are_written(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text(
+        "code,description\n250.1,One\n250.10,Ten\n010,Octal\n8,Eight\n", encoding="utf-8"
+    )
+    done = run(
+        *(
+            "build",
+            "user_table",
+            "codes=[250.10, 010]",
+            "--system",
+            table,
+            "--out",
+            tmp_path / "out",
+        )
+    )
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "out" / "pairs.jsonl").read_text().splitlines()
+    assert [json.loads(row)["code"] for row in rows] == ["250.10", "010"]
+
+
+def test_no_folder_around_the_working_directory_is_replaced(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "a" / "precious.txt").touch()
+    for out in ("..", "."):
+        done = run("build", "icd10cm", "under=I21", "--out", out, "--overwrite", cwd=inner)
+        assert done.returncode == 2
+        assert "the working directory lies in it" in done.stderr.decode()
+    done = run("build", "icd10cm", "under=I21", "--out", tmp_path / "a", "--overwrite")
+    assert "not one that cclearn wrote" in done.stderr.decode()
+    assert (tmp_path / "a" / "precious.txt").exists()

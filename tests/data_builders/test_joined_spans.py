@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem, conflict
+from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from data_builders.builder import build, configure, find_builder
@@ -67,3 +68,9 @@ def test_what_may_not_stand_together_is_rejected(
         "no string for this code in the pairs",
         *["too few codes that may stand together"] * 3,
     ]
+
+
+def test_the_most_is_no_less_than_the_least(pairs: Path) -> None:
+    settings = {"pairs": str(pairs), "rows": 1, "least": 4, "most": 2}
+    with pytest.raises(ConfigurationError, match="most = 2 is less than least = 4"):
+        configure(find_builder("joined_spans"), settings)

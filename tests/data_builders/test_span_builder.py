@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import SpanPair
 from data_builders.builder import Rejected, build, configure, find_builder
 from data_builders.claims import Claim
@@ -173,3 +178,36 @@ def test_a_users_table_becomes_pairs(tmp_path: Path) -> None:
         ("Heart operations", "header code"),
         ("bypass (ANY)", "claimed by a stronger source"),
     ]
+
+
+def test_a_broken_table_of_abbreviations_is_told_in_any_number_of_processes(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    table = tmp_path / "short.csv"
+    table.write_text("abbreviation\nHTN\n", encoding="utf-8")
+    builder = find_builder("icd10cm")
+    for settings in ({"workers": 2, "variants": 1}, {"variants": 0}):
+        config = configure(builder, {"under": "I21", "abbreviations": str(table), **settings})
+        with pytest.raises(DataError, match="needs the columns"):
+            list(builder.rows(config, system))
+
+
+def test_an_interrupt_of_all_processes_ends_the_build(tmp_path: Path) -> None:
+    command = "from cclearn.cli import main; main()"
+    arguments = ["build", "icd10cm", "under=19", "variants=8", "workers=2", "--out", "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.partial-*/rejected.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1.5)  # The workers are being started, or are at work.
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+    assert list(tmp_path.iterdir()) == []

@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, system: CodeSystem) -
         build(builder, configure(builder, {"files": [str(path)]}), tmp_path / "out", system)
     assert str(error.value).replace(str(path), "x").splitlines() == [
         "x:5: subject_id: not an identifier of the form PREFIX:NAME",
-        "x:5: confidence: not a number",
+        "x:5: confidence: not a number from 0 to 1",
         "x:6: 2 fields, the header has 8",
     ]
     assert not (tmp_path / "out").exists()
