@@ -118,7 +118,7 @@ def _title(node: Any) -> Title:
     own = (node.text or "") + "".join(child.tail or "" for child in node)
     parts = (plain_term(part) for part in _MODIFIER.findall(modifiers))
     # "(s)" makes a plural, "(any)" says that nothing more is meant.
-    said = tuple(part for part in parts if len(part) > 2 and part.split()[0] != "any")
+    said = tuple(p for p in parts if p and p not in ("s", "es") and p.split()[0] != "any")
     return Title(plain_term(own), said)
 
 
