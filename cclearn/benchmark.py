@@ -26,6 +26,7 @@ from cclearn.files import atomic_folder, read_text
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import prompt_hash
+from cclearn.scoring import model_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def run_benchmark(
         ConfigurationError: A model cannot be loaded, or examples are asked for and there are none.
         CclearnError: The folder exists.
     """
-    names = _names(run.models)
+    names = model_names(run.models)
     prices = _prices(run.prices, run.models)
     retained = read_retention(run.retention) if run.retention is not None else []
     training, examples = _training(corpus, folder, options, system, run.shots)
@@ -170,17 +171,6 @@ def run_benchmark(
             retained=retained,
         )
     return comparison
-
-
-def _names(models: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each model, fit for a file. Raises ConfigurationError."""
-    names: dict[str, str] = {}
-    for model in models:
-        name = Path(model).name or model
-        if name in names.values() or model in names:
-            raise ConfigurationError([f"model (model = {model}): {name} stands twice. Name one."])
-        names[model] = name
-    return names
 
 
 def _training(

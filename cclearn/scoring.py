@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
+from cclearn.errors import ConfigurationError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.report import introduction, write_reports
 from cclearn.evaluation.results import result_of, write_result
@@ -16,6 +18,9 @@ from cclearn.evaluation.worst import worst_notes
 from cclearn.files import atomic_file, sha256_of_text
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.progress import track
+
+_ROLES = ("gold", "train")
+"""Names in a result's list of files that no system may have."""
 
 
 def score_files(
@@ -46,7 +51,10 @@ def score_files(
         CclearnError: A file is not what it should be, or predictions do not fit the gold.
     """
     stems = [path.stem for path in predicted]
-    files = {path.stem if stems.count(path.stem) == 1 else str(path): path for path in predicted}
+    files = {
+        path.stem if stems.count(path.stem) == 1 and path.stem not in _ROLES else str(path): path
+        for path in predicted
+    }
     settings = Settings(draws=draws, seed=seed, training=_training(train, system))
     comparison = evaluate(
         read_coded_notes(gold, system),
@@ -91,13 +99,14 @@ def score_spans(
     Raises:
         CclearnError: A file is not what it should be, or a model cannot be loaded.
     """
+    names = model_names(models)
     gold = sorted(read_span_pairs(pairs, system), key=lambda pair: sha256_of_text(pair.id))[:limit]
     settings = Settings(draws=draws, seed=seed, training=_training(train, system))
     answers: dict[str, list[list[str]]] = {}
-    for model in models:
+    for model, name in names.items():
         coder = Coder.named(model, system, batch_size=batch_size)
-        spans = track((pair.text for pair in gold), f"coding with {coder.name}", len(gold))
-        answers[Path(model).name] = list(coder.code_spans(spans))
+        spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
+        answers[name] = list(coder.code_spans(spans))
     comparison = evaluate_spans(gold, answers, system, settings)
     if out is not None:
         for name, codes in answers.items():
@@ -110,6 +119,22 @@ def score_spans(
         write_result(out / "metrics.json", result)
         write_reports(out, f"Spans of {pairs.name}", comparison, introduction(result))
     return comparison
+
+
+def model_names(models: Sequence[str]) -> dict[str, str]:
+    """Return a short name for each model, fit for a file. Raises ConfigurationError."""
+    names: dict[str, str] = {}
+    for model in models:
+        name = Path(model).name or model
+        if name in (*names.values(), *_ROLES):
+            raise ConfigurationError(
+                [
+                    f"model (model = {model}): {name} stands twice or is kept for"
+                    " the files of that role. Name one, or rename its folder."
+                ]
+            )
+        names[model] = name
+    return names
 
 
 def _training(path: Path | None, system: CodeSystem) -> Counter[str] | None:

@@ -13,7 +13,9 @@ from cclearn.evaluation.tables import RatioTable
 
 _TOKEN = re.compile(r"\w+")
 _LARGEST_NUMBER = 10
-"""Numbers above are no tokens, as in MDACE's code (its text says "longer than 10")."""
+"""Numbers above are no tokens, as in MDACE's own code."""
+
+_MOST_DIGITS = 100
 
 PROXIMATE = 10
 """Tokens around gold evidence within which predicted tokens are proximate (Beckh et al. 2025)."""
@@ -61,8 +63,13 @@ def _tokens(span: Span) -> Iterable[tuple[int, str]]:
     """Yield the tokens of a span with their place in the note."""
     for match in _TOKEN.finditer(span.text):
         word = match[0]
-        if not word.isdigit() or int(word) <= _LARGEST_NUMBER:
+        if not _is_large(word):
             yield span.start + match.start(), word
+
+
+def _is_large(word: str) -> bool:
+    # Not `isdigit`: a superscript is a digit, and no number that can be read.
+    return word.isdecimal() and (len(word) > _MOST_DIGITS or int(word) > _LARGEST_NUMBER)
 
 
 _KEYS: dict[str, Callable[[Span], Iterable[Hashable]]] = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
 from cclearn.evaluation.evidence_scores import match_class
-from cclearn.notes import CodedNote
+from cclearn.notes import AssignedCode, CodedNote, Evidence
 from tests.evaluation.notes import TEXT, note, scored
 
 spans = st.tuples(st.integers(0, len(TEXT) - 2), st.integers(1, 20)).map(
@@ -112,6 +112,14 @@ def test_codiesp_x_is_the_official_scripts(
 ) -> None:
     ours = scored([note("1", {"R07.9": [gold]})], [note("1", {"R07.9": [predicted]})], system)
     assert ours.value("codiesp_x_f1") == hits
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 5_000, "٣", "10 ² 11"])
+def test_no_number_stops_the_scoring(system: CodeSystem, text: str) -> None:
+    evidence = Evidence(start=0, end=len(text), text=text)
+    codes = [AssignedCode(code="I10", evidence=[evidence])]
+    notes = [CodedNote(id="1", text=text, codes=codes)]
+    assert scored(notes, notes, system).value("evidence_span_f1") == 1.0
 
 
 def test_several_references_of_a_code_count_once(system: CodeSystem) -> None:

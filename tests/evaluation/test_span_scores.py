@@ -8,7 +8,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.engines.local import LocalEngine
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.evaluation import Settings
 from cclearn.evaluation.span_scores import evaluate_spans
 from cclearn.notes import SpanPair
@@ -87,5 +87,9 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
         assert "secret" not in (out / name).read_text()
     lines = (out / "spans" / "lexicon.jsonl").read_text().splitlines()
     assert {json.loads(line)["id"] for line in lines} == {"0", "1", "2", "3"}
+    with pytest.raises(ConfigurationError, match="lexicon stands twice"):
+        score_spans(pairs, ["lexicon", "lexicon"], system)
+    with pytest.raises(ConfigurationError, match="gold stands twice or is kept"):
+        score_spans(pairs, [str(tmp_path / "gold")], system)
     few = score_spans(pairs, ["lexicon"], system, limit=2, draws=0)
     assert few.evaluations["lexicon"].notes == 2
