@@ -197,6 +197,9 @@ def build(
     loaded = load_system(system, release, earlier)
     result = run_builder(builder, config, out, loaded, overwrite, progress=track)
     typer.echo(f"{result.stats.get('rows', 0)} rows: {result.data}", err=True)
+    if not result.stats.get("rows"):
+        why = " rejected.jsonl beside it says why." if result.stats["rejected"] else ""
+        typer.echo(f"No row was made: nothing in the source fits the settings.{why}", err=True)
 
 
 add_commands(app)

@@ -6,6 +6,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -139,6 +140,18 @@ def read_text(path: Path) -> str:
         DataError: The file is missing, is not a file, or is not UTF-8.
     """
     return decode_text(read_bytes(path), path)
+
+
+def read_lines(path: Path) -> list[str]:
+    r"""Read the lines of a UTF-8 file, without a byte-order mark and without the line ends.
+
+    Only `\n`, `\r\n` and `\r` end a line: a field may hold any other separator of Unicode.
+
+    Raises:
+        DataError: As for `read_text`.
+    """
+    lines = re.split(r"\r\n|\r|\n", read_text(path).removeprefix("\ufeff"))
+    return lines if lines[-1] else lines[:-1]
 
 
 def read_bytes(path: Path) -> bytes:

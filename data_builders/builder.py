@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict
 import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, DataError
 from cclearn.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from cclearn.notes import CodedNote, SpanPair
-from cclearn.notes.jsonl import row_to_json, write_rows
+from cclearn.notes.jsonl import read_rows, row_to_json, write_rows
 from cclearn.notes.parquet import parquet_of_jsonl
 from cclearn.plugins import checked_settings, find_plugin
 from data_builders.coverage import Coverage, markdown, plot, string_hash
@@ -125,6 +125,19 @@ def needs_system(builder: Builder, name: str, system: CodeSystem) -> None:
                 " alone. Use user_table for titles and synonyms of any system."
             ]
         )
+
+
+def read_pairs(path: Path, system: CodeSystem) -> Iterator[SpanPair]:
+    """Read span pairs of a code system.
+
+    Raises:
+        DataError: The file is not what it should be, or holds pairs of another code system.
+    """
+    for pair in read_rows(path, SpanPair):
+        if pair.system != system.name:
+            problem = f"{pair.id!r} is of {pair.system}, not of {system.name}"
+            raise DataError(path, problem, field="system")
+        yield pair
 
 
 def configure(builder: Builder, settings: dict[str, Any]) -> BuilderConfig:

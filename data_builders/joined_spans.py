@@ -11,9 +11,11 @@ from pydantic import Field, model_validator
 
 from cclearn.codes import CodeSystem, conflict
 from cclearn.notes import AssignedCode, CodedNote, Evidence
+from cclearn.notes.contract import Grade
 from data_builders.builder import Builder, BuilderConfig, Built, Rejected
-from data_builders.mentions import read_mentions, wanted_codes
+from data_builders.mentions import GRADES, read_mentions, wanted_codes
 from data_builders.noise import WEIGHTS, Abbreviations, Noise
+from data_builders.noise.context import context_of, vocabulary
 
 _HEADS = ("", "", "", "Dx: ", "Assessment: ", "Impression: ", "Problems: ", "Problem list: ")
 _JOINED = ((", ", " and "), (", ", ", "), ("; ", "; "), (" / ", " / "), (" + ", " + "))
@@ -34,6 +36,7 @@ class JoinedSpansConfig(BuilderConfig):
 
     Attributes:
         pairs: Span pairs, whose strings are joined.
+        grades: Of which grades.
         rows: How many spans to make.
         codes: The codes to join; all that the pairs hold where it is None.
         least: The fewest conditions of a span.
@@ -44,6 +47,7 @@ class JoinedSpansConfig(BuilderConfig):
     """
 
     pairs: Path
+    grades: tuple[Grade, ...] = GRADES
     rows: int = Field(gt=0)
     codes: tuple[str, ...] | None = None
     least: int = Field(default=2, ge=2)
@@ -79,13 +83,13 @@ class JoinedSpansBuilder(Builder):
         Raises:
             DataError: The pairs or the table cannot be read.
         """
-        strings = read_mentions(config.pairs, config.longest_mention, system)
+        strings = read_mentions(config.pairs, config.longest_mention, system, config.grades)
         codes, rejected = wanted_codes(config.codes, strings, system)
         yield from rejected
         apart = _codes_that_change_others(system)
         codes = [code for code in codes if code not in apart]
         weights = {name: weight for name, weight in WEIGHTS.items() if name != "frame"}
-        noise = Noise(weights, Abbreviations.load(config.abbreviations))
+        noise = Noise(weights, Abbreviations.load(config.abbreviations), vocabulary(system))
         for number in range(1, config.rows + 1) if codes else ():
             order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
             chosen = _chosen(codes, order.randint(config.least, config.most), system, order)
@@ -98,7 +102,7 @@ class JoinedSpansBuilder(Builder):
             for code in chosen:
                 mention = order.choice(strings[code])
                 if order.random() < config.noise:
-                    mention = noise.change(mention, order)
+                    mention = noise.change(mention, order, context_of(system, code, framed=False))
                 mentions.append(mention)
             yield _joined(identifier, chosen, mentions, system, order)
 

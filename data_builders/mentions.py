@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import typing
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.notes.jsonl import read_span_pairs
-from data_builders.builder import Rejected
+from cclearn.notes.contract import Grade
+from data_builders.builder import Rejected, read_pairs
 from data_builders.noise import VARIANT
 
+GRADES: tuple[Grade, ...] = typing.get_args(Grade)
 
-def read_mentions(pairs: Path, longest: int, system: CodeSystem) -> dict[str, list[str]]:
+
+def read_mentions(
+    pairs: Path, longest: int, system: CodeSystem, grades: Collection[Grade] = GRADES
+) -> dict[str, list[str]]:
     """Return the strings of each code; of one that has no string so short, the shortest.
 
     Variants are left out: what writes text changes spellings itself.
@@ -21,13 +26,14 @@ def read_mentions(pairs: Path, longest: int, system: CodeSystem) -> dict[str, li
         pairs: Span pairs.
         longest: How many characters a string may have.
         system: The code system.
+        grades: Pairs of other grades are left out.
 
     Raises:
-        DataError: The file is not what it should be.
+        DataError: The file is not what it should be, or its pairs are of another code system.
     """
     strings: dict[str, list[str]] = defaultdict(list)
-    for pair in read_span_pairs(pairs):
-        if not pair.source.endswith(VARIANT):
+    for pair in read_pairs(pairs, system):
+        if pair.grade in grades and not pair.source.endswith(VARIANT):
             strings[system.canonical(pair.code)].append(pair.text)
     return {
         code: [text for text in texts if len(text) <= longest] or [min(texts, key=len)]

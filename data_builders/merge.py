@@ -8,10 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError
-from cclearn.notes import SpanPair
-from cclearn.notes.jsonl import read_rows
-from data_builders.builder import Rejected
+from data_builders.builder import Rejected, read_pairs
 from data_builders.claims import Claim
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -44,10 +41,7 @@ class MergeBuilder(SpanBuilder):
             DataError: A file is not what it should be, or its pairs are of another code system.
         """
         for path in config.files:
-            for pair in read_rows(path, SpanPair):
-                if pair.system != system.name:
-                    problem = f"{pair.id!r} is of {pair.system}, not of {system.name}"
-                    raise DataError(path, problem, field="system")
+            for pair in read_pairs(path, system):
                 yield Claim(
                     pair.text, pair.code, pair.source, pair.grade, pair.origin, pair.neighbour
                 )

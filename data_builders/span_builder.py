@@ -17,7 +17,7 @@ from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
 from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, Rejected
 from data_builders.claims import Claim, is_gold, own_claims, rank
-from data_builders.noise import WEIGHTS
+from data_builders.noise import VARIANT, WEIGHTS
 from data_builders.variants import VariantSettings, with_variants
 
 
@@ -105,7 +105,7 @@ class SpanBuilder(Builder):
     ) -> Iterator[Built]:
         # A header above a code asked for may have strings for it.
         asked = wanted and wanted.union(*map(system.ancestors, wanted))
-        made: set[str] = set()
+        number, made = 0, set[str]()
         ambiguous: set[str] = set()
         for claim in self.claims(config, system):
             known = claim.code in system
@@ -130,12 +130,14 @@ class SpanBuilder(Builder):
                     if key not in ambiguous:
                         ambiguous.add(key)
                         yield Ambiguous(text=text, codes=codes, source=claim.source)
-                elif key in made:
+                # A variant may be another casing of a string that is made already.
+                elif (text if claim.source.endswith(VARIANT) else key) in made:
                     yield Rejected(text=text, code=code, reason="duplicate")
                 else:
-                    made.add(key)
+                    made.update((key, text))
+                    number += 1
                     yield SpanPair(
-                        id=f"{self.name}-{len(made)}",
+                        id=f"{self.name}-{number}",
                         text=text,
                         code=code,
                         system=system.name,

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors
-from cclearn.files import read_text
+from cclearn.files import read_lines
 from cclearn.notes.contract import Grade
 from data_builders.builder import Rejected
 from data_builders.claims import Claim
@@ -125,7 +125,7 @@ def read_sssom(path: Path) -> Iterator[Mapping]:
         DataErrors: A needed column is missing, a row has too many or too few fields, an identifier or
             a confidence is none; all of them with their lines.
     """
-    lines = read_text(path).removeprefix("\ufeff").splitlines()
+    lines = read_lines(path)
     head = next(
         (number for number, line in enumerate(lines) if not line.startswith("#")), len(lines)
     )

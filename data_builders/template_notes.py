@@ -11,16 +11,18 @@ from pydantic import Field
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote, Evidence
+from cclearn.notes.contract import Grade
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import in_share
 from data_builders import note_frames as frames
 from data_builders.builder import Builder, BuilderConfig, Built, Rejected
-from data_builders.mentions import read_mentions, wanted_codes
+from data_builders.mentions import GRADES, read_mentions, wanted_codes
 from data_builders.noise import WEIGHTS, Noise
+from data_builders.noise.context import context_of, vocabulary
 from data_builders.noise.spelling import lower_first
 
 # A mention stands in a sentence already, and a first letter is set by its place.
-_NOISE = Noise({name: w for name, w in WEIGHTS.items() if name not in ("frame", "casing")})
+_WEIGHTS = {name: weight for name, weight in WEIGHTS.items() if name not in ("frame", "casing")}
 
 
 class TemplateNotesConfig(BuilderConfig):
@@ -28,6 +30,7 @@ class TemplateNotesConfig(BuilderConfig):
 
     Attributes:
         pairs: Span pairs, whose strings are the mentions.
+        grades: Of which grades.
         notes: How many notes to write.
         codes: The codes to write about; all that the pairs hold where it is None.
         most_codes: A note has between one and this many codes.
@@ -46,6 +49,7 @@ class TemplateNotesConfig(BuilderConfig):
     """
 
     pairs: Path
+    grades: tuple[Grade, ...] = GRADES
     notes: int = Field(gt=0)
     codes: tuple[str, ...] | None = None
     most_codes: int = Field(default=4, ge=1)
@@ -75,16 +79,19 @@ class TemplateNotesBuilder(Builder):
 
     def rows(self, config: TemplateNotesConfig, system: CodeSystem) -> Iterator[Built]:
         """Yield coded notes; a wanted code that no pair holds is rejected."""
-        mentions = read_mentions(config.pairs, config.longest_mention, system)
+        mentions = read_mentions(config.pairs, config.longest_mention, system, config.grades)
         strings = {code: _used(code, texts, config) for code, texts in mentions.items()}
         codes, rejected = wanted_codes(config.codes, strings, system)
         yield from rejected
         if not codes:
             return
+        noise = Noise(_WEIGHTS, vocabulary=vocabulary(system))
         avoided = {note.text for note in read_coded_notes(config.avoid)} if config.avoid else set()
         for number in range(1, config.notes + 1):
             order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
-            note = _Writer(config, system, strings, order).write(f"{config.prefix}-{number}", codes)
+            note = _Writer(config, system, strings, noise, order).write(
+                f"{config.prefix}-{number}", codes
+            )
             if note.text in avoided:
                 yield Rejected(text=note.id, code="", reason="the text is to be avoided")
             else:
@@ -107,11 +114,13 @@ class _Writer:
         config: TemplateNotesConfig,
         system: CodeSystem,
         strings: dict[str, list[str]],
+        noise: Noise,
         order: random.Random,
     ) -> None:
         self._config = config
         self._system = system
         self._strings = strings
+        self._noise = noise
         self._order = order
         self._text = ""
         self._evidence: dict[str, list[Evidence]] = {}
@@ -191,7 +200,8 @@ class _Writer:
         mention = self._order.choice(fresh or self._strings[code])
         self._said.add(mention)
         if self._order.random() < self._config.noise:
-            mention = _NOISE.change(mention, self._order)
+            context = context_of(self._system, code, framed=False)
+            mention = self._noise.change(mention, self._order, context)
         begins = self._text.endswith((": ", "- ", ". ")) or not self._text
         if not begins or self._order.random() < 0.3:
             mention = lower_first(mention)

@@ -18,13 +18,13 @@ from cclearn.codes.strings import string_key
 from cclearn.notes import SpanPair
 from data_builders.builder import Built
 from data_builders.noise import VARIANT, Abbreviations, Noise
-from data_builders.noise.frames import frames_for
+from data_builders.noise.context import Context, context_of, vocabulary
 
 _BATCH = 1_000
 """Rows whose variants are made in one go."""
 
-_Task = tuple[str, str, tuple[str, ...]]
-"""A pair's id, its text, and the frames that keep its code's meaning."""
+_Task = tuple[str, str, Context]
+"""A pair's id, its text, and what is known of its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,16 @@ def _batches(
     """Yield the rows in batches, with the texts of each row's variants."""
     batches = iter(lambda: list(islice(rows, _BATCH)), [])
     if settings.workers == 1:
-        work = _Work(settings)
+        work = _Work(settings, vocabulary(system))
         for batch in batches:
             yield batch, work.texts(_tasks(batch, system))
         return
     waiting: deque[tuple[list[Built], Future[list[list[str]]]]] = deque()
     # Forking would copy the threads' locks of the libraries that are loaded.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.workers, context, _start, (settings,)) as pool:
+    with ProcessPoolExecutor(
+        settings.workers, context, _start, (settings, vocabulary(system))
+    ) as pool:
         try:
             for batch in batches:
                 waiting.append((batch, pool.submit(_texts, _tasks(batch, system))))
@@ -117,7 +119,7 @@ def _batches(
 
 def _tasks(batch: list[Built], system: CodeSystem) -> list[_Task | None]:
     return [
-        (row.id, row.text, frames_for(system, row.code))
+        (row.id, row.text, context_of(system, row.code))
         if isinstance(row, SpanPair) and not row.source.endswith(VARIANT)
         else None
         for row in batch
@@ -127,28 +129,28 @@ def _tasks(batch: list[Built], system: CodeSystem) -> list[_Task | None]:
 class _Work:
     """Makes the texts of variants, in whichever process."""
 
-    def __init__(self, settings: VariantSettings) -> None:
-        self._noise = Noise(settings.noise, Abbreviations.load(settings.abbreviations))
+    def __init__(self, settings: VariantSettings, vocabulary: frozenset[str]) -> None:
+        self._noise = Noise(settings.noise, Abbreviations.load(settings.abbreviations), vocabulary)
         self._settings = settings
 
     def texts(self, tasks: list[_Task | None]) -> list[list[str]]:
         """Return the variants of each pair; of a row that is to have none, none."""
         return [self._of(*task) if task else [] for task in tasks]
 
-    def _of(self, identifier: str, text: str, frames: tuple[str, ...]) -> list[str]:
+    def _of(self, identifier: str, text: str, context: Context) -> list[str]:
         order = random.Random(f"{self._settings.seed} {identifier}")  # noqa: S311 - reproducible
-        return list(self._noise.variants(text, self._settings.count, order, frames))
+        return list(self._noise.variants(text, self._settings.count, order, context))
 
 
 _work: _Work | None = None
 
 
-def _start(settings: VariantSettings) -> None:
+def _start(settings: VariantSettings, words: frozenset[str]) -> None:
     global _work
     # Ctrl-C reaches every process of the terminal: the parent alone answers it, or a worker that dies
     # at the wrong moment would keep the parent waiting for ever.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _work = _Work(settings)
+    _work = _Work(settings, words)
 
 
 def _texts(tasks: list[_Task | None]) -> list[list[str]]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cclearn.errors import DataError
-from cclearn.files import read_text
-from data_builders.noise.meaning import meaning_marks
+from cclearn.files import read_lines
+from data_builders.noise.context import Context
+from data_builders.noise.meaning import meaning_marks, words_of
 
 _OWN = """
 abd=abdominal
@@ -147,6 +148,8 @@ class Abbreviations:
         start, end, shorts = found[int(order.random() * len(found))]
         short = shorts[int(order.random() * len(shorts))]
         words = text.split(" ")
+        if any(_bare(word) == short for word in words):
+            return text  # "Chronic kidney disease (CKD)" would be short twice.
         return " ".join([*words[:start], short, *words[end:]])
 
     def _phrases(self, text: str) -> list[tuple[int, int, list[str]]]:
@@ -162,8 +165,16 @@ class Abbreviations:
             self._last = (text, found)
         return self._last[1]
 
-    def expand(self, text: str, order: random.Random) -> str:
-        """Replace one abbreviation by its long form, where it has a single one."""
+    def expand(self, text: str, order: random.Random, context: Context) -> str:
+        """Replace one abbreviation by its long form, where it has a single one and that fits.
+
+        Args:
+            text: What to change.
+            order: Decides which.
+            context: What the text's code says of itself. It must hold every word of the long form, and
+                the text none of them: `PCP` of F16 is no primary care physician, and in `CHF Congo
+                virus` no heart fails.
+        """
         words = text.split(" ")
         found = [
             (place, longs[0])
@@ -173,6 +184,9 @@ class Abbreviations:
         if not found:
             return text
         place, long = found[int(order.random() * len(found))]
+        said = set(words_of(long))
+        if not said.issubset(context.words) or not said.isdisjoint(words_of(text)):
+            return text
         return " ".join([*words[:place], long, *words[place + 1 :]])
 
     def marks(self, text: str) -> list[str]:
@@ -182,7 +196,7 @@ class Abbreviations:
         for word in text.split(" "):
             own = known.get(word)
             if own is None:
-                longs = self._long.get(word.rstrip(",;:."), ())
+                longs = self._long.get(_bare(word), ())
                 own = tuple(meaning_marks(longs[0] if len(longs) == 1 else word))
                 if len(known) < _MOST_REMEMBERED:
                     known[word] = own
@@ -192,8 +206,12 @@ class Abbreviations:
         return marks
 
 
+def _bare(word: str) -> str:
+    return word.strip("()[],;:.")
+
+
 def _read_table(path: Path) -> Iterable[tuple[str, str]]:
-    lines = read_text(path).removeprefix("\ufeff").splitlines()
+    lines = read_lines(path)
     tabs = bool(lines) and "\t" in lines[0]
     reader = csv.DictReader(lines, delimiter="\t" if tabs else ",")
     names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}

@@ -30,14 +30,20 @@ COMPLAINT_FRAMES = ("c/o {}", "complains of {}", "CC: {}", "reports {}")
 EVENT_FRAMES = ("s/p {}", "after {}", "injured: {}")
 """Around an external cause: of a disease, `s/p` would say that it is over."""
 
+NEUTRAL_FRAMES = ("# {}", "- {}")
+"""Around anything: a procedure, a circumstance, a state of health."""
+
 
 def frames_for(system: CodeSystem, code: str) -> tuple[str, ...]:
-    """Return the frames that keep the meaning of a code: by its chapter, in ICD-10-CM."""
-    chapter = system.chapter(code) if system.name == "icd10cm" else ""
+    """Return the frames that keep the meaning of a code, by its chapter in ICD-10-CM.
+
+    What the codes of another system stand for is not known: it may be procedures.
+    """
+    chapter = system.chapter(code) if system.name == "icd10cm" else "21"
     if chapter == "20":
         return EVENT_FRAMES
-    if chapter == "21":  # Factors influencing health status: no condition, no frame.
-        return ("# {}", "Assessment: {}")
+    if chapter == "21":  # Factors influencing health status: no condition.
+        return NEUTRAL_FRAMES
     return FRAMES + COMPLAINT_FRAMES if chapter == "18" else FRAMES
 
 

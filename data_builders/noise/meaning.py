@@ -53,7 +53,13 @@ ALIASES: dict[str, str] = {
 }
 
 _ROMAN = frozenset("ii iii iv vi vii viii ix".split())
+_WORD = re.compile(r"[^\W\d_]+")
 _MARK = re.compile(r"w/o\b|w/|b/l\b|[^\W\d_]+|\d+(?:st|nd|rd|th)\b|\d+")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in small letters."""
+    return _WORD.findall(text.lower())
 
 
 def meaning_marks(text: str) -> list[str]:

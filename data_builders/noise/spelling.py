@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable, Container
 
 from data_builders.noise.meaning import PROTECTED
 
@@ -26,38 +27,56 @@ def _near_keys() -> dict[str, str]:
 NEAR_KEYS = _near_keys()
 
 
-def _inside(text: str, order: random.Random) -> int | None:
-    """Draw a place inside a long word: first and last letters and protected words stay."""
+def _misspell(
+    text: str,
+    order: random.Random,
+    known: Container[str],
+    change: Callable[[str, int, random.Random], str],
+) -> str:
+    """Change one long word inside: first and last letters and protected words stay."""
     words = [m.span() for m in _LONG_WORD.finditer(text) if m[0].lower() not in PROTECTED]
     if not words:
-        return None
+        return text
     start, end = words[int(order.random() * len(words))]
-    return start + 1 + int(order.random() * (end - start - 3))
+    place = 1 + int(order.random() * (end - start - 3))
+    word = change(text[start:end], place, order)
+    return text if word.lower() in known else text[:start] + word + text[end:]
 
 
-def swap(text: str, order: random.Random) -> str:
-    """Swap two neighbouring letters inside one long word: `hypertesnion`."""
-    place = _inside(text, order)
-    if place is None:
-        return text
-    return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+def swap(text: str, order: random.Random, known: Container[str] = ()) -> str:
+    """Swap two neighbouring letters inside one long word: `hypertesnion`.
+
+    Args:
+        text: What to change.
+        order: Decides where.
+        known: Words in small letters that no error may make of another.
+    """
+    return _misspell(text, order, known, _swapped)
 
 
-def drop(text: str, order: random.Random) -> str:
-    """Drop a letter inside one long word: `hyprtension`."""
-    place = _inside(text, order)
-    return text if place is None else text[:place] + text[place + 1 :]
+def drop(text: str, order: random.Random, known: Container[str] = ()) -> str:
+    """Drop a letter inside one long word: `hyprtension`. The arguments are those of `swap`."""
+    return _misspell(text, order, known, _dropped)
 
 
-def near_key(text: str, order: random.Random) -> str:
-    """Hit the key beside a letter inside one long word: `hypertemsion`."""
-    place = _inside(text, order)
-    if place is None:
-        return text
-    letter = text[place]
+def near_key(text: str, order: random.Random, known: Container[str] = ()) -> str:
+    """Hit a key beside the right one: `hypertemsion`. The arguments are those of `swap`."""
+    return _misspell(text, order, known, _missed)
+
+
+def _swapped(word: str, place: int, order: random.Random) -> str:
+    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+
+
+def _dropped(word: str, place: int, order: random.Random) -> str:
+    return word[:place] + word[place + 1 :]
+
+
+def _missed(word: str, place: int, order: random.Random) -> str:
+    letter = word[place]
     near = NEAR_KEYS[letter.lower()]
     hit = near[int(order.random() * len(near))]
-    return text[:place] + (hit.upper() if letter.isupper() else hit) + text[place + 1 :]
+    return word[:place] + (hit.upper() if letter.isupper() else hit) + word[place + 1 :]
 
 
 def lower_first(text: str) -> str:

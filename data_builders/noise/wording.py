@@ -10,51 +10,97 @@ from data_builders.noise.spelling import lower_first
 
 _PLAIN_WORDS = re.compile(r"[A-Za-z-]+(?: [A-Za-z-]+){1,3}")
 _JOINING = frozenset(
-    "of with without due to and or in by from for nor not no on at as the a an".split()
+    # Words that hold two parts of a text together: neither part may go to the other's side.
+    "of with without due to and or in by from for nor not no on at as the a an after against along "
+    "among around before behind between beyond causing complicating despite during except excluding "
+    "following inside into involving like near off onto out outside over per resulting since than "
+    "through toward towards under until upon using versus via when where which while within nos "
+    "nec".split()
 )
-_STOP_WORDS = re.compile(r" (?:the|a|an|of|in|by) (?=[a-z])")
-_COMMA_TAIL = re.compile(r"(?P<head>[^,]+), (?P<tail>[a-z-]+)")
+_STOP_WORDS = re.compile(r" (?:the|a|an|of|in) (?=[a-z])")
+_COMMA_TAIL = re.compile(r"(?P<head>[A-Za-z-]+(?: [A-Za-z-]+)*), (?P<tail>[a-z-]+)")
 _OF_FORM = re.compile(r"(?P<noun>[A-Z]?[a-z]+) of (?P<part>[a-z]+(?: [a-z]+)?)")
 _SHORTENED = re.compile(rf"\b(?:{'|'.join(SHORT_FORMS)})\b", re.IGNORECASE)
+
+_ADJECTIVE = re.compile(
+    r"[a-z-]{2,}(?:able|al|ar|ary|ed|ent|ible|ic|ile|ior|ive|oid|ous)"
+    r"|acute|asthenic|benign|both|chronic|late|left|lower|malignant|mild|moderate|old|open|other"
+    r"|right|secondary|severe|single|upper|complete|incomplete|male|female|inner|outer|simple"
+)
+"""Words that may stand before a noun or, behind a comma, after it."""
+
+_NUMBER_IS_FREE = frozenset(
+    "abnormality allergy anomaly attack complication convulsion cramp deficiency "
+    "difficulty disease disorder disturbance hallucination headache hemorrhoid infection "
+    "irregularity malformation palpitation problem reaction seizure spasm symptom".split()
+)
+"""Nouns of which one and several are the same diagnosis. A fracture, a nodule or a site is not among
+them: codes tell one from many."""
+
+_PLURALS = {noun: re.sub("y$", "ie", noun) + "s" for noun in sorted(_NUMBER_IS_FREE)}
+_OTHER_NUMBER = _PLURALS | {many: one for one, many in _PLURALS.items()}
+_COUNTED = re.compile(rf"\b(?:{'|'.join(_OTHER_NUMBER)})\b", re.IGNORECASE)
 
 
 def reorder(text: str, order: random.Random) -> str:
     """Put the noun first or last, as indexes and problem lists do.
 
     `Closed fracture` → `Fracture, closed`; `Asthma, severe` → `severe asthma`; `Fracture of femur` →
-    `femur fracture`. Only where no joining word could change sides.
+    `femur fracture`. Only adjectives pass a noun, and only where no joining word is near.
     """
     tail = _COMMA_TAIL.fullmatch(text)
     if tail is not None:
+        if _joins(tail["head"]) or not _is_adjective(tail["tail"]):
+            return text
         return f"{tail['tail']} {lower_first(tail['head'])}"
     of_form = _OF_FORM.fullmatch(text)
     if of_form is not None:
-        if of_form["noun"].lower() in PROTECTED or _JOINING.intersection(
-            of_form["part"].split(" ")
-        ):
+        part = of_form["part"]
+        if of_form["noun"].lower() in PROTECTED or _joins(part) or not _is_noun(part.split()[-1]):
             return text
-        return f"{of_form['part']} {lower_first(of_form['noun'])}"
-    words = text.split(" ")
-    if not _PLAIN_WORDS.fullmatch(text) or _JOINING.intersection(map(str.lower, words)):
+        return f"{part} {lower_first(of_form['noun'])}"
+    *before, noun = text.split(" ")
+    if not _PLAIN_WORDS.fullmatch(text) or _joins(text) or not _is_noun(noun):
         return text
-    *rest, noun = words
-    return f"{noun[0].upper()}{noun[1:]}, {lower_first(' '.join(rest))}"
+    if not all(map(_is_adjective, before)):
+        return text
+    return f"{noun[0].upper()}{noun[1:]}, {lower_first(' '.join(before))}"
+
+
+def _joins(text: str) -> bool:
+    return not _JOINING.isdisjoint(text.lower().split(" "))
+
+
+def _is_adjective(word: str) -> bool:
+    return _ADJECTIVE.fullmatch(word.lower()) is not None
+
+
+def _is_noun(word: str) -> bool:
+    if len(word) < 3 or word in PROTECTED or _is_adjective(word):
+        return False
+    return not word.endswith(("ing", "ly"))
 
 
 def plural(text: str, order: random.Random) -> str:
-    """Put the last word in the plural, or take it out of it, where that is regular."""
-    head, blank, word = text.rpartition(" ")
-    if len(word) < 5 or not word.isalpha() or not word.islower():
+    """Put a noun in the plural, or take it out of it, where codes do not tell one from many."""
+    places = [place for place in _COUNTED.finditer(text) if not _named(text[: place.start()])]
+    if not places:
         return text
-    if word.endswith(("is", "us", "ss", "a", "x", "ed", "ing", "y", "al", "ic", "ous", "ive", "h")):
-        return text
-    return f"{head}{blank}{word[:-1] if word.endswith('s') else word + 's'}"
+    place = places[int(order.random() * len(places))]
+    other = _OTHER_NUMBER[place[0].lower()]
+    return text[: place.start()] + place[0][0] + other[1:] + text[place.end() :]
+
+
+def _named(before: str) -> bool:
+    """Say whether a noun stands behind a name: there is one Lyme disease, and one Crohn's."""
+    word = before.rstrip().rpartition(" ")[2]
+    return "'" in word or not (word.islower() or not word or _is_adjective(word))
 
 
 def drop_stop_words(text: str, order: random.Random) -> str:
     """Leave out an article or a small preposition: `Fracture neck of femur`.
 
-    `with`, `without`, `due to`, `not` and the like are never left out.
+    `with`, `without`, `due to`, `by`, `not` and the like are never left out.
     """
     places = list(_STOP_WORDS.finditer(text))
     if not places:

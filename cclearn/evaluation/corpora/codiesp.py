@@ -15,7 +15,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
-from cclearn.files import read_text
+from cclearn.files import read_lines, read_text
 from cclearn.notes import CodedNote
 
 _LABELS = {"DIAGNOSTICO": "d", "PROCEDIMIENTO": "p"}
@@ -103,7 +103,7 @@ def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, l
 
 
 def _rows(path: Path, fields: int, problems: list[DataError]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         values = line.split("\t")
         if len(values) != fields:
             problems.append(DataError(path, f"{len(values)} fields, not {fields}", number))

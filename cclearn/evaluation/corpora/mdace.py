@@ -17,7 +17,7 @@ from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.building import coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
-from cclearn.files import read_text
+from cclearn.files import read_lines, read_text
 from cclearn.notes import CodedNote
 
 _SYSTEMS = {"icd10cm": ("ICD-10", "ICD-10-CM"), "icd9cm": ("ICD-9", "ICD-9-CM")}
@@ -88,7 +88,7 @@ class MDACE(Corpus):
 def _split(folder: Path, split: str, options: MDACEOptions) -> set[int]:
     path = folder / "splits" / options.care / f"MDace-ev-{split}.csv"
     numbers = set()
-    for line, value in enumerate(read_text(path).splitlines(), start=1):
+    for line, value in enumerate(read_lines(path), start=1):
         if value.strip().isdigit():
             numbers.add(int(value))
         elif value.strip() and line > 1:

@@ -12,13 +12,22 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
 from cclearn.errors import DataError
 from data_builders.noise import WEIGHTS, Abbreviations, Noise
-from data_builders.noise.frames import COMPLAINT_FRAMES, EVENT_FRAMES, FRAMES, frames_for
-from data_builders.noise.meaning import ALIASES, PROTECTED, SHORT_FORMS, meaning_marks
+from data_builders.noise.context import NO_CONTEXT, Context, context_of, vocabulary
+from data_builders.noise.frames import (
+    COMPLAINT_FRAMES,
+    EVENT_FRAMES,
+    FRAMES,
+    NEUTRAL_FRAMES,
+    frames_for,
+)
+from data_builders.noise.meaning import ALIASES, PROTECTED, SHORT_FORMS, meaning_marks, words_of
 from data_builders.noise.spelling import NEAR_KEYS, casing, drop, lower_first, near_key, swap
 from data_builders.noise.wording import drop_stop_words, plural, reorder, shorten
 
 WORDS = [*sorted(PROTECTED), *"fracture Diabetes of the femur 2 II HTN B type".split()]
 ORDER = random.Random(0)
+FRAMED = Context(FRAMES)
+HEART = Context(words=frozenset({"acute", "myocardial", "infarction", "old"}))
 
 
 def protected_words(text: str, abbreviations: dict[str, str]) -> list[str]:
@@ -37,7 +46,7 @@ def protected_words(text: str, abbreviations: dict[str, str]) -> list[str]:
 def test_no_protected_word_is_lost_or_added(words: list[str], seed: int) -> None:
     text = " ".join(words)
     own = {"HTN": "hypertension", "fx": "fracture"}
-    changed = Noise().change(text, random.Random(seed), FRAMES)
+    changed = Noise().change(text, random.Random(seed), FRAMED)
     assert protected_words(changed, own) == protected_words(text, own)
 
 
@@ -46,16 +55,17 @@ def test_real_titles_keep_their_meaning(system: CodeSystem) -> None:
     table = {
         short: longs[0] for short, longs in noise._abbreviations._long.items() if len(longs) == 1
     }
-    strings = [string.text for string in code_strings(system)][::97]
+    strings = [(string.code, string.text) for string in code_strings(system)][::97]
     changed = 0
-    for number, text in enumerate(strings):
-        for variant in noise.variants(text, 3, random.Random(number), FRAMES):
+    for number, (code, text) in enumerate(strings):
+        context = context_of(system, code)
+        for variant in noise.variants(text, 3, random.Random(number), context):
             changed += 1
             assert protected_words(variant, table) == protected_words(text, table)
     assert changed > 2.9 * len(strings) > 1_000
 
 
-@pytest.mark.parametrize("frames", [FRAMES, COMPLAINT_FRAMES, EVENT_FRAMES])
+@pytest.mark.parametrize("frames", [FRAMES, COMPLAINT_FRAMES, EVENT_FRAMES, NEUTRAL_FRAMES])
 def test_frames_say_nothing_of_their_own(frames: tuple[str, ...]) -> None:
     for frame in frames:
         assert meaning_marks(frame.format("")) == []
@@ -67,7 +77,7 @@ def test_frames_suit_the_chapter(system: CodeSystem) -> None:
     assert "c/o {}" not in frames_for(system, "I21.4")
     assert "s/p {}" in frames_for(system, "W11.XXXA")
     assert "s/p {}" not in frames_for(system, "S72.001A")
-    assert "seen for {}" not in frames_for(system, "Z85.3")
+    assert frames_for(system, "Z85.3") == NEUTRAL_FRAMES
 
 
 @pytest.mark.parametrize("word", sorted(PROTECTED))
@@ -100,7 +110,7 @@ def test_near_keys_are_near() -> None:
     [
         ("Closed fracture", "Fracture, closed"),
         ("Acute myocardial infarction", "Infarction, acute myocardial"),
-        ("ST elevation infarction", "Infarction, ST elevation"),
+        ("ST elevation infarction", "ST elevation infarction"),
         ("Fracture of femur", "femur fracture"),
         ("Asthma, severe", "severe asthma"),
         ("Type 2 diabetes", "Type 2 diabetes"),
@@ -108,6 +118,15 @@ def test_near_keys_are_near() -> None:
         ("History of falling", "History of falling"),
         ("Pain with breathing", "Pain with breathing"),
         ("Fracture of femur and tibia", "Fracture of femur and tibia"),
+        ("Fracture of left femur", "left femur fracture"),
+        ("Fear of flying", "Fear of flying"),
+        ("rheumatic chorea NOS", "rheumatic chorea NOS"),
+        ("Aphasia following cerebral infarction", "Aphasia following cerebral infarction"),
+        ("Fall same level", "Fall same level"),
+        ("Burn first degree chest wall", "Burn first degree chest wall"),
+        ("Heart failure with anemia, severe", "Heart failure with anemia, severe"),
+        ("Sprain, strain", "Sprain, strain"),
+        ("Burn, sequela", "Burn, sequela"),
         ("", ""),
     ],
 )
@@ -118,11 +137,18 @@ def test_reorder(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("femoral fracture", "femoral fractures"),
-        ("femoral fractures", "femoral fracture"),
+        ("skin disorder", "skin disorders"),
+        ("Disorder of skin", "Disorders of skin"),
+        ("Other skin disorders", "Other skin disorder"),
+        ("vitamin deficiency", "vitamin deficiencies"),
+        ("congenital anomalies", "congenital anomaly"),
+        ("Fracture of rib", "Fracture of rib"),
+        ("pulmonary nodules", "pulmonary nodules"),
+        ("Lyme disease", "Lyme disease"),
+        ("Crohn's disease", "Crohn's disease"),
+        ("mumps", "mumps"),
+        ("cerebral arteries", "cerebral arteries"),
         ("hepatitis", "hepatitis"),
-        ("acute abdomen", "acute abdomens"),
-        ("unspecified", "unspecified"),
         ("", ""),
     ],
 )
@@ -134,6 +160,7 @@ def test_stop_words_and_short_forms() -> None:
     assert drop_stop_words("Fracture of femur", ORDER) == "Fracture femur"
     assert drop_stop_words("Pain with breathing", ORDER) == "Pain with breathing"
     assert drop_stop_words("Failure due to X", ORDER) == "Failure due to X"
+    assert drop_stop_words("Hit by car", ORDER) == "Hit by car"
     assert shorten("without side", ORDER) == "w/o side"
     assert shorten("second toe", ORDER) == "2nd toe"
     assert shorten("toe", ORDER) == "toe"
@@ -171,19 +198,21 @@ def test_abbreviations_go_both_ways(tmp_path: Path) -> None:
     assert "CHF with type 2 diabetes mellitus" in drawn
     assert "Congestive HF with type 2 diabetes mellitus" in drawn
     assert "Congestive heart failure with type 2 DM" in drawn
-    assert own.expand("old MI", ORDER) == "old myocardial infarction"
-    assert own.expand("nothing", ORDER) == "nothing"
+    assert own.expand("old MI", ORDER, HEART) == "old myocardial infarction"
+    assert own.expand("nothing", ORDER, HEART) == "nothing"
     assert own.marks("COPD") == own.marks("chronic obstructive pulmonary disease") == ["chronic"]
     table = tmp_path / "table.tsv"
     rows = ("MI\tmitral insufficiency\t0.9", "rta\trenal tubular acidosis\t0.6", "rta\tcrash\t0.4")
     table.write_text("\n".join(("abbreviation\tsense\tfrequency", *rows)))
     more = Abbreviations.load(table)
     table.write_text("abbreviation,sense,variation\na_p,aortic plaque,A/P_2|a/p_4|x\n")
-    assert Abbreviations.load(table).expand("a/p seen", ORDER) == "aortic plaque seen"
+    aorta = Context(words=frozenset({"aortic", "plaque"}))
+    assert Abbreviations.load(table).expand("a/p seen", ORDER, aorta) == "aortic plaque seen"
     # MI now has two meanings: it is neither written nor read.
-    assert more.expand("old MI", ORDER) == "old MI"
+    assert more.expand("old MI", ORDER, HEART) == "old MI"
     assert more.abbreviate("mitral insufficiency", ORDER) == "mitral insufficiency"
-    assert more.expand("rta", ORDER) == "renal tubular acidosis"
+    kidney = Context(words=frozenset({"renal", "tubular", "acidosis"}))
+    assert more.expand("rta", ORDER, kidney) == "renal tubular acidosis"
 
 
 @pytest.mark.parametrize(
@@ -211,18 +240,76 @@ def test_variants_depend_on_the_text_and_the_draw_alone() -> None:
     one, two = Noise(), Noise()
     list(two.variants("Something else", 8, random.Random(0)))
     text = "Chronic kidney disease"
-    made = list(one.variants(text, 8, random.Random(0), FRAMES))
-    assert made == list(two.variants(text, 8, random.Random(0), FRAMES))
-    assert made != list(two.variants(text, 8, random.Random(1), FRAMES))
+    made = list(one.variants(text, 8, random.Random(0), FRAMED))
+    assert made == list(two.variants(text, 8, random.Random(0), FRAMED))
+    assert made != list(two.variants(text, 8, random.Random(1), FRAMED))
     assert len({text, *made}) == 9
 
 
 @pytest.mark.parametrize("maker", sorted(WEIGHTS))
 def test_every_maker_can_be_alone(maker: str) -> None:
     noise = Noise({maker: 1.0})
-    texts = ("Closed fracture of left femur", "acute kidney injury", "HTN", "Fracture of hand")
-    drawn = {noise.change(text, random.Random(seed), FRAMES) for text in texts for seed in range(9)}
+    texts = ("Closed fracture of left femur", "acute kidney injury", "MI", "Disorder of hand")
+    context = Context(FRAMES, HEART.words)
+    drawn = {noise.change(t, random.Random(seed), context) for t in texts for seed in range(9)}
     assert drawn - set(texts)
+
+
+def test_an_abbreviation_is_read_only_where_the_code_says_so(system: CodeSystem) -> None:
+    own = Abbreviations.load()
+
+    def read(text: str, code: str) -> str:
+        return own.expand(text, ORDER, context_of(system, code))
+
+    assert read("old MI", "I25.2") == "old myocardial infarction"
+    assert own.expand("old MI", ORDER, NO_CONTEXT) == "old MI"
+    # Another condition of the same letters, and a long form that is there already.
+    assert read("IBD", "K58.9") == "IBD"
+    assert read("CHF Congo virus", "A98.0") == "CHF Congo virus"
+    long = "GERD - Gastro-esophageal reflux disease"
+    assert read(long, "K21.9") == long
+    assert own.abbreviate("Chronic kidney disease (CKD)", ORDER) == "Chronic kidney disease (CKD)"
+
+
+def test_every_expansion_is_in_the_codes_own_words(system: CodeSystem) -> None:
+    own = Abbreviations.load()
+    longs = {long for long in own._long.values() for long in long}
+    made = 0
+    for string in code_strings(system):
+        context = context_of(system, string.code)
+        changed = own.expand(string.text, ORDER, context)
+        if changed != string.text:
+            made += 1
+            (long,) = {long for long in longs if long in changed and long not in string.text}
+            assert set(words_of(long)) <= context.words
+            assert not set(words_of(long)) & set(words_of(string.text))
+    assert made > 20
+
+
+def test_reordered_strings_keep_their_words_and_nos_at_the_end(system: CodeSystem) -> None:
+    made = 0
+    for string in code_strings(system):
+        changed = reorder(string.text, ORDER)
+        if changed != string.text:
+            made += 1
+            kept = [word for word in words_of(string.text) if word != "of"]
+            assert sorted(words_of(changed)) == sorted(kept)
+            assert not {"nos", "nec", "following", "with", "by", "sequela"} & set(kept)
+    assert made > 5_000
+
+
+def test_no_typing_error_makes_one_word_of_another(system: CodeSystem) -> None:
+    known = vocabulary(system)
+    assert {"peroneal", "perineal"} <= known
+    noise = Noise({"near_key": 1, "swap": 1, "drop": 1}, vocabulary=known)
+    made = {noise.change("Peroneal tendon", random.Random(seed)) for seed in range(3_000)}
+    assert len(made) > 50
+    assert "Perineal tendon" not in made
+    # Without the words of the code system it would have been made.
+    bare = Noise({"near_key": 1, "swap": 1, "drop": 1})
+    assert "Perineal tendon" in {
+        bare.change("Peroneal tendon", random.Random(seed)) for seed in range(3_000)
+    }
 
 
 def test_nothing_to_change() -> None:
