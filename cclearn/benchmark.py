@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,39 +18,16 @@ from cclearn.coding import Coder
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import Corpus, CorpusOptions
+from cclearn.evaluation.cost import Cost
 from cclearn.evaluation.report import introduction, write_reports
 from cclearn.evaluation.results import result_of, write_result
 from cclearn.evaluation.retention import read_retention
 from cclearn.files import atomic_folder, read_text
+from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import prompt_hash
 from cclearn.scoring import model_names
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What coding took, a note.
-
-    Attributes:
-        notes: How many were coded.
-        seconds: Of wall clock, a note, the model's loading not counted.
-        prompt_tokens: Read, a note.
-        answer_tokens: Written, a note.
-        peak_mib: The most memory that the process has held, of all models up to this one.
-        price: A note, in the currency of the table of prices; None without one.
-        training_tokens: Read in training, as the model's manifest says; None where it has none.
-        training_seconds: Of training, likewise.
-    """
-
-    notes: int
-    seconds: float
-    prompt_tokens: float
-    answer_tokens: float
-    peak_mib: int
-    price: float | None = None
-    training_tokens: int | None = None
-    training_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +89,7 @@ def run_benchmark(
     names = model_names(run.models)
     prices = _prices(run.prices, run.models)
     retained = read_retention(run.retention) if run.retention is not None else []
-    training, examples = _training(corpus, folder, options, system, run.shots)
+    training, examples, warning = _training(corpus, folder, options, system, run.shots)
     settings = Settings(draws=run.draws, seed=run.seed, training=training)
     with atomic_folder(out, overwrite) as partial:
         gold = partial / "gold.jsonl"
@@ -143,6 +119,8 @@ def run_benchmark(
             settings,
             compare=True,
         )
+        if warning:
+            comparison = replace(comparison, warnings=(*comparison.warnings, warning))
         result = result_of(
             comparison,
             system,
@@ -167,7 +145,7 @@ def run_benchmark(
             f"{corpus.name}, {options.split}",
             comparison,
             introduction(result),
-            costs={name: cost.seconds for name, cost in costs.items()},
+            costs=costs,
             retained=retained,
         )
     return comparison
@@ -175,14 +153,15 @@ def run_benchmark(
 
 def _training(
     corpus: Corpus, folder: Path, options: CorpusOptions, system: CodeSystem, shots: int
-) -> tuple[dict[str, int] | None, list[CodedNote]]:
-    """Return how many training notes hold each code, and the shortest of them as examples."""
+) -> tuple[dict[str, int] | None, list[CodedNote], str | None]:
+    """Return how many training notes hold each code, the shortest of them as examples, and what a
+    reader must know where the notes cannot be read."""
     if options.training is None:
         if shots:
             raise ConfigurationError(
                 ["shots: the benchmark has no training split. Name one: training=train."]
             )
-        return None, []
+        return None, [], None
     counts: Counter[str] = Counter()
     examples: list[CodedNote] = []
     try:
@@ -192,10 +171,10 @@ def _training(
                 examples.append(note)
                 examples.sort(key=lambda each: (len(each.text), each.id))
                 del examples[shots:]
-    except DataError:
+    except DataError as error:
         if shots:
             raise
-        return None, []
+        return None, [], f"Scores by training frequency are left out: {error}"
     if len(examples) < shots:
         raise ConfigurationError(
             [
@@ -203,7 +182,7 @@ def _training(
                 f" ({options.training}) have evidence for every code. Name fewer."
             ]
         )
-    return dict(counts), examples
+    return dict(counts), examples, None
 
 
 def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -254,8 +233,11 @@ def _cost(
         seconds=round(seconds / notes, 4),
         prompt_tokens=round(coder.usage.prompt_tokens / notes, 1),
         answer_tokens=round(coder.usage.answer_tokens / notes, 1),
-        peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10),
+        peak_mib=peak_mib(),
+        gpu_seconds=round(coder.usage.gpu_seconds / notes, 4),
+        peak_gpu_mib=peak_gpu_mib(),
         price=paid,
         training_tokens=(manifest or {}).get("tokens_seen"),
         training_seconds=(manifest or {}).get("seconds"),
+        training_gpu_seconds=(manifest or {}).get("gpu_seconds"),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = random_engine()
     engine.model.save_pretrained(saved)
     engine.tokenizer.save_pretrained(saved)
-    (saved / "manifest.json").write_text('{"tokens_seen": 123, "seconds": 4.5}')
+    (saved / "manifest.json").write_text('{"tokens_seen": 123, "seconds": 4.5, "gpu_seconds": 9}')
     return saved
 
 
@@ -81,6 +82,8 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert cost["lexicon"]["price"] == pytest.approx(cost["lexicon"]["seconds"], abs=1e-3)
     assert cost["random"]["prompt_tokens"] > 10
     assert (cost["random"]["training_tokens"], cost["random"]["training_seconds"]) == (123, 4.5)
+    assert (cost["random"]["training_gpu_seconds"], cost["random"]["gpu_seconds"]) == (9, 0.0)
+    assert cost["random"]["peak_mib"] > 50
     read, written = cost["random"]["prompt_tokens"], cost["random"]["answer_tokens"]
     assert cost["random"]["price"] == pytest.approx((read + 2 * written) / 1e6, rel=0.01)
     assert result["differences"][0]["first"] == "lexicon"
@@ -89,6 +92,8 @@ def test_models_are_coded_and_scored_on_the_same_notes(
         content = (out / name).read_text()
         assert not [n.id for n in gold if n.text[:40] in content]
     assert (out / "predictions" / "lexicon.jsonl").stat().st_mode & 0o077 == 0
+    assert "training tokens" in (out / "report.html").read_text()
+    assert "| training tokens | – | 123 |" in (out / "report.md").read_text()
     # The codes of training notes are counted.
     assert found.evaluations["lexicon"].value("seen/micro_recall") is not None
     with pytest.raises(CclearnError, match="--overwrite"):
@@ -113,6 +118,20 @@ def test_examples_go_before_the_note(
     assert [turn["role"] for turn in prompt] == ["user", "assistant", "user"]
     assert prompt[1]["content"].startswith("- ")
     assert prompt[0] == prompt[2]
+
+
+def test_a_training_split_that_cannot_be_read_is_told(
+    folder: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "train" / "notes.jsonl").write_text("not a note\n")
+    found = run(tmp_path / "copy", tmp_path / "out", system, "lexicon")
+    (warning,) = found.warnings
+    assert warning.startswith("Scores by training frequency are left out: ")
+    assert "notes.jsonl:1" in warning
+    result = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert result["warnings"] == [warning]
+    assert warning.split(":")[0] in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_what_cannot_be_run_is_told(

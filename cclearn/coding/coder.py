@@ -22,10 +22,12 @@ _ENGINES_TO_COME = ("openai", "vllm", "replay")
 
 @dataclass(slots=True)
 class Usage:
-    """The tokens that a coder has read and written so far; none without a model."""
+    """The tokens that a coder has read and written so far, and the seconds of one GPU that it took; none
+    without a model."""
 
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    gpu_seconds: float = 0.0
 
 
 class Coder(ABC):

@@ -65,6 +65,7 @@ class LLMCoder(Coder):
     def _count(self, answer: Answer) -> None:
         self.usage.prompt_tokens += answer.prompt_tokens
         self.usage.answer_tokens += len(answer.pieces)
+        self.usage.gpu_seconds += answer.gpu_seconds
 
     def request(self, note: Note) -> Request:
         """Return the question that is put to the model."""

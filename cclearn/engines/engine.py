@@ -44,6 +44,7 @@ class Answer:
         complete: False where the model was cut off, at its token limit or the grammar's.
         pieces: The tokens, in order; empty where the engine gives no probabilities.
         prompt_tokens: How many tokens were read.
+        gpu_seconds: Its share of the seconds that a GPU took; 0 where none of ours did.
         problem: Why there is no answer, None where there is one.
     """
 
@@ -52,6 +53,7 @@ class Answer:
     complete: bool = True
     pieces: list[TokenPiece] = field(default_factory=list)
     prompt_tokens: int = 0
+    gpu_seconds: float = 0.0
     problem: str | None = None
 
     def probability(self, start: int, end: int) -> float | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,6 +146,7 @@ class LocalEngine(Engine):
         end = self.tokenizer.eos_token_id
         guide = GrammarGuide([self._matcher(r) for r in requests], self._executor, width, end)
         device = self.model.device
+        started = time.perf_counter()
         output: Any = self.model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
@@ -154,9 +157,13 @@ class LocalEngine(Engine):
             pad_token_id=pad,
             eos_token_id=end,
         )
-        generated = output[:, width:].tolist()
+        generated = output[:, width:].tolist()  # Waits for the GPU.
+        seconds = (time.perf_counter() - started) / len(requests) if device.type == "cuda" else 0.0
         return [
-            self._read_answer(request.id, len(prompt), tokens, logs, given_up)
+            replace(
+                self._read_answer(request.id, len(prompt), tokens, logs, given_up),
+                gpu_seconds=seconds,
+            )
             for request, prompt, tokens, logs, given_up in zip(
                 requests, prompts, generated, guide.log_probabilities, guide.given_up, strict=True
             )

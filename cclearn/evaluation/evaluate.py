@@ -17,7 +17,7 @@ from cclearn.evaluation.code_scores import (
     chapter_groups,
     frequency_groups,
 )
-from cclearn.evaluation.confusion import Confusion, confusions
+from cclearn.evaluation.confusion import Branch, Confusion, confusion_tree, confusions
 from cclearn.evaluation.evidence_scores import add_evidence_scores
 from cclearn.evaluation.facts import Aligned, Facts, align, facts_of
 from cclearn.evaluation.labels import Labels, labels_of
@@ -25,6 +25,9 @@ from cclearn.evaluation.rates import add_rates, gold_warnings, warnings_of
 from cclearn.evaluation.resampling import Difference, Score, score_tables
 from cclearn.evaluation.tables import RatioTable, Table
 from cclearn.notes import CodedNote
+
+_IN_TREE = 24
+"""How many confusions a tree holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Evaluation:
         warnings: What a reader of the scores must know.
         calibration: The predicted codes by their scores; none where they have no scores.
         confusions: Missed codes beside their wrong relatives.
+        confusion_tree: Where in the hierarchy the most frequent of them lie.
     """
 
     notes: int
@@ -61,6 +65,7 @@ class Evaluation:
     warnings: tuple[str, ...]
     calibration: tuple[Bin, ...] = ()
     confusions: tuple[Confusion, ...] = ()
+    confusion_tree: tuple[Branch, ...] = ()
 
     def value(self, name: str) -> float | None:
         """Return a score on all notes, None where it is not defined."""
@@ -119,6 +124,7 @@ def evaluate(
     scores, differences = score_tables(
         tables, len(references), settings.draws, settings.seed, compare
     )
+    taken = {name: tuple(confusions(each, system)) for name, each in aligned.items()}
     evaluations = {
         name: Evaluation(
             notes=len(references),
@@ -126,7 +132,8 @@ def evaluate(
             scores=scores[name],
             warnings=tuple(warnings_of(aligned[name], labels[name])),
             calibration=tuple(calibration(aligned[name])),
-            confusions=tuple(confusions(aligned[name], system)),
+            confusions=taken[name],
+            confusion_tree=tuple(confusion_tree(taken[name], system, _IN_TREE)),
         )
         for name in aligned
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cclearn.evaluation.code_scores import STRATA
+from cclearn.evaluation.cost import Cost
 from cclearn.evaluation.evaluate import Evaluation
 
 _MARKS = ("o", "s", "^", "D", "v", "P")
@@ -19,13 +20,13 @@ _FREQUENCY = [f"frequency/{name}" if least else name for name, least in STRATA]
 
 
 def plots(
-    evaluations: Mapping[str, Evaluation], costs: Mapping[str, float] | None = None
+    evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost] | None = None
 ) -> list[tuple[str, str]]:
     """Return the plots that the scores allow, each with its heading.
 
     Args:
         evaluations: By system.
-        costs: By system, seconds a note.
+        costs: By system.
     """
     found = []
     strata = [name for name in _FREQUENCY if _known(evaluations, f"{name}/micro_f1")]
@@ -136,14 +137,17 @@ def _reliability(evaluations: Mapping[str, Evaluation]) -> str:
     return _svg(figure)
 
 
-def _cost(evaluations: Mapping[str, Evaluation], costs: Mapping[str, float]) -> str:
+def _cost(evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost]) -> str:
+    """Draw micro F1 over the price of a note, or over its seconds where a price is missing."""
     figure, axes = _axes(5, 3.4)
+    priced = all(cost.price for cost in costs.values())
     for number, (system, evaluation) in enumerate(evaluations.items()):
-        value = evaluation.value("micro_f1")
-        if value is not None and costs.get(system, 0) > 0:
-            axes.plot([costs[system]], [value], label=system, linestyle="none", **_style(number))
+        value, cost = evaluation.value("micro_f1"), costs.get(system)
+        paid = None if cost is None else cost.price if priced else cost.seconds
+        if value is not None and paid:
+            axes.plot([paid], [value], label=system, linestyle="none", **_style(number))
     axes.set_xscale("log")
-    axes.set_xlabel("seconds a note")
+    axes.set_xlabel("price a note" if priced else "seconds a note")
     axes.set_ylabel("micro F1")
     axes.set_ylim(-0.02, 1.02)
     _legend(axes)

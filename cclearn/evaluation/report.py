@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from cclearn.evaluation.confusion import Branch, Confusion
+from cclearn.evaluation.cost import Cost, cost_rows
 from cclearn.evaluation.evaluate import Comparison, Evaluation
 from cclearn.evaluation.highlight import highlight
 from cclearn.evaluation.plots import plots
@@ -54,6 +56,7 @@ mark.entity { border-radius: 4px; padding: .15rem .35rem; margin: 0 .1rem; }
 mark.entity span { font-size: .72em; font-weight: 700; margin-left: .4rem; vertical-align: middle; }
 .right { background: #c8f0d0; } .wrong { background: #ffd7d5; } .gold { background: #dbe9ff; }
 .codes { color: #57606a; font-size: .85rem; margin: .3rem 0 0; }
+.tree ul { margin: .2rem 0; padding-left: 1.4rem; } .tree i { color: #57606a; font-style: normal; }
 figure { margin: 2rem 0; break-inside: avoid; } figcaption { font-weight: 600; margin-bottom: .3rem; }
 figure svg { max-width: 100%; height: auto; }
 @media print { .note { break-inside: avoid; } }
@@ -85,7 +88,7 @@ def html_report(
     evaluations: Mapping[str, Evaluation],
     gold: Sequence[CodedNote] = (),
     predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
-    costs: Mapping[str, float] | None = None,
+    costs: Mapping[str, Cost] | None = None,
     retained: Sequence[Retained] = (),
 ) -> str:
     """Return the page. It needs no script, no font and no other file.
@@ -96,7 +99,7 @@ def html_report(
         evaluations: By system.
         gold: The notes to show, with the right codes; none unless the reader may see them.
         predicted: By system and note id, the same notes with the assigned codes.
-        costs: By system, seconds a note.
+        costs: By system.
         retained: Scores of general tasks before and after tuning.
     """
     head = "".join(f"<th>{escape(name)}</th>" for name in evaluations)
@@ -110,13 +113,16 @@ def html_report(
         *(_table_row(row) for row in score_rows(evaluations)),
         "</tbody></table>",
     ]
+    if costs:
+        names = "".join(f"<th>{escape(name)}</th>" for name in costs)
+        parts.append(f"<h2>Cost</h2><table><thead><tr><th></th>{names}</tr></thead><tbody>")
+        parts += [*map(_table_row, cost_rows(costs)), "</tbody></table>"]
     for heading, drawing in plots(evaluations, costs):
         parts.append(f"<figure><figcaption>{escape(heading)}</figcaption>{drawing}</figure>")
     for name, evaluation in evaluations.items():
-        if rows := _confusion_rows(evaluation):
-            parts.append(f"<h2>Taken for a relative: {escape(name)}</h2><table><thead>")
-            parts.append(_table_row(_CONFUSION_HEAD, "th") + "</thead><tbody>")
-            parts += [*map(_table_row, rows), "</tbody></table>"]
+        if evaluation.confusion_tree:
+            parts.append(f"<h2>Taken for a sibling or cousin: {escape(name)}</h2>")
+            parts.append(f"<div class='tree'>{_html_tree(evaluation.confusion_tree)}</div>")
     if retained:
         parts.append("<h2>Before and after tuning</h2><table><thead>")
         parts.append(_table_row(_RETAINED_HEAD, "th") + "</thead><tbody>")
@@ -142,6 +148,7 @@ def markdown_report(
     title: str,
     introduction: Sequence[str],
     evaluations: Mapping[str, Evaluation],
+    costs: Mapping[str, Cost] | None = None,
     retained: Sequence[Retained] = (),
 ) -> str:
     """Return the tables of the page as Markdown.
@@ -150,16 +157,19 @@ def markdown_report(
         title: Its heading.
         introduction: Paragraphs below it.
         evaluations: By system.
+        costs: By system.
         retained: Scores of general tasks before and after tuning.
     """
     lines = [f"# {title}", ""]
     for paragraph in introduction:
         lines += [paragraph, ""]
     lines += _markdown_table(["", *evaluations], score_rows(evaluations))
+    if costs:
+        lines += ["", "## Cost", "", *_markdown_table(["", *costs], cost_rows(costs))]
     for name, evaluation in evaluations.items():
-        if rows := _confusion_rows(evaluation):
-            lines += ["", f"## Taken for a relative: {name}", ""]
-            lines += _markdown_table(_CONFUSION_HEAD, rows)
+        if evaluation.confusion_tree:
+            lines += ["", f"## Taken for a sibling or cousin: {name}", ""]
+            lines += _markdown_tree(evaluation.confusion_tree)
     if retained:
         lines += ["", "## Before and after tuning", ""]
         lines += _markdown_table(_RETAINED_HEAD, _retained_rows(retained))
@@ -173,34 +183,27 @@ def write_reports(
     told: Sequence[str],
     gold: Sequence[CodedNote] = (),
     predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
-    costs: Mapping[str, float] | None = None,
+    costs: Mapping[str, Cost] | None = None,
     retained: Sequence[Retained] = (),
 ) -> None:
     """Write `report.html` and `report.md` to a folder; the arguments are those of the reports."""
     evaluations = comparison.evaluations
     for name, page in (
         ("report.html", html_report(title, told, evaluations, gold, predicted, costs, retained)),
-        ("report.md", markdown_report(title, told, evaluations, retained)),
+        ("report.md", markdown_report(title, told, evaluations, costs, retained)),
     ):
         with atomic_file(folder / name) as stream:
             stream.write(page.encode("utf-8"))
 
 
 def introduction(result: Result) -> list[str]:
-    """Return what a report says first, from a result: label space, cost, warnings."""
+    """Return what a report says first, from a result: label space, warnings."""
     system, space = result.code_system, result.label_space
     lines = [
         f"Any of the {space['billable']:,} billable codes of {system.name} {system.release} may be"
         f" assigned; gold and predictions hold {space['in_gold_or_predictions']:,}. Intervals are 95 %,"
         f" of {result.bootstrap['draws']:,.0f} bootstrap draws over notes.",
     ]
-    for name, cost in result.described.get("cost", {}).items():
-        tokens = f", {cost['prompt_tokens']} tokens read and {cost['answer_tokens']} written"
-        lines.append(
-            f"{name}: {cost['seconds']} seconds a note"
-            + (tokens if cost["prompt_tokens"] else "")
-            + "."
-        )
     lines += [f"{warning}." for warning in result.warnings]
     for name, described in result.systems.items():
         lines += [f"{name}: {warning}." for warning in described.warnings]
@@ -220,17 +223,31 @@ def _retained_rows(retained: Sequence[Retained]) -> list[list[str]]:
     ]
 
 
-_CONFUSION_HEAD = ["kinship", "missed", "predicted", "notes"]
-_CONFUSIONS = 12
-"""How many a report shows of a system."""
+def _html_tree(branches: Sequence[Branch]) -> str:
+    items = []
+    for branch in branches:
+        items.append(f"<li><b>{escape(branch.code)}</b> {escape(branch.title)}")
+        items.append(f" <i>{_notes(branch.notes)}</i>{_html_tree(branch.below)}<ul>")
+        items += [f"<li>{escape(_taken(each))}</li>" for each in branch.confusions]
+        items.append("</ul></li>")
+    return f"<ul>{''.join(items)}</ul>" if items else ""
 
 
-def _confusion_rows(evaluation: Evaluation) -> list[list[str]]:
-    return [
-        [each.kinship, each.missed, each.predicted, str(each.notes)]
-        for each in evaluation.confusions[:_CONFUSIONS]
-        if each.kinship in ("sibling", "cousin")
-    ]
+def _markdown_tree(branches: Sequence[Branch], indent: str = "") -> list[str]:
+    lines = []
+    for branch in branches:
+        lines.append(f"{indent}- **{branch.code}** {branch.title}: {_notes(branch.notes)}")
+        lines += _markdown_tree(branch.below, f"{indent}  ")
+        lines += [f"{indent}  - {_taken(each)}" for each in branch.confusions]
+    return lines
+
+
+def _taken(confusion: Confusion) -> str:
+    return f"{confusion.missed} taken for {confusion.predicted}: {_notes(confusion.notes)}"
+
+
+def _notes(count: int) -> str:
+    return f"{count} note" if count == 1 else f"{count} notes"
 
 
 def _table_row(cells: Sequence[str], tag: str = "td") -> str:

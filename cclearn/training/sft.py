@@ -27,6 +27,7 @@ from trl import SFTConfig, SFTTrainer
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.files import atomic_folder, refuse_existing, write_json
+from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.rows import EncodedRow, TrainingRow, encode_rows, mix, read_source
 from cclearn.training.manifest import describe_run, rows_hash
 from cclearn.training.optimizer import MuonWithAdamW
@@ -84,6 +85,7 @@ def run_sft(recipe: Recipe, overwrite: bool = False, progress: Progress | None =
         if state.is_main_process:
             trainer.model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
+            on_gpu = model.device.type == "cuda"
             tokens = int(trainer.state.num_input_tokens_seen)
             manifest = describe_run(
                 recipe,
@@ -95,6 +97,9 @@ def run_sft(recipe: Recipe, overwrite: bool = False, progress: Progress | None =
                 processes=state.num_processes,
                 tokens_seen=tokens,
                 seconds=round(seconds, 1),
+                gpu_seconds=round(seconds * state.num_processes, 1) if on_gpu else 0.0,
+                peak_mib=peak_mib(),
+                peak_gpu_mib=peak_gpu_mib(),
                 tokens_per_second=round(tokens / seconds, 1),
             )
             write_json(folder / "manifest.json", manifest)

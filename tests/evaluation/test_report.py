@@ -6,7 +6,7 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.evaluation import evaluate
-from cclearn.evaluation.report import html_report
+from cclearn.evaluation.report import html_report, markdown_report
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -56,3 +56,14 @@ def test_highlights_say_what_is_right(system: CodeSystem) -> None:
         ("wrong", "asthma", "J45.909"),
     ]
     assert "0.667" in page
+
+
+def test_confusions_are_told_as_a_tree(system: CodeSystem) -> None:
+    gold = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
+    answer = note((*SEPSIS, "A41.89"), (*ASTHMA, "J45.901"))
+    scores = evaluate([gold], {"m": [answer]}, system).evaluations
+    told = markdown_report("t", [], scores)
+    assert f"- **J45.90** {system.description('J45.90')}: 1 note\n  - J45.909 taken for" in told
+    page = html_report("t", [], scores)
+    assert "<li>J45.909 taken for J45.901: 1 note</li>" in page
+    assert page.count("<ul>") == page.count("</ul>")
