@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -24,9 +23,9 @@ from cclearn.evaluation.results import result_of, write_result
 from cclearn.evaluation.retention import read_retention
 from cclearn.files import atomic_folder, read_text
 from cclearn.memory import peak_gpu_mib, peak_mib
+from cclearn.models import read_manifest
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
-from cclearn.prompts import prompt_hash
 from cclearn.scoring import model_names
 
 
@@ -107,8 +106,12 @@ def run_benchmark(
                 coded = progress(coded, f"coding with {name}", count)
             started = time.perf_counter()
             write_rows(files[name], coded)
-            manifest = _manifest(model)
-            described[name] = {"model": model, "manifest": manifest}
+            manifest = read_manifest(model)
+            described[name] = {
+                "model": model,
+                "manifest": manifest,
+                "prompt_sha256": coder.prompt_sha256,
+            }
             costs[name] = _cost(
                 coder, count, time.perf_counter() - started, prices.get(model), manifest
             )
@@ -132,7 +135,6 @@ def run_benchmark(
                 "shots": run.shots,
                 "limit": run.limit,
             },
-            prompt_sha256=prompt_hash(system.name),
             decoding={"greedy": True, "grounded": True},
             models=described,
             cost={name: asdict(cost) for name, cost in costs.items()},
@@ -206,14 +208,6 @@ def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, flo
     if missing:
         raise DataError(path, f"no price of {', '.join(missing)}")
     return prices
-
-
-def _manifest(model: str) -> dict[str, Any] | None:
-    path = Path(model) / "manifest.json"
-    if not path.is_file():
-        return None
-    manifest: dict[str, Any] = json.loads(read_text(path))
-    return manifest
 
 
 def _cost(

@@ -20,6 +20,7 @@ from cclearn.cli_options import (
     load_system,
     read_settings,
 )
+from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
 from cclearn.errors import CclearnError, ConfigurationError
 
@@ -97,7 +98,7 @@ def quickstart(
     say(f"  cclearn code {quote(str(out / 'note.txt'))} --model {quote(str(out / 'model'))}")
     say("or train again with another seed:")
     say(
-        "  accelerate launch -m recipes.sft --config tiny/mixed seed=1"
+        "  accelerate launch -m recipes.sft --config tiny/sft_scratch seed=1"
         f" {quote('rows.sources.0.path=' + str(out / 'pairs' / 'pairs.jsonl'))}"
         f" {quote('rows.sources.1.path=' + str(out / 'train' / 'notes.jsonl'))}"
     )
@@ -203,6 +204,7 @@ def build(
 
 
 add_commands(app)
+add_recipe_commands(app)
 
 
 @codes_app.command("show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,6 +18,8 @@ def quiet_libraries() -> None:
 
     Imports them: call it where they are about to be used anyway.
     """
+    # On a CPU it misses a kernel of the hub's that we do not take, and says so at each start.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     from datasets.utils.logging import disable_progress_bar as disable_datasets
     from transformers.utils.logging import disable_progress_bar as disable_transformers
 

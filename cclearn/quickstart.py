@@ -139,7 +139,7 @@ def eligible_codes(chapter: str, system: CodeSystem) -> list[str]:
 
 def train(recipe_name: str, data: QuickstartData, output: Path, overrides: list[str]) -> Path:
     """Train one of the `tiny` recipes on the quickstart's data and return the run's folder."""
-    from cclearn.training.recipe import load_recipe
+    from cclearn.training.recipe_file import load_recipe
     from cclearn.training.sft import run_sft
 
     recipe = load_recipe(recipe_name)
@@ -197,11 +197,11 @@ def run_quickstart(
     say(f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}")
     data = build_data(folder, eligible, seed, system)
     overrides = [f"seed={seed}"] + ([f"training.steps={steps}"] if steps else [])
-    run = train("tiny/mixed", data, folder / "model", overrides)
+    run = train("tiny/sft_scratch", data, folder / "model", overrides)
     answers: dict[str, list[CodedNote]] = {}
     written: dict[str, Path] = {"gold": data.held_out}
     for name, coder in (
-        ("tiny/mixed", Coder.load(run, system)),
+        ("tiny/sft_scratch", Coder.load(run, system)),
         ("lexicon", Coder.lexicon(system)),
     ):
         coder.name = name

@@ -46,18 +46,18 @@ def test_a_note_without_codes_says_so() -> None:
 
 
 def test_the_score_tables_fit_a_terminal(system: CodeSystem) -> None:
-    systems = {"tiny/mixed": [note()], "lexicon": []}
+    systems = {"tiny/sft_scratch": [note()], "lexicon": []}
     found = evaluate([note()], systems, system, Settings(draws=20), compare=True)
     plain, _ = shown(score_table(found.evaluations))
     lines = [line.rstrip() for line in plain.splitlines()]
     assert max(map(len, lines)) <= 80
     assert "…" not in plain
     assert lines[0] == "1 notes"
-    assert lines[1].split() == ["tiny/mixed", "lexicon"]
+    assert lines[1].split() == ["tiny/sft_scratch", "lexicon"]
     (line,) = [line for line in lines if line.startswith("micro F1")]
     assert line.split()[2:] == ["1.000", "(1.000–1.000)", "0.000", "(0.000–0.000)"]
     plain, _ = shown(difference_table(found.differences))
-    assert "tiny/mixed − lexicon" in plain
+    assert "tiny/sft_scratch − lexicon" in plain
     assert "+1.000 (+1.000 to +1.000)" in plain
     assert max(map(len, plain.splitlines())) <= 80
 

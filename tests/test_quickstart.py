@@ -48,7 +48,7 @@ def test_held_out_notes_say_what_no_training_note_says(tmp_path: Path, system: C
 def test_the_whole_way(tmp_path: Path) -> None:
     said: list[str] = []
     scores = run_quickstart(tmp_path / "out", steps=20, say=said.append)
-    assert set(scores) == {"tiny/mixed", "lexicon"}
+    assert set(scores) == {"tiny/sft_scratch", "lexicon"}
     for evaluation in scores.values():
         assert evaluation.value("invalid_rate") == evaluation.value("ungrounded_rate") == 0
         assert evaluation.value("unseen/micro_recall") is not None

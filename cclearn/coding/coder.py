@@ -15,6 +15,7 @@ from cclearn.notes import CodedNote, Note
 if TYPE_CHECKING:
     from cclearn.coding.lexicon import LexiconCoder
     from cclearn.coding.llm import LLMCoder
+    from cclearn.prompts import Template
 
 _ENGINES_TO_COME = ("openai", "vllm", "replay")
 """What stands before the colon in the names of models behind other engines."""
@@ -37,11 +38,13 @@ class Coder(ABC):
         name: What reports call it.
         system: The code system it codes with.
         usage: What it has read and written.
+        prompt_sha256: Of its prompts; empty where it has none.
     """
 
     name: str
     system: CodeSystem
     usage: Usage
+    prompt_sha256: str = ""
 
     @staticmethod
     def named(
@@ -92,7 +95,7 @@ class Coder(ABC):
         """Return a coder over a fine-tuned model.
 
         Args:
-            model: A folder that `recipes/sft.py` wrote, or a model's name on the hub.
+            model: A folder that a recipe wrote, whose template is then used, or a name on the hub.
             system: The code system; every code it holds billable may be assigned.
             examples: Coded notes that the model is shown before each note (few-shot).
             batch_size: How many notes are decoded together.
@@ -102,9 +105,12 @@ class Coder(ABC):
         """
         from cclearn.coding.llm import LLMCoder
         from cclearn.engines.local import LocalEngine
+        from cclearn.models import read_manifest
 
+        recipe = (read_manifest(model) or {}).get("recipe", {})
+        template: Template = recipe.get("rows", {}).get("template", "paired")
         engine = LocalEngine.load(model, batch_size=batch_size)
-        return LLMCoder(engine, system or CodeSystem.load(), examples)
+        return LLMCoder(engine, system or CodeSystem.load(), examples, template)
 
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -16,11 +15,12 @@ import torch
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 from llguidance.hf import from_tokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor
+from transformers import LogitsProcessor
 
 from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
-from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.prompts.encoding import encode_prompt
+from cclearn.errors import CclearnError
+from cclearn.models import load_model, load_tokenizer
+from cclearn.prompts.encoding import encode_prompt, end_of_turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -64,38 +64,21 @@ class LocalEngine(Engine):
         self.max_new_tokens = max_new_tokens
         # The model's vocabulary may be padded beyond the tokenizer's.
         vocabulary = int(model.get_output_embeddings().weight.shape[0])
-        self._grammar_tokenizer: LLTokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary)
+        self._end = end_of_turn(tokenizer)
+        self._grammar_tokenizer: LLTokenizer = from_tokenizer(
+            tokenizer, n_vocab=vocabulary, eos_token=self._end
+        )
         self._executor = LLExecutor(num_threads=os.cpu_count())
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, batch_size: int = 32) -> LocalEngine:
-        """Load a model and its tokenizer from a folder or the hub: safetensors only, no foreign code.
-
-        A folder with a PEFT adapter is loaded with the model that it was made for, and merged into it.
+        """Load a model and its tokenizer from a folder or the hub, as `cclearn.models` does.
 
         Raises:
             ConfigurationError: There is no model of that name.
         """
         name = str(name_or_path)
-        try:
-            base = _base_of(Path(name))
-            own = base is None or (Path(name) / "tokenizer_config.json").is_file()
-            tokenizer = AutoTokenizer.from_pretrained(
-                name if own else base, trust_remote_code=False
-            )
-            model = AutoModelForCausalLM.from_pretrained(
-                base or name, trust_remote_code=False, use_safetensors=True, dtype="auto"
-            )
-            if base is not None:
-                model = _with_adapter(model, Path(name))
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigurationError(
-                [
-                    f"model (model = {name}): cannot be loaded: {reason} Name a folder that a recipe"
-                    " wrote, or a model on the hub."
-                ]
-            ) from None
+        tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return cls(model.to(device).eval(), tokenizer, batch_size=batch_size, name=Path(name).name)
 
@@ -143,8 +126,8 @@ class LocalEngine(Engine):
         pad = self.tokenizer.eos_token_id if pad is None else pad
         ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        end = self.tokenizer.eos_token_id
-        guide = GrammarGuide([self._matcher(r) for r in requests], self._executor, width, end)
+        matchers = [self._matcher(request) for request in requests]
+        guide = GrammarGuide(matchers, self._executor, width, self._end)
         device = self.model.device
         started = time.perf_counter()
         output: Any = self.model.generate(
@@ -155,7 +138,7 @@ class LocalEngine(Engine):
             num_beams=1,
             logits_processor=[guide],
             pad_token_id=pad,
-            eos_token_id=end,
+            eos_token_id=self._end,
         )
         generated = output[:, width:].tolist()  # Waits for the GPU.
         seconds = (time.perf_counter() - started) / len(requests) if device.type == "cuda" else 0.0
@@ -185,9 +168,8 @@ class LocalEngine(Engine):
         logs: list[float],
         given_up: bool,
     ) -> Answer:
-        end = self.tokenizer.eos_token_id
-        ended = end in tokens
-        tokens = tokens[: tokens.index(end)] if ended else tokens
+        ended = self._end in tokens
+        tokens = tokens[: tokens.index(self._end)] if ended else tokens
         pieces = []
         position = 0
         raw = b""
@@ -200,27 +182,6 @@ class LocalEngine(Engine):
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
         return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens)
-
-
-def _base_of(folder: Path) -> str | None:
-    """Return the model that an adapter's folder names, None for other folders. Raises ValueError."""
-    settings = folder / "adapter_config.json"
-    if not settings.is_file():
-        return None
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise ValueError("the adapter has no adapter_model.safetensors.")
-    base = json.loads(settings.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not base:
-        raise ValueError("adapter_config.json names no base model.")
-    return str(base)
-
-
-def _with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    from peft import PeftModel
-
-    # Merged into the full weights: one matrix product a layer, as fast as the model alone.
-    merged: PreTrainedModel = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-    return merged
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]

@@ -1,5 +1,6 @@
 """The only place that knows how a row looks as text, and how an answer is read back."""
 
+from cclearn.prompts.layout import Template
 from cclearn.prompts.parser import ParsedAnswer, ParsedLine, parse_answer
 from cclearn.prompts.templates import (
     Message,
@@ -14,6 +15,7 @@ __all__ = [
     "Message",
     "ParsedAnswer",
     "ParsedLine",
+    "Template",
     "document_answer",
     "document_prompt",
     "parse_answer",

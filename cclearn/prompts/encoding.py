@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from jinja2 import TemplateError
 
 from cclearn.errors import ConfigurationError
 from cclearn.prompts.templates import Message
@@ -23,45 +26,87 @@ def encode_completion(
     """Return the tokens of an answer, the last of them the end-of-turn token.
 
     Raises:
-        ConfigurationError: The tokenizer's chat template does not put the answer behind the prompt,
-            or does not close it with the tokenizer's end-of-sequence token: such a model would never
-            learn to stop.
+        ConfigurationError: The tokenizer's chat template does not put the answer behind the prompt, or
+            does not close it with a special token: such a model would never learn to stop.
     """
     opening = _render_prompt(tokenizer, prompt)
-    answer: Message = {"role": "assistant", "content": completion}
-    whole = str(tokenizer.apply_chat_template([*prompt, answer], tokenize=False))
-    name = tokenizer.name_or_path
+    whole = _render(tokenizer, [*prompt, {"role": "assistant", "content": completion}])
     if not whole.startswith(opening):
         raise ConfigurationError(
             [
-                f"chat template (tokenizer = {name}): the answer does not follow the prompt."
-                " Use a template whose generation prompt begins the answer."
+                f"chat template (tokenizer = {tokenizer.name_or_path}): the answer does not follow the"
+                " prompt. Use a template whose generation prompt begins the answer."
             ]
         )
-    tokens = _encode(tokenizer, whole[len(opening) :])
-    end = tokenizer.eos_token_id
-    if end not in tokens:
-        raise ConfigurationError(
-            [
-                f"chat template (tokenizer = {name}): it does not end an answer with"
-                f" {tokenizer.eos_token!r}. Set eos_token to the template's end-of-turn token."
-            ]
-        )
-    # Some templates write a line break behind the end of turn; the model is never asked for it.
-    return tokens[: len(tokens) - tokens[::-1].index(end)]
+    text = whole[len(opening) :]
+    closing = text.rpartition(completion)[2]
+    end = str(tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)))
+    # Some templates write more behind the end of turn; the model is never asked for it.
+    behind = closing.partition(end)[2]
+    return _encode(tokenizer, text.removesuffix(behind))
+
+
+def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the token that closes an answer in a tokenizer's chat template.
+
+    It need not be the tokenizer's end-of-sequence token: Gemma's and Phi's are not.
+
+    Raises:
+        ConfigurationError: There is no chat template, or it closes an answer with no special token.
+    """
+    return _end_of_turn(tokenizer, str(tokenizer.chat_template))
+
+
+@lru_cache(maxsize=4)
+def _end_of_turn(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
+    asked: Message = {"role": "user", "content": "-"}
+    answered = _render(tokenizer, [asked, {"role": "assistant", "content": "answer"}])
+    marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    for token in _encode(tokenizer, answered.rpartition("answer")[2]):
+        if token in marks:
+            return token
+    raise ConfigurationError(
+        [
+            f"chat template (tokenizer = {tokenizer.name_or_path}): it closes an answer with no special"
+            " token. Use the model's own template, or one that writes eos_token behind an answer."
+        ]
+    )
 
 
 def _render_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message]) -> str:
+    return _render(tokenizer, prompt, add_generation_prompt=True)
+
+
+def _render(
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[Message],
+    add_generation_prompt: bool = False,
+) -> str:
+    name = tokenizer.name_or_path
     if tokenizer.chat_template is None:
         raise ConfigurationError(
             [
-                f"chat template (tokenizer = {tokenizer.name_or_path}): it has none."
-                " Use the model's instruct variant or set a chat template."
+                f"chat template (tokenizer = {name}): it has none. Use the model's instruct variant or"
+                " set a chat template."
             ]
         )
-    return str(
-        tokenizer.apply_chat_template(list(prompt), add_generation_prompt=True, tokenize=False)
-    )
+    try:
+        # An answer is the codes alone: templates that can think aloud are told not to.
+        return str(
+            tokenizer.apply_chat_template(
+                list(turns),
+                add_generation_prompt=add_generation_prompt,
+                tokenize=False,
+                enable_thinking=False,
+            )
+        )
+    except TemplateError as error:
+        raise ConfigurationError(
+            [
+                f"chat template (tokenizer = {name}): it cannot be rendered: {error.message} Use a"
+                " template that takes a user's and an assistant's turn."
+            ]
+        ) from None
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

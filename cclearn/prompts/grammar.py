@@ -10,14 +10,21 @@ import json
 import re
 from collections.abc import Iterable
 
-from cclearn.notes.grounding import as_quote
-from cclearn.prompts.layout import BETWEEN, LINE_START, NOTHING
+from cclearn.prompts.layout import (
+    BETWEEN,
+    CODES_HEAD,
+    EVIDENCE_HEAD,
+    LINE_START,
+    NOTHING,
+    Template,
+)
+from cclearn.prompts.templates import span_answer
 
 _PIECE = re.compile(r"(?P<blank>\s*)(?P<word>\w+|[^\w\s])")
 """A word or a mark of a note, with the white space before it."""
 
 
-def document_grammar(text: str, codes_pattern: str) -> str:
+def document_grammar(text: str, codes_pattern: str, template: Template = "paired") -> str:
     """Return the grammar of the answers that this note allows.
 
     Evidence is a run of the note's words, its white space written as single blanks. Each blank goes
@@ -26,17 +33,29 @@ def document_grammar(text: str, codes_pattern: str) -> str:
     Args:
         text: The note.
         codes_pattern: A regular expression of the codes that may be assigned, from `codes_regex`.
+        template: The layout of the answer; in `listed` there are as many codes as pieces of evidence.
     """
     pieces = [(" " if m["blank"] else "") + m["word"] for m in _PIECE.finditer(text)]
     if not pieces:
         return f"start: {json.dumps(NOTHING)}"
     mark = LINE_START.rstrip()
-    return "\n".join(
-        [
+    if template == "paired":
+        rules = [
             f'start: {json.dumps(NOTHING)} | LINE ("\\n" LINE)*',
             # One terminal: were the evidence a terminal of its own, the lexer would hold the blank
             # behind it for the beginning of the note's next word, and never let the evidence end.
             f'LINE: {json.dumps(mark)} " "? EVIDENCE {json.dumps(BETWEEN)} CODE',
+        ]
+    else:
+        rules = [
+            f"start: {json.dumps(NOTHING)} | {json.dumps(EVIDENCE_HEAD)} pair",
+            f"pair: CITED (pair | {json.dumps(chr(10) + CODES_HEAD)}) CODED",
+            f'CITED: {json.dumps(chr(10) + mark)} " "? EVIDENCE',
+            f"CODED: {json.dumps(chr(10) + LINE_START)} CODE",
+        ]
+    return "\n".join(
+        [
+            *rules,
             "EVIDENCE: PIECES & /.+/",
             f"PIECES: %regex {json.dumps({'substring_chunks': pieces}, ensure_ascii=False)}",
             f"CODE: /{codes_pattern}/",
@@ -44,14 +63,15 @@ def document_grammar(text: str, codes_pattern: str) -> str:
     )
 
 
-def span_grammar(text: str, codes_pattern: str) -> str:
+def span_grammar(text: str, codes_pattern: str, template: Template = "paired") -> str:
     """Return the grammar of the answers to a span row: the span and one code.
 
     Args:
         text: The evidence span.
         codes_pattern: As for `document_grammar`.
+        template: The layout of the answer.
     """
-    head = f"{LINE_START}{as_quote(text)}{BETWEEN}"
+    head = span_answer(text, "", template=template)
     return (
         f"start: LINE\nLINE: {json.dumps(head, ensure_ascii=False)} CODE\nCODE: /{codes_pattern}/"
     )

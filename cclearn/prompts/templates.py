@@ -1,8 +1,8 @@
 """Rendering of rows as chat messages.
 
-A *document row* asks for the codes of a note; each line of the answer is one evidence and its code. A
-*span row* asks for the code of one evidence span; its answer is a line of the same form, so that what
-is learnt from spans is learnt in the form in which documents need it.
+A *document row* asks for the codes of a note; the answer has each evidence and its code, in one of the
+layouts of `cclearn.prompts.layout`. A *span row* asks for the code of one evidence span; its answer has
+the same form, so that what is learnt from spans is learnt in the form in which documents need it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from typing import Literal, TypedDict
 from cclearn.files import sha256_of_text
 from cclearn.notes import CodedNote
 from cclearn.notes.grounding import as_quote
-from cclearn.prompts.layout import BETWEEN, LINE_START, NOTHING
+from cclearn.prompts.layout import (
+    BETWEEN,
+    CODES_HEAD,
+    EVIDENCE_HEAD,
+    LINE_START,
+    NOTHING,
+    Template,
+)
 
 RowKind = Literal["span", "document"]
-_FILES: dict[RowKind, str] = {"span": "span.txt", "document": "paired.txt"}
 
 _WRITTEN = {"icd10cm": "ICD-10-CM", "icd9cm": "ICD-9-CM"}
 """How prompts write the name of a code system; that of a user's own is written as it is."""
@@ -32,30 +38,36 @@ class Message(TypedDict):
 
 
 @cache
-def instruction(kind: RowKind, system: str) -> str:
+def instruction(kind: RowKind, system: str, template: Template = "paired") -> str:
     """Return the instruction that opens the prompt of this kind of row.
 
     Args:
         kind: Of the row.
         system: The name of the code system.
+        template: The layout of the answer.
     """
-    template = files("cclearn.prompts").joinpath("texts", _FILES[kind]).read_text(encoding="utf-8")
-    return template.strip().replace("{system}", _WRITTEN.get(system, system))
+    file = files("cclearn.prompts").joinpath("texts", f"{kind}_{template}.txt")
+    return (
+        file.read_text(encoding="utf-8").strip().replace("{system}", _WRITTEN.get(system, system))
+    )
 
 
 @cache
-def prompt_hash(system: str) -> str:
+def prompt_hash(system: str, template: Template = "paired") -> str:
     """Return the SHA-256 of everything that decides how a row looks as text."""
     note = CodedNote(id="-", text="-")
-    parts = [instruction("span", system), instruction("document", system)]
-    parts += [document_prompt("-", system)[0]["content"], span_prompt("-", system)[0]["content"]]
-    parts += [span_answer("-", "-", "-"), document_answer(note)]
-    parts.append(_line("-", "-"))
+    parts = [document_prompt("-", system, template=template)[0]["content"]]
+    parts += [span_prompt("-", system, template)[0]["content"]]
+    parts += [span_answer("-", "-", "-", template), document_answer(note, template)]
+    parts.append(answer_lines([("-", "-")] * 2, template))
     return sha256_of_text("\x1e".join(parts))
 
 
 def document_prompt(
-    text: str, system: str = "icd10cm", examples: Sequence[CodedNote] = ()
+    text: str,
+    system: str = "icd10cm",
+    examples: Sequence[CodedNote] = (),
+    template: Template = "paired",
 ) -> list[Message]:
     """Ask for the codes of a note.
 
@@ -63,45 +75,52 @@ def document_prompt(
         text: The note.
         system: The name of the code system.
         examples: Coded notes that go before, each asked and answered in a turn of its own.
+        template: The layout of the answer.
     """
+    asks = instruction("document", system, template)
 
     def asked(note: str) -> Message:
-        return {"role": "user", "content": f"{instruction('document', system)}\n\n{note}"}
+        return {"role": "user", "content": f"{asks}\n\n{note}"}
 
     turns: list[Message] = []
     for example in examples:
-        turns += [asked(example.text), {"role": "assistant", "content": document_answer(example)}]
+        answer = document_answer(example, template)
+        turns += [asked(example.text), {"role": "assistant", "content": answer}]
     return [*turns, asked(text)]
 
 
-def document_answer(note: CodedNote) -> str:
+def document_answer(note: CodedNote, template: Template = "paired") -> str:
     """Answer with the evidence and codes of a note, in order of mention."""
     cited = sorted(
         (evidence.start, evidence.end, evidence.text, assigned.code)
         for assigned in note.codes
         for evidence in assigned.evidence
     )
-    return answer_lines((text, code) for _, _, text, code in cited)
+    return answer_lines(((text, code) for _, _, text, code in cited), template)
 
 
-def span_prompt(text: str, system: str = "icd10cm") -> list[Message]:
+def span_prompt(text: str, system: str = "icd10cm", template: Template = "paired") -> list[Message]:
     """Ask for the code of an evidence span.
 
     A blank stands before the span, as it mostly does in a note and always in the answer: tokenizers
     spell a word differently where there is none, and then it could not simply be copied.
     """
-    return [{"role": "user", "content": f"{instruction('span', system)}\n\nEvidence: {text}"}]
+    asks = instruction("span", system, template)
+    return [{"role": "user", "content": f"{asks}\n\nEvidence: {text}"}]
 
 
-def span_answer(text: str, code: str, description: str = "") -> str:
+def span_answer(text: str, code: str, description: str = "", template: Template = "paired") -> str:
     """Answer with the span, its code and the code's description (none where it is empty)."""
-    return f"{_line(text, code)} {description}".rstrip()
+    return answer_lines([(text, f"{code} {description}".rstrip())], template)
 
 
-def answer_lines(cited: Iterable[tuple[str, str]]) -> str:
+def answer_lines(cited: Iterable[tuple[str, str]], template: Template = "paired") -> str:
     """Join evidence and codes to an answer."""
-    return "\n".join(_line(text, code) for text, code in cited) or NOTHING
-
-
-def _line(text: str, code: str) -> str:
-    return f"{LINE_START}{as_quote(text)}{BETWEEN}{code}"
+    pairs = [(as_quote(text), code) for text, code in cited]
+    if not pairs:
+        return NOTHING
+    if template == "paired":
+        return "\n".join(f"{LINE_START}{quote}{BETWEEN}{code}" for quote, code in pairs)
+    evidence = [f"{LINE_START}{quote}" for quote, _ in pairs]
+    codes = [f"{LINE_START}{code}" for _, code in pairs]
+    return "\n".join([EVIDENCE_HEAD, *evidence, CODES_HEAD, *codes])

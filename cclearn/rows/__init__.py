@@ -2,17 +2,23 @@
 
 from cclearn.rows.build import TrainingRow, document_row, read_source, span_row
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
-from cclearn.rows.mixture import mix
+from cclearn.rows.mixture import Mixing, mix, shares_of
+from cclearn.rows.selection import Contamination, capped, weighed
 from cclearn.rows.splits import in_share
 
 __all__ = [
+    "Contamination",
     "EncodedRow",
     "LengthReport",
+    "Mixing",
     "TrainingRow",
+    "capped",
     "document_row",
     "encode_rows",
     "in_share",
     "mix",
     "read_source",
+    "shares_of",
     "span_row",
+    "weighed",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import cclearn
@@ -15,7 +14,17 @@ from cclearn.prompts import prompt_hash
 from cclearn.rows import EncodedRow
 from cclearn.training.recipe import Recipe
 
-_PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers", "llguidance")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "llguidance",
+)
 
 
 def rows_hash(rows: Iterable[EncodedRow]) -> str:
@@ -47,9 +56,7 @@ def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[st
         "recipe": recipe.model_dump(mode="json"),
         "versions": package_versions(),
         "code_system": {"name": system.name, "release": system.release, "source": system.source},
-        "prompt_sha256": prompt_hash(system.name),
-        "sources_sha256": {
-            str(source.path): sha256_of_file(Path(source.path)) for source in recipe.rows.sources
-        },
+        "prompt_sha256": prompt_hash(system.name, recipe.rows.template),
+        "sources_sha256": {str(path): sha256_of_file(path) for path in recipe.rows.files},
         **measured,
     }

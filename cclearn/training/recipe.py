@@ -1,19 +1,19 @@
-"""A recipe: one YAML file that says everything about a training run."""
+"""A recipe: everything about a training run, said in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cclearn.errors import ConfigurationError, DataError, did_you_mean
-from cclearn.files import read_text
+from cclearn.notes.contract import Grade
+from cclearn.prompts.layout import Template
 from cclearn.prompts.templates import RowKind
 from cclearn.rows.encode import Overflow
+from cclearn.rows.mixture import Mixing
+
+Order = Literal["mixed", "span_then_document", "document_only", "span_only"]
 
 
 class _Settings(BaseModel):
@@ -53,6 +53,34 @@ class Model(_Settings):
         return self
 
 
+class Quantisation(_Settings):
+    """How `qlora` stores the weights of the base model (Dettmers et al. 2023, arXiv 2305.14314).
+
+    `storage` is the type that holds the 4-bit numbers: FSDP shards it like the other weights, so it must
+    be theirs.
+    """
+
+    type: Literal["nf4", "fp4"] = "nf4"
+    double: bool = True
+    storage: Literal["uint8", "bfloat16"] = "uint8"
+
+
+class Adapter(_Settings):
+    """What is trained: all weights (`none`), or low-rank matrices beside them.
+
+    `lora` (Hu et al. 2021, arXiv 2106.09685), `dora` (Liu et al. 2024, arXiv 2402.09353), or `qlora`:
+    LoRA over a base model in four bits. `targets` are the layers that get them; `all-linear` leaves the
+    output layer out. The matrices' product is scaled by `alpha / rank`.
+    """
+
+    kind: Literal["none", "lora", "qlora", "dora"] = "none"
+    rank: int = Field(default=16, gt=0)
+    alpha: int = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    quantisation: Quantisation = Quantisation()
+
+
 class System(_Settings):
     """The code system of the rows: its name or a user's table, and its official files.
 
@@ -64,184 +92,197 @@ class System(_Settings):
 
 
 class Source(_Settings):
-    """A file of rows, and its share of the mix (of the rows; all sources or none have one)."""
+    """A file of rows.
+
+    `share` is its part of the mix, of the rows. `grades` says how often a pair of each grade stands in
+    it: 0.5 keeps half of them, 2 has each twice, 0 none; what is not named counts 1. `most_per_code`
+    keeps so many span rows of a code, `most` so many rows in all. What is kept follows from the rows'
+    ids alone.
+    """
 
     kind: RowKind
     path: Path
     share: float | None = Field(default=None, gt=0, le=1)
+    grades: dict[Grade, Annotated[float, Field(ge=0)]] = {}
+    most: int | None = Field(default=None, gt=0)
+    most_per_code: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _spans_have_grades(self) -> Self:
+        if self.kind == "document" and (self.grades or self.most_per_code):
+            raise ValueError("grades and most_per_code are for span rows: a note has no grade")
+        return self
+
+
+class Evaluation(_Settings):
+    """A file that the model will be evaluated on: nothing of it is trained on."""
+
+    kind: RowKind
+    path: Path
 
 
 class Rows(_Settings):
     """What is trained on.
 
-    `describe` lets a span row's answer go on with the code's description; `overflow` says what
-    happens to a row longer than the context.
+    `order`: both kinds of rows in one shuffle (`mixed`), all span rows before all document rows, or one
+    kind alone; sources of the other kind are then left out. `mixing` says how much of each source is in
+    an epoch (`cclearn.rows.mixture`). `describe` lets a span row's answer go on with the code's
+    description; `overflow` says what happens to a row longer than the context. What `evaluation` holds
+    is left out (`cclearn.rows.selection.Contamination`). `template` is the layout of the answers
+    (`cclearn.prompts.layout`).
     """
 
     sources: tuple[Source, ...] = Field(min_length=1)
+    template: Template = "paired"
+    order: Order = "mixed"
+    mixing: Mixing | None = None
+    temperature: float = Field(default=1.0, ge=1)
     overflow: Overflow = "raise"
     describe: bool = True
+    evaluation: tuple[Evaluation, ...] = ()
 
     @model_validator(mode="after")
-    def _all_shares_or_none(self) -> Self:
-        given = [source.share is not None for source in self.sources]
+    def _shares_fit_the_mixing(self) -> Self:
+        sources = self.used
+        if not sources:
+            raise ValueError(f"order: {self.order} leaves no source")
+        given = [source.share is not None for source in sources]
         if any(given) and not all(given):
             raise ValueError("sources: give every source a share, or none")
+        if self.mixing == "fixed_ratio" and not any(given):
+            raise ValueError("mixing: fixed_ratio needs a share of every source")
+        if self.mixing not in (None, "fixed_ratio") and any(given):
+            raise ValueError(f"mixing: {self.mixing} takes no shares")
+        if self.temperature != 1 and self.mixing != "proportional":
+            raise ValueError("temperature: it is for mixing: proportional")
         return self
+
+    @property
+    def used(self) -> tuple[Source, ...]:
+        """Return the sources that the order has rows of."""
+        kind = {"document_only": "document", "span_only": "span"}.get(self.order)
+        return tuple(source for source in self.sources if kind in (None, source.kind))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return every file that the run reads rows of."""
+        return tuple([*(s.path for s in self.used), *(e.path for e in self.evaluation)])
 
 
 class Training(_Settings):
     """How it is trained.
 
-    `optimizer: muon` is for models trained from scratch: Muon on the matrices of the hidden layers,
-    AdamW on the rest.
+    It takes so many `steps`, or so many `epochs`. `optimizer: muon` is for models trained from scratch:
+    Muon on the matrices of the hidden layers, AdamW on the rest; `adamw_8bit` keeps AdamW's state in
+    eight bits (bitsandbytes).
 
     `max_length` is in tokens, `batch_size` in rows: with `batching: packed` a row is a pack of
     examples, isolated from each other, of `max_length` tokens together; with `grouped` it is one
-    example, padded to the longest of a batch of like lengths.
+    example, padded to the longest of a batch of like lengths; with `padded` to the longest of any.
+
+    `attention: auto` is FlashAttention 2 where its package and a GPU are there, else PyTorch's own
+    (`sdpa`). `precision: auto` is bf16 on a GPU that has it, else fp32. `gradient_checkpointing`
+    computes activations twice to keep fewer; `liger` takes Liger's kernels (an extra). A checkpoint is
+    written every `save_every` steps and the last `keep` are kept while the run lasts; 0 writes none.
+    The loss is logged every `log_every` steps; `report_to` sends it to TensorBoard's files or to trackio
+    besides `metrics.jsonl`.
     """
 
     max_length: int = Field(default=512, gt=0)
-    steps: int = Field(gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    epochs: int | None = Field(default=None, gt=0)
     batch_size: int = Field(default=1, gt=0)
     accumulation: int = Field(default=1, gt=0)
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
     learning_rate: float = Field(gt=0)
     scheduler: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     warmup: float = Field(default=0.05, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0)
-    batching: Literal["packed", "grouped"] = "packed"
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    batching: Literal["packed", "grouped", "padded"] = "packed"
+    attention: Literal["auto", "sdpa", "flash_attention_2", "flex_attention", "eager"] = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    gradient_checkpointing: bool = False
+    liger: bool = False
+    save_every: int = Field(default=0, ge=0)
+    keep: int = Field(default=2, gt=0)
+    log_every: int = Field(default=20, gt=0)
+    report_to: Literal["none", "tensorboard", "trackio"] = "none"
+
+    @model_validator(mode="after")
+    def _steps_or_epochs(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        return self
+
+
+class Grpo(_Settings):
+    """A second stage: reinforcement on the document rows (GRPO, Shao et al. 2024, arXiv 2402.03300).
+
+    Of every note `generations` answers of at most `answer_length` tokens are drawn at this `temperature`
+    and rewarded (`cclearn.evaluation.reward`); `beta` weighs the distance from the model that it began
+    with. `ungrounded` and `invalid` are what an answer loses for citing words that the note does not
+    hold and for codes that may not be assigned, as a share of what it cites.
+    """
+
+    generations: int = Field(default=8, ge=2)
+    answer_length: int = Field(default=512, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
+    beta: float = Field(default=0.0, ge=0)
+    ungrounded: float = Field(default=0.5, ge=0)
+    invalid: float = Field(default=0.5, ge=0)
 
 
 class Recipe(_Settings):
-    """A training run."""
+    """A training run. `licence` goes into the model card."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
     seed: int = 0
     output: Path
+    licence: str | None = None
     code_system: System = System()
     model: Model
+    adapter: Adapter = Adapter()
     rows: Rows
     training: Training
+    grpo: Grpo | None = None
 
+    @model_validator(mode="after")
+    def _the_parts_fit(self) -> Self:
+        if self.adapter.kind != "none" and self.model.scratch is not None:
+            raise ValueError(
+                "adapter: a model with random weights has nothing to be adapted; set none"
+            )
+        if self.adapter.kind != "none" and self.training.optimizer == "muon":
+            raise ValueError(
+                "training.optimizer: muon is for whole matrices; an adapter needs adamw"
+            )
+        if self.rows.order == "span_then_document" and self.training.epochs is None:
+            raise ValueError(
+                "training.steps: with rows.order = span_then_document they may end before the"
+                " documents; give training.epochs"
+            )
+        if self.grpo is not None:
+            self._fit_for_grpo(self.grpo)
+        return self
 
-def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply overrides.
-
-    Args:
-        name: A YAML file, or the name of a recipe that comes with the package (`tiny/mixed`).
-        overrides: `key.sub=value` each; list items go by number: `rows.sources.0.share=0.5`.
-
-    Raises:
-        DataError: The file is missing or is not YAML.
-        ConfigurationError: Keys or values are wrong; all of them are told at once, with their lines.
-    """
-    path = find_recipe(name)
-    text = read_text(path)
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        fields = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else None
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise DataError(path, f"not YAML: {problem}", line) from None
-    if not isinstance(fields, dict):
-        raise DataError(path, "not a mapping of keys to values")
-    problems = [problem for item in overrides if (problem := _override(fields, item))]
-    if not problems:
-        try:
-            return Recipe.model_validate(fields)
-        except ValidationError as error:
-            lines = _lines(node)
-            problems = [_tell(path, dict(problem), lines) for problem in error.errors()]
-    raise ConfigurationError(problems)
-
-
-def find_recipe(name: str | Path) -> Path:
-    """Return the file of a recipe: the path itself, or one that comes with the package.
-
-    Raises:
-        DataError: There is none.
-    """
-    path = Path(name)
-    if path.exists():
-        return path
-    folder = Path(str(files("recipes")))
-    packaged = folder / f"{str(name).removesuffix('.yaml')}.yaml"
-    if packaged.is_file():
-        return packaged
-    known = [
-        file.relative_to(folder).with_suffix("").as_posix()
-        for file in sorted(folder.rglob("*.yaml"))
-        if file.parent.name != "accelerate"
-    ]
-    raise DataError(
-        path, f"no such recipe.{did_you_mean(str(name), known)} There are: {', '.join(known)}."
-    )
-
-
-def _override(fields: dict[str, Any], item: str) -> str | None:
-    """Set one value in place; return what is wrong with the override, if anything."""
-    key, equals, value = item.partition("=")
-    if not equals:
-        return f"override ({item}): it is not of the form key=value."
-    parts = key.split(".")
-    place: Any = fields
-    try:
-        for part in parts[:-1]:
-            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
-        if isinstance(place, list):
-            place[int(parts[-1])] = yaml.safe_load(value)
-        else:
-            place[parts[-1]] = yaml.safe_load(value)
-    except (ValueError, IndexError, TypeError, AttributeError, yaml.YAMLError):
-        return (
-            f"override ({item}): the recipe has no such place, or the value is not YAML."
-            " Name the keys as in the file, quote the value."
-        )
-    return None
-
-
-def _tell(path: Path, problem: dict[str, Any], lines: dict[tuple[str, ...], int]) -> str:
-    """Say one of pydantic's problems as `file:line: key: problem`."""
-    where = tuple(str(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = f"unknown key.{did_you_mean(where[-1], _known_keys(where[:-1]))}"
-    elif problem["type"] == "missing":
-        message = "missing"
-    else:
-        value = problem.get("input")
-        if isinstance(value, (str, int, float)):
-            message = f"{message} (got {value!r})"
-    place = where
-    while place and place not in lines:
-        place = place[:-1]
-    line = f":{lines[place]}" if place in lines else ""
-    return f"{path}{line}: {'.'.join(where) or 'recipe'}: {message}"
-
-
-def _known_keys(where: tuple[str, ...]) -> list[str]:
-    """Return the keys that the settings at this place have."""
-    settings: Any = Recipe
-    homes = {"model": Model, "scratch": Scratch, "rows": Rows, "training": Training}
-    for part in where:
-        settings = Source if part.isdigit() else homes.get(part, settings)
-    return list(settings.model_fields)
-
-
-def _lines(node: Any, where: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Map every key of a YAML document to its 1-based line."""
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            place = (*where, str(key.value))
-            found[place] = key.start_mark.line + 1
-            found.update(_lines(value, place))
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            place = (*where, str(number))
-            found[place] = value.start_mark.line + 1
-            found.update(_lines(value, place))
-    return found
+    def _fit_for_grpo(self, grpo: Grpo) -> None:
+        rows = self.training.batch_size * self.training.accumulation
+        problems = []
+        if self.model.scratch is not None:
+            problems.append("model.scratch: random weights answer nothing that could be rewarded")
+        if self.rows.order != "document_only":
+            problems.append("rows.order: grpo is on notes; set document_only")
+        if self.rows.overflow == "window":
+            problems.append("rows.overflow: grpo takes whole notes; set raise or drop")
+        if grpo.answer_length >= self.training.max_length:
+            problems.append(
+                "grpo.answer_length: it leaves no room for a note in training.max_length"
+            )
+        if rows % grpo.generations:
+            problems.append(
+                f"training.batch_size * accumulation = {rows}: it must be a multiple of"
+                f" grpo.generations = {grpo.generations}"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
+from cclearn.prompts import Template
 from cclearn.prompts.templates import instruction
 from cclearn.rows import TrainingRow
 from cclearn.training.recipe import Scratch
@@ -27,7 +33,10 @@ _CODE_CHARACTERS = Regex(r"[0-9]| ?[A-Z](?=[0-9])|(?<=[0-9.X])[A-Z]")
 
 
 def make_tokenizer(
-    rows: Sequence[TrainingRow], vocabulary: int, system: str = "icd10cm"
+    rows: Sequence[TrainingRow],
+    vocabulary: int,
+    system: str = "icd10cm",
+    template: Template = "paired",
 ) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer on the rows.
 
@@ -38,6 +47,7 @@ def make_tokenizer(
         rows: What the tokenizer shall spell well.
         vocabulary: How many tokens it shall have.
         system: The name of the code system, which the instructions say.
+        template: The layout of the answers, which the instructions ask for.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -47,7 +57,10 @@ def make_tokenizer(
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    instructions = [instruction("span", system), instruction("document", system)]
+    instructions = [
+        instruction("span", system, template),
+        instruction("document", system, template),
+    ]
     special = [PAD, END, USER, ASSISTANT, *instructions]
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
@@ -67,7 +80,7 @@ def make_tokenizer(
 
 
 def make_model(
-    settings: Scratch, tokenizer: PreTrainedTokenizerFast, max_length: int
+    settings: Scratch, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Qwen3ForCausalLM:
     """Make a Qwen3-architecture model with random weights; seed torch before.
 
@@ -78,7 +91,14 @@ def make_model(
         tokenizer: Gives the vocabulary and the special tokens.
         max_length: The context in tokens; the model is told it may read four times as much.
     """
-    config = Qwen3Config(
+    return Qwen3ForCausalLM(make_config(settings, tokenizer, max_length))
+
+
+def make_config(
+    settings: Scratch, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Qwen3Config:
+    """Return the configuration of such a model."""
+    return Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=settings.hidden_size,
         intermediate_size=settings.intermediate_size,
@@ -93,4 +113,3 @@ def make_model(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Qwen3ForCausalLM(config)

@@ -2,229 +2,119 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from accelerate import PartialState
-from datasets import Dataset
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-    TrainerCallback,
-    set_seed,
-)
+from torch.utils.data import Sampler
+from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.files import atomic_folder, refuse_existing, write_json
-from cclearn.memory import peak_gpu_mib, peak_mib
-from cclearn.rows import EncodedRow, TrainingRow, encode_rows, mix, read_source
-from cclearn.training.manifest import describe_run, rows_hash
+from cclearn.training.batches import PhasedSampler, dataset_of
+from cclearn.training.manifest import rows_hash
 from cclearn.training.optimizer import MuonWithAdamW
+from cclearn.training.prepare import choose_rows, prepare
 from cclearn.training.recipe import Recipe, Training
-from cclearn.training.scratch import make_model, make_tokenizer
-
-Progress = Callable[[int, int, float | None], None]
-"""Called with the steps done, the steps in all, and the loss where it is known."""
+from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
+from cclearn.training.start import adapter_of, start_model, start_tokenizer
 
 
-def run_sft(recipe: Recipe, overwrite: bool = False, progress: Progress | None = None) -> Path:
-    """Train a model as a recipe says.
+def run_sft(
+    recipe: Recipe,
+    overwrite: bool = False,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    tell: Tell = lambda message: None,
+) -> Path:
+    """Train a model on rows; arguments, result and errors as of `cclearn.training.run.run_recipe`."""
+    if recipe.grpo is not None:
+        raise ConfigurationError(
+            [f"grpo ({recipe.name}): the recipe is of that stage. Launch recipes/grpo.py."]
+        )
+    return run_recipe(recipe, make_job, overwrite, resume, progress, tell)
 
-    The output folder appears only when the run is complete: the model (safetensors) and its
-    tokenizer, `manifest.json`, and `metrics.jsonl` with the loss.
 
-    Args:
-        recipe: What to do.
-        overwrite: Whether the output folder may be replaced.
-        progress: Told of every step.
-
-    Returns:
-        The output folder.
+def make_job(recipe: Recipe, system: CodeSystem) -> Job:
+    """Read and encode the rows, and load the model.
 
     Raises:
         DataError: A row file cannot be read.
-        ConfigurationError: A row is too long, has nothing to learn, or the model cannot be loaded.
-        CclearnError: The output folder exists.
+        ConfigurationError: Rows are too long or have nothing to learn, or the model cannot be loaded.
     """
-    refuse_existing(recipe.output, overwrite)
-    set_seed(recipe.seed)
-    system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
-    sources = [
-        list(read_source(source.path, source.kind, system, recipe.rows.describe))
-        for source in recipe.rows.sources
-    ]
-    _refuse_empty(recipe, sources, "it holds no rows. Name another file.")
-    model, tokenizer = _start(recipe, [row for rows in sources for row in rows], system)
-    encoded, reports = zip(
-        *(
-            encode_rows(rows, tokenizer, recipe.training.max_length, recipe.rows.overflow)
-            for rows in sources
-        ),
-        strict=True,
-    )
-    _refuse_empty(recipe, encoded, "all of its rows are too long. Raise training.max_length.")
-    epoch = mix(encoded, [source.share for source in recipe.rows.sources], recipe.seed)
-    state = PartialState()
-    with _run_folder(recipe.output, overwrite, state.is_main_process) as folder:
-        folder = Path(folder)
-        trainer = _trainer(recipe, model, tokenizer, epoch, folder, progress)
-        started = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - started
-        if state.is_main_process:
-            trainer.model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-            on_gpu = model.device.type == "cuda"
-            tokens = int(trainer.state.num_input_tokens_seen)
-            manifest = describe_run(
-                recipe,
-                system,
-                rows=[report for each in reports for report in _named(each)],
-                rows_sha256=rows_hash(epoch),
-                epoch_rows=len(epoch),
-                parameters=sum(p.numel() for p in model.parameters()),
-                processes=state.num_processes,
-                tokens_seen=tokens,
-                seconds=round(seconds, 1),
-                gpu_seconds=round(seconds * state.num_processes, 1) if on_gpu else 0.0,
-                peak_mib=peak_mib(),
-                peak_gpu_mib=peak_gpu_mib(),
-                tokens_per_second=round(tokens / seconds, 1),
-            )
-            write_json(folder / "manifest.json", manifest)
-        state.wait_for_everyone()
-    return recipe.output
+    # First: DeepSpeed shards the weights while they are loaded only if it is told before.
+    arguments = _arguments(recipe)
+    chosen = choose_rows(recipe, system)
+    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    # Before the rows are encoded: random weights follow the seed alone.
+    model = start_model(recipe, tokenizer)
+    prepared = prepare(recipe, chosen, tokenizer)
+    dataset, sizes = dataset_of(prepared.phases, recipe.training)
 
-
-def _run_folder(
-    output: Path, overwrite: bool, is_main_process: bool
-) -> AbstractContextManager[Path | str]:
-    """Give the main process the run's folder, and every other one a folder that goes again."""
-    return atomic_folder(output, overwrite) if is_main_process else TemporaryDirectory()
-
-
-def _refuse_empty(recipe: Recipe, sources: Sequence[Sequence[object]], problem: str) -> None:
-    empty = [s.path for s, rows in zip(recipe.rows.sources, sources, strict=True) if not rows]
-    if empty:
-        raise ConfigurationError([f"rows.sources (path = {path}): {problem}" for path in empty])
-
-
-def _named(reports: dict[str, Any]) -> list[dict[str, object]]:
-    return [{"kind": kind, **report.as_dict()} for kind, report in reports.items()]
-
-
-def _start(
-    recipe: Recipe, rows: list[TrainingRow], system: CodeSystem
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return the model that the run starts from, and its tokenizer."""
-    scratch = recipe.model.scratch
-    if scratch is not None:
-        made = make_tokenizer(rows, scratch.vocabulary, system.name)
-        return make_model(scratch, made, recipe.training.max_length), made
-    name = str(recipe.model.path)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            name, revision=recipe.model.revision, trust_remote_code=False
+    def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> WholeCheckpoints:
+        arguments.output_dir = str(folder)
+        return _Trainer(
+            model=model,
+            args=arguments,
+            train_dataset=dataset,
+            processing_class=tokenizer,
+            peft_config=adapter_of(recipe.adapter),
+            optimizer_cls_and_kwargs=_optimizer(recipe.training),
+            callbacks=callbacks,
+            sampler=partial(PhasedSampler, sizes, recipe.training.epochs or 1, recipe.seed)
+            if _in_phases(recipe)
+            else None,
         )
-        model = AutoModelForCausalLM.from_pretrained(
-            name, revision=recipe.model.revision, trust_remote_code=False, use_safetensors=True
-        )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigurationError(
-            [f"model.path (path = {name}): it cannot be loaded: {reason}"]
-        ) from None
-    return model, tokenizer
+
+    rows = [row for phase in prepared.phases for row in phase]
+    digest = rows_hash(rows)
+    described = {
+        "rows": prepared.described(),
+        "contaminated": {str(c.source.path): c.contaminated for c in chosen},
+        "rows_sha256": digest,
+        "epoch_rows": len(rows),
+    }
+    return Job(tokenizer, make_trainer, digest, described)
 
 
-def _trainer(
-    recipe: Recipe,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: list[EncodedRow],
-    folder: Path,
-    progress: Progress | None,
-) -> SFTTrainer:
+def _in_phases(recipe: Recipe) -> bool:
+    return recipe.rows.order == "span_then_document"
+
+
+def _arguments(recipe: Recipe) -> SFTConfig:
     training = recipe.training
-    on_gpu = torch.cuda.is_available()
-    arguments = SFTConfig(
-        output_dir=str(folder),
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        max_steps=training.steps,
-        per_device_train_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.accumulation,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.scheduler,
-        warmup_steps=training.warmup,
-        weight_decay=training.weight_decay,
+    arguments = common_arguments(recipe)
+    if _in_phases(recipe):  # Their sampler holds all epochs in one.
+        arguments["num_train_epochs"] = 1
+    return SFTConfig(
+        **arguments,
         max_length=training.max_length,
         packing=training.batching == "packed",
         packing_strategy="bfd",  # Isolates the examples of a pack from each other.
+        dataset_kwargs={"skip_prepare_dataset": True},  # Labelled and packed here already.
         train_sampling_strategy="group_by_length" if training.batching == "grouped" else "random",
-        completion_only_loss=True,
-        activation_checkpointing=False,  # These models are small: speed counts, not memory.
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        include_num_input_tokens_seen="non_padding",
-        logging_steps=20,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
     )
-    dataset = Dataset.from_dict(
-        {
-            "input_ids": [row.input_ids for row in rows],
-            "completion_mask": [row.completion_mask for row in rows],
-        }
-    )
-    trainer = SFTTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        optimizer_cls_and_kwargs=_optimizer(training),
-        callbacks=[_Metrics(folder / "metrics.jsonl", progress)],
-    )
-    # Its dictionaries would be printed between the lines of the progress bar.
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+
+
+class _Trainer(WholeCheckpoints, SFTTrainer):  # type: ignore[misc]
+    """Lets phases follow each other."""
+
+    def __init__(self, *, sampler: Callable[[], Sampler[int]] | None, **settings: Any) -> None:
+        self._sampler = sampler
+        super().__init__(**settings)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+        if self._sampler is not None:
+            return self._sampler()
+        sampler: Sampler[int] | None = super()._get_train_sampler(train_dataset)
+        return sampler
 
 
 def _optimizer(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:
-    """Return the trainer's factory for the optimizer, None for its own default, AdamW."""
-    if training.optimizer == "adamw":
+    """Return the trainer's factory for the optimizer, None for one that it knows itself."""
+    if training.optimizer != "muon":
         return None
     settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
     return lambda: MuonWithAdamW, settings
-
-
-class _Metrics(TrainerCallback):  # type: ignore[misc]
-    """Writes the logged numbers to a file and tells the progress."""
-
-    def __init__(self, path: Path, progress: Progress | None) -> None:
-        self._path = path
-        self._progress = progress
-        self._loss: float | None = None
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._progress is not None and state.is_world_process_zero:
-            self._progress(state.global_step, state.max_steps, self._loss)
-
-    def on_log(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
-        logs = parts.get("logs") or {}
-        self._loss = logs.get("loss", self._loss)
-        if state.is_world_process_zero:
-            with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps({"step": state.global_step, **logs}, sort_keys=True) + "\n")

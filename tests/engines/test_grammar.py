@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from cclearn.engines import Request
 from cclearn.engines.local import LocalEngine
 from cclearn.notes.grounding import as_quote, ground
+from cclearn.prompts import Template
 from cclearn.prompts.grammar import document_grammar
+from cclearn.prompts.templates import answer_lines
 
 CODES = "I50\\.9|I10"
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -24,9 +26,9 @@ pieces = st.sampled_from(
 notes = st.lists(pieces, max_size=25).map("".join)
 
 
-def allows(engine: LocalEngine, text: str, answer: str) -> bool:
+def allows(engine: LocalEngine, text: str, answer: str, template: Template = "paired") -> bool:
     """Say whether a model could write this answer to this note, token by token, and then end."""
-    matcher = engine._matcher(Request("n", [], document_grammar(text, CODES)))
+    matcher = engine._matcher(Request("n", [], document_grammar(text, CODES, template)))
     assert matcher is not None
     tokens = engine.tokenizer.encode(answer, add_special_tokens=False)
     for token in tokens:
@@ -44,14 +46,15 @@ def test_any_words_of_a_note_may_be_cited(
     if not words:
         assert allows(random_engine, text, "none")
         return
-    lines = []
+    cited = []
     for _ in range(data.draw(st.integers(1, 3))):
         first = data.draw(st.integers(0, len(words) - 1))
         last = data.draw(st.integers(first, len(words) - 1))
         quote = as_quote(text[words[first].start() : words[last].end()])
-        lines.append(f"- {quote} => I50.9")
+        cited.append((quote, "I50.9"))
         assert ground(text, [quote]) != [None]
-    assert allows(random_engine, text, "\n".join(lines))
+    assert allows(random_engine, text, answer_lines(cited))
+    assert allows(random_engine, text, answer_lines(cited, "listed"), "listed")
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,23 @@ def test_any_words_of_a_note_may_be_cited(
 )
 def test_what_an_answer_may_be(random_engine: LocalEngine, answer: str, allowed: bool) -> None:
     assert allows(random_engine, "Severe chest\n pain. No fever", answer) == allowed
+
+
+@pytest.mark.parametrize(
+    ("answer", "allowed"),
+    [
+        ("Evidence:\n- chest pain\nCodes:\n- I50.9", True),
+        ("Evidence:\n- pain\n- chest\nCodes:\n- I50.9\n- I10", True),
+        ("none", True),
+        ("Evidence:\n- pain\n- chest\nCodes:\n- I50.9", False),
+        ("Evidence:\n- pain\nCodes:\n- I50.9\n- I10", False),
+        ("Evidence:\nCodes:", False),
+        ("Evidence:\n- pains\nCodes:\n- I50.9", False),
+        ("Evidence:\n- pain\nCodes:\n- I11", False),
+        ("- pain => I10", False),
+    ],
+)
+def test_lists_have_a_code_for_each_evidence(
+    random_engine: LocalEngine, answer: str, allowed: bool
+) -> None:
+    assert allows(random_engine, "Severe chest\n pain. No fever", answer, "listed") == allowed

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from cclearn.errors import ConfigurationError
 from cclearn.prompts import document_prompt
-from cclearn.prompts.encoding import encode_completion, encode_prompt
+from cclearn.prompts.encoding import encode_completion, encode_prompt, end_of_turn
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows
 
@@ -44,7 +46,7 @@ def test_a_template_that_cannot_be_learnt_is_refused(tokenizer: PreTrainedTokeni
     prompt = document_prompt("x")
     template = tokenizer.chat_template
     tokenizer.chat_template = template.replace("<|end|>", "")
-    with pytest.raises(ConfigurationError, match="does not end an answer"):
+    with pytest.raises(ConfigurationError, match="closes an answer with no special"):
         encode_completion(tokenizer, prompt, "none")
     tokenizer.chat_template = CHATML
     with pytest.raises(ConfigurationError, match="does not follow the prompt"):
@@ -52,6 +54,40 @@ def test_a_template_that_cannot_be_learnt_is_refused(tokenizer: PreTrainedTokeni
     tokenizer.chat_template = None
     with pytest.raises(ConfigurationError, match="it has none"):
         encode_prompt(tokenizer, prompt)
+    tokenizer.chat_template = "{{ raise_exception('no such turn') }}"
+    with pytest.raises(ConfigurationError, match=r"cannot be rendered: no such turn"):
+        encode_prompt(tokenizer, prompt)
+
+
+FAMILIES = {
+    "qwen3": "<|im_end|>",
+    "qwen3_instruct_2507": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "llama3_1": "<|eot_id|>",
+    "gemma3": "<end_of_turn>",
+    "gemma4": "<turn|>",
+    "phi3": "<|end|>",
+    "phi3_5": "<|end|>",
+    "qwen2_5": "<|im_end|>",
+    "gptoss": "<|return|>",
+}
+
+
+@pytest.mark.parametrize(("family", "end"), FAMILIES.items())
+def test_every_familys_template_trains_its_end_of_turn(
+    tokenizer: PreTrainedTokenizerFast, family: str, end: str
+) -> None:
+    templates = files("trl").joinpath("chat_templates")
+    tokenizer.chat_template = templates.joinpath(f"{family}.jinja").read_text(encoding="utf-8")
+    tokenizer.add_special_tokens({"bos_token": "<|pad|>", "additional_special_tokens": [end]})
+    prompt = document_prompt("Acute heart failure.")
+    answer = "- Acute heart failure => I50.9"
+    tokens = encode_completion(tokenizer, prompt, answer)
+    assert tokens[-1] == end_of_turn(tokenizer) == tokenizer.convert_tokens_to_ids(end)
+    # The answer begins where the prompt ends: no thoughts stand before it.
+    assert tokenizer.decode(tokens).removesuffix(end).endswith(answer)
+    if family != "gptoss":  # Which names the channel of its answer first.
+        assert tokenizer.decode(tokens) == answer + end
 
 
 def test_codes_are_spelt_one_token_a_character(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.prompts import (
+    Template,
     document_answer,
     document_prompt,
     parse_answer,
@@ -17,6 +18,7 @@ from cclearn.prompts import (
     span_prompt,
 )
 from cclearn.prompts.grammar import codes_regex, document_grammar
+from cclearn.prompts.templates import answer_lines
 
 codes = st.from_regex(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?", fullmatch=True)
 line_text = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs"]), min_size=1)
@@ -38,7 +40,10 @@ def test_an_answer_lists_the_evidence_in_order_of_mention() -> None:
     assert document_answer(coded) == (
         "- sepsis => A41.9\n- fever again => R50.9\n- sepsis => A41.9"
     )
-    assert document_answer(note("well")) == "none"
+    assert document_answer(coded, "listed") == (
+        "Evidence:\n- sepsis\n- fever again\n- sepsis\nCodes:\n- A41.9\n- R50.9\n- A41.9"
+    )
+    assert document_answer(note("well")) == document_answer(note("well"), "listed") == "none"
 
 
 def test_a_span_row_has_the_form_of_a_document_line() -> None:
@@ -47,6 +52,11 @@ def test_a_span_row_has_the_form_of_a_document_line() -> None:
     assert span_answer("x", "I21.9") == "- x => I21.9"
     (line,) = parse_answer(answer).lines
     assert (line.quote, line.code) == ("heart attack", "I21.9")
+    answer = span_answer("heart\nattack", "I21.9", "Acute myocardial infarction", "listed")
+    assert answer == "Evidence:\n- heart attack\nCodes:\n- I21.9 Acute myocardial infarction"
+    (line,) = parse_answer(answer).lines
+    assert (line.quote, line.code) == ("heart attack", "I21.9")
+    assert answer[line.code_start : line.code_end] == "I21.9"
 
 
 def test_prompts_end_with_the_untouched_text() -> None:
@@ -56,6 +66,7 @@ def test_prompts_end_with_the_untouched_text() -> None:
         assert prompt[0]["content"].endswith(text)
     assert re.fullmatch(r"[0-9a-f]{64}", prompt_hash("icd10cm"))
     assert prompt_hash("icd10cm") != prompt_hash("operations")
+    assert prompt_hash("icd10cm") != prompt_hash("icd10cm", "listed")
 
 
 def test_prompts_name_the_code_system() -> None:
@@ -65,10 +76,11 @@ def test_prompts_name_the_code_system() -> None:
         assert " operations code" in ask("x", "operations")[0]["content"]
 
 
-@given(st.lists(st.tuples(line_text, codes), max_size=5))
-def test_what_is_written_is_read_back(cited: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("template", ["paired", "listed"])
+@given(st.lists(st.tuples(line_text | st.sampled_from(["Codes:", "none"]), codes), max_size=5))
+def test_what_is_written_is_read_back(template: Template, cited: list[tuple[str, str]]) -> None:
     cited = [(quote, code) for quote, code in cited if quote.strip("- ") == quote]
-    answer = "\n".join(span_answer(quote, code) for quote, code in cited)
+    answer = answer_lines(cited, template)
     parsed = parse_answer(answer)
     assert [(line.quote, line.code) for line in parsed.lines] == cited
     assert parsed.unreadable == 0
@@ -79,7 +91,9 @@ def test_what_is_written_is_read_back(cited: list[tuple[str, str]]) -> None:
 def test_any_answer_can_be_read(answer: str) -> None:
     parsed = parse_answer(answer)
     assert len(parsed.lines) + parsed.unreadable <= answer.count("\n") + 1
-    assert all(line.quote and line.code for line in parsed.lines)
+    assert all(line.code for line in parsed.lines)
+    if not answer.lstrip().startswith("Evidence:"):
+        assert all(line.quote for line in parsed.lines)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +109,12 @@ def test_any_answer_can_be_read(answer: str) -> None:
         ("- => I10", [], 1),
         ("-  => I10", [], 1),
         ("\n- a => I10\n\n", ["a"], 0),
+        ("Evidence:\n- a\n- b\nCodes:\n- I10\n- I11", ["a", "b"], 0),
+        ("Evidence:\na\n\nCodes:\nI10 Hypertension", ["a"], 0),
+        ("Evidence:\n- a\nCodes:\n- I10\n- I11", ["a", ""], 0),
+        ("Evidence:\n- a\n- b\nCodes:\n- I10", ["a"], 1),
+        ("Evidence:\n- a\nCodes:\n-", [], 1),
+        ("Evidence:\n- a", [], 1),
     ],
 )
 def test_other_forms(answer: str, quotes: list[str], unreadable: int) -> None:
@@ -107,6 +127,8 @@ def test_the_last_line_of_a_cut_answer_is_not_read() -> None:
     parsed = parse_answer("- a => I10\n- b => I21.", complete=False)
     assert [line.code for line in parsed.lines] == ["I10"]
     assert parse_answer("- a => I1", complete=False).lines == []
+    cut = parse_answer("Evidence:\n- a\n- b\nCodes:\n- I10\n- I1", complete=False)
+    assert ([line.code for line in cut.lines], cut.unreadable) == (["I10"], 0)
 
 
 @given(st.sets(codes, min_size=1, max_size=40))

@@ -11,7 +11,15 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, SpanPair
 from cclearn.notes.jsonl import write_rows
-from cclearn.rows import TrainingRow, document_row, encode_rows, in_share, mix, read_source
+from cclearn.rows import (
+    TrainingRow,
+    document_row,
+    encode_rows,
+    in_share,
+    mix,
+    read_source,
+    shares_of,
+)
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows as some_rows
 
@@ -56,7 +64,7 @@ def test_only_the_completion_is_supervised() -> None:
     (row,) = encoded
     supervised = [token for token, on in zip(row.input_ids, row.completion_mask, strict=True) if on]
     assert tokenizer.decode(supervised) == "- Heart attack => I21.9<|end|>"
-    report = reports["document"]
+    report = reports["document", None]
     assert (report.rows, report.tokens) == (1, len(row.input_ids))
     assert report.supervised_tokens == sum(row.completion_mask) == len(supervised)
 
@@ -90,7 +98,10 @@ def test_shares_are_kept_and_no_row_is_lost(
     sizes: list[int], shares: list[float], seed: int
 ) -> None:
     sources = [[(kind, number) for number in range(size)] for kind, size in enumerate(sizes)]
-    chosen = shares[: len(sizes)]
+    given = shares[: len(sizes)]
+    chosen = shares_of(sizes, "fixed_ratio", given)
+    assert chosen is not None
+    assert sum(chosen) == pytest.approx(1)
     epoch = mix(sources, chosen, seed)
     assert epoch == mix(sources, chosen, seed)
     counts = Counter(epoch)
@@ -98,8 +109,20 @@ def test_shares_are_kept_and_no_row_is_lost(
         times = [counts[(kind, number)] for number in range(size)]
         assert min(times) >= 1
         assert max(times) - min(times) <= 1
-        assert abs(sum(times) - len(epoch) * chosen[kind] / sum(chosen)) <= 2
-    assert sorted(mix(sources, [None] * len(sizes), seed)) == sorted(r for s in sources for r in s)
+        assert abs(sum(times) - len(epoch) * chosen[kind]) <= 2
+    assert sorted(mix(sources, None, seed)) == sorted(r for s in sources for r in s)
+
+
+def test_the_named_mixing_strategies() -> None:
+    sizes = [10_000, 100]
+    assert shares_of(sizes, "concatenate", [None, None]) is None
+    assert shares_of(sizes, "proportional", [None, None]) == pytest.approx([100 / 101, 1 / 101])
+    # Square roots: 100 and 10.
+    assert shares_of(sizes, "proportional", [None, None], 2) == pytest.approx([10 / 11, 1 / 11])
+    assert shares_of(sizes, "fixed_ratio", [0.9, 0.1]) == pytest.approx([0.9, 0.1])
+    epoch = mix([range(10_000), range(10_000, 10_100)], [0.9, 0.1], seed=0)
+    counts = Counter(row >= 10_000 for row in epoch)
+    assert counts == {False: 10_000, True: 1_111}
 
 
 @given(st.text(), st.floats(0, 1), st.floats(0, 1))

@@ -1,53 +1,77 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from accelerate.commands.config.config_args import load_config_from_file
 
+from cclearn.cli_recipes import header_of
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.training.recipe import Recipe, load_recipe
+from cclearn.training.recipe import Recipe
+from cclearn.training.recipe_file import load_recipe, packaged_recipes
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-GOOD = (RECIPES / "tiny" / "mixed.yaml").read_text()
+GOOD = (RECIPES / "tiny" / "sft_scratch.yaml").read_text()
+MODEL = ["model.scratch=null", "model.path=x"]
 
 
 def test_every_recipe_is_valid() -> None:
     found = [path for path in RECIPES.rglob("*.yaml") if path.parent.name != "accelerate"]
-    assert len(found) == 3
+    assert len(found) == len(packaged_recipes()) == 11
     for path in found:
         recipe = load_recipe(path)
-        assert recipe.name == path.relative_to(RECIPES).with_suffix("").as_posix().replace("/", "-")
-        text = path.read_text()
-        for heading in ("# Purpose", "# Hardware", "# Data", "# Launch", "# Override"):
-            assert heading in text, f"{path}: {heading}"
-        name = path.relative_to(RECIPES.parent).as_posix()
-        assert f"accelerate launch recipes/sft.py --config {name}" in text
+        name = path.relative_to(RECIPES).with_suffix("").as_posix()
+        assert recipe.name == re.sub("[/_]", "-", name)
+        head = header_of(path)
+        for heading in ("Purpose", "Hardware", "Memory", "Time", "Data", "Launch", "Override"):
+            assert head[heading], f"{path}: {heading}"
+        script = "grpo" if recipe.grpo else "sft"
+        assert f"recipes/{script}.py --config recipes/{name}.yaml" in head["Launch"]
+        assert head["Override"].startswith(head["Launch"] + " ")
+        load_recipe(path, head["Override"].removeprefix(head["Launch"]).split())
+        if recipe.grpo is None:
+            arms = re.findall(r"alone[^:]*: ([^;]+)|other: ([^;]+)", head["Arms"])
+            orders = [load_recipe(path, (a or b).split()).rows.order for a, b in arms]
+            assert {"document_only", "span_only"} <= set(orders)
+            if len(arms) > 2:
+                assert orders[2] == "span_then_document"
+
+
+def test_every_launch_configuration_is_one() -> None:
+    found = sorted((RECIPES / "accelerate").glob("*.yaml"))
+    names = ["cpu", "ddp", "fsdp2_qlora", "single_gpu", "zero3"]
+    assert [path.stem for path in found] == names
+    for path in found:
+        config = load_config_from_file(str(path))
+        assert config.num_processes >= 1
+        assert f"--config_file recipes/accelerate/{path.name}" in header_of(path)["Launch"]
 
 
 def test_the_arms_differ_in_their_rows_alone() -> None:
-    arms = {name: load_recipe(f"tiny/{name}") for name in ("span", "document", "mixed")}
-    for recipe in arms.values():
-        assert recipe.model == arms["mixed"].model
-        batch = arms["mixed"].training.batch_size
-        assert recipe.training.model_copy(update={"batch_size": batch}) == arms["mixed"].training
-    assert arms["span"].training.batch_size == arms["mixed"].training.batch_size
-    assert [s.kind for s in arms["span"].rows.sources] == ["span"]
-    assert [s.kind for s in arms["document"].rows.sources] == ["document"]
-    assert [s.kind for s in arms["mixed"].rows.sources] == ["span", "document"]
+    mixed = load_recipe("tiny/sft_scratch")
+    document = load_recipe("tiny/sft_scratch", ["rows.order=document_only"])
+    span = load_recipe("tiny/sft_scratch", ["rows.order=span_only"])
+    assert document.training == span.training == mixed.training
+    assert [s.kind for s in span.rows.used] == ["span"]
+    assert [s.kind for s in document.rows.used] == ["document"]
+    assert [s.kind for s in mixed.rows.used] == ["span", "document"]
+    assert len(mixed.rows.files) == 2
 
 
 def test_a_packaged_recipe_goes_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load_recipe("tiny/mixed") == load_recipe(RECIPES / "tiny" / "mixed.yaml")
+    assert load_recipe("tiny/sft_scratch") == load_recipe(RECIPES / "tiny" / "sft_scratch.yaml")
     with pytest.raises(
-        DataError, match=r"no such recipe\. Did you mean 'tiny/mixed'\? There are: "
+        DataError, match=r"no such recipe\. Did you mean 'tiny/sft_scratch'\? There are: "
     ):
-        load_recipe("tiny/mxed")
+        load_recipe("tiny/sft_scrach")
 
 
 def test_overrides() -> None:
     recipe = load_recipe(
-        "tiny/mixed", ["training.steps=7", "rows.sources.1.path=a b.jsonl", "output=out", "seed=3"]
+        "tiny/sft_scratch",
+        ["training.steps=7", "rows.sources.1.path=a b.jsonl", "output=out", "seed=3"],
     )
     assert isinstance(recipe, Recipe)
     assert recipe.training.steps == 7
@@ -69,11 +93,35 @@ def test_overrides() -> None:
         (["model.path=x"], ["model: give either path or scratch"]),
         (["model.scratch.heads=3"], ["hidden_size = 128 is not a multiple of 2 * heads = 6"]),
         (["name=a/b"], ["name: "]),
+        (["training.epochs=1"], ["training: give either steps or epochs"]),
+        (["training.steps=null"], ["training: give either steps or epochs"]),
+        (
+            ["rows.mixing=proportional"],
+            ["rows: mixing: proportional takes no shares"],
+        ),
+        (["rows.temperature=2"], ["rows: temperature: it is for mixing: proportional"]),
+        (
+            ["rows.sources.1.grades={gold: 1}"],
+            ["rows.sources.1: grades and most_per_code are for span rows"],
+        ),
+        (["rows.sources.0.grades={golden: 1}"], ["rows.sources.0.grades.golden"]),
+        (["adapter={kind: lora}"], ["adapter: a model with random weights has nothing"]),
+        (["adapter={kind: lora}", *MODEL], ["training.optimizer: muon is for whole matrices"]),
+        (
+            ["rows.order=span_then_document"],
+            ["training.steps: with rows.order = span_then_document"],
+        ),
+        (["adapter.quantisation.typ=nf4"], ["adapter.quantisation.typ: unknown key. Did you"]),
+        (["grpo={}"], ["model.scratch: random weights answer nothing"]),
+        (
+            ["grpo={generations: 5, answer_length: 64}", "rows.order=document_only", *MODEL],
+            ["= 24: it must be"],
+        ),
     ],
 )
 def test_all_errors_are_told_at_once(overrides: list[str], messages: list[str]) -> None:
     with pytest.raises(ConfigurationError) as error:
-        load_recipe("tiny/mixed", overrides)
+        load_recipe("tiny/sft_scratch", overrides)
     assert len(error.value.problems) == len(messages)
     for message in messages:
         assert message in str(error.value)
@@ -81,12 +129,15 @@ def test_all_errors_are_told_at_once(overrides: list[str], messages: list[str]) 
 
 def test_an_error_names_file_line_and_key(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(GOOD.replace("  steps:", "  stepz:"))
-    line = next(n for n, text in enumerate(path.read_text().split("\n"), 1) if "stepz" in text)
+    path.write_text(GOOD.replace("  learning_rate:", "  learning_rat:"))
+    line = next(
+        n for n, text in enumerate(path.read_text().split("\n"), 1) if "learning_rat:" in text
+    )
     with pytest.raises(ConfigurationError) as error:
         load_recipe(path)
-    assert f"{path}:{line}: training.stepz: unknown key. Did you mean 'steps'?" in str(error.value)
-    assert "training.steps: missing" in str(error.value)
+    told = f"{path}:{line}: training.learning_rat: unknown key. Did you mean 'learning_rate'?"
+    assert told in str(error.value)
+    assert "training.learning_rate: missing" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -17,47 +17,12 @@ from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import evaluate
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import encode_rows, read_source
-from cclearn.training.recipe import Recipe, load_recipe
+from cclearn.training.batches import dataset_of
 from cclearn.training.scratch import make_model, make_tokenizer
 from cclearn.training.sft import run_sft
 from data_builders.builder import build, configure, find_builder
 from tests.models import SHAPE
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    gold = find_builder("icd10cm")
-    pairs = build(gold, configure(gold, {"under": "I21"}), folder / "pairs", system).data
-    notes = find_builder("template_notes")
-    config = configure(notes, {"pairs": str(pairs), "notes": 20})
-    build(notes, config, folder / "notes", system)
-    return folder
-
-
-def overrides(data: Path, output: Path, *more: str) -> list[str]:
-    shape = SHAPE.model_dump()
-    return [
-        f"output={json.dumps(str(output))}",
-        f"rows.sources.0.path={json.dumps(str(data / 'pairs' / 'pairs.jsonl'))}",
-        f"rows.sources.1.path={json.dumps(str(data / 'notes' / 'notes.jsonl'))}",
-        *(f"model.scratch.{key}={value}" for key, value in shape.items()),
-        "training.batching=packed",
-        "training.batch_size=1",
-        "training.steps=6",
-        *more,
-    ]
-
-
-def recipe(data: Path, output: Path, *more: str) -> Recipe:
-    return load_recipe("tiny/mixed", overrides(data, output, *more))
-
-
-@pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run_sft(recipe(data, tmp_path_factory.mktemp("runs") / "run"))
+from tests.training.runs import ROOT, recipe, script
 
 
 def test_a_run_leaves_a_model_and_its_manifest(run: Path, system: CodeSystem, data: Path) -> None:
@@ -69,8 +34,19 @@ def test_a_run_leaves_a_model_and_its_manifest(run: Path, system: CodeSystem, da
     assert manifest["recipe"]["training"]["steps"] == 6
     assert len(manifest["prompt_sha256"]) == len(manifest["rows_sha256"]) == 64
     assert len(manifest["sources_sha256"]) == 2
-    kinds = {row["kind"]: row for row in manifest["rows"]}
-    assert kinds["span"]["rows"] > kinds["document"]["rows"] == 20
+    span, document = manifest["rows"]
+    assert (span["kind"], span["grade"], document["kind"], document["grade"]) == (
+        "span",
+        "gold",
+        "document",
+        None,
+    )
+    assert span["rows"] > document["rows"] == 20
+    assert (span["origins"], document["origins"]) == (["public"], ["synthetic"])
+    assert (manifest["processes"], manifest["effective_batch"]) == (1, 1)
+    card = (run / "README.md").read_text()
+    assert f"release {system.release}" in card
+    assert "| span | gold | public |" in card
     assert manifest["tokens_seen"] > 0
     losses = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert losses[-1]["step"] == 6
@@ -128,7 +104,7 @@ def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("batching", ["packed", "grouped"])
+@pytest.mark.parametrize("batching", ["packed", "grouped", "padded"])
 def test_the_trainers_loss_is_that_of_the_examples_alone(
     data: Path, tmp_path: Path, system: CodeSystem, batching: str
 ) -> None:
@@ -151,8 +127,14 @@ def test_the_trainers_loss_is_that_of_the_examples_alone(
     size = 1 if batching == "packed" else len(encoded)
     settings = [f"training.batching={batching}", f"training.batch_size={size}"]
     settings.append("training.max_length=4096")
-    trainer = sft._trainer(
-        recipe(data, tmp_path / "x", *settings), model, tokenizer, encoded, tmp_path, None
+    asked = recipe(data, tmp_path / "x", *settings)
+    dataset, _ = dataset_of([encoded], asked.training)
+    trainer = sft._Trainer(
+        model=model,
+        args=sft._arguments(asked),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        sampler=None,
     )
     trainer.model.eval()
     (batch,) = trainer.get_train_dataloader()
@@ -169,12 +151,12 @@ def test_what_the_trainer_is_given_supervises_the_completion_alone(
 
     seen = []
 
-    class Spy(sft.SFTTrainer):  # type: ignore[misc]
+    class Spy(sft._Trainer):  # type: ignore[misc]
         def train(self, *args: object, **kwargs: object) -> object:
             seen.append((self.train_dataset, self.processing_class))
             return super().train(*args, **kwargs)
 
-    monkeypatch.setattr(sft, "SFTTrainer", Spy)
+    monkeypatch.setattr(sft, "_Trainer", Spy)
     settings = [f"training.batching={batching}", "training.steps=1"]
     folder = run_sft(recipe(data, tmp_path / "spied", *settings))
     ((dataset, tokenizer),) = seen
@@ -202,23 +184,15 @@ def test_bad_rows_are_refused_before_anything_is_written(data: Path, tmp_path: P
         run_sft(recipe(data, tmp_path / "b", "rows.sources.0.path=gone.jsonl"))
     empty = tmp_path / "empty.jsonl"
     empty.touch()
-    with pytest.raises(ConfigurationError, match="it holds no rows"):
+    with pytest.raises(ConfigurationError, match="no row of it is left"):
         run_sft(recipe(data, tmp_path / "c", f"rows.sources.0.path={json.dumps(str(empty))}"))
-    with pytest.raises(ConfigurationError, match=r"model\.path \(path = .*nowhere"):
-        run_sft(recipe(data, tmp_path / "d", "model={path: ./nowhere}"))
+    with pytest.raises(ConfigurationError, match=r"model \(model = .*nowhere"):
+        run_sft(recipe(data, tmp_path / "d", "model={path: ./nowhere}", "training.optimizer=adamw"))
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     with pytest.raises(CclearnError, match="--overwrite"):
         run_sft(recipe(data, tmp_path / "taken"))
     assert {path.name for path in tmp_path.iterdir()} == {"empty.jsonl", "taken"}
-
-
-def script(data: Path, output: Path, *more: str) -> list[str]:
-    config = str(ROOT / "recipes" / "tiny" / "mixed.yaml")
-    launch = [sys.executable, "-m", "accelerate.commands.launch"]
-    launch += ["--config_file", str(ROOT / "recipes" / "accelerate" / "cpu.yaml")]
-    sft = str(ROOT / "recipes" / "sft.py")
-    return [*launch, sft, "--config", config, *overrides(data, output, *more)]
 
 
 def test_accelerate_launches_the_script(data: Path, tmp_path: Path, run: Path) -> None:

@@ -1,0 +1,328 @@
+"""Useful tokens a second of mixed rows: our recipe, TRL's defaults, and a bare PyTorch loop.
+
+python benchmarks/training.py [--steps 40]          4 M parameters on the CPU, 90 % span rows
+python benchmarks/training.py --gpu [--steps 30]    Llama-3.1-8B's shape, random weights, on one GPU
+
+Useful tokens are prompt and completion, without padding. All variants run one after the other in one
+process, each after a warm-up of three steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from measure import save
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, LlamaConfig, TrainerCallback, set_seed
+from trl import SFTConfig, SFTTrainer
+
+from cclearn.codes import CodeSystem
+from cclearn.progress import quiet_libraries
+from cclearn.training import sft
+from cclearn.training.dry_run import dry_run
+from cclearn.training.estimate import operations_of
+from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.recipe import Recipe
+from cclearn.training.recipe_file import load_recipe
+from cclearn.training.run import Job
+from cclearn.training.scratch import make_tokenizer
+from cclearn.training.start import adapter_of, start_model, start_tokenizer
+from data_builders.builder import build, configure, find_builder
+
+WARM_UP = 3
+SHAPE = {"hidden_size": 256, "layers": 5, "heads": 4, "intermediate_size": 704}
+H200_BF16 = 989.5e12
+"""Dense floating-point operations a second, NVIDIA's data sheet."""
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """Tells when each step ended, and how many tokens had been read by then."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[float, int]] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.ends.append((time.perf_counter(), int(state.num_input_tokens_seen)))
+
+    def figures(self) -> dict[str, float]:
+        """Return tokens a second after the warm-up."""
+        (start, before), (end, after) = self.ends[WARM_UP - 1], self.ends[-1]
+        steps = len(self.ends) - WARM_UP
+        return {
+            "tokens_per_second": round((after - before) / (end - start), 1),
+            "tokens_per_step": round((after - before) / steps, 1),
+            "seconds_per_step": round((end - start) / steps, 4),
+        }
+
+
+def make_data(folder: Path, notes: int) -> dict[str, Path]:
+    """Write span pairs of a chapter and template notes."""
+    system = CodeSystem.load()
+    spans = find_builder("icd10cm")
+    pairs = build(spans, configure(spans, {"under": "9"}), folder / "pairs", system).data
+    writer = find_builder("template_notes")
+    config = configure(writer, {"pairs": str(pairs), "notes": notes})
+    documents = build(writer, config, folder / "notes", system).data
+    return {"span": pairs.with_suffix(".jsonl"), "document": documents.with_suffix(".jsonl")}
+
+
+def recipe_of(name: str, data: dict[str, Path], folder: Path, settings: Sequence[str]) -> Recipe:
+    """Return a recipe on the benchmark's data, 90 % span rows."""
+    sources = [
+        {"kind": "span", "path": str(data["span"]), "share": 0.9},
+        {"kind": "document", "path": str(data["document"]), "share": 0.1},
+    ]
+    overrides = [f"output={json.dumps(str(folder / 'out'))}", "rows.evaluation=[]", *settings]
+    return load_recipe(name, [f"rows.sources={json.dumps(sources)}", *overrides])
+
+
+def ours(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train as a recipe does and return its speed."""
+    clock = Clock()
+    job = _job(recipe)
+    trainer = job.make_trainer(folder, [clock])
+    trainer.train()
+    return _measured(clock, trainer)
+
+
+def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> dict[str, Any]:
+    """Train the same model on the same rows with what TRL does when nothing is said."""
+    clock = Clock()
+    set_seed(recipe.seed)
+    system = CodeSystem.load()
+    chosen = choose_rows(recipe, system)
+    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    model = start_model(recipe, tokenizer)
+    (rows,) = prepare(recipe, chosen, tokenizer).phases
+    dataset = Dataset.from_list(
+        [{"input_ids": r.input_ids, "completion_mask": r.completion_mask} for r in rows]
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(folder),
+            max_steps=steps,
+            max_length=recipe.training.max_length,
+            include_num_input_tokens_seen="non_padding",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            **settings,
+        ),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=adapter_of(recipe.adapter),
+        callbacks=[clock],
+    )
+    trainer.train()
+    return _measured(clock, trainer)
+
+
+def bare_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str, Any]:
+    """Run a plain loop over the batches that our trainer would be given.
+
+    Args:
+        recipe: Ours.
+        folder: For what the trainer writes.
+        completion_only: Whether logits are computed where there is something to learn alone.
+    """
+    job = _job(recipe)
+    trainer = job.make_trainer(folder, [])
+    batches = [
+        dict(batch)
+        for batch, _ in zip(
+            trainer.get_train_dataloader(), range(recipe.training.steps or 0), strict=False
+        )
+    ]
+    model = trainer.model
+    del trainer
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    model.train()
+    ends = []
+    tokens = 0
+    for batch in batches:
+        labels = batch["labels"]
+        inputs = {"input_ids": batch["input_ids"], "use_cache": False}
+        if "position_ids" in batch:
+            inputs["position_ids"] = batch["position_ids"]
+        else:
+            inputs["attention_mask"] = batch["attention_mask"]
+        targets = functional.pad(labels[:, 1:], (0, 1), value=-100)
+        if completion_only:
+            hidden = model.model(**inputs).last_hidden_state[targets != -100]
+            loss = functional.cross_entropy(model.lm_head(hidden), targets[targets != -100])
+        else:
+            logits = model(**inputs).logits
+            loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        mask = batch.get("attention_mask")
+        tokens += int(labels.numel() if mask is None else mask.sum())
+        ends.append((time.perf_counter(), tokens))
+    clock = Clock()
+    clock.ends = ends
+    return clock.figures()
+
+
+def _job(recipe: Recipe) -> Job:
+    set_seed(recipe.seed)
+    return sft.make_job(recipe, CodeSystem.load())
+
+
+def _measured(clock: Clock, trainer: Any) -> dict[str, Any]:
+    found: dict[str, Any] = clock.figures()
+    if torch.cuda.is_available():
+        found["peak_gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    return found
+
+
+def on_cpu(folder: Path, steps: int) -> dict[str, Any]:
+    """Measure 4 M parameters."""
+    data = make_data(folder, 2_000)
+    common = [f"model.scratch.{key}={value}" for key, value in SHAPE.items()]
+    common += ["training.max_length=512", f"training.steps={steps}", "training.optimizer=adamw"]
+    common += ["training.learning_rate=1e-3"]
+    batches = {"packed": 2, "grouped": 24, "padded": 24}
+    recipes = {
+        name: recipe_of(
+            "tiny/sft_scratch",
+            data,
+            folder,
+            [*common, f"training.batching={name}", f"training.batch_size={size}"],
+        )
+        for name, size in batches.items()
+    }
+    on_cpu = {"use_cpu": True, "bf16": False}
+    variants: dict[str, Callable[[], dict[str, Any]]] = {
+        "packed": lambda: ours(recipes["packed"], folder),
+        "grouped": lambda: ours(recipes["grouped"], folder),
+        "trl_defaults": lambda: trl_defaults(recipes["padded"], folder, steps, **on_cpu),
+        "trl_defaults_no_checkpointing": lambda: trl_defaults(
+            recipes["padded"], folder, steps, activation_checkpointing=False, **on_cpu
+        ),
+        "bare_loop_packed": lambda: bare_loop(recipes["packed"], folder, False),
+        "bare_loop_packed_completion_only": lambda: bare_loop(recipes["packed"], folder, True),
+        "bare_loop_grouped_completion_only": lambda: bare_loop(recipes["grouped"], folder, True),
+    }
+    figures = _run(variants)
+    speed = {name: each["tokens_per_second"] for name, each in figures.items()}
+    best = max("packed", "grouped", key=speed.__getitem__)
+    return {
+        "parameters": dry_run(recipes["packed"]).shape.parameters,
+        "steps": steps,
+        "figures": figures,
+        "ratios": {
+            "chosen": best,
+            "chosen / trl_defaults": round(speed[best] / speed["trl_defaults"], 2),
+            "chosen / trl_defaults_no_checkpointing": round(
+                speed[best] / speed["trl_defaults_no_checkpointing"], 2
+            ),
+            "packed / bare_loop_packed": round(speed["packed"] / speed["bare_loop_packed"], 2),
+            "packed / bare_loop_packed_completion_only": round(
+                speed["packed"] / speed["bare_loop_packed_completion_only"], 2
+            ),
+            "grouped / bare_loop_grouped_completion_only": round(
+                speed["grouped"] / speed["bare_loop_grouped_completion_only"], 2
+            ),
+            "packed / grouped": round(speed["packed"] / speed["grouped"], 2),
+        },
+    }
+
+
+def on_gpu(folder: Path, steps: int) -> dict[str, Any]:
+    """Measure Llama-3.1-8B's shape with random weights, in packs of 4,096 tokens."""
+    data = make_data(folder, 5_000)
+    base = folder / "base"
+    config = LlamaConfig(
+        vocab_size=128256,
+        hidden_size=4096,
+        intermediate_size=14336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        max_position_embeddings=131072,
+        rope_theta=500000.0,
+        tie_word_embeddings=False,
+    )
+    plain = recipe_of("tiny/sft_scratch", data, folder, [])
+    chosen = choose_rows(plain, CodeSystem.load())
+    make_tokenizer([row for c in chosen for row in c.rows], 1500).save_pretrained(base)
+    with torch.device("cuda"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.save_pretrained(base)
+    del model
+    common = [f"model.path={json.dumps(str(base))}", f"training.steps={steps}"]
+    common += ["training.accumulation=1", "training.save_every=0", "training.optimizer=adamw"]
+    asked = {
+        "qlora": ["adapter.kind=qlora"],
+        "qlora_no_checkpointing": ["adapter.kind=qlora", "training.gradient_checkpointing=false"],
+        "lora": ["adapter.kind=lora"],
+        "lora_no_checkpointing": ["adapter.kind=lora", "training.gradient_checkpointing=false"],
+    }
+    recipes = {
+        name: recipe_of("llama-3.1-8b/sft_qlora", data, folder, [*common, *settings])
+        for name, settings in asked.items()
+    }
+    variants: dict[str, Callable[[], dict[str, Any]]] = {
+        name: (lambda recipe=recipe: ours(recipe, folder)) for name, recipe in recipes.items()
+    }
+    variants["trl_defaults_lora"] = lambda: trl_defaults(recipes["lora"], folder, steps)
+    variants["trl_defaults_qlora"] = lambda: trl_defaults(recipes["qlora"], folder, steps)
+    figures = _run(variants)
+    counted = dry_run(recipes["lora"])
+    mean = counted.tokens / counted.steps
+    operations = operations_of(counted.shape, recipes["lora"], 1, min(mean, 64.0))
+    for each in figures.values():
+        each["model_flop_utilisation"] = round(
+            each["tokens_per_second"] * operations / H200_BF16, 3
+        )
+    return {
+        "device": torch.cuda.get_device_name(),
+        "operations_per_token": operations,
+        "estimated_memory_gib": {n: asdict(dry_run(r).memory[0]) for n, r in recipes.items()},
+        "steps": steps,
+        "figures": figures,
+    }
+
+
+def _run(variants: dict[str, Callable[[], dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    figures = {}
+    for name, variant in variants.items():
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        figures[name] = variant()
+        print(name, figures[name], flush=True)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--gpu", action="store_true", help="Llama-3.1-8B's shape on one GPU")
+    parser.add_argument("--steps", type=int, default=40)
+    arguments = parser.parse_args()
+    quiet_libraries()
+    with tempfile.TemporaryDirectory() as name:
+        if arguments.gpu:
+            save("training_gpu", on_gpu(Path(name), arguments.steps))
+        else:
+            save("training", on_cpu(Path(name), arguments.steps))
+
+
+if __name__ == "__main__":
+    main()

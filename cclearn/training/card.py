@@ -1,0 +1,109 @@
+"""The model card: what a model was made from, what it is for, and what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_INTENDED = """\
+Proposing {system} codes for clinical notes in the language of its data, each with the words of the note
+that justify it, to a professional coder who decides. It is not a medical device. It is not for billing
+without review, not for decisions about a patient, and not for codes of another release."""
+
+_LIMITS = """\
+- A code that its data show rarely or never is found less often; see the evaluation by frequency and by
+  seen and unseen codes (`cclearn evaluate`).
+- Notes that differ from its data in specialty, language, length or form are coded worse.
+- Grounding makes every citation words of the note and every code one of the release. It does not make
+  the code right."""
+
+_GRADES = {
+    "gold": "as official sources give them",
+    "silver": "inferred, not checked by a person",
+    "synthetic": "generated",
+    None: "coded notes",
+}
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """Return the card of a run's model, with the metadata that the hub reads.
+
+    Args:
+        manifest: Of the run, as `cclearn.training.manifest.describe_run` gives it.
+    """
+    recipe, system = manifest["recipe"], manifest["code_system"]
+    base = recipe["model"]["path"]
+    licence = recipe["licence"]
+    head = ["---", "library_name: " + ("transformers" if _is_whole(recipe) else "peft")]
+    if base:
+        head.append(f"base_model: {base}")
+    if licence:
+        head.append(f"license: {licence}")
+    head += ["tags:", "- clinical-coding", f"- {system['name']}", "---", ""]
+    origins = sorted({origin for row in manifest["rows"] for origin in row["origins"]})
+    lines = [
+        *head,
+        f"# {recipe['name']}",
+        "",
+        f"Assigns {system['name']} codes, release {system['release']}, to clinical notes. "
+        + (f"Made from {base}, " if base else "Trained from random weights, ")
+        + f"adapter `{recipe['adapter']['kind']}`, stage `{'grpo' if recipe['grpo'] else 'sft'}`,"
+        f" by the recipe in `manifest.json` with cclearn {manifest['versions']['cclearn']}.",
+        "",
+        "## Intended use",
+        "",
+        _INTENDED.format(system=system["name"]),
+        "",
+        "## Data",
+        "",
+        "| source | kind | grade | origin | rows | tokens | supervised tokens |",
+        "| --- | --- | --- | --- | ---: | ---: | ---: |",
+        *(_row(row) for row in manifest["rows"]),
+        "",
+        "Grades: "
+        + "; ".join(
+            f"{grade or 'none'}: {_GRADES[grade]}"
+            for grade in dict.fromkeys(row["grade"] for row in manifest["rows"])
+        )
+        + ".",
+        "",
+    ]
+    if "restricted" in origins:
+        lines += [
+            "**Some of the data are restricted.** A model can repeat what it was trained on: share it"
+            " only with those who may see the data.",
+            "",
+        ]
+    left_out = sum(map(len, manifest["contaminated"].values()))
+    held = ", ".join(f"`{file['path']}`" for file in recipe["rows"]["evaluation"])
+    lines += [
+        f"Left out because an evaluation holds them: {left_out} rows ({held})."
+        if held
+        else "The recipe names no evaluation, so no row was compared with one.",
+        "",
+        "## Limits",
+        "",
+        _LIMITS,
+        "",
+        "## Licence",
+        "",
+        f"{licence or 'Not stated by the recipe.'} Those of the base model and of the data apply.",
+        "",
+        "## Training",
+        "",
+        f"{manifest['steps']} steps of {manifest['effective_batch']} rows on {manifest['processes']}"
+        f" process(es), {manifest['tokens_seen']:,} tokens in {manifest['seconds']:,.0f} s;"
+        f" {manifest['trained_parameters']:,} of {manifest['parameters']:,} parameters trained.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _is_whole(recipe: Mapping[str, Any]) -> bool:
+    return bool(recipe["adapter"]["kind"] == "none")
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    cells = [row["source"], row["kind"], row["grade"] or "", ", ".join(row["origins"])]
+    counts = [row["rows"], row["tokens"], row["supervised_tokens"]]
+    return "| " + " | ".join([*cells, *(f"{count:,}" for count in counts)]) + " |"

@@ -1,0 +1,152 @@
+"""Reinforcement on notes after fine-tuning, on TRL's GRPOTrainer with a reward from the evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.llm import read_answer
+from cclearn.engines import Answer
+from cclearn.errors import ConfigurationError
+from cclearn.evaluation.reward import reward
+from cclearn.notes import CodedNote
+from cclearn.prompts.encoding import end_of_turn
+from cclearn.rows import EncodedRow
+from cclearn.training.manifest import rows_hash
+from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.recipe import Grpo, Recipe
+from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
+from cclearn.training.start import adapter_of, start_model, start_tokenizer
+
+
+def run_grpo(
+    recipe: Recipe,
+    overwrite: bool = False,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    tell: Tell = lambda message: None,
+) -> Path:
+    """Train a model on rewards; arguments, result and errors as of `cclearn.training.run.run_recipe`."""
+    if recipe.grpo is None:
+        raise ConfigurationError(
+            [f"grpo ({recipe.name}): the recipe has no such section. Launch recipes/sft.py."]
+        )
+    return run_recipe(recipe, make_job, overwrite, resume, progress, tell)
+
+
+def make_job(recipe: Recipe, system: CodeSystem) -> Job:
+    """Read the notes and load the model.
+
+    Raises:
+        DataError: A row file cannot be read.
+        ConfigurationError: A note is too long, or the model cannot be loaded.
+    """
+    settings = recipe.grpo or Grpo()
+    arguments = _arguments(recipe, settings)
+    chosen = choose_rows(recipe, system)
+    tokenizer = start_tokenizer(recipe, [], system)
+    model = start_model(recipe, tokenizer)
+    # Generation may end where the chat template ends a turn, whatever the hub's settings say.
+    model.generation_config.eos_token_id = [end_of_turn(tokenizer)]
+    prepared = prepare(recipe, chosen, tokenizer)
+    rows = [row for phase in prepared.phases for row in phase]
+    _refuse_long(rows, recipe.training.max_length - settings.answer_length)
+    known = {row.id: row for c in chosen for row in c.rows}
+    gold = [note for row in rows if (note := known[row.id].note) is not None]
+    dataset = Dataset.from_list(
+        [
+            {"prompt": [dict(turn) for turn in known[row.id].prompt], "place": place}
+            for place, row in enumerate(rows)
+        ]
+    )
+
+    def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> WholeCheckpoints:
+        arguments.output_dir = str(folder)
+        return _Trainer(
+            model=model,
+            reward_funcs=_Reward(gold, system, settings, tokenizer),
+            args=arguments,
+            train_dataset=dataset,
+            processing_class=tokenizer,
+            peft_config=adapter_of(recipe.adapter),
+            callbacks=callbacks,
+        )
+
+    digest = rows_hash(rows)
+    described = {
+        "rows": prepared.described(),
+        "contaminated": {str(c.source.path): c.contaminated for c in chosen},
+        "rows_sha256": digest,
+        "epoch_rows": len(rows),
+    }
+    return Job(tokenizer, make_trainer, digest, described)
+
+
+class _Reward:
+    """The reward of answers, as the trainer asks for it."""
+
+    __name__ = "reward"
+
+    def __init__(
+        self,
+        gold: list[CodedNote],
+        system: CodeSystem,
+        settings: Grpo,
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> None:
+        self._gold = gold
+        self._system = system
+        self._settings = settings
+        self._end = end_of_turn(tokenizer)
+
+    def __call__(
+        self,
+        completions: list[list[dict[str, str]]],
+        completion_ids: list[list[int]],
+        place: list[int],
+        **_: Any,
+    ) -> list[float]:
+        settings = self._settings
+        rewards = []
+        for turns, tokens, number in zip(completions, completion_ids, place, strict=True):
+            gold = self._gold[number]
+            answer = Answer(gold.id, turns[-1]["content"], complete=self._end in tokens)
+            predicted = read_answer(gold.note, answer, self._system)
+            rewards.append(
+                reward(gold, predicted, self._system, settings.ungrounded, settings.invalid)
+            )
+        return rewards
+
+
+def _refuse_long(rows: list[EncodedRow], room: int) -> None:
+    lengths = {row.id: row.completion_mask.count(0) for row in rows}
+    too_long = [identifier for identifier, length in lengths.items() if length > room]
+    if too_long:
+        raise ConfigurationError(
+            [
+                f"grpo.answer_length: {len(too_long)} prompts leave no room for it, the longest of"
+                f" {max(lengths.values())} tokens (ids = {', '.join(too_long[:5])}). Raise"
+                " training.max_length, or lower grpo.answer_length."
+            ]
+        )
+
+
+def _arguments(recipe: Recipe, settings: Grpo) -> GRPOConfig:
+    return GRPOConfig(
+        **common_arguments(recipe),
+        num_generations=settings.generations,
+        max_completion_length=settings.answer_length,
+        temperature=settings.temperature,
+        beta=settings.beta,
+        chat_template_kwargs={"enable_thinking": False},
+        log_completions=False,
+    )
+
+
+class _Trainer(WholeCheckpoints, GRPOTrainer):  # type: ignore[misc]
+    """TRL's, with checkpoints that are whole."""

@@ -1,0 +1,121 @@
+"""The model that a run starts from: random weights or given ones, whole, quantised, adapted."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from accelerate.utils import DistributedType
+from peft import LoraConfig
+from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import is_flash_attn_2_available
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError
+from cclearn.models import load_model, load_tokenizer
+from cclearn.rows import TrainingRow
+from cclearn.training.processes import process_state
+from cclearn.training.recipe import Adapter, Recipe, Training
+from cclearn.training.scratch import make_model, make_tokenizer
+
+
+def start_tokenizer(
+    recipe: Recipe, rows: list[TrainingRow], system: CodeSystem
+) -> PreTrainedTokenizerBase:
+    """Load the model's tokenizer, or train one on the rows of a model with random weights.
+
+    Raises:
+        ConfigurationError: There is no model of that name.
+    """
+    if recipe.model.scratch is not None:
+        vocabulary = recipe.model.scratch.vocabulary
+        return make_tokenizer(rows, vocabulary, system.name, recipe.rows.template)
+    return load_tokenizer(str(recipe.model.path), recipe.model.revision)
+
+
+def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """Return the model, without its adapter; seed torch before.
+
+    Weights that are trained are held in 32 bits, whatever they are computed in; those that an adapter
+    leaves as they are in the precision of the run, or in four bits.
+
+    Raises:
+        ConfigurationError: There is no model of that name, or what the run asks for is not here.
+    """
+    _refuse_unavailable(recipe.training)
+    if recipe.model.scratch is not None:
+        return make_model(recipe.model.scratch, tokenizer, recipe.training.max_length)
+    kind = recipe.adapter.kind
+    compute = torch.bfloat16 if computes_in_bf16(recipe.training) else torch.float32
+    options: dict[str, Any] = {
+        "dtype": torch.float32 if kind == "none" else compute,
+        "attn_implementation": _attention(recipe.training),
+    }
+    if kind == "qlora":
+        options["quantization_config"] = _quantisation(recipe.adapter, compute)
+        state = process_state()
+        if state.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+            # Each process holds the whole model, on its own device.
+            options["device_map"] = {"": state.device}
+    return load_model(str(recipe.model.path), recipe.model.revision, **options)
+
+
+def adapter_of(adapter: Adapter) -> LoraConfig | None:
+    """Return PEFT's settings of an adapter, None where all weights are trained."""
+    if adapter.kind == "none":
+        return None
+    targets = adapter.targets
+    return LoraConfig(
+        r=adapter.rank,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        use_dora=adapter.kind == "dora",
+        task_type="CAUSAL_LM",
+    )
+
+
+def computes_in_bf16(training: Training) -> bool:
+    """Say whether a run computes in bfloat16: as it says, or on a GPU that has it."""
+    if training.precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return training.precision == "bf16"
+
+
+def _attention(training: Training) -> str:
+    if training.attention != "auto":
+        return training.attention
+    flash = torch.cuda.is_available() and is_flash_attn_2_available()
+    return "flash_attention_2" if flash else "sdpa"
+
+
+def _refuse_unavailable(training: Training) -> None:
+    problems = []
+    if training.liger and not torch.cuda.is_available():
+        problems.append("training.liger: its kernels need a GPU. Set training.liger=false.")
+    elif training.liger and find_spec("liger_kernel") is None:
+        problems.append("training.liger: liger-kernel is missing. Install cclearn[liger].")
+    if training.attention == "flash_attention_2" and not is_flash_attn_2_available():
+        problems.append(
+            "training.attention (flash_attention_2): flash-attn or its GPU is missing. Install"
+            " flash-attn, or set training.attention=auto."
+        )
+    if training.report_to != "none" and find_spec(training.report_to) is None:
+        problems.append(
+            f"training.report_to: {training.report_to} is missing. Install cclearn"
+            f"[{training.report_to}], or set training.report_to=none."
+        )
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _quantisation(adapter: Adapter, compute: torch.dtype) -> BitsAndBytesConfig:
+    quantisation = adapter.quantisation
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=quantisation.type,
+        bnb_4bit_use_double_quant=quantisation.double,
+        bnb_4bit_compute_dtype=compute,
+        bnb_4bit_quant_storage=getattr(torch, quantisation.storage),
+    )

@@ -1,0 +1,90 @@
+"""What the launch scripts of all stages share: arguments, messages, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.progress import quiet_libraries, step_bar
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+
+def launch(stage: str, description: str) -> int:
+    """Read the recipe, train, and say where the run is.
+
+    Args:
+        stage: `sft` or `grpo`.
+        description: Of the script.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--config", required=True, help="a YAML file, or a name such as tiny/sft_scratch"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the output folder")
+    parser.add_argument(
+        "--resume",
+        metavar="auto|FOLDER",
+        help="go on from the last checkpoint that is whole, or this",
+    )
+    parser.add_argument(
+        "--processes", type=int, help="refuse to run with any other number of processes"
+    )
+    parser.add_argument("overrides", nargs="*", help="key.sub=value, e.g. training.steps=100")
+    arguments = parser.parse_args()
+    try:
+        from cclearn.training.recipe_file import load_recipe
+
+        recipe = load_recipe(arguments.config, arguments.overrides)
+
+        from cclearn.training.processes import process_state
+
+        state = process_state()
+        tell = _teller(state)
+        _check_processes(state, arguments.processes)
+        rows = recipe.training.batch_size * recipe.training.accumulation
+        tell(
+            f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
+            f" {state.device.type}, effective batch {rows * state.num_processes} rows."
+        )
+        quiet_libraries()
+        train: Callable[..., Any] = getattr(
+            import_module(f"cclearn.training.{stage}"), f"run_{stage}"
+        )
+        with step_bar(f"training {recipe.name}") as progress:
+            folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
+    except CclearnError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if state.is_main_process:
+        sys.stdout.write(
+            f"The model is in {folder}. Next: cclearn code note.txt --model {folder}\n"
+        )
+    return 0
+
+
+def _teller(state: PartialState) -> Callable[[str], None]:
+    def tell(message: str) -> None:
+        if state.is_main_process:
+            sys.stderr.write(f"{message}\n")
+
+    return tell
+
+
+def _check_processes(state: PartialState, wanted: int | None) -> None:
+    """Refuse another number: launchers fall back to one process without a word."""
+    if wanted is not None and wanted != state.num_processes:
+        raise ConfigurationError(
+            [
+                f"--processes ({wanted}): {state.num_processes} run. Set --num_processes and a"
+                " distributed_type of the launcher, e.g. --config_file recipes/accelerate/ddp.yaml."
+            ]
+        )

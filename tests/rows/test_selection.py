@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.notes import CodedNote, SpanPair
+from cclearn.notes.contract import Grade
+from cclearn.rows import Contamination, TrainingRow, capped, document_row, span_row, weighed
+
+
+def pair(number: int, text: str = "", code: str = "I10", grade: Grade = "gold") -> SpanPair:
+    return SpanPair(
+        id=f"p{number}", text=text or f"t {number}", code=code, release="r", grade=grade, source="x"
+    )
+
+
+def some(count: int, grade: Grade = "gold") -> list[TrainingRow]:
+    return [span_row(pair(n, code=f"I1{n % 3}", grade=grade)) for n in range(count)]
+
+
+def test_grades_are_weighed() -> None:
+    rows = some(1_000, "silver")
+    assert list(weighed(rows, {})) == rows
+    assert list(weighed(rows, {"silver": 0})) == []
+    assert Counter(r.id for r in weighed(rows, {"silver": 2})) == {r.id: 2 for r in rows}
+    half = {row.id for row in weighed(rows, {"silver": 0.5})}
+    assert 430 < len(half) < 570
+    assert half == {row.id for row in weighed(rows, {"silver": 0.5})}
+    assert half != {row.id for row in weighed(rows, {"silver": 0.5}, seed=1)}
+    # A larger share holds all of a smaller one.
+    assert half < {row.id for row in weighed(rows, {"silver": 0.7})}
+    assert len(list(weighed(rows, {"silver": 1.5}))) == 1_000 + len(half)
+    assert list(weighed(rows, {"gold": 0})) == rows
+
+
+@given(st.integers(0, 60), st.none() | st.integers(1, 20), st.none() | st.integers(1, 5))
+def test_caps_hold_and_keep_the_order(count: int, most: int | None, each: int | None) -> None:
+    rows = some(count)
+    kept = capped(rows, most, each)
+    places = [rows.index(row) for row in kept]
+    assert places == sorted(set(places))
+    assert most is None or len(kept) <= most
+    codes = Counter(row.code for row in kept)
+    assert each is None or all(number <= each for number in codes.values())
+    if most is None:
+        wanted = Counter(row.code for row in rows)
+        assert codes == {c: min(n, each or n) for c, n in wanted.items()}
+    # What is kept follows from the ids, not from what stands beside them.
+    if each is None and most is not None and count:
+        assert {r.id for r in capped(rows[::-1], most, None)} == {r.id for r in kept}
+
+
+def test_caps_on_codes_leave_notes_alone() -> None:
+    notes = [document_row(CodedNote(id=f"n{n}", text=f"note {n}")) for n in range(5)]
+    assert capped(notes, None, 1) == notes
+
+
+WORDS = "Admitted with acute heart failure after three days of cough and fever at home with wife"
+
+
+def test_what_an_evaluation_holds_is_known_again() -> None:
+    long = WORDS + " who found him lying on the floor of the kitchen in the early morning hours"
+    held = [CodedNote(id="a", text=long), CodedNote(id="b", text="Acute  MI")]
+    contamination = Contamination(held, [pair(0, "Heart  Attack")])
+
+    def holds(text: str) -> bool:
+        return contamination.holds(document_row(CodedNote(id="x", text=text)))
+
+    assert holds(long)
+    assert holds(long.upper().replace(" ", "\n"))
+    assert holds("Note 12. " + long + " Signed.")
+    assert holds(long.rsplit(" ", 2)[0])
+    assert holds(WORDS)  # A part of it.
+    assert holds("acute mi")
+    assert not holds("acute mi again")
+    assert not holds(" ".join(reversed(long.split())))
+    assert not holds(WORDS[:60] + " " + " ".join(f"other{n}" for n in range(20)))
+    assert contamination.holds(span_row(pair(1, "heart attack")))
+    # That a note holds these words is no reason to leave out that a code is called so.
+    assert not contamination.holds(span_row(pair(1, "acute heart failure")))
+    assert not Contamination().holds(document_row(held[0]))

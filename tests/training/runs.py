@@ -1,0 +1,61 @@
+"""Small training runs, in this process and through the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from cclearn.training.recipe import Recipe
+from cclearn.training.recipe_file import load_recipe
+from tests.models import SHAPE
+
+ROOT = Path(__file__).parents[2]
+
+
+def overrides(data: Path, output: Path, *more: str) -> list[str]:
+    """Return what makes the tiny recipe one of six steps on the tests' data."""
+    return [
+        f"output={json.dumps(str(output))}",
+        f"rows.sources.0.path={json.dumps(str(data / 'pairs' / 'pairs.jsonl'))}",
+        f"rows.sources.1.path={json.dumps(str(data / 'notes' / 'notes.jsonl'))}",
+        *(f"model.scratch.{key}={value}" for key, value in SHAPE.model_dump().items()),
+        "training.batching=packed",
+        "training.batch_size=1",
+        "training.steps=6",
+        "training.log_every=1",
+        *more,
+    ]
+
+
+def recipe(data: Path, output: Path, *more: str) -> Recipe:
+    """Return a recipe of six steps."""
+    return load_recipe("tiny/sft_scratch", overrides(data, output, *more))
+
+
+def adapting(base: Path, kind: str, *more: str) -> list[str]:
+    """Return what lets a recipe adapt a model that another run made."""
+    return [
+        "model.scratch=null",
+        f"model.path={json.dumps(str(base))}",
+        f"adapter={{kind: {kind}, rank: 8, alpha: 16}}",
+        "training.optimizer=adamw",
+        *more,
+    ]
+
+
+def script(data: Path, output: Path, *more: str, accelerate: tuple[str, ...] = ()) -> list[str]:
+    """Return the command line that launches such a run."""
+    config = str(ROOT / "recipes" / "tiny" / "sft_scratch.yaml")
+    launch = [sys.executable, "-m", "accelerate.commands.launch"]
+    launch += accelerate or ("--config_file", str(ROOT / "recipes" / "accelerate" / "cpu.yaml"))
+    sft = str(ROOT / "recipes" / "sft.py")
+    options = [each for each in more if each.startswith("--") or each == "auto"]
+    settings = [each for each in more if each not in options]
+    return [*launch, sft, "--config", config, *options, *overrides(data, output, *settings)]
+
+
+def losses(folder: Path) -> list[tuple[int, float]]:
+    """Return the steps and losses that a run wrote."""
+    entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry]

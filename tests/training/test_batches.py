@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cclearn.errors import ConfigurationError
+from cclearn.rows import EncodedRow
+from cclearn.training.batches import PhasedSampler, dataset_of
+from cclearn.training.sft import run_sft
+from tests.training.runs import ROOT, losses, recipe, script
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[str, ...]:
+    """What launches two processes on the CPU."""
+    config = (ROOT / "recipes" / "accelerate" / "ddp.yaml").read_text()
+    path = tmp_path / "ddp.yaml"
+    path.write_text(config.replace("use_cpu: false", "use_cpu: true"))
+    return ("--config_file", str(path))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_file(folder / "model.safetensors"))
+
+
+def assert_close(one: Path, other: Path) -> None:
+    assert [step for step, _ in losses(one)] == [step for step, _ in losses(other)]
+    for (_, first), (_, second) in zip(losses(one), losses(other), strict=True):
+        assert first == pytest.approx(second, rel=1e-3)
+    for name, weight in weights(one).items():
+        torch.testing.assert_close(weights(other)[name], weight, atol=1e-3, rtol=1e-2)
+
+
+def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_path: Path) -> None:
+    settings = [
+        "training.batching=padded",
+        "training.optimizer=adamw",
+        "training.learning_rate=1e-3",
+    ]
+    at_once = run_sft(recipe(data, tmp_path / "a", *settings, "training.batch_size=8"))
+    one_by_one = run_sft(
+        recipe(data, tmp_path / "b", *settings, "training.batch_size=1", "training.accumulation=8")
+    )
+    assert_close(at_once, one_by_one)
+    tokens = [
+        json.loads((f / "manifest.json").read_text())["tokens_seen"] for f in (at_once, one_by_one)
+    ]
+    assert tokens[0] == tokens[1]
+
+
+def test_two_processes_are_one(data: Path, tmp_path: Path, two: tuple[str, ...]) -> None:
+    settings = [
+        "training.batching=padded",
+        "training.optimizer=adamw",
+        "training.learning_rate=1e-3",
+    ]
+    done = subprocess.run(
+        script(
+            data,
+            tmp_path / "two",
+            "--processes=2",
+            *settings,
+            "training.batch_size=4",
+            accelerate=two,
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 processes on cpu, effective batch 8 rows." in done.stderr
+    assert done.stdout.count("The model is in") == 1
+    assert json.loads((tmp_path / "two" / "manifest.json").read_text())["processes"] == 2
+    alone = run_sft(recipe(data, tmp_path / "one", *settings, "training.batch_size=8"))
+    assert_close(alone, tmp_path / "two")
+
+
+def test_another_number_of_processes_is_refused(data: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        script(data, tmp_path / "run", "--processes=2"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "--processes (2): 1 run." in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_rank_ends_the_run_and_leaves_nothing_that_looks_whole(
+    data: Path, tmp_path: Path, two: tuple[str, ...]
+) -> None:
+    process = subprocess.Popen(
+        script(
+            data, tmp_path / "run", "training.steps=100000", "training.save_every=5", accelerate=two
+        ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    checkpoints = tmp_path / "run.checkpoints"
+    deadline = time.monotonic() + 180
+    while not list(checkpoints.glob("step-*/complete.json")) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.1)
+    launcher = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    ranks = launcher.read_text().split()
+    assert len(ranks) == 2
+    os.kill(int(ranks[-1]), signal.SIGKILL)
+    try:
+        _, said = process.communicate(timeout=120)
+    finally:
+        for rank in ranks:
+            with suppress(ProcessLookupError):
+                os.kill(int(rank), signal.SIGKILL)
+        process.kill()
+        process.wait()
+    assert process.returncode != 0
+    assert "SIGKILL" in said or "Signal 9" in said
+    assert not (tmp_path / "run").exists()
+
+
+def rows(count: int, kind: str, length: int) -> list[EncodedRow]:
+    return [
+        EncodedRow(f"{kind}{n}", kind, [n] * (length + n % 3), [0] + [1] * (length + n % 3 - 1))  # type: ignore[arg-type]
+        for n in range(count)
+    ]
+
+
+def test_packs_hold_every_row_once_and_whole(data: Path, tmp_path: Path) -> None:
+    training = recipe(data, tmp_path, "training.max_length=20").training
+    phases = [rows(50, "span", 4), rows(5, "document", 15)]
+    dataset, sizes = dataset_of(phases, training)
+    assert len(dataset) == sum(sizes) < 55
+    found: Counter[tuple[int, ...]] = Counter()
+    for number, pack in enumerate(dataset):
+        assert len(pack["input_ids"]) <= 20
+        start = 0
+        for length in pack["seq_lengths"]:
+            ids = pack["input_ids"][start : start + length]
+            assert pack["labels"][start : start + length] == [-100, *ids[1:]]
+            found[tuple(ids)] += 1
+            # Packs of one phase hold rows of that phase alone.
+            assert (length >= 15) == (number >= sizes[0])
+            start += length
+    assert found == Counter(tuple(row.input_ids) for phase in phases for row in phase)
+
+
+def test_phases_follow_each_other() -> None:
+    sampler = PhasedSampler([4, 2], epochs=2, seed=0)
+    order = list(sampler)
+    assert len(order) == len(sampler) == 12
+    assert [sorted(order[:4]), sorted(order[4:8])] == [[0, 1, 2, 3]] * 2
+    assert [sorted(order[8:10]), sorted(order[10:])] == [[4, 5]] * 2
+    assert order == list(sampler)
+    assert order != list(PhasedSampler([4, 2], epochs=2, seed=1))
+
+
+def test_spans_come_before_documents(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cclearn.training import sft
+
+    seen: list[int] = []
+
+    class Spy(sft._Trainer):  # type: ignore[misc]
+        def training_step(
+            self, model: object, inputs: dict[str, torch.Tensor], *args: object
+        ) -> object:
+            seen.append(int(inputs["input_ids"].shape[-1]))
+            return super().training_step(model, inputs, *args)
+
+    monkeypatch.setattr(sft, "_Trainer", Spy)
+    settings = ["rows.order=span_then_document", "training.steps=null", "training.epochs=2"]
+    settings += ["training.batching=padded", "training.batch_size=1"]
+    settings += ["rows.sources.0.share=null", "rows.sources.1.share=null"]
+    folder = run_sft(recipe(data, tmp_path / "run", *settings))
+    span, document = json.loads((folder / "manifest.json").read_text())["rows"]
+    assert len(seen) == 2 * (span["rows"] + document["rows"])
+    spans, documents = seen[: 2 * span["rows"]], seen[2 * span["rows"] :]
+    assert sum(spans) == 2 * span["tokens"]
+    assert sum(documents) == 2 * document["tokens"]
+
+
+def test_what_is_not_here_is_told_at_once(data: Path, tmp_path: Path) -> None:
+    settings = ["training.liger=true", "training.attention=flash_attention_2"]
+    settings += ["training.report_to=trackio"]
+    with pytest.raises(ConfigurationError) as error:
+        run_sft(recipe(data, tmp_path / "run", *settings))
+    assert [problem.split(":")[0].split(" ")[0] for problem in error.value.problems] == [
+        "training.liger",
+        "training.attention",
+        "training.report_to",
+    ]
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.training.checkpoints import MARKER, checkpoints_of, latest, publish, read_checkpoint
+from cclearn.training.sft import run_sft
+from tests.training.runs import losses, recipe, script
+
+RUN = {"seed": 0, "rows_sha256": "a"}
+
+
+def published(folder: Path, step: int, keep: int = 2) -> Path:
+    written = folder / "writing" / f"checkpoint-{step}"
+    written.mkdir(parents=True)
+    (written / "model.safetensors").write_bytes(bytes([step]) * 100)
+    (written / "training_args.bin").write_bytes(b"pickled")
+    publish(written, folder, step, 1.5 * step, RUN, keep)
+    return folder / f"step-{step:08d}"
+
+
+def test_the_last_whole_checkpoint_is_found(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert latest(tmp_path, RUN, said.append) is None
+    for step in (2, 4, 6):
+        place = published(tmp_path, step)
+        assert not (place / "training_args.bin").exists()
+    assert sorted(p.name for p in tmp_path.glob("step-*")) == ["step-00000004", "step-00000006"]
+    found = latest(tmp_path, RUN, said.append)
+    assert found is not None
+    assert (found.step, found.seconds, said) == (6, 9.0, [])
+
+
+def test_a_flipped_byte_and_a_missing_marker_are_passed_over(tmp_path: Path) -> None:
+    for step in (2, 4, 6):
+        published(tmp_path, step, keep=3)
+    (tmp_path / "step-00000006" / MARKER).unlink()
+    weights = tmp_path / "step-00000004" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[50] ^= 1
+    weights.write_bytes(content)
+    said: list[str] = []
+    found = latest(tmp_path, RUN, said.append)
+    assert found is not None
+    assert found.step == 2
+    assert ["was not finished" in said[0], "is not as it was written" in said[1]] == [True, True]
+    with pytest.raises(CclearnError, match=r"model\.safetensors is not as it was written"):
+        read_checkpoint(weights.parent, RUN)
+
+
+def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
+    place = published(tmp_path, 2)
+    other = {**RUN, "seed": 1, "rows_sha256": "b"}
+    with pytest.raises(ConfigurationError) as error:
+        latest(tmp_path, other, print)
+    assert len(error.value.problems) == 2
+    assert "seed was 0 and is 1" in str(error.value)
+    with pytest.raises(ConfigurationError):
+        read_checkpoint(place, other)
+
+
+def stopped(data: Path, output: Path, *more: str) -> Path:
+    """Start a run of twelve steps, and kill it once it has written a checkpoint."""
+    settings = ["training.steps=12", "training.save_every=3", "training.keep=9", *more]
+    process = subprocess.Popen(
+        script(data, output, *settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    place = checkpoints_of(output) / "step-00000006"
+    deadline = time.monotonic() + 120
+    while not (place / MARKER).exists() and time.monotonic() < deadline:
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    assert place.exists()
+    return place
+
+
+@pytest.mark.parametrize("batching", ["packed", "grouped"])
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not(
+    data: Path, tmp_path: Path, batching: str
+) -> None:
+    settings = [f"training.batching={batching}", "training.steps=12", "training.keep=9"]
+    whole = run_sft(recipe(data, tmp_path / "whole", *settings, "training.save_every=3"))
+    assert not checkpoints_of(whole).exists()
+    output = tmp_path / "run"
+    place = stopped(data, output, f"training.batching={batching}")
+    assert not output.exists()
+    again = recipe(data, output, *settings, "training.save_every=3")
+    with pytest.raises(CclearnError, match="--resume auto"):
+        run_sft(again)
+    other = again.model_copy(update={"seed": 1})
+    with pytest.raises(ConfigurationError, match="seed was 0 and is 1"):
+        run_sft(other, resume="auto")
+    # Later checkpoints may be there: which one it goes on from must not matter.
+    shutil.rmtree(checkpoints_of(output) / "step-00000009", ignore_errors=True)
+    said: list[str] = []
+    run_sft(again, resume="auto", tell=said.append)
+    assert "Going on after step 6." in said
+    assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert losses(output) == losses(whole)
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert (manifest["resumed_from"], manifest["steps"]) == (6, 12)
+    assert (
+        manifest["tokens_seen"] == json.loads((whole / "manifest.json").read_text())["tokens_seen"]
+    )
+    assert not checkpoints_of(output).exists()
+    assert not place.exists()
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(
+    data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    # No file may grow beyond 60 kB: the weights do not fit.
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 60; trap "" XFSZ; exec "$@"', "bash", *script(data, output)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "it cannot be written" in done.stderr
+    assert "Make room" in done.stderr
+    assert not output.exists()
+
+
+def test_nothing_is_left_beside_the_output(data: Path, tmp_path: Path) -> None:
+    run_sft(recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    # What is to be replaced is replaced with its checkpoints.
+    left = checkpoints_of(tmp_path / "run") / "step-00000002"
+    left.mkdir(parents=True)
+    run_sft(recipe(data, tmp_path / "run", "training.steps=2"), overwrite=True)
+    assert not left.exists()

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import Qwen3Config
+
+from cclearn.cli_recipes import header_of
+from cclearn.training.dry_run import dry_run
+from cclearn.training.estimate import memory_of, operations_of, shape_of_config
+from cclearn.training.recipe_file import load_recipe, packaged_recipes
+from cclearn.training.sft import run_sft
+from tests.training.configurations import BEFORE, CONFIGURATIONS, LLAMA_8B, devices_of
+from tests.training.runs import recipe
+
+# PEFT asks transformers by an old name.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+
+
+def test_the_size_of_a_known_model() -> None:
+    qlora = load_recipe("llama-3.1-8b/sft_qlora")
+    shape = shape_of_config(LLAMA_8B, qlora)
+    assert shape.parameters == 8_030_261_248  # As its card says.
+    assert shape.embedded == 128256 * 4096
+    assert shape.quantisable == shape.parameters - 2 * shape.embedded - 65 * 4096
+    # Rank 16 beside q, k, v, o, gate, up and down: 16 * (inputs + outputs) each.
+    sides = [(4096, 4096), (4096, 1024), (4096, 1024), (4096, 4096)]
+    sides += [(4096, 14336), (4096, 14336), (14336, 4096)]
+    assert shape.trained == 32 * 16 * sum(map(sum, sides))
+    memory = memory_of(shape, qlora, in_bf16=True)
+    # 6,979,321,856 weights in four bits and 1,050,939,392 in sixteen.
+    assert memory.weights == pytest.approx(
+        (6_979_321_856 * (0.5 + 1 / 64 + 4 / 16384) + 2 * 1_050_939_392) / 2**30
+    )
+    assert memory.total < 24
+    whole = load_recipe("llama-3.1-8b/sft_qlora", ["adapter.kind=none"])
+    assert memory_of(shape_of_config(LLAMA_8B, whole), whole, True).weights == pytest.approx(
+        4 * 8_030_261_248 / 2**30
+    )
+
+
+def test_tied_embeddings_cost_a_product() -> None:
+    config = Qwen3Config(
+        vocab_size=1000,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        tie_word_embeddings=True,
+    )
+    asked = load_recipe("tiny/sft_scratch")
+    shape = shape_of_config(config, asked)
+    assert shape.embedded == 0
+    assert shape.trained == shape.parameters
+    attention = 2 * 2 * 64 * 100
+    assert operations_of(shape, asked, 10, 100.0) == 10 * (6 * shape.parameters + 3 * attention)
+
+
+def test_operations_are_those_that_torch_counts() -> None:
+    """A second count: PyTorch's own, of a forward and backward pass."""
+    from torch.utils.flop_counter import FlopCounterMode
+    from transformers import AutoModelForCausalLM
+
+    config = Qwen3Config(
+        vocab_size=512,
+        hidden_size=64,
+        intermediate_size=192,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        head_dim=16,
+        tie_word_embeddings=True,
+    )
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    ids = torch.randint(0, 512, (1, 128))
+    with FlopCounterMode(display=False) as counter:
+        model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+    asked = load_recipe("tiny/sft_scratch")
+    shape = shape_of_config(config, asked)
+    estimated = operations_of(shape, asked, 128, 128.0)
+    # Eager attention multiplies above the diagonal too; the estimate counts what is useful.
+    attention = 128 * 3 * 2.0 * 3 * 64 * 128
+    assert counter.get_total_flops() == pytest.approx(estimated + attention, rel=0.05)
+
+
+def test_a_dry_run_counts_what_the_run_does(data: Path, tmp_path: Path) -> None:
+    asked = recipe(data, tmp_path / "run", "training.batching=padded", "training.batch_size=4")
+    found = dry_run(asked)
+    assert (found.steps, found.batch) == (6, 4)
+    lines = sum(len(path.read_text().splitlines()) for path in asked.rows.files)
+    assert sum(count for _, _, count in found.lengths) == lines
+    rows = sum(share.rows for share in found.shares)
+    span, document = found.shares
+    assert (span.kind, span.grade, document.kind) == ("span", "gold", "document")
+    assert span.rows / rows == pytest.approx(0.4, abs=0.02)
+    assert found.epochs == pytest.approx(24 / rows)
+    assert found.tokens == pytest.approx(found.epochs * (span.tokens + document.tokens), abs=1)
+    assert found.document_tokens is not None
+    assert found.tokens < found.document_tokens
+    assert not (tmp_path / "run").exists()
+    whole = asked.model_copy(
+        update={"training": asked.training.model_copy(update={"steps": None, "epochs": 1})}
+    )
+    folder = run_sft(whole)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    counted = dry_run(whole)
+    assert manifest["steps"] == counted.steps
+    assert manifest["tokens_seen"] == pytest.approx(counted.tokens, rel=0.02)
+    assert manifest["parameters"] == counted.shape.parameters
+    only = dry_run(recipe(data, tmp_path / "x", "rows.order=document_only"))
+    assert only.document_tokens == only.tokens
+    assert dry_run(recipe(data, tmp_path / "x", "rows.order=span_only")).document_tokens is None
+
+
+def test_headers_say_the_estimated_memory() -> None:
+    checked = 0
+    for name, path in packaged_recipes().items():
+        asked = load_recipe(path)
+        if asked.model.scratch is not None:
+            continue
+        base = BEFORE[name.split("/")[0]] if asked.grpo else str(asked.model.path)
+        memory = memory_of(shape_of_config(CONFIGURATIONS[base], asked), asked, in_bf16=True)
+        each = (memory.weights + memory.trained) / devices_of(name) + memory.activations
+        assert f"about {each:.1f} GiB" in header_of(path)["Memory"], name
+        checked += 1
+    assert checked == 10
