@@ -17,7 +17,6 @@ from cclearn.evaluation.reward import reward
 from cclearn.notes import CodedNote
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow
-from cclearn.training.manifest import rows_hash
 from cclearn.training.prepare import choose_rows, prepare
 from cclearn.training.recipe import Grpo, Recipe
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
@@ -77,14 +76,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             callbacks=callbacks,
         )
 
-    digest = rows_hash(rows)
-    described = {
-        "rows": prepared.described(),
-        "contaminated": {str(c.source.path): c.contaminated for c in chosen},
-        "rows_sha256": digest,
-        "epoch_rows": len(rows),
-    }
-    return Job(tokenizer, make_trainer, digest, described)
+    return Job(tokenizer, make_trainer, prepared)
 
 
 class _Reward:

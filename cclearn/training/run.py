@@ -29,7 +29,8 @@ from cclearn.training.checkpoints import (
     publish,
     read_checkpoint,
 )
-from cclearn.training.manifest import describe_run
+from cclearn.training.manifest import describe_run, rows_hash
+from cclearn.training.prepare import Prepared
 from cclearn.training.processes import process_state
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.start import computes_in_bf16
@@ -57,14 +58,12 @@ class Job:
     Attributes:
         tokenizer: Saved with the model.
         make_trainer: Makes the trainer, given the folder it may write to and its callbacks.
-        rows_sha256: Of its rows as they are trained on.
-        described: What the manifest shall say besides.
+        prepared: Its rows.
     """
 
     tokenizer: PreTrainedTokenizerBase
     make_trainer: Callable[[Path, list[TrainerCallback]], WholeCheckpoints]
-    rows_sha256: str
-    described: dict[str, Any]
+    prepared: Prepared
 
 
 def run_recipe(
@@ -103,9 +102,11 @@ def run_recipe(
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     job = make_job(recipe, system)
     state = process_state()
+    rows = [row for phase in job.prepared.phases for row in phase]
+    digest = rows_hash(rows)
     run = fingerprint(
         recipe,
-        rows_sha256=job.rows_sha256,
+        rows_sha256=digest,
         prompt_sha256=prompt_hash(system.name, recipe.rows.template),
         release=system.release,
         processes=state.num_processes,
@@ -132,7 +133,16 @@ def run_recipe(
                 job.tokenizer.save_pretrained(folder)
                 (folder / "training_args.bin").unlink(missing_ok=True)
                 manifest = describe_run(
-                    recipe, system, **job.described, **_measured(recipe, trainer, seconds, start)
+                    recipe,
+                    system,
+                    rows=job.prepared.described(),
+                    contaminated={
+                        str(chosen.source.path): chosen.contaminated
+                        for chosen in job.prepared.sources
+                    },
+                    rows_sha256=digest,
+                    epoch_rows=len(rows),
+                    **_measured(recipe, trainer, seconds, start),
                 )
                 write_json(folder / "manifest.json", manifest)
                 (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")

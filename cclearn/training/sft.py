@@ -14,7 +14,6 @@ from trl import SFTConfig, SFTTrainer
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.training.batches import PhasedSampler, dataset_of
-from cclearn.training.manifest import rows_hash
 from cclearn.training.optimizer import MuonWithAdamW
 from cclearn.training.prepare import choose_rows, prepare
 from cclearn.training.recipe import Recipe, Training
@@ -68,15 +67,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             else None,
         )
 
-    rows = [row for phase in prepared.phases for row in phase]
-    digest = rows_hash(rows)
-    described = {
-        "rows": prepared.described(),
-        "contaminated": {str(c.source.path): c.contaminated for c in chosen},
-        "rows_sha256": digest,
-        "epoch_rows": len(rows),
-    }
-    return Job(tokenizer, make_trainer, digest, described)
+    return Job(tokenizer, make_trainer, prepared)
 
 
 def _in_phases(recipe: Recipe) -> bool:
