@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError
 from cclearn.notes.contract import Grade
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
@@ -18,6 +19,7 @@ from cclearn.rows import (
     TrainingRow,
     capped,
     encode_rows,
+    in_share,
     mix,
     read_source,
     shares_of,
@@ -39,12 +41,14 @@ class Chosen:
         rows: In the file's order.
         read: How many rows the file has.
         contaminated: Ids of those that an evaluation holds.
+        development: Rows that are not trained on: the loss on them is told.
     """
 
     source: Source
     rows: list[TrainingRow]
     read: int
     contaminated: list[str]
+    development: list[TrainingRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,14 @@ class Prepared:
         shares: What it holds of each source, kind and grade.
         sources: What was chosen of each source.
         reports: What each source's encoded rows are, by kind and grade, each row counted once.
+        development: Rows that the loss is told on.
     """
 
     phases: list[list[EncodedRow]]
     shares: list[Share]
     sources: list[Chosen]
     reports: list[Reports]
+    development: list[EncodedRow]
 
     def described(self) -> list[dict[str, object]]:
         """Return the rows of each source, kind and grade, for a manifest."""
@@ -112,11 +118,14 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
         read = 0
         clean: list[TrainingRow] = []
         contaminated: list[str] = []
+        development: list[TrainingRow] = []
         describe, template = recipe.rows.describe, recipe.rows.template
         for row in read_source(source.path, source.kind, system, describe, template):
             read += 1
             if contamination.holds(row):
                 contaminated.append(row.id)
+            elif in_share(_split_by(row), recipe.rows.development, recipe.seed):
+                development.append(row)
             else:
                 clean.append(row)
         rows = capped(
@@ -125,11 +134,16 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
             source.most_per_code,
             recipe.seed,
         )
-        found.append(Chosen(source, rows, read, contaminated))
+        found.append(Chosen(source, rows, read, contaminated, development))
     _refuse_empty(
         [c.source for c in found if not c.rows], "no row of it is left. Name another file."
     )
     return found
+
+
+def _split_by(row: TrainingRow) -> str:
+    """Return what must not be on both sides of a split: a note, or a span's string."""
+    return string_key(row.text) if row.note is None else row.id
 
 
 def _contamination(rows: Rows) -> Contamination:
@@ -176,7 +190,17 @@ def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizer
         Share(rows.used[place].path, rows.used[place].kind, grade, *counts[place, grade])
         for place, grade in sorted(counts, key=str)
     ]
-    return Prepared(phases, realised, chosen, list(reports))
+    held_out, _ = encode_rows(
+        (row for c in chosen for row in c.development),
+        tokenizer,
+        training.max_length,
+        rows.overflow,
+    )
+    if rows.development and not held_out:
+        raise ConfigurationError(
+            [f"rows.development ({rows.development}): no row falls into it. Raise it."]
+        )
+    return Prepared(phases, realised, chosen, list(reports), held_out)
 
 
 def _shares(

@@ -128,8 +128,9 @@ class Rows(_Settings):
     kind alone; sources of the other kind are then left out. `mixing` says how much of each source is in
     an epoch (`cclearn.rows.mixture`). `describe` lets a span row's answer go on with the code's
     description; `overflow` says what happens to a row longer than the context. What `evaluation` holds
-    is left out (`cclearn.rows.selection.Contamination`). `template` is the layout of the answers
-    (`cclearn.prompts.layout`).
+    is left out (`cclearn.rows.selection.Contamination`). The share `development` of the rows is not
+    trained on either: notes by their ids, spans by their strings; the loss on it is told every
+    `training.evaluate_every` steps. `template` is the layout of the answers (`cclearn.prompts.layout`).
     """
 
     sources: tuple[Source, ...] = Field(min_length=1)
@@ -140,6 +141,7 @@ class Rows(_Settings):
     overflow: Overflow = "raise"
     describe: bool = True
     evaluation: tuple[Evaluation, ...] = ()
+    development: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _shares_fit_the_mixing(self) -> Self:
@@ -207,6 +209,7 @@ class Training(_Settings):
     save_every: int = Field(default=0, ge=0)
     keep: int = Field(default=2, gt=0)
     log_every: int = Field(default=20, gt=0)
+    evaluate_every: int = Field(default=0, ge=0)
     report_to: Literal["none", "tensorboard", "trackio"] = "none"
 
     @model_validator(mode="after")
@@ -262,6 +265,10 @@ class Recipe(_Settings):
                 "training.steps: with rows.order = span_then_document they may end before the"
                 " documents; give training.epochs"
             )
+        if (self.rows.development > 0) != (self.training.evaluate_every > 0):
+            raise ValueError(
+                "rows.development: it goes with training.evaluate_every; give both or none"
+            )
         if self.grpo is not None:
             self._fit_for_grpo(self.grpo)
         return self
@@ -273,6 +280,8 @@ class Recipe(_Settings):
             problems.append("model.scratch: random weights answer nothing that could be rewarded")
         if self.rows.order != "document_only":
             problems.append("rows.order: grpo is on notes; set document_only")
+        if self.rows.development:
+            problems.append("rows.development: grpo has no loss to tell on it; set 0")
         if self.rows.overflow == "window":
             problems.append("rows.overflow: grpo takes whole notes; set raise or drop")
         if grpo.answer_length >= self.training.max_length:

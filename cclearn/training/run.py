@@ -141,6 +141,8 @@ def run_recipe(
                         for chosen in job.prepared.sources
                     },
                     rows_sha256=digest,
+                    development_sha256=rows_hash(job.prepared.development),
+                    development_rows=len(job.prepared.development),
                     epoch_rows=len(rows),
                     **_measured(recipe, trainer, seconds, start),
                 )

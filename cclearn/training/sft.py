@@ -51,6 +51,9 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     model = start_model(recipe, tokenizer)
     prepared = prepare(recipe, chosen, tokenizer)
     dataset, sizes = dataset_of(prepared.phases, recipe.training)
+    held_out = None
+    if prepared.development:
+        held_out, _ = dataset_of([prepared.development], recipe.training)
 
     def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> WholeCheckpoints:
         arguments.output_dir = str(folder)
@@ -58,6 +61,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             model=model,
             args=arguments,
             train_dataset=dataset,
+            eval_dataset=held_out,
             processing_class=tokenizer,
             peft_config=adapter_of(recipe.adapter),
             optimizer_cls_and_kwargs=_optimizer(recipe.training),
@@ -81,6 +85,9 @@ def _arguments(recipe: Recipe) -> SFTConfig:
         arguments["num_train_epochs"] = 1
     return SFTConfig(
         **arguments,
+        eval_strategy="steps" if training.evaluate_every else "no",
+        eval_steps=training.evaluate_every or None,
+        per_device_eval_batch_size=training.batch_size,
         max_length=training.max_length,
         packing=training.batching == "packed",
         packing_strategy="bfd",  # Isolates the examples of a pack from each other.

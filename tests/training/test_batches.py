@@ -13,9 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.training.batches import PhasedSampler, dataset_of
+from cclearn.training.prepare import choose_rows
 from cclearn.training.sft import run_sft
 from tests.training.runs import ROOT, losses, recipe, script
 
@@ -205,3 +207,24 @@ def test_what_is_not_here_is_told_at_once(data: Path, tmp_path: Path) -> None:
         "training.report_to",
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_development_rows_are_told_the_loss_of_and_not_trained_on(
+    data: Path, tmp_path: Path
+) -> None:
+    settings = ["rows.development=0.3", "training.evaluate_every=3"]
+    asked = recipe(data, tmp_path / "run", *settings)
+    folder = run_sft(asked)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    trained = sum(row["rows"] for row in manifest["rows"])
+    lines = sum(len(path.read_text().splitlines()) for path in asked.rows.files)
+    assert trained + manifest["development_rows"] == lines
+    assert 0.15 < manifest["development_rows"] / lines < 0.45
+    entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    told = [(entry["step"], entry["eval_loss"]) for entry in entries if "eval_loss" in entry]
+    assert [step for step, _ in told] == [3, 6]
+    assert all(loss > 0 for _, loss in told)
+    system = CodeSystem.load()
+    for chosen in choose_rows(asked, system):
+        kept = {row.text.casefold() or row.id for row in chosen.rows}
+        assert not kept & {row.text.casefold() or row.id for row in chosen.development}

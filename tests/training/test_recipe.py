@@ -105,6 +105,7 @@ def test_overrides() -> None:
             ["rows.sources.1: grades and most_per_code are for span rows"],
         ),
         (["rows.sources.0.grades={golden: 1}"], ["rows.sources.0.grades.golden"]),
+        (["rows.development=0.1"], ["rows.development: it goes with training.evaluate_every"]),
         (["adapter={kind: lora}"], ["adapter: a model with random weights has nothing"]),
         (["adapter={kind: lora}", *MODEL], ["training.optimizer: muon is for whole matrices"]),
         (
