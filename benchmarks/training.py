@@ -123,7 +123,7 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
         ),
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=adapter_of(recipe.adapter),
+        peft_config=adapter_of(recipe),
         callbacks=[clock],
     )
     trainer.train()

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.files import read_text
 
@@ -25,16 +27,18 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
 
     with _telling(name):
         base = adapter_base(Path(name))
-        own = base is None or (Path(name) / "tokenizer_config.json").is_file()
+        if base is not None and not (Path(name) / "tokenizer_config.json").is_file():
+            name, revision = base
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            name if own else base, revision=revision, trust_remote_code=False
+            name, revision=revision, trust_remote_code=False
         )
         return tokenizer
 
 
 def load_model(name: str, revision: str | None = None, **options: Any) -> PreTrainedModel:
     """Load a causal language model. A folder with a PEFT adapter is loaded with the model that it was
-    made for, and merged into it: one matrix product a layer, as fast as the model alone.
+    made for, and merged into it where that loses nothing: in 32 bits. In 16 bits it stays beside the
+    model, which takes two more products a layer; `cclearn merge` writes a merged one, and checks it.
 
     Args:
         name: A folder, or a name on the hub.
@@ -44,12 +48,14 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     Raises:
         ConfigurationError: There is no model of that name.
     """
+    import torch
     from transformers import AutoModelForCausalLM
 
     with _telling(name):
         base = adapter_base(Path(name))
+        of, revision = base or (name, revision)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            base or name,
+            of,
             revision=revision,
             trust_remote_code=False,
             use_safetensors=True,
@@ -58,12 +64,15 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
         if base is not None:
             from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, name).merge_and_unload()
+            adapted = PeftModel.from_pretrained(model, name)
+            model = adapted.merge_and_unload() if model.dtype == torch.float32 else adapted
         return model
 
 
-def adapter_base(folder: Path) -> str | None:
-    """Return the model that an adapter's folder names, None for other folders.
+def adapter_base(folder: Path) -> tuple[str, str | None] | None:
+    """Return the model that an adapter's folder names and its revision, None for other folders.
+
+    A relative path is looked for in the working directory, and in every folder above the adapter.
 
     Raises:
         ValueError: The adapter is not whole.
@@ -73,10 +82,13 @@ def adapter_base(folder: Path) -> str | None:
         return None
     if not (folder / "adapter_model.safetensors").is_file():
         raise ValueError("the adapter has no adapter_model.safetensors.")
-    base = json.loads(settings.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    named = json.loads(settings.read_text(encoding="utf-8"))
+    base = named.get("base_model_name_or_path")
     if not base:
         raise ValueError("adapter_config.json names no base model.")
-    return str(base)
+    places = [Path(base), *(above / base for above in folder.resolve().parents)]
+    found = next((str(place) for place in places if place.is_dir()), str(base))
+    return found, named.get("revision")
 
 
 def read_manifest(model: str | Path) -> dict[str, Any] | None:
@@ -101,8 +113,8 @@ def read_manifest(model: str | Path) -> dict[str, Any] | None:
 def _telling(name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigurationError(
             [
                 f"model (model = {name}): cannot be loaded: {reason} Name a folder that a recipe"

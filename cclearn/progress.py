@@ -27,7 +27,7 @@ def quiet_libraries() -> None:
     disable_transformers()
 
 
-def _bars() -> Progress:
+def _bars(shown: bool = True) -> Progress:
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -36,14 +36,14 @@ def _bars() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[remark]}"),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
     )
 
 
 @contextmanager
-def step_bar(title: str) -> Iterator[Callable[[int, int, float | None], None]]:
+def step_bar(title: str, shown: bool = True) -> Iterator[Callable[[int, int, float | None], None]]:
     """Show a bar for steps; call it with the steps done, the steps in all, and the loss."""
-    with _bars() as bars:
+    with _bars(shown) as bars:
         task = bars.add_task(title, total=None, remark="")
 
         def show(done: int, total: int, loss: float | None) -> None:

@@ -59,7 +59,7 @@ def launch(stage: str, description: str) -> int:
         train: Callable[..., Any] = getattr(
             import_module(f"cclearn.training.{stage}"), f"run_{stage}"
         )
-        with step_bar(f"training {recipe.name}") as progress:
+        with step_bar(f"training {recipe.name}", state.is_main_process) as progress:
             folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
     except CclearnError as error:
         sys.stderr.write(f"{error}\n")
@@ -81,6 +81,16 @@ def _teller(state: PartialState) -> Callable[[str], None]:
 
 def _check_processes(state: PartialState, wanted: int | None) -> None:
     """Refuse another number: launchers fall back to one process without a word."""
+    import torch
+
+    if state.num_processes == 1 and state.device.type == "cuda" and torch.cuda.device_count() > 1:
+        raise ConfigurationError(
+            [
+                f"GPUs ({torch.cuda.device_count()} are visible): one process takes one. Set"
+                " CUDA_VISIBLE_DEVICES=0, or launch a process for each with --config_file"
+                " recipes/accelerate/ddp.yaml."
+            ]
+        )
     if wanted is not None and wanted != state.num_processes:
         raise ConfigurationError(
             [

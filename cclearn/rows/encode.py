@@ -91,6 +91,7 @@ def encode_rows(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     overflow: Overflow = "raise",
+    answer_room: int = 0,
 ) -> tuple[list[EncodedRow], Reports]:
     """Encode rows, refusing to cut any.
 
@@ -99,6 +100,7 @@ def encode_rows(
         tokenizer: Its chat template renders the messages.
         max_length: The context, in tokens.
         overflow: What to do with a longer row.
+        answer_room: Tokens that must be left for an answer, however short the row's own is.
 
     Returns:
         The encoded rows and a report by kind and grade.
@@ -114,7 +116,7 @@ def encode_rows(
     for row in rows:
         report = reports.setdefault((row.kind, row.grade), LengthReport())
         whole = _encoded(row, tokenizer)
-        length = len(whole.input_ids)
+        length = max(len(whole.input_ids), whole.completion_mask.count(0) + answer_room)
         if not row.completion.strip():
             unsupervised.append(row.id)
         elif length <= max_length:

@@ -50,7 +50,8 @@ def capped(
     kept = list(rows)
     if most is None and most_per_code is None:
         return kept
-    drawn = sorted(range(len(kept)), key=lambda place: place_of(kept[place].id, seed))
+    # Another draw than that of the grades, which kept the rows that are first in it.
+    drawn = sorted(range(len(kept)), key=lambda place: place_of(f"cap {kept[place].id}", seed))
     if most_per_code is not None:
         counts: Counter[str] = Counter()
         few = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 _INTENDED = """\
@@ -35,7 +36,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     base = recipe["model"]["path"]
     licence = recipe["licence"]
     head = ["---", "library_name: " + ("transformers" if _is_whole(recipe) else "peft")]
-    if base:
+    if base and not Path(base).is_dir():
         head.append(f"base_model: {base}")
     if licence:
         head.append(f"license: {licence}")

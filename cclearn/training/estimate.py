@@ -35,6 +35,7 @@ class Shape:
         width: Of the hidden state.
         feed_forward: Width inside the feed-forward block.
         attention: Widths of query, key and value, in all.
+        queries: Width of the query, the heads' together.
         vocabulary: Size of the output.
         embedded: Weights of the input embedding, which cost no products.
     """
@@ -46,6 +47,7 @@ class Shape:
     width: int
     feed_forward: int
     attention: int
+    queries: int
     vocabulary: int
     embedded: int
 
@@ -111,7 +113,7 @@ def shape_of_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
             for module in model.modules()
             if isinstance(module, torch.nn.Linear) and module is not output
         )
-        trained, settings = parameters, adapter_of(recipe.adapter)
+        trained, settings = parameters, adapter_of(recipe)
         if settings is not None:
             from peft import get_peft_model
 
@@ -129,6 +131,7 @@ def shape_of_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
         width=text.hidden_size,
         feed_forward=text.intermediate_size,
         attention=head * (heads + 2 * (getattr(text, "num_key_value_heads", None) or heads)),
+        queries=head * heads,
         vocabulary=text.vocab_size,
         # Tied, they are the output layer's too, which does cost a product.
         embedded=0 if tied else text.vocab_size * text.hidden_size,
@@ -174,9 +177,9 @@ def operations_of(shape: Shape, recipe: Recipe, tokens: int, mean_length: float)
     """Return the floating-point operations of training on so many tokens.
 
     Two a weight and token forwards, two backwards for activations, two more for weights that are
-    trained (Kaplan et al. 2020, arXiv 2001.08361, section 2.1); attention 4 · width · length a layer and
-    token forwards, half of it under the causal mask, twice that backwards. Recomputation is not counted:
-    it is no useful work.
+    trained (Kaplan et al. 2020, arXiv 2001.08361, section 2.1); attention 4 · queries · length a layer
+    and token forwards, half of it under the causal mask, twice that backwards. Recomputation is not
+    counted: it is no useful work.
 
     Args:
         shape: Of the model.
@@ -185,7 +188,7 @@ def operations_of(shape: Shape, recipe: Recipe, tokens: int, mean_length: float)
         mean_length: Of the rows, weighted by tokens: how far attention reaches.
     """
     products = shape.parameters - shape.embedded
-    attention = 2.0 * shape.layers * shape.width * mean_length
+    attention = 2.0 * shape.layers * shape.queries * mean_length
     if recipe.adapter.kind == "none":
         return tokens * (6.0 * products + 3 * attention)
     return tokens * (4.0 * products + 6.0 * shape.trained + 3 * attention)

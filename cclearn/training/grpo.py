@@ -18,9 +18,10 @@ from cclearn.notes import CodedNote
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow
 from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.processes import process_state
 from cclearn.training.recipe import Grpo, Recipe
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
-from cclearn.training.start import adapter_of, start_model, start_tokenizer
+from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer
 
 
 def run_grpo(
@@ -49,12 +50,12 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     arguments = _arguments(recipe, settings)
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [], system)
+    prepared = prepare(recipe, chosen, tokenizer)
+    rows = [row for phase in prepared.phases for row in phase]
+    _refuse_few(rows, recipe, settings)
     model = start_model(recipe, tokenizer)
     # Generation may end where the chat template ends a turn, whatever the hub's settings say.
     model.generation_config.eos_token_id = [end_of_turn(tokenizer)]
-    prepared = prepare(recipe, chosen, tokenizer)
-    rows = [row for phase in prepared.phases for row in phase]
-    _refuse_long(rows, recipe.training.max_length - settings.answer_length)
     known = {row.id: row for c in chosen for row in c.rows}
     gold = [note for row in rows if (note := known[row.id].note) is not None]
     dataset = Dataset.from_list(
@@ -72,7 +73,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             args=arguments,
             train_dataset=dataset,
             processing_class=tokenizer,
-            peft_config=adapter_of(recipe.adapter),
+            peft_config=adapter_of(recipe),
             callbacks=callbacks,
         )
 
@@ -115,15 +116,15 @@ class _Reward:
         return rewards
 
 
-def _refuse_long(rows: list[EncodedRow], room: int) -> None:
-    lengths = {row.id: row.completion_mask.count(0) for row in rows}
-    too_long = [identifier for identifier, length in lengths.items() if length > room]
-    if too_long:
+def _refuse_few(rows: list[EncodedRow], recipe: Recipe, settings: Grpo) -> None:
+    """Refuse fewer notes than a step asks: the trainer would end at once, with nothing learnt."""
+    answers = recipe.training.batch_size * recipe.training.accumulation
+    notes = answers * process_state().num_processes // settings.generations
+    if len(rows) < notes:
         raise ConfigurationError(
             [
-                f"grpo.answer_length: {len(too_long)} prompts leave no room for it, the longest of"
-                f" {max(lengths.values())} tokens (ids = {', '.join(too_long[:5])}). Raise"
-                " training.max_length, or lower grpo.answer_length."
+                f"rows.sources: they hold {len(rows)} notes, and a step takes {notes}. Name more, or"
+                " lower training.batch_size or training.accumulation."
             ]
         )
 
@@ -141,4 +142,15 @@ def _arguments(recipe: Recipe, settings: Grpo) -> GRPOConfig:
 
 
 class _Trainer(WholeCheckpoints, GRPOTrainer):  # type: ignore[misc]
-    """TRL's, with checkpoints that are whole."""
+    """TRL's, with an order of notes that any stop leaves as it was."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        hold_in_32_bits(self.model)
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(dataset)
+        seed = self.args.seed
+        # Each epoch's order follows from its number, as in `cclearn.training.batches.RowSampler`.
+        sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(seed + epoch)
+        return sampler

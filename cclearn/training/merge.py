@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ from peft import PeftModel
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.files import atomic_folder, refuse_existing, sha256_of_file, write_json
+from cclearn.files import atomic_folder, read_text, refuse_existing, sha256_of_file, write_json
 from cclearn.models import adapter_base, load_model, load_tokenizer, read_manifest
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
@@ -43,33 +42,37 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
     """
     refuse_existing(out, overwrite)
     try:
-        base_name = adapter_base(adapter)
+        base = adapter_base(adapter)
     except ValueError as error:
         raise ConfigurationError([f"adapter (path = {adapter}): {error}"]) from None
-    if base_name is None:
+    if base is None:
         raise ConfigurationError(
             [
                 f"adapter (path = {adapter}): it holds no adapter_config.json. Name the folder that a"
                 " recipe with an adapter wrote."
             ]
         )
+    if out.resolve() in (adapter.resolve(), Path(base[0]).resolve()):
+        raise ConfigurationError(
+            [f"out (path = {out}): it holds what is to be merged. Name another folder."]
+        )
     tokenizer = load_tokenizer(str(adapter))
     manifest = read_manifest(adapter) or {}
     system = manifest.get("code_system", {}).get("name", CodeSystem.load().name)
     prompt = torch.tensor([encode_prompt(tokenizer, document_prompt(_TEXT, system))])
-    revision = manifest.get("recipe", {}).get("model", {}).get("revision")
-    model = load_model(base_name, revision, dtype=torch.bfloat16).eval()
-    base = _log_probabilities(model, prompt)
+    model = load_model(*base, dtype=torch.bfloat16).eval()
+    alone = _log_probabilities(model, prompt)
     adapted = PeftModel.from_pretrained(model, str(adapter)).eval()
     beside = _log_probabilities(adapted, prompt)
     with atomic_folder(out, overwrite) as partial:
         folder = Path(partial)
         adapted.merge_and_unload().save_pretrained(folder)
+        del model, adapted
         tokenizer.save_pretrained(folder)
         merged = _log_probabilities(load_model(str(folder), dtype=torch.bfloat16).eval(), prompt)
-        moved = float((beside - base).abs().mean())
+        moved = float((beside - alone).abs().mean())
         lost = float((merged - beside).abs().mean())
-        if lost > _LOST * moved:
+        if not lost <= _LOST * moved:  # Not a number is no merge either.
             raise CclearnError(
                 f"adapter (path = {adapter}): merging it into bf16 moves the model by {lost:.2g} nats,"
                 f" the adapter itself by {moved:.2g}: most of it would be lost. Use base and adapter as"
@@ -82,7 +85,9 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
                 {**manifest, "merged": {"adapter_sha256": weights, "moved": moved, "lost": lost}},
             )
         if (adapter / "README.md").is_file():
-            shutil.copyfile(adapter / "README.md", folder / "README.md")
+            card = read_text(adapter / "README.md")
+            whole = card.replace("library_name: peft", "library_name: transformers", 1)
+            (folder / "README.md").write_text(whole, encoding="utf-8")
     return moved, lost
 
 

@@ -143,7 +143,7 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
 
 def _split_by(row: TrainingRow) -> str:
     """Return what must not be on both sides of a split: a note, or a span's string."""
-    return string_key(row.text) if row.note is None else row.id
+    return f"development {string_key(row.text) if row.note is None else row.id}"
 
 
 def _contamination(rows: Rows) -> Contamination:
@@ -162,10 +162,20 @@ def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizer
         ConfigurationError: Rows are too long, or none of a source is left.
     """
     rows, training = recipe.rows, recipe.training
-    encoded, reports = zip(
-        *(encode_rows(c.rows, tokenizer, training.max_length, rows.overflow) for c in chosen),
-        strict=True,
-    )
+    room = recipe.grpo.answer_length if recipe.grpo is not None else 0
+    encoded: list[list[EncodedRow]] = []
+    reports: list[Reports] = []
+    problems: list[str] = []
+    for c in chosen:
+        try:
+            found, report = encode_rows(c.rows, tokenizer, training.max_length, rows.overflow, room)
+        except ConfigurationError as error:
+            problems += [f"rows.sources (path = {c.source.path}): {p}" for p in error.problems]
+            continue
+        encoded.append(found)
+        reports.append(report)
+    if problems:
+        raise ConfigurationError(problems)
     empty = [c.source for c, each in zip(chosen, encoded, strict=True) if not each]
     _refuse_empty(empty, "all of its rows are too long. Raise training.max_length.")
     kinds: list[tuple[str, ...]] = [("span", "document")]
@@ -200,7 +210,7 @@ def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizer
         raise ConfigurationError(
             [f"rows.development ({rows.development}): no row falls into it. Raise it."]
         )
-    return Prepared(phases, realised, chosen, list(reports), held_out)
+    return Prepared(phases, realised, chosen, reports, held_out)
 
 
 def _shares(

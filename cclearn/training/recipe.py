@@ -97,7 +97,7 @@ class Source(_Settings):
     `share` is its part of the mix, of the rows. `grades` says how often a pair of each grade stands in
     it: 0.5 keeps half of them, 2 has each twice, 0 none; what is not named counts 1. `most_per_code`
     keeps so many span rows of a code, `most` so many rows in all. What is kept follows from the rows'
-    ids alone.
+    ids and the seed.
     """
 
     kind: RowKind
@@ -155,6 +155,8 @@ class Rows(_Settings):
             raise ValueError("mixing: fixed_ratio needs a share of every source")
         if self.mixing not in (None, "fixed_ratio") and any(given):
             raise ValueError(f"mixing: {self.mixing} takes no shares")
+        if self.order == "span_then_document" and len({source.kind for source in sources}) < 2:
+            raise ValueError("order: span_then_document needs sources of both kinds")
         if self.temperature != 1 and self.mixing != "proportional":
             raise ValueError("temperature: it is for mixing: proportional")
         return self
@@ -280,6 +282,10 @@ class Recipe(_Settings):
             problems.append("model.scratch: random weights answer nothing that could be rewarded")
         if self.rows.order != "document_only":
             problems.append("rows.order: grpo is on notes; set document_only")
+        if self.training.optimizer == "muon":
+            problems.append("training.optimizer: grpo takes adamw or adamw_8bit")
+        if self.training.batching == "packed":
+            problems.append("training.batching: grpo takes rows, not packs; set padded")
         if self.rows.development:
             problems.append("rows.development: grpo has no loss to tell on it; set 0")
         if self.rows.overflow == "window":

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from transformers import PrinterCallback, Trainer, TrainerCallback, set_seed
+from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.files import atomic_folder, refuse_existing, write_json
+from cclearn.files import (
+    atomic_folder,
+    refuse_existing,
+    sha256_of_file,
+    sha256_of_text,
+    write_json,
+)
 from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.prompts import prompt_hash
 from cclearn.training.card import model_card
@@ -31,9 +39,9 @@ from cclearn.training.checkpoints import (
 )
 from cclearn.training.manifest import describe_run, rows_hash
 from cclearn.training.prepare import Prepared
-from cclearn.training.processes import process_state
+from cclearn.training.processes import on_gpu, process_state, sharding
 from cclearn.training.recipe import Recipe, Training
-from cclearn.training.start import computes_in_bf16
+from cclearn.training.start import attention_of, computes_in_bf16
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -98,7 +106,6 @@ def run_recipe(
         CclearnError: The output folder exists, or a file cannot be written.
     """
     refuse_existing(recipe.output, overwrite)
-    set_seed(recipe.seed)
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     job = make_job(recipe, system)
     state = process_state()
@@ -107,6 +114,10 @@ def run_recipe(
     run = fingerprint(
         recipe,
         rows_sha256=digest,
+        base_sha256=_hash_of_base(recipe.model.path),
+        computes_in_bf16=computes_in_bf16(recipe.training),
+        attention=attention_of(recipe.training),
+        sharding=sharding(),
         prompt_sha256=prompt_hash(system.name, recipe.rows.template),
         release=system.release,
         processes=state.num_processes,
@@ -157,7 +168,10 @@ def run_recipe(
 def common_arguments(recipe: Recipe) -> dict[str, Any]:
     """Return the arguments that the trainers of all stages take; the folder is set when it is there."""
     training = recipe.training
-    on_gpu = process_state().device.type == "cuda"
+    if training.report_to == "tensorboard":
+        # Its place would be among the checkpoints, which go when the run is done.
+        place = recipe.output.with_name(f"{recipe.output.name}.tensorboard")
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(place))
     return {
         "output_dir": str(recipe.output),
         "seed": recipe.seed,
@@ -173,10 +187,13 @@ def common_arguments(recipe: Recipe) -> dict[str, Any]:
         "max_grad_norm": training.max_grad_norm,
         "optim": "adamw_8bit" if training.optimizer == "adamw_8bit" else "adamw_torch_fused",
         "activation_checkpointing": training.gradient_checkpointing,
+        # Without reentrance ZeRO-3 finds partitioned weights where adapters are trained.
+        "activation_checkpointing_kwargs": {
+            "use_reentrant": sharding() == "deepspeed" and recipe.adapter.kind != "none"
+        },
         "use_liger_kernel": training.liger,
-        "use_cpu": not on_gpu,
+        "use_cpu": not on_gpu(),
         "bf16": computes_in_bf16(training),
-        "include_num_input_tokens_seen": "non_padding",
         "logging_steps": training.log_every,
         "save_strategy": "steps" if training.save_every else "no",
         "save_steps": training.save_every or 500,
@@ -208,6 +225,8 @@ class WholeCheckpoints(Trainer):  # type: ignore[misc]
         return time.perf_counter() - self._started
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if self.state.global_step >= self.state.max_steps:
+            return  # The model itself is next; going on from here would take one step more.
         with _telling_of_writing(self._checkpoints):
             super()._save_checkpoint(model, trial)
             state = process_state()
@@ -249,22 +268,42 @@ def _measured(
 ) -> dict[str, Any]:
     processes = process_state().num_processes
     tokens = int(trainer.state.num_input_tokens_seen)
-    on_gpu = trainer.args.device.type == "cuda"
-    parameters = [(p.numel(), p.requires_grad) for p in trainer.model.parameters()]
+    trained, parameters = _parameters(trainer.model)
     return {
-        "parameters": sum(number for number, _ in parameters),
-        "trained_parameters": sum(number for number, trained in parameters if trained),
+        "parameters": parameters,
+        "trained_parameters": trained,
         "processes": processes,
         "effective_batch": recipe.training.batch_size * recipe.training.accumulation * processes,
         "steps": trainer.state.global_step,
         "resumed_from": start.step if start else None,
         "tokens_seen": tokens,
         "seconds": round(seconds, 1),
-        "gpu_seconds": round(seconds * processes, 1) if on_gpu else 0.0,
+        "gpu_seconds": round(seconds * processes, 1) if on_gpu() else 0.0,
         "peak_mib": peak_mib(),
         "peak_gpu_mib": peak_gpu_mib(),
         "tokens_per_second": round(tokens / seconds, 1),
     }
+
+
+def _parameters(model: Any) -> tuple[int, int]:
+    """Return how many weights are trained, and how many there are."""
+    if hasattr(
+        model, "get_nb_trainable_parameters"
+    ):  # PEFT's count knows four bits and partitions.
+        trained, parameters = model.get_nb_trainable_parameters()
+        return int(trained), int(parameters)
+    sizes = [(getattr(p, "ds_numel", p.numel()), p.requires_grad) for p in model.parameters()]
+    return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
+
+
+def _hash_of_base(path: str | None) -> str:
+    """Return a hash of a local model's settings and of its files' names and sizes; empty for others."""
+    if path is None or not Path(path).is_dir():
+        return ""
+    files = sorted(p for p in Path(path).iterdir() if p.is_file())
+    parts = [f"{p.name} {p.stat().st_size}" for p in files]
+    parts += [sha256_of_file(p) for p in files if p.suffix == ".json"]
+    return sha256_of_text("\n".join(parts))
 
 
 def _run_folder(
@@ -304,17 +343,33 @@ def _aside(checkpoints: Path, training: Training, state: PartialState) -> Iterat
         yield None
         return
     aside = checkpoints / "writing"
-    if state.is_main_process:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-    state.wait_for_everyone()
-    try:
-        yield aside
-    finally:
+    with _alone(checkpoints) if state.is_main_process else nullcontext():
         if state.is_main_process:
             shutil.rmtree(aside, ignore_errors=True)
-            if not any(checkpoints.iterdir()):
-                checkpoints.rmdir()
+            aside.mkdir(parents=True)
+        state.wait_for_everyone()
+        try:
+            yield aside
+        finally:
+            if state.is_main_process:
+                shutil.rmtree(aside, ignore_errors=True)
+    if state.is_main_process and not any(checkpoints.glob("step-*")):
+        shutil.rmtree(checkpoints)
+
+
+@contextmanager
+def _alone(checkpoints: Path) -> Iterator[None]:
+    """Let one run write here. Raises CclearnError where another does."""
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    with (checkpoints / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CclearnError(
+                f"output (checkpoints = {checkpoints}): another run is writing there. Wait for it, or"
+                " name another output."
+            ) from None
+        yield
 
 
 @contextmanager
@@ -322,6 +377,8 @@ def _telling_of_writing(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+            raise  # Not of torch's writer of archives.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CclearnError(
             f"output (path = {place}): it cannot be written: {reason} Make room; a run with"

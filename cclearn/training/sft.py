@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Sampler
+from datasets import Dataset
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.training.batches import PhasedSampler, dataset_of
+from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.optimizer import MuonWithAdamW
 from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.processes import process_state
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
-from cclearn.training.start import adapter_of, start_model, start_tokenizer
+from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer
 
 
 def run_sft(
@@ -47,9 +47,8 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     arguments = _arguments(recipe)
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
-    # Before the rows are encoded: random weights follow the seed alone.
-    model = start_model(recipe, tokenizer)
     prepared = prepare(recipe, chosen, tokenizer)
+    model = start_model(recipe, tokenizer)
     dataset, sizes = dataset_of(prepared.phases, recipe.training)
     held_out = None
     if prepared.development:
@@ -63,15 +62,27 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             train_dataset=dataset,
             eval_dataset=held_out,
             processing_class=tokenizer,
-            peft_config=adapter_of(recipe.adapter),
+            peft_config=adapter_of(recipe),
             optimizer_cls_and_kwargs=_optimizer(recipe.training),
             callbacks=callbacks,
-            sampler=partial(PhasedSampler, sizes, recipe.training.epochs or 1, recipe.seed)
-            if _in_phases(recipe)
-            else None,
+            sampler=_sampler(recipe, sizes, dataset),
         )
 
     return Job(tokenizer, make_trainer, prepared)
+
+
+def _sampler(recipe: Recipe, sizes: list[int], dataset: Dataset) -> RowSampler:
+    training = recipe.training
+    lengths = None
+    if training.batching == "grouped":
+        lengths = [len(ids) for ids in dataset["input_ids"]]
+    return RowSampler(
+        sizes,
+        recipe.seed,
+        training.epochs or 1 if _in_phases(recipe) else 1,
+        lengths,
+        training.batch_size * training.accumulation * process_state().num_processes,
+    )
 
 
 def _in_phases(recipe: Recipe) -> bool:
@@ -90,24 +101,23 @@ def _arguments(recipe: Recipe) -> SFTConfig:
         per_device_eval_batch_size=training.batch_size,
         max_length=training.max_length,
         packing=training.batching == "packed",
+        # A pack has no padding, but TRL may pad with the end of turn.
+        include_num_input_tokens_seen="all" if training.batching == "packed" else "non_padding",
         packing_strategy="bfd",  # Isolates the examples of a pack from each other.
         dataset_kwargs={"skip_prepare_dataset": True},  # Labelled and packed here already.
-        train_sampling_strategy="group_by_length" if training.batching == "grouped" else "random",
     )
 
 
 class _Trainer(WholeCheckpoints, SFTTrainer):  # type: ignore[misc]
-    """Lets phases follow each other."""
+    """TRL's, with an order of rows that any stop leaves as it was."""
 
-    def __init__(self, *, sampler: Callable[[], Sampler[int]] | None, **settings: Any) -> None:
+    def __init__(self, *, sampler: RowSampler, **settings: Any) -> None:
         self._sampler = sampler
         super().__init__(**settings)
+        hold_in_32_bits(self.model)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
-        if self._sampler is not None:
-            return self._sampler()
-        sampler: Sampler[int] | None = super()._get_train_sampler(train_dataset)
-        return sampler
+    def _get_train_sampler(self, train_dataset: Any = None) -> RowSampler:
+        return self._sampler
 
 
 def _optimizer(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:

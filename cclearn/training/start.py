@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import DistributedType
 from peft import LoraConfig
-from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    set_seed,
+)
 from transformers.utils import is_flash_attn_2_available
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.models import load_model, load_tokenizer
+from cclearn.models import adapter_base, load_model, load_tokenizer
 from cclearn.rows import TrainingRow
-from cclearn.training.processes import process_state
+from cclearn.training.processes import on_gpu, process_state, sharding
 from cclearn.training.recipe import Adapter, Recipe, Training
 from cclearn.training.scratch import make_model, make_tokenizer
 
@@ -35,7 +40,7 @@ def start_tokenizer(
 
 
 def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """Return the model, without its adapter; seed torch before.
+    """Return the model, without its adapter; random weights follow the recipe's seed.
 
     Weights that are trained are held in 32 bits, whatever they are computed in; those that an adapter
     leaves as they are in the precision of the run, or in four bits.
@@ -43,26 +48,29 @@ def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTraine
     Raises:
         ConfigurationError: There is no model of that name, or what the run asks for is not here.
     """
-    _refuse_unavailable(recipe.training)
+    _refuse_unavailable(recipe)
+    attention = attention_of(recipe.training)
+    set_seed(recipe.seed)
     if recipe.model.scratch is not None:
-        return make_model(recipe.model.scratch, tokenizer, recipe.training.max_length)
+        made = make_model(recipe.model.scratch, tokenizer, recipe.training.max_length)
+        made.set_attn_implementation(attention)
+        return made
     kind = recipe.adapter.kind
     compute = torch.bfloat16 if computes_in_bf16(recipe.training) else torch.float32
     options: dict[str, Any] = {
         "dtype": torch.float32 if kind == "none" else compute,
-        "attn_implementation": _attention(recipe.training),
+        "attn_implementation": attention,
     }
     if kind == "qlora":
         options["quantization_config"] = _quantisation(recipe.adapter, compute)
-        state = process_state()
-        if state.distributed_type not in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-            # Each process holds the whole model, on its own device.
-            options["device_map"] = {"": state.device}
+        if sharding() == "none":  # Each process holds the whole model, on its own device.
+            options["device_map"] = {"": process_state().device}
     return load_model(str(recipe.model.path), recipe.model.revision, **options)
 
 
-def adapter_of(adapter: Adapter) -> LoraConfig | None:
-    """Return PEFT's settings of an adapter, None where all weights are trained."""
+def adapter_of(recipe: Recipe) -> LoraConfig | None:
+    """Return PEFT's settings of a recipe's adapter, None where all weights are trained."""
+    adapter = recipe.adapter
     if adapter.kind == "none":
         return None
     targets = adapter.targets
@@ -73,26 +81,49 @@ def adapter_of(adapter: Adapter) -> LoraConfig | None:
         target_modules=targets if isinstance(targets, str) else list(targets),
         use_dora=adapter.kind == "dora",
         task_type="CAUSAL_LM",
+        revision=recipe.model.revision,
     )
+
+
+def hold_in_32_bits(model: torch.nn.Module) -> None:
+    """Hold what is trained in 32 bits: TRL rounds the adapters of quantised models, and a resumed run
+    would not. Where weights are sharded they stay as they are, for a shard has one type."""
+    if sharding() == "none":
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
 
 
 def computes_in_bf16(training: Training) -> bool:
     """Say whether a run computes in bfloat16: as it says, or on a GPU that has it."""
     if training.precision == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return on_gpu() and torch.cuda.is_bf16_supported(including_emulation=False)
     return training.precision == "bf16"
 
 
-def _attention(training: Training) -> str:
+def attention_of(training: Training) -> str:
+    """Return the attention that a run computes with; FlashAttention takes 16 bits alone."""
     if training.attention != "auto":
         return training.attention
-    flash = torch.cuda.is_available() and is_flash_attn_2_available()
+    flash = on_gpu() and computes_in_bf16(training) and is_flash_attn_2_available()
     return "flash_attention_2" if flash else "sdpa"
 
 
-def _refuse_unavailable(training: Training) -> None:
+def _refuse_unavailable(recipe: Recipe) -> None:
+    training, adapter, path = recipe.training, recipe.adapter, recipe.model.path
     problems = []
-    if training.liger and not torch.cuda.is_available():
+    if adapter.kind != "none" and path is not None and _is_adapter(Path(path)):
+        problems.append(
+            f"model.path ({path}): it is an adapter itself. Merge it first (cclearn merge), or name the"
+            " model that it was made for."
+        )
+    storage = adapter.quantisation.storage
+    if adapter.kind == "qlora" and sharding() == "fsdp" and storage != "bfloat16":
+        problems.append(
+            f"adapter.quantisation.storage ({storage}): FSDP shards one type of weights. Set it to"
+            " bfloat16."
+        )
+    if training.liger and not on_gpu():
         problems.append("training.liger: its kernels need a GPU. Set training.liger=false.")
     elif training.liger and find_spec("liger_kernel") is None:
         problems.append("training.liger: liger-kernel is missing. Install cclearn[liger].")
@@ -108,6 +139,13 @@ def _refuse_unavailable(training: Training) -> None:
         )
     if problems:
         raise ConfigurationError(problems)
+
+
+def _is_adapter(folder: Path) -> bool:
+    try:
+        return adapter_base(folder) is not None
+    except ValueError:
+        return True
 
 
 def _quantisation(adapter: Adapter, compute: torch.dtype) -> BitsAndBytesConfig:

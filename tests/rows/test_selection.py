@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.contract import Grade
 from cclearn.rows import Contamination, TrainingRow, capped, document_row, span_row, weighed
+
+GRADES: tuple[Grade, ...] = ("gold", "silver", "synthetic")
 
 
 def pair(number: int, text: str = "", code: str = "I10", grade: Grade = "gold") -> SpanPair:
@@ -50,6 +54,16 @@ def test_caps_hold_and_keep_the_order(count: int, most: int | None, each: int | 
     # What is kept follows from the ids, not from what stands beside them.
     if each is None and most is not None and count:
         assert {r.id for r in capped(rows[::-1], most, None)} == {r.id for r in kept}
+
+
+def test_a_cap_keeps_the_grades_as_they_were_weighed() -> None:
+    rows = [span_row(pair(n, grade=grade)) for n in range(4_000) for grade in GRADES]
+    rows = [replace(row, id=f"{row.id} {row.grade}") for row in rows]
+    weighed_rows = list(weighed(rows, {"silver": 0.5, "synthetic": 0.25}))
+    counts = Counter(row.grade for row in capped(weighed_rows, 700, None))
+    assert counts["gold"] == pytest.approx(400, rel=0.2)
+    assert counts["silver"] == pytest.approx(200, rel=0.25)
+    assert counts["synthetic"] == pytest.approx(100, rel=0.3)
 
 
 def test_caps_on_codes_leave_notes_alone() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -139,14 +140,19 @@ def test_what_cannot_be_merged_is_told(
     with pytest.raises(CclearnError, match="most of it would be lost"):
         merge_adapter(broken, tmp_path / "a")
     assert not (tmp_path / "a").exists()
+    with pytest.raises(ConfigurationError, match="it holds what is to be merged"):
+        merge_adapter(adapters["lora"], adapters["lora"], overwrite=True)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     with pytest.raises(CclearnError, match="--overwrite"):
         merge_adapter(adapters["lora"], tmp_path / "taken")
 
 
-def test_an_adapted_run_goes_on_after_a_stop(data: Path, run: Path, tmp_path: Path) -> None:
-    settings = adapting(run, "lora", "training.steps=4", "training.save_every=2")
+@pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
+def test_an_adapted_run_goes_on_after_a_stop(
+    data: Path, run: Path, tmp_path: Path, kind: str
+) -> None:
+    settings = adapting(run, kind, "training.steps=4", "training.save_every=2")
     whole = run_sft(recipe(data, tmp_path / "whole", *settings))
     from cclearn.training import run as running
 
@@ -163,3 +169,30 @@ def test_an_adapted_run_goes_on_after_a_stop(data: Path, run: Path, tmp_path: Pa
     run_sft(recipe(data, tmp_path / "run", *settings), resume="auto")
     name = "adapter_model.safetensors"
     assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
+    assert {weight.dtype for weight in load_file(whole / name).values()} == {torch.float32}
+
+
+def test_an_adapter_is_not_adapted_again(
+    data: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"it is an adapter itself\. Merge it first"):
+        run_sft(recipe(data, tmp_path / "run", *adapting(adapters["lora"], "lora")))
+
+
+def test_in_16_bits_an_adapter_stays_beside_its_base(
+    adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    merged = load_model(str(adapters["lora"]), dtype=torch.float32)
+    assert not isinstance(merged, PeftModel)
+    beside = load_model(str(adapters["lora"]), dtype=torch.bfloat16)
+    assert isinstance(beside, PeftModel)
+    # A relative base is found from anywhere.
+    folder = tmp_path / "runs" / "adapter"
+    folder.parent.mkdir()
+    shutil.copytree(adapters["lora"], folder)
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    shutil.copytree(settings["base_model_name_or_path"], tmp_path / "runs" / "base")
+    settings["base_model_name_or_path"] = "runs/base"
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    monkeypatch.chdir(adapters["lora"])
+    load_model(str(folder), dtype=torch.float32)

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
-from cclearn.training.batches import PhasedSampler, dataset_of
+from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.prepare import choose_rows
 from cclearn.training.sft import run_sft
 from tests.training.runs import ROOT, losses, recipe, script
@@ -161,13 +163,31 @@ def test_packs_hold_every_row_once_and_whole(data: Path, tmp_path: Path) -> None
 
 
 def test_phases_follow_each_other() -> None:
-    sampler = PhasedSampler([4, 2], epochs=2, seed=0)
+    sampler = RowSampler([4, 2], seed=0, rounds=2)
     order = list(sampler)
     assert len(order) == len(sampler) == 12
     assert [sorted(order[:4]), sorted(order[4:8])] == [[0, 1, 2, 3]] * 2
     assert [sorted(order[8:10]), sorted(order[10:])] == [[4, 5]] * 2
     assert order == list(sampler)
-    assert order != list(PhasedSampler([4, 2], epochs=2, seed=1))
+    assert order != list(RowSampler([4, 2], seed=1, rounds=2))
+
+
+@given(
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=60),
+    batch=st.integers(1, 8),
+    epoch=st.integers(0, 3),
+)
+def test_an_order_follows_from_seed_and_epoch(lengths: list[int], batch: int, epoch: int) -> None:
+    for grouped in (None, lengths):
+        sampler = RowSampler([len(lengths)], 7, lengths=grouped, batch=batch)
+        torch.manual_seed(epoch)  # Of no matter.
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        assert sorted(order) == list(range(len(lengths)))
+        again = RowSampler([len(lengths)], 7, lengths=grouped, batch=batch)
+        list(again)
+        again.set_epoch(epoch)
+        assert list(again) == order
 
 
 def test_spans_come_before_documents(

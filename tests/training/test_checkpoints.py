@@ -87,15 +87,20 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
     return place
 
 
-@pytest.mark.parametrize("batching", ["packed", "grouped"])
+@pytest.mark.parametrize(
+    "batching",
+    # 81 rows: the second time the run is stopped in its second epoch.
+    [("packed", "1"), ("grouped", "24")],
+)
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not(
-    data: Path, tmp_path: Path, batching: str
+    data: Path, tmp_path: Path, batching: tuple[str, str]
 ) -> None:
-    settings = [f"training.batching={batching}", "training.steps=12", "training.keep=9"]
+    size = [f"training.batching={batching[0]}", f"training.batch_size={batching[1]}"]
+    settings = [*size, "training.steps=12", "training.keep=9"]
     whole = run_sft(recipe(data, tmp_path / "whole", *settings, "training.save_every=3"))
     assert not checkpoints_of(whole).exists()
     output = tmp_path / "run"
-    place = stopped(data, output, f"training.batching={batching}")
+    place = stopped(data, output, *size)
     assert not output.exists()
     again = recipe(data, output, *settings, "training.save_every=3")
     with pytest.raises(CclearnError, match="--resume auto"):

@@ -46,8 +46,13 @@ def test_the_stage_and_its_script_go_together(data: Path, run: Path, tmp_path: P
         run_sft(second)
     with pytest.raises(ConfigurationError, match=r"Launch recipes/sft\.py"):
         run_grpo(recipe(data, tmp_path / "run"))
+    few = second.model_copy(
+        update={"training": second.training.model_copy(update={"batch_size": 42})}
+    )
+    with pytest.raises(ConfigurationError, match="they hold 20 notes, and a step takes 21"):
+        run_grpo(few)
     tight = second.model_copy(
         update={"training": second.training.model_copy(update={"max_length": 60})}
     )
-    with pytest.raises(ConfigurationError, match=r"longer than max_length|leave no room"):
+    with pytest.raises(ConfigurationError, match="longer than max_length"):
         run_grpo(tight)

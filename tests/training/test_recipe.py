@@ -99,6 +99,13 @@ def test_overrides() -> None:
             ["rows.mixing=proportional"],
             ["rows: mixing: proportional takes no shares"],
         ),
+        (
+            [
+                *("rows.order=span_then_document", "training.steps=null", "training.epochs=1"),
+                *("rows.sources.1.kind=span",),
+            ],
+            ["rows: order: span_then_document needs sources of both kinds"],
+        ),
         (["rows.temperature=2"], ["rows: temperature: it is for mixing: proportional"]),
         (
             ["rows.sources.1.grades={gold: 1}"],

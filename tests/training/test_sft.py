@@ -17,7 +17,7 @@ from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import evaluate
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import encode_rows, read_source
-from cclearn.training.batches import dataset_of
+from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.scratch import make_model, make_tokenizer
 from cclearn.training.sft import run_sft
 from data_builders.builder import build, configure, find_builder
@@ -128,13 +128,13 @@ def test_the_trainers_loss_is_that_of_the_examples_alone(
     settings = [f"training.batching={batching}", f"training.batch_size={size}"]
     settings.append("training.max_length=4096")
     asked = recipe(data, tmp_path / "x", *settings)
-    dataset, _ = dataset_of([encoded], asked.training)
+    dataset, sizes = dataset_of([encoded], asked.training)
     trainer = sft._Trainer(
         model=model,
         args=sft._arguments(asked),
         train_dataset=dataset,
         processing_class=tokenizer,
-        sampler=None,
+        sampler=RowSampler(sizes, 0),
     )
     trainer.model.eval()
     (batch,) = trainer.get_train_dataloader()
