@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
+from cclearn.engines.named import EngineSettings
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import Corpus, CorpusOptions
@@ -21,7 +23,7 @@ from cclearn.evaluation.cost import Cost
 from cclearn.evaluation.report import introduction, write_reports
 from cclearn.evaluation.results import result_of, write_result
 from cclearn.evaluation.retention import read_retention
-from cclearn.files import atomic_folder, read_text
+from cclearn.files import atomic_folder, read_text, sha256_of_text
 from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote
@@ -42,7 +44,7 @@ class Run:
         prices: A YAML file: by model, the price of a million tokens read (`prompt`) and written
             (`answer`), and of an hour of the machine (`hour`).
         retention: What `cclearn retention` wrote, to be put into the report.
-        batch_size: How many notes are decoded together.
+        engine: Settings of the models' engines.
     """
 
     models: tuple[str, ...]
@@ -52,7 +54,7 @@ class Run:
     seed: int = 0
     prices: Path | None = None
     retention: Path | None = None
-    batch_size: int = 32
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
 
 def run_benchmark(
@@ -88,18 +90,20 @@ def run_benchmark(
     names = model_names(run.models)
     prices = _prices(run.prices, run.models)
     retained = read_retention(run.retention) if run.retention is not None else []
-    training, examples, warning = _training(corpus, folder, options, system, run.shots)
-    settings = Settings(draws=run.draws, seed=run.seed, training=training)
-    with atomic_folder(out, overwrite) as partial:
+    _refuse_inputs(out, [folder, *map(Path, run.models)])
+    with atomic_folder(out, overwrite, "benchmark") as partial:
         gold = partial / "gold.jsonl"
         notes = corpus.read(folder, options.split, options, system)
         count = write_rows(gold, islice(notes, run.limit))
         if not count:
             raise DataError(folder, f"split {options.split!r} holds no notes")
+        scored = {sha256_of_text(note.text) for note in read_coded_notes(gold)}
+        training, examples, warning = _training(corpus, folder, options, system, run.shots, scored)
+        settings = Settings(draws=run.draws, seed=run.seed, training=training)
         files = {"gold": gold}
         costs, described = {}, {}
         for model, name in names.items():
-            coder = Coder.named(model, system, examples=examples, batch_size=run.batch_size)
+            coder = Coder.named(model, system, examples=examples, settings=run.engine)
             files[name] = partial / "predictions" / f"{name}.jsonl"
             coded: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
             if progress:
@@ -111,6 +115,7 @@ def run_benchmark(
                 "model": model,
                 "manifest": manifest,
                 "prompt_sha256": coder.prompt_sha256,
+                "grounded": coder.grounded,
             }
             costs[name] = _cost(
                 coder, count, time.perf_counter() - started, prices.get(model), manifest
@@ -135,7 +140,7 @@ def run_benchmark(
                 "shots": run.shots,
                 "limit": run.limit,
             },
-            decoding={"greedy": True, "grounded": True},
+            engine=run.engine.model_dump(mode="json"),
             models=described,
             cost={name: asdict(cost) for name, cost in costs.items()},
             retention=[each.model_dump() for each in retained],
@@ -153,11 +158,28 @@ def run_benchmark(
     return comparison
 
 
+def _refuse_inputs(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write over, or above, what is read."""
+    place = out.resolve()
+    inside = [
+        str(path) for path in inputs if path.exists() and path.resolve().is_relative_to(place)
+    ]
+    if inside:
+        raise ConfigurationError(
+            [f"output (out = {out}): {', '.join(inside)} is in it. Name another folder."]
+        )
+
+
 def _training(
-    corpus: Corpus, folder: Path, options: CorpusOptions, system: CodeSystem, shots: int
+    corpus: Corpus,
+    folder: Path,
+    options: CorpusOptions,
+    system: CodeSystem,
+    shots: int,
+    scored: Collection[str],
 ) -> tuple[dict[str, int] | None, list[CodedNote], str | None]:
-    """Return how many training notes hold each code, the shortest of them as examples, and what a
-    reader must know where the notes cannot be read."""
+    """Return how many training notes hold each code, the shortest of them as examples, and what a reader
+    must know where there are none to be had. Notes whose text is scored are no training notes."""
     if options.training is None:
         if shots:
             raise ConfigurationError(
@@ -166,8 +188,13 @@ def _training(
         return None, [], None
     counts: Counter[str] = Counter()
     examples: list[CodedNote] = []
+    notes = shared = 0
     try:
         for note in corpus.read(folder, options.training, options, system):
+            if sha256_of_text(note.text) in scored:
+                shared += 1
+                continue
+            notes += 1
             counts.update(assigned.code for assigned in note.codes)
             if note.codes and all(assigned.evidence for assigned in note.codes):
                 examples.append(note)
@@ -181,10 +208,15 @@ def _training(
         raise ConfigurationError(
             [
                 f"shots (shots = {shots}): {len(examples)} notes of the training split"
-                f" ({options.training}) have evidence for every code. Name fewer."
+                f" ({options.training}) have evidence for every code and are not scored. Name fewer,"
+                " or another split."
             ]
         )
-    return dict(counts), examples, None
+    if not notes:
+        why = f"the training split ({options.training}) holds none but the scored notes"
+        return None, [], f"Scores by training frequency are left out: {why}"
+    warning = f"{shared} of the training notes are scored, and left out of the training"
+    return dict(counts), examples, warning if shared else None
 
 
 def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -193,11 +225,19 @@ def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, flo
     try:
         table = yaml.safe_load(read_text(path))
         prices = {
-            str(model): {str(kind): float(price) for kind, price in kinds.items()}
+            str(model): {str(kind): _price(price) for kind, price in kinds.items()}
             for model, kinds in table.items()
         }
     except (yaml.YAMLError, AttributeError, TypeError, ValueError):
         raise DataError(path, "not a table of prices: `MODEL: {prompt: 1, answer: 2}`") from None
+    bad = [
+        f"{model}: {kind}"
+        for model, kinds in prices.items()
+        for kind, price in kinds.items()
+        if not 0 <= price < math.inf
+    ]
+    if bad:
+        raise DataError(path, f"not a price: {', '.join(bad)}. Prices are 0 or more.")
     known = {"prompt", "answer", "hour"}
     wrong = sorted({kind for kinds in prices.values() for kind in kinds} - known)
     if wrong:
@@ -208,6 +248,12 @@ def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, flo
     if missing:
         raise DataError(path, f"no price of {', '.join(missing)}")
     return prices
+
+
+def _price(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    return float(value)
 
 
 def _cost(

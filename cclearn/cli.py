@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ import typer
 import cclearn
 from cclearn.cli_options import (
     EarlierOption,
+    EngineOption,
     OverwriteOption,
     ReleaseOption,
     SystemOption,
+    engine_settings,
     list_settings,
     load_system,
     read_settings,
@@ -40,6 +43,8 @@ app.add_typer(codes_app, name="codes")
 
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
+    # A scheduler's stop cleans up as Ctrl-C does: what is half-written may hold text of notes.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except CclearnError as error:
@@ -110,10 +115,11 @@ def code(
         str, typer.Argument(help="A .txt file, a folder of them, a .jsonl file, or - for stdin.")
     ],
     model: Annotated[
-        str | None, typer.Option(help="A trained model's folder; the lexicon codes without one.")
+        str | None,
+        typer.Option(help="A trained model's folder, openai:NAME, replay:FILE; else the lexicon."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A JSONL file to write to.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Notes decoded together.")] = 32,
+    engine: EngineOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
@@ -128,6 +134,7 @@ def code(
         refuse_existing(out, overwrite)
         if out.is_dir():
             raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
+    settings = engine_settings(engine)
     loaded = load_system(system, release, None)
     notes = _notes(source)
     if model is None:
@@ -136,7 +143,7 @@ def code(
         from cclearn.progress import quiet_libraries
 
         quiet_libraries()
-        coder = Coder.load(model, loaded, batch_size=batch_size)
+        coder = Coder.named(model, loaded, settings=settings)
     coded = coder.code_many(notes)
     if out is not None:
         count = write_rows(out, track(coded, f"coding with {coder.name}"))

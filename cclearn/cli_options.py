@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cclearn.codes import CodeSystem
+    from cclearn.engines.named import EngineSettings
 
 SystemOption = Annotated[
     str, typer.Option("--system", help="icd10cm, icd9cm, or a .csv table of your own.")
@@ -27,6 +28,14 @@ ReleaseOption = Annotated[
 EarlierOption = Annotated[
     list[Path] | None,
     typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
+]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        help="A setting of the model's engine, key=value, e.g. base_url=http://localhost:8000/v1,"
+        " batch_size=8; repeatable.",
+    ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
@@ -57,6 +66,14 @@ def read_settings(items: list[str]) -> dict[str, Any]:
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def engine_settings(items: list[str] | None) -> EngineSettings:
+    """Read the settings of engines. Raises ConfigurationError."""
+    from cclearn.engines.named import EngineSettings
+    from cclearn.plugins import checked_settings
+
+    return checked_settings(EngineSettings, read_settings(items or []), "--engine")
 
 
 def list_settings(settings: type[BaseModel]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,11 @@ import typer
 
 from cclearn.cli_options import (
     EarlierOption,
+    EngineOption,
     OverwriteOption,
     ReleaseOption,
     SystemOption,
+    engine_settings,
     list_settings,
     load_system,
     read_settings,
@@ -32,7 +35,7 @@ TrainOption = Annotated[
     Path | None, typer.Option(help="The coded notes of the training, for scores by frequency.")
 ]
 DrawsOption = Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0 for no intervals.")]
-SeedOption = Annotated[int, typer.Option(help="Decides the draws.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Decides the draws.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -54,6 +57,7 @@ def evaluate(
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     earlier: EarlierOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Score predictions: codes, evidence, invalid and ungrounded answers."""
     from rich.console import Console
@@ -66,7 +70,7 @@ def evaluate(
             [f"evaluate (show = {show}): a report needs a folder. Name --out."]
         )
     loaded = load_system(system, release, earlier)
-    comparison = score_files(gold, pred, loaded, out, train, draws, seed, show)
+    comparison = score_files(gold, pred, loaded, out, train, draws, seed, show, overwrite=overwrite)
     Console().print(score_table(comparison.evaluations))
     _warn(comparison)
 
@@ -81,6 +85,7 @@ def compare(
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     earlier: EarlierOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Compare systems on the same notes: differences with intervals and p-values."""
     from rich.console import Console
@@ -95,7 +100,9 @@ def compare(
     if not draws:
         raise ConfigurationError(["compare (draws = 0): a comparison needs draws. Name 1 or more."])
     loaded = load_system(system, release, earlier)
-    comparison = score_files(gold, pred, loaded, out, train, draws, seed, compare=True)
+    comparison = score_files(
+        gold, pred, loaded, out, train, draws, seed, compare=True, overwrite=overwrite
+    )
     Console().print(difference_table(comparison.differences))
     _warn(comparison)
 
@@ -105,17 +112,19 @@ def spans(
         Path, typer.Argument(help="Span pairs: the spans, and the codes that are right.")
     ],
     model: Annotated[
-        list[str], typer.Option(help="lexicon, or a model's folder; may be repeated.")
+        list[str],
+        typer.Option(help="lexicon, a model's folder, openai:NAME, replay:FILE; repeatable."),
     ],
     out: ResultOption = None,
     train: TrainOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Code only so many spans.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Spans decoded together.")] = 32,
+    engine: EngineOption = None,
     draws: DrawsOption = 1_000,
     seed: SeedOption = 0,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     earlier: EarlierOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Code evidence spans with any number of models, and score them."""
     from rich.console import Console
@@ -124,10 +133,11 @@ def spans(
     from cclearn.progress import quiet_libraries
     from cclearn.scoring import score_spans
 
+    asked = engine_settings(engine)
     if any(each != "lexicon" for each in model):
         quiet_libraries()
     loaded = load_system(system, release, earlier)
-    found = score_spans(pairs, model, loaded, out, train, limit, draws, seed, batch_size)
+    found = score_spans(pairs, model, loaded, out, train, limit, draws, seed, asked, overwrite)
     Console().print(score_table(found.evaluations, "spans"))
     if found.differences:
         Console().print(difference_table(found.differences))
@@ -140,7 +150,8 @@ def benchmark(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The folder that holds its data.")] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="lexicon, or a model's folder; may be repeated.")
+        list[str] | None,
+        typer.Option(help="lexicon, a model's folder, openai:NAME, replay:FILE; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
     shots: Annotated[int, typer.Option(min=0, help="Training notes shown to each model.")] = 0,
@@ -149,7 +160,7 @@ def benchmark(
     retention: Annotated[
         Path | None, typer.Option(help="What `cclearn retention` wrote, for the report.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Notes decoded together.")] = 32,
+    engine: EngineOption = None,
     draws: DrawsOption = 1_000,
     seed: SeedOption = 0,
     listing: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
@@ -179,19 +190,22 @@ def benchmark(
             [f"benchmark: {', '.join(missing)} needed. See `cclearn benchmark --list`."]
         )
     from cclearn.benchmark import Run, run_benchmark
-    from cclearn.display import score_table
+    from cclearn.display import difference_table, score_table
     from cclearn.files import refuse_existing
     from cclearn.progress import quiet_libraries, track
 
     corpus = find_corpus(name)
     options = options_of(corpus, read_settings(settings or []))
+    asked = engine_settings(engine)
     refuse_existing(out, overwrite)
     if any(each != "lexicon" for each in model):
         quiet_libraries()
-    run = Run(tuple(model), shots, limit, draws, seed, prices, retention, batch_size)
+    run = Run(tuple(model), shots, limit, draws, seed, prices, retention, asked)
     loaded = load_system(system, release, earlier)
     comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, track)
     Console().print(score_table(comparison.evaluations))
+    if comparison.differences:
+        Console().print(difference_table(comparison.differences))
     _warn(comparison)
     typer.echo(f"Report: {out / 'report.html'}", err=True)
 
@@ -244,5 +258,10 @@ def export_task(
     refuse_existing(out, overwrite)
     system = CodeSystem.load()
     task = f"cclearn_{name.replace('-', '_')}"
-    count = export(corpus.read(data, options.split, options, system), task, system, out)
+    try:
+        count = export(corpus.read(data, options.split, options, system), task, system, out)
+    except BaseException:
+        with suppress(OSError):
+            out.rmdir()  # Nothing was written.
+        raise
     typer.echo(f"{count} notes: lm_eval --tasks {task} --include_path {out}", err=True)

@@ -70,7 +70,7 @@ def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> Table:
 
 def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Difference]]) -> Table:
     """Show how systems differ, with the 95 % intervals and p-values of the differences."""
-    from cclearn.evaluation.report import SHOWN
+    from cclearn.evaluation.report import difference_rows
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
@@ -80,18 +80,8 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Differen
     table.add_column("p rand.", justify="right", no_wrap=True)
     for (one, two), scores in differences.items():
         table.add_row(Text(f"{one} − {two}", style="bold"))
-        for name, heading in SHOWN:
-            found = scores.get(name)
-            if found is None or found.value is None or found.low is None or found.high is None:
-                continue
-            table.add_row(
-                f"  {heading}",
-                f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})",
-                *(
-                    "–" if p is None else f"{p:.3f}"
-                    for p in (found.p_bootstrap, found.p_randomisation)
-                ),
-            )
+        for heading, *cells in difference_rows(scores):
+            table.add_row(f"  {heading}", *cells)
     return table
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+_LONGEST_ID = 40
+
 
 class CclearnError(Exception):
     """Base of every error that the command line reports as one line with exit code 2."""
@@ -71,3 +73,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean X?"` when a known name is close to `name`, else an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def shown_id(identifier: str) -> str:
+    """Return an id as a message shows it: on one line, nothing in it that a terminal obeys, and short,
+    for it might be the note itself."""
+    shown = repr(identifier)[1:-1]
+    return shown if len(shown) <= _LONGEST_ID else shown[: _LONGEST_ID - 1] + "…"

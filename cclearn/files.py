@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -70,40 +72,39 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-_OURS = ("manifest.json", "metrics.json")
-"""One of them stands in every folder that is written whole."""
+LISTING = ".cclearn.json"
+"""In every folder that is written whole: what wrote it, and which files."""
+
+_REPLACED = "-replaced"
 
 
 @contextmanager
-def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(path: Path, overwrite: bool = False, kind: str = "output") -> Iterator[Path]:
     """Give a folder beside `path` to fill; it takes the name `path` only when the block succeeds.
+
+    What a process that was killed left beside it is removed: it may hold text of notes.
 
     Args:
         path: The folder to make.
         overwrite: Whether an existing, non-empty folder may be replaced.
+        kind: Of what is written; only a folder of the same kind is replaced.
 
     Raises:
-        CclearnError: `path` exists, is not empty, and `overwrite` is false or nothing shows that it was
+        CclearnError: `path` exists, is not empty, and `overwrite` is false, or it holds what was not
             written so; or it is a file, or the working directory lies in it.
     """
     path = path.resolve()
-    refuse_existing(path, overwrite)
-    if path.is_file() or Path.cwd().is_relative_to(path):
-        raise CclearnError(
-            f"output (out = {path}): it is a file, or the working directory lies in it."
-            " Name another folder."
-        )
-    if path.exists() and any(path.iterdir()) and not any((path / name).is_file() for name in _OURS):
-        raise CclearnError(
-            f"output (out = {path}): it holds none of {', '.join(_OURS)}, so it is not one that"
-            " cclearn wrote, and is not replaced. Name another folder."
-        )
+    _remove_abandoned(path)
+    _refuse_replacing(path, overwrite, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.partial-"))
+    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{_partial_of(path)}{os.getpid()}-"))
     try:
         yield partial
+        _list_files(partial, kind)
+        # Again: another run may have written there meanwhile.
+        _refuse_replacing(path, overwrite, kind)
         if path.exists():
-            old = partial.with_name(partial.name + "-replaced")
+            old = partial.with_name(partial.name + _REPLACED)
             os.replace(path, old)
             try:
                 os.replace(partial, path)
@@ -116,6 +117,72 @@ def atomic_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _refuse_replacing(path: Path, overwrite: bool, kind: str) -> None:
+    refuse_existing(path, overwrite)
+    if path.is_file() or Path.cwd().is_relative_to(path):
+        raise CclearnError(
+            f"output (out = {path}): it is a file, or the working directory lies in it."
+            " Name another folder."
+        )
+    if not path.exists() or not any(path.iterdir()):
+        return
+    try:
+        listing = json.loads((path / LISTING).read_text(encoding="utf-8"))
+        of, ours = listing["kind"], set(listing["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        of, ours = None, set()
+    strange = sorted(_files_in(path) - ours)
+    if of != kind or strange:
+        why = (
+            f"it is no {kind} that cclearn wrote"
+            if of != kind
+            else f"it holds what cclearn did not write ({', '.join(strange[:5])})"
+        )
+        raise CclearnError(
+            f"output (out = {path}): {why}, and is not replaced. Name another folder."
+        )
+
+
+def _list_files(folder: Path, kind: str) -> None:
+    files = sorted(_files_in(folder))
+    text = json.dumps({"kind": kind, "files": files}, indent=2) + "\n"
+    (folder / LISTING).write_text(text, encoding="utf-8")
+
+
+def _files_in(folder: Path) -> set[str]:
+    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+    return names - {LISTING}
+
+
+def _partial_of(path: Path) -> str:
+    return f".{path.name}.partial-{platform.node()}-"
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes of this machine that are gone left half-written.
+
+    One that was stopped while it replaced the folder gives the old one back.
+    """
+    for left in sorted(path.parent.glob(f"{glob.escape(_partial_of(path))}*"), reverse=True):
+        process = left.name.removeprefix(_partial_of(path)).partition("-")[0]
+        if not process.isdigit() or _runs(int(process)):
+            continue
+        if left.name.endswith(_REPLACED) and not path.exists():
+            os.replace(left, path)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -164,6 +231,8 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(path, "no such file") from None
+    except IsADirectoryError:
+        raise DataError(path, "it is a folder, not a file") from None
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror}") from None
 

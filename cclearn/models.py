@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.files import read_text
+from cclearn.files import read_text, sha256_of_file, sha256_of_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -89,6 +89,16 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     places = [Path(base), *(above / base for above in folder.resolve().parents)]
     found = next((str(place) for place in places if place.is_dir()), str(base))
     return found, named.get("revision")
+
+
+def model_hash(name: str | Path) -> str:
+    """Return a hash of a local model's settings and of its files' names and sizes; empty for others."""
+    if not str(name) or not Path(name).is_dir():
+        return ""
+    files = sorted(path for path in Path(name).iterdir() if path.is_file())
+    parts = [f"{path.name} {path.stat().st_size}" for path in files]
+    parts += [sha256_of_file(path) for path in files if path.suffix == ".json"]
+    return sha256_of_text("\n".join(parts))
 
 
 def read_manifest(model: str | Path) -> dict[str, Any] | None:

@@ -177,7 +177,7 @@ def build(
         CclearnError: The folder exists, or an input cannot be read.
     """
     system = system or CodeSystem.load()
-    with atomic_folder(folder, overwrite) as partial:
+    with atomic_folder(folder, overwrite, "data set") as partial:
         data = partial / builder.data_file
         with (
             (partial / "rejected.jsonl").open("w", encoding="utf-8") as rejected,

@@ -14,7 +14,8 @@ from cclearn.evaluation import Comparison
 from cclearn.evaluation.corpora import find_corpus, options_of
 from cclearn.evaluation.results import Result
 from cclearn.notes import CodedNote
-from cclearn.notes.jsonl import read_coded_notes
+from cclearn.notes.jsonl import read_coded_notes, write_rows
+from cclearn.prompts import document_answer
 from data_builders.builder import build, configure, find_builder
 from tests.models import random_engine
 
@@ -61,6 +62,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     found = run(folder, out, system, "lexicon", str(model), prices=prices)
     assert list(found.evaluations) == ["lexicon", "random"]
     assert {p.name for p in out.iterdir()} == {
+        ".cclearn.json",
         "predictions",
         "metrics.json",
         "report.html",
@@ -135,13 +137,19 @@ def test_a_training_split_that_cannot_be_read_is_told(
 
 
 def test_what_cannot_be_run_is_told(
-    folder: Path, model: Path, tmp_path: Path, system: CodeSystem
+    folder: Path,
+    model: Path,
+    tmp_path: Path,
+    system: CodeSystem,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     out = tmp_path / "out"
     for models, settings, message in (
         (["lexicon", "lexicon"], {}, "lexicon stands twice"),
-        (["openai:gpt"], {}, "engines of the kind openai are not there yet"),
-        (["nowhere"], {}, "cannot be loaded"),
+        (["openai:gpt"], {}, r"OPENAI_API_KEY \(server = api\.openai\.com\): it is not set"),
+        (["lexico", "gtp:x"], {}, r"Did you mean 'lexicon'(.|\n)*there is no engine gtp"),
+        (["replay:none.jsonl"], {}, "no such file"),
         ([str(model)], {"shots": 99}, r"shots \(shots = 99\): \d+ notes"),
     ):
         with pytest.raises(ConfigurationError, match=message):
@@ -152,6 +160,8 @@ def test_what_cannot_be_run_is_told(
         ("- 1", "not a table of prices"),
         ("lexicon: {token: 1}", "unknown: token"),
         ("other: {hour: 1}", "no price of lexicon"),
+        ("lexicon: {hour: -1, prompt: .nan}", "lexicon: hour, lexicon: prompt"),
+        ("lexicon: {hour: true}", "not a table of prices"),
     ):
         prices.write_text(content)
         with pytest.raises(DataError, match=message):
@@ -159,3 +169,60 @@ def test_what_cannot_be_run_is_told(
     with pytest.raises(DataError, match="holds none of"):
         run(tmp_path, out, system, "lexicon")
     assert not out.exists()
+
+
+def test_scored_notes_are_no_examples(tmp_path: Path, folder: Path, system: CodeSystem) -> None:
+    corpus = find_corpus("jsonl")
+    test = list(read_coded_notes(folder / "test" / "notes.jsonl", system))
+    write_rows(tmp_path / "test.jsonl", test)
+    out = tmp_path / "out"
+    options = options_of(corpus, {})
+    how = Run(("lexicon",), draws=0)
+    found = run_benchmark(corpus, tmp_path / "test.jsonl", options, system, how, out)
+    assert "holds none but the scored notes" in found.warnings[-1]
+    assert found.evaluations["lexicon"].value("unseen/micro_recall") is None
+    with pytest.raises(ConfigurationError, match="0 notes of the training split"):
+        run_benchmark(
+            corpus,
+            tmp_path / "test.jsonl",
+            options,
+            system,
+            Run(("lexicon",), shots=1),
+            tmp_path / "x",
+        )
+
+
+def test_nothing_that_is_read_is_written_over(
+    tmp_path: Path, folder: Path, system: CodeSystem
+) -> None:
+    corpus = find_corpus("synthetic")
+    how = Run(("lexicon",), draws=0)
+    with pytest.raises(ConfigurationError, match="is in it"):
+        run_benchmark(corpus, folder, options_of(corpus, {}), system, how, folder, overwrite=True)
+    assert (folder / "test" / "notes.jsonl").exists()
+
+
+def test_a_report_says_what_was_run_and_how_systems_differ(
+    folder: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    answers = tmp_path / "theirs.jsonl"
+    notes = list(read_coded_notes(folder / "test" / "notes.jsonl", system))
+    rows = [{"id": note.id, "answer": document_answer(note)} for note in notes[1:]]
+    rows[0]["answer"] = "- words that no note has => I21.4"
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "out"
+    found = run(folder, out, system, "lexicon", f"replay:{answers}", limit=7)
+    theirs = found.evaluations["theirs"]
+    assert theirs.value("ungrounded_rate") > 0  # type: ignore[operator]
+    assert "1 of 7 notes are flagged no_answer" in theirs.warnings
+    for page in ("report.html", "report.md"):
+        said = (out / page).read_text()
+        assert "7 notes." in said
+        assert "Benchmark synthetic: split test" in said
+        assert "limit 7" in said
+        assert "lexicon less theirs" in said
+        assert "theirs: 1 of 7 notes are flagged no_answer." in said
+    described = json.loads((out / "metrics.json").read_text())["described"]["models"]
+    assert described["lexicon"]["grounded"]
+    assert not described["theirs"]["grounded"]
+    assert len(described["theirs"]["prompt_sha256"]) == 64

@@ -101,7 +101,11 @@ def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
     assert "Did you mean 'icd10cm'" in one_line(fails("code", "-", "--system", "icd10"))
     assert "Did you mean 'I21.4'" in one_line(fails("codes", "show", "I21.44"))
     assert "Did you mean 'icd10cm'" in one_line(fails("build", "icd10", "--out", tmp_path / "o"))
-    assert "cannot be loaded" in one_line(fails("code", "-", "--model", tmp_path / "none"))
+    assert "no such folder" in one_line(fails("code", "-", "--model", tmp_path / "none"))
+    assert "Did you mean 'lexicon'" in one_line(fails("code", "-", "--model", "lexico"))
+    assert "batch_sise: unknown setting. Did you mean 'batch_size'?" in one_line(
+        fails("code", "-", "--engine", "batch_sise=3")
+    )
     message = fails("build", "icd10cm", "undr=9", "--out", tmp_path / "o")
     assert "undr: unknown setting. Did you mean 'under'?" in one_line(message)
 
@@ -247,5 +251,5 @@ def test_no_folder_around_the_working_directory_is_replaced(tmp_path: Path) -> N
         assert done.returncode == 2
         assert "the working directory lies in it" in done.stderr.decode()
     done = run("build", "icd10cm", "under=I21", "--out", tmp_path / "a", "--overwrite")
-    assert "not one that cclearn wrote" in done.stderr.decode()
+    assert "it is no data set that cclearn wrote" in done.stderr.decode()
     assert (tmp_path / "a" / "precious.txt").exists()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.notes import Assertion, AssignedCode, Evidence
+from cclearn.notes import CODED, Assertion, AssignedCode, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,6 @@ class Finding:
     end: int
     score: float | None = None
     assertion: Assertion = "present"
-
-
-CODED: frozenset[Assertion] = frozenset({"present", "historical"})
-"""Assertions that give a code; negated, family, ruled-out and hypothetical mentions give none."""
 
 
 def aggregate(text: str, findings: Iterable[Finding], system: CodeSystem) -> list[AssignedCode]:

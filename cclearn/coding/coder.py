@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import ConfigurationError
-from cclearn.notes import CodedNote, Note
+from cclearn.notes import CodedNote, Note, Origin
 
 if TYPE_CHECKING:
     from cclearn.coding.lexicon import LexiconCoder
     from cclearn.coding.llm import LLMCoder
+    from cclearn.engines.named import EngineSettings
     from cclearn.prompts import Template
-
-_ENGINES_TO_COME = ("openai", "vllm", "replay")
-"""What stands before the colon in the names of models behind other engines."""
 
 
 @dataclass(slots=True)
@@ -39,12 +36,14 @@ class Coder(ABC):
         system: The code system it codes with.
         usage: What it has read and written.
         prompt_sha256: Of its prompts; empty where it has none.
+        grounded: Whether its evidence and codes are of the note and the release by construction.
     """
 
     name: str
     system: CodeSystem
     usage: Usage
     prompt_sha256: str = ""
+    grounded: bool = True
 
     @staticmethod
     def named(
@@ -52,7 +51,7 @@ class Coder(ABC):
         system: CodeSystem | None = None,
         *,
         examples: Sequence[CodedNote] = (),
-        batch_size: int = 32,
+        settings: EngineSettings | None = None,
     ) -> Coder:
         """Return a coder by the name that commands take.
 
@@ -60,22 +59,14 @@ class Coder(ABC):
             model: `lexicon`, or what `load` takes.
             system: The code system.
             examples: Coded notes that a model is shown before each note; the lexicon needs none.
-            batch_size: How many notes are decoded together.
+            settings: Of the engine.
 
         Raises:
             ConfigurationError: There is no such model.
         """
         if model == "lexicon":
             return Coder.lexicon(system)
-        scheme, colon, _ = model.partition(":")
-        if colon and scheme in _ENGINES_TO_COME and not Path(model).exists():
-            raise ConfigurationError(
-                [
-                    f"model (model = {model}): engines of the kind {scheme} are not there yet."
-                    " Use lexicon, a folder that a recipe wrote, or a model on the hub."
-                ]
-            )
-        return Coder.load(model, system, examples=examples, batch_size=batch_size)
+        return Coder.load(model, system, examples=examples, settings=settings)
 
     @staticmethod
     def lexicon(system: CodeSystem | None = None) -> LexiconCoder:
@@ -90,26 +81,27 @@ class Coder(ABC):
         system: CodeSystem | None = None,
         *,
         examples: Sequence[CodedNote] = (),
-        batch_size: int = 32,
+        settings: EngineSettings | None = None,
     ) -> LLMCoder:
-        """Return a coder over a fine-tuned model.
+        """Return a coder over a language model.
 
         Args:
-            model: A folder that a recipe wrote, whose template is then used, or a name on the hub.
+            model: A folder that a recipe wrote, whose template is then used; a name on the hub;
+                `openai:NAME` for a model behind a server; `replay:FILE` for answers from a file.
             system: The code system; every code it holds billable may be assigned.
             examples: Coded notes that the model is shown before each note (few-shot).
-            batch_size: How many notes are decoded together.
+            settings: Of the engine.
 
         Raises:
-            ConfigurationError: The folder holds no model.
+            ConfigurationError: There is no such model.
         """
         from cclearn.coding.llm import LLMCoder
-        from cclearn.engines.local import LocalEngine
+        from cclearn.engines.named import load_engine
         from cclearn.models import read_manifest
 
         recipe = (read_manifest(model) or {}).get("recipe", {})
         template: Template = recipe.get("rows", {}).get("template", "paired")
-        engine = LocalEngine.load(model, batch_size=batch_size)
+        engine = load_engine(str(model), settings)
         return LLMCoder(engine, system or CodeSystem.load(), examples, template)
 
     def code(self, note: Note | str) -> CodedNote:
@@ -123,8 +115,15 @@ class Coder(ABC):
         return next(iter(self.code_many([note])))
 
     @abstractmethod
-    def code_spans(self, texts: Iterable[str]) -> Iterator[list[str]]:
-        """Return the codes of each evidence span as they come, the best first; none if none is found."""
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
+        """Return the codes of each evidence span as they come, the best first; none if none is found.
+
+        Args:
+            texts: The spans.
+            origin: Of all of them; `restricted` ones never leave the machine unasked.
+        """
 
     @abstractmethod
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:

@@ -19,7 +19,7 @@ from cclearn.codes.strings import PRECEDENCE, code_strings
 from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder, Usage
 from cclearn.files import cache_file, making_many_objects, read_sealed, write_sealed
-from cclearn.notes import CodedNote, Note
+from cclearn.notes import CodedNote, Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.sections import find_sections
 
@@ -77,7 +77,9 @@ class LexiconCoder(Coder):
                 codes=aggregate(note.text, findings, self.system),
             )
 
-    def code_spans(self, texts: Iterable[str]) -> Iterator[list[str]]:
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
         """Return the code of the phrase that a span is or holds, then those that a search finds."""
         for text in texts:
             whole = self.phrases.get(_phrase(text))

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.aggregation import CODED, Finding, aggregate
+from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder, Usage
 from cclearn.engines import Answer, Engine, Request
-from cclearn.notes import CodedNote, Invalid, Note, Ungrounded
+from cclearn.notes import CODED, CodedNote, Invalid, Note, Origin, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
 from cclearn.prompts import (
@@ -47,6 +47,7 @@ class LLMCoder(Coder):
         self.name = engine.name
         self.usage = Usage()
         self.prompt_sha256 = prompt_hash(system.name, template)
+        self.grounded = engine.grounded
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code notes as they come."""
@@ -61,7 +62,9 @@ class LLMCoder(Coder):
             self._count(answer)
             yield self.read(asked.popleft(), answer)
 
-    def code_spans(self, texts: Iterable[str]) -> Iterator[list[str]]:
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
         """Return the code that the model gives each span."""
 
         def requests() -> Iterator[Request]:
@@ -70,7 +73,7 @@ class LLMCoder(Coder):
                 if self.engine.grounded:
                     grammar = span_grammar(text, self._codes, self.template)
                 prompt = span_prompt(text, self.system.name, self.template)
-                yield Request(str(number), prompt, grammar)
+                yield Request(str(number), prompt, grammar, origin)
 
         for answer in self.engine.generate(requests()):
             self._count(answer)
@@ -80,7 +83,7 @@ class LLMCoder(Coder):
 
     def _count(self, answer: Answer) -> None:
         self.usage.prompt_tokens += answer.prompt_tokens
-        self.usage.answer_tokens += len(answer.pieces)
+        self.usage.answer_tokens += answer.answer_tokens
         self.usage.gpu_seconds += answer.gpu_seconds
 
     def request(self, note: Note) -> Request:
@@ -89,7 +92,9 @@ class LLMCoder(Coder):
         if self.engine.grounded:
             grammar = document_grammar(note.text, self._codes, self.template)
         prompt = document_prompt(note.text, self.system.name, self.examples, self.template)
-        return Request(note.id, prompt, grammar)
+        texts = (note, *self.examples)
+        restricted = any(each.origin == "restricted" for each in texts)
+        return Request(note.id, prompt, grammar, "restricted" if restricted else note.origin)
 
     def read(self, note: Note, answer: Answer) -> CodedNote:
         """Turn an answer into codes with offsets."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cclearn.notes import Origin
 from cclearn.prompts import Message
 
 
@@ -18,11 +19,13 @@ class Request:
         id: Of the note or span, for messages.
         prompt: The messages.
         grammar: What the answer may be, in llguidance's Lark; None leaves it free.
+        origin: Of the text that it holds; `restricted` text never leaves the machine unasked.
     """
 
     id: str
     prompt: Sequence[Message]
     grammar: str | None = None
+    origin: Origin = "restricted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Answer:
         complete: False where the model was cut off, at its token limit or the grammar's.
         pieces: The tokens, in order; empty where the engine gives no probabilities.
         prompt_tokens: How many tokens were read.
+        answer_tokens: How many were written.
         gpu_seconds: Its share of the seconds that a GPU took; 0 where none of ours did.
         problem: Why there is no answer, None where there is one.
     """
@@ -53,6 +57,7 @@ class Answer:
     complete: bool = True
     pieces: list[TokenPiece] = field(default_factory=list)
     prompt_tokens: int = 0
+    answer_tokens: int = 0
     gpu_seconds: float = 0.0
     problem: str | None = None
 
@@ -71,10 +76,13 @@ class Engine(ABC):
     Attributes:
         name: What reports call it.
         grounded: Whether it keeps to a request's grammar.
+        identity: What decides its answers, for the cache: model, revision, decoding; empty where it is
+            not known, and then nothing is cached.
     """
 
     name: str
     grounded: bool
+    identity: str = ""
 
     @abstractmethod
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:

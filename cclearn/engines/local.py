@@ -19,7 +19,7 @@ from transformers import LogitsProcessor
 
 from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
 from cclearn.errors import CclearnError
-from cclearn.models import load_model, load_tokenizer
+from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class LocalEngine(Engine):
         self._executor = LLExecutor(num_threads=os.cpu_count())
 
     @classmethod
-    def load(cls, name_or_path: str | Path, *, batch_size: int = 32) -> LocalEngine:
+    def load(
+        cls, name_or_path: str | Path, *, batch_size: int = 32, max_new_tokens: int = 1024
+    ) -> LocalEngine:
         """Load a model and its tokenizer from a folder or the hub, as `cclearn.models` does.
 
         Raises:
@@ -80,7 +82,16 @@ class LocalEngine(Engine):
         name = str(name_or_path)
         tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(model.to(device).eval(), tokenizer, batch_size=batch_size, name=Path(name).name)
+        engine = cls(
+            model.to(device).eval(),
+            tokenizer,
+            batch_size=batch_size,
+            max_new_tokens=max_new_tokens,
+            name=Path(name).name,
+        )
+        if known := model_hash(name):
+            engine.identity = f"{known} greedy {max_new_tokens}"
+        return engine
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order. Raises CclearnError when a grammar cannot be compiled."""
@@ -181,7 +192,7 @@ class LocalEngine(Engine):
         if len(logs) < len(tokens):  # The last token of a cut answer was never scored.
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
-        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens)
+        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, len(pieces))
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]

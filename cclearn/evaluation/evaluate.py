@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, shown_id
 from cclearn.evaluation.area import AreaTable
 from cclearn.evaluation.calibration import Bin, calibration
 from cclearn.evaluation.code_scores import (
@@ -130,7 +130,7 @@ def evaluate(
             notes=len(references),
             missing=aligned[name].missing,
             scores=scores[name],
-            warnings=tuple(warnings_of(aligned[name], labels[name])),
+            warnings=tuple(warnings_of(aligned[name], labels[name], system)),
             calibration=tuple(calibration(aligned[name])),
             confusions=taken[name],
             confusion_tree=tuple(confusion_tree(taken[name], system, _IN_TREE)),
@@ -138,6 +138,8 @@ def evaluate(
         for name in aligned
     }
     warnings = tuple(gold_warnings(references, system))
+    if not any(facts.codes for facts in references):
+        warnings = ("no note of the gold has a code", *warnings)
     return Comparison(evaluations, differences, len(names), warnings)
 
 
@@ -151,7 +153,7 @@ def _references(gold: Iterable[CodedNote]) -> list[Facts]:
     twice = [identifier for identifier, count in counts.items() if count > 1]
     if twice:
         raise CclearnError(
-            f"gold (ids = {', '.join(twice[:5])}): notes stand twice. Keep one of each."
+            f"gold (ids = {', '.join(map(shown_id, twice[:5]))}): notes stand twice. Keep one of each."
         )
     return references
 
@@ -159,7 +161,8 @@ def _references(gold: Iterable[CodedNote]) -> list[Facts]:
 def _aligned(
     references: list[Facts], predicted: Mapping[str, Iterable[CodedNote]]
 ) -> dict[str, Aligned]:
-    aligned, problems = {}, []
+    aligned: dict[str, Aligned] = {}
+    problems: list[str] = []
     for name, notes in predicted.items():
         try:
             aligned[name] = align(references, notes, name)
@@ -182,7 +185,7 @@ def _tables(
     add_grouped_scores(ratios, labels, groups)
     if any(facts.spans for facts in aligned.gold):
         add_evidence_scores(ratios, aligned)
-    add_rates(ratios, aligned)
+    add_rates(ratios, aligned, system)
     tables: list[Table] = [ratios, by_label]
     if any(facts.codes for facts in aligned.predicted) and all(
         facts.scores is not None for facts in aligned.predicted

@@ -7,11 +7,11 @@ import re
 import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cclearn.errors import CclearnError
-from cclearn.notes import CodedNote
+from cclearn.errors import CclearnError, shown_id
+from cclearn.notes import CODED, AssignedCode, CodedNote
 
 _TOKEN = re.compile(r"\w+")
 
@@ -70,15 +70,16 @@ class Facts:
 
 
 def facts_of(note: CodedNote) -> Facts:
-    """Return what is scored of a note."""
-    ranked = sorted(note.codes, key=lambda a: -a.score if a.score is not None else 0.0)
+    """Return what is scored of a note: codes whose assertion assigns them, and no others."""
+    coded = [assigned for assigned in note.codes if assigned.assertion in CODED]
+    ranked = sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
     scores = [assigned.score for assigned in ranked]
     return Facts(
         id=note.id,
         text_hash=hashlib.blake2b(note.text.encode(), digest_size=16).digest(),
         codes=tuple(sys.intern(assigned.code) for assigned in ranked),
         scores=None if None in scores else tuple(score for score in scores if score is not None),
-        spans=_spans(note),
+        spans=_spans(note, coded),
         invalid=Counter(each.status for each in note.invalid),
         ungrounded=len(note.ungrounded),
         repeated=note.repeated,
@@ -86,8 +87,8 @@ def facts_of(note: CodedNote) -> Facts:
     )
 
 
-def _spans(note: CodedNote) -> frozenset[Span]:
-    if not any(assigned.evidence for assigned in note.codes):
+def _spans(note: CodedNote, coded: Sequence[AssignedCode]) -> frozenset[Span]:
+    if not any(assigned.evidence for assigned in coded):
         return frozenset()
     tokens = [match.span() for match in _TOKEN.finditer(note.text)]
     starts, ends = [start for start, _ in tokens], [end for _, end in tokens]
@@ -100,7 +101,7 @@ def _spans(note: CodedNote) -> frozenset[Span]:
             bisect_right(ends, evidence.start),
             bisect_left(starts, evidence.end),
         )
-        for assigned in note.codes
+        for assigned in coded
         for evidence in assigned.evidence
     )
 
@@ -164,5 +165,5 @@ def _empty(facts: Facts) -> Facts:
 
 
 def _some(identifiers: list[str]) -> str:
-    shown = ", ".join(identifiers[:5])
+    shown = ", ".join(map(shown_id, identifiers[:5]))
     return f"{shown}, … {len(identifiers)} in all" if len(identifiers) > 5 else shown

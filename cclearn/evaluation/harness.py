@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError
 from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
 from cclearn.notes.grounding import ground
@@ -62,6 +63,9 @@ def export_task(notes: Iterable[CodedNote], name: str, system: CodeSystem, folde
             }
             stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
             count += 1
+    if not count:
+        rows.unlink()
+        raise CclearnError(f"export-task (out = {folder}): there are no notes. Name another split.")
     task = {
         "task": name,
         "dataset_path": "json",

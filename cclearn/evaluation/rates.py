@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -19,13 +20,16 @@ _ALWAYS, _SAME, _LEAST = 0.95, 0.9, 10
 many notes are needed to say so."""
 
 
-def add_rates(table: RatioTable, aligned: Aligned) -> None:
+def add_rates(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
     """Add the rates of answered lines that could not be used.
 
-    Of all answered lines: codes that may not be assigned (`invalid`), by status, lines that could not be
+    Of all answered lines: codes that may not be assigned (`invalid`), by their status in the release,
+    whether the system set them aside or assigned them, lines that could not be
     read (`unreadable`), quotes that are not in the note (`ungrounded`), lines that say again what one
     before said (`duplicate`); and the share of notes whose prediction carries a remark (`flagged`).
     """
+    status_of = cache(system.status)
+    invalid_of = [_invalid(facts, status_of) for facts in aligned.predicted]
     answered = np.array(
         [
             float(
@@ -40,12 +44,11 @@ def add_rates(table: RatioTable, aligned: Aligned) -> None:
     for status in (*INVALID, "unreadable"):
         table.add(
             f"{status}_rate",
-            [float(f.invalid.get(status, 0)) for f in aligned.predicted],
+            [float(invalid[status]) for invalid in invalid_of],
             answered,
             0,
         )
-    invalid = [float(sum(f.invalid.values())) for f in aligned.predicted]
-    table.add("invalid_rate", invalid, answered, 0.0)
+    table.add("invalid_rate", [float(each.total()) for each in invalid_of], answered, 0.0)
     ungrounded = [float(f.ungrounded) for f in aligned.predicted]
     table.add("ungrounded_rate", ungrounded, answered, 0.0)
     repeated = [float(f.repeated) for f in aligned.predicted]
@@ -55,8 +58,15 @@ def add_rates(table: RatioTable, aligned: Aligned) -> None:
     )
 
 
-def warnings_of(aligned: Aligned, labels: Labels) -> list[str]:
-    """Return what a reader must know of a system: missing notes, a collapsed predictor."""
+def _invalid(facts: Facts, status_of: Callable[[str], str]) -> Counter[str]:
+    assigned = Counter(map(status_of, facts.codes))
+    del assigned["valid"]
+    return Counter(facts.invalid) + assigned
+
+
+def warnings_of(aligned: Aligned, labels: Labels, system: CodeSystem) -> list[str]:
+    """Return what a reader must know of a system: notes that were not coded, codes that the release
+    does not allow, a collapsed predictor."""
     notes = len(aligned.gold)
     found = []
     if aligned.missing:
@@ -64,6 +74,17 @@ def warnings_of(aligned: Aligned, labels: Labels) -> list[str]:
             f"{len(aligned.missing)} of {notes} notes have no prediction; they count as coded with"
             " nothing"
         )
+    flags = Counter(flag for facts in aligned.predicted for flag in facts.flags)
+    found += [
+        f"{count} of {notes} notes are flagged {flag}" for flag, count in sorted(flags.items())
+    ]
+    status_of = cache(system.status)
+    strange = Counter(status_of(code) for facts in aligned.predicted for code in facts.codes)
+    del strange["valid"]
+    found += [
+        f"{count} of the assigned codes are {status} in {system.name} {system.release}"
+        for status, count in sorted(strange.items())
+    ]
     predicted = [facts.codes for facts in aligned.predicted if facts.codes]
     if not predicted:
         found.append("no note has a predicted code")

@@ -11,7 +11,7 @@ from cclearn.evaluation.cost import Cost, cost_rows
 from cclearn.evaluation.evaluate import Comparison, Evaluation
 from cclearn.evaluation.highlight import highlight
 from cclearn.evaluation.plots import plots
-from cclearn.evaluation.resampling import Score
+from cclearn.evaluation.resampling import Difference, Score
 from cclearn.evaluation.results import Result
 from cclearn.evaluation.retention import Retained
 from cclearn.files import atomic_file
@@ -73,6 +73,22 @@ def score_rows(evaluations: Mapping[str, Evaluation]) -> list[list[str]]:
     return rows
 
 
+def difference_rows(differences: Mapping[str, Difference]) -> list[list[str]]:
+    """Return a row for each score that two systems have: its difference with the interval, and the
+    p-values of the bootstrap and of the randomisation."""
+    rows = []
+    for name, heading in SHOWN:
+        found = differences.get(name)
+        if found is None or found.value is None or found.low is None or found.high is None:
+            continue
+        difference = f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+        probabilities = (found.p_bootstrap, found.p_randomisation)
+        rows.append(
+            [heading, difference, *("–" if p is None else f"{p:.3f}" for p in probabilities)]
+        )
+    return rows
+
+
 def score_text(score: Score) -> str:
     """Write a score with its 95 % interval: `0.826 (0.791–0.863)`."""
     if score.value is None:
@@ -90,6 +106,7 @@ def html_report(
     predicted: Mapping[str, Mapping[str, CodedNote]] | None = None,
     costs: Mapping[str, Cost] | None = None,
     retained: Sequence[Retained] = (),
+    differences: Mapping[tuple[str, str], Mapping[str, Difference]] | None = None,
 ) -> str:
     """Return the page. It needs no script, no font and no other file.
 
@@ -101,6 +118,7 @@ def html_report(
         predicted: By system and note id, the same notes with the assigned codes.
         costs: By system.
         retained: Scores of general tasks before and after tuning.
+        differences: By pair of systems.
     """
     head = "".join(f"<th>{escape(name)}</th>" for name in evaluations)
     parts = [
@@ -113,6 +131,10 @@ def html_report(
         *(_table_row(row) for row in score_rows(evaluations)),
         "</tbody></table>",
     ]
+    for (one, two), scores in (differences or {}).items():
+        parts.append(f"<h2>{escape(one)} less {escape(two)}</h2><table><thead>")
+        parts.append(_table_row(_DIFFERENCE_HEAD, "th") + "</thead><tbody>")
+        parts += [*map(_table_row, difference_rows(scores)), "</tbody></table>"]
     if costs:
         names = "".join(f"<th>{escape(name)}</th>" for name in costs)
         parts.append(f"<h2>Cost</h2><table><thead><tr><th></th>{names}</tr></thead><tbody>")
@@ -150,6 +172,7 @@ def markdown_report(
     evaluations: Mapping[str, Evaluation],
     costs: Mapping[str, Cost] | None = None,
     retained: Sequence[Retained] = (),
+    differences: Mapping[tuple[str, str], Mapping[str, Difference]] | None = None,
 ) -> str:
     """Return the tables of the page as Markdown.
 
@@ -159,11 +182,15 @@ def markdown_report(
         evaluations: By system.
         costs: By system.
         retained: Scores of general tasks before and after tuning.
+        differences: By pair of systems.
     """
     lines = [f"# {title}", ""]
     for paragraph in introduction:
         lines += [paragraph, ""]
     lines += _markdown_table(["", *evaluations], score_rows(evaluations))
+    for (one, two), scores in (differences or {}).items():
+        lines += ["", f"## {one} less {two}", ""]
+        lines += _markdown_table(_DIFFERENCE_HEAD, difference_rows(scores))
     if costs:
         lines += ["", "## Cost", "", *_markdown_table(["", *costs], cost_rows(costs))]
     for name, evaluation in evaluations.items():
@@ -189,26 +216,53 @@ def write_reports(
     """Write `report.html` and `report.md` to a folder; the arguments are those of the reports."""
     evaluations = comparison.evaluations
     for name, page in (
-        ("report.html", html_report(title, told, evaluations, gold, predicted, costs, retained)),
-        ("report.md", markdown_report(title, told, evaluations, costs, retained)),
+        (
+            "report.html",
+            html_report(
+                title, told, evaluations, gold, predicted, costs, retained, comparison.differences
+            ),
+        ),
+        (
+            "report.md",
+            markdown_report(title, told, evaluations, costs, retained, comparison.differences),
+        ),
     ):
         with atomic_file(folder / name) as stream:
             stream.write(page.encode("utf-8"))
 
 
-def introduction(result: Result) -> list[str]:
-    """Return what a report says first, from a result: label space, warnings."""
+def introduction(result: Result, unit: str = "notes") -> list[str]:
+    """Return what a report says first, from a result: what was run, label space, warnings.
+
+    Args:
+        result: The result.
+        unit: What was scored.
+    """
     system, space = result.code_system, result.label_space
+    count = max(each.notes_asked for each in result.systems.values())
+    draws = result.bootstrap["draws"]
     lines = [
-        f"Any of the {space['billable']:,} billable codes of {system.name} {system.release} may be"
-        f" assigned; gold and predictions hold {space['in_gold_or_predictions']:,}. Intervals are 95 %,"
-        f" of {result.bootstrap['draws']:,.0f} bootstrap draws over notes.",
+        f"{count:,} {unit}. Any of the {space['billable']:,} billable codes of {system.name}"
+        f" {system.release} may be assigned; gold and predictions hold"
+        f" {space['in_gold_or_predictions']:,}. "
+        + (
+            f"Intervals are 95 %, of {draws:,.0f} bootstrap draws over {unit}."
+            if draws
+            else "There are no intervals: no draws were asked for."
+        )
     ]
+    benchmark = result.described.get("benchmark")
+    if benchmark:
+        options = {**benchmark["options"], "shots": benchmark["shots"], "limit": benchmark["limit"]}
+        said = ", ".join(f"{key} {value}" for key, value in options.items() if value is not None)
+        lines.append(f"Benchmark {benchmark['name']}: {said}.")
     lines += [f"{warning}." for warning in result.warnings]
     for name, described in result.systems.items():
         lines += [f"{name}: {warning}." for warning in described.warnings]
     return lines
 
+
+_DIFFERENCE_HEAD = ["score", "difference (95 %)", "p, bootstrap", "p, randomisation"]
 
 _RETAINED_HEAD = ["task", "metric", "before", "after"]
 

@@ -1,6 +1,7 @@
 """The data contract: notes, evidence, coded notes and span pairs, and how they are read and written."""
 
 from cclearn.notes.contract import (
+    CODED,
     Assertion,
     AssignedCode,
     CodedNote,
@@ -14,6 +15,7 @@ from cclearn.notes.contract import (
 )
 
 __all__ = [
+    "CODED",
     "Assertion",
     "AssignedCode",
     "CodedNote",

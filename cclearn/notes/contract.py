@@ -20,6 +20,10 @@ Grade = Literal["gold", "silver", "synthetic"]
 Assertion = Literal["present", "negated", "family", "historical", "hypothetical", "ruled_out"]
 
 
+CODED: frozenset[Assertion] = frozenset({"present", "historical"})
+"""Assertions that give a code; negated, family, ruled-out and hypothetical mentions give none."""
+
+
 class _Row(BaseModel):
     # The input is hidden: pydantic would else quote a note's text in its messages.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

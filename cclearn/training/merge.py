@@ -64,7 +64,7 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
     alone = _log_probabilities(model, prompt)
     adapted = PeftModel.from_pretrained(model, str(adapter)).eval()
     beside = _log_probabilities(adapted, prompt)
-    with atomic_folder(out, overwrite) as partial:
+    with atomic_folder(out, overwrite, "merged model") as partial:
         folder = Path(partial)
         adapted.merge_and_unload().save_pretrained(folder)
         del model, adapted

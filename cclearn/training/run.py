@@ -22,11 +22,10 @@ from cclearn.errors import CclearnError
 from cclearn.files import (
     atomic_folder,
     refuse_existing,
-    sha256_of_file,
-    sha256_of_text,
     write_json,
 )
 from cclearn.memory import peak_gpu_mib, peak_mib
+from cclearn.models import model_hash
 from cclearn.prompts import prompt_hash
 from cclearn.training.card import model_card
 from cclearn.training.checkpoints import (
@@ -114,7 +113,7 @@ def run_recipe(
     run = fingerprint(
         recipe,
         rows_sha256=digest,
-        base_sha256=_hash_of_base(recipe.model.path),
+        base_sha256=model_hash(recipe.model.path or ""),
         computes_in_bf16=computes_in_bf16(recipe.training),
         attention=attention_of(recipe.training),
         sharding=sharding(),
@@ -296,21 +295,11 @@ def _parameters(model: Any) -> tuple[int, int]:
     return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
 
 
-def _hash_of_base(path: str | None) -> str:
-    """Return a hash of a local model's settings and of its files' names and sizes; empty for others."""
-    if path is None or not Path(path).is_dir():
-        return ""
-    files = sorted(p for p in Path(path).iterdir() if p.is_file())
-    parts = [f"{p.name} {p.stat().st_size}" for p in files]
-    parts += [sha256_of_file(p) for p in files if p.suffix == ".json"]
-    return sha256_of_text("\n".join(parts))
-
-
 def _run_folder(
     output: Path, overwrite: bool, is_main_process: bool
 ) -> AbstractContextManager[Path | str]:
     """Give the main process the run's folder, and every other one a folder that goes again."""
-    return atomic_folder(output, overwrite) if is_main_process else TemporaryDirectory()
+    return atomic_folder(output, overwrite, "model") if is_main_process else TemporaryDirectory()
 
 
 def _found(

@@ -10,7 +10,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.results import Result, result_of, write_result
-from cclearn.notes import Invalid, Ungrounded
+from cclearn.notes import CodedNote, Invalid, Ungrounded
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from tests.evaluation.notes import TEXT, note, of_labels, scored
 
@@ -211,3 +211,34 @@ def test_the_result_says_what_it_was_made_from(tmp_path: Path, system: CodeSyste
     assert result["described"] == {"model": {"adapter": None}}
     again = evaluate(gold, {"it": predicted}, system, settings)
     assert result_of(again, system, settings, files, model={"adapter": None}) == made
+
+
+def test_assigned_codes_that_the_release_does_not_allow_are_counted(system: CodeSystem) -> None:
+    gold = [note("1", {"I25.2": []}), note("2", {"I10": []})]
+    predicted = [
+        note("1", {"I25.2": [], "I50": [], "ZZZ99": [], "428.0": []}),
+        note("2", {}, flags=["exceeds_context"]),
+    ]
+    found = scored(gold, predicted, system)
+    assert found.value("invalid_rate") == 3 / 4
+    assert found.value("header_rate") == 1 / 4
+    assert found.value("unknown_rate") == 2 / 4
+    assert any("1 of the assigned codes are header in icd10cm" in said for said in found.warnings)
+    assert any("2 of the assigned codes are unknown" in said for said in found.warnings)
+    assert "1 of 2 notes are flagged exceeds_context" in found.warnings
+
+
+def test_an_assertion_that_assigns_no_code_is_not_scored(system: CodeSystem) -> None:
+    gold = [note("1", {"I25.2": [(4, 6)]})]
+
+    def with_assertion(assertion: str) -> list[CodedNote]:
+        (code,) = gold[0].codes
+        changed = code.model_copy(update={"assertion": assertion})
+        return [gold[0].model_copy(update={"codes": [changed]})]
+
+    for assertion, right in (("present", 1), ("historical", 1), ("negated", 0), ("family", 0)):
+        found = scored(gold, with_assertion(assertion), system)
+        assert found.value("micro_recall") == right, assertion
+        assert found.value("evidence_span_recall") in (right, None)
+    empty = evaluate(with_assertion("negated"), {"it": gold}, system, Settings(draws=0))
+    assert "no note of the gold has a code" in empty.warnings

@@ -89,6 +89,7 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
     assert {json.loads(line)["id"] for line in lines} == {"0", "1", "2", "3"}
     with pytest.raises(ConfigurationError, match="lexicon stands twice"):
         score_spans(pairs, ["lexicon", "lexicon"], system)
+    (tmp_path / "gold").mkdir()
     with pytest.raises(ConfigurationError, match="gold stands twice or is kept"):
         score_spans(pairs, [str(tmp_path / "gold")], system)
     few = score_spans(pairs, ["lexicon"], system, limit=2, draws=0)

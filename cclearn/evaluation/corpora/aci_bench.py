@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError
+from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import table_rows
@@ -45,10 +45,19 @@ class ACIBench(Corpus):
         if not path.is_file():
             raise DataError(path, "no such file")
         codes: dict[str, list[Annotation]] = defaultdict(list)
-        for identifier, code in table_rows(path, ("id", "code")):
+        problems = []
+        for number, (identifier, code) in enumerate(table_rows(path, ("id", "code")), 2):
+            if not code.strip():
+                problems.append(DataError(path, "no code", number, "code"))
             codes[identifier].append((code, None, None))
+        if problems:
+            raise DataErrors(problems)
         table = folder / f"{split}.csv"
+        found = 0
         if not table.is_file():
             raise DataError(table, "no such file")
         for identifier, text in table_rows(table, ("encounter_id", "note")):
-            yield coded_note(identifier, text, codes[identifier], system, "public")
+            found += identifier in codes
+            yield coded_note(identifier, text, codes.get(identifier, ()), system, "public")
+        if codes and not found:
+            raise DataError(path, f"none of its ids is in {table.name}")

@@ -1,0 +1,95 @@
+"""Answers kept on disk, so that nothing is asked or paid for twice."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.errors import CclearnError
+from cclearn.files import sha256_of_text
+
+_AT_ONCE = 4_096
+"""Requests that are looked up together; those between stay in memory."""
+
+
+class CachedEngine(Engine):
+    """Asks another engine what it has not asked before.
+
+    The key is the SHA-256 of the engine's identity (model, revision, decoding), the prompt and the
+    grammar. Answers without a problem are kept; they hold words of the notes, so the file is readable
+    by its owner alone. What comes from the cache takes no GPU.
+
+    Args:
+        engine: The one that answers; without an identity nothing is kept.
+        path: An SQLite file.
+
+    Raises:
+        CclearnError: The file is something else.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self.engine = engine
+        self.name = engine.name
+        self.grounded = engine.grounded
+        self.identity = engine.identity
+        self.hits = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        try:
+            # Each answer is kept at once, whatever stops the run; several runs may share the file.
+            self._answers = sqlite3.connect(path, isolation_level=None, timeout=60)
+            self._answers.execute("PRAGMA journal_mode = WAL")
+            self._answers.execute("PRAGMA synchronous = NORMAL")
+            self._answers.execute(
+                "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
+            )
+        except sqlite3.DatabaseError as error:
+            raise CclearnError(f"cache (path = {path}): {error}. Name another file.") from None
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests in order."""
+        if not self.identity:
+            yield from self.engine.generate(requests)
+            return
+        waiting = iter(requests)
+        while asked := list(islice(waiting, _AT_ONCE)):
+            keys = [self._key(request) for request in asked]
+            known = [self._find(key, request) for key, request in zip(keys, asked, strict=True)]
+            self.hits += sum(answer is not None for answer in known)
+            new = self.engine.generate(
+                request for request, answer in zip(asked, known, strict=True) if answer is None
+            )
+            for key, answer in zip(keys, known, strict=True):
+                if answer is not None:
+                    yield answer
+                    continue
+                made = next(new)
+                self._keep(key, made)
+                yield made
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._answers.close()
+
+    def _key(self, request: Request) -> str:
+        return sha256_of_text(
+            json.dumps([self.identity, list(request.prompt), request.grammar], sort_keys=True)
+        )
+
+    def _find(self, key: str, request: Request) -> Answer | None:
+        found = self._answers.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        row = json.loads(found[0])
+        row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
+        return Answer(**{**row, "id": request.id})
+
+    def _keep(self, key: str, answer: Answer) -> None:
+        if answer.problem is None:
+            row = json.dumps({**asdict(answer), "gpu_seconds": 0.0})
+            self._answers.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, row))

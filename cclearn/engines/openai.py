@@ -1,0 +1,296 @@
+"""Models behind a server that speaks OpenAI's protocol: OpenAI's own, vLLM's, and many others."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.prompts.templates import answer_lines
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+Constraint = Literal["none", "json", "grammar"]
+"""How a server is held to the form of an answer. `json`: a JSON schema, where the server has structured
+output; the answer is put into lines · `grammar`: the request's grammar, which vLLM takes, and which
+holds the model to the note's words and billable codes."""
+
+_ANSWER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "codes": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"evidence": {"type": "string"}, "code": {"type": "string"}},
+                "required": ["evidence", "code"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["codes"],
+    "additionalProperties": False,
+}
+
+_DEAD = 3
+"""After so many failed connections for each request in flight, no answer between, a server is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run may take; None for no limit. What is asked beyond it is flagged `budget`.
+
+    Attributes:
+        seconds: From the first request on.
+        tokens: Read and written.
+        cost: By the price.
+        price: Of a million tokens: `prompt` and `answer`.
+    """
+
+    seconds: float | None = None
+    tokens: int | None = None
+    cost: float | None = None
+    price: Mapping[str, float] = field(default_factory=dict)
+
+    def exceeded(self, seconds: float, prompt_tokens: int, answer_tokens: int) -> bool:
+        """Say whether so much is too much."""
+        cost = self.price.get("prompt", 0.0) * prompt_tokens
+        cost += self.price.get("answer", 0.0) * answer_tokens
+        return (
+            (self.seconds is not None and seconds >= self.seconds)
+            or (self.tokens is not None and prompt_tokens + answer_tokens >= self.tokens)
+            or (self.cost is not None and cost / 1e6 >= self.cost)
+        )
+
+
+class OpenAIEngine(Engine):
+    """Asks a server, several requests at a time, through the official client.
+
+    The client tries again, with growing pauses or after `Retry-After`, what failed for the moment; what
+    fails for good is flagged on its note, and the run goes on: `refusal`, `empty`, `exceeds_context`,
+    `timeout`, `connection`, `http_STATUS`, `unreadable_response`, `budget`.
+
+    Args:
+        model: Its name on the server.
+        base_url: Of the server; `OPENAI_BASE_URL`, else OpenAI's.
+        concurrency: Requests in flight.
+        retries: After the first try.
+        timeout: Seconds that an answer may take.
+        max_new_tokens: Of an answer.
+        temperature: None where the server takes none.
+        constraint: How the form of an answer is kept.
+        log_probabilities: Whether to ask for them, for scores.
+        budget: What the run may take.
+        send_restricted: Whether restricted text may be sent to another machine.
+        may_send_restricted: Said a second time: the user has the right to.
+
+    Raises:
+        ConfigurationError: There is no key in `OPENAI_API_KEY`, and the server is on another machine.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        concurrency: int = 16,
+        retries: int = 5,
+        timeout: float = 120.0,
+        max_new_tokens: int = 1024,
+        temperature: float | None = 0.0,
+        constraint: Constraint = "none",
+        log_probabilities: bool = False,
+        budget: Budget | None = None,
+        send_restricted: bool = False,
+        may_send_restricted: bool = False,
+    ) -> None:
+        self.name = model.rpartition("/")[2]
+        self.grounded = constraint == "grammar"
+        self._model = model
+        self._url = base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        self._concurrency = concurrency
+        self._budget = budget or Budget()
+        self._constraint = constraint
+        self._may_send = send_restricted and may_send_restricted
+        self._is_local = _is_loopback(self._url)
+        key = os.environ.get("OPENAI_API_KEY") or ("none" if self._is_local else "")
+        if not key:
+            raise ConfigurationError(
+                [
+                    f"OPENAI_API_KEY (server = {_host(self._url)}): it is not set. Set it in the"
+                    " environment; keys are read from nowhere else."
+                ]
+            )
+        self._asked: dict[str, Any] = {
+            "model": model,
+            "max_completion_tokens": max_new_tokens,
+            **({} if temperature is None else {"temperature": temperature, "seed": 0}),
+            **({"logprobs": True} if log_probabilities else {}),
+        }
+        self.identity = json.dumps(
+            {"server": self._url, "constraint": constraint, **self._asked}, sort_keys=True
+        )
+        self._connect = partial(_client, self._url, key, retries, timeout)
+        self._connect().close()  # So that a missing package is told now.
+        self._lock = Lock()
+        self._started: float | None = None
+        self._tokens = [0, 0]
+        self._failed_connections = 0
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests in order.
+
+        Raises:
+            CclearnError: A request holds restricted text that may not be sent, or the server knows
+                neither the key nor the model.
+        """
+        client = self._connect()
+        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="cclearn-request")
+        waiting: deque[Future[Answer]] = deque()
+        try:
+            for request in requests:
+                self._refuse_restricted(request)
+                waiting.append(pool.submit(self._answer, client, request))
+                # Twice as many as are in flight: a slow answer at the head holds nothing up.
+                if len(waiting) >= 2 * self._concurrency:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            client.close()
+
+    def _refuse_restricted(self, request: Request) -> None:
+        if request.origin == "restricted" and not (self._is_local or self._may_send):
+            raise CclearnError(
+                f"note (id = {request.id}): its text is restricted, and {_host(self._url)} is another"
+                " machine. Code it with a local model; or, if its licence allows it, say so twice:"
+                " --send-restricted and --may-send-restricted."
+            )
+
+    def _answer(self, client: OpenAI, request: Request) -> Answer:
+        import openai
+
+        with self._lock:
+            self._started = self._started or time.monotonic()
+            seconds = time.monotonic() - self._started
+            if self._budget.exceeded(seconds, *self._tokens):
+                return Answer(request.id, "", problem="budget")
+            if self._failed_connections >= _DEAD * self._concurrency:
+                return Answer(request.id, "", problem="connection")
+        try:
+            response = client.chat.completions.create(
+                messages=list(request.prompt),  # type: ignore[arg-type]
+                **self._asked,
+                **self._form(request),
+            )
+            answer = self._read(request, response)
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise self._refused(error, "Set OPENAI_API_KEY to a key that it takes.") from None
+        except openai.NotFoundError as error:
+            raise self._refused(error, "Name a model that it has, and its base URL.") from None
+        except openai.APIStatusError as error:
+            if getattr(error, "code", None) == "insufficient_quota":
+                raise self._refused(error, "Top the account up.") from None
+            too_long = getattr(error, "code", None) == "context_length_exceeded"
+            problem = "exceeds_context" if too_long else f"http_{error.status_code}"
+            answer = Answer(request.id, "", problem=problem)
+        except openai.APITimeoutError:
+            answer = Answer(request.id, "", problem="timeout")
+        except openai.APIConnectionError:
+            answer = Answer(request.id, "", problem="connection")
+        except (openai.APIResponseValidationError, ValueError, TypeError, AttributeError, KeyError):
+            answer = Answer(request.id, "", problem="unreadable_response")
+        with self._lock:
+            self._tokens[0] += answer.prompt_tokens
+            self._tokens[1] += answer.answer_tokens
+            gone = answer.problem == "connection"
+            self._failed_connections = self._failed_connections + 1 if gone else 0
+        return answer
+
+    def _form(self, request: Request) -> dict[str, Any]:
+        if self._constraint == "json":
+            schema = {"name": "codes", "schema": _ANSWER_SCHEMA, "strict": True}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        if self._constraint == "grammar" and request.grammar is not None:
+            return {"extra_body": {"structured_outputs": {"grammar": request.grammar}}}
+        return {}
+
+    def _read(self, request: Request, response: Any) -> Answer:
+        usage = response.usage
+        prompt_tokens = int(usage.prompt_tokens) if usage else 0
+        answer_tokens = int(usage.completion_tokens) if usage else 0
+        if not response.choices:
+            return Answer(request.id, "", False, [], prompt_tokens, answer_tokens, 0.0, "empty")
+        choice = response.choices[0]
+        text = choice.message.content or ""
+        problem = None
+        if choice.message.refusal or choice.finish_reason == "content_filter":
+            problem = "refusal"
+        elif not text.strip():
+            problem = "empty"
+        complete = choice.finish_reason == "stop"
+        pieces = _pieces(choice)
+        if self._constraint == "json" and problem is None:
+            text, pieces = _lines(text, complete), []
+        return Answer(
+            request.id, text, complete, pieces, prompt_tokens, answer_tokens, 0.0, problem
+        )
+
+    def _refused(self, error: Any, advice: str) -> CclearnError:
+        return CclearnError(
+            f"model (model = {self._model}): {_host(self._url)} answers {error.status_code}. {advice}"
+        )
+
+
+def _client(url: str, key: str, retries: int, timeout: float) -> OpenAI:
+    try:
+        import openai
+    except ImportError:
+        raise ConfigurationError(
+            ["model (openai): the client is missing. Install cclearn[openai]."]
+        ) from None
+    return openai.OpenAI(base_url=url, api_key=key, max_retries=retries, timeout=timeout)
+
+
+def _pieces(choice: Any) -> list[TokenPiece]:
+    tokens = choice.logprobs.content if choice.logprobs else None
+    pieces = []
+    position = 0
+    for token in tokens or ():
+        spelt = bytes(token.bytes) if token.bytes is not None else token.token.encode()
+        pieces.append(TokenPiece(position, position + len(spelt), token.logprob))
+        position += len(spelt)
+    return pieces
+
+
+def _lines(text: str, complete: bool) -> str:
+    """Put a structured answer into lines. Raises ValueError where it is not what was asked for."""
+    if not complete:
+        return ""  # Half a JSON text says nothing.
+    rows = json.loads(text)["codes"]
+    return answer_lines((str(row["evidence"]), str(row["code"])) for row in rows)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or url
+
+
+def _is_loopback(url: str) -> bool:
+    host = _host(url)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,50 @@
+"""Answers from a file: what a model said elsewhere, read and scored here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cclearn.engines.engine import Answer, Engine, Request
+from cclearn.errors import DataError, DataErrors
+from cclearn.files import read_lines
+
+
+class ReplayEngine(Engine):
+    """Gives each request the answer that a file holds for its id, `no_answer` where it holds none.
+
+    Args:
+        path: JSONL, each line with `id` and `answer`, and `complete` (true where it is missing).
+
+    Raises:
+        DataError: A line is something else, or an id stands twice; all of them are told at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self.grounded = False
+        self._answers: dict[str, Answer] = {}
+        problems: list[DataError] = []
+        for number, line in enumerate(read_lines(path), 1):
+            try:
+                row = json.loads(line)
+                identifier, text = row["id"], row["answer"]
+                complete = row.get("complete", True)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                problems.append(DataError(path, "not an object with id and answer", number))
+                continue
+            if not (isinstance(identifier, str) and isinstance(text, str)):
+                problems.append(DataError(path, "id and answer must be strings", number))
+            elif identifier in self._answers:
+                problems.append(DataError(path, f"id {identifier!r} stands twice", number))
+            else:
+                self._answers[identifier] = Answer(identifier, text, bool(complete))
+        if problems:
+            raise DataErrors(problems)
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests in order."""
+        for request in requests:
+            missing = Answer(request.id, "", problem="no_answer")
+            yield self._answers.get(request.id, missing)
