@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is slow; speed is measured in benchmarks alone.
+settings.register_profile("cclearn", deadline=None)
+settings.load_profile("cclearn")
 
 # Before anything of ours is imported: tests neither use nor change the user's cache.
 _CACHE = tempfile.TemporaryDirectory(prefix="cclearn-test-cache-")

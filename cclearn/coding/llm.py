@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder, Usage
+from cclearn.coding.parts import Span, halves_of, parts_of
+from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Answer, Engine, Request
-from cclearn.notes import CODED, CodedNote, Invalid, Note, Origin, Ungrounded
-from cclearn.notes.assertion import AssertionRules
-from cclearn.notes.grounding import ground
+from cclearn.notes import CodedNote, Note, Origin
 from cclearn.prompts import (
+    Message,
     Template,
     document_prompt,
     parse_answer,
@@ -50,17 +50,46 @@ class LLMCoder(Coder):
         self.grounded = engine.grounded
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
-        """Code notes as they come."""
-        asked: deque[Note] = deque()
+        """Code notes as they come; one that is too long for the model in overlapping windows."""
+        asked: deque[tuple[Note, list[Span]]] = deque()
 
         def requests() -> Iterator[Request]:
             for note in notes:
-                asked.append(note)
-                yield self.request(note)
+                spans = parts_of(note.text, lambda part, of=note: self._fits(of, part))  # type: ignore[misc]
+                asked.append((note, spans))
+                for number in range(len(spans)):
+                    yield self._request(note, spans, number)
 
-        for answer in self.engine.generate(requests()):
-            self._count(answer)
-            yield self.read(asked.popleft(), answer)
+        answers = self.engine.generate(requests())
+        for answer in answers:
+            note, spans = asked.popleft()
+            parts = [Part(*spans[0], answer)]
+            parts += [Part(*span, next(answers)) for span in spans[1:]]
+            for part in parts:
+                self._count(part.answer)
+            yield read_parts(note, self._in_halves(note, parts), self.system)
+
+    def _in_halves(self, note: Note, parts: list[Part]) -> list[Part]:
+        """Ask again, for halves, what a server has found too long."""
+        done: list[Part] = []
+        while parts:
+            long = [part for part in parts if part.answer.problem == "exceeds_context"]
+            done += [part for part in parts if part not in long]
+            spans = []
+            for part in long:
+                halves = halves_of(note.text, (part.start, part.end))
+                if len(halves) > 1:
+                    spans += halves
+                else:
+                    done.append(part)
+            if not spans:
+                break
+            requests = (self._request(note, spans, number) for number in range(len(spans)))
+            answers = self.engine.generate(requests)
+            parts = [Part(*span, answer) for span, answer in zip(spans, answers, strict=True)]
+            for part in parts:
+                self._count(part.answer)
+        return done
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
@@ -87,66 +116,27 @@ class LLMCoder(Coder):
         self.usage.gpu_seconds += answer.gpu_seconds
 
     def request(self, note: Note) -> Request:
-        """Return the question that is put to the model."""
+        """Return the question that is put to the model, for a note that is short enough."""
+        return self._request(note, [(0, len(note.text))], 0)
+
+    def _request(self, note: Note, spans: Sequence[Span], number: int) -> Request:
+        start, end = spans[number]
+        text = note.text[start:end]
         grammar = None
         if self.engine.grounded:
-            grammar = document_grammar(note.text, self._codes, self.template)
-        prompt = document_prompt(note.text, self.system.name, self.examples, self.template)
+            grammar = document_grammar(text, self._codes, self.template)
+        prompt = self._prompt(text)
         texts = (note, *self.examples)
         restricted = any(each.origin == "restricted" for each in texts)
-        return Request(note.id, prompt, grammar, "restricted" if restricted else note.origin)
+        identifier = note.id if len(spans) == 1 else f"{note.id}#{number + 1}"
+        return Request(identifier, prompt, grammar, "restricted" if restricted else note.origin)
 
-    def read(self, note: Note, answer: Answer) -> CodedNote:
-        """Turn an answer into codes with offsets."""
-        return read_answer(note, answer, self.system)
+    def _prompt(self, text: str) -> list[Message]:
+        return document_prompt(text, self.system.name, self.examples, self.template)
+
+    def _fits(self, note: Note, text: str) -> bool:
+        return self.engine.fits(Request(note.id, self._prompt(text)))
 
     @cached_property
     def _codes(self) -> str:
         return codes_regex(self.system.billable_codes())
-
-
-def read_answer(note: Note, answer: Answer, system: CodeSystem) -> CodedNote:
-    """Turn an answer into codes with offsets; what cannot be used is counted, never repaired.
-
-    Args:
-        note: What was coded.
-        answer: What the model wrote.
-        system: Says which codes may be assigned.
-    """
-    parsed = parse_answer(answer.text, answer.complete)
-    rules = AssertionRules(note.text)
-    spans = ground(
-        note.text,
-        [line.quote for line in parsed.lines],
-        # A quote may stand twice, first negated: the model means the other one.
-        prefer=lambda start, end: rules.of(start, end) in CODED,
-    )
-    findings = []
-    ungrounded = []
-    invalid = [Invalid(code=None, status="unreadable")] * parsed.unreadable
-    for line, span in zip(parsed.lines, spans, strict=True):
-        code = system.canonical(line.code)
-        status = system.status(code)
-        if status != "valid":
-            invalid.append(Invalid(code=code, status=status))
-        elif span is None:
-            ungrounded.append(Ungrounded(code=code, quote=line.quote))
-        else:
-            start, end = (
-                len(answer.text[:offset].encode()) for offset in (line.code_start, line.code_end)
-            )
-            score = answer.probability(start, end)
-            findings.append(Finding(code, *span, score, rules.of(*span)))
-    flags = [answer.problem] if answer.problem else []
-    if not answer.complete:
-        flags.append("truncated")
-    return CodedNote(
-        id=note.id,
-        text=note.text,
-        origin=note.origin,
-        codes=aggregate(note.text, findings, system),
-        ungrounded=ungrounded,
-        invalid=invalid,
-        repeated=len(findings) - len({(f.code, f.start, f.end) for f in findings}),
-        flags=flags,
-    )

@@ -51,6 +51,10 @@ class CachedEngine(Engine):
         except sqlite3.DatabaseError as error:
             raise CclearnError(f"cache (path = {path}): {error}. Name another file.") from None
 
+    def fits(self, request: Request) -> bool:
+        """Say whether a prompt leaves room for an answer."""
+        return self.engine.fits(request)
+
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order."""
         if not self.identity:

@@ -84,6 +84,10 @@ class Engine(ABC):
     grounded: bool
     identity: str = ""
 
+    def fits(self, request: Request) -> bool:
+        """Say whether a prompt leaves room for an answer, as far as the engine can tell."""
+        return True
+
     @abstractmethod
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests as they come: in order, one answer a request, in constant memory."""

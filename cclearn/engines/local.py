@@ -93,6 +93,11 @@ class LocalEngine(Engine):
             engine.identity = f"{known} greedy {max_new_tokens}"
         return engine
 
+    def fits(self, request: Request) -> bool:
+        """Say whether a prompt leaves room for an answer: all it may be, or a quarter of the context."""
+        room = min(self.max_new_tokens, self._context() // 4)
+        return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
+
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order. Raises CclearnError when a grammar cannot be compiled."""
         waiting = iter(requests)

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.llm import read_answer
+from cclearn.coding.reading import read_answer
 from cclearn.engines import Answer
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation.reward import reward

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cclearn import CodedNote, Note
 from cclearn.codes import CodeSystem
 from cclearn.coding.llm import LLMCoder
+from cclearn.coding.parts import parts_of
+from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Answer, Engine, Request
 from cclearn.engines.engine import TokenPiece
 from cclearn.engines.local import LocalEngine
@@ -124,14 +129,89 @@ def test_the_score_is_the_probability_of_the_code(system: CodeSystem) -> None:
     assert coded.codes[0].score == pytest.approx(2.718281828**-0.75)
 
 
-def test_a_prompt_longer_than_the_context_is_flagged(
+def test_a_note_longer_than_the_context_is_coded_in_windows(
     system: CodeSystem, random_engine: LocalEngine
 ) -> None:
-    long, short = Note(id="long", text="Asthma " * 3000), Note(id="short", text="Asthma")
-    coded = list(LLMCoder(random_engine, system).code_many([long, short]))
-    assert coded[0].flags == ["exceeds_context"]
-    assert coded[0].codes == []
-    assert "exceeds_context" not in coded[1].flags
+    long = Note(id="long", text="Asthma and a cough. No fever.\n\n" * 200)
+    short, word = Note(id="short", text="Asthma"), Note(id="word", text="x" * 9000)
+    for template in ("paired", "listed"):
+        coder = LLMCoder(random_engine, system, template=template)  # type: ignore[arg-type]
+        coded = list(coder.code_many([long, short, word]))
+        assert [note.id for note in coded] == ["long", "short", "word"]
+        assert "exceeds_context" not in coded[0].flags + coded[1].flags
+        assert not coded[0].invalid
+        assert not coded[0].ungrounded
+        # What cannot be parted is flagged.
+        assert coded[2].flags == ["exceeds_context"]
+        assert coded[2].codes == []
+
+
+class Narrow(Engine):
+    """A server that takes so many characters, and says so of longer prompts; it finds every "Asthma"."""
+
+    name = "narrow"
+    grounded = False
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.asked: list[str] = []
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        for request in requests:
+            text = request.prompt[-1]["content"].partition("\n\n")[2]
+            self.asked.append(request.id)
+            if len(text) > self.most:
+                yield Answer(request.id, "", problem="exceeds_context")
+            else:
+                lines = ["- Asthma => J45.909"] * text.count("Asthma")
+                yield Answer(request.id, "\n".join(lines) or "none", prompt_tokens=1)
+
+
+def test_what_a_server_finds_too_long_is_asked_again_in_halves(system: CodeSystem) -> None:
+    text = "Asthma today. " + "Nothing else to say here, all is well. " * 60 + "Asthma again."
+    engine = Narrow(700)
+    coder = LLMCoder(engine, system)
+    coded = list(coder.code_many([Note(id="a", text=text), Note(id="b", text="Asthma")]))
+    assert [note.flags for note in coded] == [[], []]
+    (code,) = coded[0].codes
+    assert [(e.start, e.text) for e in code.evidence] == [(0, "Asthma"), (len(text) - 13, "Asthma")]
+    assert engine.asked[:2] == ["a", "a#1"]
+    assert coder.usage.prompt_tokens >= 5
+    hopeless = list(LLMCoder(Narrow(100), system).code_many([Note(id="a", text=text)]))
+    assert hopeless[0].flags == ["exceeds_context"]
+
+
+def test_what_two_windows_find_counts_once_and_headings_reach_into_them(
+    system: CodeSystem,
+) -> None:
+    text = (
+        "Family history:\nAsthma in the mother.\nDiabetes in the father.\n\nPlan:\nAsthma inhaler."
+    )
+    note = Note(id="n", text=text)
+    second = text.index("Plan")
+    answer = Answer("n", "- Asthma => J45.909")
+    whole = read_parts(note, [Part(0, len(text), answer)], system)
+    (code,) = whole.codes
+    assert code.evidence[0].start == text.rindex("Asthma")
+    parts = [Part(second, len(text), answer), Part(second - 5, len(text), answer)]
+    assert read_parts(note, parts, system).codes == whole.codes
+    assert read_parts(note, parts, system).repeated == 0
+    # The heading of this one stands before it.
+    inner = Part(text.index("Asthma"), second, answer)
+    assert read_parts(note, [inner], system).codes == []
+
+
+@given(text=st.text(st.sampled_from("ab .\n\u00e9"), max_size=400), most=st.integers(1, 120))
+def test_parts_cover_the_note_and_fit(text: str, most: int) -> None:
+    spans = parts_of(text, lambda part: len(part) <= most)
+    if len(spans) == 1:
+        assert spans == [(0, len(text))]
+        return
+    assert spans[0][0] == 0
+    assert spans[-1][1] == len(text)
+    for (_, end), (start, last) in pairwise(spans):
+        assert start <= end < last
+    assert all(end - start <= most for start, end in spans)
 
 
 def test_batches_do_not_change_the_answers(system: CodeSystem) -> None:
