@@ -175,6 +175,7 @@ def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
     folder = pairs.parent
     names = {path.name for path in folder.iterdir()}
     assert names == {
+        ".cclearn.json",
         "pairs.jsonl",
         "pairs.parquet",
         "rejected.jsonl",

@@ -200,6 +200,8 @@ def test_an_interrupt_of_all_processes_ends_the_build(tmp_path: Path) -> None:
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # Shells start jobs in the background with it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".out.partial-*/rejected.jsonl")):

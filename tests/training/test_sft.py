@@ -13,6 +13,7 @@ import torch
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
+from cclearn.engines.named import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import evaluate
 from cclearn.notes.jsonl import read_coded_notes
@@ -78,8 +79,7 @@ def test_a_users_system_goes_the_whole_way(tmp_path: Path) -> None:
 
 def test_a_trained_model_codes(run: Path, data: Path, system: CodeSystem) -> None:
     gold = list(read_coded_notes(data / "notes" / "notes.jsonl"))[:4]
-    coder = Coder.load(run, system, batch_size=2)
-    coder.engine.max_new_tokens = 64  # type: ignore[attr-defined]
+    coder = Coder.load(run, system, settings=EngineSettings(batch_size=2, max_new_tokens=64))
     coded = list(coder.code_many(note.note for note in gold))
     assert [note.id for note in coded] == [note.id for note in gold]
     assert all(not note.invalid and not note.ungrounded for note in coded)
@@ -225,6 +225,8 @@ def test_a_stopped_run_leaves_nothing_that_looks_whole(data: Path, tmp_path: Pat
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # Shells start jobs in the background with it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob(".run.partial-*/metrics.jsonl")):
