@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -40,6 +41,8 @@ def launch(stage: str, description: str) -> int:
     )
     parser.add_argument("overrides", nargs="*", help="key.sub=value, e.g. training.steps=100")
     arguments = parser.parse_args()
+    # A scheduler's stop cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         from cclearn.training.recipe_file import load_recipe
 
@@ -64,6 +67,9 @@ def launch(stage: str, description: str) -> int:
     except CclearnError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. A run with checkpoints goes on with --resume auto.\n")
+        return 130
     if state.is_main_process:
         sys.stdout.write(
             f"The model is in {folder}. Next: cclearn code note.txt --model {folder}\n"

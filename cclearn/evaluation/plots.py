@@ -94,7 +94,7 @@ def _style(number: int) -> dict[str, Any]:
 def _intervals(
     evaluations: Mapping[str, Evaluation], names: list[str], labels: list[str], axis: str
 ) -> str:
-    figure, axes = _axes(max(7, 0.42 * len(names)))
+    figure, axes = _axes(max(7, 0.48 * len(names)))
     step = min(0.15, 0.7 / max(len(evaluations), 1))
     for number, (system, evaluation) in enumerate(evaluations.items()):
         for place, name in enumerate(names):

@@ -233,6 +233,6 @@ def test_a_stopped_run_leaves_nothing_that_looks_whole(data: Path, tmp_path: Pat
         time.sleep(0.2)
     assert process.poll() is None, "the run ended before it could be stopped"
     os.killpg(process.pid, signal.SIGINT)
-    process.wait(timeout=60)
+    assert process.wait(timeout=60) == 130
     assert not (tmp_path / "run").exists()
     assert list(tmp_path.iterdir()) == []
