@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def script(data: Path, output: Path, *more: str, accelerate: tuple[str, ...] = (
     options = [each for each in more if each.startswith("--") or each == "auto"]
     settings = [each for each in more if each not in options]
     return [*launch, sft, "--config", config, *options, *overrides(data, output, *settings)]
+
+
+def launch(data: Path, output: Path, *more: str) -> Path:
+    """Run it through the command line and return the run's folder."""
+    done = subprocess.run(script(data, output, *more), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return output
 
 
 def losses(folder: Path) -> list[tuple[int, float]]:

@@ -18,7 +18,7 @@ from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
 from cclearn.training.merge import merge_adapter
 from cclearn.training.sft import run_sft
-from tests.training.runs import adapting, losses, recipe
+from tests.training.runs import adapting, launch, losses, recipe
 
 # PEFT asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -30,7 +30,7 @@ LONG = ("training.steps=40", "training.learning_rate=1e-2", "training.batch_size
 def adapters(data: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("adapters")
     return {
-        kind: run_sft(recipe(data, folder / kind, *adapting(run, kind, *LONG)))
+        kind: launch(data, folder / kind, *adapting(run, kind, *LONG))
         for kind in ("lora", "dora", "qlora")
     }
 

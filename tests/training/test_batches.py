@@ -21,7 +21,7 @@ from cclearn.rows import EncodedRow
 from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.prepare import choose_rows
 from cclearn.training.sft import run_sft
-from tests.training.runs import ROOT, losses, recipe, script
+from tests.training.runs import ROOT, launch, losses, recipe, script
 
 
 @pytest.fixture
@@ -51,13 +51,14 @@ def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_
         "training.optimizer=adamw",
         "training.learning_rate=1e-3",
     ]
-    at_once = run_sft(recipe(data, tmp_path / "a", *settings, "training.batch_size=8"))
-    one_by_one = run_sft(
-        recipe(data, tmp_path / "b", *settings, "training.batch_size=1", "training.accumulation=8")
+    at_once = launch(data, tmp_path / "a", *settings, "training.batch_size=8")
+    one_by_one = launch(
+        data, tmp_path / "b", *settings, "training.batch_size=1", "training.accumulation=8"
     )
     assert_close(at_once, one_by_one)
     tokens = [
-        json.loads((f / "manifest.json").read_text())["tokens_seen"] for f in (at_once, one_by_one)
+        json.loads((folder / "manifest.json").read_text())["tokens_seen"]
+        for folder in (at_once, one_by_one)
     ]
     assert tokens[0] == tokens[1]
 
