@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from cclearn.cli_options import (
 from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
 from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
     from cclearn.notes import Note
@@ -43,10 +43,9 @@ app.add_typer(codes_app, name="codes")
 
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
-    # A scheduler's stop cleans up as Ctrl-C does: what is half-written may hold text of notes.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        app()
+        with cleaning_up_when_stopped():
+            app()
     except CclearnError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.progress import quiet_libraries, step_bar
+from cclearn.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -41,8 +41,6 @@ def launch(stage: str, description: str) -> int:
     )
     parser.add_argument("overrides", nargs="*", help="key.sub=value, e.g. training.steps=100")
     arguments = parser.parse_args()
-    # A scheduler's stop cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         from cclearn.training.recipe_file import load_recipe
 
@@ -62,7 +60,8 @@ def launch(stage: str, description: str) -> int:
         train: Callable[..., Any] = getattr(
             import_module(f"cclearn.training.{stage}"), f"run_{stage}"
         )
-        with step_bar(f"training {recipe.name}", state.is_main_process) as progress:
+        title = f"training {recipe.name}"
+        with cleaning_up_when_stopped(), step_bar(title, state.is_main_process) as progress:
             folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
     except CclearnError as error:
         sys.stderr.write(f"{error}\n")

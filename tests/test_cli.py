@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -240,6 +242,23 @@ def test_codes_in_settings_stay_as_they_are_written(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = (tmp_path / "out" / "pairs.jsonl").read_text().splitlines()
     assert [json.loads(row)["code"] for row in rows] == ["250.10", "010"]
+
+
+def test_a_schedulers_stop_cleans_up(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*CCLEARN, "build", "icd10cm", "under=19", "variants=8", "--out", "out"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.partial-*/rejected.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert b"Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_folder_around_the_working_directory_is_replaced(tmp_path: Path) -> None:
