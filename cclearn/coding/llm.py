@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.coder import Coder, Usage
@@ -55,7 +55,7 @@ class LLMCoder(Coder):
 
         def requests() -> Iterator[Request]:
             for note in notes:
-                spans = parts_of(note.text, lambda part, of=note: self._fits(of, part))  # type: ignore[misc]
+                spans = parts_of(note.text, partial(self._fits, note))
                 asked.append((note, spans))
                 for number in range(len(spans)):
                     yield self._request(note, spans, number)
@@ -73,11 +73,11 @@ class LLMCoder(Coder):
         """Ask again, for halves, what a server has found too long."""
         done: list[Part] = []
         while parts:
-            long = [part for part in parts if part.answer.problem == "exceeds_context"]
-            done += [part for part in parts if part not in long]
-            spans = []
-            for part in long:
-                halves = halves_of(note.text, (part.start, part.end))
+            spans: list[Span] = []
+            for part in parts:
+                halves = []
+                if part.answer.problem == "exceeds_context":
+                    halves = halves_of(note.text, (part.start, part.end))
                 if len(halves) > 1:
                     spans += halves
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from trl import GRPOConfig, GRPOTrainer
 from cclearn.codes import CodeSystem
 from cclearn.coding.reading import read_answer
 from cclearn.engines import Answer
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, shown_id
 from cclearn.evaluation.reward import reward
 from cclearn.notes import CodedNote
 from cclearn.prompts.encoding import end_of_turn
-from cclearn.rows import EncodedRow
+from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.training.prepare import choose_rows, prepare
 from cclearn.training.processes import process_state
 from cclearn.training.recipe import Grpo, Recipe
@@ -56,7 +57,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     model = start_model(recipe, tokenizer)
     # Generation may end where the chat template ends a turn, whatever the hub's settings say.
     model.generation_config.eos_token_id = [end_of_turn(tokenizer)]
-    known = {row.id: row for c in chosen for row in c.rows}
+    known = _by_id(row for c in chosen for row in c.rows)
     gold = [note for row in rows if (note := known[row.id].note) is not None]
     dataset = Dataset.from_list(
         [
@@ -114,6 +115,19 @@ class _Reward:
                 reward(gold, predicted, self._system, settings.ungrounded, settings.invalid)
             )
         return rewards
+
+
+def _by_id(rows: Iterable[TrainingRow]) -> dict[str, TrainingRow]:
+    """Return rows by their ids. Raises ConfigurationError where two notes share one: an answer would be
+    held against the other's codes."""
+    known: dict[str, TrainingRow] = {}
+    twice = [row.id for row in rows if known.setdefault(row.id, row) is not row]
+    if twice:
+        some = ", ".join(map(shown_id, twice[:5]))
+        raise ConfigurationError(
+            [f"rows.sources (ids = {some}): notes of two sources share them. Give each its own."]
+        )
+    return known
 
 
 def _refuse_few(rows: list[EncodedRow], recipe: Recipe, settings: Grpo) -> None:

@@ -23,9 +23,9 @@ _LOST = 0.5
 def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[float, float]:
     """Merge an adapter into its base model in bf16 and write the whole model.
 
-    An adapter that was trained over four bits goes into the weights before quantisation: better ones
-    than it has seen, as QLoRA's authors do. The merged model is loaded again and compared with base and
-    adapter side by side on one prompt.
+    An adapter that was trained over four bits goes into the weights before quantisation, which it has
+    not seen. The merged model is loaded again and compared with base and adapter side by side on one
+    prompt.
 
     Args:
         adapter: Its folder.

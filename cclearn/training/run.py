@@ -19,11 +19,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.files import (
-    atomic_folder,
-    refuse_existing,
-    write_json,
-)
+from cclearn.files import atomic_folder, refuse_existing, write_json
 from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.models import model_hash
 from cclearn.prompts import prompt_hash
@@ -286,9 +282,8 @@ def _measured(
 
 def _parameters(model: Any) -> tuple[int, int]:
     """Return how many weights are trained, and how many there are."""
-    if hasattr(
-        model, "get_nb_trainable_parameters"
-    ):  # PEFT's count knows four bits and partitions.
+    # PEFT's own count knows four bits and partitions.
+    if hasattr(model, "get_nb_trainable_parameters"):
         trained, parameters = model.get_nb_trainable_parameters()
         return int(trained), int(parameters)
     sizes = [(getattr(p, "ds_numel", p.numel()), p.requires_grad) for p in model.parameters()]
@@ -320,7 +315,9 @@ def _found(
             )
         process_state().wait_for_everyone()
         if process_state().is_main_process:
-            shutil.rmtree(checkpoints)
+            with _alone(checkpoints):
+                for place in checkpoints.glob("step-*"):
+                    shutil.rmtree(place)
     return None
 
 
@@ -342,8 +339,8 @@ def _aside(checkpoints: Path, training: Training, state: PartialState) -> Iterat
         finally:
             if state.is_main_process:
                 shutil.rmtree(aside, ignore_errors=True)
-    if state.is_main_process and not any(checkpoints.glob("step-*")):
-        shutil.rmtree(checkpoints)
+                if not any(checkpoints.glob("step-*")):
+                    shutil.rmtree(checkpoints)
 
 
 @contextmanager

@@ -146,6 +146,34 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(
     assert not output.exists()
 
 
+def test_one_run_at_a_time_writes_to_an_output(data: Path, tmp_path: Path) -> None:
+    from cclearn.training.run import _alone
+
+    asked = recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
+    checkpoints = checkpoints_of(tmp_path / "run")
+    with _alone(checkpoints):
+        theirs = published(checkpoints, 2)
+        with pytest.raises(CclearnError, match="another run is writing there"):
+            run_sft(asked, overwrite=True)
+        assert (theirs / MARKER).exists()
+    run_sft(asked, overwrite=True)
+    assert not checkpoints.exists()
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cclearn.training import sft
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sft._Trainer, "train", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run_sft(recipe(data, tmp_path / "run", "training.save_every=2"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_left_beside_the_output(data: Path, tmp_path: Path) -> None:
     run_sft(recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -51,6 +51,9 @@ def test_the_stage_and_its_script_go_together(data: Path, run: Path, tmp_path: P
     )
     with pytest.raises(ConfigurationError, match="they hold 20 notes, and a step takes 21"):
         run_grpo(few)
+    twice = second.rows.model_copy(update={"sources": second.rows.used * 2})
+    with pytest.raises(ConfigurationError, match="notes of two sources share them"):
+        run_grpo(second.model_copy(update={"rows": twice}))
     tight = second.model_copy(
         update={"training": second.training.model_copy(update={"max_length": 60})}
     )
