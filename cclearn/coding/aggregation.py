@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.notes import CODED, Assertion, AssignedCode, Evidence
+from cclearn.coding.findings import Finding, Reading
+from cclearn.notes import CODED, AssignedCode, CodedNote, Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One piece of evidence and the code it was given.
-
-    Attributes:
-        code: In the official form.
-        start: Offset of the evidence's first code point.
-        end: Offset behind its last.
-        score: Between 0 and 1, None where nothing was scored.
-        assertion: What the note says of the mention.
-    """
-
-    code: str
-    start: int
-    end: int
-    score: float | None = None
-    assertion: Assertion = "present"
+def conclude(reading: Reading, system: CodeSystem) -> CodedNote:
+    """Bring what was found in a note together into its codes."""
+    note = reading.note
+    return CodedNote(
+        id=note.id,
+        text=note.text,
+        origin=note.origin,
+        codes=aggregate(note.text, reading.findings, system),
+        ungrounded=reading.ungrounded,
+        invalid=reading.invalid,
+        repeated=reading.repeated,
+        flags=sorted(reading.flags),
+    )
 
 
 def aggregate(text: str, findings: Iterable[Finding], system: CodeSystem) -> list[AssignedCode]:

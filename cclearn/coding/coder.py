@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
+from cclearn.coding.aggregation import conclude
+from cclearn.coding.findings import Reading
 from cclearn.notes import CodedNote, Note, Origin
 
 if TYPE_CHECKING:
@@ -125,6 +127,10 @@ class Coder(ABC):
             origin: Of all of them; `restricted` ones never leave the machine unasked.
         """
 
-    @abstractmethod
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code notes as they come: in order, one result a note, in constant memory."""
+        return (conclude(reading, self.system) for reading in self.read_many(notes))
+
+    @abstractmethod
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Return what is found in each note, in order, in constant memory."""

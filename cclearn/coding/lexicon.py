@@ -16,10 +16,10 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.claims import Claims
 from cclearn.codes.search import search
 from cclearn.codes.strings import PRECEDENCE, code_strings
-from cclearn.coding.aggregation import Finding, aggregate
 from cclearn.coding.coder import Coder, Usage
+from cclearn.coding.findings import Finding, Reading
 from cclearn.files import cache_file, making_many_objects, read_sealed, write_sealed
-from cclearn.notes import CodedNote, Note, Origin
+from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.sections import find_sections
 
@@ -66,16 +66,9 @@ class LexiconCoder(Coder):
         self.usage = Usage()
         self._extra = {_phrase(pair.text): system.canonical(pair.code) for pair in pairs}
 
-    def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
-        """Code notes as they come."""
-        for note in notes:
-            findings = self.find(note.text)
-            yield CodedNote(
-                id=note.id,
-                text=note.text,
-                origin=note.origin,
-                codes=aggregate(note.text, findings, self.system),
-            )
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Find the phrases of each note."""
+        return (Reading(note, self.find(note.text)) for note in notes)
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"

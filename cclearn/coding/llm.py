@@ -8,7 +8,8 @@ from functools import cached_property, partial
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.coder import Coder, Usage
-from cclearn.coding.parts import Span, halves_of, parts_of
+from cclearn.coding.findings import Reading, Span
+from cclearn.coding.parts import halves_of, parts_of
 from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Answer, Engine, Request
 from cclearn.notes import CodedNote, Note, Origin
@@ -49,8 +50,8 @@ class LLMCoder(Coder):
         self.prompt_sha256 = prompt_hash(system.name, template)
         self.grounded = engine.grounded
 
-    def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
-        """Code notes as they come; one that is too long for the model in overlapping windows."""
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Read notes as they come; one that is too long for the model in overlapping windows."""
         asked: deque[tuple[Note, list[Span]]] = deque()
 
         def requests() -> Iterator[Request]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cclearn.coding.findings import Span
 from cclearn.notes import CodedNote
 from cclearn.rows.windows import windows
 
@@ -12,8 +13,6 @@ _OVERLAP = 8
 
 _LEAST = 400
 """Characters of a part that is not halved any more."""
-
-Span = tuple[int, int]
 
 
 def parts_of(text: str, fits: Callable[[str], bool]) -> list[Span]:

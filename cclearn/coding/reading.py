@@ -1,4 +1,4 @@
-"""From answers to a coded note: parsed, grounded, checked, brought together."""
+"""From answers to findings: parsed, grounded, checked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.aggregation import Finding, aggregate
+from cclearn.coding.findings import Finding, Reading
 from cclearn.engines import Answer
-from cclearn.notes import CODED, CodedNote, Invalid, Note, Ungrounded
+from cclearn.notes import CODED, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
 from cclearn.prompts import parse_answer
@@ -29,13 +29,8 @@ class Part:
     answer: Answer
 
 
-def read_answer(note: Note, answer: Answer, system: CodeSystem) -> CodedNote:
-    """Turn the answer to a whole note into codes with offsets, as `read_parts` does."""
-    return read_parts(note, [Part(0, len(note.text), answer)], system)
-
-
-def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> CodedNote:
-    """Turn answers to parts of a note into codes with offsets.
+def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading:
+    """Turn answers to parts of a note into findings with offsets.
 
     What cannot be used is counted, never repaired. What two overlapping parts both found counts once;
     assertions are read in the whole note, whose headings may stand in another part.
@@ -46,35 +41,23 @@ def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> CodedNo
         system: Says which codes may be assigned.
     """
     rules = AssertionRules(note.text)
-    findings: list[Finding] = []
-    ungrounded: list[Ungrounded] = []
-    invalid: list[Invalid] = []
-    flags: set[str] = set()
-    repeated = 0
-    for part in sorted(parts, key=lambda part: (part.start, part.end)):
-        found, left, wrong = _read_part(note.text, part, rules, system)
-        repeated += len(found) - len({(f.code, f.start, f.end) for f in found})
-        findings += found
-        ungrounded += left
-        invalid += wrong
+    reading = Reading(note, [])
+    for number, part in enumerate(sorted(parts, key=lambda part: (part.start, part.end))):
+        found, left, wrong = _read_part(note.text, part, number, rules, system)
+        reading.parts.append((part.start, part.end))
+        reading.repeated += len(found) - len({(f.code, f.start, f.end) for f in found})
+        reading.findings += found
+        reading.ungrounded += left
+        reading.invalid += wrong
         if part.answer.problem:
-            flags.add(part.answer.problem)
+            reading.flags.add(part.answer.problem)
         elif not part.answer.complete:
-            flags.add("truncated")
-    return CodedNote(
-        id=note.id,
-        text=note.text,
-        origin=note.origin,
-        codes=aggregate(note.text, findings, system),
-        ungrounded=ungrounded,
-        invalid=invalid,
-        repeated=repeated,
-        flags=sorted(flags),
-    )
+            reading.flags.add("truncated")
+    return reading
 
 
 def _read_part(
-    text: str, part: Part, rules: AssertionRules, system: CodeSystem
+    text: str, part: Part, number: int, rules: AssertionRules, system: CodeSystem
 ) -> tuple[list[Finding], list[Ungrounded], list[Invalid]]:
     answer, first = part.answer, part.start
     parsed = parse_answer(answer.text, answer.complete)
@@ -99,7 +82,6 @@ def _read_part(
                 len(answer.text[:offset].encode()) for offset in (line.code_start, line.code_end)
             )
             start, end = first + span[0], first + span[1]
-            findings.append(
-                Finding(code, start, end, answer.probability(*spelt), rules.of(start, end))
-            )
+            probability = answer.probability(*spelt)
+            findings.append(Finding(code, start, end, probability, rules.of(start, end), number))
     return findings, ungrounded, invalid

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.reading import read_answer
+from cclearn.coding.aggregation import conclude
+from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Answer
 from cclearn.errors import ConfigurationError, shown_id
 from cclearn.evaluation.reward import reward
@@ -110,7 +111,8 @@ class _Reward:
         for turns, tokens, number in zip(completions, completion_ids, place, strict=True):
             gold = self._gold[number]
             answer = Answer(gold.id, turns[-1]["content"], complete=self._end in tokens)
-            predicted = read_answer(gold.note, answer, self._system)
+            whole = Part(0, len(gold.text), answer)
+            predicted = conclude(read_parts(gold.note, [whole], self._system), self._system)
             rewards.append(
                 reward(gold, predicted, self._system, settings.ungrounded, settings.invalid)
             )

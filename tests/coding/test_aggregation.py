@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.aggregation import Finding, aggregate
+from cclearn.coding.aggregation import aggregate
+from cclearn.coding.findings import Finding
 
 TEXT = "abcdefghij" * 3
 findings = st.builds(

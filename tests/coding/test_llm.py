@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cclearn import CodedNote, Note
 from cclearn.codes import CodeSystem
+from cclearn.coding.aggregation import conclude
 from cclearn.coding.llm import LLMCoder
 from cclearn.coding.parts import parts_of
 from cclearn.coding.reading import Part, read_parts
@@ -188,17 +189,20 @@ def test_what_two_windows_find_counts_once_and_headings_reach_into_them(
         "Family history:\nAsthma in the mother.\nDiabetes in the father.\n\nPlan:\nAsthma inhaler."
     )
     note = Note(id="n", text=text)
+
+    def coded(parts: list[Part]) -> CodedNote:
+        return conclude(read_parts(note, parts, system), system)
+
     second = text.index("Plan")
     answer = Answer("n", "- Asthma => J45.909")
-    whole = read_parts(note, [Part(0, len(text), answer)], system)
+    whole = coded([Part(0, len(text), answer)])
     (code,) = whole.codes
     assert code.evidence[0].start == text.rindex("Asthma")
     parts = [Part(second, len(text), answer), Part(second - 5, len(text), answer)]
-    assert read_parts(note, parts, system).codes == whole.codes
-    assert read_parts(note, parts, system).repeated == 0
+    assert coded(parts) == whole
     # The heading of this one stands before it.
     inner = Part(text.index("Asthma"), second, answer)
-    assert read_parts(note, [inner], system).codes == []
+    assert coded([inner]).codes == []
 
 
 @given(text=st.text(st.sampled_from("ab .\n\u00e9"), max_size=400), most=st.integers(1, 120))
