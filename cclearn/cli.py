@@ -14,6 +14,7 @@ import cclearn
 from cclearn.cli_options import (
     EarlierOption,
     EngineOption,
+    FormatOption,
     OverwriteOption,
     ReleaseOption,
     SystemOption,
@@ -117,7 +118,8 @@ def code(
         str | None,
         typer.Option(help="A trained model's folder, openai:NAME, replay:FILE; else the lexicon."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="A JSONL file to write to.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
+    format_name: FormatOption = None,
     engine: EngineOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
@@ -126,13 +128,14 @@ def code(
     """Code notes: every code with the words of the note that justify it."""
     from cclearn.coding import Coder
     from cclearn.files import refuse_existing
-    from cclearn.notes.jsonl import row_to_json, write_rows
+    from cclearn.outputs import find_output
     from cclearn.progress import track
 
     if out is not None:
         refuse_existing(out, overwrite)
         if out.is_dir():
             raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
+    output = find_output(out, format_name)
     settings = engine_settings(engine)
     loaded = load_system(system, release, None)
     notes = _notes(source)
@@ -145,9 +148,9 @@ def code(
         coder = Coder.named(model, loaded, settings=settings)
     coded = coder.code_many(notes)
     if out is not None:
-        count = write_rows(out, track(coded, f"coding with {coder.name}"))
+        count = output.write(track(coded, f"coding with {coder.name}"))
         typer.echo(f"{count} notes coded with {coder.name}: {out}", err=True)
-    elif sys.stdout.isatty():
+    elif format_name is None and sys.stdout.isatty():
         from rich.console import Console
 
         from cclearn.display import coded_note_view
@@ -156,8 +159,8 @@ def code(
         for note in coded:
             console.print(coded_note_view(note))
     else:
-        for note in coded:  # JSON is UTF-8, whatever the locale.
-            sys.stdout.buffer.write(row_to_json(note).encode() + b"\n")
+        for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
+            sys.stdout.buffer.write(chunk.encode())
 
 
 def _notes(source: str) -> Iterator[Note]:

@@ -37,6 +37,13 @@ EngineOption = Annotated[
         " batch_size=8; repeatable.",
     ),
 ]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="codiesp-d, codiesp-x, fhir, html, jsonl, mdace or tsv; else by the ending of --out.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 

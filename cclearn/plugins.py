@@ -1,4 +1,4 @@
-"""What is found by name and given settings: builders, and corpora of benchmarks."""
+"""What is found by name: builders, corpora of benchmarks, formats; and settings for it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from cclearn.errors import ConfigurationError, did_you_mean
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def find_plugin(name: str, registry: Mapping[str, str], kind: str, command: str) -> Any:
-    """Return a new object of the class that a name stands for; its module is imported only now.
+def find_plugin(name: str, registry: Mapping[str, str], kind: str, remedy: str) -> Any:
+    """Return the class that a name stands for; its module is imported only now.
 
     Args:
         name: As the user wrote it.
         registry: By name, `module:Class`.
         kind: What it is, for the message.
-        command: The command that lists all of them.
+        remedy: The sentence that says which there are.
 
     Raises:
         ConfigurationError: There is none of that name.
     """
     if name not in registry:
         hint = did_you_mean(name, registry)
-        raise ConfigurationError(
-            [f"{kind} (name = {name}): not known.{hint} See `cclearn {command} --list`."]
-        )
+        raise ConfigurationError([f"{kind} (name = {name}): not known.{hint} {remedy}"])
     module, _, attribute = registry[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    return getattr(importlib.import_module(module), attribute)
 
 
 def checked_settings(

@@ -112,7 +112,7 @@ def builder_names() -> list[str]:
 
 def find_builder(name: str) -> Builder:
     """Return a builder by name. Raises ConfigurationError when there is none."""
-    builder: Builder = find_plugin(name, _BUILDERS, "builder", "build")
+    builder: Builder = find_plugin(name, _BUILDERS, "builder", "See `cclearn build --list`.")()
     return builder
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cclearn.errors import CclearnError, shown_id
-from cclearn.notes import CODED, AssignedCode, CodedNote
+from cclearn.notes import AssignedCode, CodedNote
 
 _TOKEN = re.compile(r"\w+")
 
@@ -71,15 +71,14 @@ class Facts:
 
 def facts_of(note: CodedNote) -> Facts:
     """Return what is scored of a note: codes whose assertion assigns them, and no others."""
-    coded = [assigned for assigned in note.codes if assigned.assertion in CODED]
-    ranked = sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
+    ranked = note.ranked
     scores = [assigned.score for assigned in ranked]
     return Facts(
         id=note.id,
         text_hash=hashlib.blake2b(note.text.encode(), digest_size=16).digest(),
         codes=tuple(sys.intern(assigned.code) for assigned in ranked),
         scores=None if None in scores else tuple(score for score in scores if score is not None),
-        spans=_spans(note, coded),
+        spans=_spans(note, ranked),
         invalid=Counter(each.status for each in note.invalid),
         ungrounded=len(note.ungrounded),
         repeated=note.repeated,

@@ -9,13 +9,13 @@ from pathlib import Path
 from cclearn.evaluation.confusion import Branch, Confusion
 from cclearn.evaluation.cost import Cost, cost_rows
 from cclearn.evaluation.evaluate import Comparison, Evaluation
-from cclearn.evaluation.highlight import highlight
 from cclearn.evaluation.plots import plots
 from cclearn.evaluation.resampling import Difference, Score
 from cclearn.evaluation.results import Result
 from cclearn.evaluation.retention import Retained
 from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
+from cclearn.outputs.highlight import Region, highlight
 
 SHOWN: tuple[tuple[str, str], ...] = (
     ("micro_f1", "micro F1"),
@@ -53,6 +53,7 @@ th:first-child, td:first-child { text-align: left; }
        color: #57606a; font-weight: 600; }
 .entities { white-space: pre-wrap; line-height: 2.1; }
 mark.entity { border-radius: 4px; padding: .15rem .35rem; margin: 0 .1rem; }
+mark.entity b { font-weight: inherit; border-bottom: 2px solid; }
 mark.entity span { font-size: .72em; font-weight: 700; margin-left: .4rem; vertical-align: middle; }
 .right { background: #c8f0d0; } .wrong { background: #ffd7d5; } .gold { background: #dbe9ff; }
 .codes { color: #57606a; font-size: .85rem; margin: .3rem 0 0; }
@@ -158,12 +159,36 @@ def html_report(
     for note in gold:
         right = {assigned.code for assigned in note.codes}
         parts.append(f"<div class='note'><h3>{escape(note.id)}</h3><h4>gold</h4>")
-        parts.append(highlight(note, None))
+        parts.append(_highlighted(note, None))
         for system, notes in (predicted or {}).items():
-            parts.append(f"<h4>{escape(system)}</h4>{highlight(notes[note.id], right)}")
+            parts.append(f"<h4>{escape(system)}</h4>{_highlighted(notes[note.id], right)}")
         parts.append("</div>")
     parts.append("</body></html>")
     return "".join(parts)
+
+
+def _highlighted(note: CodedNote, right: set[str] | None) -> str:
+    """Render a note and its codes; `right` None marks everything as gold."""
+
+    def verdict(region: Region) -> str:
+        if right is None:
+            return 'class="entity gold"'
+        return f'class="entity {"right" if _cited(note, region) <= right else "wrong"}"'
+
+    def label(region: Region) -> str:
+        return escape(", ".join(sorted(_cited(note, region))))
+
+    codes = "; ".join(
+        f"{assigned.code} {assigned.description}"
+        + ("" if assigned.score is None else f" ({assigned.score:.2f})")
+        for assigned in note.codes
+    )
+    marked = highlight(note, verdict, label)
+    return f"{marked}<p class='codes'>{escape(codes) or 'no codes'}</p>"
+
+
+def _cited(note: CodedNote, region: Region) -> set[str]:
+    return {note.codes[place].code for place in region.codes}
 
 
 def markdown_report(

@@ -126,6 +126,13 @@ class CodedNote(Note):
         return self
 
     @property
+    def ranked(self) -> list[AssignedCode]:
+        """The codes that the note assigns, by their assertion: the best scored first, those scored
+        alike, or not at all, in the note's order."""
+        coded = [assigned for assigned in self.codes if assigned.assertion in CODED]
+        return sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
+
+    @property
     def note(self) -> Note:
         """The note alone."""
         return Note(id=self.id, text=self.text, origin=self.origin)

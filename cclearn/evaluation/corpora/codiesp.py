@@ -1,13 +1,14 @@
 """CodiEsp (CLEF eHealth 2020): clinical cases in Spanish and in English, coded with CIE-10-ES.
 
 The folder has `train`, `dev` and perhaps `test`, each with `text_files`, `text_files_en` and the tables
-`trainD.tsv`, `trainP.tsv`, `trainX.tsv` and so on (Zenodo 3837305).
+`trainD.tsv`, `trainP.tsv`, `trainX.tsv` and so on (Zenodo 3837305). X tables may also have the four
+fields of a submission: case, offsets, label, code.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +18,9 @@ from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.files import read_lines, read_text
 from cclearn.notes import CodedNote
+from cclearn.outputs.codiesp import DIAGNOSIS, PROCEDURE
 
-_LABELS = {"DIAGNOSTICO": "d", "PROCEDIMIENTO": "p"}
+_LABELS = {DIAGNOSIS: "d", PROCEDURE: "p"}
 
 
 class CodiEspOptions(CorpusOptions):
@@ -82,12 +84,15 @@ def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, l
     if options.language == "en":
         for kind in sorted(wanted):
             path = part / f"{split}{kind.upper()}.tsv"
-            for _, (name, code) in _rows(path, 2, problems):
+            for _, (name, code) in _rows(path, (2,), problems):
                 found[name].append((code, None, None))
     else:
         path = part / f"{split}X.tsv"
-        for number, fields in _rows(path, 5, problems):
-            name, label, code, _, pieces = fields
+        for number, fields in _rows(path, (5, 4), problems):
+            if len(fields) == 5:
+                name, label, code, _, pieces = fields
+            else:
+                name, pieces, label, code = fields
             if _LABELS.get(label) not in _LABELS.values():
                 problems.append(DataError(path, "neither DIAGNOSTICO nor PROCEDIMIENTO", number))
             elif _LABELS[label] in wanted:
@@ -102,10 +107,13 @@ def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, l
     return found
 
 
-def _rows(path: Path, fields: int, problems: list[DataError]) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    path: Path, counts: Sequence[int], problems: list[DataError]
+) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(read_lines(path), start=1):
         values = line.split("\t")
-        if len(values) != fields:
-            problems.append(DataError(path, f"{len(values)} fields, not {fields}", number))
+        if len(values) not in counts:
+            wanted = " or ".join(map(str, counts))
+            problems.append(DataError(path, f"{len(values)} fields, not {wanted}", number))
         else:
             yield number, values

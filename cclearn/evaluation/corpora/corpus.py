@@ -70,7 +70,7 @@ def corpus_names() -> list[str]:
 
 def find_corpus(name: str) -> Corpus:
     """Return a corpus by name. Raises ConfigurationError when there is none."""
-    corpus: Corpus = find_plugin(name, _CORPORA, "benchmark", "benchmark")
+    corpus: Corpus = find_plugin(name, _CORPORA, "benchmark", "See `cclearn benchmark --list`.")()
     return corpus
 
 

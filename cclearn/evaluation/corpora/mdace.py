@@ -19,8 +19,9 @@ from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
 from cclearn.files import read_lines, read_text
 from cclearn.notes import CodedNote
+from cclearn.outputs.mdace import CODE_SYSTEMS
 
-_SYSTEMS = {"icd10cm": ("ICD-10", "ICD-10-CM"), "icd9cm": ("ICD-9", "ICD-9-CM")}
+_FOLDERS = {"icd10cm": "ICD-10", "icd9cm": "ICD-9"}
 
 
 class MDACEOptions(CorpusOptions):
@@ -51,8 +52,9 @@ class MDACE(Corpus):
             DataErrors: Files are missing or not of the format, notes have no text, evidence lies outside
                 its text.
         """
-        name, wanted = _SYSTEMS.get(system.name, ("ICD-10", "ICD-10-CM"))
-        charts = folder / "data" / options.care / name / "1.0"
+        known = system.name if system.name in _FOLDERS else "icd10cm"
+        wanted = CODE_SYSTEMS[known]
+        charts = folder / "data" / options.care / _FOLDERS[known] / "1.0"
         files = {int(f.name.split("-")[0]): f for f in charts.glob("*.json")}
         if not files:
             raise DataError(charts, "holds no chart: not the folder of MDACE")

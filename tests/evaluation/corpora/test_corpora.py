@@ -76,7 +76,7 @@ def test_what_is_wrong_with_codiesp_is_told(codiesp: Path, system: CodeSystem) -
         read("codiesp", codiesp, system, language="es")
     assert str(error.value).replace(str(table), "x").splitlines() == [
         "x:1: neither DIAGNOSTICO nor PROCEDIMIENTO",
-        "x:2: 2 fields, not 5",
+        "x:2: 2 fields, not 5 or 4",
         "x:3: offsets are no numbers",
     ]
     table.write_text("S1\tDIAGNOSTICO\tr07.9\tx\t0 99\nS9\tDIAGNOSTICO\tr05\tx\t0 1\n")

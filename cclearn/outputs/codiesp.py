@@ -1,0 +1,53 @@
+"""The submission files of CodiEsp (CLEF eHealth 2020), as its evaluation scripts read them.
+
+Tab-separated, without a header, codes in lower case. They hold the codes that a note assigns and nothing
+else: no scores, no flags, no note without codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cclearn.errors import CclearnError, shown_id
+from cclearn.notes import CodedNote
+from cclearn.outputs.output import Output
+
+DIAGNOSIS = "DIAGNOSTICO"
+PROCEDURE = "PROCEDIMIENTO"
+
+
+class CodiEspD(Output):
+    """Case and code, the best first."""
+
+    name = "codiesp-d"
+
+    def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
+        """Yield the lines of a note at a time. Raises CclearnError."""
+        for note in notes:
+            case = _case(note)
+            yield "".join(f"{case}\t{assigned.code.lower()}\n" for assigned in note.ranked)
+
+
+class CodiEspX(Output):
+    """Case, `start end`, label and code, a line for each piece of evidence."""
+
+    name = "codiesp-x"
+
+    def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
+        """Yield the lines of a note at a time. Raises CclearnError."""
+        for note in notes:
+            case = _case(note)
+            yield "".join(
+                f"{case}\t{piece.start} {piece.end}\t{DIAGNOSIS}\t{assigned.code.lower()}\n"
+                for assigned in note.ranked
+                for piece in assigned.evidence
+            )
+
+
+def _case(note: CodedNote) -> str:
+    if any(character in note.id for character in "\t\r\n"):
+        raise CclearnError(
+            f"format (format = codiesp, id = {shown_id(note.id)}): an id there holds no tab and no"
+            " line end. Rename the note."
+        )
+    return note.id

@@ -1,0 +1,200 @@
+"""FHIR R4 (4.0.1): a `Bundle` a note, with a `Condition` for each code; NDJSON, one Bundle a line.
+
+Each Bundle is checked by fhirclient's models of R4 before it is written. What R4 has no element for
+stands in extensions, whose addresses begin with `urn:cclearn:fhir:`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from cclearn.errors import ConfigurationError
+from cclearn.files import sha256_of_text
+from cclearn.notes import CODED, AssignedCode, CodedNote, Evidence
+from cclearn.outputs.output import Output
+
+EXTENSION = "urn:cclearn:fhir:"
+
+CODE_SYSTEMS = {
+    "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
+    "icd9cm": "http://hl7.org/fhir/sid/icd-9-cm",
+}
+
+_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_NAMESPACE = uuid5(NAMESPACE_URL, EXTENSION)
+
+# The specification keeps control characters out of strings; the attachment has the exact text.
+_CONTROLS = dict.fromkeys((c for c in range(0x20) if chr(c) not in "\t\r\n"), " ")
+
+_Element = dict[str, Any]
+
+
+class FHIR(Output):
+    """A Bundle (`collection`) of a `DocumentReference`, which is the note, and its Conditions.
+
+    A code that the note does not assign (negated, family, …) is no Condition of the patient: it stands
+    in an extension of the DocumentReference, beside the note's flags and what could not be used.
+
+    Raises:
+        ConfigurationError: fhirclient is missing.
+    """
+
+    name = "fhir"
+
+    def __init__(self, out: Path | None = None) -> None:
+        super().__init__(out)
+        try:
+            from fhirclient.models.bundle import Bundle
+        except ImportError:
+            raise ConfigurationError(
+                ["format (format = fhir): fhirclient is missing. `pip install 'cclearn[fhir]'`."]
+            ) from None
+        self._validated = Bundle
+
+    def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
+        """Yield a line a note."""
+        for note in notes:
+            bundle = bundle_of(note)
+            self._validated(bundle)
+            yield json.dumps(bundle, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def bundle_of(note: CodedNote) -> _Element:
+    """Return a note's Bundle. The same note, with the same text, has the same ids everywhere."""
+    document = uuid5(_NAMESPACE, f"{sha256_of_text(note.text)} {note.id}")
+    resources = [_document(note, document)]
+    resources += [
+        _condition(note, assigned, document)
+        for assigned in note.codes
+        if assigned.assertion in CODED
+    ]
+    return {
+        "resourceType": "Bundle",
+        "id": str(uuid5(document, "Bundle")),
+        "type": "collection",
+        "entry": [
+            {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
+            for resource in resources
+        ],
+    }
+
+
+def _document(note: CodedNote, document: UUID) -> _Element:
+    raw = note.text.encode("utf-8")
+    attachment: _Element = {"contentType": "text/plain; charset=utf-8", "size": len(raw)}
+    if raw:
+        attachment["data"] = base64.b64encode(raw).decode("ascii")
+    extensions = [
+        *_flags(note.flags),
+        *(
+            _extension(
+                EXTENSION + "unassigned",
+                {"url": "code", "valueCodeableConcept": _concept(assigned)},
+                {"url": "assertion", "valueCode": assigned.assertion},
+                *map(_quote, assigned.evidence),
+            )
+            for assigned in note.codes
+            if assigned.assertion not in CODED
+        ),
+        *(_unused("ungrounded", each.code, each.quote) for each in note.ungrounded),
+        *(_unused(each.status, each.code or "") for each in note.invalid),
+    ]
+    if note.repeated:
+        extensions.append({"url": EXTENSION + "repeated", "valueUnsignedInt": note.repeated})
+    return {
+        "resourceType": "DocumentReference",
+        "id": str(document),
+        **({"extension": extensions} if extensions else {}),
+        "identifier": [{"value": _clean(note.id)}],
+        "status": "current",
+        "subject": _subject(note),
+        "content": [{"attachment": attachment}],
+    }
+
+
+def _condition(note: CodedNote, assigned: AssignedCode, document: UUID) -> _Element:
+    extensions = [
+        {"url": EXTENSION + "assertion", "valueCode": assigned.assertion},
+        {"url": EXTENSION + "status", "valueCode": assigned.status},
+        *_flags(assigned.flags),
+    ]
+    if assigned.score is not None:
+        extensions.insert(0, {"url": EXTENSION + "score", "valueDecimal": assigned.score})
+    evidence = [
+        {"extension": [_quote(piece)], "detail": [{"reference": document.urn}]}
+        for piece in assigned.evidence
+    ]
+    return {
+        "resourceType": "Condition",
+        "id": str(uuid5(document, f"{assigned.system} {assigned.code}")),
+        "extension": extensions,
+        # Nobody has reviewed the code yet.
+        "verificationStatus": _coded("condition-ver-status", "unconfirmed"),
+        "category": [_coded("condition-category", "encounter-diagnosis")],
+        "code": _concept(assigned),
+        "subject": _subject(note),
+        **({"evidence": evidence} if evidence else {}),
+    }
+
+
+def _subject(note: CodedNote) -> _Element:
+    """R4 wants a patient, and a note does not say which: that is what the reference says."""
+    return {
+        "extension": [{"url": _ABSENT, "valueCode": "unknown"}],
+        "display": f"The patient of note {_clean(note.id)}",
+    }
+
+
+def _concept(assigned: AssignedCode) -> _Element:
+    system = CODE_SYSTEMS.get(assigned.system, f"urn:cclearn:system:{quote(assigned.system)}")
+    coding = {"system": system, "code": assigned.code}
+    if assigned.description.strip():
+        coding["display"] = _clean(assigned.description)
+    return {"coding": [coding]}
+
+
+def _coded(value_set: str, code: str) -> _Element:
+    return {"coding": [{"system": _TERMINOLOGY + value_set, "code": code}]}
+
+
+def _quote(piece: Evidence) -> _Element:
+    return _extension(
+        EXTENSION + "evidence",
+        {"url": "start", "valueUnsignedInt": piece.start},
+        {"url": "end", "valueUnsignedInt": piece.end},
+        *_string("quote", piece.text),
+    )
+
+
+def _unused(status: str, code: str, quoted: str = "") -> _Element:
+    return _extension(
+        EXTENSION + "unused",
+        {"url": "status", "valueCode": status},
+        *_string("code", code),
+        *_string("quote", quoted),
+    )
+
+
+def _flags(flags: Iterable[str]) -> list[_Element]:
+    return [extension for flag in flags for extension in _string(EXTENSION + "flag", flag)]
+
+
+def _extension(url: str, *parts: _Element) -> _Element:
+    return {"url": url, "extension": list(parts)}
+
+
+def _string(url: str, text: str) -> list[_Element]:
+    """Return an extension with a string, none where the string is empty: FHIR has no empty ones."""
+    clean = _clean(text)
+    return [{"url": url, "valueString": clean}] if clean.strip() else []
+
+
+def _clean(text: str) -> str:
+    return text.translate(_CONTROLS)

@@ -1,0 +1,120 @@
+"""What every output format is, and how one is chosen."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.files import atomic_file
+from cclearn.notes import CodedNote
+from cclearn.plugins import find_plugin
+
+
+class Output(ABC):
+    """Writes coded notes as they come, in constant memory; the same notes give the same bytes.
+
+    Attributes:
+        name: As `cclearn code --format NAME` calls it.
+
+    Args:
+        out: The file; None for standard output.
+
+    Raises:
+        ConfigurationError: The format cannot be written there.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, out: Path | None = None) -> None:
+        self.out = out
+
+    @abstractmethod
+    def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
+        """Yield the text of the file piece by piece.
+
+        Raises:
+            CclearnError: The format cannot hold a note.
+        """
+
+    def write(self, notes: Iterable[CodedNote]) -> int:
+        """Write the file, whole or not at all, readable by its owner alone.
+
+        Returns:
+            How many notes were written.
+
+        Raises:
+            CclearnError: The format cannot hold a note.
+        """
+        if self.out is None:
+            raise ValueError("no file was named")
+        written = 0
+
+        def counted() -> Iterator[CodedNote]:
+            nonlocal written
+            for note in notes:
+                written += 1
+                yield note
+
+        with atomic_file(self.out) as stream:
+            for chunk in self.chunks(counted()):
+                stream.write(chunk.encode("utf-8"))
+        return written
+
+
+_FORMATS = {
+    "codiesp-d": "cclearn.outputs.codiesp:CodiEspD",
+    "codiesp-x": "cclearn.outputs.codiesp:CodiEspX",
+    "fhir": "cclearn.outputs.fhir:FHIR",
+    "html": "cclearn.outputs.html:HTML",
+    "jsonl": "cclearn.outputs.jsonl:JSONL",
+    "mdace": "cclearn.outputs.mdace:MDACE",
+    "tsv": "cclearn.outputs.tsv:TSV",
+}
+
+_SUFFIXES = {
+    ".htm": "html",
+    ".html": "html",
+    ".jsonl": "jsonl",
+    ".ndjson": "fhir",
+    ".tsv": "tsv",
+}
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats."""
+    return sorted(_FORMATS)
+
+
+def find_output(out: Path | None = None, name: str | None = None) -> Output:
+    """Return the output to a file by the format's name, else by the file's suffix.
+
+    Args:
+        out: The file; None for standard output, which is JSONL unless a format is named.
+        name: Of the format.
+
+    Raises:
+        ConfigurationError: There is no such format, no format goes with the suffix, or the format
+            cannot be written there.
+    """
+    if name is None:
+        name = "jsonl" if out is None else _format_of(out)
+    known = ", ".join(format_names())
+    output: Output = find_plugin(name, _FORMATS, "format", f"Name one of: {known}.")(out)
+    return output
+
+
+def _format_of(out: Path) -> str:
+    suffix = out.suffix.lower()
+    if suffix not in _SUFFIXES:
+        hint = did_you_mean(suffix, _SUFFIXES)
+        known = ", ".join(f"{ending} ({name})" for ending, name in _SUFFIXES.items())
+        raise ConfigurationError(
+            [
+                f"output (out = {out}): its ending does not say the format.{hint} Use {known},"
+                f" or pass --format: {', '.join(format_names())}."
+            ]
+        )
+    return _SUFFIXES[suffix]

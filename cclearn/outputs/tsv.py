@@ -1,0 +1,82 @@
+"""TSV: a line for each piece of evidence, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from cclearn.notes import CodedNote
+from cclearn.outputs.output import Output
+
+COLUMNS = (
+    "note_id",
+    "code",
+    "system",
+    "description",
+    "score",
+    "start",
+    "end",
+    "quote",
+    "assertion",
+    "status",
+    "flags",
+    "note_flags",
+)
+
+_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
+"""A quote keeps its length, a line its place, and a terminal nothing to obey."""
+
+_FORMULA = re.compile(r"['\s]*[=+\-@＝＋－＠]")
+"""What a spreadsheet may take for a formula (OWASP, CSV injection); an apostrophe makes it text."""
+
+
+class TSV(Output):
+    """A header, then a line for each code and piece of evidence.
+
+    A code without evidence, a quote that the note does not hold (flag `ungrounded`), an answer that may
+    not be assigned (flag `invalid`) and a note with none of these have a line each, their other cells
+    empty. Fields with quotation marks are quoted as in CSV; several flags are joined by semicolons.
+    """
+
+    name = "tsv"
+
+    def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
+        """Yield the header, then the lines of a note at a time."""
+        yield "\t".join(COLUMNS) + "\n"
+        for note in notes:
+            lines = io.StringIO()
+            table = csv.DictWriter(lines, COLUMNS, dialect="excel-tab", lineterminator="\n")
+            for row in _rows(note):
+                row |= {"note_id": note.id, "note_flags": ";".join(note.flags)}
+                table.writerow({column: _cell(value) for column, value in row.items()})
+            yield lines.getvalue()
+
+
+def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
+    for assigned in note.codes:
+        of_code: dict[str, object] = {
+            "code": assigned.code,
+            "system": assigned.system,
+            "description": assigned.description,
+            "score": "" if assigned.score is None else assigned.score,
+            "assertion": assigned.assertion,
+            "status": assigned.status,
+            "flags": ";".join(assigned.flags),
+        }
+        for piece in assigned.evidence:
+            yield of_code | {"start": piece.start, "end": piece.end, "quote": piece.text}
+        if not assigned.evidence:
+            yield of_code
+    for quote in note.ungrounded:
+        yield {"code": quote.code, "quote": quote.quote, "flags": "ungrounded"}
+    for answer in note.invalid:
+        yield {"code": answer.code or "", "status": answer.status, "flags": "invalid"}
+    if not (note.codes or note.ungrounded or note.invalid):
+        yield {}
+
+
+def _cell(value: object) -> str:
+    text = str(value).translate(_CONTROLS)
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import fails, one_line, run
+
+NOTE = b"Admitted with pneumonia.\nType 2 diabetes mellitus.\n"
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    (tmp_path / "visit.txt").write_bytes(NOTE)
+    return tmp_path / "visit.txt"
+
+
+def test_the_ending_says_the_format(note: Path, tmp_path: Path) -> None:
+    for name in ("coded.tsv", "coded.html", "coded.ndjson", "coded.jsonl"):
+        done = run("code", note, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert "1 notes coded with lexicon" in done.stderr.decode()
+    with (tmp_path / "coded.tsv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, dialect="excel-tab"))
+    assert [(row["note_id"], row["code"], row["quote"]) for row in rows] == [
+        ("visit", "J18.9", "pneumonia"),
+        ("visit", "E11.9", "Type 2 diabetes mellitus"),
+    ]
+    assert json.loads((tmp_path / "coded.ndjson").read_text())["resourceType"] == "Bundle"
+    assert (tmp_path / "coded.html").read_text().startswith("<!doctype html>")
+    assert json.loads((tmp_path / "coded.jsonl").read_text())["id"] == "visit"
+
+
+def test_a_named_format_goes_to_standard_output(note: Path, tmp_path: Path) -> None:
+    done = run("code", note, "--format", "tsv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode()), dialect="excel-tab"))
+    assert [row["code"] for row in rows] == ["J18.9", "E11.9"]
+    assert run("code", note, "--format", "codiesp-d").stdout == b"visit\tj18.9\nvisit\te11.9\n"
+    out = tmp_path / "9-ICD-10.json"
+    assert run("code", note, "--format", "mdace", "--out", out).returncode == 0
+    assert json.loads(out.read_text())["hadm_id"] == 9
+
+
+def test_what_cannot_be_written_is_told_before_anything_is_coded(note: Path) -> None:
+    message = one_line(fails("code", note, "--out", note.with_suffix(".tvs")))
+    assert "Did you mean '.tsv'?" in message
+    assert "Did you mean 'html'?" in one_line(fails("code", note, "--format", "htm"))
+    assert "MDACE" in one_line(fails("code", note, "--format", "mdace"))
+    assert list(note.parent.iterdir()) == [note]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.notes import AssignedCode, CodedNote
+from cclearn.outputs import find_output
+from tests.outputs.notes import EMPTY, FULL, coded_notes
+
+FORMULA = re.compile(r"'['\s]*[=+\-@＝＋－＠]")
+
+
+def written(*notes: CodedNote) -> str:
+    return "".join(find_output(None, "tsv").chunks(notes))
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """Read a table as the documentation says it is read."""
+    return [
+        {key: cell[1:] if FORMULA.match(cell) else cell for key, cell in row.items()}
+        for row in csv.DictReader(io.StringIO(text, newline=""), dialect="excel-tab")
+    ]
+
+
+def test_every_line_is_as_computed_by_hand() -> None:
+    head, *lines = written(FULL, EMPTY).split("\n")
+    assert head == (
+        "note_id\tcode\tsystem\tdescription\tscore\tstart\tend\tquote\tassertion\tstatus\tflags\tnote_flags"
+    )
+    failure = (
+        "visit 7\tI50.23\ticd10cm\tAcute on chronic systolic (congestive) heart failure\t0.75\t"
+    )
+    flags = "present\tvalid\texcludes1: I50.9;low\ttruncated"
+    assert lines == [
+        "visit 7\tI25.2\ticd10cm\tOld myocardial infarction\t0.25\t0\t6\tOld MI\thistorical\tvalid"
+        "\t\ttruncated",
+        f"{failure}9\t48\tAcute on chronic systolic heart failure\t{flags}",
+        f"{failure}35\t48\theart failure\t{flags}",
+        "visit 7\tR52\ticd10cm\tPain, unspecified\t\t51\t58\t\U0001f9e0  pain\tpresent\tvalid"
+        "\t\ttruncated",
+        "visit 7\tJ45.909\ticd10cm\t\t\t71\t77\tasthma\tfamily\tvalid\t\ttruncated",
+        "visit 7\tE11\ticd10cm\tType 2 diabetes mellitus\t\t\t\t\tpresent\theader\t\ttruncated",
+        "visit 7\tJ18.9\t\t\t\t\t\tpneumonia\t\t\tungrounded\ttruncated",
+        "visit 7\tI50\t\t\t\t\t\t\t\theader\tinvalid\ttruncated",
+        "visit 7\t\t\t\t\t\t\t\t\tunreadable\tinvalid\ttruncated",
+        "8\t\t\t\t\t\t\t\t\t\t\t",
+        "",
+    ]
+
+
+def test_no_cell_is_a_formula() -> None:
+    for text in (
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        " =1",
+        "＝1",
+        "'=1",
+        '=HYPERLINK("x","y")',
+    ):
+        codes = [AssignedCode(code="I10", description=text)]
+        note = CodedNote(id=text, text=text, codes=codes)
+        (cells,) = csv.reader(written(note).split("\n")[1:2], dialect="excel-tab")
+        assert cells[0] == cells[3] == "'" + text.replace("\t", " ")
+
+
+@given(st.lists(coded_notes(), max_size=3))
+def test_a_table_is_read_back(notes: list[CodedNote]) -> None:
+    text = written(*notes)
+    read = rows(text)
+    assert len(text.split("\n")) == len(read) + 2
+    assert not re.search(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]|[\u2028\u2029]", text)
+    place = 0
+    for note in notes:
+        for assigned in note.codes:
+            for piece in assigned.evidence:
+                row = read[place]
+                place += 1
+                assert (row["code"], row["system"]) == (assigned.code, assigned.system)
+                start, end = int(row["start"]), int(row["end"])
+                assert (start, end) == (piece.start, piece.end)
+                assert len(row["quote"]) == end - start
+                pairs = zip(row["quote"], note.text[start:end], strict=True)
+                assert all(a == b or (a == " " and not b.isprintable()) for a, b in pairs)
+                assert row["score"] == ("" if assigned.score is None else str(assigned.score))
+            place += not assigned.evidence
+        place += len(note.ungrounded) + len(note.invalid)
+        place += not (note.codes or note.ungrounded or note.invalid)
+    assert place == len(read)
