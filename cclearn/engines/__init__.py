@@ -1,5 +1,5 @@
 """Generators of answers behind one interface."""
 
-from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
 
-__all__ = ["Answer", "Engine", "Request", "TokenPiece"]
+__all__ = ["Answer", "Choice", "Engine", "Request", "TokenPiece", "Weights"]

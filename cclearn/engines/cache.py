@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
 from cclearn.errors import CclearnError
 from cclearn.files import sha256_of_text
 
@@ -36,6 +37,7 @@ class CachedEngine(Engine):
         self.engine = engine
         self.name = engine.name
         self.grounded = engine.grounded
+        self.weighs = engine.weighs
         self.identity = engine.identity
         self.hits = 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,24 +78,46 @@ class CachedEngine(Engine):
                 self._keep(key, made)
                 yield made
 
+    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
+        """Weigh the answers of choices in order."""
+        for choice in choices:
+            key = self._hash(list(choice.prompt), list(choice.answers), "weights")
+            found = self._row(key) if self.identity else None
+            if found is not None:
+                self.hits += 1
+                yield Weights(**{**found, "id": choice.id})
+                continue
+            (made,) = self.engine.weigh([choice])
+            if self.identity and made.problem is None:
+                self._write(key, {**asdict(made), "gpu_seconds": 0.0})
+            yield made
+
     def close(self) -> None:
         """Let the file go."""
         self._answers.close()
 
     def _key(self, request: Request) -> str:
-        return sha256_of_text(
-            json.dumps([self.identity, list(request.prompt), request.grammar], sort_keys=True)
-        )
+        return self._hash(list(request.prompt), request.grammar)
+
+    def _hash(self, *parts: object) -> str:
+        return sha256_of_text(json.dumps([self.identity, *parts], sort_keys=True))
 
     def _find(self, key: str, request: Request) -> Answer | None:
-        found = self._answers.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        if found is None:
+        row = self._row(key)
+        if row is None:
             return None
-        row = json.loads(found[0])
         row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
         return Answer(**{**row, "id": request.id})
 
     def _keep(self, key: str, answer: Answer) -> None:
         if answer.problem is None:
-            row = json.dumps({**asdict(answer), "gpu_seconds": 0.0})
-            self._answers.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, row))
+            self._write(key, {**asdict(answer), "gpu_seconds": 0.0})
+
+    def _row(self, key: str) -> dict[str, Any] | None:
+        found = self._answers.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+        return None if found is None else json.loads(found[0])
+
+    def _write(self, key: str, row: dict[str, Any]) -> None:
+        self._answers.execute(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
+        )

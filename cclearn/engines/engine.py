@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cclearn.errors import CclearnError
 from cclearn.notes import Origin
 from cclearn.prompts import Message
 
@@ -70,18 +71,56 @@ class Answer:
         return math.exp(min(0.0, math.fsum(logs))) if logs else None
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A prompt and the answers among which a model chooses.
+
+    Attributes:
+        id: Of the span, for messages.
+        prompt: The messages.
+        answers: At least one; none is the beginning of another, or it would outweigh it.
+        origin: As for a `Request`.
+    """
+
+    id: str
+    prompt: Sequence[Message]
+    answers: Sequence[str]
+    origin: Origin = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a model thinks of the answers among which it chooses.
+
+    Attributes:
+        id: The choice's id.
+        log_probabilities: Of each answer behind the prompt, natural logarithms; none with a problem.
+        prompt_tokens: How many tokens were read, those of the answers too.
+        gpu_seconds: As for an `Answer`.
+        problem: Why there are none, None where there are.
+    """
+
+    id: str
+    log_probabilities: Sequence[float]
+    prompt_tokens: int = 0
+    gpu_seconds: float = 0.0
+    problem: str | None = None
+
+
 class Engine(ABC):
     """Answers requests.
 
     Attributes:
         name: What reports call it.
         grounded: Whether it keeps to a request's grammar.
+        weighs: Whether it can `weigh` answers.
         identity: What decides its answers, for the cache: model, revision, decoding; empty where it is
             not known, and then nothing is cached.
     """
 
     name: str
     grounded: bool
+    weighs: bool = False
     identity: str = ""
 
     def fits(self, request: Request) -> bool:
@@ -91,3 +130,11 @@ class Engine(ABC):
     @abstractmethod
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests as they come: in order, one answer a request, in constant memory."""
+
+    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
+        """Weigh the answers of choices as they come: in order, in constant memory.
+
+        Raises:
+            CclearnError: The engine cannot.
+        """
+        raise CclearnError(f"engine (name = {self.name}): it gives no weights of answers.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,8 @@ from llguidance.hf import from_tokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from transformers import LogitsProcessor
 
-from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.engines.choices import score_answers
+from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
 from cclearn.errors import CclearnError
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
@@ -47,6 +49,7 @@ class LocalEngine(Engine):
     """
 
     grounded = True
+    weighs = True
 
     def __init__(
         self,
@@ -104,6 +107,19 @@ class LocalEngine(Engine):
         while window := list(islice(waiting, self.batch_size * _BATCHES_AHEAD)):
             yield from self._answer_window(window)
 
+    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
+        """Weigh the answers of choices in order, each by one forward pass."""
+        for choice in choices:
+            prompt = encode_prompt(self.tokenizer, choice.prompt)
+            answers = self.tokenizer(list(choice.answers), add_special_tokens=False)["input_ids"]
+            if len(prompt) + max(map(len, answers)) > self._context():
+                yield Weights(choice.id, [], len(prompt), problem="exceeds_context")
+                continue
+            started = time.perf_counter()
+            logs = score_answers(self.model, prompt, answers)
+            taken = time.perf_counter() - started if self.model.device.type == "cuda" else 0.0
+            yield Weights(choice.id, logs, len(prompt) + sum(map(len, answers)), taken)
+
     def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
         prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
         order = sorted(range(len(window)), key=lambda place: len(prompts[place]))
@@ -127,22 +143,39 @@ class LocalEngine(Engine):
                 batches.append([])
                 room = left
             batches[-1].append(place)
-        for batch in batches:
-            made = self._answer_batch([window[p] for p in batch], [prompts[p] for p in batch])
-            answers.update(zip(batch, made, strict=True))
+        # Grammars are compiled while the batch before is decoded; llguidance lets other threads run.
+        with ThreadPoolExecutor(os.cpu_count()) as compilers:
+
+            def compile_grammars(batch: list[int]) -> list[Future[LLMatcher | None]]:
+                return [compilers.submit(self._matcher, window[place]) for place in batch]
+
+            following = compile_grammars(batches[0]) if batches else []
+            for number, batch in enumerate(batches, start=1):
+                compiled = following
+                following = compile_grammars(batches[number]) if number < len(batches) else []
+                made = self._answer_batch(
+                    [window[place] for place in batch],
+                    [prompts[place] for place in batch],
+                    [matcher.result() for matcher in compiled],
+                )
+                answers.update(zip(batch, made, strict=True))
         return (answers[place] for place in range(len(window)))
 
     def _context(self) -> int:
         return int(getattr(self.model.config, "max_position_embeddings", 0) or 2**31)
 
     @torch.inference_mode()
-    def _answer_batch(self, requests: list[Request], prompts: list[list[int]]) -> list[Answer]:
+    def _answer_batch(
+        self,
+        requests: list[Request],
+        prompts: list[list[int]],
+        matchers: list[LLMatcher | None],
+    ) -> list[Answer]:
         width = max(len(prompt) for prompt in prompts)
         pad = self.tokenizer.pad_token_id
         pad = self.tokenizer.eos_token_id if pad is None else pad
         ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        matchers = [self._matcher(request) for request in requests]
         guide = GrammarGuide(matchers, self._executor, width, self._end)
         device = self.model.device
         started = time.perf_counter()
