@@ -15,6 +15,7 @@ import yaml
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
+from cclearn.coding.loop import LoopSettings
 from cclearn.engines.named import EngineSettings
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
@@ -45,6 +46,7 @@ class Run:
             (`answer`), and of an hour of the machine (`hour`).
         retention: What `cclearn retention` wrote, to be put into the report.
         engine: Settings of the models' engines.
+        loop: Settings of `span_loop`; None for `single_pass`.
     """
 
     models: tuple[str, ...]
@@ -55,6 +57,7 @@ class Run:
     prices: Path | None = None
     retention: Path | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
+    loop: LoopSettings | None = None
 
 
 def run_benchmark(
@@ -103,7 +106,9 @@ def run_benchmark(
         files = {"gold": gold}
         costs, described = {}, {}
         for model, name in names.items():
-            coder = Coder.named(model, system, examples=examples, settings=run.engine)
+            coder = Coder.named(
+                model, system, examples=examples, settings=run.engine, loop=run.loop
+            )
             files[name] = partial / "predictions" / f"{name}.jsonl"
             coded: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
             if progress:
@@ -141,6 +146,7 @@ def run_benchmark(
                 "limit": run.limit,
             },
             engine=run.engine.model_dump(mode="json"),
+            loop=run.loop.model_dump(mode="json") if run.loop else None,
             models=described,
             cost={name: asdict(cost) for name, cost in costs.items()},
             retention=[each.model_dump() for each in retained],

@@ -15,12 +15,15 @@ from cclearn.cli_options import (
     EarlierOption,
     EngineOption,
     FormatOption,
+    LoopOption,
+    ModeOption,
     OverwriteOption,
     ReleaseOption,
     SystemOption,
     engine_settings,
     list_settings,
     load_system,
+    loop_settings,
     read_settings,
 )
 from cclearn.cli_recipes import add_recipe_commands
@@ -115,12 +118,14 @@ def code(
         str, typer.Argument(help="A .txt file, a folder of them, a .jsonl file, or - for stdin.")
     ],
     model: Annotated[
-        str | None,
-        typer.Option(help="A trained model's folder, openai:NAME, replay:FILE; else the lexicon."),
-    ] = None,
+        str,
+        typer.Option(help="lexicon, a trained model's folder, openai:NAME, replay:FILE."),
+    ] = "lexicon",
     out: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
     format_name: FormatOption = None,
     engine: EngineOption = None,
+    mode: ModeOption = "single_pass",
+    loop: LoopOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
@@ -136,16 +141,14 @@ def code(
         if out.is_dir():
             raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
     output = find_output(out, format_name)
-    settings = engine_settings(engine)
+    settings, asked = engine_settings(engine), loop_settings(mode, loop)
     loaded = load_system(system, release, None)
     notes = _notes(source)
-    if model is None:
-        coder: Coder = Coder.lexicon(loaded)
-    else:
+    if model != "lexicon" or asked is not None:
         from cclearn.progress import quiet_libraries
 
         quiet_libraries()
-        coder = Coder.named(model, loaded, settings=settings)
+    coder = Coder.named(model, loaded, settings=settings, loop=asked)
     coded = coder.code_many(notes)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"))

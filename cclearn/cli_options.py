@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cclearn.codes import CodeSystem
+    from cclearn.coding.loop import LoopSettings
     from cclearn.engines.named import EngineSettings
 
 SystemOption = Annotated[
@@ -42,6 +43,20 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         help="codiesp-d, codiesp-x, fhir, html, jsonl, mdace or tsv; else by the ending of --out.",
+    ),
+]
+ModeOption = Annotated[
+    str,
+    typer.Option(
+        help="single_pass: the whole note at once; span_loop: its segments, then each span."
+    ),
+]
+LoopOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--loop",
+        help="A setting of span_loop, key=value, e.g. recogniser=lexicon, segments=sentence;"
+        " repeatable.",
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
@@ -81,6 +96,27 @@ def engine_settings(items: list[str] | None) -> EngineSettings:
     from cclearn.plugins import checked_settings
 
     return checked_settings(EngineSettings, read_settings(items or []), "--engine")
+
+
+def loop_settings(mode: str, items: list[str] | None) -> LoopSettings | None:
+    """Read the settings of `span_loop`, None for `single_pass`. Raises ConfigurationError."""
+    from cclearn.coding.loop import LoopSettings
+    from cclearn.plugins import checked_settings
+
+    modes = ("single_pass", "span_loop")
+    problems = []
+    if mode not in modes:
+        problems.append(
+            f"mode (mode = {mode}): there is no such mode.{did_you_mean(mode, modes)} Use"
+            f" {' or '.join(modes)}."
+        )
+    elif items and mode == "single_pass":
+        problems.append("loop: single_pass has no such settings. Use --mode span_loop.")
+    if problems:
+        raise ConfigurationError(problems)
+    if mode == "single_pass":
+        return None
+    return checked_settings(LoopSettings, read_settings(items or []), "--loop")
 
 
 def list_settings(settings: type[BaseModel]) -> None:

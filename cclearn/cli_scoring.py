@@ -11,12 +11,15 @@ import typer
 from cclearn.cli_options import (
     EarlierOption,
     EngineOption,
+    LoopOption,
+    ModeOption,
     OverwriteOption,
     ReleaseOption,
     SystemOption,
     engine_settings,
     list_settings,
     load_system,
+    loop_settings,
     read_settings,
 )
 from cclearn.errors import ConfigurationError
@@ -119,6 +122,8 @@ def spans(
     train: TrainOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Code only so many spans.")] = None,
     engine: EngineOption = None,
+    mode: ModeOption = "single_pass",
+    loop: LoopOption = None,
     draws: DrawsOption = 1_000,
     seed: SeedOption = 0,
     system: SystemOption = "icd10cm",
@@ -133,11 +138,13 @@ def spans(
     from cclearn.progress import quiet_libraries
     from cclearn.scoring import score_spans
 
-    asked = engine_settings(engine)
+    asked, looped = engine_settings(engine), loop_settings(mode, loop)
     if any(each != "lexicon" for each in model):
         quiet_libraries()
     loaded = load_system(system, release, earlier)
-    found = score_spans(pairs, model, loaded, out, train, limit, draws, seed, asked, overwrite)
+    found = score_spans(
+        pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
+    )
     Console().print(score_table(found.evaluations, "spans"))
     if found.differences:
         Console().print(difference_table(found.differences))
@@ -161,6 +168,8 @@ def benchmark(
         Path | None, typer.Option(help="What `cclearn retention` wrote, for the report.")
     ] = None,
     engine: EngineOption = None,
+    mode: ModeOption = "single_pass",
+    loop: LoopOption = None,
     draws: DrawsOption = 1_000,
     seed: SeedOption = 0,
     listing: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
@@ -196,11 +205,11 @@ def benchmark(
 
     corpus = find_corpus(name)
     options = options_of(corpus, read_settings(settings or []))
-    asked = engine_settings(engine)
+    asked, looped = engine_settings(engine), loop_settings(mode, loop)
     refuse_existing(out, overwrite)
     if any(each != "lexicon" for each in model):
         quiet_libraries()
-    run = Run(tuple(model), shots, limit, draws, seed, prices, retention, asked)
+    run = Run(tuple(model), shots, limit, draws, seed, prices, retention, asked, looped)
     loaded = load_system(system, release, earlier)
     comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, track)
     Console().print(score_table(comparison.evaluations))

@@ -69,6 +69,26 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
         return model
 
 
+def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Load a text encoder and its tokenizer, in evaluation mode, onto the GPU where there is one.
+
+    Args:
+        name: A folder, or a name on the hub.
+
+    Raises:
+        ConfigurationError: There is no model of that name.
+    """
+    import torch
+    from transformers import AutoModel
+
+    with _telling(name):
+        model: PreTrainedModel = AutoModel.from_pretrained(
+            name, trust_remote_code=False, use_safetensors=True
+        )
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return load_tokenizer(name), model.to(device).eval()
+
+
 def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     """Return the model that an adapter's folder names and its revision, None for other folders.
 

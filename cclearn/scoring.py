@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
+from cclearn.coding.loop import LoopSettings
 from cclearn.engines.named import EngineSettings, refuse_missing, scheme_of
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation import Comparison, Settings, evaluate
@@ -91,6 +92,7 @@ def score_spans(
     draws: int = 1_000,
     seed: int = 0,
     engine: EngineSettings | None = None,
+    loop: LoopSettings | None = None,
     overwrite: bool = False,
 ) -> Comparison:
     """Let models code evidence spans, and score them.
@@ -105,6 +107,7 @@ def score_spans(
         draws: Of the bootstrap.
         seed: Of the draws.
         engine: Settings of the models' engines.
+        loop: Settings of `span_loop`, whose assigner then codes the spans; None for `single_pass`.
         overwrite: Whether the folder of an earlier evaluation may be replaced.
 
     Raises:
@@ -120,7 +123,7 @@ def score_spans(
     answers: dict[str, list[list[str]]] = {}
     with _folder(out, overwrite) as folder:
         for model, name in names.items():
-            coder = Coder.named(model, system, settings=engine)
+            coder = Coder.named(model, system, settings=engine, loop=loop)
             spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
             answers[name] = list(coder.code_spans(spans, origin))
         comparison = evaluate_spans(gold, answers, system, settings)

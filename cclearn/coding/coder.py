@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.coding.aggregation import conclude
 from cclearn.coding.findings import Reading
+from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, Note, Origin
 
 if TYPE_CHECKING:
     from cclearn.coding.lexicon import LexiconCoder
-    from cclearn.coding.llm import LLMCoder
+    from cclearn.coding.loop import LoopSettings
+    from cclearn.engines import Answer
     from cclearn.engines.named import EngineSettings
-    from cclearn.prompts import Template
 
 
 @dataclass(slots=True)
@@ -28,6 +29,12 @@ class Usage:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     gpu_seconds: float = 0.0
+
+    def count(self, answer: Answer) -> None:
+        """Add what an answer took."""
+        self.prompt_tokens += answer.prompt_tokens
+        self.answer_tokens += answer.answer_tokens
+        self.gpu_seconds += answer.gpu_seconds
 
 
 class Coder(ABC):
@@ -54,6 +61,7 @@ class Coder(ABC):
         *,
         examples: Sequence[CodedNote] = (),
         settings: EngineSettings | None = None,
+        loop: LoopSettings | None = None,
     ) -> Coder:
         """Return a coder by the name that commands take.
 
@@ -62,13 +70,14 @@ class Coder(ABC):
             system: The code system.
             examples: Coded notes that a model is shown before each note; the lexicon needs none.
             settings: Of the engine.
+            loop: Reads the note in segments (`span_loop`); None for one pass over it (`single_pass`).
 
         Raises:
-            ConfigurationError: There is no such model.
+            ConfigurationError: There is no such model, or it cannot do what it is asked for.
         """
-        if model == "lexicon":
+        if model == "lexicon" and loop is None:
             return Coder.lexicon(system)
-        return Coder.load(model, system, examples=examples, settings=settings)
+        return Coder.load(model, system, examples=examples, settings=settings, loop=loop)
 
     @staticmethod
     def lexicon(system: CodeSystem | None = None) -> LexiconCoder:
@@ -84,7 +93,8 @@ class Coder(ABC):
         *,
         examples: Sequence[CodedNote] = (),
         settings: EngineSettings | None = None,
-    ) -> LLMCoder:
+        loop: LoopSettings | None = None,
+    ) -> Coder:
         """Return a coder over a language model.
 
         Args:
@@ -93,18 +103,28 @@ class Coder(ABC):
             system: The code system; every code it holds billable may be assigned.
             examples: Coded notes that the model is shown before each note (few-shot).
             settings: Of the engine.
+            loop: As for `named`; without examples.
 
         Raises:
-            ConfigurationError: There is no such model.
+            ConfigurationError: There is no such model, or it cannot do what it is asked for.
         """
-        from cclearn.coding.llm import LLMCoder
-        from cclearn.engines.named import load_engine
-        from cclearn.models import read_manifest
+        system = system or CodeSystem.load()
+        if loop is not None:
+            from cclearn.coding.loop import load_span_loop
 
-        recipe = (read_manifest(model) or {}).get("recipe", {})
-        template: Template = recipe.get("rows", {}).get("template", "paired")
+            if examples:
+                raise ConfigurationError(
+                    [
+                        f"examples ({len(examples)} notes): span_loop shows none. Use single_pass, or"
+                        " leave them out."
+                    ]
+                )
+            return load_span_loop(str(model), system, settings, loop)
+        from cclearn.coding.llm import LLMCoder, template_of
+        from cclearn.engines.named import load_engine
+
         engine = load_engine(str(model), settings)
-        return LLMCoder(engine, system or CodeSystem.load(), examples, template)
+        return LLMCoder(engine, system, examples, template_of(model))
 
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.

@@ -75,13 +75,16 @@ class LexiconCoder(Coder):
     ) -> Iterator[list[str]]:
         """Return the code of the phrase that a span is or holds, then those that a search finds."""
         for text in texts:
-            whole = self.phrases.get(_phrase(text))
-            longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
-            found = [whole, longest.code if longest else None]
-            found += [
-                hit.code.code for hit in search(self.system, text, _NEAREST) if hit.code.billable
-            ]
-            yield list(dict.fromkeys(code for code in found if code))
+            found = [hit.code for hit in search(self.system, text, _NEAREST)]
+            nearest = [code.code for code in found if code.billable]
+            yield list(dict.fromkeys([*self.codes_of(text), *nearest]))
+
+    def codes_of(self, text: str) -> list[str]:
+        """Return the code of the phrase that a text is, and of the longest one that it holds."""
+        whole = self.phrases.get(_phrase(text))
+        longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
+        found = [whole, longest.code if longest else None]
+        return list(dict.fromkeys(code for code in found if code))
 
     def find(self, text: str) -> list[Finding]:
         """Return every match in a note, in order, with its assertion; no two overlap."""

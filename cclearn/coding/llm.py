@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from pathlib import Path
 
 from cclearn.codes import CodeSystem
+from cclearn.coding.assign import GeneratingAssigner, Mention
 from cclearn.coding.coder import Coder, Usage
 from cclearn.coding.findings import Reading, Span
 from cclearn.coding.parts import halves_of, parts_of
 from cclearn.coding.reading import Part, read_parts
-from cclearn.engines import Answer, Engine, Request
+from cclearn.engines import Engine, Request
+from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
-from cclearn.prompts import (
-    Message,
-    Template,
-    document_prompt,
-    parse_answer,
-    prompt_hash,
-    span_prompt,
-)
-from cclearn.prompts.grammar import codes_regex, document_grammar, span_grammar
+from cclearn.prompts import Message, Template, document_prompt, prompt_hash
+from cclearn.prompts.grammar import codes_regex, document_grammar
+
+
+def template_of(model: str | Path) -> Template:
+    """Return the layout that a model's folder says it has learnt, else the default."""
+    recipe = (read_manifest(model) or {}).get("recipe", {})
+    template: Template = recipe.get("rows", {}).get("template", "paired")
+    return template
 
 
 class LLMCoder(Coder):
@@ -52,6 +55,11 @@ class LLMCoder(Coder):
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Read notes as they come; one that is too long for the model in overlapping windows."""
+        for note, parts in self.answer_many(notes):
+            yield read_parts(note, parts, self.system)
+
+    def answer_many(self, notes: Iterable[Note]) -> Iterator[tuple[Note, list[Part]]]:
+        """Return each note, in order, with the model's answers to its parts."""
         asked: deque[tuple[Note, list[Span]]] = deque()
 
         def requests() -> Iterator[Request]:
@@ -67,8 +75,8 @@ class LLMCoder(Coder):
             parts = [Part(*spans[0], answer)]
             parts += [Part(*span, next(answers)) for span in spans[1:]]
             for part in parts:
-                self._count(part.answer)
-            yield read_parts(note, self._in_halves(note, parts), self.system)
+                self.usage.count(part.answer)
+            yield note, self._in_halves(note, parts)
 
     def _in_halves(self, note: Note, parts: list[Part]) -> list[Part]:
         """Ask again, for halves, what a server has found too long."""
@@ -89,32 +97,17 @@ class LLMCoder(Coder):
             answers = self.engine.generate(requests)
             parts = [Part(*span, answer) for span, answer in zip(spans, answers, strict=True)]
             for part in parts:
-                self._count(part.answer)
+                self.usage.count(part.answer)
         return done
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
         """Return the code that the model gives each span."""
-
-        def requests() -> Iterator[Request]:
-            for number, text in enumerate(texts):
-                grammar = None
-                if self.engine.grounded:
-                    grammar = span_grammar(text, self._codes, self.template)
-                prompt = span_prompt(text, self.system.name, self.template)
-                yield Request(str(number), prompt, grammar, origin)
-
-        for answer in self.engine.generate(requests()):
-            self._count(answer)
-            lines = parse_answer(answer.text, answer.complete).lines
-            codes = [self.system.canonical(line.code) for line in lines[:1]]
-            yield [code for code in codes if self.system.is_billable(code)]
-
-    def _count(self, answer: Answer) -> None:
-        self.usage.prompt_tokens += answer.prompt_tokens
-        self.usage.answer_tokens += answer.answer_tokens
-        self.usage.gpu_seconds += answer.gpu_seconds
+        assigner = GeneratingAssigner(self.engine, self.system, self.template)
+        assigner.usage = self.usage
+        mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
+        return (list(assignment.codes) for assignment in assigner.assign(mentions))
 
     def request(self, note: Note) -> Request:
         """Return the question that is put to the model, for a note that is short enough."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, Reading, Span
 from cclearn.engines import Answer
 from cclearn.notes import CODED, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
-from cclearn.prompts import parse_answer
+from cclearn.prompts import ParsedAnswer, parse_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,29 @@ class Part:
     start: int
     end: int
     answer: Answer
+
+    @property
+    def flags(self) -> set[str]:
+        """Why the answer is missing or not whole."""
+        if self.answer.problem:
+            return {self.answer.problem}
+        return set() if self.answer.complete else {"truncated"}
+
+
+def read_quotes(
+    text: str, part: Part, rules: AssertionRules
+) -> tuple[ParsedAnswer, list[Span | None]]:
+    """Return the lines of the answer to a part of a note, and where in the note each quote stands, None
+    where it does not."""
+    first = part.start
+    parsed = parse_answer(part.answer.text, part.answer.complete)
+    spans = ground(
+        text[first : part.end],
+        [line.quote for line in parsed.lines],
+        # A quote may stand twice, first negated: the model means the other one.
+        prefer=lambda start, end: rules.of(first + start, first + end) in CODED,
+    )
+    return parsed, [span and (first + span[0], first + span[1]) for span in spans]
 
 
 def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading:
@@ -49,24 +72,14 @@ def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading
         reading.findings += found
         reading.ungrounded += left
         reading.invalid += wrong
-        if part.answer.problem:
-            reading.flags.add(part.answer.problem)
-        elif not part.answer.complete:
-            reading.flags.add("truncated")
+        reading.flags |= part.flags
     return reading
 
 
 def _read_part(
     text: str, part: Part, number: int, rules: AssertionRules, system: CodeSystem
 ) -> tuple[list[Finding], list[Ungrounded], list[Invalid]]:
-    answer, first = part.answer, part.start
-    parsed = parse_answer(answer.text, answer.complete)
-    spans = ground(
-        text[first : part.end],
-        [line.quote for line in parsed.lines],
-        # A quote may stand twice, first negated: the model means the other one.
-        prefer=lambda start, end: rules.of(first + start, first + end) in CODED,
-    )
+    parsed, spans = read_quotes(text, part, rules)
     findings = []
     ungrounded = []
     invalid = [Invalid(code=None, status="unreadable")] * parsed.unreadable
@@ -78,10 +91,6 @@ def _read_part(
         elif span is None:
             ungrounded.append(Ungrounded(code=code, quote=line.quote))
         else:
-            spelt = (
-                len(answer.text[:offset].encode()) for offset in (line.code_start, line.code_end)
-            )
-            start, end = first + span[0], first + span[1]
-            probability = answer.probability(*spelt)
-            findings.append(Finding(code, start, end, probability, rules.of(start, end), number))
+            probability = part.answer.probability(line.code_start, line.code_end)
+            findings.append(Finding(code, *span, probability, rules.of(*span), number))
     return findings, ungrounded, invalid

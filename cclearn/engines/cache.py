@@ -81,7 +81,7 @@ class CachedEngine(Engine):
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order."""
         for choice in choices:
-            key = self._hash(list(choice.prompt), list(choice.answers), "weights")
+            key = self._hash(list(choice.prompt), list(choice.answers), choice.whole)
             found = self._row(key) if self.identity else None
             if found is not None:
                 self.hits += 1

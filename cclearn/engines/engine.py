@@ -63,11 +63,12 @@ class Answer:
     problem: str | None = None
 
     def probability(self, start: int, end: int) -> float | None:
-        """Return the probability of the tokens that spell the bytes `start:end` of the answer.
+        """Return the probability of the tokens that spell `text[start:end]` (code points).
 
         The product of the probabilities under the grammar; None where the engine gives none.
         """
-        logs = [p.log_probability for p in self.pieces if p.start < end and p.end > start]
+        first, last = len(self.text[:start].encode()), len(self.text[:end].encode())
+        logs = [p.log_probability for p in self.pieces if p.start < last and p.end > first]
         return math.exp(min(0.0, math.fsum(logs))) if logs else None
 
 
@@ -78,14 +79,17 @@ class Choice:
     Attributes:
         id: Of the span, for messages.
         prompt: The messages.
-        answers: At least one; none is the beginning of another, or it would outweigh it.
+        answers: At least one.
         origin: As for a `Request`.
+        whole: Whether the answers end there. Where they are beginnings, none may be that of another: it
+            would always outweigh it.
     """
 
     id: str
     prompt: Sequence[Message]
     answers: Sequence[str]
     origin: Origin = "restricted"
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ class LocalEngine(Engine):
         for choice in choices:
             prompt = encode_prompt(self.tokenizer, choice.prompt)
             answers = self.tokenizer(list(choice.answers), add_special_tokens=False)["input_ids"]
+            if choice.whole:
+                answers = [[*answer, self._end] for answer in answers]
             if len(prompt) + max(map(len, answers)) > self._context():
                 yield Weights(choice.id, [], len(prompt), problem="exceeds_context")
                 continue

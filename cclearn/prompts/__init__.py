@@ -9,6 +9,7 @@ from cclearn.prompts.templates import (
     prompt_hash,
     span_answer,
     span_prompt,
+    verification_prompt,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "prompt_hash",
     "span_answer",
     "span_prompt",
+    "verification_prompt",
 ]

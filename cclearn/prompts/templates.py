@@ -109,6 +109,14 @@ def span_prompt(text: str, system: str = "icd10cm", template: Template = "paired
     return [{"role": "user", "content": f"{asks}\n\nEvidence: {text}"}]
 
 
+def verification_prompt(text: str, descriptions: Iterable[str]) -> list[Message]:
+    """Ask which of several descriptions a span states; the answer is one of them, or `none`."""
+    asks = files("cclearn.prompts").joinpath("texts", "verification.txt")
+    lines = "\n".join(f"{LINE_START}{description}" for description in descriptions)
+    content = f"{asks.read_text(encoding='utf-8').strip()}\n\nEvidence: {text}\n{lines}"
+    return [{"role": "user", "content": content}]
+
+
 def span_answer(text: str, code: str, description: str = "", template: Template = "paired") -> str:
     """Answer with the span, its code and the code's description (none where it is empty)."""
     return answer_lines([(text, f"{code} {description}".rstrip())], template)

@@ -1,0 +1,135 @@
+"""The coder that reads a note in segments: recognise the evidence, give each span its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.assign import Assigner, Assignment, Mention
+from cclearn.coding.coder import Coder, Usage
+from cclearn.coding.findings import Finding, Reading, Span
+from cclearn.coding.recognition import Recogniser, Recognition
+from cclearn.coding.segments import Segmentation, find_segments
+from cclearn.notes import CODED, Assertion, Invalid, Note, Origin
+from cclearn.notes.assertion import AssertionRules
+
+_TOGETHER = 64
+"""Notes whose segments and spans go to the engines together."""
+
+
+class SpanLoopCoder(Coder):
+    """Segments a note, recognises evidence in each segment, assigns a code to each span (`span_loop`).
+
+    Only spans that the note asserts are assigned; a span that several segments hold is assigned once.
+
+    Args:
+        recogniser: Finds the evidence of a segment.
+        assigner: Gives a span its code.
+        system: The code system.
+        segmentation: How notes are cut.
+        window: The code points of a window.
+        name: What reports call it.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        assigner: Assigner,
+        system: CodeSystem,
+        *,
+        segmentation: Segmentation = "section",
+        window: int = 1_000,
+        name: str = "span_loop",
+    ) -> None:
+        self.name = name
+        self.system = system
+        self.usage = recogniser.usage = assigner.usage = Usage()
+        self.prompt_sha256 = assigner.prompt_sha256
+        self.grounded = recogniser.grounded and assigner.grounded
+        self._recogniser = recogniser
+        self._assigner = assigner
+        self._segmentation = segmentation
+        self._window = window
+
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Read notes in groups, in order."""
+        waiting = iter(notes)
+        while group := list(islice(waiting, _TOGETHER)):
+            spans = [find_segments(n.text, self._segmentation, self._window) for n in group]
+            segments = (
+                Note(id=f"{note.id}#{number}", text=note.text[start:end], origin=note.origin)
+                for note, found in zip(group, spans, strict=True)
+                for number, (start, end) in enumerate(found, start=1)
+            )
+            recognised = self._recogniser.recognise(segments)
+            read = [
+                _Recognised(note, found, list(islice(recognised, len(found))))
+                for note, found in zip(group, spans, strict=True)
+            ]
+            assigned = self._assigner.assign(
+                mention for each in read for mention in each.mentions()
+            )
+            yield from (each.reading(assigned) for each in read)
+
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
+        """Return the codes that the assigner gives each span."""
+        mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
+        return (list(assignment.codes) for assignment in self._assigner.assign(mentions))
+
+
+class _Recognised:
+    """A note, its segments and what was recognised in them."""
+
+    def __init__(self, note: Note, segments: list[Span], found: list[Recognition]) -> None:
+        self._note = note
+        self._segments = segments
+        self._found = found
+        rules = AssertionRules(note.text)
+        places = {
+            (first + start, first + end)
+            for (first, _), recognition in zip(segments, found, strict=True)
+            for start, end in recognition.spans
+        }
+        asserted = {span: rules.of(*span) for span in sorted(places)}
+        self._asserted: dict[Span, Assertion] = {
+            span: assertion for span, assertion in asserted.items() if assertion in CODED
+        }
+
+    def mentions(self) -> Iterator[Mention]:
+        """Yield the spans that are to be assigned, in order."""
+        for start, end in self._asserted:
+            text = " ".join(self._note.text[start:end].split())
+            yield Mention(self._note.id, text, self._note.origin)
+
+    def reading(self, assignments: Iterator[Assignment]) -> Reading:
+        """Take the assignments of the mentions, and return what the note holds."""
+        reading = Reading(self._note, [], self._segments)
+        for recognition in self._found:
+            reading.ungrounded += recognition.ungrounded
+            reading.invalid += [Invalid(code=None, status="unreadable")] * recognition.unreadable
+            reading.flags |= recognition.flags
+        for span, assertion in self._asserted.items():
+            assignment = next(assignments)
+            if assignment.invalid is not None:
+                reading.invalid.append(assignment.invalid)
+            if assignment.problem is not None:
+                reading.flags.add(assignment.problem)
+            reading.findings += [
+                Finding(assignment.codes[0], *span, assignment.score, assertion, number)
+                for number in self._parts(span)
+                if assignment.codes
+            ]
+        return reading
+
+    def _parts(self, span: Span) -> list[int]:
+        """Return the numbers of the segments in which a span was recognised."""
+        return [
+            number
+            for number, ((first, _), recognition) in enumerate(
+                zip(self._segments, self._found, strict=True)
+            )
+            if (span[0] - first, span[1] - first) in recognition.spans
+        ]
