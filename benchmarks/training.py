@@ -29,9 +29,10 @@ from trl import SFTConfig, SFTTrainer
 from cclearn.codes import CodeSystem
 from cclearn.progress import quiet_libraries
 from cclearn.training import sft
+from cclearn.training.choose import choose_rows
 from cclearn.training.dry_run import dry_run
 from cclearn.training.estimate import operations_of
-from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.prepare import prepare
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.run import Job

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["section", "sentence"]
+"""What a note is cut into."""
 
 _HEADER = re.compile(
     r"^[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|(?<=[A-Z])[ \t]*$)", re.MULTILINE
@@ -72,3 +76,16 @@ def find_sentences(text: str) -> list[tuple[int, int]]:
     starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text))]
     spans = list(zip(starts, [*starts[1:], len(text)], strict=True))
     return [(start, end) for start, end in spans if end > start]
+
+
+def find_units(text: str, unit: Unit) -> list[tuple[int, int]]:
+    """Return the sections or the sentences of a note that hold more than white space, in order.
+
+    No sentence reaches over the header of a section.
+    """
+    borders = {section.start for section in find_sections(text)}
+    if unit == "sentence":
+        borders |= {start for start, _ in find_sentences(text)}
+    starts = sorted(borders)
+    spans = zip(starts, [*starts[1:], len(text)], strict=True)
+    return [(start, end) for start, end in spans if not text[start:end].isspace() and start < end]

@@ -4,6 +4,7 @@ from cclearn.prompts.layout import Template
 from cclearn.prompts.parser import ParsedAnswer, ParsedLine, parse_answer
 from cclearn.prompts.templates import (
     Message,
+    answer_lines,
     document_answer,
     document_prompt,
     prompt_hash,
@@ -17,6 +18,7 @@ __all__ = [
     "ParsedAnswer",
     "ParsedLine",
     "Template",
+    "answer_lines",
     "document_answer",
     "document_prompt",
     "parse_answer",

@@ -1,8 +1,10 @@
 """From span pairs and coded notes to training rows."""
 
-from cclearn.rows.build import TrainingRow, document_row, read_source, span_row
+from cclearn.rows.build import TrainingRow, document_row, read_source, span_row, span_rows
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
 from cclearn.rows.mixture import Mixing, mix, shares_of
+from cclearn.rows.negatives import Negatives
+from cclearn.rows.segments import segment_rows, segments
 from cclearn.rows.selection import Contamination, capped, weighed
 from cclearn.rows.splits import in_share
 
@@ -11,6 +13,7 @@ __all__ = [
     "EncodedRow",
     "LengthReport",
     "Mixing",
+    "Negatives",
     "TrainingRow",
     "capped",
     "document_row",
@@ -18,7 +21,10 @@ __all__ = [
     "in_share",
     "mix",
     "read_source",
+    "segment_rows",
+    "segments",
     "shares_of",
     "span_row",
+    "span_rows",
     "weighed",
 ]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError
-from cclearn.notes import CodedNote, SpanPair
+from cclearn.notes import CodedNote, Evidence, SpanPair
 from cclearn.notes.contract import Grade, Origin
+from cclearn.notes.grounding import as_quote
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.prompts import (
     Message,
     Template,
+    answer_lines,
     document_answer,
     document_prompt,
     span_answer,
@@ -32,7 +35,7 @@ class TrainingRow:
         prompt: The messages before the answer.
         completion: The answer; the loss is on it alone.
         grade: Of a span row's pair.
-        code: Of a span row.
+        code: Of a span row; empty where the answer is that it has none.
         text: A span row's span.
         note: What a document row was made from.
         system: The name of the code system that the prompt says.
@@ -93,14 +96,7 @@ def document_row(
     Raises:
         ConfigurationError: A code has no evidence: the row would teach to leave the code out.
     """
-    bare = [assigned.code for assigned in note.codes if not assigned.evidence]
-    if bare:
-        raise ConfigurationError(
-            [
-                f"document rows (id = {note.id}): {', '.join(bare)} without evidence. Give each code"
-                " its evidence, or leave the note out."
-            ]
-        )
+    refuse_uncited(note)
     return TrainingRow(
         note.id,
         "document",
@@ -111,6 +107,60 @@ def document_row(
         template=template,
         origin=note.origin,
     )
+
+
+def refuse_uncited(note: CodedNote) -> None:
+    """Raise ConfigurationError where a code of a note has no evidence: words that justify it would be
+    taken for words that justify nothing."""
+    bare = [assigned.code for assigned in note.codes if not assigned.evidence]
+    if bare:
+        raise ConfigurationError(
+            [
+                f"document rows (id = {note.id}): {', '.join(bare)} without evidence. Give each code"
+                " its evidence, or leave the note out."
+            ]
+        )
+
+
+def span_rows(
+    row: TrainingRow,
+    negatives: Iterable[tuple[int, int]] = (),
+    describe: Callable[[str], str] | None = None,
+) -> Iterator[TrainingRow]:
+    """Yield span rows of the note that a row was made from: of its evidence, and of other words.
+
+    Args:
+        row: Of a whole note.
+        negatives: Offsets of words that are no evidence; their answer is that they have no code.
+        describe: Gives a code's description, which then follows the code in the answer.
+    """
+    note = row.note
+    if note is None:
+        raise ValueError(f"{row.id}: it was not made from a note")
+
+    def made(words: str, place: str, answer: str, code: str = "") -> TrainingRow:
+        text = as_quote(words)
+        prompt = tuple(span_prompt(text, row.system, row.template))
+        return replace(
+            row,
+            id=f"{note.id}@{place}",
+            kind="span",
+            prompt=prompt,
+            completion=answer,
+            code=code,
+            text=text,
+            note=None,
+        )
+
+    cited: dict[tuple[str, str], Evidence] = {}
+    for assigned in note.codes:
+        for evidence in assigned.evidence:
+            cited.setdefault((string_key(evidence.text), assigned.code), evidence)
+    for (_, code), evidence in cited.items():
+        answer = span_answer(evidence.text, code, describe(code) if describe else "", row.template)
+        yield made(evidence.text, f"{evidence.start}:{evidence.end} {code}", answer, code)
+    for start, end in negatives:
+        yield made(note.text[start:end], f"{start}:{end}", answer_lines((), row.template))
 
 
 def read_source(

@@ -38,7 +38,7 @@ def windows(note: CodedNote, fits: Callable[[CodedNote], bool]) -> Iterator[Code
                 if place >= 0 and better[place] > middle:
                     end = better[place]
                     break
-        yield _window(note, start, end, number)
+        yield part_of(note, start, end, number)
         start, number = end, number + 1
 
 
@@ -61,24 +61,32 @@ def _furthest(
 ) -> int:
     """Return the last of the ends whose window fits. Raises ValueError where not even the next does."""
     low = bisect_left(ends, start + 1)
-    if not fits(_window(note, start, ends[low], 0)):
+    if not fits(part_of(note, start, ends[low], 0)):
         raise ValueError(f"{note.id}: characters {start} to {ends[low]} do not fit")
     # Doubling steps first: what is far too long is never looked at.
     step, high = 1, low + 1
-    while high < len(ends) and fits(_window(note, start, ends[high], 0)):
+    while high < len(ends) and fits(part_of(note, start, ends[high], 0)):
         low, step = high, 2 * step
         high = low + step
     high = min(high, len(ends))
     while high - low > 1:
         middle = (low + high) // 2
-        if fits(_window(note, start, ends[middle], 0)):
+        if fits(part_of(note, start, ends[middle], 0)):
             low = middle
         else:
             high = middle
     return ends[low]
 
 
-def _window(note: CodedNote, start: int, end: int, number: int) -> CodedNote:
+def part_of(note: CodedNote, start: int, end: int, number: int) -> CodedNote:
+    """Return a part of a note with the codes whose evidence is in it.
+
+    Args:
+        note: With its codes.
+        start: Where the part begins, in code points.
+        end: Where it ends, half-open.
+        number: Behind the note's id, in that of the part.
+    """
     codes = []
     for code in note.codes:
         inside = [

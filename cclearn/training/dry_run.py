@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
 from cclearn.training.batches import dataset_of
+from cclearn.training.choose import choose_rows
 from cclearn.training.estimate import Memory, Shape, memory_of, operations_of, shape_of
-from cclearn.training.prepare import Prepared, Share, choose_rows, prepare
+from cclearn.training.prepare import Prepared, Share, prepare
 from cclearn.training.recipe import Recipe
 from cclearn.training.start import start_tokenizer
 

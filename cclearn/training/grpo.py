@@ -19,7 +19,8 @@ from cclearn.evaluation.reward import reward
 from cclearn.notes import CodedNote
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow, TrainingRow
-from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.choose import choose_rows
+from cclearn.training.prepare import prepare
 from cclearn.training.processes import process_state
 from cclearn.training.recipe import Grpo, Recipe
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe

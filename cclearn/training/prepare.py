@@ -1,4 +1,4 @@
-"""The rows of a run: read, chosen, encoded, mixed; the same in a dry run as in the run itself."""
+"""The rows of a run, encoded and mixed; the same in a dry run as in the run itself."""
 
 from __future__ import annotations
 
@@ -7,48 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cclearn.codes import CodeSystem
-from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError
 from cclearn.notes.contract import Grade
-from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.prompts.templates import RowKind
-from cclearn.rows import (
-    Contamination,
-    EncodedRow,
-    TrainingRow,
-    capped,
-    encode_rows,
-    in_share,
-    mix,
-    read_source,
-    shares_of,
-    weighed,
-)
+from cclearn.rows import EncodedRow, encode_rows, mix, shares_of
 from cclearn.rows.encode import Reports
+from cclearn.training.choose import Chosen, refuse_empty
 from cclearn.training.recipe import Recipe, Rows, Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The rows of a source that are trained on.
-
-    Attributes:
-        source: As the recipe names it.
-        rows: In the file's order.
-        read: How many rows the file has.
-        contaminated: Ids of those that an evaluation holds.
-        development: Rows that are not trained on: the loss on them is told.
-    """
-
-    source: Source
-    rows: list[TrainingRow]
-    read: int
-    contaminated: list[str]
-    development: list[TrainingRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,55 +72,12 @@ class Prepared:
             for (kind, grade), report in reports.items()
         ]
 
-
-def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
-    """Read the sources that the recipe's order uses, and leave out what it does not want.
-
-    Raises:
-        DataError: A file is not what it should be.
-        ConfigurationError: Nothing of a source is left.
-    """
-    contamination = _contamination(recipe.rows)
-    found = []
-    for source in recipe.rows.used:
-        read = 0
-        clean: list[TrainingRow] = []
-        contaminated: list[str] = []
-        development: list[TrainingRow] = []
-        describe, template = recipe.rows.describe, recipe.rows.template
-        for row in read_source(source.path, source.kind, system, describe, template):
-            read += 1
-            if contamination.holds(row):
-                contaminated.append(row.id)
-            elif in_share(_split_by(row), recipe.rows.development, recipe.seed):
-                development.append(row)
-            else:
-                clean.append(row)
-        rows = capped(
-            weighed(clean, source.grades, recipe.seed),
-            source.most,
-            source.most_per_code,
-            recipe.seed,
-        )
-        found.append(Chosen(source, rows, read, contaminated, development))
-    _refuse_empty(
-        [c.source for c in found if not c.rows], "no row of it is left. Name another file."
-    )
-    return found
-
-
-def _split_by(row: TrainingRow) -> str:
-    """Return what must not be on both sides of a split: a note, or a span's string."""
-    return f"development {string_key(row.text) if row.note is None else row.id}"
-
-
-def _contamination(rows: Rows) -> Contamination:
-    notes = [file.path for file in rows.evaluation if file.kind == "document"]
-    spans = [file.path for file in rows.evaluation if file.kind == "span"]
-    return Contamination(
-        (note for path in notes for note in read_coded_notes(path)),
-        (pair for path in spans for pair in read_span_pairs(path)),
-    )
+    def contaminated(self) -> dict[str, list[str]]:
+        """Return the ids that an evaluation holds, by file; two sources may share one."""
+        found: dict[str, dict[str, None]] = {}
+        for chosen in self.sources:
+            found.setdefault(str(chosen.source.path), {}).update(dict.fromkeys(chosen.contaminated))
+        return {path: list(ids) for path, ids in found.items()}
 
 
 def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizerBase) -> Prepared:
@@ -177,7 +102,7 @@ def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizer
     if problems:
         raise ConfigurationError(problems)
     empty = [c.source for c, each in zip(chosen, encoded, strict=True) if not each]
-    _refuse_empty(empty, "all of its rows are too long. Raise training.max_length.")
+    refuse_empty(empty, "all of its rows are too long. Raise training.max_length.")
     kinds: list[tuple[str, ...]] = [("span", "document")]
     if rows.order == "span_then_document":
         kinds = [("span",), ("document",)]
@@ -219,8 +144,3 @@ def _shares(
     given = [source.share for source in sources]
     mixing = rows.mixing or ("fixed_ratio" if all(given) else "concatenate")
     return shares_of([len(part) for part in parts], mixing, given, rows.temperature)
-
-
-def _refuse_empty(sources: Sequence[Source], problem: str) -> None:
-    if sources:
-        raise ConfigurationError([f"rows.sources (path = {s.path}): {problem}" for s in sources])

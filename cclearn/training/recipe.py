@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cclearn.notes.contract import Grade
+from cclearn.notes.sections import Unit
 from cclearn.prompts.layout import Template
 from cclearn.prompts.templates import RowKind
 from cclearn.rows.encode import Overflow
@@ -98,6 +99,12 @@ class Source(_Settings):
     it: 0.5 keeps half of them, 2 has each twice, 0 none; what is not named counts 1. `most_per_code`
     keeps so many span rows of a code, `most` so many rows in all. What is kept follows from the rows'
     ids and the seed.
+
+    `segments` makes a document row of each sentence or section of a note instead of the whole; of those
+    without evidence the share `empty` is kept, and their answer is that there is none. With `negatives`
+    the file of a source of span rows holds coded notes: each evidence is a row, and up to so many spans
+    of a note that are no evidence are rows whose answer is that they have no code
+    (`cclearn.rows.negatives`).
     """
 
     kind: RowKind
@@ -106,12 +113,33 @@ class Source(_Settings):
     grades: dict[Grade, Annotated[float, Field(ge=0)]] = {}
     most: int | None = Field(default=None, gt=0)
     most_per_code: int | None = Field(default=None, gt=0)
+    segments: Unit | None = None
+    empty: float = Field(default=1.0, ge=0, le=1)
+    negatives: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
-    def _spans_have_grades(self) -> Self:
+    def _settings_fit_the_kind(self) -> Self:
+        problems = []
         if self.kind == "document" and (self.grades or self.most_per_code):
-            raise ValueError("grades and most_per_code are for span rows: a note has no grade")
+            problems.append("grades and most_per_code are for span rows: a note has no grade")
+        if self.kind == "document" and self.negatives is not None:
+            problems.append(
+                "negatives are span rows: give them to a source of kind span whose path holds the notes"
+            )
+        if self.kind == "span" and self.segments:
+            problems.append("segments are of notes: a source of kind span has none")
+        if self.negatives is not None and self.grades:
+            problems.append("grades are of span pairs: with negatives the path holds notes")
+        if self.empty != 1 and not self.segments:
+            problems.append("empty is a share of segments: set segments to sentence or section")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def holds(self) -> RowKind:
+        """Return what the file holds: notes (`document`) or span pairs (`span`)."""
+        return self.kind if self.negatives is None else "document"
 
 
 class Evaluation(_Settings):

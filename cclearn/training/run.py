@@ -142,10 +142,7 @@ def run_recipe(
                     recipe,
                     system,
                     rows=job.prepared.described(),
-                    contaminated={
-                        str(chosen.source.path): chosen.contaminated
-                        for chosen in job.prepared.sources
-                    },
+                    contaminated=job.prepared.contaminated(),
                     rows_sha256=digest,
                     development_sha256=rows_hash(job.prepared.development),
                     development_rows=len(job.prepared.development),

@@ -13,8 +13,9 @@ from trl import SFTConfig, SFTTrainer
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.training.batches import RowSampler, dataset_of
+from cclearn.training.choose import choose_rows
 from cclearn.training.optimizer import MuonWithAdamW
-from cclearn.training.prepare import choose_rows, prepare
+from cclearn.training.prepare import prepare
 from cclearn.training.processes import process_state
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe

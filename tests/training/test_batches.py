@@ -19,7 +19,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.training.batches import RowSampler, dataset_of
-from cclearn.training.prepare import choose_rows
+from cclearn.training.choose import choose_rows
 from cclearn.training.sft import run_sft
 from tests.training.runs import ROOT, launch, losses, recipe, script
 

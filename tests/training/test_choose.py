@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.strings import string_key
+from cclearn.errors import ConfigurationError
+from cclearn.notes import AssignedCode, CodedNote, Evidence, SpanPair
+from cclearn.notes.jsonl import read_coded_notes, read_span_pairs, write_rows
+from cclearn.rows import TrainingRow, encode_rows
+from cclearn.training.choose import Chosen, choose_rows
+from cclearn.training.dry_run import dry_run
+from cclearn.training.prepare import Prepared, prepare
+from cclearn.training.scratch import make_model
+from cclearn.training.sft import run_sft
+from cclearn.training.start import start_tokenizer
+from tests.models import SHAPE
+from tests.training.runs import recipe
+
+
+def third(data: Path, **settings: object) -> list[str]:
+    """Return what adds span rows of the notes to the recipe's pairs and notes."""
+    pairs, notes = (str(data / kind / f"{kind}.jsonl") for kind in ("pairs", "notes"))
+    sources = [
+        {"kind": "span", "path": pairs},
+        {"kind": "document", "path": notes, **{k: v for k, v in settings.items() if k in DOCUMENT}},
+        {"kind": "span", "path": notes, **{k: v for k, v in settings.items() if k not in DOCUMENT}},
+    ]
+    return [f"rows.sources={json.dumps(sources)}"]
+
+
+DOCUMENT = ("segments", "empty")
+
+
+def texts(chosen: Chosen) -> Counter[str]:
+    return Counter("none" if row.completion == "none" else row.kind for row in chosen.rows)
+
+
+def test_sources_of_notes_give_segments_and_spans(data: Path, system: CodeSystem) -> None:
+    notes = list(read_coded_notes(data / "notes" / "notes.jsonl", system))
+    asked = recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"))
+    pairs, documents, spans = choose_rows(asked, system)
+    assert (documents.read, spans.read) == (len(notes), len(notes))
+    evidence = sum(len(code.evidence) for note in notes for code in note.codes)
+    cited = sum(row.completion.count("- ") for row in documents.rows)
+    assert cited == evidence
+    assert texts(documents)["none"] > 0
+    # Each string and code that a note cites is a span row, and at most three others are.
+    said = {
+        (note.id, string_key(e.text), code.code)
+        for note in notes
+        for code in note.codes
+        for e in code.evidence
+    }
+    assert texts(spans)["span"] == len(said)
+    assert 0 < texts(spans)["none"] <= 3 * len(notes)
+    known = {string_key(row.text) for row in pairs.rows} | {string for _, string, _ in said}
+    assert not any(string_key(row.text) in known for row in spans.rows if not row.code)
+    assert all(row.kind == "span" for row in spans.rows)
+    assert all(system.description(row.code)[:1] for row in spans.rows if row.code)
+    assert len({row.id for row in spans.rows}) == len(spans.rows)
+    assert choose_rows(asked, system)[2] == spans
+    other = choose_rows(asked.model_copy(update={"seed": 1}), system)[2]
+    assert {row.id for row in other.rows} != {row.id for row in spans.rows}
+
+
+def test_caps_and_shares_take_them_as_other_rows(data: Path, system: CodeSystem) -> None:
+    def spans(**settings: object) -> Chosen:
+        return choose_rows(recipe(data, Path("x"), *third(data, **settings)), system)[2]
+
+    free = spans(negatives=3)
+    per_code = spans(negatives=3, most_per_code=1)
+    assert texts(per_code)["none"] == texts(free)["none"]
+    assert max(Counter(row.code for row in per_code.rows if row.code).values()) == 1
+    assert len(spans(negatives=3, most=7).rows) == 7
+    assert texts(spans(negatives=0))["none"] == 0
+    asked = recipe(data, Path("x"), *third(data, negatives=3, empty=0.0, segments="section"))
+    assert texts(choose_rows(asked, system)[1])["none"] == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "kinds"),
+    [
+        ("mixed", [{"span", "document"}]),
+        ("span_then_document", [{"span"}, {"document"}]),
+        ("span_only", [{"span"}]),
+        ("document_only", [{"document"}]),
+    ],
+)
+def test_every_order_has_them_among_their_kind(
+    data: Path, system: CodeSystem, order: str, kinds: list[set[str]]
+) -> None:
+    settings = [f"rows.order={order}", "training.steps=null", "training.epochs=1"]
+    asked = recipe(data, Path("x"), *third(data, negatives=2, segments="section"), *settings)
+    chosen = choose_rows(asked, system)
+    tokenizer = start_tokenizer(asked, [row for c in chosen for row in c.rows], system)
+    prepared = prepare(asked, chosen, tokenizer)
+    assert [{row.kind for row in phase} for phase in prepared.phases] == kinds
+    nothing = {row.id for c in chosen for row in c.rows if row.completion == "none"}
+    assert nothing
+    assert nothing < {row.id for phase in prepared.phases for row in phase}
+
+
+def test_what_an_evaluation_holds_is_no_row_of_a_note(
+    data: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    notes = list(read_coded_notes(data / "notes" / "notes.jsonl"))
+    pair = next(iter(read_span_pairs(data / "pairs" / "pairs.jsonl")))
+    source = third(data, negatives=3, segments="sentence")
+    before = choose_rows(recipe(data, tmp_path, *source), system)[2]
+    cited = [row for row in before.rows if row.code][-1]
+    held = [pair.model_copy(update={"id": "held", "text": cited.text.upper()})]
+    write_rows(tmp_path / "pairs.jsonl", held)
+    write_rows(tmp_path / "notes.jsonl", notes[:5])
+    files = [{"kind": k, "path": str(tmp_path / f"{n}.jsonl")} for k, n in KINDS]
+    asked = recipe(data, tmp_path, *source, f"rows.evaluation={json.dumps(files)}")
+    _, documents, spans = choose_rows(asked, system)
+    out = {note.id for note in notes[:5]}
+    assert out == set(documents.contaminated)
+    # No segment of a note that is left out is trained on, and every one of the others is.
+    assert {row.id.split("#")[0] for row in documents.rows} == {note.id for note in notes} - out
+    assert cited.id.split("@")[0] not in out
+    assert {*out, cited.id} <= set(spans.contaminated)
+    assert cited.text not in {row.text for row in spans.rows}
+    # Two sources name the notes' file: what is left out of either is told.
+    told = Prepared([], [], [documents, spans], [], []).contaminated()
+    assert {path: set(ids) for path, ids in told.items()} == {
+        str(data / "notes" / "notes.jsonl"): {*documents.contaminated, *spans.contaminated}
+    }
+    assert len(told[str(data / "notes" / "notes.jsonl")]) == len(set(spans.contaminated))
+
+
+KINDS = (("span", "pairs"), ("document", "notes"))
+
+
+def test_the_rows_of_a_note_stay_on_one_side_of_the_split(data: Path, system: CodeSystem) -> None:
+    settings = ["rows.development=0.3", "training.evaluate_every=2"]
+    asked = recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"), *settings)
+    _, documents, spans = choose_rows(asked, system)
+
+    def notes(rows: list[TrainingRow]) -> set[str]:
+        return {row.id.split("#")[0].split("@")[0] for row in rows}
+
+    assert notes(documents.development) == notes(spans.development) != set()
+    assert not notes(documents.development) & notes(documents.rows)
+    assert not notes(spans.development) & notes(spans.rows)
+
+
+def test_a_note_that_is_all_evidence_has_no_other_words(tmp_path: Path, system: CodeSystem) -> None:
+    text = "Acute heart failure"
+    evidence = [Evidence(start=0, end=len(text), text=text)]
+    note = CodedNote(id="n", text=text, codes=[AssignedCode(code="I50.9", evidence=evidence)])
+    pair = SpanPair(id="p", text="gout", code="M10.9", release="r", grade="gold", source="x")
+    for name, row in (("notes", note), ("pairs", pair)):
+        (tmp_path / name).mkdir()
+        write_rows(tmp_path / name / f"{name}.jsonl", [row])
+    _, _, spans = choose_rows(recipe(tmp_path, tmp_path, *third(tmp_path, negatives=5)), system)
+    assert [row.code for row in spans.rows] == ["I50.9"]
+    write_rows(tmp_path / "notes" / "notes.jsonl", [CodedNote(id="n", text="Seen today.")])
+    with pytest.raises(ConfigurationError, match="no row of it is left"):
+        choose_rows(recipe(tmp_path, tmp_path, *third(tmp_path, negatives=5)), system)
+
+
+def test_a_run_learns_to_say_that_there_is_nothing(
+    data: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    settings = [*third(data, negatives=3, segments="sentence"), "training.steps=60"]
+    asked = recipe(data, tmp_path / "run", *settings)
+    told = dry_run(asked)
+    folder = run_sft(asked)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert [(row["kind"], row["grade"]) for row in manifest["rows"]] == [
+        ("span", "gold"),
+        ("document", None),
+        ("span", None),
+    ]
+    assert [share.rows for share in told.shares] == [row["rows"] for row in manifest["rows"]]
+    assert set(manifest["contaminated"]) == {str(source.path) for source in asked.rows.used}
+    assert "| span |  | synthetic |" in (folder / "README.md").read_text()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    torch.manual_seed(0)
+    before = make_model(SHAPE, tokenizer, 512).eval()
+    after = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    _, documents, spans = choose_rows(asked, system)
+    for rows in (documents.rows, spans.rows):
+        nothing = [row for row in rows if row.completion == "none"][:8]
+        first, last = (_loss(model, tokenizer, nothing) for model in (before, after))
+        assert last < 0.5 * first
+
+
+def _loss(model: torch.nn.Module, tokenizer: object, rows: list[TrainingRow]) -> float:
+    """Return the mean loss on the answers of rows."""
+    encoded, _ = encode_rows(rows, tokenizer, 4096)  # type: ignore[arg-type]
+    losses = []
+    for row in encoded:
+        ids = torch.tensor([row.input_ids])
+        labels = ids.masked_fill(~torch.tensor([row.completion_mask], dtype=torch.bool), -100)
+        with torch.no_grad():
+            losses.append(float(model(input_ids=ids, labels=labels, use_cache=False).loss))
+    return sum(losses) / len(losses)
