@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -127,6 +128,10 @@ def _recogniser(
         from cclearn.coding.recognition import LexiconRecogniser
 
         return LexiconRecogniser(LexiconCoder(system))
+    if str(name).startswith("spacy:"):
+        from cclearn.coding.spacy_recogniser import SpacyRecogniser
+
+        return SpacyRecogniser(Path(str(name).removeprefix("spacy:")))
     other = load_engine(str(name), settings)
     return LLMRecogniser(LLMCoder(other, system, template=template_of(str(name))))
 
