@@ -47,6 +47,8 @@ class Run:
         retention: What `cclearn retention` wrote, to be put into the report.
         engine: Settings of the models' engines.
         loop: Settings of `span_loop`; None for `single_pass`.
+        calibration: A file that `cclearn calibrate` wrote, `off` for raw scores; where it is None, each
+            model's own.
     """
 
     models: tuple[str, ...]
@@ -58,6 +60,7 @@ class Run:
     retention: Path | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
     loop: LoopSettings | None = None
+    calibration: str | None = None
 
 
 def run_benchmark(
@@ -107,7 +110,12 @@ def run_benchmark(
         costs, described = {}, {}
         for model, name in names.items():
             coder = Coder.named(
-                model, system, examples=examples, settings=run.engine, loop=run.loop
+                model,
+                system,
+                examples=examples,
+                settings=run.engine,
+                loop=run.loop,
+                calibration=run.calibration,
             )
             files[name] = partial / "predictions" / f"{name}.jsonl"
             coded: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
@@ -121,6 +129,8 @@ def run_benchmark(
                 "manifest": manifest,
                 "prompt_sha256": coder.prompt_sha256,
                 "grounded": coder.grounded,
+                "calibration": coder.calibration
+                and coder.calibration.model_dump(mode="json", exclude={"curve"}),
             }
             costs[name] = _cost(
                 coder, count, time.perf_counter() - started, prices.get(model), manifest

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import cclearn
+from cclearn.cli_calibrate import calibrate
 from cclearn.cli_options import (
+    CalibrationOption,
     EarlierOption,
     EngineOption,
     FormatOption,
@@ -126,6 +128,7 @@ def code(
     engine: EngineOption = None,
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
+    calibration: CalibrationOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
@@ -148,7 +151,7 @@ def code(
         from cclearn.progress import quiet_libraries
 
         quiet_libraries()
-    coder = Coder.named(model, loaded, settings=settings, loop=asked)
+    coder = Coder.named(model, loaded, settings=settings, loop=asked, calibration=calibration)
     coded = coder.code_many(notes)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"))
@@ -215,6 +218,7 @@ def build(
         typer.echo(f"No row was made: nothing in the source fits the settings.{why}", err=True)
 
 
+app.command()(calibrate)
 add_commands(app)
 add_recipe_commands(app)
 

@@ -59,6 +59,13 @@ LoopOption = Annotated[
         " repeatable.",
     ),
 ]
+CalibrationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        help="What `cclearn calibrate` wrote, or off; else what the model's folder holds.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cclearn.cli_options import (
+    CalibrationOption,
     EarlierOption,
     EngineOption,
     LoopOption,
@@ -170,6 +171,7 @@ def benchmark(
     engine: EngineOption = None,
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
+    calibration: CalibrationOption = None,
     draws: DrawsOption = 1_000,
     seed: SeedOption = 0,
     listing: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
@@ -209,7 +211,9 @@ def benchmark(
     refuse_existing(out, overwrite)
     if any(each != "lexicon" for each in model):
         quiet_libraries()
-    run = Run(tuple(model), shots, limit, draws, seed, prices, retention, asked, looped)
+    run = Run(
+        tuple(model), shots, limit, draws, seed, prices, retention, asked, looped, calibration
+    )
     loaded = load_system(system, release, earlier)
     comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, track)
     Console().print(score_table(comparison.evaluations))

@@ -29,18 +29,28 @@ def coded_note_view(note: CodedNote) -> RenderableType:
     title = Text(note.id, style="bold")
     for flag in note.flags:
         title.append(f"  {flag}", style="yellow")
-    if not note.codes:
+    shown = [*note.codes, *note.rejected]
+    if not shown:
         return Group(title, Text("no codes", style="dim"))
     table = Table(title=title, title_justify="left")
     table.add_column("code", style="bold", no_wrap=True)
     table.add_column("description")
-    if any(assigned.score is not None for assigned in note.codes):
+    scored = any(assigned.score is not None for assigned in shown)
+    decided = bool(note.rejected) or any(assigned.decision for assigned in shown)
+    if scored:
         table.add_column("score", justify="right")
+    if decided:
+        table.add_column("decision")
     table.add_column("evidence")
-    for assigned in note.codes:
+    for number, assigned in enumerate(shown):
+        rejected = number >= len(note.codes)
+        cells: list[RenderableType] = [assigned.code, Text(assigned.description)]
+        if scored:
+            cells.append("–" if assigned.score is None else f"{assigned.score:.2f}")
+        if decided:
+            cells.append("reject" if rejected else assigned.decision or "–")
         quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
-        score = [] if assigned.score is None else [f"{assigned.score:.2f}"]
-        table.add_row(assigned.code, Text(assigned.description), *score, quotes)
+        table.add_row(*cells, quotes, style="dim" if rejected else None)
     return table
 
 

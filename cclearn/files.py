@@ -151,6 +151,17 @@ def _list_files(folder: Path, kind: str) -> None:
     (folder / LISTING).write_text(text, encoding="utf-8")
 
 
+def list_file(path: Path) -> None:
+    """Add a file to the listing of its folder, so that the folder may still be replaced; a folder that
+    has none stays without."""
+    place = path.parent / LISTING
+    if not place.is_file():
+        return
+    listing = json.loads(read_text(place))
+    listing["files"] = sorted({*listing["files"], path.name})
+    place.write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")
+
+
 def _files_in(folder: Path) -> set[str]:
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
     return names - {LISTING}

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.files import read_text, sha256_of_file, sha256_of_text
+from cclearn.files import LISTING, read_text, sha256_of_file, sha256_of_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+CALIBRATION = "calibration.json"
+"""In a model's folder: what its scores mean (`cclearn calibrate`)."""
 
 
 def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -112,10 +115,14 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
 
 
 def model_hash(name: str | Path) -> str:
-    """Return a hash of a local model's settings and of its files' names and sizes; empty for others."""
+    """Return a hash of a local model's settings and of its files' names and sizes; empty for others.
+
+    A calibration is made for the model and no part of it.
+    """
     if not str(name) or not Path(name).is_dir():
         return ""
-    files = sorted(path for path in Path(name).iterdir() if path.is_file())
+    beside = (CALIBRATION, LISTING)
+    files = sorted(p for p in Path(name).iterdir() if p.is_file() and p.name not in beside)
     parts = [f"{path.name} {path.stat().st_size}" for path in files]
     parts += [sha256_of_file(path) for path in files if path.suffix == ".json"]
     return sha256_of_text("\n".join(parts))

@@ -123,7 +123,7 @@ def score_spans(
     answers: dict[str, list[list[str]]] = {}
     with _folder(out, overwrite) as folder:
         for model, name in names.items():
-            coder = Coder.named(model, system, settings=engine, loop=loop)
+            coder = Coder.named(model, system, settings=engine, loop=loop, calibration="off")
             spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
             answers[name] = list(coder.code_spans(spans, origin))
         comparison = evaluate_spans(gold, answers, system, settings)

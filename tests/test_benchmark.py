@@ -13,10 +13,12 @@ from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import Comparison
 from cclearn.evaluation.corpora import find_corpus, options_of
 from cclearn.evaluation.results import Result
+from cclearn.files import write_json
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import document_answer
 from data_builders.builder import build, configure, find_builder
+from tests.coding.test_calibration import made
 from tests.models import random_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -90,6 +92,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert cost["random"]["price"] == pytest.approx((read + 2 * written) / 1e6, rel=0.01)
     assert result["differences"][0]["first"] == "lexicon"
     assert result["described"]["models"]["lexicon"]["prompt_sha256"] == ""
+    assert result["described"]["models"]["lexicon"]["calibration"] is None
     for name in ("metrics.json", "report.html", "report.md"):
         content = (out / name).read_text()
         assert not [n.id for n in gold if n.text[:40] in content]
@@ -100,6 +103,22 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert found.evaluations["lexicon"].value("seen/micro_recall") is not None
     with pytest.raises(CclearnError, match="--overwrite"):
         run(folder, out, system, "lexicon")
+
+
+def test_a_calibrated_model_is_scored_by_its_decisions(
+    folder: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    calibration = made(
+        Coder.lexicon(system), curve={"method": "platt", "intercept": 3.0, "coefficients": {}}
+    )
+    write_json(tmp_path / "c.json", calibration.model_dump(mode="json"))
+    out = tmp_path / "out"
+    found = run(folder, out, system, "lexicon", calibration=str(tmp_path / "c.json"))
+    assert found.evaluations["lexicon"].value("decision/accept/share") == 1.0
+    result = json.loads((out / "metrics.json").read_text())
+    described = result["described"]["models"]["lexicon"]["calibration"]
+    assert described["thresholds"]["accept"] == 0.8
+    assert "precision, accepted codes" in (out / "report.md").read_text()
 
 
 def test_examples_go_before_the_note(

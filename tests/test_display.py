@@ -40,6 +40,30 @@ def test_quotes_are_highlighted_in_their_surroundings() -> None:
     assert "43m" in coloured
 
 
+def test_decisions_are_shown_and_rejected_codes_come_last() -> None:
+    (code,) = note().codes
+    rejected = AssignedCode(code="I10", description="Hypertension", score=0.04)
+    coded = CodedNote(
+        id="n",
+        text=TEXT,
+        codes=[
+            code.model_copy(update={"decision": "accept"}),
+            AssignedCode(code="I11.9", decision="review"),
+        ],
+        rejected=[rejected],
+    )
+    plain, _ = shown(coded_note_view(coded), width=120)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in plain.splitlines()]
+    assert [(row[0], row[2], row[3]) for row in rows if row and row[0]] == [
+        ("I50.9", "0.90", "accept"),
+        ("I11.9", "–", "review"),
+        ("I10", "0.04", "reject"),
+    ]
+    plain, _ = shown(coded_note_view(CodedNote(id="n", text=TEXT, rejected=[rejected])))
+    assert "no codes" not in plain
+    assert "reject" in plain
+
+
 def test_a_note_without_codes_says_so() -> None:
     plain, _ = shown(coded_note_view(CodedNote(id="empty", text="")))
     assert "no codes" in plain

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cclearn.errors import CclearnError, shown_id
-from cclearn.files import LISTING, atomic_folder
+from cclearn.files import LISTING, atomic_folder, list_file
 
 
 def write(path: Path, content: str, overwrite: bool = False, kind: str = "output") -> None:
@@ -46,6 +46,21 @@ def test_what_was_not_written_so_is_not_replaced(tmp_path: Path) -> None:
         write(other, "b", overwrite=True)
     assert (tmp_path / "out" / "data.txt").read_text() == "a"
     assert (other / "metrics.json").exists()
+
+
+def test_what_is_added_and_listed_may_be_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "out", "a")
+    added = tmp_path / "out" / "added.json"
+    added.touch()
+    list_file(added)
+    listing = json.loads((tmp_path / "out" / LISTING).read_text())
+    assert listing["files"] == ["added.json", "data.txt", "deep/more.txt"]
+    write(tmp_path / "out", "b", overwrite=True)
+    assert not added.exists()
+    # A folder of the user's is not made ours.
+    (tmp_path / "mine.json").touch()
+    list_file(tmp_path / "mine.json")
+    assert not (tmp_path / LISTING).exists()
 
 
 def test_a_folder_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, Note, Origin
 
 if TYPE_CHECKING:
+    from cclearn.coding.calibration import Calibration
     from cclearn.coding.lexicon import LexiconCoder
     from cclearn.coding.loop import LoopSettings
     from cclearn.engines import Answer
@@ -45,6 +46,9 @@ class Coder(ABC):
         system: The code system it codes with.
         usage: What it has read and written.
         prompt_sha256: Of its prompts; empty where it has none.
+        model_sha256: Of its model; empty where that is known by its name alone.
+        mode: How it reads notes, with the settings that decide what it finds.
+        calibration: What its scores mean and which codes are accepted; None leaves the scores raw.
         grounded: Whether its evidence and codes are of the note and the release by construction.
     """
 
@@ -52,6 +56,9 @@ class Coder(ABC):
     system: CodeSystem
     usage: Usage
     prompt_sha256: str = ""
+    model_sha256: str = ""
+    mode: str = "single_pass"
+    calibration: Calibration | None = None
     grounded: bool = True
 
     @staticmethod
@@ -62,6 +69,7 @@ class Coder(ABC):
         examples: Sequence[CodedNote] = (),
         settings: EngineSettings | None = None,
         loop: LoopSettings | None = None,
+        calibration: str | Path | None = None,
     ) -> Coder:
         """Return a coder by the name that commands take.
 
@@ -71,20 +79,46 @@ class Coder(ABC):
             examples: Coded notes that a model is shown before each note; the lexicon needs none.
             settings: Of the engine.
             loop: Reads the note in segments (`span_loop`); None for one pass over it (`single_pass`).
+            calibration: As `load` takes it.
 
         Raises:
-            ConfigurationError: There is no such model, or it cannot do what it is asked for.
+            ConfigurationError: There is no such model, it cannot do what it is asked for, or the
+                calibration is another's.
+            DataError: The calibration cannot be read.
         """
         if model == "lexicon" and loop is None:
-            return Coder.lexicon(system)
-        return Coder.load(model, system, examples=examples, settings=settings, loop=loop)
+            return Coder.lexicon(system, calibration=calibration)
+        return Coder.load(
+            model,
+            system,
+            examples=examples,
+            settings=settings,
+            loop=loop,
+            calibration=calibration,
+        )
 
     @staticmethod
-    def lexicon(system: CodeSystem | None = None) -> LexiconCoder:
-        """Return the coder that needs no model: phrase matching with assertion rules."""
+    def lexicon(
+        system: CodeSystem | None = None, *, calibration: str | Path | None = None
+    ) -> LexiconCoder:
+        """Return the coder that needs no model: phrase matching with assertion rules.
+
+        Args:
+            system: The code system.
+            calibration: A file that `cclearn calibrate` wrote; without one nothing is scored.
+
+        Raises:
+            ConfigurationError: The calibration is another coder's.
+            DataError: The calibration cannot be read.
+        """
         from cclearn.coding.lexicon import LexiconCoder
 
-        return LexiconCoder(system or CodeSystem.load())
+        coder = LexiconCoder(system or CodeSystem.load())
+        if calibration is not None:
+            from cclearn.coding.calibration import find_calibration
+
+            coder.calibration = find_calibration(coder, calibration)
+        return coder
 
     @staticmethod
     def load(
@@ -94,6 +128,7 @@ class Coder(ABC):
         examples: Sequence[CodedNote] = (),
         settings: EngineSettings | None = None,
         loop: LoopSettings | None = None,
+        calibration: str | Path | None = None,
     ) -> Coder:
         """Return a coder over a language model.
 
@@ -104,27 +139,21 @@ class Coder(ABC):
             examples: Coded notes that the model is shown before each note (few-shot).
             settings: Of the engine.
             loop: As for `named`; without examples.
+            calibration: A file that `cclearn calibrate` wrote; `off` for raw scores; where it is None,
+                the one in the model's folder, if there is one.
 
         Raises:
-            ConfigurationError: There is no such model, or it cannot do what it is asked for.
+            ConfigurationError: There is no such model, it cannot do what it is asked for, or the
+                calibration is another's.
+            DataError: The calibration cannot be read.
         """
-        system = system or CodeSystem.load()
-        if loop is not None:
-            from cclearn.coding.loop import load_span_loop
+        from cclearn.coding.calibration import find_calibration
+        from cclearn.models import model_hash
 
-            if examples:
-                raise ConfigurationError(
-                    [
-                        f"examples ({len(examples)} notes): span_loop shows none. Use single_pass, or"
-                        " leave them out."
-                    ]
-                )
-            return load_span_loop(str(model), system, settings, loop)
-        from cclearn.coding.llm import LLMCoder, template_of
-        from cclearn.engines.named import load_engine
-
-        engine = load_engine(str(model), settings)
-        return LLMCoder(engine, system, examples, template_of(model))
+        coder = _bare(str(model), system or CodeSystem.load(), examples, settings, loop)
+        coder.model_sha256 = model_hash(model)
+        coder.calibration = find_calibration(coder, calibration, Path(model))
+        return coder
 
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.
@@ -149,8 +178,37 @@ class Coder(ABC):
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code notes as they come: in order, one result a note, in constant memory."""
-        return (conclude(reading, self.system) for reading in self.read_many(notes))
+        for reading, coded in self.conclude_many(notes):
+            yield coded if self.calibration is None else self.calibration.apply(coded, reading)
+
+    def conclude_many(self, notes: Iterable[Note]) -> Iterator[tuple[Reading, CodedNote]]:
+        """Return what is found in each note, and its codes with their raw scores, in order."""
+        return ((reading, conclude(reading, self.system)) for reading in self.read_many(notes))
 
     @abstractmethod
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Return what is found in each note, in order, in constant memory."""
+
+
+def _bare(
+    model: str,
+    system: CodeSystem,
+    examples: Sequence[CodedNote],
+    settings: EngineSettings | None,
+    loop: LoopSettings | None,
+) -> Coder:
+    if loop is not None:
+        from cclearn.coding.loop import load_span_loop
+
+        if examples:
+            raise ConfigurationError(
+                [
+                    f"examples ({len(examples)} notes): span_loop shows none. Use single_pass, or"
+                    " leave them out."
+                ]
+            )
+        return load_span_loop(model, system, settings, loop)
+    from cclearn.coding.llm import LLMCoder, template_of
+    from cclearn.engines.named import load_engine
+
+    return LLMCoder(load_engine(model, settings), system, examples, template_of(model))

@@ -18,7 +18,13 @@ from cclearn.codes.search import search
 from cclearn.codes.strings import PRECEDENCE, code_strings
 from cclearn.coding.coder import Coder, Usage
 from cclearn.coding.findings import Finding, Reading
-from cclearn.files import cache_file, making_many_objects, read_sealed, write_sealed
+from cclearn.files import (
+    cache_file,
+    making_many_objects,
+    read_sealed,
+    sha256_of_text,
+    write_sealed,
+)
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.sections import find_sections
@@ -65,6 +71,7 @@ class LexiconCoder(Coder):
         self.system = system
         self.usage = Usage()
         self._extra = {_phrase(pair.text): system.canonical(pair.code) for pair in pairs}
+        self.model_sha256 = sha256_of_text(f"{_PHRASES_VERSION} {sorted(self._extra.items())}")
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Find the phrases of each note."""

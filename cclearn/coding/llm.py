@@ -14,6 +14,7 @@ from cclearn.coding.findings import Reading, Span
 from cclearn.coding.parts import halves_of, parts_of
 from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Engine, Request
+from cclearn.files import sha256_of_text
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
 from cclearn.prompts import Message, Template, document_prompt, prompt_hash
@@ -51,6 +52,9 @@ class LLMCoder(Coder):
         self.name = engine.name
         self.usage = Usage()
         self.prompt_sha256 = prompt_hash(system.name, template)
+        if examples:
+            turns = [self.prompt_sha256, *(turn["content"] for turn in self._prompt("-"))]
+            self.prompt_sha256 = sha256_of_text("\x1e".join(turns))
         self.grounded = engine.grounded
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:

@@ -66,11 +66,12 @@ def load_span_loop(
     from cclearn.coding.llm import template_of
     from cclearn.coding.span_loop import SpanLoopCoder
     from cclearn.engines.named import load_engine
+    from cclearn.models import model_hash
 
     template = template_of(model)
     engine = None if model == "lexicon" else load_engine(model, settings)
     _refuse_impossible(model, engine, loop)
-    return SpanLoopCoder(
+    coder = SpanLoopCoder(
         _recogniser(loop.recogniser, engine, system, template, settings),
         _assigner(engine, system, template, loop),
         system,
@@ -78,6 +79,9 @@ def load_span_loop(
         window=loop.window,
         name="lexicon" if engine is None else engine.name,
     )
+    recogniser = model_hash((loop.recogniser or "").removeprefix("spacy:"))
+    coder.mode = f"span_loop {loop.model_dump_json()} {recogniser}".rstrip()
+    return coder
 
 
 def _refuse_impossible(model: str, engine: Engine | None, loop: LoopSettings) -> None:

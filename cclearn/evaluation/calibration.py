@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from cclearn.evaluation.facts import Aligned
 
@@ -36,9 +37,17 @@ def calibration(aligned: Aligned) -> list[Bin]:
         for gold, answer in zip(aligned.gold, aligned.predicted, strict=True)
         for code, score in zip(answer.codes, answer.scores or (), strict=False)
     ]
-    if not scored:
-        return []
-    values = np.array(scored, float)
+    return bins_of([score for score, _ in scored], [right for _, right in scored])
+
+
+def bins_of(scores: npt.ArrayLike, right: npt.ArrayLike) -> list[Bin]:
+    """Return the bins that hold codes.
+
+    Args:
+        scores: Between 0 and 1, of shape (codes,).
+        right: Whether each code is right.
+    """
+    values = np.stack([np.asarray(scores, float), np.asarray(right, float)], axis=1)
     places = np.minimum((values[:, 0] * BINS).astype(int), BINS - 1)
     return [
         Bin(number / BINS, int(inside.sum()), *map(float, values[inside].mean(axis=0)))

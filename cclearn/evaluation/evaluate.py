@@ -21,7 +21,12 @@ from cclearn.evaluation.confusion import Branch, Confusion, confusion_tree, conf
 from cclearn.evaluation.evidence_scores import add_evidence_scores
 from cclearn.evaluation.facts import Aligned, Facts, align, facts_of
 from cclearn.evaluation.labels import Labels, labels_of
-from cclearn.evaluation.rates import add_rates, gold_warnings, warnings_of
+from cclearn.evaluation.rates import (
+    add_decision_scores,
+    add_rates,
+    gold_warnings,
+    warnings_of,
+)
 from cclearn.evaluation.resampling import Difference, Score, score_tables
 from cclearn.evaluation.tables import RatioTable, Table
 from cclearn.notes import CodedNote
@@ -120,7 +125,11 @@ def evaluate(
         )
     )
     labels = {name: labels_of(each, among=names) for name, each in aligned.items()}
-    tables = {name: _tables(aligned[name], labels[name], system, settings) for name in aligned}
+    # Systems are compared by the same scores.
+    decided = any(facts.decisions for each in aligned.values() for facts in each.predicted)
+    tables = {
+        name: _tables(aligned[name], labels[name], system, settings, decided) for name in aligned
+    }
     scores, differences = score_tables(
         tables, len(references), settings.draws, settings.seed, compare
     )
@@ -174,7 +183,7 @@ def _aligned(
 
 
 def _tables(
-    aligned: Aligned, labels: Labels, system: CodeSystem, settings: Settings
+    aligned: Aligned, labels: Labels, system: CodeSystem, settings: Settings, decided: bool
 ) -> list[Table]:
     ratios = RatioTable(len(aligned.gold))
     by_label = add_code_scores(ratios, aligned, labels)
@@ -186,6 +195,8 @@ def _tables(
     if any(facts.spans for facts in aligned.gold):
         add_evidence_scores(ratios, aligned)
     add_rates(ratios, aligned, system)
+    if decided:
+        add_decision_scores(ratios, aligned)
     tables: list[Table] = [ratios, by_label]
     if any(facts.codes for facts in aligned.predicted) and all(
         facts.scores is not None for facts in aligned.predicted

@@ -8,7 +8,8 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from cclearn.errors import CclearnError, shown_id
 from cclearn.notes import AssignedCode, CodedNote
@@ -51,6 +52,8 @@ class Facts:
         ungrounded: Answered quotes that the note does not hold.
         repeated: Answered lines that say again what a line before said.
         flags: Remarks on the prediction.
+        decisions: What thresholds say of each code, the rejected ones, which are none of `codes`, too;
+            empty where there are no thresholds.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Facts:
     ungrounded: int
     repeated: int
     flags: tuple[str, ...]
+    decisions: Mapping[str, Literal["accept", "review", "reject"]] = field(default_factory=dict)
 
     @property
     def supported(self) -> frozenset[str]:
@@ -83,6 +87,10 @@ def facts_of(note: CodedNote) -> Facts:
         ungrounded=len(note.ungrounded),
         repeated=note.repeated,
         flags=tuple(note.flags),
+        decisions={
+            **{sys.intern(a.code): "reject" for a in note.rejected},
+            **{sys.intern(a.code): a.decision for a in ranked if a.decision is not None},
+        },
     )
 
 

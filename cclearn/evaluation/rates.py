@@ -58,6 +58,24 @@ def add_rates(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
     )
 
 
+def add_decision_scores(table: RatioTable, aligned: Aligned) -> None:
+    """Add, for each decision, the share of codes that it concerns and the share of these that is right,
+    NaN where there are none. Rejected codes count here and nowhere else."""
+    decided = [float(len(facts.decisions)) for facts in aligned.predicted]
+    for decision in ("accept", "review", "reject"):
+        chosen = [
+            {code for code, made in facts.decisions.items() if made == decision}
+            for facts in aligned.predicted
+        ]
+        counts = [float(len(codes)) for codes in chosen]
+        right = [
+            float(len(codes.intersection(gold.codes)))
+            for gold, codes in zip(aligned.gold, chosen, strict=True)
+        ]
+        table.add(f"decision/{decision}/share", counts, decided)
+        table.add(f"decision/{decision}/right", right, counts)
+
+
 def _invalid(facts: Facts, status_of: Callable[[str], str]) -> Counter[str]:
     assigned = Counter(map(status_of, facts.codes))
     del assigned["valid"]

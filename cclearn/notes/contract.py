@@ -17,6 +17,7 @@ SCHEMA_VERSION = 1
 
 Origin = Literal["public", "synthetic", "restricted"]
 Grade = Literal["gold", "silver", "synthetic"]
+Decision = Literal["accept", "review"]
 Assertion = Literal["present", "negated", "family", "historical", "hypothetical", "ruled_out"]
 
 
@@ -58,11 +59,13 @@ class AssignedCode(_Row):
         code: The official dotted form.
         system: The code system, e.g. `icd10cm`.
         description: The official title.
-        score: Between 0 and 1, None where nothing was scored.
+        score: Between 0 and 1, None where nothing was scored; of a calibrated coder, the probability
+            that the code is right.
         evidence: In order of mention, no two alike.
         assertion: What the note says of it; only `present` assigns a code.
         status: Validity in the release that coded the note.
         flags: Remarks for a reviewer.
+        decision: What thresholds on the score say; None where there are none, or the code is rejected.
     """
 
     code: str = Field(min_length=1)
@@ -73,6 +76,7 @@ class AssignedCode(_Row):
     assertion: Assertion = "present"
     status: Status = "valid"
     flags: list[str] = []
+    decision: Decision | None = None
 
 
 class Ungrounded(_Row):
@@ -93,7 +97,8 @@ class CodedNote(Note):
     """A note with its codes: the gold of a data set, or a prediction.
 
     Attributes:
-        codes: No code stands twice.
+        codes: No code stands twice, here and in `rejected` together.
+        rejected: Of a prediction, the codes whose score is too low; they are not assigned.
         ungrounded: Of a prediction, the quotes that are not in the note; counted, never repaired.
         invalid: Of a prediction, the codes that may not be assigned; counted, never dropped.
         repeated: Of a prediction, the answered lines that say a code and its evidence again.
@@ -101,6 +106,7 @@ class CodedNote(Note):
     """
 
     codes: list[AssignedCode] = []
+    rejected: list[AssignedCode] = []
     ungrounded: list[Ungrounded] = []
     invalid: list[Invalid] = []
     repeated: int = Field(default=0, ge=0)
@@ -109,18 +115,20 @@ class CodedNote(Note):
     @model_validator(mode="after")
     def _evidence_is_in_the_note(self) -> Self:
         seen: set[tuple[str, str]] = set()
-        for place, assigned in enumerate(self.codes):
+        placed = [(f"codes.{place}", assigned) for place, assigned in enumerate(self.codes)]
+        placed += [(f"rejected.{place}", assigned) for place, assigned in enumerate(self.rejected)]
+        for place, assigned in placed:
             if (assigned.system, assigned.code) in seen:
-                raise ValueError(f"codes.{place}: {assigned.code} stands twice")
+                raise ValueError(f"{place}: {assigned.code} stands twice")
             seen.add((assigned.system, assigned.code))
             spans = {(evidence.start, evidence.end) for evidence in assigned.evidence}
             if len(spans) < len(assigned.evidence):
-                raise ValueError(f"codes.{place}.evidence: one piece stands twice")
+                raise ValueError(f"{place}.evidence: one piece stands twice")
             for number, evidence in enumerate(assigned.evidence):
                 inside = evidence.end <= len(self.text)
                 if not inside or self.text[evidence.start : evidence.end] != evidence.text:
                     raise ValueError(
-                        f"codes.{place}.evidence.{number}: the note does not hold the quote"
+                        f"{place}.evidence.{number}: the note does not hold the quote"
                         f" at {evidence.start}:{evidence.end}"
                     )
         return self

@@ -173,12 +173,13 @@ def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[C
         DataError: The file is not what it should be, or two spellings of one code stand in a note.
     """
     for note in read_rows(path, CodedNote):
-        if system is None or all(a.code == system.canonical(a.code) for a in note.codes):
+        assigned = (*note.codes, *note.rejected)
+        if system is None or all(a.code == system.canonical(a.code) for a in assigned):
             yield note
             continue
         fields = note.model_dump()
-        for assigned in fields["codes"]:
-            assigned["code"] = system.canonical(assigned["code"])
+        for each in (*fields["codes"], *fields["rejected"]):
+            each["code"] = system.canonical(each["code"])
         try:
             yield CodedNote.model_validate(fields)
         except ValidationError as error:

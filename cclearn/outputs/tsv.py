@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
-from cclearn.notes import CodedNote
+from cclearn.notes import AssignedCode, CodedNote
 from cclearn.outputs.output import Output
 
 COLUMNS = (
@@ -22,6 +22,7 @@ COLUMNS = (
     "assertion",
     "status",
     "flags",
+    "decision",
     "note_flags",
 )
 
@@ -33,7 +34,7 @@ _FORMULA = re.compile(r"['\s]*[=+\-@＝＋－＠]")
 
 
 class TSV(Output):
-    """A header, then a line for each code and piece of evidence.
+    """A header, then a line for each code, rejected ones too, and piece of evidence.
 
     A code without evidence, a quote that the note does not hold (flag `ungrounded`), an answer that may
     not be assigned (flag `invalid`) and a note with none of these have a line each, their other cells
@@ -55,7 +56,10 @@ class TSV(Output):
 
 
 def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
-    for assigned in note.codes:
+    decided: list[tuple[AssignedCode, str]]
+    decided = [(assigned, assigned.decision or "") for assigned in note.codes]
+    decided += [(assigned, "reject") for assigned in note.rejected]
+    for assigned, decision in decided:
         of_code: dict[str, object] = {
             "code": assigned.code,
             "system": assigned.system,
@@ -64,6 +68,7 @@ def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
             "assertion": assigned.assertion,
             "status": assigned.status,
             "flags": ";".join(assigned.flags),
+            "decision": decision,
         }
         for piece in assigned.evidence:
             yield of_code | {"start": piece.start, "end": piece.end, "quote": piece.text}
@@ -73,7 +78,7 @@ def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
         yield {"code": quote.code, "quote": quote.quote, "flags": "ungrounded"}
     for answer in note.invalid:
         yield {"code": answer.code or "", "status": answer.status, "flags": "invalid"}
-    if not (note.codes or note.ungrounded or note.invalid):
+    if not (decided or note.ungrounded or note.invalid):
         yield {}
 
 

@@ -98,5 +98,10 @@ def part_of(note: CodedNote, start: int, end: int, number: int) -> CodedNote:
         ]
         if inside:
             codes.append(code.model_copy(update={"evidence": inside}))
-    changed = {"id": f"{note.id}#{number}", "text": note.text[start:end], "codes": codes}
+    changed = {
+        "id": f"{note.id}#{number}",
+        "text": note.text[start:end],
+        "codes": codes,
+        "rejected": [],
+    }
     return note.model_copy(update=changed)

@@ -9,8 +9,9 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
+from cclearn.evaluation.calibration import bins_of, expected_calibration_error
 from cclearn.evaluation.results import Result, result_of, write_result
-from cclearn.notes import CodedNote, Invalid, Ungrounded
+from cclearn.notes import AssignedCode, CodedNote, Invalid, Ungrounded
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from tests.evaluation.notes import TEXT, note, of_labels, scored
 
@@ -226,6 +227,45 @@ def test_assigned_codes_that_the_release_does_not_allow_are_counted(system: Code
     assert any("1 of the assigned codes are header in icd10cm" in said for said in found.warnings)
     assert any("2 of the assigned codes are unknown" in said for said in found.warnings)
     assert "1 of 2 notes are flagged exceeds_context" in found.warnings
+
+
+def test_decisions_are_scored_and_rejected_codes_are_no_predictions(system: CodeSystem) -> None:
+    gold = [note("1", {"I25.2": [], "I10": []}), note("2", {"R05.9": []})]
+
+    def decided(assigned: dict[str, str]) -> list[AssignedCode]:
+        return [AssignedCode(code=code, decision=made) for code, made in assigned.items()]  # type: ignore[arg-type]
+
+    first = decided({"I25.2": "accept", "E11.9": "accept", "I10": "review"})
+    second = decided({"J18.9": "review"})
+    rejected = [AssignedCode(code="R05.9"), AssignedCode(code="I50.9")]
+    predicted = [
+        gold[0].model_copy(update={"codes": first}),
+        gold[1].model_copy(update={"codes": second, "rejected": rejected}),
+    ]
+    found = scored(gold, predicted, system)
+    # 2, 2 and 2 of 6 codes; one of each is right.
+    for made in ("accept", "review", "reject"):
+        assert found.value(f"decision/{made}/share") == pytest.approx(1 / 3)
+        assert found.value(f"decision/{made}/right") == 1 / 2
+    assert found.value("micro_precision") == 2 / 4
+    assert found.value("micro_recall") == 2 / 3
+    # Beside a system without decisions, which has none of these scores.
+    both = evaluate(
+        gold, {"it": predicted, "plain": gold}, system, Settings(draws=20), compare=True
+    )
+    assert both.evaluations["plain"].value("decision/accept/right") is None
+    assert both.evaluations["it"].value("decision/accept/right") == 1 / 2
+    assert "decision/accept/right" not in scored(gold, gold, system).scores
+
+
+def test_bins_of_scores_by_hand() -> None:
+    bins = bins_of([0.95, 0.05, 1.0, 0.0], [True, False, False, True])
+    assert [(b.low, b.codes, b.score, b.right) for b in bins] == [
+        (0.0, 2, 0.025, 0.5),
+        (0.9, 2, 0.975, 0.5),
+    ]
+    assert expected_calibration_error(bins) == pytest.approx(0.475)
+    assert bins_of([], []) == []
 
 
 def test_an_assertion_that_assigns_no_code_is_not_scored(system: CodeSystem) -> None:

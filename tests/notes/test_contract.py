@@ -44,6 +44,16 @@ def test_a_code_stands_once() -> None:
     assert len(CodedNote(id="n", text="x", codes=[twice[0], other]).codes) == 2
 
 
+def test_rejected_codes_stand_beside_the_others() -> None:
+    code = AssignedCode(code="A41.9")
+    with pytest.raises(ValidationError, match=r"rejected\.0: A41\.9 stands twice"):
+        CodedNote(id="n", text="x", codes=[code], rejected=[code])
+    evidence = Evidence(start=0, end=1, text="y")
+    strange = AssignedCode(code="A41.9", evidence=[evidence])
+    with pytest.raises(ValidationError, match=r"rejected\.0\.evidence\.0: the note does not hold"):
+        CodedNote(id="n", text="x", rejected=[strange])
+
+
 def test_a_note_is_restricted_unless_said_otherwise() -> None:
     assert Note(id="n", text="").origin == "restricted"
     pair = SpanPair(id="p", text="x", code="A41.9", release="r", grade="gold", source="s")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note
 from cclearn.notes.jsonl import read_coded_notes, read_notes, read_rows, row_to_json, write_rows
@@ -121,3 +122,17 @@ def test_empty_lines_and_a_missing_last_newline_are_fine(tmp_path: Path) -> None
 
 def test_a_row_is_one_line() -> None:
     assert "\n" not in row_to_json(Note(id="n", text="a\nb\u2028c\r\nd"))
+
+
+def test_rejected_codes_are_tidied_like_the_others(tmp_path: Path, system: CodeSystem) -> None:
+    path = tmp_path / "notes.jsonl"
+    codes = [AssignedCode(code="i10", decision="accept")]
+    note = CodedNote(id="n", text="x", codes=codes, rejected=[AssignedCode(code="e119")])
+    write_rows(path, [note])
+    (read,) = read_coded_notes(path, system)
+    assert [(a.code, a.decision) for a in read.codes] == [("I10", "accept")]
+    assert [a.code for a in read.rejected] == ["E11.9"]
+    twice = note.model_copy(update={"rejected": [AssignedCode(code="I10")]})
+    write_rows(path, [twice])
+    with pytest.raises(DataError, match="I10 stands twice"):
+        list(read_coded_notes(path, system))

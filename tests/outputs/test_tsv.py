@@ -29,26 +29,38 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_every_line_is_as_computed_by_hand() -> None:
     head, *lines = written(FULL, EMPTY).split("\n")
     assert head == (
-        "note_id\tcode\tsystem\tdescription\tscore\tstart\tend\tquote\tassertion\tstatus\tflags\tnote_flags"
+        "note_id\tcode\tsystem\tdescription\tscore\tstart\tend\tquote\tassertion\tstatus\tflags\tdecision\tnote_flags"
     )
     failure = (
         "visit 7\tI50.23\ticd10cm\tAcute on chronic systolic (congestive) heart failure\t0.75\t"
     )
-    flags = "present\tvalid\texcludes1: I50.9;low\ttruncated"
+    flags = "present\tvalid\texcludes1: I50.9;low\t\ttruncated"
     assert lines == [
         "visit 7\tI25.2\ticd10cm\tOld myocardial infarction\t0.25\t0\t6\tOld MI\thistorical\tvalid"
-        "\t\ttruncated",
+        "\t\t\ttruncated",
         f"{failure}9\t48\tAcute on chronic systolic heart failure\t{flags}",
         f"{failure}35\t48\theart failure\t{flags}",
         "visit 7\tR52\ticd10cm\tPain, unspecified\t\t51\t58\t\U0001f9e0  pain\tpresent\tvalid"
-        "\t\ttruncated",
-        "visit 7\tJ45.909\ticd10cm\t\t\t71\t77\tasthma\tfamily\tvalid\t\ttruncated",
-        "visit 7\tE11\ticd10cm\tType 2 diabetes mellitus\t\t\t\t\tpresent\theader\t\ttruncated",
-        "visit 7\tJ18.9\t\t\t\t\t\tpneumonia\t\t\tungrounded\ttruncated",
-        "visit 7\tI50\t\t\t\t\t\t\t\theader\tinvalid\ttruncated",
-        "visit 7\t\t\t\t\t\t\t\t\tunreadable\tinvalid\ttruncated",
-        "8\t\t\t\t\t\t\t\t\t\t\t",
+        "\t\t\ttruncated",
+        "visit 7\tJ45.909\ticd10cm\t\t\t71\t77\tasthma\tfamily\tvalid\t\t\ttruncated",
+        "visit 7\tE11\ticd10cm\tType 2 diabetes mellitus\t\t\t\t\tpresent\theader\t\t\ttruncated",
+        "visit 7\tJ18.9\t\t\t\t\t\tpneumonia\t\t\tungrounded\t\ttruncated",
+        "visit 7\tI50\t\t\t\t\t\t\t\theader\tinvalid\t\ttruncated",
+        "visit 7\t\t\t\t\t\t\t\t\tunreadable\tinvalid\t\ttruncated",
+        "8\t\t\t\t\t\t\t\t\t\t\t\t",
         "",
+    ]
+
+
+def test_decisions_and_rejected_codes_have_lines() -> None:
+    codes = [AssignedCode(code="I10", score=0.95, decision="accept")]
+    rejected = [AssignedCode(code="R52", score=0.01)]
+    both = CodedNote(id="1", text="x", codes=codes, rejected=rejected)
+    only = CodedNote(id="2", text="x", rejected=rejected)
+    assert [(row["code"], row["decision"]) for row in rows(written(both, only))] == [
+        ("I10", "accept"),
+        ("R52", "reject"),
+        ("R52", "reject"),
     ]
 
 

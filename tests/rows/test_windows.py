@@ -83,3 +83,12 @@ def test_a_long_note_is_trained_on_in_windows() -> None:
     assert sum(answer.count("- Heart attack => I10") for answer in answers) == 40
     with pytest.raises(ConfigurationError, match="spans, words or pieces of evidence are longer"):
         encode_rows([document_row(note_of(text, [(0, len(text) - 1)]))], tokenizer, half, "window")
+
+
+def test_rejected_codes_have_no_place_in_windows() -> None:
+    text = "asthma. cough."
+    rejected = AssignedCode(code="R05.9", evidence=[Evidence(start=8, end=13, text="cough")])
+    note = note_of(text, [(0, 6)]).model_copy(update={"rejected": [rejected]})
+    parts = list(windows(note, lambda part: len(part.text) <= 8))
+    assert len(parts) == 2
+    assert [part.rejected for part in parts] == [[], []]
