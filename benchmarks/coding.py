@@ -1,0 +1,375 @@
+"""The coder: right codes of real notes, nothing invented by random weights, and speed.
+
+python benchmarks/coding.py [--data FOLDER] [--only PART ...]     on the CPU
+python benchmarks/coding.py --gpu                                 Llama-3.1-8B's shape, random weights
+
+FOLDER holds `codiesp` and `aci_bench`; without it the quality of the lexicon is left out, and notes are
+made by the builders. Parts: `quality`, `grounded`, `lexicon`, `engine`, `choices`, `candidates`. What is
+compared runs in turns in one process; the median round is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from measure import save
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
+
+from cclearn import CodedNote, Coder, Note
+from cclearn.codes import CodeSystem
+from cclearn.coding.assign import ChoosingAssigner, Mention
+from cclearn.coding.candidates import Candidates
+from cclearn.coding.lexicon import LexiconCoder
+from cclearn.coding.llm import LLMCoder
+from cclearn.coding.recognition import LLMRecogniser
+from cclearn.coding.span_loop import SpanLoopCoder
+from cclearn.engines.choices import score_answers
+from cclearn.engines.local import LocalEngine
+from cclearn.evaluation import Settings, evaluate
+from cclearn.evaluation.corpora import find_corpus
+from cclearn.progress import quiet_libraries
+from cclearn.prompts import Template, span_answer, span_prompt
+from cclearn.prompts.encoding import encode_prompt
+from cclearn.rows import document_row
+from cclearn.training.recipe import Scratch
+from cclearn.training.scratch import make_model, make_tokenizer
+from data_builders.builder import build, configure, find_builder
+
+TINY = Scratch(hidden_size=64, layers=2, heads=2, intermediate_size=128, vocabulary=1_500)
+SMALL = Scratch(hidden_size=384, layers=9, heads=6, intermediate_size=1_152, vocabulary=8_000)
+TEMPLATES: tuple[Template, ...] = ("paired", "listed")
+SCORES = ("micro_precision", "micro_recall", "micro_f1", "macro_f1_gold", "category_micro_f1")
+
+
+def corpus_notes(name: str, folder: Path, system: CodeSystem, split: str) -> Iterator[CodedNote]:
+    corpus = find_corpus(name)
+    options = corpus.options_type()
+    return corpus.read(folder / name.replace("-", "_"), split, options, system)
+
+
+def made_notes(count: int, folder: Path, system: CodeSystem) -> list[Note]:
+    """Return notes that the builders write."""
+    spans, writer = find_builder("icd10cm"), find_builder("template_notes")
+    pairs = build(spans, configure(spans, {"under": "9"}), folder / "pairs", system).data
+    config = configure(writer, {"pairs": str(pairs), "notes": count})
+    data = build(writer, config, folder / "notes", system).data
+    from cclearn.notes.jsonl import read_coded_notes
+
+    return [note.note for note in read_coded_notes(data.with_suffix(".jsonl"))]
+
+
+def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
+    """Score the lexicon on CodiEsp's development split in English; run all of ACI-Bench."""
+    coder = Coder.lexicon(system)
+    gold = list(corpus_notes("codiesp", folder, system, "dev"))
+    coded = list(coder.code_many(note.note for note in gold))
+    comparison = evaluate(gold, {"lexicon": coded}, system, Settings())
+    found = comparison.evaluations["lexicon"]
+    assigned = [code for note in coded for code in note.codes]
+    visits = [
+        note
+        for split in ("train", "valid", "test1", "test2", "test3")
+        for note in corpus_notes("aci-bench", folder, system, split)
+    ]
+    run = list(coder.code_many(note.note for note in visits))
+    return {
+        "codiesp_dev_english": {
+            "notes": len(gold),
+            "scores": {
+                name: [score.value, score.low, score.high]
+                for name, score in found.scores.items()
+                if name in SCORES
+            },
+            "codes": len(assigned),
+            "codes_with_evidence": sum(bool(code.evidence) for code in assigned),
+            "worst_confusions": [
+                {"missed": c.missed, "predicted": c.predicted, "notes": c.notes}
+                for c in sorted(found.confusions, key=lambda c: -c.notes)[:10]
+            ],
+        },
+        "aci_bench": {
+            "notes": len(visits),
+            "coded": len(run),
+            "codes_a_note": round(sum(len(note.codes) for note in run) / len(run), 2),
+            "flags": sorted({flag for note in run for flag in note.flags}),
+        },
+    }
+
+
+def grounded(notes: list[Note], system: CodeSystem) -> dict[str, Any]:
+    """Count what random weights invent, in both modes and both templates."""
+    figures = {}
+    for template in TEMPLATES:
+        engine = small_engine(TINY, notes, template, batch_size=64, max_new_tokens=64)
+        one = LLMCoder(engine, system, template=template)
+        candidates = Candidates(LexiconCoder(system))
+        loop = SpanLoopCoder(
+            LLMRecogniser(LLMCoder(engine, system, template=template)),
+            ChoosingAssigner(engine, candidates, template, 20),
+            system,
+        )
+        for mode, coder in (("single_pass", one), ("span_loop", loop)):
+            coded = list(coder.code_many(notes))
+            figures[f"{mode} {template}"] = {
+                "notes": len(coded),
+                "codes": sum(len(note.codes) for note in coded),
+                "invalid": sum(len(note.invalid) for note in coded),
+                "ungrounded": sum(len(note.ungrounded) for note in coded),
+                "flags": sorted({flag for note in coded for flag in note.flags}),
+            }
+    return figures
+
+
+def lexicon(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
+    """Time the lexicon on notes of 2,000 words, one core."""
+    words = [word for note in notes for word in note.text.split(" ")]
+    long = [
+        Note(id=str(place), text=" ".join(words[place : place + 2_000]))
+        for place in range(0, min(len(words), 600_000) - 2_000, 2_000)
+    ]
+    coder = Coder.lexicon(system)
+    coder.code(long[0])
+    taken = [timed(lambda: sum(1 for _ in coder.code_many(long))) for _ in range(rounds)]
+    return {
+        "notes": len(long),
+        "words_a_note": 2_000,
+        "characters_a_note": round(sum(len(note.text) for note in long) / len(long)),
+        "notes_per_second": round(len(long) / statistics.median(taken), 1),
+    }
+
+
+def small_engine(
+    shape: Scratch, notes: list[Note], template: Template, **settings: Any
+) -> LocalEngine:
+    """Return an engine over random weights, with a tokenizer of the notes."""
+    rows = [
+        document_row(CodedNote(id=note.id, text=note.text), "icd10cm", template)
+        for note in notes[:400]
+    ]
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(rows, shape.vocabulary, template=template)
+    model = make_model(shape, tokenizer, max_length=2_048).eval()
+    return LocalEngine(model, tokenizer, **settings)
+
+
+def unending(engine: LocalEngine) -> None:
+    """Let random weights go on to write: as many lines as there is room for, and never `none`."""
+    (none, *_) = engine.tokenizer.encode("none", add_special_tokens=False)
+    engine.model.generation_config.sequence_bias = [[[engine._end], -50.0], [[none], -50.0]]
+
+
+def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
+    """Time `code_many` beside one call of `generate` a note, and the grammar beside none."""
+    answer, batch = 96, 64
+    notes = notes[:batch]
+    batched = small_engine(SMALL, notes, "paired", batch_size=batch, max_new_tokens=answer)
+    unending(batched)
+    single = LocalEngine(batched.model, batched.tokenizer, batch_size=1, max_new_tokens=answer)
+    free = LocalEngine(batched.model, batched.tokenizer, batch_size=batch, max_new_tokens=answer)
+    free.grounded = False
+    few = notes[:: batch // 8]
+
+    def run(used: LocalEngine, some: list[Note]) -> tuple[float, list[CodedNote], LLMCoder]:
+        coder = LLMCoder(used, system)
+        coder._codes  # noqa: B018 - once a process
+        started = time.perf_counter()
+        coded = list(coder.code_many(some))
+        return time.perf_counter() - started, coded, coder
+
+    runs = [(run(batched, notes), run(single, few), run(free, notes)) for _ in range(rounds)]
+    ours, alone, unbound = (
+        statistics.median(each[place][0] for each in runs) for place in range(3)
+    )
+    (_, coded, coder), (_, by_one, _), (_, _, unbound_coder) = runs[0]
+    same = sum(a == b for a, b in zip(coded[:: batch // 8], by_one, strict=True))
+    tokens = coder.usage.answer_tokens / unbound_coder.usage.answer_tokens
+    return {
+        "parameters": batched.model.num_parameters(),
+        "notes": len(notes),
+        "prompt_tokens_a_note": round(coder.usage.prompt_tokens / len(notes), 1),
+        "answer_tokens_a_note": round(coder.usage.answer_tokens / len(notes), 1),
+        "notes_per_second": round(len(notes) / ours, 3),
+        "notes_per_second_one_by_one": round(len(few) / alone, 3),
+        "notes_per_second_unbound": round(len(notes) / unbound, 3),
+        "ratios": {
+            "code_many / one by one": round(len(notes) / ours / (len(few) / alone), 2),
+            "same output of those compared": f"{same} of {len(few)}",
+            "grammar overhead a token": round(ours / tokens / unbound - 1, 3),
+        },
+    }
+
+
+def choices(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
+    """Time weighing candidates beside one forward pass over the prompt and all of them in a row."""
+    used = small_engine(SMALL, notes, "paired")
+    text = "type 2 diabetes mellitus with diabetic chronic kidney disease"
+    (codes,) = Candidates(LexiconCoder(system)).of([text], 256)
+    prompt = encode_prompt(used.tokenizer, span_prompt(text))
+    answers = used.tokenizer([span_answer(text, c) for c in codes], add_special_tokens=False)[
+        "input_ids"
+    ]
+    # As a plain reading would have it: what all begin with stands in the prompt.
+    shared = next(
+        place
+        for place in range(len(answers[0]))
+        if len({tuple(a[: place + 1]) for a in answers}) > 1
+    )
+    row = [*prompt, *answers[0][:shared], *(t for a in answers for t in a[shared:])]
+    ids = torch.tensor([row])
+
+    def forward() -> None:
+        with torch.inference_mode():
+            used.model(input_ids=ids, use_cache=False, logits_to_keep=1)
+
+    def one_by_one() -> None:
+        width = len(prompt) + max(map(len, answers))
+        padded = torch.tensor([(prompt + a + [0] * width)[:width] for a in answers])
+        with torch.inference_mode():
+            for part in padded.split(64):
+                used.model(input_ids=part, use_cache=False, logits_to_keep=1)
+
+    variants: dict[str, Callable[[], object]] = {
+        "weighed": lambda: score_answers(used.model, prompt, answers),
+        "forward": forward,
+        "one_by_one": one_by_one,
+    }
+    taken: dict[str, list[float]] = {name: [] for name in variants}
+    for action in variants.values():
+        action()
+    for _ in range(rounds * 5):
+        for name, action in variants.items():
+            taken[name].append(timed(action))
+    median = {name: statistics.median(each) for name, each in taken.items()}
+    return {
+        "parameters": used.model.num_parameters(),
+        "candidates": len(codes),
+        "tokens_of_prompt_and_candidates": len(row),
+        "milliseconds": {name: round(1e3 * each, 1) for name, each in median.items()},
+        "ratios": {
+            "weighed / forward": round(median["weighed"] / median["forward"], 2),
+            "each answer with its prompt / weighed": round(
+                median["one_by_one"] / median["weighed"], 2
+            ),
+        },
+    }
+
+
+def candidates(system: CodeSystem, rounds: int) -> dict[str, Any]:
+    """Time the retrieval of candidates for the inclusion terms of a chapter."""
+    found = Candidates(LexiconCoder(system))
+    texts = [term for code in system.billable_codes("9") for term in system.synonyms(code)][:500]
+    started = time.perf_counter()
+    next(found.of(["warm"], 100))
+    built = time.perf_counter() - started
+    taken = [timed(lambda: sum(1 for _ in found.of(texts, 200))) for _ in range(rounds)]
+    return {
+        "index_seconds": round(built, 2),
+        "spans_per_second": round(len(texts) / statistics.median(taken), 1),
+    }
+
+
+def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
+    """Time Llama-3.1-8B's shape, bound beside unbound, and the weighing of candidates."""
+    plain = small_engine(TINY, notes, "paired")
+    config = LlamaConfig(
+        vocab_size=128_256,
+        hidden_size=4_096,
+        intermediate_size=14_336,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        max_position_embeddings=131_072,
+        rope_theta=500_000.0,
+        tie_word_embeddings=False,
+        pad_token_id=plain.tokenizer.pad_token_id,
+        eos_token_id=plain.tokenizer.eos_token_id,
+    )
+    with torch.device("cuda"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    used = LocalEngine(model.eval(), plain.tokenizer, batch_size=128, max_new_tokens=128)
+    unending(used)
+    figures: dict[str, Any] = {"parameters": model.num_parameters()}
+    for name, bound in (("bound", True), ("unbound", False)):
+        used.grounded = bound
+        coder = LLMCoder(used, system)
+        list(coder.code_many(notes[:128]))
+        taken = []
+        for _ in range(rounds):
+            coder.usage.answer_tokens = 0
+            taken.append(timed(lambda coder=coder: sum(1 for _ in coder.code_many(notes[:512]))))
+        figures[name] = {
+            "notes_per_second": round(len(notes[:512]) / statistics.median(taken), 2),
+            "answer_tokens_per_second": round(
+                coder.usage.answer_tokens / statistics.median(taken), 1
+            ),
+        }
+    used.grounded = True
+    assigner = ChoosingAssigner(used, Candidates(LexiconCoder(system)), most=200)
+    mentions = [Mention(str(number), "chronic ischemic heart disease") for number in range(64)]
+    list(assigner.assign(mentions))
+    seconds = statistics.median(
+        timed(lambda: list(assigner.assign(mentions))) for _ in range(rounds)
+    )
+    figures["spans_of_200_candidates_per_second"] = round(len(mentions) / seconds, 1)
+    figures["peak_gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    return figures
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Return the seconds that an action takes."""
+    started = time.perf_counter()
+    action()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, help="holds codiesp and aci_bench")
+    parser.add_argument("--only", nargs="+", help="parts; nothing is written")
+    parser.add_argument("--notes", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--gpu", action="store_true")
+    asked = parser.parse_args()
+    quiet_libraries()
+    system = CodeSystem.load()
+    with tempfile.TemporaryDirectory() as folder:
+        made = made_notes(asked.notes, Path(folder), system)
+        real = made
+        if asked.data is not None:
+            splits = [
+                note.note
+                for split in ("dev", "train")
+                for note in corpus_notes("codiesp", asked.data, system, split)
+            ]
+            real = [*splits, *made][: asked.notes]
+    if asked.gpu:
+        save("coding_gpu", on_gpu(real, system, asked.rounds))
+        return
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "grounded": lambda: grounded(real, system),
+        "lexicon": lambda: lexicon(real, system, asked.rounds),
+        "engine": lambda: engine(made, system, asked.rounds),
+        "choices": lambda: choices(made, system, asked.rounds),
+        "candidates": lambda: candidates(system, asked.rounds),
+    }
+    if asked.data is not None:
+        parts["quality"] = lambda: quality(asked.data, system)
+    figures = {name: parts[name]() for name in asked.only or parts}
+    if asked.only:
+        print(figures)
+    else:
+        save("coding", {"notes_from": "codiesp" if asked.data else "builders", **figures})
+
+
+if __name__ == "__main__":
+    main()
