@@ -9,6 +9,7 @@ import pytest
 from cclearn.benchmark import Run, run_benchmark
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
+from cclearn.engines.named import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import Comparison
 from cclearn.evaluation.corpora import find_corpus, options_of
@@ -19,6 +20,7 @@ from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import document_answer
 from data_builders.builder import build, configure, find_builder
 from tests.coding.test_calibration import made
+from tests.engines.servers import completion, serving
 from tests.models import random_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -119,6 +121,22 @@ def test_a_calibrated_model_is_scored_by_its_decisions(
     described = result["described"]["models"]["lexicon"]["calibration"]
     assert described["thresholds"]["accept"] == 0.8
     assert "precision, accepted codes" in (out / "report.md").read_text()
+
+
+def test_what_a_server_reads_and_writes_is_priced(
+    folder: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("openai:tiny: {prompt: 1.0, answer: 2.0}\n")
+    with serving(completion("none")) as server:
+        engine = EngineSettings(base_url=server.url, cache=Path("off"))
+        run(folder, tmp_path / "out", system, "openai:tiny", prices=prices, engine=engine)
+        assert len(server.asked) == 12
+    result = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    cost = result["described"]["cost"]["tiny"]
+    # 10 tokens read and 4 written a note.
+    assert (cost["prompt_tokens"], cost["answer_tokens"]) == (10, 4)
+    assert cost["price"] == pytest.approx(18e-6)
 
 
 def test_examples_go_before_the_note(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, 
 from cclearn.errors import CclearnError
 from cclearn.files import sha256_of_text
 
-_AT_ONCE = 4_096
-"""Requests that are looked up together; those between stay in memory."""
+_AT_ONCE = 8_192
+"""Requests under way, at most: known answers wait here for new ones before them."""
 
 
 class CachedEngine(Engine):
@@ -62,21 +63,27 @@ class CachedEngine(Engine):
         if not self.identity:
             yield from self.engine.generate(requests)
             return
-        waiting = iter(requests)
-        while asked := list(islice(waiting, _AT_ONCE)):
-            keys = [self._key(request) for request in asked]
-            known = [self._find(key, request) for key, request in zip(keys, asked, strict=True)]
-            self.hits += sum(answer is not None for answer in known)
-            new = self.engine.generate(
-                request for request, answer in zip(asked, known, strict=True) if answer is None
-            )
-            for key, answer in zip(keys, known, strict=True):
-                if answer is not None:
-                    yield answer
-                    continue
-                made = next(new)
+        unread = iter(requests)
+        waiting: deque[tuple[str, Answer | None]] = deque()
+        for first in unread:
+            for made in self.engine.generate(self._new(chain([first], unread), waiting)):
+                yield from _known(waiting)
+                key, _ = waiting.popleft()
                 self._keep(key, made)
                 yield made
+            yield from _known(waiting)
+
+    def _new(
+        self, requests: Iterator[Request], waiting: deque[tuple[str, Answer | None]]
+    ) -> Iterator[Request]:
+        while len(waiting) < _AT_ONCE and (request := next(requests, None)) is not None:
+            key = self._key(request)
+            known = self._find(key, request)
+            waiting.append((key, known))
+            if known is None:
+                yield request
+            else:
+                self.hits += 1
 
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order."""
@@ -121,3 +128,9 @@ class CachedEngine(Engine):
         self._answers.execute(
             "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
         )
+
+
+def _known(waiting: deque[tuple[str, Answer | None]]) -> Iterator[Answer]:
+    while waiting and (answer := waiting[0][1]) is not None:
+        waiting.popleft()
+        yield answer

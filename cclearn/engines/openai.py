@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -43,6 +43,10 @@ _ANSWER_SCHEMA: dict[str, Any] = {
     "required": ["codes"],
     "additionalProperties": False,
 }
+
+_AHEAD = 16
+"""So many answers for each request in flight may wait for a slow one before them: answers differ in
+length by a factor of ten, and the server shall have work meanwhile."""
 
 _DEAD = 3
 """After so many failed connections for each request in flight, no answer between, a server is dead."""
@@ -159,12 +163,15 @@ class OpenAIEngine(Engine):
         client = self._connect()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="cclearn-request")
         waiting: deque[Future[Answer]] = deque()
+        # Twice as many as are in flight, so that the next one is at hand.
+        places = Semaphore(2 * self._concurrency)
         try:
             for request in requests:
                 self._refuse_restricted(request)
+                places.acquire()
                 waiting.append(pool.submit(self._answer, client, request))
-                # Twice as many as are in flight: a slow answer at the head holds nothing up.
-                if len(waiting) >= 2 * self._concurrency:
+                waiting[-1].add_done_callback(lambda _: places.release())
+                while waiting and (waiting[0].done() or len(waiting) >= _AHEAD * self._concurrency):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -191,10 +198,11 @@ class OpenAIEngine(Engine):
             if self._failed_connections >= _DEAD * self._concurrency:
                 return Answer(request.id, "", problem="connection")
         try:
-            response = client.chat.completions.create(
-                messages=list(request.prompt),  # type: ignore[arg-type]
-                **self._asked,
-                **self._form(request),
+            # As `chat.completions.create` does, less its walk through the messages, a third of the time.
+            response = client.post(
+                "/chat/completions",
+                cast_to=openai.types.chat.ChatCompletion,
+                body={**self._asked, "messages": list(request.prompt), **self._form(request)},
             )
             answer = self._read(request, response)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
@@ -225,7 +233,7 @@ class OpenAIEngine(Engine):
             schema = {"name": "codes", "schema": _ANSWER_SCHEMA, "strict": True}
             return {"response_format": {"type": "json_schema", "json_schema": schema}}
         if self._constraint == "grammar" and request.grammar is not None:
-            return {"extra_body": {"structured_outputs": {"grammar": request.grammar}}}
+            return {"structured_outputs": {"grammar": request.grammar}}
         return {}
 
     def _read(self, request: Request, response: Any) -> Answer:

@@ -38,7 +38,9 @@ class Server:
         most: The most requests that were in flight at once.
     """
 
-    def __init__(self, reply: Callable[[dict[str, Any], int], Reply], seconds: float = 0) -> None:
+    def __init__(
+        self, reply: Callable[[dict[str, Any], int], Reply], seconds: float = 0, port: int = 0
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.most = 0
@@ -94,7 +96,7 @@ class Server:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -109,11 +111,11 @@ class Server:
 
 @contextmanager
 def serving(
-    reply: Callable[[dict[str, Any], int], Reply] | Reply, seconds: float = 0
+    reply: Callable[[dict[str, Any], int], Reply] | Reply, seconds: float = 0, port: int = 0
 ) -> Iterator[Server]:
     """Run a server that answers so; a callable is given the request's body and number."""
     answer = reply if callable(reply) else (lambda body, number: reply)
-    server = Server(answer, seconds)
+    server = Server(answer, seconds, port)
     try:
         yield server
     finally:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +70,26 @@ def test_requests_are_taken_as_they_are_needed() -> None:
     with serving(GOOD) as server:
         answers = engine(server.url, concurrency=4).generate(stream())
         next(answers)
-        assert taken <= 9
+        assert taken <= 16 * 4 + 1
         answers.close()  # type: ignore[attr-defined]
+
+
+def test_a_slow_answer_holds_up_none_but_itself() -> None:
+    others = threading.Semaphore(0)
+
+    def reply(body: dict[str, Any], number: int) -> dict[str, Any]:
+        text = body["messages"][-1]["content"].rpartition("note ")[2]
+        if text == "0":
+            for _ in range(40):
+                assert others.acquire(timeout=30)
+        else:
+            others.release()
+        return completion(text)
+
+    with serving(reply) as server:
+        answers = list(engine(server.url, concurrency=4, timeout=60).generate(requests(60)))
+        assert [answer.text for answer in answers] == [str(n) for n in range(60)]
+        assert server.most <= 4
 
 
 @pytest.mark.parametrize(
@@ -118,6 +138,43 @@ def test_a_server_that_dies_leaves_the_rest_flagged_at_once() -> None:
     assert {answer.problem for answer in rest} == {"connection"}
     assert len(rest) == 500
     assert time.monotonic() - started < 10
+
+
+def test_notes_are_flagged_with_what_went_wrong(tmp_path: Path, system: CodeSystem) -> None:
+    replies = [
+        completion("- sepsis => A41.9"),
+        completion(None, refusal="I cannot"),
+        completion(""),
+        completion("- septic shock => R65.21"),
+        completion("- sepsis => A41.9\n- sep", finish="length"),
+        "cut",
+    ]
+    notes = [Note(id=str(n), text=f"{n}: sepsis") for n in range(9)]
+
+    def flags(url: str) -> tuple[list[list[str]], list[int], list[int]]:
+        settings = EngineSettings(
+            base_url=url, concurrency=1, retries=0, cache=tmp_path / "answers.sqlite"
+        )
+        coder = Coder.load("openai:tiny", system, settings=settings)
+        coded = list(coder.code_many(iter(notes)))
+        assert [note.id for note in coded] == [note.id for note in notes]
+        found = [note.flags for note in coded]
+        coder.engine.close()  # type: ignore[attr-defined]
+        return found, [len(n.codes) for n in coded], [len(n.ungrounded) for n in coded]
+
+    # The server dies half-way; those that it has not answered are flagged, one by one.
+    with serving(lambda body, number: replies[min(number, 6) - 1]) as server:
+        found, codes, ungrounded = flags(server.url)
+        url = server.url
+    assert found == [[], ["refusal"], ["empty"], [], ["truncated"], *[["connection"]] * 4]
+    assert codes == [1, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert ungrounded == [0, 0, 0, 1, 0, 0, 0, 0, 0]
+    # Once it is back, it is asked for those alone that have no answer.
+    with serving(completion("none"), port=int(url.rpartition(":")[2].split("/")[0])) as server:
+        found, codes, _ = flags(url)
+        assert len(server.asked) == 6
+    assert found == [[], [], [], [], ["truncated"], [], [], [], []]
+    assert codes == [1, 0, 0, 0, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +341,34 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
     broken.write_text("this is no database, but it is long enough to be looked at")
     with pytest.raises(CclearnError, match=r"cache \(path = .*broken"):
         CachedEngine(engine("http://127.0.0.1:9/v1"), broken)
+
+
+def test_known_answers_wait_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cclearn.engines.cache._AT_ONCE", 6)
+    taken = 0
+
+    def stream() -> Iterator[Request]:
+        nonlocal taken
+        for request in requests(40):
+            taken += 1
+            yield request
+
+    def echo(body: dict[str, Any], number: int) -> dict[str, Any]:
+        return completion(body["messages"][-1]["content"].rpartition("note ")[2])
+
+    with serving(echo) as server:
+        asked = CachedEngine(engine(server.url, concurrency=2), tmp_path / "answers.sqlite")
+        known = [r for r in requests(40) if int(r.id) < 20 or int(r.id) % 3]
+        list(asked.generate(known))
+        for given, answer in enumerate(asked.generate(stream())):
+            assert (answer.id, answer.text) == (str(given), str(given))
+            assert taken - given <= 7
+        assert taken == given + 1 == 40
+        assert asked.hits == len(known)
+        assert len(server.asked) == 40
+        asked.close()
 
 
 def test_answers_are_replayed_by_id(tmp_path: Path) -> None:
