@@ -20,6 +20,9 @@ from cclearn.prompts.layout import (
 )
 from cclearn.prompts.templates import span_answer
 
+_DIALECT = "%llguidance {}"
+"""The first line, by which servers that know other dialects too (vLLM) tell whose this one is."""
+
 _PIECE = re.compile(r"(?P<blank>\s*)(?P<word>\w+|[^\w\s])")
 """A word or a mark of a note, with the white space before it."""
 
@@ -37,7 +40,7 @@ def document_grammar(text: str, codes_pattern: str, template: Template = "paired
     """
     pieces = [(" " if m["blank"] else "") + m["word"] for m in _PIECE.finditer(text)]
     if not pieces:
-        return f"start: {json.dumps(NOTHING)}"
+        return f"{_DIALECT}\nstart: {json.dumps(NOTHING)}"
     mark = LINE_START.rstrip()
     if template == "paired":
         rules = [
@@ -55,6 +58,7 @@ def document_grammar(text: str, codes_pattern: str, template: Template = "paired
         ]
     return "\n".join(
         [
+            _DIALECT,
             *rules,
             "EVIDENCE: PIECES & /.+/",
             f"PIECES: %regex {json.dumps({'substring_chunks': pieces}, ensure_ascii=False)}",
@@ -72,8 +76,13 @@ def span_grammar(text: str, codes_pattern: str, template: Template = "paired") -
         template: The layout of the answer.
     """
     head = span_answer(text, "", template=template)
-    return (
-        f"start: LINE\nLINE: {json.dumps(head, ensure_ascii=False)} CODE\nCODE: /{codes_pattern}/"
+    return "\n".join(
+        [
+            _DIALECT,
+            "start: LINE",
+            f"LINE: {json.dumps(head, ensure_ascii=False)} CODE",
+            f"CODE: /{codes_pattern}/",
+        ]
     )
 
 

@@ -147,4 +147,5 @@ def test_the_pattern_of_a_release_is_exact(system: CodeSystem) -> None:
 
 
 def test_an_empty_note_has_one_answer() -> None:
-    assert document_grammar("", "I10") == document_grammar(" \n\u00a0", "I10") == 'start: "none"'
+    assert document_grammar("", "I10") == document_grammar(" \n\u00a0", "I10")
+    assert document_grammar("", "I10") == '%llguidance {}\nstart: "none"'
