@@ -16,7 +16,7 @@ import yaml
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.coding.loop import LoopSettings
-from cclearn.engines.named import EngineSettings
+from cclearn.engines.named import EngineSettings, weights_of
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import Corpus, CorpusOptions
@@ -123,7 +123,7 @@ def run_benchmark(
                 coded = progress(coded, f"coding with {name}", count)
             started = time.perf_counter()
             write_rows(files[name], coded)
-            manifest = read_manifest(model)
+            manifest = read_manifest(weights_of(model))
             described[name] = {
                 "model": model,
                 "manifest": manifest,

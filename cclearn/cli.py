@@ -121,7 +121,9 @@ def code(
     ],
     model: Annotated[
         str,
-        typer.Option(help="lexicon, a trained model's folder, openai:NAME, replay:FILE."),
+        typer.Option(
+            help="lexicon, a trained model's folder, vllm:FOLDER, openai:NAME, replay:FILE."
+        ),
     ] = "lexicon",
     out: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
     format_name: FormatOption = None,

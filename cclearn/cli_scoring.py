@@ -117,7 +117,9 @@ def spans(
     ],
     model: Annotated[
         list[str],
-        typer.Option(help="lexicon, a model's folder, openai:NAME, replay:FILE; repeatable."),
+        typer.Option(
+            help="lexicon, a model's folder, vllm:FOLDER, openai:NAME, replay:FILE; repeatable."
+        ),
     ],
     out: ResultOption = None,
     train: TrainOption = None,
@@ -159,7 +161,9 @@ def benchmark(
     data: Annotated[Path | None, typer.Option(help="The folder that holds its data.")] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="lexicon, a model's folder, openai:NAME, replay:FILE; repeatable."),
+        typer.Option(
+            help="lexicon, a model's folder, vllm:FOLDER, openai:NAME, replay:FILE; repeatable."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
     shots: Annotated[int, typer.Option(min=0, help="Training notes shown to each model.")] = 0,

@@ -133,8 +133,9 @@ class Coder(ABC):
         """Return a coder over a language model.
 
         Args:
-            model: A folder that a recipe wrote, whose template is then used; a name on the hub;
-                `openai:NAME` for a model behind a server; `replay:FILE` for answers from a file.
+            model: A folder that a recipe wrote, whose template is then used; a name on the hub; `vllm:`
+                before either has vLLM run it; `openai:NAME` for a model behind a server; `replay:FILE`
+                for answers from a file.
             system: The code system; every code it holds billable may be assigned.
             examples: Coded notes that the model is shown before each note (few-shot).
             settings: Of the engine.

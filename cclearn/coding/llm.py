@@ -14,6 +14,7 @@ from cclearn.coding.findings import Reading, Span
 from cclearn.coding.parts import halves_of, parts_of
 from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Engine, Request
+from cclearn.engines.named import weights_of
 from cclearn.files import sha256_of_text
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
@@ -23,7 +24,7 @@ from cclearn.prompts.grammar import codes_regex, document_grammar
 
 def template_of(model: str | Path) -> Template:
     """Return the layout that a model's folder says it has learnt, else the default."""
-    recipe = (read_manifest(model) or {}).get("recipe", {})
+    recipe = (read_manifest(weights_of(str(model))) or {}).get("recipe", {})
     template: Template = recipe.get("rows", {}).get("template", "paired")
     return template
 

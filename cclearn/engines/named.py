@@ -11,22 +11,25 @@ from cclearn.engines.engine import Engine
 from cclearn.errors import ConfigurationError, did_you_mean
 from cclearn.files import cache_folder
 
-SCHEMES = ("openai", "replay")
-"""What stands before the colon in the names of models that are not loaded here."""
+SCHEMES = ("openai", "replay", "vllm")
+"""What stands before the colon in the names of models that transformers does not run."""
 
 
 class EngineSettings(BaseModel):
     """Settings of engines; each takes those that concern it.
 
-    `batch_size` is of local models. The others are of servers (`cclearn.engines.openai`); `prompt_price`
-    and `answer_price` are of a million tokens. Answers of servers are kept in `cache`: a file, `off`, or
-    `auto`, which is `answers.sqlite` in the cache folder; those of local models only in a named file.
+    `batch_size` is of local models, `gpu_memory_utilization` and `tensor_parallel_size` are of vLLM. The
+    others are of servers (`cclearn.engines.openai`); `prompt_price` and `answer_price` are of a million
+    tokens. Answers of servers are kept in `cache`: a file, `off`, or `auto`, which is `answers.sqlite`
+    in the cache folder; those of models on this machine only in a named file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch_size: int = Field(default=32, ge=1)
     max_new_tokens: int = Field(default=1024, ge=1)
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    tensor_parallel_size: int = Field(default=1, ge=1)
     base_url: str | None = None
     concurrency: int = Field(default=16, ge=1)
     retries: int = Field(default=5, ge=0)
@@ -55,9 +58,14 @@ def scheme_of(model: str) -> str | None:
     raise ConfigurationError(
         [
             f"model (model = {model}): there is no engine {scheme}. Use lexicon, openai:NAME,"
-            " replay:FILE, a folder that a recipe wrote, or a model on the hub."
+            " replay:FILE, vllm:MODEL, a folder that a recipe wrote, or a model on the hub."
         ]
     )
+
+
+def weights_of(model: str) -> str:
+    """Return the folder or the name on the hub in a model's name: what follows `vllm:`, or all of it."""
+    return model.removeprefix("vllm:") if scheme_of(model) == "vllm" else model
 
 
 def refuse_missing(model: str) -> None:
@@ -68,19 +76,20 @@ def refuse_missing(model: str) -> None:
     """
     if model == "lexicon" or Path(model).is_dir():
         return
-    scheme, rest = scheme_of(model), model.partition(":")[2]
-    if scheme is not None:
-        if scheme == "replay" and not Path(rest).is_file():
-            raise ConfigurationError([f"model (model = {model}): there is no such file."])
+    scheme = scheme_of(model)
+    if scheme == "replay" and not Path(model.partition(":")[2]).is_file():
+        raise ConfigurationError([f"model (model = {model}): there is no such file."])
+    weights = weights_of(model)
+    if scheme in ("openai", "replay") or Path(weights).is_dir():
         return
     # The hub's names are OWNER/NAME; the folder of runs here is no owner.
-    parts = Path(model).parts
-    if len(parts) != 2 or model[0] in "./~" or Path(parts[0]).is_dir():
+    parts = Path(weights).parts
+    if len(parts) != 2 or weights[0] in "./~" or Path(parts[0]).is_dir():
         hint = did_you_mean(model, ["lexicon"])
         raise ConfigurationError(
             [
                 f"model (model = {model}): there is no such folder.{hint} Name lexicon, a folder that a"
-                " recipe wrote, OWNER/NAME on the hub, openai:NAME or replay:FILE."
+                " recipe wrote, OWNER/NAME on the hub, vllm: before either, openai:NAME or replay:FILE."
             ]
         )
 
@@ -89,7 +98,8 @@ def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
     """Return the engine that a name stands for, with its cache.
 
     Args:
-        model: `openai:NAME`, `replay:FILE`, a folder that a recipe wrote, or a name on the hub.
+        model: `openai:NAME`, `replay:FILE`, a folder that a recipe wrote, or a name on the hub; `vllm:`
+            before one of the last two has vLLM run it.
         settings: Of the engine.
 
     Raises:
@@ -133,6 +143,15 @@ def _bare(model: str, scheme: str | None, settings: EngineSettings) -> Engine:
             budget=Budget(settings.seconds, settings.tokens, settings.cost, price),
             send_restricted=settings.send_restricted,
             may_send_restricted=settings.may_send_restricted,
+        )
+    if scheme == "vllm":
+        from cclearn.engines.vllm import VLLMEngine
+
+        return VLLMEngine.load(
+            rest,
+            max_new_tokens=settings.max_new_tokens,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            tensor_parallel_size=settings.tensor_parallel_size,
         )
     from cclearn.engines.local import LocalEngine
 

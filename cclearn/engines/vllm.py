@@ -1,0 +1,244 @@
+"""A model on this machine's GPUs, through vLLM, its answers bound by llguidance."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, get_args
+
+from llguidance import LLTokenizer
+from llguidance.hf import from_tokenizer
+
+from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.models import adapter_base, load_tokenizer, model_hash
+from cclearn.prompts.encoding import encode_prompt, end_of_turn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_AT_ONCE = 1_024
+"""Requests that vLLM is given together; it decodes as many of them at a time as its memory holds."""
+
+_ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    # In this process, so that errors and loggers are ours to handle.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "LLGUIDANCE_LOG_LEVEL": "0",
+}
+"""Of vLLM, unless the user has set it."""
+
+_TALKATIVE = ("vllm.v1.structured_output", "vllm.logging_utils.dump_input")
+"""Loggers whose messages quote a grammar, and with it the note."""
+
+
+class VLLMEngine(Engine):
+    """Greedy decoding with vLLM 0.33 or later: continuous batches, and what prompts share is read once.
+
+    A grammar that meets one of llguidance's limits, which vLLM leaves at their defaults, ends the answer
+    where it is; the parser counts what is then not whole.
+
+    Args:
+        llm: A `vllm.LLM` with the backend `guidance`, `processed_logprobs`, and a tokenizer whose
+            end-of-sequence token ends an answer, as `load` makes one.
+        tokenizer: The same, with a chat template.
+        adapter: A `vllm.lora.request.LoRARequest`.
+        max_new_tokens: The longest answer, in tokens.
+        gpus: How many the model takes.
+        name: What reports call it.
+    """
+
+    grounded = True
+
+    def __init__(
+        self,
+        llm: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        adapter: Any = None,
+        max_new_tokens: int = 1024,
+        gpus: int = 1,
+        name: str = "vllm",
+    ) -> None:
+        self.name = name
+        self.llm = llm
+        self.tokenizer = tokenizer
+        self.max_new_tokens = max_new_tokens
+        self._adapter = adapter
+        self._gpus = gpus
+        vocabulary = max(len(tokenizer), llm.model_config.get_vocab_size())
+        self._spelling: LLTokenizer = from_tokenizer(
+            tokenizer, n_vocab=vocabulary, eos_token=end_of_turn(tokenizer)
+        )
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str | Path,
+        *,
+        max_new_tokens: int = 1024,
+        gpu_memory_utilization: float = 0.9,
+        tensor_parallel_size: int = 1,
+    ) -> VLLMEngine:
+        """Load a model from a folder or the hub, safetensors only, or an adapter with its base model.
+
+        Args:
+            name_or_path: A folder that a recipe wrote, or a name on the hub.
+            max_new_tokens: The longest answer, in tokens.
+            gpu_memory_utilization: The part of each GPU's memory that vLLM takes.
+            tensor_parallel_size: How many GPUs the model is spread over.
+
+        Raises:
+            ConfigurationError: vLLM is missing, there is no model of that name, or vLLM cannot run it.
+        """
+        name = str(name_or_path)
+        tokenizer = load_tokenizer(name)
+        base = adapter_base(Path(name))
+        model, revision = base or (name, None)
+        for key, value in _ENVIRONMENT.items():
+            os.environ.setdefault(key, value)
+        try:
+            from vllm import LLM
+            from vllm.config.lora import MaxLoRARanks
+            from vllm.exceptions import VLLMError
+            from vllm.lora.request import LoRARequest
+        except ImportError as error:
+            raise ConfigurationError(
+                [f"model (vllm): vLLM cannot be imported: {error}. Install cclearn[vllm]."]
+            ) from None
+        options = _adapter_options(Path(name), get_args(MaxLoRARanks)) if base else {}
+        for talkative in _TALKATIVE:
+            logging.getLogger(talkative).setLevel(logging.CRITICAL + 1)
+        # vLLM ends an answer, and lets a grammar end, at the tokenizer's end of sequence alone, which is
+        # not what closes an answer in every chat template.
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
+        try:
+            with TemporaryDirectory(prefix="cclearn-tokenizer-") as folder:
+                tokenizer.save_pretrained(folder)
+                llm = LLM(
+                    model,
+                    revision=revision,
+                    tokenizer=folder,
+                    trust_remote_code=False,
+                    load_format="safetensors",
+                    max_model_len=-1,  # As long as the memory allows.
+                    structured_outputs_config={"backend": "guidance"},
+                    logprobs_mode="processed_logprobs",  # Under the grammar.
+                    gpu_memory_utilization=gpu_memory_utilization,
+                    tensor_parallel_size=tensor_parallel_size,
+                    **options,
+                )
+            adapter = LoRARequest(Path(name).name, 1, str(Path(name).resolve())) if base else None
+            if adapter is not None:
+                llm.llm_engine.add_lora(adapter)  # So that what vLLM cannot do is told now.
+        except (OSError, ValueError, RuntimeError, VLLMError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ConfigurationError(
+                [f"model (model = {name}): vLLM cannot run it: {reason} Load it without vllm:."]
+            ) from None
+        engine = cls(
+            llm,
+            tokenizer,
+            adapter=adapter,
+            max_new_tokens=max_new_tokens,
+            gpus=tensor_parallel_size,
+            name=Path(name).name,
+        )
+        if known := model_hash(name):
+            engine.identity = f"{known} vllm greedy {max_new_tokens}"
+        return engine
+
+    def fits(self, request: Request) -> bool:
+        """Say whether a prompt leaves room for an answer: all it may be, or a quarter of the context."""
+        room = min(self.max_new_tokens, self._context() // 4)
+        return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Answer requests in order. Raises CclearnError when vLLM does not take one."""
+        waiting = iter(requests)
+        while window := list(islice(waiting, _AT_ONCE)):
+            yield from self._answer_window(window)
+
+    def _context(self) -> int:
+        return int(self.llm.model_config.max_model_len)
+
+    def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
+        from vllm.exceptions import VLLMClientError
+
+        prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
+        context = self._context()
+        asked = [place for place, prompt in enumerate(prompts) if len(prompt) < context]
+        started = time.perf_counter()
+        try:
+            outputs = self.llm.generate(
+                [{"prompt_token_ids": prompts[place]} for place in asked],
+                [self._sampling(window[place], len(prompts[place])) for place in asked],
+                use_tqdm=False,
+                lora_request=self._adapter,
+            )
+        except VLLMClientError as error:
+            # Its text would quote the grammar, and with it the note.
+            raise CclearnError(
+                f"notes (ids = {window[0].id} to {window[-1].id}): vLLM does not take one of them"
+                f" ({type(error).__name__}). Code them without vllm:."
+            ) from None
+        seconds = self._gpus * (time.perf_counter() - started) / max(1, len(asked))
+        answers = {
+            place: self._read(window[place].id, len(prompts[place]), output.outputs[0], seconds)
+            for place, output in zip(asked, outputs, strict=True)
+        }
+        for place, request in enumerate(window):
+            too_long = Answer(
+                request.id, "", prompt_tokens=len(prompts[place]), problem="exceeds_context"
+            )
+            yield answers.get(place, too_long)
+
+    def _sampling(self, request: Request, prompt_tokens: int) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        grammar = request.grammar
+        return SamplingParams(
+            temperature=0.0,
+            max_tokens=min(self.max_new_tokens, self._context() - prompt_tokens),
+            logprobs=0,  # Of the chosen token alone.
+            detokenize=False,
+            structured_outputs=None
+            if grammar is None
+            else StructuredOutputsParams(grammar=grammar),
+        )
+
+    def _read(self, identifier: str, prompt_tokens: int, output: Any, seconds: float) -> Answer:
+        ended = output.finish_reason == "stop"
+        problem = None if ended or output.finish_reason == "length" else "vllm_error"
+        tokens = list(output.token_ids)
+        pieces = []
+        raw = b""
+        scored = zip(tokens[:-1] if ended else tokens, output.logprobs or (), strict=False)
+        for token, logs in scored:
+            spelt = self._spelling.decode_bytes([token])
+            pieces.append(TokenPiece(len(raw), len(raw) + len(spelt), logs[token].logprob))
+            raw += spelt
+        text = raw.decode("utf-8", errors="replace")
+        return Answer(identifier, text, ended, pieces, prompt_tokens, len(pieces), seconds, problem)
+
+
+def _adapter_options(folder: Path, ranks: Sequence[int]) -> dict[str, Any]:
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    rank = max([settings["r"], *(settings.get("rank_pattern") or {}).values()])
+    room = [size for size in ranks if size >= rank]
+    if settings.get("use_dora") or not room:
+        what = "DoRA" if settings.get("use_dora") else f"a rank of {rank}"
+        raise ConfigurationError(
+            [
+                f"model (model = {folder}): vLLM cannot run {what}. Write a merged model with `cclearn"
+                " merge`, and name that."
+            ]
+        )
+    return {"enable_lora": True, "max_lora_rank": min(room)}
