@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from cclearn.codes import CodeSystem
-from cclearn.coding import Coder
+from cclearn.coding import Coder, Encounter
 from cclearn.coding.loop import LoopSettings
 from cclearn.engines.named import EngineSettings, weights_of
 from cclearn.errors import ConfigurationError, DataError
@@ -49,6 +49,7 @@ class Run:
         loop: Settings of `span_loop`; None for `single_pass`.
         calibration: A file that `cclearn calibrate` wrote, `off` for raw scores; where it is None, each
             model's own.
+        encounter: The setting of the notes.
     """
 
     models: tuple[str, ...]
@@ -61,6 +62,7 @@ class Run:
     engine: EngineSettings = field(default_factory=EngineSettings)
     loop: LoopSettings | None = None
     calibration: str | None = None
+    encounter: Encounter | None = None
 
 
 def run_benchmark(
@@ -116,6 +118,7 @@ def run_benchmark(
                 settings=run.engine,
                 loop=run.loop,
                 calibration=run.calibration,
+                encounter=run.encounter,
             )
             files[name] = partial / "predictions" / f"{name}.jsonl"
             coded: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
@@ -154,6 +157,7 @@ def run_benchmark(
                 "options": options.model_dump(mode="json"),
                 "shots": run.shots,
                 "limit": run.limit,
+                "encounter": run.encounter,
             },
             engine=run.engine.model_dump(mode="json"),
             loop=run.loop.model_dump(mode="json") if run.loop else None,

@@ -15,6 +15,7 @@ from cclearn.cli_calibrate import calibrate
 from cclearn.cli_options import (
     CalibrationOption,
     EarlierOption,
+    EncounterOption,
     EngineOption,
     FormatOption,
     LoopOption,
@@ -131,6 +132,7 @@ def code(
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
     calibration: CalibrationOption = None,
+    encounter: EncounterOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
@@ -153,7 +155,14 @@ def code(
         from cclearn.progress import quiet_libraries
 
         quiet_libraries()
-    coder = Coder.named(model, loaded, settings=settings, loop=asked, calibration=calibration)
+    coder = Coder.named(
+        model,
+        loaded,
+        settings=settings,
+        loop=asked,
+        calibration=calibration,
+        encounter=encounter,
+    )
     coded = coder.code_many(notes)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"))

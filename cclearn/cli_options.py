@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -64,6 +64,12 @@ CalibrationOption = Annotated[
     typer.Option(
         "--calibration",
         help="What `cclearn calibrate` wrote, or off; else what the model's folder holds.",
+    ),
+]
+EncounterOption = Annotated[
+    Literal["inpatient", "outpatient"] | None,
+    typer.Option(
+        "--encounter", help="The setting: an outpatient's uncertain diagnoses give no code."
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

@@ -11,6 +11,7 @@ import typer
 from cclearn.cli_options import (
     CalibrationOption,
     EarlierOption,
+    EncounterOption,
     EngineOption,
     LoopOption,
     ModeOption,
@@ -176,6 +177,7 @@ def benchmark(
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
     calibration: CalibrationOption = None,
+    encounter: EncounterOption = None,
     draws: DrawsOption = 1_000,
     seed: SeedOption = 0,
     listing: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
@@ -216,7 +218,17 @@ def benchmark(
     if any(each != "lexicon" for each in model):
         quiet_libraries()
     run = Run(
-        tuple(model), shots, limit, draws, seed, prices, retention, asked, looped, calibration
+        tuple(model),
+        shots,
+        limit,
+        draws,
+        seed,
+        prices,
+        retention,
+        asked,
+        looped,
+        calibration,
+        encounter,
     )
     loaded = load_system(system, release, earlier)
     comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, track)

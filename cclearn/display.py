@@ -25,7 +25,7 @@ _MANY = 12
 
 
 def coded_note_view(note: CodedNote) -> RenderableType:
-    """Show a note's codes, each with its quotes in their surroundings."""
+    """Show a note's codes, each with its quotes in their surroundings, and what the rules say."""
     title = Text(note.id, style="bold")
     for flag in note.flags:
         title.append(f"  {flag}", style="yellow")
@@ -51,7 +51,8 @@ def coded_note_view(note: CodedNote) -> RenderableType:
             cells.append("reject" if rejected else assigned.decision or "–")
         quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
         table.add_row(*cells, quotes, style="dim" if rejected else None)
-    return table
+    flags = [(assigned.code, flag) for assigned in note.codes for flag in assigned.flags]
+    return Group(table, *(Text(f"{code} {flag}", style="yellow") for code, flag in flags))
 
 
 def _quote(text: str, evidence: Evidence) -> Text:

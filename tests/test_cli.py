@@ -50,6 +50,15 @@ def test_a_text_file_is_coded_as_jsonl(tmp_path: Path) -> None:
     assert code["evidence"] == [{"start": 16, "end": 25, "text": "pneumonia"}]
 
 
+def test_the_setting_decides_on_uncertain_diagnoses(tmp_path: Path) -> None:
+    (tmp_path / "visit.txt").write_text("Suspected pneumonia. Asthma.")
+    for encounter, codes in (("inpatient", ["J18.9", "J45.909"]), ("outpatient", ["J45.909"])):
+        done = run("code", tmp_path / "visit.txt", "--encounter", encounter)
+        assert done.returncode == 0, done.stderr
+        assert [code["code"] for code in json.loads(done.stdout)["codes"]] == codes
+    assert run("code", tmp_path / "visit.txt", "--encounter", "ward").returncode == 2
+
+
 def test_every_kind_of_input_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     folder.mkdir()

@@ -64,6 +64,14 @@ def test_decisions_are_shown_and_rejected_codes_come_last() -> None:
     assert "reject" in plain
 
 
+def test_what_rules_say_of_a_code_is_shown() -> None:
+    coded = note()
+    (code,) = coded.codes
+    flagged = code.model_copy(update={"flags": ["sex: [bold]for males"]})
+    plain, _ = shown(coded_note_view(coded.model_copy(update={"codes": [flagged]})), width=120)
+    assert "sex: [bold]for males" in plain
+
+
 def test_a_note_without_codes_says_so() -> None:
     plain, _ = shown(coded_note_view(CodedNote(id="empty", text="")))
     assert "no codes" in plain

@@ -1,6 +1,6 @@
 """Code systems: lookup, validity by release, hierarchy, notes and search."""
 
-from cclearn.codes.exclusions import Exclusion, conflict, excludes
+from cclearn.codes.exclusions import Exclusion, conflict, conflicts, excludes
 from cclearn.codes.system import Code, CodeSystem, NeighbourKind, NoteKind, Status
 from cclearn.codes.table import Kind
 
@@ -13,5 +13,6 @@ __all__ = [
     "NoteKind",
     "Status",
     "conflict",
+    "conflicts",
     "excludes",
 ]

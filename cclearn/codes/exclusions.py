@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from cclearn.codes.references import Reference, references
+from cclearn.codes.references import CodeIndex, Reference, references
 from cclearn.codes.system import CodeSystem
 
 
@@ -32,9 +34,16 @@ def excludes(
     Raises:
         UnknownCodeError: The release does not hold the code.
     """
-    return [
+    return list(_excludes(system, code, kind))
+
+
+@lru_cache(maxsize=1 << 14)
+def _excludes(
+    system: CodeSystem, code: str, kind: Literal["excludes1", "excludes2"]
+) -> tuple[Exclusion, ...]:
+    return tuple(
         Exclusion(text, place, tuple(references(text))) for text, place in system.notes(code, kind)
-    ]
+    )
 
 
 def conflict(system: CodeSystem, code: str, other: str) -> Exclusion | None:
@@ -48,7 +57,32 @@ def conflict(system: CodeSystem, code: str, other: str) -> Exclusion | None:
     """
     for one, two in ((code, other), (other, code)):
         spelt = system.canonical(two)
-        for note in excludes(system, one):
+        for note in _excludes(system, one, "excludes1"):
             if any(reference.covers(spelt) for reference in note.references):
                 return note
     return None
+
+
+def conflicts(system: CodeSystem, codes: Collection[str]) -> Iterator[tuple[str, str, Exclusion]]:
+    """Yield the pairs of codes that are not coded together, each pair once and in order, with the note.
+
+    Args:
+        system: The code system.
+        codes: In the official form.
+
+    Raises:
+        UnknownCodeError: The release does not hold one of the codes.
+    """
+    index = CodeIndex(codes)
+    pairs = {
+        (min(code, other), max(code, other))
+        for code in set(codes)
+        for note in _excludes(system, code, "excludes1")
+        for reference in note.references
+        for other in index.covered_by(reference)
+        if other != code
+    }
+    for one, two in sorted(pairs):
+        found = conflict(system, one, two)
+        if found is not None:
+            yield one, two, found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _CODE = r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"
@@ -39,6 +40,28 @@ class Reference:
         if not (self.first <= bare[: len(self.first)] and bare[: len(self.last)] <= self.last):
             return False
         return self.pattern is None or self.pattern.search(bare) is not None
+
+
+class CodeIndex:
+    """Codes in order, among which those that a reference covers are found by bisection.
+
+    Args:
+        codes: In the official form.
+    """
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        ordered = sorted((code.replace(".", ""), code) for code in set(codes))
+        self._bare = [bare for bare, _ in ordered]
+        self._codes = [code for _, code in ordered]
+
+    def covered_by(self, reference: Reference) -> Iterator[str]:
+        """Yield the codes that a reference covers, in order."""
+        place = bisect_left(self._bare, reference.first)
+        width, last = len(reference.last), reference.last
+        while place < len(self._bare) and self._bare[place][:width] <= last:
+            if reference.covers(self._codes[place]):
+                yield self._codes[place]
+            place += 1
 
 
 def references(note: str) -> Iterator[Reference]:

@@ -1,5 +1,6 @@
 """Coders: from a note to codes with cited evidence."""
 
 from cclearn.coding.coder import Coder
+from cclearn.coding.uncertainty import Encounter
 
-__all__ = ["Coder"]
+__all__ = ["Coder", "Encounter"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.coding.aggregation import conclude
 from cclearn.coding.findings import Reading
+from cclearn.coding.rules import flagged
+from cclearn.coding.uncertainty import Encounter
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, Note, Origin
 
@@ -49,6 +51,8 @@ class Coder(ABC):
         model_sha256: Of its model; empty where that is known by its name alone.
         mode: How it reads notes, with the settings that decide what it finds.
         calibration: What its scores mean and which codes are accepted; None leaves the scores raw.
+        encounter: The setting of the notes, which decides on uncertain diagnoses; None where it is not
+            known.
         grounded: Whether its evidence and codes are of the note and the release by construction.
     """
 
@@ -59,6 +63,7 @@ class Coder(ABC):
     model_sha256: str = ""
     mode: str = "single_pass"
     calibration: Calibration | None = None
+    encounter: Encounter | None = None
     grounded: bool = True
 
     @staticmethod
@@ -70,6 +75,7 @@ class Coder(ABC):
         settings: EngineSettings | None = None,
         loop: LoopSettings | None = None,
         calibration: str | Path | None = None,
+        encounter: Encounter | None = None,
     ) -> Coder:
         """Return a coder by the name that commands take.
 
@@ -80,6 +86,7 @@ class Coder(ABC):
             settings: Of the engine.
             loop: Reads the note in segments (`span_loop`); None for one pass over it (`single_pass`).
             calibration: As `load` takes it.
+            encounter: The setting of the notes.
 
         Raises:
             ConfigurationError: There is no such model, it cannot do what it is asked for, or the
@@ -87,7 +94,7 @@ class Coder(ABC):
             DataError: The calibration cannot be read.
         """
         if model == "lexicon" and loop is None:
-            return Coder.lexicon(system, calibration=calibration)
+            return Coder.lexicon(system, calibration=calibration, encounter=encounter)
         return Coder.load(
             model,
             system,
@@ -95,17 +102,22 @@ class Coder(ABC):
             settings=settings,
             loop=loop,
             calibration=calibration,
+            encounter=encounter,
         )
 
     @staticmethod
     def lexicon(
-        system: CodeSystem | None = None, *, calibration: str | Path | None = None
+        system: CodeSystem | None = None,
+        *,
+        calibration: str | Path | None = None,
+        encounter: Encounter | None = None,
     ) -> LexiconCoder:
         """Return the coder that needs no model: phrase matching with assertion rules.
 
         Args:
             system: The code system.
             calibration: A file that `cclearn calibrate` wrote; without one nothing is scored.
+            encounter: The setting of the notes.
 
         Raises:
             ConfigurationError: The calibration is another coder's.
@@ -114,6 +126,7 @@ class Coder(ABC):
         from cclearn.coding.lexicon import LexiconCoder
 
         coder = LexiconCoder(system or CodeSystem.load())
+        coder.encounter = encounter
         if calibration is not None:
             from cclearn.coding.calibration import find_calibration
 
@@ -129,6 +142,7 @@ class Coder(ABC):
         settings: EngineSettings | None = None,
         loop: LoopSettings | None = None,
         calibration: str | Path | None = None,
+        encounter: Encounter | None = None,
     ) -> Coder:
         """Return a coder over a language model.
 
@@ -142,6 +156,7 @@ class Coder(ABC):
             loop: As for `named`; without examples.
             calibration: A file that `cclearn calibrate` wrote; `off` for raw scores; where it is None,
                 the one in the model's folder, if there is one.
+            encounter: The setting of the notes.
 
         Raises:
             ConfigurationError: There is no such model, it cannot do what it is asked for, or the
@@ -154,6 +169,7 @@ class Coder(ABC):
         coder = _bare(str(model), system or CodeSystem.load(), examples, settings, loop)
         coder.model_sha256 = model_hash(model)
         coder.calibration = find_calibration(coder, calibration, Path(model))
+        coder.encounter = encounter
         return coder
 
     def code(self, note: Note | str) -> CodedNote:
@@ -180,11 +196,14 @@ class Coder(ABC):
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code notes as they come: in order, one result a note, in constant memory."""
         for reading, coded in self.conclude_many(notes):
-            yield coded if self.calibration is None else self.calibration.apply(coded, reading)
+            if self.calibration is not None:
+                coded = self.calibration.apply(coded, reading)
+            yield flagged(coded, self.system)
 
     def conclude_many(self, notes: Iterable[Note]) -> Iterator[tuple[Reading, CodedNote]]:
         """Return what is found in each note, and its codes with their raw scores, in order."""
-        return ((reading, conclude(reading, self.system)) for reading in self.read_many(notes))
+        for reading in self.read_many(notes):
+            yield reading, conclude(reading, self.system, self.encounter)
 
     @abstractmethod
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:

@@ -39,6 +39,7 @@ class Reading:
         note: What was read.
         findings: In any order; the same one may stand twice.
         parts: The parts of the note that were read by themselves; they may overlap.
+        headers: Findings whose code is a header; each is in `invalid` too.
         ungrounded: Quotes that are not in the note.
         invalid: Codes that may not be assigned, lines that could not be read.
         repeated: Lines that say a code and its evidence again within one answer.
@@ -48,6 +49,7 @@ class Reading:
     note: Note
     findings: list[Finding]
     parts: list[Span] = field(default_factory=list)
+    headers: list[Finding] = field(default_factory=list)
     ungrounded: list[Ungrounded] = field(default_factory=list)
     invalid: list[Invalid] = field(default_factory=list)
     repeated: int = 0

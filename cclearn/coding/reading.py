@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding, Reading, Span
 from cclearn.engines import Answer
-from cclearn.notes import CODED, Invalid, Note, Ungrounded
+from cclearn.notes import CODED, Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
 from cclearn.prompts import ParsedAnswer, parse_answer
@@ -46,8 +46,8 @@ def read_quotes(
     spans = ground(
         text[first : part.end],
         [line.quote for line in parsed.lines],
-        # A quote may stand twice, first negated: the model means the other one.
-        prefer=lambda start, end: rules.of(first + start, first + end) in CODED,
+        # A quote may stand twice, first negated or only suspected: the model means the other one.
+        prefer=lambda start, end: _likelihood(rules.of(first + start, first + end)),
     )
     return parsed, [span and (first + span[0], first + span[1]) for span in spans]
 
@@ -67,6 +67,8 @@ def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading
     reading = Reading(note, [])
     for number, part in enumerate(sorted(parts, key=lambda part: (part.start, part.end))):
         found, left, wrong = _read_part(note.text, part, number, rules, system)
+        reading.headers += [each for each in found if system.status(each.code) == "header"]
+        found = [each for each in found if system.status(each.code) == "valid"]
         reading.parts.append((part.start, part.end))
         reading.repeated += len(found) - len({(f.code, f.start, f.end) for f in found})
         reading.findings += found
@@ -88,9 +90,14 @@ def _read_part(
         status = system.status(code)
         if status != "valid":
             invalid.append(Invalid(code=code, status=status))
-        elif span is None:
+        if span is None and status == "valid":
             ungrounded.append(Ungrounded(code=code, quote=line.quote))
-        else:
+        elif span is not None and status in ("valid", "header"):
             probability = part.answer.probability(line.code_start, line.code_end)
             findings.append(Finding(code, *span, probability, rules.of(*span), number))
     return findings, ungrounded, invalid
+
+
+def _likelihood(assertion: Assertion) -> int:
+    """Rank mentions by how likely a code is meant for them."""
+    return 0 if assertion not in CODED else 1 if assertion == "uncertain" else 2

@@ -115,6 +115,9 @@ class _Recognised:
             assignment = next(assignments)
             if assignment.invalid is not None:
                 reading.invalid.append(assignment.invalid)
+                if assignment.invalid.code and assignment.invalid.status == "header":
+                    header = Finding(assignment.invalid.code, *span, assertion=assertion)
+                    reading.headers.append(header)
             if assignment.problem is not None:
                 reading.flags.add(assignment.problem)
             reading.findings += [

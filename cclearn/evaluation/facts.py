@@ -51,7 +51,7 @@ class Facts:
         invalid: Answered codes that may not be assigned, by status, and lines that could not be read.
         ungrounded: Answered quotes that the note does not hold.
         repeated: Answered lines that say again what a line before said.
-        flags: Remarks on the prediction.
+        flags: The kinds of remarks on the prediction, each once.
         decisions: What thresholds say of each code, the rejected ones, which are none of `codes`, too;
             empty where there are no thresholds.
     """
@@ -86,7 +86,7 @@ def facts_of(note: CodedNote) -> Facts:
         invalid=Counter(each.status for each in note.invalid),
         ungrounded=len(note.ungrounded),
         repeated=note.repeated,
-        flags=tuple(note.flags),
+        flags=tuple(dict.fromkeys(flag.partition(": ")[0] for flag in note.flags)),
         decisions={
             **{sys.intern(a.code): "reject" for a in note.rejected},
             **{sys.intern(a.code): a.decision for a in ranked if a.decision is not None},

@@ -56,7 +56,7 @@ def reward(
     total = cited + sum(wrong)
     if total:
         score -= (ungrounded * wrong[0] + invalid * wrong[1]) / total
-    return min(score, 0.0) if predicted.flags else score
+    return min(score, 0.0) if predicted.failures else score
 
 
 def _with_ancestors(codes: Iterable[str], system: CodeSystem) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a note says of a mention: that it is present, negated, another person's, past or possible.
+"""What a note says of a mention: present, uncertain, past, possible, negated or another person's.
 
 Rules in the manner of ConText (Harkema et al. 2009): a cue reaches the mentions behind it, or before
 it, up to the end of the sentence or a word that ends its scope.
@@ -21,7 +21,25 @@ _RELATIVE = (
 # Cues that say nothing about the mention, though they hold the words of one that does.
 _PSEUDO = (
     r"no (?:significant )?(?:increase|change|improvement) in|not only|no longer|not necessarily|"
-    r"(?:can ?not|not|never) (?:be )?(?:ruled? out|excluded?)|without (?:difficulty|incident)"
+    r"(?:can ?not|not|never) (?:yet )?(?:been |be )?(?:ruled? out|excluded?)|"
+    r"to be (?:ruled out|excluded)|without (?:difficulty|incident)"
+)
+
+# What Section II.H of the ICD-10-CM Official Guidelines lists, IV.H besides, and similar terms.
+_UNCERTAIN_BEFORE = (
+    r"(?:probabl[ey]|(?<!as )(?<!if )(?<!when )(?<!not )possible(?! to\b)|possibly|likely(?! to\b)|"
+    r"questionable|presumed|presumptive(?:ly)?|presumably|suspect(?:s|ed|ing)?(?: (?:of|to)"
+    r" (?:be|have|having))?|working diagnosis|(?:may|might|could) (?:be|have|represent|reflect)|"
+    r"suspicion (?:of|for)|suspicious (?:of|for)|suggestive of|concern(?:ing)? for|"
+    r"(?:compatible|consistent) with|(?<!to )(?:rule[- ]?out|r/o)|can ?not exclude)"
+    r"(?: (?:due|secondary) to| because of| has| have| had)?"
+)
+_UNCERTAIN = r"(?:probable|possible|likely|suspected|questionable|presumed)"
+_UNCERTAIN_AFTER = (
+    r"(?:is|are|was|were|been|being|remains?|appears?|seems?) (?:\w+ly |considered )?"
+    rf"{_UNCERTAIN}(?! (?:to|due|secondary|because|from)\b)|[,(] ?{_UNCERTAIN}(?=\s*(?:[.;,)]|$))|"
+    r"(?:has |have |could )?(?:can ?not|not|never) (?:yet )?(?:been |be )?(?:ruled out|excluded)|"
+    r",? ?(?:still |yet )?to be (?:ruled out|excluded)"
 )
 
 # Ordered: where cues of two kinds reach a mention, the first kind listed is what holds.
@@ -30,7 +48,7 @@ _BEFORE: dict[Assertion, str] = {
         r"family history(?: is)?(?: significant| notable| positive)?(?: of| for)?|fh of|"
         rf"{_RELATIVE}"
     ),
-    "ruled_out": r"(?:ruled|rules) out(?: for)?|rule[- ]?out|r/o|exclud(?:e|es|ed|ing)",
+    "ruled_out": r"(?:ruled|rules) out(?: for)?|to (?:rule[- ]?out|r/o)|exclud(?:e|es|ed|ing)",
     "negated": (
         r"no|not|nor|never|neither|none of|without|denie[sd]|deny|denying|negative for|"
         r"free of|absence of|lack of|fails to reveal|unremarkable for|non"
@@ -40,6 +58,7 @@ _BEFORE: dict[Assertion, str] = {
         r"prophylaxis (?:for|against)|(?:monitor|watch|screen|screening|return|call|counsel(?:l?ed)?)"
         r"(?: \w+){0,2} (?:for|about)|precautions for|could develop|may develop|signs? of possible"
     ),
+    "uncertain": _UNCERTAIN_BEFORE,
     "historical": (
         r"(?:past |prior |previous |remote |personal )?(?:medical )?history of|h/o|hx of|"
         r"status[- ]post|s/p|previous|prior|remote|(?<!year[- ])(?<!years[- ])old|resolved"
@@ -54,6 +73,7 @@ _AFTER: dict[Assertion, str] = {
         r"negative|denied|unlikely"
     ),
     "hypothetical": r"precautions|prophylaxis|screening",
+    "uncertain": _UNCERTAIN_AFTER,
     "historical": r"(?:has|have)? ?(?:since )?resolved|in the past|\d+ years ago|in childhood",
 }
 _SCOPE_END = (
@@ -64,6 +84,12 @@ _SCOPE_END = (
 )
 # Without a verb of its own, "had a stroke" after "mother" is still the mother's.
 _ENDS_FAMILY = r"but|however|although|though|except|patient|he|she|they|himself|herself"
+
+_NEAR: dict[Assertion, re.Pattern[str]] = {
+    "historical": re.compile(r"[\s:]*(?:[\w'-]+\s+){0,3}"),
+    "uncertain": re.compile(r"[\s:]*(?:(?!and\b)[\w'/-]+\s+){0,6}"),
+}
+"""What may stand between a cue that reaches the nearest words alone and the mention."""
 
 _FAMILY_SECTION = re.compile(r"^(?:family(?: medical)? (?:history|hx)|fhx?|family)$")
 _STOPS = frozenset(",;")
@@ -123,12 +149,11 @@ class AssertionRules:
 
 def _reaches_forward(kind: Assertion, before: str) -> bool:
     ends = _END_OF_FAMILY if kind == "family" else _END_OF_SCOPE
-    pseudo = [match.span() for match in _PSEUDO_CUE.finditer(before)]
     for cue in _CUES_BEFORE[kind].finditer(before):
-        if any(start <= cue.start() < end for start, end in pseudo):
+        if _is_pseudo(kind, before, cue.start()):
             continue
         between = before[cue.end() :]
-        if kind == "historical" and not re.fullmatch(r"[\s:]*(?:[\w'-]+\s+){0,3}", between):
+        if kind in _NEAR and not _NEAR[kind].fullmatch(between):
             continue
         if not ends.search(between):
             return True
@@ -136,12 +161,18 @@ def _reaches_forward(kind: Assertion, before: str) -> bool:
 
 
 def _reaches_back(kind: Assertion, after: str) -> bool:
-    pseudo = [match.span() for match in _PSEUDO_CUE.finditer(after)]
     for cue in _CUES_AFTER[kind].finditer(after):
-        if any(start <= cue.start() < end for start, end in pseudo):
+        if _is_pseudo(kind, after, cue.start()):
             continue
         between = after[: cue.start()]
         near = len(between.split()) <= _WORDS_AFTER and not _STOPS.intersection(between)
         if near and not _END_OF_SCOPE.search(between):
             return True
     return False
+
+
+def _is_pseudo(kind: Assertion, text: str, place: int) -> bool:
+    """Say whether a cue is part of words that mean something else; to uncertain ones it is their own."""
+    if kind == "uncertain":
+        return False
+    return any(match.start() <= place < match.end() for match in _PSEUDO_CUE.finditer(text))

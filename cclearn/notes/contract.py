@@ -18,11 +18,14 @@ SCHEMA_VERSION = 1
 Origin = Literal["public", "synthetic", "restricted"]
 Grade = Literal["gold", "silver", "synthetic"]
 Decision = Literal["accept", "review"]
-Assertion = Literal["present", "negated", "family", "historical", "hypothetical", "ruled_out"]
+Assertion = Literal[
+    "present", "negated", "family", "historical", "hypothetical", "ruled_out", "uncertain"
+]
 
 
-CODED: frozenset[Assertion] = frozenset({"present", "historical"})
-"""Assertions that give a code; negated, family, ruled-out and hypothetical mentions give none."""
+CODED: frozenset[Assertion] = frozenset({"present", "historical", "uncertain"})
+"""Assertions that give a code; negated, family, ruled-out and hypothetical mentions give none.
+An uncertain one gives an inpatient a code, an outpatient none (Official Guidelines, II.H, IV.H)."""
 
 
 class _Row(BaseModel):
@@ -62,9 +65,9 @@ class AssignedCode(_Row):
         score: Between 0 and 1, None where nothing was scored; of a calibrated coder, the probability
             that the code is right.
         evidence: In order of mention, no two alike.
-        assertion: What the note says of it; only `present` assigns a code.
+        assertion: What the note says of it.
         status: Validity in the release that coded the note.
-        flags: Remarks for a reviewer.
+        flags: Remarks for a reviewer, `rule: what it says`; none holds text of the note.
         decision: What thresholds on the score say; None where there are none, or the code is rejected.
     """
 
@@ -102,7 +105,8 @@ class CodedNote(Note):
         ungrounded: Of a prediction, the quotes that are not in the note; counted, never repaired.
         invalid: Of a prediction, the codes that may not be assigned; counted, never dropped.
         repeated: Of a prediction, the answered lines that say a code and its evidence again.
-        flags: Remarks on the whole note, e.g. `truncated`.
+        flags: Remarks on the whole note: a word where the answer is not whole, e.g. `truncated`;
+            `rule: what it says` where a rule has a remark.
     """
 
     codes: list[AssignedCode] = []
@@ -139,6 +143,11 @@ class CodedNote(Note):
         alike, or not at all, in the note's order."""
         coded = [assigned for assigned in self.codes if assigned.assertion in CODED]
         return sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
+
+    @property
+    def failures(self) -> list[str]:
+        """The flags that say that the answer is not whole: cut off, refused, not given."""
+        return [flag for flag in self.flags if ": " not in flag]
 
     @property
     def note(self) -> Note:

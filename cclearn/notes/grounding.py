@@ -21,7 +21,7 @@ def as_quote(text: str) -> str:
 def ground(
     text: str,
     quotes: Sequence[str],
-    prefer: Callable[[int, int], bool] | None = None,
+    prefer: Callable[[int, int], int] | None = None,
 ) -> list[Span | None]:
     """Find where each quote stands, taking the quotes as listed in order of mention.
 
@@ -34,8 +34,8 @@ def ground(
     Args:
         text: The note.
         quotes: The quotes, in the order of the answer.
-        prefer: Tells of an occurrence whether it is a likely one (say, not negated); the others are
-            used only where there is no likely one.
+        prefer: Ranks occurrences by how likely each is meant (say, not negated); only the likeliest are
+            used.
 
     Returns:
         One span a quote, None where the note does not hold it.
@@ -46,8 +46,11 @@ def ground(
     for quote in quotes:
         wanted = as_quote(quote)
         occurrences = _occurrences(text, wanted)
-        if prefer is not None:
-            occurrences = [span for span in occurrences if prefer(*span)] or occurrences
+        if prefer is not None and len(occurrences) > 1:
+            ranks = [prefer(*span) for span in occurrences]
+            occurrences = [
+                s for s, rank in zip(occurrences, ranks, strict=True) if rank == max(ranks)
+            ]
         if not occurrences:
             spans.append(None)
             continue

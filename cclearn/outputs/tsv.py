@@ -38,7 +38,7 @@ class TSV(Output):
 
     A code without evidence, a quote that the note does not hold (flag `ungrounded`), an answer that may
     not be assigned (flag `invalid`) and a note with none of these have a line each, their other cells
-    empty. Fields with quotation marks are quoted as in CSV; several flags are joined by semicolons.
+    empty. Fields with quotation marks are quoted as in CSV; several flags are joined by ` | `.
     """
 
     name = "tsv"
@@ -50,7 +50,7 @@ class TSV(Output):
             lines = io.StringIO()
             table = csv.DictWriter(lines, COLUMNS, dialect="excel-tab", lineterminator="\n")
             for row in _rows(note):
-                row |= {"note_id": note.id, "note_flags": ";".join(note.flags)}
+                row |= {"note_id": note.id, "note_flags": " | ".join(note.flags)}
                 table.writerow({column: _cell(value) for column, value in row.items()})
             yield lines.getvalue()
 
@@ -67,7 +67,7 @@ def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
             "score": "" if assigned.score is None else assigned.score,
             "assertion": assigned.assertion,
             "status": assigned.status,
-            "flags": ";".join(assigned.flags),
+            "flags": " | ".join(assigned.flags),
             "decision": decision,
         }
         for piece in assigned.evidence:

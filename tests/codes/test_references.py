@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from itertools import combinations
 
-from cclearn.codes import CodeSystem, conflict, excludes
-from cclearn.codes.references import references
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.codes import CodeSystem, conflict, conflicts, excludes
+from cclearn.codes.references import CodeIndex, references
 
 
 @pytest.mark.parametrize(
@@ -68,3 +72,30 @@ def test_inherited_notes_say_where_they_stand(system: CodeSystem) -> None:
     assert "E11" in own
     assert all(place in ("E11.9", *system.ancestors("E11.9")) for place in own)
     assert {place for _, place in system.notes("E11.9", "excludes1", inherited=False)} == {"E11.9"}
+
+
+CODES = ["E10.9", "E11.9", "E13.65", "I10", "I69.320", "J81.0", "R10.83", "R52", "S42.001B"]
+
+
+@given(st.lists(st.sampled_from(CODES)))
+def test_an_index_finds_what_a_reference_covers(codes: list[str]) -> None:
+    index = CodeIndex(codes)
+    notes = "(E10-E13) (E11.-) (J81.0, R10.-) (A00-Z99) (I69. with final characters -20) (R52)"
+    for reference in references(notes):
+        assert list(index.covered_by(reference)) == sorted(filter(reference.covers, set(codes)))
+
+
+@given(st.sets(st.sampled_from(CODES)))
+def test_conflicts_are_those_of_every_pair(codes: set[str]) -> None:
+    system = CodeSystem.load()
+    expected = [
+        (one, two, note)
+        for one, two in combinations(sorted(codes), 2)
+        if (note := conflict(system, one, two)) is not None
+    ]
+    assert list(conflicts(system, codes)) == expected
+
+
+def test_pain_of_the_abdomen_is_not_coded_as_pain(system: CodeSystem) -> None:
+    ((one, two, note),) = conflicts(system, ["R52", "I10", "R10.83"])
+    assert (one, two, note.at) == ("R10.83", "R52", "R52")

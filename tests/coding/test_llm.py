@@ -115,6 +115,33 @@ def test_what_cannot_be_used_is_counted(system: CodeSystem) -> None:
     }
 
 
+def test_an_answered_header_is_counted_and_gives_way_to_the_code_below_it(
+    system: CodeSystem,
+) -> None:
+    text = "Asthma. Mild intermittent asthma."
+    coded = read(system, text, "- Asthma => J45\n- Mild intermittent asthma => J45.20")
+    assert [(a.code, [(e.start, e.end) for e in a.evidence]) for a in coded.codes] == [
+        ("J45.20", [(0, 6), (8, 32)])
+    ]
+    assert any(flag.startswith("header: J45 (0:6)") for flag in coded.codes[0].flags)
+    assert [(i.code, i.status) for i in coded.invalid] == [("J45", "header")]
+    coded = read(system, text, "- Cough => J45\n- Mild intermittent asthma => J45.20")
+    assert len(coded.codes[0].evidence) == 1
+    assert (len(coded.invalid), coded.ungrounded) == (1, [])
+
+
+def test_a_code_without_its_seventh_character_is_flagged(system: CodeSystem) -> None:
+    coded = read(system, "Hypothermia.", "- Hypothermia => T68")
+    assert coded.codes == []
+    assert coded.flags == ["seventh character: T68 needs one of A, D, S (Section I.A.5)"]
+    assert coded.failures == []
+
+
+def test_a_quote_that_stands_certain_too_is_not_the_uncertain_one(system: CodeSystem) -> None:
+    coded = read(system, "Possible sepsis. Later sepsis.", "- sepsis => A41.9")
+    assert [(e.start, e.end) for e in coded.codes[0].evidence] == [(23, 29)]
+
+
 def test_a_cut_answer_is_flagged_and_its_last_line_not_read(system: CodeSystem) -> None:
     coded = read(system, "Asthma. Cough.", "- Asthma => J45.909\n- Cough => R05", complete=False)
     assert [a.code for a in coded.codes] == ["J45.909"]

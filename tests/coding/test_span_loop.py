@@ -79,6 +79,18 @@ def test_evidence_is_recognised_in_segments_and_assigned_once(system: CodeSystem
     assert not coder.grounded
 
 
+def test_an_answered_header_gives_way_to_the_code_below_it(system: CodeSystem) -> None:
+    header = Invalid(code="J45", status="header")
+    table = Table(
+        **{"asthma.": Assignment(invalid=header), "asthma_inhaler": Assignment(["J45.20"])}
+    )
+    recogniser = LLMRecogniser(LLMCoder(Echo("Asthma.", "Asthma inhaler"), system))
+    coded = SpanLoopCoder(recogniser, table, system).code(Note(id="n", text=NOTE))
+    (code,) = coded.codes
+    assert [evidence.text for evidence in code.evidence] == ["Asthma.", "Asthma inhaler"]
+    assert header in coded.invalid
+
+
 def test_windows_that_overlap_assign_a_span_once(system: CodeSystem) -> None:
     text = "word " * 30 + "Asthma. " + "word " * 30
     table = Table(asthma=Assignment(["J45.909"]))

@@ -268,6 +268,14 @@ def test_bins_of_scores_by_hand() -> None:
     assert bins_of([], []) == []
 
 
+def test_what_rules_say_of_notes_is_counted_by_rule(system: CodeSystem) -> None:
+    gold = [note("1", {"I10": []}), note("2", {"I10": []})]
+    said = ["seventh character: T68 needs one of A", "seventh character: T75.4 needs one of A"]
+    flagged = [gold[0].model_copy(update={"flags": said}), gold[1]]
+    found = scored(gold, flagged, system)
+    assert "1 of 2 notes are flagged seventh character" in found.warnings
+
+
 def test_an_assertion_that_assigns_no_code_is_not_scored(system: CodeSystem) -> None:
     gold = [note("1", {"I25.2": [(4, 6)]})]
 
@@ -276,7 +284,13 @@ def test_an_assertion_that_assigns_no_code_is_not_scored(system: CodeSystem) -> 
         changed = code.model_copy(update={"assertion": assertion})
         return [gold[0].model_copy(update={"codes": [changed]})]
 
-    for assertion, right in (("present", 1), ("historical", 1), ("negated", 0), ("family", 0)):
+    for assertion, right in (
+        ("present", 1),
+        ("historical", 1),
+        ("uncertain", 1),
+        ("negated", 0),
+        ("family", 0),
+    ):
         found = scored(gold, with_assertion(assertion), system)
         assert found.value("micro_recall") == right, assertion
         assert found.value("evidence_span_recall") in (right, None)

@@ -49,6 +49,7 @@ def test_what_is_made_up_is_paid_for(system: CodeSystem) -> None:
     assert reward(gold, note(ungrounded=2), system) == pytest.approx(-0.5)
     assert reward(gold, note("I21.4", ungrounded=1), system, ungrounded=0) == 1
     assert reward(gold, note("I21.4", flags=("truncated",)), system) == 0
+    assert reward(gold, note("I21.4", flags=("uncertain: a rule's remark",)), system) == 1
     assert reward(note(), note(), system) == 1
 
 

@@ -19,8 +19,6 @@ CASES = [
     ("present", "No fever\n- *chills*"),
     ("ruled_out", "*Pneumonia* was ruled out."),
     ("ruled_out", "CT ruled out *pulmonary embolism*."),
-    ("present", "*Sepsis* cannot be excluded."),
-    ("present", "Cannot rule out *sepsis*."),
     ("present", "Not only *asthma* but COPD."),
     ("family", "Family history: *diabetes* in father.\nPlan: treat asthma"),
     ("present", "Family history: diabetes in father.\nPlan: treat *asthma*"),
@@ -42,8 +40,50 @@ CASES = [
     ("historical", "Old *myocardial infarction*."),
 ]
 
+# The cues that Section II.H of the ICD-10-CM Official Guidelines lists, IV.H besides, and like ones.
+UNCERTAIN = [
+    ("uncertain", "Probable *pneumonia*."),
+    ("uncertain", "He probably has *gout*."),
+    ("uncertain", "Suspected *appendicitis*."),
+    ("uncertain", "She was suspected of having *sarcoidosis*."),
+    ("uncertain", "We suspect *lymphoma*."),
+    ("uncertain", "Most likely *viral meningitis*."),
+    ("uncertain", "Abdominal pain likely due to *pancreatitis*."),
+    ("present", "*Abdominal pain* likely due to pancreatitis."),
+    ("uncertain", "Questionable *seizure disorder*."),
+    ("uncertain", "Possible *tonsillitis*."),
+    ("uncertain", "Possible acute left lower lobe *pneumonia*."),
+    ("uncertain", "*Sepsis*, still to be ruled out."),
+    ("uncertain", "*Sepsis* still to be ruled out."),
+    ("uncertain", "*Sepsis* cannot be excluded."),
+    ("uncertain", "Cannot rule out *sepsis*."),
+    ("uncertain", "*Endocarditis* has not been ruled out."),
+    ("uncertain", "R/o *pulmonary embolism*."),
+    ("uncertain", "Rule out *pulmonary embolism*."),
+    ("ruled_out", "A CT was done to rule out *pulmonary embolism*."),
+    ("uncertain", "Findings compatible with *sarcoidosis*."),
+    ("uncertain", "Radiograph consistent with a right-sided *pneumothorax*."),
+    ("uncertain", "The picture was suggestive of *tuberculosis*."),
+    ("uncertain", "Working diagnosis: *migraine*."),
+    ("uncertain", "Concern for *cellulitis*."),
+    ("uncertain", "*Appendicitis* is suspected."),
+    ("uncertain", "*Stroke* was considered likely."),
+    ("uncertain", "*Cholecystitis* (probable)."),
+    ("uncertain", "*Cholecystitis*, possible."),
+    ("negated", "*Stroke* is unlikely."),
+    ("negated", "No suspected *fracture*."),
+    ("family", "Mother had possible *lupus*."),
+    ("hypothetical", "Watch for signs of possible *infection*."),
+    ("uncertain", "History of possible *stroke*."),
+    ("present", "Possible pneumonia and *diabetes*."),
+    ("present", "Possible pneumonia, *diabetes*, hypertension."),
+    ("present", "Suspected pneumonia. *Asthma*."),
+    ("present", "Follow up as soon as possible for *asthma*."),
+    ("present", "He is likely to need surgery for *appendicitis*."),
+]
 
-@pytest.mark.parametrize(("expected", "marked"), CASES)
+
+@pytest.mark.parametrize(("expected", "marked"), CASES + UNCERTAIN)
 def test_cues(expected: str, marked: str) -> None:
     start = marked.index("*")
     end = marked.index("*", start + 1) - 1

@@ -34,7 +34,7 @@ def test_every_line_is_as_computed_by_hand() -> None:
     failure = (
         "visit 7\tI50.23\ticd10cm\tAcute on chronic systolic (congestive) heart failure\t0.75\t"
     )
-    flags = "present\tvalid\texcludes1: I50.9;low\t\ttruncated"
+    flags = "present\tvalid\texcludes1: I50.9 | low\t\ttruncated"
     assert lines == [
         "visit 7\tI25.2\ticd10cm\tOld myocardial infarction\t0.25\t0\t6\tOld MI\thistorical\tvalid"
         "\t\t\ttruncated",

@@ -1,0 +1,55 @@
+"""Uncertain diagnoses: coded for inpatients, not for outpatients, some for nobody."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.findings import Finding
+from cclearn.notes import CODED
+
+Encounter = Literal["inpatient", "outpatient"]
+"""The setting; None wherever it is not known."""
+
+_CONFIRMED_ONLY = {
+    "I.C.1.a.1": ("B20", "B97.35", "O98.7", "Z21"),
+    "I.C.1.f.1": ("A92.5",),
+    "I.C.1.g.1.a": ("U07.1",),
+    "I.C.10.c": ("J09", "J10"),
+}
+"""By section of the guidelines, the codes that only a confirmed case is given, an inpatient's too: HIV,
+Zika, COVID-19, certain identified influenza viruses."""
+
+_OUTPATIENT = "IV.H"
+
+FLAGS: dict[Encounter | None, str] = {
+    "inpatient": 'uncertain: "code the condition as if it existed" (Section II.H, III.C)',
+    None: "uncertain: coded as an inpatient's (Section II.H, III.C); an outpatient's is not coded"
+    " (Section IV.H)",
+}
+"""What is said of a code that only uncertain mentions support."""
+
+
+def gives_code(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> bool:
+    """Say whether a finding gives a code in an encounter (Official Guidelines, II.H, III.C, IV.H)."""
+    return finding.assertion in CODED and _forbidden_by(finding, system, encounter) is None
+
+
+def withheld_flag(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:
+    """Return what is said of an uncertain finding that gives no code, None where it gives one."""
+    section = _forbidden_by(finding, system, encounter)
+    if section is None:
+        return None
+    why = "in an outpatient encounter" if section == _OUTPATIENT else "unless confirmed"
+    place = f"{finding.start}:{finding.end}"
+    return f"uncertain: {finding.code} ({place}) is not coded {why} (Section {section})"
+
+
+def _forbidden_by(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:
+    if finding.assertion != "uncertain":
+        return None
+    if system.name == "icd10cm":
+        for section, stems in _CONFIRMED_ONLY.items():
+            if finding.code.startswith(stems):
+                return section
+    return _OUTPATIENT if encounter == "outpatient" else None
