@@ -161,8 +161,12 @@ def small_engine(
 
 def unending(engine: LocalEngine) -> None:
     """Let random weights go on to write: as many lines as there is room for, and never `none`."""
-    (none, *_) = engine.tokenizer.encode("none", add_special_tokens=False)
-    engine.model.generation_config.sequence_bias = [[[engine._end], -50.0], [[none], -50.0]]
+    vocabulary = engine.tokenizer.get_vocab()
+    barred = [
+        engine._end,
+        *(vocabulary[each] for each in ("n", "no", "non", "none") if each in vocabulary),
+    ]
+    engine.model.generation_config.sequence_bias = [[[token], -50.0] for token in barred]
 
 
 def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:

@@ -232,7 +232,7 @@ class LocalEngine(Engine):
         if len(logs) < len(tokens):  # The last token of a cut answer was never scored.
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
-        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, len(pieces))
+        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, len(tokens))
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
