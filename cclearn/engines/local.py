@@ -18,6 +18,7 @@ from llguidance.hf import from_tokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from transformers import LogitsProcessor
 
+from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.choices import score_answers
 from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
 from cclearn.errors import CclearnError
@@ -188,6 +189,7 @@ class LocalEngine(Engine):
             do_sample=False,
             num_beams=1,
             logits_processor=[guide],
+            past_key_values=roomy_cache(self.model),
             pad_token_id=pad,
             eos_token_id=self._end,
         )
