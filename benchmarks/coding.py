@@ -34,6 +34,7 @@ from cclearn.engines.choices import score_answers
 from cclearn.engines.local import LocalEngine
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.corpora import find_corpus
+from cclearn.notes import Evidence
 from cclearn.progress import quiet_libraries
 from cclearn.prompts import Template, span_answer, span_prompt
 from cclearn.prompts.encoding import encode_prompt
@@ -71,7 +72,7 @@ def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
     gold = list(corpus_notes("codiesp", folder, system, "dev"))
     coded = list(coder.code_many(note.note for note in gold))
     comparison = evaluate(gold, {"lexicon": coded}, system, Settings())
-    found = comparison.evaluations["lexicon"]
+    scored = comparison.evaluations["lexicon"]
     assigned = [code for note in coded for code in note.codes]
     visits = [
         note
@@ -84,14 +85,14 @@ def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
             "notes": len(gold),
             "scores": {
                 name: [score.value, score.low, score.high]
-                for name, score in found.scores.items()
+                for name, score in scored.scores.items()
                 if name in SCORES
             },
             "codes": len(assigned),
             "codes_with_evidence": sum(bool(code.evidence) for code in assigned),
             "worst_confusions": [
                 {"missed": c.missed, "predicted": c.predicted, "notes": c.notes}
-                for c in sorted(found.confusions, key=lambda c: -c.notes)[:10]
+                for c in sorted(scored.confusions, key=lambda c: -c.notes)[:10]
             ],
         },
         "aci_bench": {
@@ -192,7 +193,7 @@ def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
         statistics.median(each[place][0] for each in runs) for place in range(3)
     )
     (_, coded, coder), (_, by_one, _), (_, _, unbound_coder) = runs[0]
-    same = sum(a == b for a, b in zip(coded[:: batch // 8], by_one, strict=True))
+    same = sum(found(a) == found(b) for a, b in zip(coded[:: batch // 8], by_one, strict=True))
     tokens = coder.usage.answer_tokens / unbound_coder.usage.answer_tokens
     return {
         "parameters": batched.model.num_parameters(),
@@ -208,6 +209,11 @@ def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
             "grammar overhead a token": round(ours / tokens / unbound - 1, 3),
         },
     }
+
+
+def found(note: CodedNote) -> list[tuple[str, list[Evidence]]]:
+    """Return codes and evidence; scores differ in the last digits."""
+    return [(code.code, code.evidence) for code in note.codes]
 
 
 def choices(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
@@ -267,12 +273,12 @@ def choices(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any
 
 def candidates(system: CodeSystem, rounds: int) -> dict[str, Any]:
     """Time the retrieval of candidates for the inclusion terms of a chapter."""
-    found = Candidates(LexiconCoder(system))
+    retrieved = Candidates(LexiconCoder(system))
     texts = [term for code in system.billable_codes("9") for term in system.synonyms(code)][:500]
     started = time.perf_counter()
-    next(found.of(["warm"], 100))
+    next(retrieved.of(["warm"], 100))
     built = time.perf_counter() - started
-    taken = [timed(lambda: sum(1 for _ in found.of(texts, 200))) for _ in range(rounds)]
+    taken = [timed(lambda: sum(1 for _ in retrieved.of(texts, 200))) for _ in range(rounds)]
     return {
         "index_seconds": round(built, 2),
         "spans_per_second": round(len(texts) / statistics.median(taken), 1),

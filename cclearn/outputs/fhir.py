@@ -39,8 +39,9 @@ _Element = dict[str, Any]
 class FHIR(Output):
     """A Bundle (`collection`) of a `DocumentReference`, which is the note, and its Conditions.
 
-    A code that the note does not assign (negated, family, …) is no Condition of the patient: it stands
-    in an extension of the DocumentReference, beside the note's flags and what could not be used.
+    A code that the note does not assign (negated, family, …) or that a calibration rejects is no
+    Condition of the patient: it stands in an extension of the DocumentReference, beside the note's flags
+    and what could not be used.
 
     Raises:
         ConfigurationError: fhirclient is missing.
@@ -103,6 +104,16 @@ def _document(note: CodedNote, document: UUID) -> _Element:
             for assigned in note.codes
             if assigned.assertion not in CODED
         ),
+        *(
+            _extension(
+                EXTENSION + "rejected",
+                {"url": "code", "valueCodeableConcept": _concept(assigned)},
+                *([] if score is None else [{"url": "score", "valueDecimal": score}]),
+                *map(_quote, assigned.evidence),
+            )
+            for assigned in note.rejected
+            for score in [assigned.score]
+        ),
         *(_unused("ungrounded", each.code, each.quote) for each in note.ungrounded),
         *(_unused(each.status, each.code or "") for each in note.invalid),
     ]
@@ -125,6 +136,8 @@ def _condition(note: CodedNote, assigned: AssignedCode, document: UUID) -> _Elem
         {"url": EXTENSION + "status", "valueCode": assigned.status},
         *_flags(assigned.flags),
     ]
+    if assigned.decision is not None:
+        extensions.insert(0, {"url": EXTENSION + "decision", "valueCode": assigned.decision})
     if assigned.score is not None:
         extensions.insert(0, {"url": EXTENSION + "score", "valueDecimal": assigned.score})
     evidence = [

@@ -49,6 +49,9 @@ mark a:hover, mark a:focus { text-decoration: underline; }
 .score { float: right; font-variant-numeric: tabular-nums; color: var(--quiet); font-size: .9rem; }
 .flag { display: inline-block; font-size: .78rem; font-weight: 600; color: var(--warn);
         background: var(--warned); border-radius: 999px; padding: .05rem .6rem; }
+.decision { font-size: .78rem; font-weight: 600; border: 1px solid var(--line);
+            border-radius: 999px; padding: .05rem .6rem; }
+.accept { color: var(--link); border-color: var(--link); }
 .quotes { list-style: none; margin: .25rem 0 0; padding: 0; font-size: .9rem; }
 .quotes li { margin: .15rem 0; overflow-wrap: anywhere; }
 .quotes small { color: var(--quiet); font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -132,6 +135,9 @@ def _code(assigned: AssignedCode, anchor: str, of_piece: dict[tuple[int, int], s
     remarks = [] if assigned.status == "valid" else [f"{assigned.status} code"]
     if assigned.assertion != "present":
         remarks.append(assigned.assertion.replace("_", " "))
+    decided = ""
+    if assigned.decision is not None:
+        decided = f"<span class='decision {assigned.decision}'>{assigned.decision}</span> "
     quotes = "".join(
         f"<li><a href='#{of_piece[piece.start, piece.end]}'><q dir='auto'>{escape(piece.text)}</q></a>"
         f" <small>{piece.start}–{piece.end}</small></li>"
@@ -139,14 +145,21 @@ def _code(assigned: AssignedCode, anchor: str, of_piece: dict[tuple[int, int], s
     )
     return (
         f"<li id='{anchor}'>{score}<span class='code'>{escape(assigned.code)}</span>"
-        f"{escape(assigned.description)} {_flags([*remarks, *assigned.flags])}"
+        f"{escape(assigned.description)} {decided}{_flags([*remarks, *assigned.flags])}"
         f"<ul class='quotes'>{quotes or '<li>no evidence cited</li>'}</ul></li>"
     )
 
 
 def _unused(note: CodedNote) -> str:
-    """List what a prediction said that could not be used."""
+    """List what a prediction said that is not assigned."""
     parts = []
+    if note.rejected:
+        parts.append("<h3>Rejected: scores too low</h3><ul class='quotes'>")
+        for each in note.rejected:
+            quotes = " ".join(f"<q dir='auto'>{escape(piece.text)}</q>" for piece in each.evidence)
+            score = "" if each.score is None else f" <small>score {each.score:.2f}</small>"
+            parts.append(f"<li>{escape(each.code)} {escape(each.description)} {quotes}{score}</li>")
+        parts.append("</ul>")
     if note.ungrounded:
         parts.append("<h3>Quotes that the note does not hold</h3><ul class='quotes'>")
         parts += [

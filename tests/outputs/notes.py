@@ -70,13 +70,16 @@ def coded_notes(draw: st.DrawFn) -> CodedNote:
                 evidence=[Evidence(start=s, end=e, text=text[s:e]) for s, e in sorted(spans)],
                 assertion=draw(st.sampled_from(["present", "historical", "negated"])),
                 flags=draw(_FLAGS),
+                decision=draw(st.none() | st.sampled_from(["accept", "review"])),
             )
         )
+    rejected = [codes.pop()] if codes and draw(st.booleans()) else []
     ungrounded = st.builds(Ungrounded, code=_TEXTS, quote=_TEXTS)
     return CodedNote(
         id=draw(_TEXTS.filter(bool)),
         text=text,
         codes=codes,
+        rejected=rejected,
         ungrounded=draw(st.lists(ungrounded, max_size=2)),
         invalid=draw(st.lists(st.just(Invalid(code=None, status="unreadable")), max_size=1)),
         flags=draw(_FLAGS),

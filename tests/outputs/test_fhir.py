@@ -136,6 +136,21 @@ def test_the_document_is_the_note_and_what_could_not_be_used() -> None:
     ]
 
 
+def test_what_a_calibration_decides_is_kept() -> None:
+    accepted = AssignedCode(code="I25.2", score=0.9, decision="accept", evidence=cited("Old MI"))
+    rejected = AssignedCode(code="R52", score=0.01, evidence=cited("pain"))
+    note = CodedNote(id="1", text=TEXT, codes=[accepted], rejected=[rejected])
+    document, *conditions = resources(note)
+    (condition,) = conditions
+    assert condition["extension"][1] == {"url": URL + "decision", "valueCode": "accept"}
+    (extension,) = document["extension"]
+    assert extension["url"] == URL + "rejected"
+    parts = {part["url"]: part for part in extension["extension"]}
+    assert parts["code"]["valueCodeableConcept"]["coding"][0]["code"] == "R52"
+    assert parts["score"]["valueDecimal"] == 0.01
+    assert parts[URL + "evidence"]["extension"][0]["valueUnsignedInt"] == TEXT.index("pain")
+
+
 def test_other_systems_and_empty_notes() -> None:
     (document,) = resources(EMPTY)
     assert document["content"][0]["attachment"] == {

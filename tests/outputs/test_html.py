@@ -163,3 +163,13 @@ def test_overlapping_evidence_is_one_region() -> None:
 def test_a_line_end_of_two_characters_is_one_line() -> None:
     page = written(CodedNote(id="1", text="a\r\nb\nc"))
     assert '<div class="entities" dir="auto">a<br>b<br>c</div>' in page
+
+
+def test_decisions_and_rejected_codes_are_shown() -> None:
+    accepted = AssignedCode(code="I25.2", score=0.9, decision="accept", evidence=cited("Old MI"))
+    rejected = AssignedCode(code="R52", score=0.01, evidence=cited("pain"))
+    page = written(CodedNote(id="1", text=TEXT, codes=[accepted], rejected=[rejected]))
+    assert "<span class='decision accept'>accept</span>" in page
+    behind = page.partition("Rejected: scores too low")[2]
+    assert "R52" in behind
+    assert "<q dir='auto'>pain</q> <small>score 0.01</small>" in behind

@@ -90,11 +90,13 @@ def test_a_table_is_read_back(notes: list[CodedNote]) -> None:
     assert not re.search(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]|[\u2028\u2029]", text)
     place = 0
     for note in notes:
-        for assigned in note.codes:
+        for assigned in (*note.codes, *note.rejected):
             for piece in assigned.evidence:
                 row = read[place]
                 place += 1
                 assert (row["code"], row["system"]) == (assigned.code, assigned.system)
+                decided = "reject" if assigned in note.rejected else assigned.decision or ""
+                assert row["decision"] == decided
                 start, end = int(row["start"]), int(row["end"])
                 assert (start, end) == (piece.start, piece.end)
                 assert len(row["quote"]) == end - start
@@ -103,5 +105,5 @@ def test_a_table_is_read_back(notes: list[CodedNote]) -> None:
                 assert row["score"] == ("" if assigned.score is None else str(assigned.score))
             place += not assigned.evidence
         place += len(note.ungrounded) + len(note.invalid)
-        place += not (note.codes or note.ungrounded or note.invalid)
+        place += not (note.codes or note.rejected or note.ungrounded or note.invalid)
     assert place == len(read)
