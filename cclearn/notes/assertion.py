@@ -8,104 +8,199 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from dataclasses import dataclass
 from functools import cached_property
 
 from cclearn.notes.contract import Assertion
-from cclearn.notes.sections import find_sections, find_sentences
+from cclearn.notes.folding import lower_case
+from cclearn.notes.sections import Section, find_sections, find_sentences
 
 _RELATIVE = (
-    r"(?:grand)?(?:mother|father|parents?)|mom|dad|sisters?|brothers?|siblings?|sons?|daughters?"
-    r"|aunts?|uncles?|cousins?|(?:maternal|paternal)(?: \w+)?|relatives?"
+    r"mother|father|parents?|grandmother|grandfather|grandparents?|mom|dad|sisters?|brothers?|siblings?"
+    r"|sons?|daughters?|aunts?|uncles?|cousins?|nephews?|nieces?|(?:maternal|paternal)(?: \w+)?"
+    r"|relatives?|husband|wife|spouse"
 )
+_BE = r"(?:is|was|are|were|be|being|has been|have been|had been)"
+_NOT = r"(?:not|never|(?:did|does|do|has|have|had|was|were|is|are|could|can)n['’]t)"
+_SEEN = (
+    r"(?:seen|present|found|identified|noted|appreciated|observed|detected|reported|evident|palpable"
+    r"|palpated|visualized|demonstrated)"
+)
+_HISTORY = r"(?:history|background|antecedents?)"
 
 # Cues that say nothing about the mention, though they hold the words of one that does.
-_PSEUDO = (
-    r"no (?:significant )?(?:increase|change|improvement) in|not only|no longer|not necessarily|"
-    r"(?:can ?not|not|never) (?:yet )?(?:been |be )?(?:ruled? out|excluded?)|"
-    r"to be (?:ruled out|excluded)|without (?:difficulty|incident)"
+_PSEUDO = "|".join(
+    (
+        # Of "no change in the nodule" and the like the thing itself is there.
+        r"no (?:\w+ )?(?:increase|decrease|change|improvement|response|relief|progression|resolution"
+        r"|benefit|recovery)(?: in| to| of| from)?",
+        r"no (?:longer|doubt|further)|not (?:only|necessarily|just)",
+        r"without (?:difficulty|incident|improvement|response|relief|success|treatment|contrast|delay"
+        r"|medication|therapy|telling|change|further|prior notice)",
+        rf"{_NOT} (?:been |be |being |yet |fully |well |completely |adequately |sufficiently )*"
+        r"(?:improv\w*|respond\w*|toler\w*|reliev\w*|resolv\w*|control\w*|tak(?:en?|ing)|perform\w*"
+        r"|treat\w*|intubated|operated|achiev\w*|allow\w*|want\w*|able|affiliated|complian\w*|deny)",
+        r"excluded from",
+        # "No relevant history" ends before what brought the patient.
+        rf"(?:no|without)(?: \w+){{0,3}} {_HISTORY}(?: of (?:interest|note|relevance)|(?= (?:who|that"
+        r"|was|is)\b)|(?=,))",
+        rf"{_HISTORY} of (?:interest|note|relevance)",
+        # Who tells, comes along or lives with the patient has not the disease.
+        rf"(?:{_RELATIVE}) (?:who )?(?:reports?|reported|states?|stated|says|said|brings|brought"
+        r"|refer(?:s|red)|notic(?:es|ed)|tells|told|describes?|explains?|confirms?)",
+        r"(?:according to|accompanied by|lives with|living with|brought (?:in )?by|came with|comes with)"
+        rf" (?:\w+ )?(?:{_RELATIVE})",
+        r"(?:mother|father) of (?:a|an|one|two|three|four|five|six|\d+)",
+        # A duration of what is there still.
+        r"(?:hour|day|week|month|year|time)s?[- ]old",
+        r"(?:hour|day|week|month|year)s?(?:[- ]long)?[- ]history of|long-?standing history of",
+        r"history of (?:the )?present(?:ing)?",
+        r"diagnosed (?:\w+ ){1,3}(?:ago|earlier)",
+    )
 )
 
 # What Section II.H of the ICD-10-CM Official Guidelines lists, IV.H besides, and similar terms.
 _UNCERTAIN_BEFORE = (
     r"(?:probabl[ey]|(?<!as )(?<!if )(?<!when )(?<!not )possible(?! to\b)|possibly|likely(?! to\b)|"
     r"questionable|presumed|presumptive(?:ly)?|presumably|suspect(?:s|ed|ing)?(?: (?:of|to)"
-    r" (?:be|have|having))?|working diagnosis|(?:may|might|could) (?:be|have|represent|reflect)|"
+    r" (?:be|have|having))?|working diagnosis|"
+    r"(?:may|might|could) (?:be(?! (?:ruled out|excluded|discarded))|have|represent|reflect)|"
     r"suspicion (?:of|for)|suspicious (?:of|for)|suggestive of|concern(?:ing)? for|"
-    r"(?:compatible|consistent) with|(?<!to )(?:rule[- ]?out|r/o)|can ?not exclude)"
+    r"(?:compatible|consistent) with|(?<!to )(?:rule[- ]?out|r/o)|can ?not (?:exclude|rule out))"
     r"(?: (?:due|secondary) to| because of| has| have| had)?"
 )
 _UNCERTAIN = r"(?:probable|possible|likely|suspected|questionable|presumed)"
 _UNCERTAIN_AFTER = (
     r"(?:is|are|was|were|been|being|remains?|appears?|seems?) (?:\w+ly |considered )?"
-    rf"{_UNCERTAIN}(?! (?:to|due|secondary|because|from)\b)|[,(] ?{_UNCERTAIN}(?=\s*(?:[.;,)]|$))|"
+    rf"{_UNCERTAIN}(?! (?:to|of|due|secondary|because|from)\b)|"
     r"(?:has |have |could )?(?:can ?not|not|never) (?:yet )?(?:been |be )?(?:ruled out|excluded)|"
-    r",? ?(?:still |yet )?to be (?:ruled out|excluded)"
+    r"(?:still |yet )?to be (?:ruled out|excluded)"
+)
+_UNCERTAIN_MARKED = (
+    rf"[,(] ?{_UNCERTAIN}(?=\s*(?:[.;,)]|$))|, ?(?:still |yet )?to be (?:ruled out|excluded)"
 )
 
-# Ordered: where cues of two kinds reach a mention, the first kind listed is what holds.
+# Ordered: where cues of several kinds reach a mention, the first kind listed is what holds.
 _BEFORE: dict[Assertion, str] = {
-    "family": (
-        r"family history(?: is)?(?: significant| notable| positive)?(?: of| for)?|fh of|"
-        rf"{_RELATIVE}"
+    "ruled_out": (
+        r"(?:ruled|rules|ruling) out(?: for)?|to (?:rule[- ]?out|r/o)|exclud(?:e|es|ed|ing)"
+        r"|discard(?:s|ed|ing)?"
     ),
-    "ruled_out": r"(?:ruled|rules) out(?: for)?|to (?:rule[- ]?out|r/o)|exclud(?:e|es|ed|ing)",
     "negated": (
-        r"no|not|nor|never|neither|none of|without|denie[sd]|deny|denying|negative for|"
-        r"free of|absence of|lack of|fails to reveal|unremarkable for|non"
+        r"(?:no|without|denie[sd]|deny)(?: \w+){0,2} family history(?: of)?|negative for|none of|nor"
+        r"|neither|nil"
+        rf"|{_NOT}(?: (?:have|had|has|been|any|shown?|reveal(?:ed)?|present(?:ed)?|report(?:ed)?|seen"
+        r"|found|find|identified|noted|observed|detect(?:ed)?|evident|palpable|develop(?:ed)?"
+        r"|demonstrated?|suffer(?:ed)?|experienced?|complain(?:ed)? of))*"
+        r"|no|without|denie[sd]|deny|denying|free of|absence of|lack of|fails to reveal|unremarkable for"
+    ),
+    "family": (
+        r"family history(?: (?:is )?(?:significant|notable|positive))?(?: of| for)?|fh of"
+        rf"|{_RELATIVE}"
     ),
     "hypothetical": (
-        r"if|should|in case of|(?:at )?(?:increased |high )?risk (?:of|for)|to prevent|prevention of|"
-        r"prophylaxis (?:for|against)|(?:monitor|watch|screen|screening|return|call|counsel(?:l?ed)?)"
-        r"(?: \w+){0,2} (?:for|about)|precautions for|could develop|may develop|signs? of possible"
+        r"if|unless|should(?= [\w ]{1,60}(?:occur|develop|recur|appear|happen|arise|worsen))|in case of"
+        r"|in the event of|(?:at )?(?:increased |high )?risk (?:of|for)"
+        r"|risks(?: of \w+)? (?:of|include)|to prevent|prevention of|as needed for"
+        r"|prophylaxis (?:for|against)|(?:vaccinated|immunized|vaccine|vaccination) (?:for|against)"
+        r"|(?:monitor|watch|screen|screening|return|call|counsel(?:l?ed)?)(?: \w+){0,5}? (?:for|about)"
+        r"|precautions for|(?:could|may|can|might) (?:develop|lead to|cause|result in)"
+        r"|signs? of possible|(?:worried|concerned) about|fear of"
     ),
     "uncertain": _UNCERTAIN_BEFORE,
     "historical": (
-        r"(?:past |prior |previous |remote |personal )?(?:medical )?history of|h/o|hx of|"
-        r"status[- ]post|s/p|previous|prior|remote|(?<!year[- ])(?<!years[- ])old|resolved"
+        r"(?:past |prior |previous |remote |personal )?(?:medical )?history of|h/o|hx of"
+        r"|status[- ]post|s/p|previous|prior|remote|old|resolved"
     ),
 }
 _AFTER: dict[Assertion, str] = {
-    "family": rf"in (?:\w+ )?(?:{_RELATIVE})|runs in the family",
-    "ruled_out": r"(?:was|were|is|has been|have been|being)? ?(?:ruled out|excluded)",
+    "ruled_out": rf"(?:{_BE}|could be|can be) (?:ruled out|excluded|discarded)",
     "negated": (
-        r"(?:is|was|are|were|has been) (?:negative|absent|denied|unlikely|not (?:seen|present|"
-        r"found|identified|noted|appreciated))|(?:not|never) (?:seen|present|found|identified)|"
-        r"negative|denied|unlikely"
+        rf"{_BE} (?:negative(?! for)|absent|denied|unlikely|not {_SEEN})"
+        r"|(?:could|can) ?not be \w+(?:ed|en)"
+        r"|(?<!-)negative(?! for)|unlikely|none(?! of)|no(?=\W*$)"
     ),
-    "hypothetical": r"precautions|prophylaxis|screening",
+    "family": rf"in (?:\w+ )?(?:{_RELATIVE})(?! of)|runs? in the family",
+    "hypothetical": (
+        r"precautions(?! for)|prophylaxis(?! for| against)|screening(?! (?:\w+ ){0,2}for)"
+        r"|(?:vaccine|vaccination|immunization)(?! for| against)"
+    ),
     "uncertain": _UNCERTAIN_AFTER,
-    "historical": r"(?:has|have)? ?(?:since )?resolved|in the past|\d+ years ago|in childhood",
+    "historical": (
+        r"(?:has |have |had )(?:since )?resolved|in the past|years (?:ago|earlier)"
+        r"|in (?:childhood|infancy|adolescence)|as an? (?:infant|child|teenager|baby)"
+    ),
 }
-_SCOPE_END = (
-    r"but|however|although|though|except|yet|nevertheless|apart from|aside from|other than|"
-    r"presents?(?: today)? (?:with|for)|presented with|now has|now with|has|have|had|shows?|showed|"
-    r"reveal(?:s|ed)|found to have|admitted (?:with|for)|diagnosed with|treated for|secondary to|"
-    r"due to|because of|remains?|continues?|patient|he|she|they|which|who|whose"
-)
-# Without a verb of its own, "had a stroke" after "mother" is still the mother's.
-_ENDS_FAMILY = r"but|however|although|though|except|patient|he|she|they|himself|herself"
+_BOTH_WAYS = re.compile(rf"ruled out|excluded|denied|resolved|{_NOT} {_SEEN}")
+"""Cues of `_BEFORE` that reach back too: `Sepsis ruled out`."""
 
+_ENDS = (
+    r"yet|nevertheless|apart from|aside from|other than|now has|now with|has|have|had|shows?|showed"
+    r"|reveal(?:s|ed)|found to have|diagnos(?:is|ed|es)|treated for|secondary to|due to|because of"
+    r"|remains?|continues?|which|who|whose|complain(?:s|ed|ing)?|report(?:s|ed|ing)|develop(?:s|ed|ing)"
+    r"|start(?:s|ed|ing)|began|begins|beginning|appear(?:s|ed)|suffer(?:s|ed|ing)|requir(?:es|ed|ing)"
+    r"|(?<=, )with|(?<=, )and (?:the|an?|with)"
+)
+_ENDS_ALL = (
+    r"but|however|although|though|except|patient|he|she|they|himself|herself|(?:his|her) past"
+    r"|(?<!no )(?<!or )personal"
+    r"|past medical|presents?(?: today)? (?:with|for|to)|presented(?: \w+)? (?:with|to|at|for)"
+    r"|admitted|consulted"
+)
+"""Without a verb of its own, "had a stroke" after "mother" is still the mother's: these end that too."""
+
+_FAMILY_SECTION = re.compile(r"^(?:family(?: medical)? (?:history|hx)|fhx?|family)$")
 _NEAR: dict[Assertion, re.Pattern[str]] = {
     "historical": re.compile(r"[\s:]*(?:[\w'-]+\s+){0,3}"),
     "uncertain": re.compile(r"[\s:]*(?:(?!and\b)[\w'/-]+\s+){0,6}"),
 }
 """What may stand between a cue that reaches the nearest words alone and the mention."""
 
-_FAMILY_SECTION = re.compile(r"^(?:family(?: medical)? (?:history|hx)|fhx?|family)$")
 _STOPS = frozenset(",;")
 _WORDS_AFTER = 6
 """How many words behind a mention a cue that looks back may stand."""
 
+_NON = re.compile(r"(?<!\w)non[- ]?$")
+_VERB = re.compile(r"\s+(?:was|were|is|are|has|had|began|appeared|developed|persisted|ensued)\b")
+_OR = re.compile(r"\b(?:or|nor)\b")
+_CUES = re.compile(
+    r"(?:(?<!\w)(?:"
+    + "|".join(
+        (
+            # "Not ruled out" is no exclusion, "likely due to" ends no scope.
+            f"(?P<after_uncertain>{_AFTER['uncertain']})",
+            f"(?P<before_uncertain>{_BEFORE['uncertain']})",
+            f"(?P<pseudo>{_PSEUDO})",
+            *(f"(?P<after_{k}>{words})" for k, words in _AFTER.items() if k != "uncertain"),
+            f"(?P<ends_all>{_ENDS_ALL})",
+            *(f"(?P<before_{k}>{words})" for k, words in _BEFORE.items() if k != "uncertain"),
+            f"(?P<ends>{_ENDS})",
+        )
+    )
+    + rf")|(?P<marked>{_UNCERTAIN_MARKED}))(?!\w)"
+)
+_GROUPS: dict[str, tuple[str, Assertion]] = {
+    f"{way}_{kind}": (way, kind)
+    for way, cues in (("before", _BEFORE), ("after", _AFTER))
+    for kind in cues
+} | {"marked": ("after", "uncertain")}
+"""What the named groups of `_CUES` mean, besides `pseudo`, `ends` and `ends_all`."""
 
-def _compile(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
+@dataclass(frozen=True, slots=True)
+class _Cue:
+    """A cue in a note, as half-open offsets.
 
-_PSEUDO_CUE = _compile(_PSEUDO)
-_CUES_BEFORE = {kind: _compile(words) for kind, words in _BEFORE.items()}
-_CUES_AFTER = {kind: _compile(words) for kind, words in _AFTER.items()}
-_END_OF_SCOPE = _compile(_SCOPE_END)
-_END_OF_FAMILY = _compile(_ENDS_FAMILY)
+    Attributes:
+        way: `before` or `after` the mention, `ends`, `ends_all` or `pseudo`.
+        kind: What it says, None where it ends a scope or says nothing.
+    """
+
+    start: int
+    end: int
+    way: str
+    kind: Assertion | None
+    both_ways: bool
 
 
 class AssertionRules:
@@ -117,6 +212,11 @@ class AssertionRules:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._cues_of: dict[int, list[_Cue]] = {}
+
+    @cached_property
+    def _lower(self) -> str:
+        return lower_case(self._text)
 
     @cached_property
     def _sentences(self) -> list[tuple[int, int]]:
@@ -127,52 +227,86 @@ class AssertionRules:
         return [start for start, _ in self._sentences]
 
     @cached_property
+    def sections(self) -> list[Section]:
+        """The note's sections."""
+        return find_sections(self._text)
+
+    @cached_property
     def _family_sections(self) -> list[tuple[int, int]]:
         return [
             (section.start, section.end)
-            for section in find_sections(self._text)
+            for section in self.sections
             if _FAMILY_SECTION.match(section.name)
         ]
 
     def of(self, start: int, end: int) -> Assertion:
         """Return what the note says of the words at `start:end` (code points, half-open)."""
-        if any(first <= start < last for first, last in self._family_sections):
-            return "family"
-        first, last = self._sentences[bisect_right(self._starts, start) - 1]
-        before = self._text[first:start]
-        after = self._text[end : max(end, last)]
-        for kind in _CUES_BEFORE:
-            if _reaches_forward(kind, before) or _reaches_back(kind, after):
-                return kind
-        return "present"
+        number = bisect_right(self._starts, start) - 1
+        cues = self._cues_of.get(number)
+        if cues is None:
+            cues = self._cues_of[number] = _find_cues(self._lower, *self._sentences[number])
+        reaching = self._reaching_forward(cues, start, end) | self._reaching_back(cues, end)
+        if "family" not in reaching and any(
+            first <= start < last for first, last in self._family_sections
+        ):
+            reaching.add("family")
+        return next((kind for kind in _BEFORE if kind in reaching), "present")
+
+    def _reaching_forward(self, cues: list[_Cue], start: int, end: int) -> set[Assertion]:
+        reaching: set[Assertion] = set()
+        if _NON.search(self._lower, max(0, start - 5), start):
+            reaching.add("negated")
+        ended = False
+        for cue in reversed(cues):
+            if cue.start >= start:
+                continue
+            if cue.way == "ends_all":
+                break
+            ended = ended or cue.way == "ends"
+            if cue.way != "before" or cue.kind is None or cue.kind in reaching:
+                continue
+            if ended and cue.kind != "family":
+                continue
+            near = _NEAR.get(cue.kind)
+            if near is not None and not near.fullmatch(self._lower, cue.end, start):
+                continue
+            if cue.kind == "negated" and self._begins_clause(cue.end, start, end):
+                continue
+            reaching.add(cue.kind)
+        return reaching
+
+    def _begins_clause(self, cue_end: int, start: int, end: int) -> bool:
+        """Say whether a mention behind a comma has a verb of its own.
+
+        `Without any other illness, hypertension was found`; not so in a list:
+        `no fever or cough was seen`.
+        """
+        return (
+            self._lower.find(",", cue_end, start) >= 0
+            and _VERB.match(self._lower, end) is not None
+            and _OR.search(self._lower, cue_end, start) is None
+        )
+
+    def _reaching_back(self, cues: list[_Cue], end: int) -> set[Assertion]:
+        reaching: set[Assertion] = set()
+        for cue in cues:
+            if cue.start < end:
+                continue
+            between = self._lower[end : cue.start]
+            if cue.way.startswith("ends") or not _STOPS.isdisjoint(between):
+                break
+            if len(between.split()) > _WORDS_AFTER:
+                break
+            if cue.kind is not None and (cue.way == "after" or cue.both_ways):
+                reaching.add(cue.kind)
+        return reaching
 
 
-def _reaches_forward(kind: Assertion, before: str) -> bool:
-    ends = _END_OF_FAMILY if kind == "family" else _END_OF_SCOPE
-    for cue in _CUES_BEFORE[kind].finditer(before):
-        if _is_pseudo(kind, before, cue.start()):
-            continue
-        between = before[cue.end() :]
-        if kind in _NEAR and not _NEAR[kind].fullmatch(between):
-            continue
-        if not ends.search(between):
-            return True
-    return False
-
-
-def _reaches_back(kind: Assertion, after: str) -> bool:
-    for cue in _CUES_AFTER[kind].finditer(after):
-        if _is_pseudo(kind, after, cue.start()):
-            continue
-        between = after[: cue.start()]
-        near = len(between.split()) <= _WORDS_AFTER and not _STOPS.intersection(between)
-        if near and not _END_OF_SCOPE.search(between):
-            return True
-    return False
-
-
-def _is_pseudo(kind: Assertion, text: str, place: int) -> bool:
-    """Say whether a cue is part of words that mean something else; to uncertain ones it is their own."""
-    if kind == "uncertain":
-        return False
-    return any(match.start() <= place < match.end() for match in _PSEUDO_CUE.finditer(text))
+def _find_cues(lowered: str, start: int, end: int) -> list[_Cue]:
+    cues = []
+    for match in _CUES.finditer(lowered, start, end):
+        name = match.lastgroup or ""
+        way, kind = _GROUPS.get(name, (name, None))
+        both_ways = way == "before" and _BOTH_WAYS.fullmatch(match[0]) is not None
+        cues.append(_Cue(*match.span(), way, kind, both_ways))
+    return cues

@@ -15,9 +15,10 @@ _HEADER = re.compile(
 """A capitalised name before a colon at the start of a line, or a line of capitals alone."""
 
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?;])\s+"  # Punctuation and a blank: never inside "2.5" or "e.g.,".
-    r"|(?:\r\n|[\r\n\x0b\x0c\x85\u2028\u2029])\s*(?=[-*•\d]|[A-Z])"  # A new item or a new sentence.
-    r"|(?:\r\n|[\r\n])[ \t]*(?:\r\n|[\r\n])"  # An empty line.
+    r"[.!?;\r\n\x0b\x0c\x85\u2028\u2029]"  # One set first: the search skips to it.
+    r"(?:(?<=[.!?;])\s+"  # Punctuation and a blank: never inside "2.5" or "e.g.,".
+    r"|(?<![.!?;])\s*(?=[-*•\d]|[A-Z])"  # A new item or a new sentence.
+    r"|(?<=[\r\n])(?:(?<=\r)\n)?[ \t]*(?:\r\n|[\r\n]))"  # An empty line.
 )
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.contract import Assertion
 from cclearn.notes.sections import find_sections, find_sentences
 
 # The mention stands between asterisks.
@@ -119,3 +124,36 @@ def test_sections_are_named() -> None:
         "diabetes",
     ]
     assert [section.has_known_header for section in sections] == [False, True, True, False]
+
+
+def _traps() -> list[tuple[str, str, str, str]]:
+    path = Path(__file__).parent / "assertion_traps.tsv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(
+            (line for line in stream if not line.startswith("#")),
+            delimiter="\t",
+            quoting=csv.QUOTE_NONE,
+        )
+        return [(r["assertion"], r["trap"], r["known_failure"], r["sentence"]) for r in rows]
+
+
+@pytest.mark.parametrize(
+    ("expected", "sentence"),
+    [
+        pytest.param(
+            expected, sentence, marks=[pytest.mark.xfail] if known_failure == "yes" else []
+        )
+        for expected, _, known_failure, sentence in _traps()
+    ],
+)
+def test_traps(expected: str, sentence: str) -> None:
+    test_cues(expected, sentence.replace("\\n", "\n"))
+
+
+def test_traps_cover_every_assertion() -> None:
+    traps = _traps()
+    assert len(traps) >= 120
+    assert len({sentence for *_, sentence in traps}) == len(traps)
+    assert {known_failure for _, _, known_failure, _ in traps} <= {"", "yes"}
+    assert {expected for expected, *_ in traps} == set(get_args(Assertion)) - {"uncertain"}
+    assert all(sentence.count("*") == 2 for *_, sentence in traps)

@@ -1,0 +1,178 @@
+"""Finds phrases in a run of words: in any order, one other word between theirs at the most."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+from cclearn.coding.wording import JOINED, MARK
+
+_BETWEEN = 1
+"""How many other words and marks may stand among the words of a phrase."""
+
+_NEGATIONS = frozenset("without no not non nor never".split())
+_NEVER_BETWEEN = _NEGATIONS | {"malignant", "secondary", "benign"}
+"""Words that would make another thing of the phrase around them."""
+
+
+class Match(NamedTuple):
+    """A phrase that was found: the first and the last of its words, and what it stands for."""
+
+    first: int
+    last: int
+    code: str
+
+
+class _Phrase(NamedTuple):
+    """A phrase of several words.
+
+    Attributes:
+        words: All of them, in order.
+        rest: Those besides the two rarest.
+        together: Whether no other word may stand among them.
+        fixed: Whether they are two that turn round only about a third: "cardiac asthma", not "asthma
+            heart", but "asthma of the heart"; unlike "neoplasm of the kidney" and "kidney neoplasm".
+        code: What it stands for.
+    """
+
+    words: tuple[str, ...]
+    rest: frozenset[str]
+    together: bool
+    fixed: bool
+    code: str
+
+
+class _Found(NamedTuple):
+    """A phrase where it was found, sorted by what is kept first of those that overlap."""
+
+    fewer: int
+    between: int
+    reordered: bool
+    first: int
+    last: int
+    code: str
+
+
+class PhraseMatcher:
+    """Finds phrases, each looked for at the two rarest of its words.
+
+    Args:
+        phrases: As `collect_phrases` returns them.
+    """
+
+    def __init__(self, phrases: Mapping[str, str]) -> None:
+        frequency: Counter[str] = Counter()
+        for phrase in phrases:
+            frequency.update(_words(phrase))
+        self._alone: dict[str, str] = {}
+        # Phrases are kept as text, and read when their two rarest words meet: a hundred thousand
+        # objects would take longer to make, and slow every garbage collection of the process.
+        self._longer: dict[str, dict[str, str]] = {}
+        for phrase, code in phrases.items():
+            words = _words(phrase)
+            if len(words) == 1:
+                self._alone[words[0]] = code
+            else:
+                words.sort(key=frequency.__getitem__)
+                rarest, second, *rest = words
+                of_rarest = self._longer.setdefault(rarest, {})
+                before = f"{of_rarest[second]}\n" if second in of_rarest else ""
+                of_rarest[second] = f"{before}{phrase}\t{' '.join(rest)}\t{code}"
+
+    def find(self, words: Sequence[str], written: Sequence[int]) -> list[Match]:
+        """Return the phrases of a run of words, in no order; no two overlap.
+
+        Of two that overlap the one with more words is kept, then the one that stands closer together,
+        then the one in its own order, then the first.
+
+        Args:
+            words: The words in their known spelling.
+            written: The number of the written word that each comes from: several may come from one.
+        """
+        places: dict[str, list[int]] = {}
+        for place, word in enumerate(words):
+            places.setdefault(word, []).append(place)
+        found: list[_Found] = []
+        for word in places.keys() & self._alone.keys():
+            alone = self._alone[word]
+            found += [_Found(-1, 0, False, place, place, alone) for place in places[word]]
+        for word in places.keys() & self._longer.keys():
+            longer = self._longer[word]
+            if longer.keys().isdisjoint(places.keys()):
+                continue
+            for second in longer.keys() & places.keys():
+                for phrase in _read(longer[second]):
+                    if phrase.rest.issubset(places):
+                        for pair in product(places[word], places[second]):
+                            own = dict(zip((word, second), pair, strict=True))
+                            _complete(phrase, own, words, written, places, found)
+        found.sort()
+        taken: set[int] = set()
+        kept = []
+        for _, _, _, first, last, code in found:
+            span = written[first : last + 1]
+            if taken.isdisjoint(span):
+                taken.update(span)
+                kept.append(Match(first, last, code))
+        return kept
+
+
+def _words(phrase: str) -> list[str]:
+    return [word for word in phrase.split(" ") if word != JOINED]
+
+
+@lru_cache(maxsize=20_000)
+def _read(phrases: str) -> list[_Phrase]:
+    read = []
+    for line in phrases.split("\n"):
+        whole, rest, code = line.split("\t")
+        words = tuple(_words(whole))
+        together = any(len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words)
+        fixed = len(words) == 2 and JOINED not in whole.split(" ")
+        read.append(_Phrase(words, frozenset(rest.split()), together, fixed, code))
+    return read
+
+
+def _complete(
+    phrase: _Phrase,
+    own: dict[str, int],
+    words: Sequence[str],
+    written: Sequence[int],
+    places: Mapping[str, list[int]],
+    found: list[_Found],
+) -> None:
+    """Add the phrase to what was found if the rest of its words stand near the two that do."""
+    first, last = min(own.values()), max(own.values())
+    most = len(phrase.words) + _BETWEEN
+    if last - first >= most:
+        return
+    for word in phrase.rest:
+        near = own[word] = _nearest(places[word], first, last)
+        first, last = min(first, near), max(last, near)
+    if last - first >= most:
+        return
+    taken = set(own.values())
+    beside = {place + step for place in taken for step in (-1, 1)} - taken
+    used = {written[place] for place in taken}
+    if any(0 <= place < len(words) and written[place] in used for place in beside):
+        return  # "Cancer" stands for two words: one of them alone is not said.
+    between = [words[place] for place in range(first, last + 1) if place not in taken]
+    if not _NEVER_BETWEEN.isdisjoint(between):
+        return
+    order = [own[word] for word in phrase.words]
+    reordered = order != sorted(order)
+    turned = reordered and phrase.fixed
+    if turned and written[last] - written[first] == 1:
+        return
+    if (turned or phrase.together) and any(word != MARK for word in between):
+        return
+    found.append(_Found(-len(order), len(between), reordered, first, last, phrase.code))
+
+
+def _nearest(places: list[int], first: int, last: int) -> int:
+    if len(places) == 1:
+        return places[0]
+    return min(places, key=lambda place: max(first - place, place - last, 0))
