@@ -133,6 +133,10 @@ def code(
     loop: LoopOption = None,
     calibration: CalibrationOption = None,
     encounter: EncounterOption = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Span pairs of a builder, whose phrases the lexicon is to know too."),
+    ] = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
@@ -140,6 +144,7 @@ def code(
     """Code notes: every code with the words of the note that justify it."""
     from cclearn.coding import Coder
     from cclearn.files import refuse_existing
+    from cclearn.notes.jsonl import read_span_pairs
     from cclearn.outputs import find_output
     from cclearn.progress import track
 
@@ -155,14 +160,26 @@ def code(
         from cclearn.progress import quiet_libraries
 
         quiet_libraries()
-    coder = Coder.named(
-        model,
-        loaded,
-        settings=settings,
-        loop=asked,
-        calibration=calibration,
-        encounter=encounter,
-    )
+    if pairs is None:
+        coder = Coder.named(
+            model,
+            loaded,
+            settings=settings,
+            loop=asked,
+            calibration=calibration,
+            encounter=encounter,
+        )
+    elif model == "lexicon" and asked is None:
+        coder = Coder.lexicon(
+            loaded,
+            pairs=read_span_pairs(pairs, loaded),
+            calibration=calibration,
+            encounter=encounter,
+        )
+    else:
+        raise ConfigurationError(
+            [f"pairs (pairs = {pairs}): the lexicon alone takes them. Leave them or the model out."]
+        )
     coded = coder.code_many(notes)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"))

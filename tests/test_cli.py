@@ -74,6 +74,16 @@ def test_every_kind_of_input_is_read(tmp_path: Path) -> None:
     assert json.loads(row)["text"] == NOTE
 
 
+def test_the_lexicon_takes_further_phrases(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    row = {"id": "p", "text": "sugar trouble", "code": "E11.9", "release": "r", "grade": "gold"}
+    pairs.write_text(json.dumps({**row, "source": "ours"}) + "\n")
+    done = run("code", "-", "--pairs", pairs, stdin=b"Trouble with sugar.")
+    assert [code["code"] for code in json.loads(done.stdout)["codes"]] == ["E11.9"]
+    message = one_line(fails("code", "-", "--pairs", pairs, "--model", "openai:x", stdin=b"x"))
+    assert "the lexicon alone takes them" in message
+
+
 def test_an_output_file_is_written_once(tmp_path: Path) -> None:
     out = tmp_path / "coded.jsonl"
     assert run("code", "-", "--out", out, stdin=b"asthma").returncode == 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cclearn.coding.loop import LoopSettings
     from cclearn.engines import Answer
     from cclearn.engines.named import EngineSettings
+    from cclearn.notes import SpanPair
 
 
 @dataclass(slots=True)
@@ -109,6 +110,7 @@ class Coder(ABC):
     def lexicon(
         system: CodeSystem | None = None,
         *,
+        pairs: Iterable[SpanPair] = (),
         calibration: str | Path | None = None,
         encounter: Encounter | None = None,
     ) -> LexiconCoder:
@@ -116,6 +118,7 @@ class Coder(ABC):
 
         Args:
             system: The code system.
+            pairs: Further phrases, e.g. a builder's; they win over the coder's own.
             calibration: A file that `cclearn calibrate` wrote; without one nothing is scored.
             encounter: The setting of the notes.
 
@@ -125,7 +128,7 @@ class Coder(ABC):
         """
         from cclearn.coding.lexicon import LexiconCoder
 
-        coder = LexiconCoder(system or CodeSystem.load())
+        coder = LexiconCoder(system or CodeSystem.load(), pairs)
         coder.encounter = encounter
         if calibration is not None:
             from cclearn.coding.calibration import find_calibration

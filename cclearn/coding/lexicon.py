@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
@@ -84,25 +85,34 @@ class LexiconCoder(Coder):
     def find(self, text: str) -> list[Finding]:
         """Return every match in a note, in order, with its assertion; no two overlap."""
         rules = AssertionRules(text)
-        # "History of present illness" is no illness.
-        headers = [(s.start, s.body) for s in rules.sections if s.has_known_header]
         findings = []
         for start, end, code in self._matches(text):
-            if not any(first <= start < last for first, last in headers):
+            section = rules.section_at(start)
+            # "History of present illness" is no illness.
+            if start >= section.body or not section.has_known_header:
                 findings.append(Finding(code, start, end, assertion=rules.of(start, end)))
         return findings
 
     def _matches(self, text: str) -> list[tuple[int, int, str]]:
         """Return offsets and code of every phrase, in order."""
-        tokens = list(TOKEN.finditer(lower_case(text)))
-        known = [(word, n) for n, token in enumerate(tokens) for word in WORDING[token[0]]]
-        words, written = [word for word, _ in known], [number for _, number in known]
+        lowered = lower_case(text)
+        # Numbers and texts alone, no match objects: thousands of those would keep the garbage
+        # collector busy for a fifth of the time.
+        tokens = TOKEN.findall(lowered)
+        known = [WORDING[token] for token in tokens]
+        words = list(chain.from_iterable(known))
+        written = [number for number, said in enumerate(known) for _ in said]
+        starts = _starts(tokens, lowered)
         stops = [place for place, word in enumerate(words) if word == STOP]
         matches: list[tuple[int, int, str]] = []
-        for begin, stop in zip([0, *stops], [*stops, len(words)], strict=True):
+        begin = 0
+        for stop in [*stops, len(words)]:
             numbers = written[begin:stop]
-            for first, last, code in self._matcher.find(words[begin:stop], numbers):
-                start, end = tokens[numbers[first]].start(), tokens[numbers[last]].end()
+            found = self._matcher.find(words[begin:stop], numbers) if numbers else ()
+            begin = stop + 1
+            for first, last, code in found:
+                start = starts[numbers[first]]
+                end = starts[numbers[last]] + len(tokens[numbers[last]])
                 phrase = text[start:end]
                 if first < last or len(phrase) > _SHORT or phrase.isupper():
                     matches.append((start, end, code))
@@ -135,3 +145,14 @@ class LexiconCoder(Coder):
     def _matcher(self) -> PhraseMatcher:
         with making_many_objects():
             return PhraseMatcher(self.phrases)
+
+
+def _starts(tokens: list[str], text: str) -> list[int]:
+    """Return where each token begins; of words exactly, for what is between tokens holds none."""
+    starts = []
+    place = 0
+    for token in tokens:
+        place = text.find(token, place)
+        starts.append(place)
+        place += len(token)
+    return starts

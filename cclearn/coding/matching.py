@@ -1,4 +1,4 @@
-"""Finds phrases in a run of words: in any order, one other word between theirs at the most."""
+"""Finds phrases in a run of words: in any order, one other word among three or more at the most."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class _Phrase(NamedTuple):
     Attributes:
         words: All of them, in order.
         rest: Those besides the two rarest.
-        together: Whether no other word may stand among them.
-        fixed: Whether they are two that turn round only about a third: "cardiac asthma", not "asthma
+        together: Whether no other word may stand among them, only marks and words that tell nothing.
+        fixed: Whether they are two that turn round only about such a word: "cardiac asthma", not "asthma
             heart", but "asthma of the heart"; unlike "neoplasm of the kidney" and "kidney neoplasm".
         code: What it stands for.
     """
@@ -109,6 +109,8 @@ class PhraseMatcher:
                         for pair in product(places[word], places[second]):
                             own = dict(zip((word, second), pair, strict=True))
                             _complete(phrase, own, words, written, places, found)
+        if not found:
+            return []
         found.sort()
         taken: set[int] = set()
         kept = []
@@ -130,7 +132,9 @@ def _read(phrases: str) -> list[_Phrase]:
     for line in phrases.split("\n"):
         whole, rest, code = line.split("\t")
         words = tuple(_words(whole))
-        together = any(len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words)
+        together = len(words) == 2 or any(
+            len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words
+        )
         fixed = len(words) == 2 and JOINED not in whole.split(" ")
         read.append(_Phrase(words, frozenset(rest.split()), together, fixed, code))
     return read
@@ -164,10 +168,9 @@ def _complete(
         return
     order = [own[word] for word in phrase.words]
     reordered = order != sorted(order)
-    turned = reordered and phrase.fixed
-    if turned and written[last] - written[first] == 1:
+    if reordered and phrase.fixed and written[last] - written[first] == 1:
         return
-    if (turned or phrase.together) and any(word != MARK for word in between):
+    if phrase.together and any(word != MARK for word in between):
         return
     found.append(_Found(-len(order), len(between), reordered, first, last, phrase.code))
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from cclearn.notes.contract import Assertion
 from cclearn.notes.folding import lower_case
@@ -187,8 +187,7 @@ _GROUPS: dict[str, tuple[str, Assertion]] = {
 """What the named groups of `_CUES` mean, besides `pseudo`, `ends` and `ends_all`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cue:
+class _Cue(NamedTuple):
     """A cue in a note, as half-open offsets.
 
     Attributes:
@@ -232,12 +231,12 @@ class AssertionRules:
         return find_sections(self._text)
 
     @cached_property
-    def _family_sections(self) -> list[tuple[int, int]]:
-        return [
-            (section.start, section.end)
-            for section in self.sections
-            if _FAMILY_SECTION.match(section.name)
-        ]
+    def _section_starts(self) -> list[int]:
+        return [section.start for section in self.sections]
+
+    def section_at(self, place: int) -> Section:
+        """Return the section that holds a place of the note."""
+        return self.sections[bisect_right(self._section_starts, place) - 1]
 
     def of(self, start: int, end: int) -> Assertion:
         """Return what the note says of the words at `start:end` (code points, half-open)."""
@@ -246,9 +245,7 @@ class AssertionRules:
         if cues is None:
             cues = self._cues_of[number] = _find_cues(self._lower, *self._sentences[number])
         reaching = self._reaching_forward(cues, start, end) | self._reaching_back(cues, end)
-        if "family" not in reaching and any(
-            first <= start < last for first, last in self._family_sections
-        ):
+        if _FAMILY_SECTION.match(self.section_at(start).name):
             reaching.add("family")
         return next((kind for kind in _BEFORE if kind in reaching), "present")
 

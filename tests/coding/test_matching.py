@@ -30,8 +30,9 @@ def found(text: str) -> list[str]:
     [
         ("pain abdomen", ["P 0-0"]),
         ("pain , abdomen", ["AP 0-2"]),
-        ("abdomen right pain", ["AP 0-2"]),
-        ("abdomen right lower pain", ["P 3-3"]),
+        ("abdomen right pain", ["P 2-2"]),
+        ("kidney malignant big neoplasm", ["MNK 0-3"]),
+        ("kidney malignant very big neoplasm", ["N 4-4"]),
         ("abdomen without pain", ["P 2-2"]),
         ("kidney neoplasm", ["NK 0-1"]),
         ("kidney malignant neoplasm", ["MNK 0-2"]),
