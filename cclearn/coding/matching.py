@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import product
 from typing import NamedTuple
 
 from cclearn.coding.wording import JOINED, MARK
@@ -92,23 +92,25 @@ class PhraseMatcher:
             words: The words in their known spelling.
             written: The number of the written word that each comes from: several may come from one.
         """
-        places: dict[str, list[int]] = {}
-        for place, word in enumerate(words):
-            places.setdefault(word, []).append(place)
+        present = set(words)
+        here: dict[str, list[int]] = {}
         found: list[_Found] = []
-        for word in places.keys() & self._alone.keys():
+        for word in present & self._alone.keys():
+            here = here or _places(words)
             alone = self._alone[word]
-            found += [_Found(-1, 0, False, place, place, alone) for place in places[word]]
-        for word in places.keys() & self._longer.keys():
+            found += [_Found(-1, 0, False, place, place, alone) for place in here[word]]
+        for word in present & self._longer.keys():
             longer = self._longer[word]
-            if longer.keys().isdisjoint(places.keys()):
+            if longer.keys().isdisjoint(present):
                 continue
-            for second in longer.keys() & places.keys():
+            for second in longer.keys() & present:
                 for phrase in _read(longer[second]):
-                    if phrase.rest.issubset(places):
-                        for pair in product(places[word], places[second]):
-                            own = dict(zip((word, second), pair, strict=True))
-                            _complete(phrase, own, words, written, places, found)
+                    if phrase.rest <= present:
+                        here = here or _places(words)
+                        for place in here[word]:
+                            for near in _beside(here[second], place, place):
+                                own = {word: place, second: near}
+                                _complete(phrase, own, words, written, here, found)
         if not found:
             return []
         found.sort()
@@ -175,7 +177,18 @@ def _complete(
     found.append(_Found(-len(order), len(between), reordered, first, last, phrase.code))
 
 
+def _places(words: Sequence[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        places.setdefault(word, []).append(place)
+    return places
+
+
+def _beside(places: list[int], first: int, last: int) -> list[int]:
+    """Return those between two places, the last one before them and the first one behind."""
+    return places[max(0, bisect_left(places, first) - 1) : bisect_right(places, last) + 1]
+
+
 def _nearest(places: list[int], first: int, last: int) -> int:
-    if len(places) == 1:
-        return places[0]
-    return min(places, key=lambda place: max(first - place, place - last, 0))
+    beside = _beside(places, first, last)
+    return min(beside, key=lambda place: max(first - place, place - last, 0))

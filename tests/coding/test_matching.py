@@ -62,6 +62,11 @@ def test_a_written_word_is_in_one_phrase_alone() -> None:
     assert sorted(m.code for m in matches) == ["MNK", "N"]
 
 
+def test_a_long_run_of_repeated_words_takes_no_time() -> None:
+    words = ["asthma", "heart", "pain", "abdomen"] * 20_000
+    assert len(PhraseMatcher(PHRASES).find(words, range(len(words)))) >= 20_000
+
+
 @given(st.lists(st.sampled_from([*sorted({w for p in PHRASES for w in p.split()}), ",", "x"])))
 def test_no_two_matches_overlap(words: list[str]) -> None:
     matches = PhraseMatcher(PHRASES).find(words, range(len(words)))
