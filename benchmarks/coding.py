@@ -11,6 +11,7 @@ compared runs in turns in one process; the median round is told.
 from __future__ import annotations
 
 import argparse
+import csv
 import statistics
 import tempfile
 import time
@@ -75,11 +76,12 @@ def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
     scored = comparison.evaluations["lexicon"]
     assigned = [code for note in coded for code in note.codes]
     visits = [
-        note
-        for split in ("train", "valid", "test1", "test2", "test3")
-        for note in corpus_notes("aci-bench", folder, system, split)
+        Note(id=row["encounter_id"], text=row["note"], origin="public")
+        for file in sorted((folder / "aci_bench").glob("*.csv"))
+        if "metadata" not in file.name
+        for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines(keepends=True))
     ]
-    run = list(coder.code_many(note.note for note in visits))
+    run = list(coder.code_many(visits))
     return {
         "codiesp_dev_english": {
             "notes": len(gold),

@@ -7,7 +7,7 @@ it, up to the end of the sentence or a word that ends its scope.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import NamedTuple
 
@@ -160,6 +160,9 @@ _STOPS = frozenset(",;")
 _WORDS_AFTER = 6
 """How many words behind a mention a cue that looks back may stand."""
 
+_REACH = 2_000
+"""Code points. No cue reaches further, which bounds the work on text without sentences."""
+
 _NON = re.compile(r"(?<!\w)non[- ]?$")
 _VERB = re.compile(r"\s+(?:was|were|is|are|has|had|began|appeared|developed|persisted|ensued)\b")
 _OR = re.compile(r"\b(?:or|nor)\b")
@@ -254,10 +257,9 @@ class AssertionRules:
         if _NON.search(self._lower, max(0, start - 5), start):
             reaching.add("negated")
         ended = False
-        for cue in reversed(cues):
-            if cue.start >= start:
-                continue
-            if cue.way == "ends_all":
+        for number in range(bisect_left(cues, start, key=_start_of) - 1, -1, -1):
+            cue = cues[number]
+            if cue.way == "ends_all" or cue.end < start - _REACH:
                 break
             ended = ended or cue.way == "ends"
             if cue.way != "before" or cue.kind is None or cue.kind in reaching:
@@ -286,9 +288,10 @@ class AssertionRules:
 
     def _reaching_back(self, cues: list[_Cue], end: int) -> set[Assertion]:
         reaching: set[Assertion] = set()
-        for cue in cues:
-            if cue.start < end:
-                continue
+        for number in range(bisect_left(cues, end, key=_start_of), len(cues)):
+            cue = cues[number]
+            if cue.start > end + _REACH:
+                break
             between = self._lower[end : cue.start]
             if cue.way.startswith("ends") or not _STOPS.isdisjoint(between):
                 break
@@ -297,6 +300,10 @@ class AssertionRules:
             if cue.kind is not None and (cue.way == "after" or cue.both_ways):
                 reaching.add(cue.kind)
         return reaching
+
+
+def _start_of(cue: _Cue) -> int:
+    return cue.start
 
 
 def _find_cues(lowered: str, start: int, end: int) -> list[_Cue]:
