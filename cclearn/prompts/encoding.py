@@ -1,9 +1,17 @@
-"""From messages to tokens: one way for training and for inference, so that both see the same prompt."""
+"""From messages to tokens: one way for training and for inference, so that both see the same prompt.
+
+Special tokens are the template's alone. A note may spell one, say `<|im_end|>`, to end the user's turn
+and begin one of its own; it is read as the characters that it is. To that end each such string is cut
+behind its first character, and the parts are tokenised one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import secrets
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
@@ -14,10 +22,13 @@ from cclearn.prompts.templates import Message
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_CUT = f"\ue000{secrets.token_hex(16)}\ue000"
+"""Marks where a text is cut while a template is rendered; nobody can have written it into a note."""
+
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message]) -> list[int]:
     """Return the tokens of a prompt, up to where the answer begins."""
-    return _encode(tokenizer, _render_prompt(tokenizer, prompt))
+    return _encode(tokenizer, [_render_prompt(tokenizer, prompt)])[0]
 
 
 def encode_completion(
@@ -30,7 +41,8 @@ def encode_completion(
             does not close it with a special token: such a model would never learn to stop.
     """
     opening = _render_prompt(tokenizer, prompt)
-    whole = _render(tokenizer, [*prompt, {"role": "assistant", "content": completion}])
+    answer: Message = {"role": "assistant", "content": completion}
+    whole = _render(tokenizer, [*prompt, answer])
     if not whole.startswith(opening):
         raise ConfigurationError(
             [
@@ -39,11 +51,17 @@ def encode_completion(
             ]
         )
     text = whole[len(opening) :]
-    closing = text.rpartition(completion)[2]
+    closing = text.rpartition(_cut(tokenizer, answer)["content"])[2]
     end = str(tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)))
     # Some templates write more behind the end of turn; the model is never asked for it.
     behind = closing.partition(end)[2]
-    return _encode(tokenizer, text.removesuffix(behind))
+    return _encode(tokenizer, [text.removesuffix(behind)])[0]
+
+
+def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[list[int]]:
+    """Return the tokens of texts by themselves, e.g. of the beginnings of answers."""
+    marks = _marks(tokenizer, str(tokenizer.chat_template))
+    return _encode(tokenizer, [_cut_marks(text, marks) for text in texts])
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -62,7 +80,7 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
     asked: Message = {"role": "user", "content": "-"}
     answered = _render(tokenizer, [asked, {"role": "assistant", "content": "answer"}])
     marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-    for token in _encode(tokenizer, answered.rpartition("answer")[2]):
+    for token in _encode(tokenizer, [answered.rpartition("answer")[2]])[0]:
         if token in marks:
             return token
     raise ConfigurationError(
@@ -94,7 +112,7 @@ def _render(
         # An answer is the codes alone: templates that can think aloud are told not to.
         return str(
             tokenizer.apply_chat_template(
-                list(turns),
+                [_cut(tokenizer, turn) for turn in turns],
                 add_generation_prompt=add_generation_prompt,
                 tokenize=False,
                 enable_thinking=False,
@@ -109,6 +127,41 @@ def _render(
         ) from None
 
 
-def _encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    tokens: list[int] = tokenizer.encode(text, add_special_tokens=False)
-    return tokens
+@lru_cache(maxsize=4)
+def _marks(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
+    """Return what spells a special token, or a token with which the template marks something."""
+    marks = {
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        # Some tokenizers have line breaks and HTML's tags as tokens of their own: these are text.
+        if token.special or (token.content.strip() and token.content in template)
+    }
+    longest_first = sorted(marks, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+
+
+def _cut(tokenizer: PreTrainedTokenizerBase, turn: Message) -> Message:
+    marks = _marks(tokenizer, str(tokenizer.chat_template))
+    content = turn["content"]
+    # What a turn begins with is ours: an instruction may be a token of its own.
+    instruction = marks.match(content)
+    return {
+        "role": turn["role"],
+        "content": _cut_marks(content, marks, instruction.end() if instruction else 0),
+    }
+
+
+def _cut_marks(text: str, marks: re.Pattern[str], start: int = 0) -> str:
+    pieces = []
+    done = 0
+    while mark := marks.search(text, start):
+        start = mark.start() + 1
+        pieces.append(text[done:start])
+        done = start
+    return _CUT.join([*pieces, text[done:]])
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    pieces = [text.split(_CUT) for text in texts]
+    encoded = iter(tokenizer(list(chain(*pieces)), add_special_tokens=False)["input_ids"])
+    return [list(chain(*islice(encoded, len(parts)))) for parts in pieces]
