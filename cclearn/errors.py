@@ -69,6 +69,10 @@ class UnknownCodeError(CclearnError, KeyError):
         return str(self.args[0])
 
 
+class CclearnWarning(UserWarning):
+    """What can be meant, and is probably a mistake; the command line shows it as one line."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean X?"` when a known name is close to `name`, else an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.files import LISTING, read_text, sha256_of_file, sha256_of_text
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CALIBRATION = "calibration.json"
 """In a model's folder: what its scores mean (`cclearn calibrate`)."""
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -56,7 +59,8 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
 
     with _telling(name):
         base = adapter_base(Path(name))
-        of, revision = base or (name, revision)
+    of, revision = base or (name, revision)
+    with _telling(name if base is None else f"{of}, the base of {name}"):
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             of,
             revision=revision,
@@ -64,12 +68,33 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
             use_safetensors=True,
             **options,
         )
-        if base is not None:
-            from peft import PeftModel
-
-            adapted = PeftModel.from_pretrained(model, name)
-            model = adapted.merge_and_unload() if model.dtype == torch.float32 else adapted
+    if base is None:
         return model
+    with _telling(name):
+        adapted = _adapted(model, name, of)
+        return adapted.merge_and_unload() if model.dtype == torch.float32 else adapted
+
+
+def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
+    """Return a model with an adapter. Raises ValueError where the adapter is another model's: PEFT
+    leaves out what the model has no place for."""
+    from peft import PeftModel, get_peft_model_state_dict
+
+    another = f"it was made for another model than {base}."
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Found missing adapter keys")
+            adapted = PeftModel.from_pretrained(model, adapter)
+    except RuntimeError as error:
+        if "size mismatch" not in str(error):
+            raise
+        raise ValueError(another) from None  # Instead of a page of shapes.
+    with safe_open(Path(adapter) / ADAPTER_WEIGHTS, "numpy") as weights:
+        kept = {name for name in weights.keys() if "lora_" in name}  # noqa: SIM118 - it is no dict
+    had = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    if kept != {name for name in had if "lora_" in name}:
+        raise ValueError(another)
+    return adapted
 
 
 def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
@@ -103,14 +128,16 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     settings = folder / "adapter_config.json"
     if not settings.is_file():
         return None
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise ValueError("the adapter has no adapter_model.safetensors.")
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise ValueError(f"the adapter has no {ADAPTER_WEIGHTS}.")
     named = json.loads(settings.read_text(encoding="utf-8"))
-    base = named.get("base_model_name_or_path")
+    base = named.get("base_model_name_or_path") if isinstance(named, dict) else None
     if not base:
         raise ValueError("adapter_config.json names no base model.")
     places = [Path(base), *(above / base for above in folder.resolve().parents)]
     found = next((str(place) for place in places if place.is_dir()), str(base))
+    if Path(found).is_absolute() and not Path(found).is_dir():
+        raise ValueError(f"its base model is missing: there is no folder {found}.")
     return found, named.get("revision")
 
 

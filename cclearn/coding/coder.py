@@ -234,4 +234,4 @@ def _bare(
     from cclearn.coding.llm import LLMCoder, template_of
     from cclearn.engines.named import load_engine
 
-    return LLMCoder(load_engine(model, settings), system, examples, template_of(model))
+    return LLMCoder(load_engine(model, settings), system, examples, template_of(model, system))

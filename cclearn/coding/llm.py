@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
@@ -15,6 +16,7 @@ from cclearn.coding.parts import halves_of, parts_of
 from cclearn.coding.reading import Part, read_parts
 from cclearn.engines import Engine, Request
 from cclearn.engines.named import weights_of
+from cclearn.errors import CclearnWarning, ConfigurationError
 from cclearn.files import sha256_of_text
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
@@ -22,10 +24,36 @@ from cclearn.prompts import Message, Template, document_prompt, prompt_hash
 from cclearn.prompts.grammar import codes_regex, document_grammar
 
 
-def template_of(model: str | Path) -> Template:
-    """Return the layout that a model's folder says it has learnt, else the default."""
-    recipe = (read_manifest(weights_of(str(model))) or {}).get("recipe", {})
-    template: Template = recipe.get("rows", {}).get("template", "paired")
+def template_of(model: str | Path, system: CodeSystem) -> Template:
+    """Return the layout that a model's folder says it has learnt, else the default.
+
+    A model that has learnt another release's codes is warned of.
+
+    Args:
+        model: As `load_engine` takes it.
+        system: What it shall code with.
+
+    Raises:
+        ConfigurationError: It has learnt the codes of another system.
+    """
+    manifest = read_manifest(weights_of(str(model))) or {}
+    learnt = manifest.get("code_system", {})
+    name, release = learnt.get("name", system.name), learnt.get("release", system.release)
+    if name != system.name:
+        raise ConfigurationError(
+            [
+                f"system (system = {system.name}): the model {model} has learnt {name}. Use --system"
+                f" {name}, or another model."
+            ]
+        )
+    if release != system.release:
+        warnings.warn(
+            f"release (release = {system.release}): the model {model} has learnt {name} {release}; codes"
+            " that are new since it does not know. Name that release, or train it again.",
+            CclearnWarning,
+            stacklevel=2,
+        )
+    template: Template = manifest.get("recipe", {}).get("rows", {}).get("template", "paired")
     return template
 
 

@@ -68,7 +68,7 @@ def load_span_loop(
     from cclearn.engines.named import load_engine
     from cclearn.models import model_hash
 
-    template = template_of(model)
+    template = template_of(model, system)
     engine = None if model == "lexicon" else load_engine(model, settings)
     _refuse_impossible(model, engine, loop)
     coder = SpanLoopCoder(
@@ -137,7 +137,7 @@ def _recogniser(
 
         return SpacyRecogniser(Path(str(name).removeprefix("spacy:")))
     other = load_engine(str(name), settings)
-    return LLMRecogniser(LLMCoder(other, system, template=template_of(str(name))))
+    return LLMRecogniser(LLMCoder(other, system, template=template_of(str(name), system)))
 
 
 def _assigner(

@@ -17,7 +17,7 @@ _LEAST = 400
 
 def parts_of(text: str, fits: Callable[[str], bool]) -> list[Span]:
     """Return overlapping windows of a text, each of which fits; the whole text where that does, or where
-    nothing can be done.
+    nothing can be done. Blank windows are left out.
 
     Windows end where a reader would end them (`cclearn.rows.windows`), and begin at a blank.
 
@@ -42,9 +42,10 @@ def parts_of(text: str, fits: Callable[[str], bool]) -> list[Span]:
     for window in found:
         end = start + len(window.text)
         first = _blank_before(text, start, (end - start) // _OVERLAP)
-        spans.append((first if fits(text[first:end]) else start, end))
+        if not window.text.isspace():
+            spans.append((first if fits(text[first:end]) else start, end))
         start = end
-    return spans
+    return spans or [(0, 0)]
 
 
 def halves_of(text: str, span: Span) -> list[Span]:

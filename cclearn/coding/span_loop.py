@@ -13,6 +13,7 @@ from cclearn.coding.recognition import Recogniser, Recognition
 from cclearn.coding.segments import Segmentation, find_segments
 from cclearn.notes import CODED, Assertion, Invalid, Note, Origin
 from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.grounding import as_quote
 
 _TOGETHER = 64
 """Notes whose segments and spans go to the engines together."""
@@ -21,7 +22,7 @@ _TOGETHER = 64
 class SpanLoopCoder(Coder):
     """Segments a note, recognises evidence in each segment, assigns a code to each span (`span_loop`).
 
-    Only spans that the note asserts are assigned; a span that several segments hold is assigned once.
+    Only spans that the note asserts are assigned; words that it says several times are assigned once.
 
     Args:
         recogniser: Finds the evidence of a segment.
@@ -88,21 +89,25 @@ class _Recognised:
         self._segments = segments
         self._found = found
         rules = AssertionRules(note.text)
-        places = {
-            (first + start, first + end)
-            for (first, _), recognition in zip(segments, found, strict=True)
-            for start, end in recognition.spans
-        }
-        asserted = {span: rules.of(*span) for span in sorted(places)}
+        # The numbers of the segments in which each span was recognised.
+        self._parts: dict[Span, set[int]] = {}
+        for number, ((first, _), recognition) in enumerate(zip(segments, found, strict=True)):
+            for start, end in recognition.spans:
+                self._parts.setdefault((first + start, first + end), set()).add(number)
+        asserted = {span: rules.of(*span) for span in sorted(self._parts)}
         self._asserted: dict[Span, Assertion] = {
             span: assertion for span, assertion in asserted.items() if assertion in CODED
         }
+        # What is assigned, in order, each once.
+        self._quotes = dict.fromkeys(map(self._quote, self._asserted))
+
+    def _quote(self, span: Span) -> str:
+        return as_quote(self._note.text[slice(*span)])
 
     def mentions(self) -> Iterator[Mention]:
-        """Yield the spans that are to be assigned, in order."""
-        for start, end in self._asserted:
-            text = " ".join(self._note.text[start:end].split())
-            yield Mention(self._note.id, text, self._note.origin)
+        """Yield what is to be assigned, in order."""
+        for quote in self._quotes:
+            yield Mention(self._note.id, quote, self._note.origin)
 
     def reading(self, assignments: Iterator[Assignment]) -> Reading:
         """Take the assignments of the mentions, and return what the note holds."""
@@ -111,28 +116,20 @@ class _Recognised:
             reading.ungrounded += recognition.ungrounded
             reading.invalid += [Invalid(code=None, status="unreadable")] * recognition.unreadable
             reading.flags |= recognition.flags
-        for span, assertion in self._asserted.items():
-            assignment = next(assignments)
+        assigned = {quote: next(assignments) for quote in self._quotes}
+        for assignment in assigned.values():
             if assignment.invalid is not None:
                 reading.invalid.append(assignment.invalid)
-                if assignment.invalid.code and assignment.invalid.status == "header":
-                    header = Finding(assignment.invalid.code, *span, assertion=assertion)
-                    reading.headers.append(header)
             if assignment.problem is not None:
                 reading.flags.add(assignment.problem)
+        for span, assertion in self._asserted.items():
+            assignment = assigned[self._quote(span)]
+            wrong = assignment.invalid
+            if wrong is not None and wrong.code and wrong.status == "header":
+                reading.headers.append(Finding(wrong.code, *span, assertion=assertion))
             reading.findings += [
                 Finding(assignment.codes[0], *span, assignment.score, assertion, number)
-                for number in self._parts(span)
+                for number in sorted(self._parts[span])
                 if assignment.codes
             ]
         return reading
-
-    def _parts(self, span: Span) -> list[int]:
-        """Return the numbers of the segments in which a span was recognised."""
-        return [
-            number
-            for number, ((first, _), recognition) in enumerate(
-                zip(self._segments, self._found, strict=True)
-            )
-            if (span[0] - first, span[1] - first) in recognition.spans
-        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from cclearn.errors import CclearnError
 from cclearn.notes import Origin
 from cclearn.prompts import Message
+
+_HALVES = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ class Answer:
     answer_tokens: int = 0
     gpu_seconds: float = 0.0
     problem: str | None = None
+
+    def __post_init__(self) -> None:
+        # Halves of surrogate pairs, which JSON can spell and no file can hold.
+        object.__setattr__(self, "text", _HALVES.sub("\ufffd", self.text))
 
     def probability(self, start: int, end: int) -> float | None:
         """Return the probability of the tokens that spell `text[start:end]` (code points).

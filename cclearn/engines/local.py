@@ -21,9 +21,8 @@ from transformers import LogitsProcessor
 from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.choices import score_answers
 from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
-from cclearn.errors import CclearnError
 from cclearn.models import load_model, load_tokenizer, model_hash
-from cclearn.prompts.encoding import encode_prompt, end_of_turn
+from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -103,7 +102,7 @@ class LocalEngine(Engine):
         return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order. Raises CclearnError when a grammar cannot be compiled."""
+        """Answer requests in order; one whose grammar cannot be compiled has the problem `grammar`."""
         waiting = iter(requests)
         while window := list(islice(waiting, self.batch_size * _BATCHES_AHEAD)):
             yield from self._answer_window(window)
@@ -112,7 +111,7 @@ class LocalEngine(Engine):
         """Weigh the answers of choices in order, each by one forward pass."""
         for choice in choices:
             prompt = encode_prompt(self.tokenizer, choice.prompt)
-            answers = self.tokenizer(list(choice.answers), add_special_tokens=False)["input_ids"]
+            answers = encode_texts(self.tokenizer, choice.answers)
             if choice.whole:
                 answers = [[*answer, self._end] for answer in answers]
             if len(prompt) + max(map(len, answers)) > self._context():
@@ -156,12 +155,20 @@ class LocalEngine(Engine):
             for number, batch in enumerate(batches, start=1):
                 compiled = following
                 following = compile_grammars(batches[number]) if number < len(batches) else []
-                made = self._answer_batch(
-                    [window[place] for place in batch],
-                    [prompts[place] for place in batch],
-                    [matcher.result() for matcher in compiled],
-                )
-                answers.update(zip(batch, made, strict=True))
+                matchers: dict[int, LLMatcher | None] = {}
+                for place, future in zip(batch, compiled, strict=True):
+                    matcher = future.result()
+                    if matcher is not None and matcher.is_error():
+                        answers[place] = Answer(window[place].id, "", problem="grammar")
+                    else:
+                        matchers[place] = matcher
+                if matchers:
+                    made = self._answer_batch(
+                        [window[place] for place in matchers],
+                        [prompts[place] for place in matchers],
+                        list(matchers.values()),
+                    )
+                    answers.update(zip(matchers, made, strict=True))
         return (answers[place] for place in range(len(window)))
 
     def _context(self) -> int:
@@ -208,10 +215,7 @@ class LocalEngine(Engine):
     def _matcher(self, request: Request) -> LLMatcher | None:
         if request.grammar is None:
             return None
-        matcher = LLMatcher(self._grammar_tokenizer, request.grammar, log_level=0, limits=_LIMITS)
-        if matcher.is_error():
-            raise CclearnError(f"grammar (id = {request.id}): it cannot be compiled.")
-        return matcher
+        return LLMatcher(self._grammar_tokenizer, request.grammar, log_level=0, limits=_LIMITS)
 
     def _read_answer(
         self,

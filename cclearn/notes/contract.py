@@ -106,7 +106,7 @@ class CodedNote(Note):
         invalid: Of a prediction, the codes that may not be assigned; counted, never dropped.
         repeated: Of a prediction, the answered lines that say a code and its evidence again.
         flags: Remarks on the whole note: a word where the answer is not whole, e.g. `truncated`;
-            `rule: what it says` where a rule has a remark.
+            `rule: what it says` where a rule has a remark, `text: what is odd` of the note's own text.
     """
 
     codes: list[AssignedCode] = []

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import islice
+from functools import cached_property
+
+from cclearn.notes.folding import lower_case
 
 Span = tuple[int, int]
 """Half-open code-point offsets."""
 
 MAXIMUM_OCCURRENCES = 1_000
 """Occurrences of one quote that are looked at; bounds the work on any note."""
+
+
+_WHITE_SPACE = re.compile(r"\s+")
+_LONGER_WHITE_SPACE = re.compile(r"\s{2,}")
 
 
 def as_quote(text: str) -> str:
@@ -40,42 +47,75 @@ def ground(
     Returns:
         One span a quote, None where the note does not hold it.
     """
-    taken: dict[str, list[Span]] = {}
+    note = _Squeezed(text)
+    known: dict[str, list[Span]] = {}
+    taken: dict[str, dict[Span, None]] = {}
     cursor = 0
     spans: list[Span | None] = []
     for quote in quotes:
         wanted = as_quote(quote)
-        occurrences = _occurrences(text, wanted)
-        if prefer is not None and len(occurrences) > 1:
-            ranks = [prefer(*span) for span in occurrences]
-            occurrences = [
-                s for s, rank in zip(occurrences, ranks, strict=True) if rank == max(ranks)
-            ]
+        if wanted not in known:
+            known[wanted] = _likeliest(note.occurrences(wanted), prefer)
+        occurrences = known[wanted]
         if not occurrences:
             spans.append(None)
             continue
-        used = taken.setdefault(wanted, [])
+        used = taken.setdefault(wanted, {})
         free = [span for span in occurrences if span not in used]
         ahead = [span for span in free if span[0] >= cursor]
-        span = (ahead or free or used[-1:])[0]
-        used.append(span)
+        span = (ahead or free or list(used)[-1:])[0]
+        used[span] = None
         cursor = span[1]
         spans.append(span)
     return spans
 
 
-def _occurrences(text: str, quote: str) -> list[Span]:
-    """Return where a quote stands: as whole words, or inside words only where it stands nowhere else."""
-    if not quote:
-        return []
-    pattern = r"\s+".join(re.escape(word) for word in quote.split(" "))
-    found = _find(text, pattern, 0) or _find(text, pattern, re.IGNORECASE)
-    return [span for span in found if _is_whole(text, span)] or found
+def _likeliest(spans: list[Span], prefer: Callable[[int, int], int] | None) -> list[Span]:
+    if prefer is None or len(spans) < 2:
+        return spans
+    ranks = [prefer(*span) for span in spans]
+    best = max(ranks)
+    return [span for span, rank in zip(spans, ranks, strict=True) if rank == best]
 
 
-def _find(text: str, pattern: str, flags: int) -> list[Span]:
-    matches = re.finditer(pattern, text, flags)
-    return [match.span() for match in islice(matches, MAXIMUM_OCCURRENCES)]
+class _Squeezed:
+    """A note with each run of white space as one blank, and where in the note its characters stand.
+
+    Searching it takes a time that grows with the note and the quote, never with their product.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._squeezed = _WHITE_SPACE.sub(" ", text)
+        self._places: list[int] = []
+        self._shifts = [0]
+        for run in _LONGER_WHITE_SPACE.finditer(text):
+            self._places.append(run.start() - self._shifts[-1])
+            self._shifts.append(self._shifts[-1] + len(run[0]) - 1)
+
+    @cached_property
+    def _lowered(self) -> str:
+        return lower_case(self._squeezed)
+
+    def occurrences(self, quote: str) -> list[Span]:
+        """Return where a quote stands: as whole words, or inside words only where it stands nowhere
+        else."""
+        if not quote:
+            return []
+        found = self._find(self._squeezed, quote) or self._find(self._lowered, lower_case(quote))
+        return [span for span in found if _is_whole(self._text, span)] or found
+
+    def _find(self, text: str, quote: str) -> list[Span]:
+        found: list[Span] = []
+        place = text.find(quote)
+        while place >= 0 and len(found) < MAXIMUM_OCCURRENCES:
+            end = place + len(quote)
+            found.append((self._offset(place), self._offset(end - 1) + 1))
+            place = text.find(quote, end)
+        return found
+
+    def _offset(self, place: int) -> int:
+        return place + self._shifts[bisect_left(self._places, place)]
 
 
 def _is_whole(text: str, span: Span) -> bool:

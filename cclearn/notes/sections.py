@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,13 +15,17 @@ _HEADER = re.compile(
 )
 """A capitalised name before a colon at the start of a line, or a line of capitals alone."""
 
+_LINE_END = r"\r\n\x0b\x0c\x85\u2028\u2029"
 _SENTENCE_END = re.compile(
-    r"[.!?;\r\n\x0b\x0c\x85\u2028\u2029]"  # One set first: the search skips to it.
-    r"(?:(?<=[.!?;])\s+"  # Punctuation and a blank: never inside "2.5" or "e.g.,".
-    r"|(?<![.!?;])\s*(?=[-*•\d]|[A-Z])"  # A new item or a new sentence.
-    r"|(?<=[\r\n])(?:(?<=\r)\n)?[ \t]*(?:\r\n|[\r\n]))"  # An empty line.
+    rf"[.!?;{_LINE_END}]"  # One set first: the search skips to it.
+    r"(?:(?<=[.!?;])\s++"  # Punctuation and a blank: never inside "2.5" or "e.g.,".
+    r"|(?<![.!?;])(?:\s*+(?=[-*•\d]|[A-Z])"  # A new item or a new sentence.
+    rf"|(?:(?<=\r)\n)?+[^\S{_LINE_END}]*+[{_LINE_END}]\s*+"  # An empty line.
+    r"|\s*+(?P<same_sentence>)))"  # Taken too, so that no white space is looked at again and again.
 )
 
+_LONGEST_SENTENCE = 1_000
+"""Code points. What is longer is no sentence: rules that look at all of one have a bounded task."""
 
 _KNOWN_HEADER = re.compile(
     r"(?:history of )?present(?:ing)? (?:illness|complaints?)|(?:past |family |social |surgical )*"
@@ -73,10 +78,21 @@ def find_sections(text: str) -> list[Section]:
 
 
 def find_sentences(text: str) -> list[tuple[int, int]]:
-    """Split a note into sentences and list items that cover it without a gap."""
-    starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text))]
-    spans = list(zip(starts, [*starts[1:], len(text)], strict=True))
-    return [(start, end) for start, end in spans if end > start]
+    """Split a note into sentences and list items that cover it without a gap; overlong ones are cut."""
+    ends = (match for match in _SENTENCE_END.finditer(text) if match.lastgroup is None)
+    starts = [0, *(match.end() for match in ends)]
+    spans = zip(starts, [*starts[1:], len(text)], strict=True)
+    return [part for start, end in spans for part in _shortened(text, start, end)]
+
+
+def _shortened(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while end - start > _LONGEST_SENTENCE:
+        furthest = start + _LONGEST_SENTENCE
+        cut = text.rfind(" ", start, furthest) + 1 or furthest
+        yield start, cut
+        start = cut
+    if start < end:
+        yield start, end
 
 
 def find_units(text: str, unit: Unit) -> list[tuple[int, int]]:

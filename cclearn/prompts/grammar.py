@@ -23,8 +23,8 @@ from cclearn.prompts.templates import span_answer
 _DIALECT = "%llguidance {}"
 """The first line, by which servers that know other dialects too (vLLM) tell whose this one is."""
 
-_PIECE = re.compile(r"(?P<blank>\s*)(?P<word>\w+|[^\w\s])")
-"""A word or a mark of a note, with the white space before it."""
+_PIECE = re.compile(r"(?P<blank>\s)?(?P<word>\w+|[^\w\s])")
+"""A word or a mark of a note, with the blank before it."""
 
 
 def document_grammar(text: str, codes_pattern: str, template: Template = "paired") -> str:

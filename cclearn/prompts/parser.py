@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from cclearn.prompts.layout import BETWEEN, CODES_HEAD, EVIDENCE_HEAD, LINE_START, NOTHING
 
+MAXIMUM_LINES = 5_000
+"""Of an answer; those behind them are unreadable. It bounds the work on any answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedLine:
@@ -26,7 +29,7 @@ class ParsedAnswer:
 
     Attributes:
         lines: In the order of the answer.
-        unreadable: How many lines, other than empty ones, had another form.
+        unreadable: How many lines, other than empty ones, had another form, or were too many.
     """
 
     lines: list[ParsedLine] = field(default_factory=list)
@@ -52,6 +55,8 @@ def parse_answer(answer: str, complete: bool = True) -> ParsedAnswer:
         if bare and bare.lower().rstrip(".") != NOTHING:
             lines.append((piece, position))
         position += len(piece) + 1
+    parsed.unreadable = max(0, len(lines) - MAXIMUM_LINES)
+    del lines[MAXIMUM_LINES:]
     if lines and lines[0][0].strip() == EVIDENCE_HEAD:
         _read_lists(lines, complete, parsed)
     else:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 from cclearn.notes import CodedNote
 
-# Where a window may end, the best places first: behind an empty line, a line, a sentence, a word.
-_ENDS = tuple(map(re.compile, (r"\n[ \t]*\n+", r"\n+", r"(?<=[.!?;])\s+", r"\s+")))
+# Where a window may end, the best places first: behind an empty line, a line, a sentence, a word. Two
+# hundred characters without a blank are no word, but an image or the like; nor are as many blanks one.
+_ENDS = tuple(map(re.compile, (r"\n[ \t]*\n+", r"\n+", r"(?<=[.!?;])\s+", r"\s{1,200}|\S{200}")))
 
 
 def windows(note: CodedNote, fits: Callable[[CodedNote], bool]) -> Iterator[CodedNote]:

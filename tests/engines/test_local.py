@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ import torch
 from cclearn.engines import Answer, Request
 from cclearn.engines.engine import TokenPiece
 from cclearn.engines.local import LocalEngine
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import ConfigurationError
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
+from cclearn.training.scratch import make_model
+from tests.models import SHAPE
 
 
 def ask(engine: LocalEngine, *grammars: str | None) -> list[Answer]:
@@ -35,6 +38,12 @@ def test_pieces_spell_the_answer(random_engine: LocalEngine) -> None:
     assert all(piece.log_probability <= 0 for piece in answer.pieces)
     # What the grammar forces is certain.
     assert answer.probability(0, 5) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_no_answer_holds_what_no_file_can() -> None:
+    answer = Answer("a", "- a\ud83d => I10\udfff")
+    assert answer.text == "- a\ufffd => I10\ufffd"
+    assert Answer("a", "👩‍⚕️").text == "👩‍⚕️"
 
 
 def test_probability_is_of_the_tokens_that_overlap() -> None:
@@ -70,10 +79,15 @@ def test_a_cut_answer_says_so(random_engine: LocalEngine) -> None:
     assert answer.text.isalpha()
 
 
-def test_a_broken_grammar_is_told_without_its_text(random_engine: LocalEngine) -> None:
-    with pytest.raises(CclearnError, match=r"grammar \(id = 0\)") as error:
-        ask(random_engine, 'start: "secret')
-    assert "secret" not in str(error.value)
+def test_a_grammar_that_cannot_be_compiled_costs_its_own_answer_alone(
+    random_engine: LocalEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good, broken = 'start: "a"', 'start: "secret'
+    answers = ask(random_engine, good, broken, good, broken, good)
+    assert [answer.problem for answer in answers] == [None, "grammar", None, "grammar", None]
+    assert [answer.text for answer in answers] == ["a", "", "a", "", "a"]
+    assert [answer.problem for answer in ask(random_engine, broken)] == ["grammar"]
+    assert "secret" not in "".join(capfd.readouterr())
 
 
 def test_a_model_comes_back_from_its_folder(random_engine: LocalEngine, tmp_path: Path) -> None:
@@ -109,6 +123,41 @@ def test_an_adapter_comes_with_its_model(random_engine: LocalEngine, tmp_path: P
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
     with pytest.raises(ConfigurationError, match=r"has no adapter_model\.safetensors"):
         LocalEngine.load(adapter)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_adapter_of_another_model_is_refused(random_engine: LocalEngine, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    for folder in (base, adapter):
+        random_engine.tokenizer.save_pretrained(folder)
+    random_engine.model.save_pretrained(base)
+    config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+    get_peft_model(LocalEngine.load(base).model, config).save_pretrained(adapter)
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+
+    def of(other: Path) -> str:
+        changed = {**settings, "base_model_name_or_path": str(other)}
+        (adapter / "adapter_config.json").write_text(json.dumps(changed))
+        with pytest.raises(ConfigurationError) as caught:
+            LocalEngine.load(adapter)
+        (problem,) = caught.value.problems
+        assert problem.startswith(f"model (model = {adapter}): cannot be loaded: ")
+        return problem
+
+    # Which PEFT would load in part, or without a place for some of it.
+    for shape in ({"layers": 3}, {"layers": 1}, {"hidden_size": 64}):
+        other = tmp_path / "other"
+        make_model(SHAPE.model_copy(update=shape), random_engine.tokenizer, 512).save_pretrained(
+            other
+        )
+        assert "made for another model than" in of(other)
+    assert f"there is no folder {tmp_path / 'gone'}." in of(tmp_path / "gone")
+    for content in ("[]", "{}"):
+        (adapter / "adapter_config.json").write_text(content)
+        with pytest.raises(ConfigurationError, match="names no base model"):
+            LocalEngine.load(adapter)
 
 
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cclearn.notes.grounding import as_quote, ground
+from cclearn.notes.grounding import MAXIMUM_OCCURRENCES, as_quote, ground
 
 alphabet = st.sampled_from(
     ["a", "b", "B", " ", "\n", "\r\n", "\u00a0", "İ", "e\u0301", "👩‍⚕️", "ß", "5"]
@@ -33,6 +33,49 @@ def test_a_span_always_holds_the_words_of_its_quote(text: str, quotes: list[str]
             assert 0 <= span[0] < span[1] <= len(text)
             found = text[span[0] : span[1]].split()
             assert [w.casefold() for w in found] == [w.casefold() for w in quote.split()]
+
+
+decisive = st.sampled_from("5 6 55 % no not No left LEFT right denies pain ½ , -".split())
+
+
+@given(st.lists(decisive, max_size=14), st.data())
+def test_numbers_negators_and_sides_are_those_of_the_quote(
+    words: list[str], data: st.DataObject
+) -> None:
+    def blanks() -> str:
+        return data.draw(st.sampled_from([" ", "\n", "\t ", "\u00a0"]))
+
+    text = "".join(word + blanks() for word in words)
+    quotes = data.draw(st.lists(st.lists(decisive, min_size=1, max_size=4), max_size=4))
+    spans = ground(text, [" ".join(quote) for quote in quotes])
+    lowered = [word.lower() for word in words]
+    for quote, span in zip(quotes, spans, strict=True):
+        wanted = [word.lower() for word in quote]
+        if span is None:
+            # It is said to be missing only where it is.
+            runs = [lowered[n : n + len(wanted)] for n in range(len(words))]
+            assert wanted not in runs
+        else:
+            assert text[slice(*span)].lower().split() == wanted
+
+
+def test_the_work_on_a_note_is_bounded() -> None:
+    asked = 0
+
+    def prefer(start: int, end: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    text = "pain " * 20_000
+    spans = ground(text, ["pain"] * 3, prefer)
+    assert spans == [(0, 4), (5, 9), (10, 14)]
+    assert asked <= 3 * (MAXIMUM_OCCURRENCES + 1)
+    # Each would take minutes if the work grew with the note times the quote.
+    assert ground(text, ["pain " * 10_000 + "x"]) == [None]
+    assert ground("\n" * 200_000 + "pain", ["pain pain", "PAIN"]) == [None, (200_000, 200_004)]
+    many = [f"pain {number}" for number in range(1_000)]
+    assert ground(text + "pain 7", many).count(None) == 999
 
 
 def test_repeated_mentions_are_taken_in_order() -> None:
