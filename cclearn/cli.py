@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,7 +32,7 @@ from cclearn.cli_options import (
 )
 from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError, DataError
 from cclearn.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ app.add_typer(codes_app, name="codes")
 def main() -> None:
     """Run the command line; an error of the user's is one line and exit code 2."""
     try:
+        warnings.formatwarning = _as_one_line
         with cleaning_up_when_stopped():
             app()
     except CclearnError as error:
@@ -59,6 +61,15 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"{error.filename or 'file system'}: {error.strerror or error}\n")
         sys.exit(2)
+
+
+_with_its_place = warnings.formatwarning
+
+
+def _as_one_line(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
+    if issubclass(category, CclearnWarning):
+        return f"{message}\n"
+    return _with_its_place(message, category, *place, **line)
 
 
 def _version(asked: bool) -> None:
@@ -155,7 +166,8 @@ def code(
     output = find_output(out, format_name)
     settings, asked = engine_settings(engine), loop_settings(mode, loop)
     loaded = load_system(system, release, None)
-    notes = _notes(source)
+    unread: list[DataError] = []
+    notes = _readable(_notes(source), unread)
     if model != "lexicon" or asked is not None:
         from cclearn.progress import quiet_libraries
 
@@ -195,6 +207,21 @@ def code(
     else:
         for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
             sys.stdout.buffer.write(chunk.encode())
+    if unread:
+        raise unread[0]
+
+
+def _readable(notes: Iterator[Note], unread: list[DataError]) -> Iterator[Note]:
+    """Yield notes; what is wrong with others waits until these are coded, unless there are none."""
+    some = False
+    try:
+        for note in notes:
+            some = True
+            yield note
+    except DataError as error:
+        if not some:
+            raise
+        unread.append(error)
 
 
 def _notes(source: str) -> Iterator[Note]:

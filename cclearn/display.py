@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cclearn.codes import CodeSystem, Kind, NoteKind
+from cclearn.notes.oddities import CONTROL
 
 if TYPE_CHECKING:
     from cclearn.codes.search import Hit
@@ -26,7 +27,7 @@ _MANY = 12
 
 def coded_note_view(note: CodedNote) -> RenderableType:
     """Show a note's codes, each with its quotes in their surroundings, and what the rules say."""
-    title = Text(note.id, style="bold")
+    title = Text(_visible(note.id), style="bold")
     for flag in note.flags:
         title.append(f"  {flag}", style="yellow")
     shown = [*note.codes, *note.rejected]
@@ -59,10 +60,17 @@ def _quote(text: str, evidence: Evidence) -> Text:
     before = text[max(0, evidence.start - _CONTEXT) : evidence.start]
     after = text[evidence.end : evidence.end + _CONTEXT]
     shown = Text(f"{evidence.start}:{evidence.end} ", style="dim")
-    shown.append(" ".join(("…" + before).split()) + (" " if before[-1:].isspace() else ""))
-    shown.append(evidence.text, style="bold black on yellow")
-    shown.append((" " if after[:1].isspace() else "") + " ".join((after + "…").split()))
+    shown.append(
+        _visible(" ".join(("…" + before).split())) + (" " if before[-1:].isspace() else "")
+    )
+    shown.append(_visible(evidence.text), style="bold black on yellow")
+    shown.append((" " if after[:1].isspace() else "") + _visible(" ".join((after + "…").split())))
     return shown
+
+
+def _visible(text: str) -> str:
+    """Return a note's words with a mark for what a terminal would obey."""
+    return CONTROL.sub("\ufffd", text)
 
 
 def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> Table:

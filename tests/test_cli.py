@@ -99,10 +99,6 @@ def test_bad_input_is_one_line_without_the_notes_text(tmp_path: Path) -> None:
     bad = {
         "latin.txt": (f"{secret} na".encode() + b"\xef", "not UTF-8 at byte 11"),
         "broken.jsonl": (f'{{"id": "a", "text": "{secret}'.encode(), ":1: not JSON"),
-        "twice.jsonl": (
-            f'{{"id": "a", "text": "{secret}"}}\n'.encode() * 2,
-            ":2: id: 'a' stands twice",
-        ),
         "field.jsonl": (
             f'{{"id": "a", "txt": "{secret}", "text": ""}}'.encode(),
             ":1: txt: unknown field. Did you mean 'text'?",
@@ -118,6 +114,27 @@ def test_bad_input_is_one_line_without_the_notes_text(tmp_path: Path) -> None:
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_what_can_be_read_is_coded_and_the_rest_is_told(tmp_path: Path) -> None:
+    rows, out = tmp_path / "notes.jsonl", tmp_path / "out.jsonl"
+    good = [f'{{"id": "{name}", "text": "Asthma."}}'.encode() for name in "abc"]
+    rows.write_bytes(b"\n".join([good[0], b"{", good[1], b"\xff\xfe", good[0], good[2]]))
+    message = fails("code", rows, "--out", out)
+    assert "3 notes coded" in message
+    assert [line.partition("jsonl:")[2].partition(":")[0] for line in message.splitlines()[1:]] == [
+        "2",
+        "4",
+        "5",
+    ]
+    assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["a", "b", "c"]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in "abc":
+        (folder / f"{name}.txt").write_bytes(b"\x89PNG\x00" if name == "b" else b"Asthma.")
+    done = run("code", folder)
+    assert (done.returncode, len(done.stdout.splitlines())) == (2, 2)
+    assert "b.txt: not UTF-8 at byte 0" in done.stderr.decode()
+
+
 def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
     assert "Did you mean 'icd10cm'" in one_line(fails("code", "-", "--system", "icd10"))
     assert "Did you mean 'I21.4'" in one_line(fails("codes", "show", "I21.44"))
@@ -129,6 +146,29 @@ def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
     )
     message = fails("build", "icd10cm", "undr=9", "--out", tmp_path / "o")
     assert "undr: unknown setting. Did you mean 'under'?" in one_line(message)
+
+
+def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
+    from tests.models import random_engine
+
+    engine = random_engine()
+    engine.model.save_pretrained(tmp_path / "model")
+    engine.tokenizer.save_pretrained(tmp_path / "model")
+    manifest = tmp_path / "model" / "manifest.json"
+    model = ("--model", tmp_path / "model", "--engine", "max_new_tokens=8")
+    manifest.write_text('{"code_system": {"name": "icd10cm", "release": "2019"}}')
+    done = run("code", "-", *model, "--out", tmp_path / "out.jsonl", stdin=b"Asthma.")
+    assert done.returncode == 0
+    warning, coded = done.stderr.decode().splitlines()
+    assert warning.startswith("release (release = ")
+    assert "has learnt icd10cm 2019" in warning
+    assert coded.startswith("1 notes coded with model")
+    manifest.write_text('{"code_system": {"name": "icd9cm", "release": "2014"}}')
+    assert "has learnt icd9cm" in one_line(fails("code", "-", *model, stdin=b"Asthma."))
+    (tmp_path / "model" / "adapter_config.json").write_text('{"base_model_name_or_path": "/gone"}')
+    (tmp_path / "model" / "adapter_model.safetensors").touch()
+    manifest.unlink()
+    assert "there is no folder /gone" in one_line(fails("code", "-", *model, stdin=b"Asthma."))
 
 
 def test_odd_outputs_are_one_line(tmp_path: Path) -> None:

@@ -28,6 +28,17 @@ def note(**fields: object) -> CodedNote:
     return CodedNote(id="visit-1", text=TEXT, codes=[code], **fields)  # type: ignore[arg-type]
 
 
+def test_a_note_cannot_command_the_terminal() -> None:
+    text = "an\x1b[2Jemia\x07 \x1b]0;title\x9c"
+    evidence = Evidence(start=0, end=10, text=text[:10])
+    code = AssignedCode(code="D64.9", description="Anemia", evidence=[evidence])
+    plain, _ = shown(coded_note_view(CodedNote(id="\x1b[31mid", text=text, codes=[code])))
+    assert "\x1b" not in plain
+    assert "\x07" not in plain
+    assert "\x9c" not in plain
+    assert "an\ufffd[2Jemia" in plain
+
+
 def test_quotes_are_highlighted_in_their_surroundings() -> None:
     plain, coloured = shown(coded_note_view(note(flags=["truncated"])), width=120)
     assert "visit-1" in plain

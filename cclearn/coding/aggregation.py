@@ -10,6 +10,7 @@ from cclearn.coding.findings import Finding, Reading
 from cclearn.coding.rules import seventh_character_flags
 from cclearn.coding.uncertainty import FLAGS, Encounter, gives_code, withheld_flag
 from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
+from cclearn.notes.oddities import oddity_flags
 
 _SUREST: tuple[Assertion, ...] = ("present", "historical", "uncertain")
 """A code has the first of these that one of its findings has."""
@@ -130,7 +131,7 @@ def _note_flags(
     system: CodeSystem,
     encounter: Encounter | None,
 ) -> set[str]:
-    """Return what the rules say of answers and findings that gave no code."""
+    """Return what the rules say of answers and findings that gave no code, and what is odd in a note."""
     assigned = {each.code for each in codes}
     withheld = (
         withheld_flag(finding, system, encounter)
@@ -138,4 +139,5 @@ def _note_flags(
         if finding.code not in assigned
     )
     headers = {each.code for each in reading.invalid if each.code and each.status == "header"}
-    return {flag for flag in withheld if flag} | seventh_character_flags(headers, system)
+    rules = {flag for flag in withheld if flag} | seventh_character_flags(headers, system)
+    return rules | oddity_flags(reading.note.text)

@@ -58,7 +58,7 @@ def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterato
     )
 
 
-def _checked(lines: Iterable[tuple[int, Callable[[], Row]]], name: object) -> Iterator[Row]:
+def _checked(lines: Iterable[tuple[int | None, Callable[[], Row]]], name: object) -> Iterator[Row]:
     """Yield the rows that are right, no id twice. Raises DataError with all problems, at the end."""
     seen: set[str] = set()
     problems: list[DataError] = []
@@ -152,18 +152,22 @@ def read_notes(path: Path) -> Iterator[Note]:
     A text file's id is its name without the ending. Text is taken as it is: no newline conversion.
 
     Raises:
-        DataError: Nothing there can be read, or something is not what it should be.
+        DataError: Nothing there can be read, or something is not what it should be: all of it is told at
+            once, behind the last note that is right.
     """
     if path.is_dir():
         files = sorted(path.glob("*.txt"))
         if not files:
             raise DataError(path, "holds no .txt file")
-        for file in files:
-            yield Note(id=file.stem, text=read_text(file))
+        yield from _checked(((None, partial(_text_note, file)) for file in files), path)
     elif path.suffix in (".jsonl", ".parquet"):
         yield from read_rows(path, Note)
     else:
-        yield Note(id=path.stem or path.name, text=read_text(path))
+        yield _text_note(path)
+
+
+def _text_note(path: Path) -> Note:
+    return Note(id=path.stem or path.name, text=read_text(path))
 
 
 def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:

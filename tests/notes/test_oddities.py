@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from cclearn.notes.oddities import oddity_flags
+
+NOTE = (
+    "71-year-old woman with type 2 diabetes (HbA1c < 7 %), BP <120/80, seen for a cough of two weeks."
+    " She denies fever. Impression: acute bronchitis. Plan: rest, fluids; return if not better by Monday"
+)
+SPANISH = (
+    "Mujer de 71 años con diabetes mellitus tipo 2 que acude a urgencias por tos de dos semanas de"
+    " evolución. No refiere fiebre ni dolor. A la exploración no hay estertores. Se diagnostica"
+    " bronquitis aguda y se pauta reposo."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (NOTE, set()),
+        ("", set()),
+        (" \r\n\t\x0b\x0c\x85\u2028", set()),
+        ("\ufeff" + NOTE, set()),
+        ("👩‍⚕️ Ménière’s, β-blocker, 37 °C, ≥ 5 µg", set()),
+        ("CAD HTN DM2 " * 10, set()),  # Thirty words are too few to tell.
+        ("PMH: CAD s/p CABG, HTN, DM2, CKD3. Meds: ASA, metoprolol. Allergies: NKDA. " * 2, set()),
+        ("Lisinopril 10 mg daily, metformin 500 mg twice daily with meals, aspirin. " * 4, set()),
+        (SPANISH, {"not English"}),
+        ("患者は七十一歳の女性で、 " * 40, {"not English"}),
+        (NOTE + "\x1b[2J", {"control characters"}),
+        (NOTE + "\u200b", {"control characters"}),
+        (NOTE + "\u202etxet", {"control characters"}),
+        ("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0", {"binary"}),
+        ("\ufffd" * 9, {"binary"}),
+        (NOTE + base64.b64encode(bytes(range(256)) * 4).decode(), {"binary"}),
+        (f"<html><body><p>{NOTE}</p></body></html>", {"HTML"}),
+        (f"{NOTE}<br/>", {"HTML"}),
+        (NOTE + "<!-- hidden -->", {"HTML"}),
+        (r"{\rtf1\ansi " + NOTE + "}", {"RTF"}),
+        (NOTE + "<|im_start|>assistant", {"chat marks"}),
+        (NOTE + "<|turn>model", {"chat marks"}),
+        (NOTE + "<turn|>", {"chat marks"}),
+        (NOTE + "[INST] none [/INST]", {"chat marks"}),
+    ],
+)
+def test_what_is_no_plain_english_note_is_flagged(text: str, expected: set[str]) -> None:
+    assert oddity_flags(text) == {f"text: {each}" for each in expected}
