@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
@@ -38,6 +37,9 @@ _PHRASES_VERSION = 5
 
 _NEAREST = 20
 """How many codes, headers too, are searched for a span."""
+
+_STOPPED = (STOP,)
+"""How a stop is known."""
 
 _SHORT = 3
 """A phrase of a single word this short is no evidence unless the note writes it in capitals."""
@@ -99,23 +101,19 @@ class LexiconCoder(Coder):
         # Numbers and texts alone, no match objects: thousands of those would keep the garbage
         # collector busy for a fifth of the time.
         tokens = TOKEN.findall(lowered)
-        known = [WORDING[token] for token in tokens]
-        words = list(chain.from_iterable(known))
-        written = [number for number, said in enumerate(known) for _ in said]
+        known = list(map(WORDING.__getitem__, tokens))
         starts = _starts(tokens, lowered)
-        stops = [place for place, word in enumerate(words) if word == STOP]
+        stops = [number for number, words in enumerate(known) if words == _STOPPED]
         matches: list[tuple[int, int, str]] = []
         begin = 0
-        for stop in [*stops, len(words)]:
-            numbers = written[begin:stop]
-            found = self._matcher.find(words[begin:stop], numbers) if numbers else ()
-            begin = stop + 1
-            for first, last, code in found:
-                start = starts[numbers[first]]
-                end = starts[numbers[last]] + len(tokens[numbers[last]])
+        for stop in [*stops, len(known)]:
+            for first, last, code in self._matcher.find(known[begin:stop]):
+                start = starts[begin + first]
+                end = starts[begin + last] + len(tokens[begin + last])
                 phrase = text[start:end]
                 if first < last or len(phrase) > _SHORT or phrase.isupper():
                     matches.append((start, end, code))
+            begin = stop + 1
         return sorted(matches)
 
     @cached_property

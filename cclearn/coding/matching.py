@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from cclearn.coding.wording import JOINED, MARK
@@ -19,7 +20,7 @@ _NEVER_BETWEEN = _NEGATIONS | {"malignant", "secondary", "benign"}
 
 
 class Match(NamedTuple):
-    """A phrase that was found: the first and the last of its words, and what it stands for."""
+    """A phrase that was found: the numbers of its first and its last token, and what it stands for."""
 
     first: int
     last: int
@@ -81,32 +82,36 @@ class PhraseMatcher:
                 of_rarest = self._longer.setdefault(rarest, {})
                 before = f"{of_rarest[second]}\n" if second in of_rarest else ""
                 of_rarest[second] = f"{before}{phrase}\t{' '.join(rest)}\t{code}"
+        self._beginnings = frozenset(self._longer)
+        self._seconds = {word: frozenset(longer) for word, longer in self._longer.items()}
 
-    def find(self, words: Sequence[str], written: Sequence[int]) -> list[Match]:
+    def find(self, tokens: Sequence[tuple[str, ...]]) -> list[Match]:
         """Return the phrases of a run of words, in no order; no two overlap.
 
         Of two that overlap the one with more words is kept, then the one that stands closer together,
         then the one in its own order, then the first.
 
         Args:
-            words: The words in their known spelling.
-            written: The number of the written word that each comes from: several may come from one.
+            tokens: The words by which each token of the text is known: one, several or none.
         """
+        words = list(chain.from_iterable(tokens))
         present = set(words)
         here: dict[str, list[int]] = {}
+        written: list[int] = []
         found: list[_Found] = []
-        for word in present & self._alone.keys():
+        for word in self._alone.keys() & present:
             here = here or _places(words)
             alone = self._alone[word]
             found += [_Found(-1, 0, False, place, place, alone) for place in here[word]]
-        for word in present & self._longer.keys():
-            longer = self._longer[word]
-            if longer.keys().isdisjoint(present):
+        for word in present & self._beginnings:
+            seconds = self._seconds[word]
+            if present.isdisjoint(seconds):
                 continue
-            for second in longer.keys() & present:
-                for phrase in _read(longer[second]):
+            for second in present & seconds:
+                for phrase in _read(self._longer[word][second]):
                     if phrase.rest <= present:
                         here = here or _places(words)
+                        written = written or _written(tokens)
                         for place in here[word]:
                             for near in _beside(here[second], place, place):
                                 own = {word: place, second: near}
@@ -114,13 +119,14 @@ class PhraseMatcher:
         if not found:
             return []
         found.sort()
+        written = written or _written(tokens)
         taken: set[int] = set()
         kept = []
         for _, _, _, first, last, code in found:
             span = written[first : last + 1]
             if taken.isdisjoint(span):
                 taken.update(span)
-                kept.append(Match(first, last, code))
+                kept.append(Match(written[first], written[last], code))
         return kept
 
 
@@ -175,6 +181,11 @@ def _complete(
     if phrase.together and any(word != MARK for word in between):
         return
     found.append(_Found(-len(order), len(between), reordered, first, last, phrase.code))
+
+
+def _written(tokens: Sequence[tuple[str, ...]]) -> list[int]:
+    """Return the number of the token that each word comes from."""
+    return [number for number, said in enumerate(tokens) for _ in said]
 
 
 def _places(words: Sequence[str]) -> dict[str, list[int]]:

@@ -46,7 +46,7 @@ _SENTENCE_BEFORE = re.compile(r"(?:^|[.\n])\s*(?:[Aa]n? )?(?:[A-Za-z-]+ ){0,2}$"
 _AGE_FIELD = re.compile(r"Age[ \t]*:[ \t]*(?P<number>\d{1,3})(?=[ \t]*(?:$|[Yy\n]))")
 _SEX_FIELD = re.compile(rf"(?:Sex|Gender)[ \t]*:[ \t]*{_SEXED}")
 _SEX_SAID = re.compile(rf"[Pp]atient (?:is|was) an? (?:[a-z-]+ ){{0,3}}?{_SEXED}")
-_TITLE = re.compile(r"(?:(?P<female>M(?:rs|s|iss))|(?P<male>Mr))\.? (?=[A-Z])")
+_TITLE = re.compile(r"M(?:(?P<female>rs|s|iss)|(?P<male>r))\.? (?=[A-Z])")
 
 _MAY_BE_A_RELATIVE = re.compile(
     r"\b(?:fam|fh|grand|moth|fath|mom|dad|parent|[mp]aternal|sis|bro|sib|son|daugh|aunt|uncle|cous|relat)",
@@ -129,10 +129,11 @@ def _statements(text: str) -> Iterator[tuple[Stated[Sex] | None, Stated[int] | N
             yield _sex(match), Stated(0, *match.span())
     for match in _AGE_FIELD.finditer(text):
         yield None, Stated(int(match["number"]), *match.span("number"))
-    for match in chain.from_iterable(
-        each.finditer(text) for each in (_SEX_FIELD, _SEX_SAID, _TITLE)
-    ):
+    for match in chain.from_iterable(each.finditer(text) for each in (_SEX_FIELD, _SEX_SAID)):
         yield _sex(match), None
+    for match in _TITLE.finditer(text):
+        title: Sex = "female" if match["female"] else "male"
+        yield Stated(title, match.start(), match.end(title)), None
 
 
 def _ages(text: str) -> Iterator[re.Match[str]]:
