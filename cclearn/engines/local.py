@@ -226,6 +226,7 @@ class LocalEngine(Engine):
         given_up: bool,
     ) -> Answer:
         ended = self._end in tokens
+        written = tokens.index(self._end) + 1 if ended else len(tokens)
         tokens = tokens[: tokens.index(self._end)] if ended else tokens
         pieces = []
         position = 0
@@ -238,7 +239,7 @@ class LocalEngine(Engine):
         if len(logs) < len(tokens):  # The last token of a cut answer was never scored.
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
-        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, len(tokens))
+        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, written)
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]

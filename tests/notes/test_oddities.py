@@ -13,7 +13,7 @@ NOTE = (
 SPANISH = (
     "Mujer de 71 años con diabetes mellitus tipo 2 que acude a urgencias por tos de dos semanas de"
     " evolución. No refiere fiebre ni dolor. A la exploración no hay estertores. Se diagnostica"
-    " bronquitis aguda y se pauta reposo."
+    " bronquitis aguda y se pauta reposo, con control en una semana por su médico de cabecera."
 )
 
 
@@ -25,11 +25,11 @@ SPANISH = (
         (" \r\n\t\x0b\x0c\x85\u2028", set()),
         ("\ufeff" + NOTE, set()),
         ("👩‍⚕️ Ménière’s, β-blocker, 37 °C, ≥ 5 µg", set()),
-        ("CAD HTN DM2 " * 10, set()),  # Thirty words are too few to tell.
+        ("CAD HTN DM2 " * 10, set()),  # Thirty words are too few.
         ("PMH: CAD s/p CABG, HTN, DM2, CKD3. Meds: ASA, metoprolol. Allergies: NKDA. " * 2, set()),
         ("Lisinopril 10 mg daily, metformin 500 mg twice daily with meals, aspirin. " * 4, set()),
         (SPANISH, {"not English"}),
-        ("患者は七十一歳の女性で、 " * 40, {"not English"}),
+        ("患者は七十一歳の女性で、 " * 50, {"not English"}),
         (NOTE + "\x1b[2J", {"control characters"}),
         (NOTE + "\u200b", {"control characters"}),
         (NOTE + "\u202etxet", {"control characters"}),
