@@ -4,8 +4,9 @@ python benchmarks/coding.py [--data FOLDER] [--only PART ...]     on the CPU
 python benchmarks/coding.py --gpu                                 Llama-3.1-8B's shape, random weights
 
 FOLDER holds `codiesp` and `aci_bench`; without it the quality of the lexicon is left out, and notes are
-made by the builders. Parts: `quality`, `grounded`, `lexicon`, `engine`, `choices`, `candidates`. What is
-compared runs in turns in one process; the median round is told.
+made by the builders. Parts: `quality`, `grounded`, `engine`, `choices`, `candidates`. What is
+compared runs in turns in one process; the median round is told. The lexicon's speed is measured by
+`phrase_matching.py`, without the garbage of other libraries.
 """
 
 from __future__ import annotations
@@ -128,24 +129,6 @@ def grounded(notes: list[Note], system: CodeSystem) -> dict[str, Any]:
                 "flags": sorted({flag for note in coded for flag in note.flags}),
             }
     return figures
-
-
-def lexicon(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
-    """Time the lexicon on notes of 2,000 words, one core."""
-    words = [word for note in notes for word in note.text.split(" ")]
-    long = [
-        Note(id=str(place), text=" ".join(words[place : place + 2_000]))
-        for place in range(0, min(len(words), 600_000) - 2_000, 2_000)
-    ]
-    coder = Coder.lexicon(system)
-    coder.code(long[0])
-    taken = [timed(lambda: sum(1 for _ in coder.code_many(long))) for _ in range(rounds)]
-    return {
-        "notes": len(long),
-        "words_a_note": 2_000,
-        "characters_a_note": round(sum(len(note.text) for note in long) / len(long)),
-        "notes_per_second": round(len(long) / statistics.median(taken), 1),
-    }
 
 
 def small_engine(
@@ -369,7 +352,6 @@ def main() -> None:
         return
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "grounded": lambda: grounded(real, system),
-        "lexicon": lambda: lexicon(real, system, asked.rounds),
         "engine": lambda: engine(made, system, asked.rounds),
         "choices": lambda: choices(made, system, asked.rounds),
         "candidates": lambda: candidates(system, asked.rounds),
