@@ -3,10 +3,10 @@
 python benchmarks/coding.py [--data FOLDER] [--only PART ...]     on the CPU
 python benchmarks/coding.py --gpu                                 Llama-3.1-8B's shape, random weights
 
-FOLDER holds `codiesp` and `aci_bench`; without it the quality of the lexicon is left out, and notes are
-made by the builders. Parts: `quality`, `grounded`, `engine`, `choices`, `candidates`. What is
-compared runs in turns in one process; the median round is told. The lexicon's speed is measured by
-`phrase_matching.py`, without the garbage of other libraries.
+FOLDER holds `codiesp`, `aci_bench` and `disease_ontology`; without it the quality of the lexicon and of
+candidates is left out, and notes are made by the builders. Parts: `quality`, `grounded`, `engine`,
+`choices`, `candidates`. What is compared runs in turns in one process; the median round is told. The
+lexicon's speed is measured by `phrase_matching.py`, without the garbage of other libraries.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from cclearn import CodedNote, Coder, Note
 from cclearn.codes import CodeSystem
+from cclearn.codes.strings import code_strings, string_key
 from cclearn.coding.assign import ChoosingAssigner, Mention
 from cclearn.coding.candidates import Candidates
 from cclearn.coding.lexicon import LexiconCoder
@@ -256,18 +257,47 @@ def choices(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any
     }
 
 
-def candidates(system: CodeSystem, rounds: int) -> dict[str, Any]:
-    """Time the retrieval of candidates for the inclusion terms of a chapter."""
+def candidates(system: CodeSystem, rounds: int, data: Path | None) -> dict[str, Any]:
+    """Time the retrieval of candidates for the inclusion terms of a chapter; count how often the code of
+    an ontology's label, which no string of the code system spells, is among them."""
     retrieved = Candidates(LexiconCoder(system))
     texts = [term for code in system.billable_codes("9") for term in system.synonyms(code)][:500]
     started = time.perf_counter()
     next(retrieved.of(["warm"], 100))
     built = time.perf_counter() - started
     taken = [timed(lambda: sum(1 for _ in retrieved.of(texts, 200))) for _ in range(rounds)]
-    return {
+    figures: dict[str, Any] = {
         "index_seconds": round(built, 2),
         "spans_per_second": round(len(texts) / statistics.median(taken), 1),
     }
+    if data is not None:
+        labels = ontology_labels(data / "disease_ontology" / "ICD10inDO.tsv", system)
+        ranks = [
+            codes.index(code) if code in codes else None
+            for codes, (_, code) in zip(
+                retrieved.of([label for label, _ in labels], 200), labels, strict=True
+            )
+        ]
+        figures["labels"] = len(labels)
+        figures["share_among_the_first"] = {
+            str(most): round(sum(r is not None and r < most for r in ranks) / len(ranks), 3)
+            for most in (1, 5, 20, 100, 200)
+        }
+    return figures
+
+
+def ontology_labels(path: Path, system: CodeSystem) -> list[tuple[str, str]]:
+    """Return the labels with one billable code that no string of the code system spells."""
+    spelt = {string_key(string.text) for string in code_strings(system)}
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            named = [x.partition(":") for x in row["xrefs"].split("|")]
+            codes = [code for prefix, _, code in named if prefix == "ICD10CM"]
+            billable = len(codes) == 1 and system.is_billable(codes[0])
+            if billable and string_key(row["label"]) not in spelt:
+                found.append((row["label"], system.canonical(codes[0])))
+    return found
 
 
 def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
@@ -329,7 +359,7 @@ def timed(action: Callable[[], object]) -> float:
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, help="holds codiesp and aci_bench")
+    parser.add_argument("--data", type=Path, help="holds codiesp, aci_bench and disease_ontology")
     parser.add_argument("--only", nargs="+", help="parts; nothing is written")
     parser.add_argument("--notes", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -354,7 +384,7 @@ def main() -> None:
         "grounded": lambda: grounded(real, system),
         "engine": lambda: engine(made, system, asked.rounds),
         "choices": lambda: choices(made, system, asked.rounds),
-        "candidates": lambda: candidates(system, asked.rounds),
+        "candidates": lambda: candidates(system, asked.rounds, asked.data),
     }
     if asked.data is not None:
         parts["quality"] = lambda: quality(asked.data, system)
