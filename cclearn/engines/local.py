@@ -118,7 +118,12 @@ class LocalEngine(Engine):
                 yield Weights(choice.id, [], len(prompt), problem="exceeds_context")
                 continue
             started = time.perf_counter()
-            logs = score_answers(self.model, prompt, answers)
+            try:
+                logs = score_answers(self.model, prompt, answers)
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+                yield Weights(choice.id, [], len(prompt), problem="out_of_memory")
+                continue
             taken = time.perf_counter() - started if self.model.device.type == "cuda" else 0.0
             yield Weights(choice.id, logs, len(prompt) + sum(map(len, answers)), taken)
 
@@ -163,13 +168,35 @@ class LocalEngine(Engine):
                     else:
                         matchers[place] = matcher
                 if matchers:
-                    made = self._answer_batch(
+                    made = self._answer_in_memory(
                         [window[place] for place in matchers],
                         [prompts[place] for place in matchers],
                         list(matchers.values()),
                     )
                     answers.update(zip(matchers, made, strict=True))
         return (answers[place] for place in range(len(window)))
+
+    def _answer_in_memory(
+        self,
+        requests: list[Request],
+        prompts: list[list[int]],
+        matchers: list[LLMatcher | None],
+    ) -> list[Answer]:
+        """Answer a batch, in halves where it is too much for the memory of the GPU."""
+        try:
+            fresh = [matcher and matcher.deep_copy() for matcher in matchers]
+            return self._answer_batch(requests, prompts, fresh)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+        if len(requests) == 1:
+            tokens = len(prompts[0])
+            return [Answer(requests[0].id, "", prompt_tokens=tokens, problem="out_of_memory")]
+        half = len(requests) // 2
+        return [
+            answer
+            for part in (slice(half), slice(half, None))
+            for answer in self._answer_in_memory(requests[part], prompts[part], matchers[part])
+        ]
 
     def _context(self) -> int:
         return int(getattr(self.model.config, "max_position_embeddings", 0) or 2**31)

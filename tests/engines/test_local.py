@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from cclearn.engines.local import LocalEngine
 from cclearn.errors import ConfigurationError
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
+from cclearn.prompts.grammar import document_grammar
 from cclearn.training.scratch import make_model
 from tests.models import SHAPE
 
@@ -163,3 +165,33 @@ def test_an_adapter_of_another_model_is_refused(random_engine: LocalEngine, tmp_
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"model \(model = .*gone\): cannot be loaded"):
         LocalEngine.load(tmp_path / "gone")
+
+
+def test_a_batch_that_is_too_much_for_the_memory_is_halved(
+    random_engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine(
+        random_engine.model, random_engine.tokenizer, batch_size=5, max_new_tokens=12
+    )
+    requests = [
+        Request(
+            str(number), document_prompt(f"Asthma {number}."), document_grammar("Asthma", "J45")
+        )
+        for number in range(5)
+    ]
+    whole = [answer.text for answer in engine.generate(requests)]
+    answer_batch = LocalEngine._answer_batch
+    sizes = []
+
+    def small_memory(self: LocalEngine, asked: list[Request], *rest: Any) -> list[Answer]:
+        sizes.append(len(asked))
+        if len(asked) > 1 or asked[0].id == "3":
+            raise torch.OutOfMemoryError("what a GPU says")
+        return answer_batch(self, asked, *rest)
+
+    monkeypatch.setattr(LocalEngine, "_answer_batch", small_memory)
+    answers = list(engine.generate(requests))
+    assert sizes == [5, 2, 1, 1, 3, 1, 2, 1, 1]
+    assert [answer.id for answer in answers] == ["0", "1", "2", "3", "4"]
+    assert answers[3].problem == "out_of_memory"
+    assert [a.text for a in answers if a.id != "3"] == [*whole[:3], whole[4]]
