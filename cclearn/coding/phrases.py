@@ -63,8 +63,8 @@ def phrase_words(text: str) -> str:
     holds a stop: no note could say it.
     """
     words: list[str] = []
-    for match in TOKEN.finditer(text.lower()):
-        known = WORDING[match[0]]
+    for token in TOKEN.findall(text.lower()):
+        known = WORDING[token]
         if known == (STOP,):
             return ""
         if known in ((), (MARK,)):

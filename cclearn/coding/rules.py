@@ -25,7 +25,9 @@ def flagged(coded: CodedNote, system: CodeSystem) -> CodedNote:
     if not any(flags.values()):
         return coded
     codes = [
-        assigned.model_copy(update={"flags": [*assigned.flags, *flags[assigned.code]]})
+        assigned.model_copy(update={"flags": [*assigned.flags, *said]})
+        if (said := flags[assigned.code])
+        else assigned
         for assigned in coded.codes
     ]
     return coded.model_copy(update={"codes": codes})

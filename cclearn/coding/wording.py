@@ -8,7 +8,8 @@ from functools import cache
 from cclearn.coding.tables import WORDS, read_table
 
 TOKEN = re.compile(
-    r"secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n"
+    # The blanks before a token are the quickest thing to try.
+    r" *(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)"
 )
 """Numbers, words, marks, and stops; the dot of "E. coli" is none. What follows "secondary to" is not
 said to be secondary."""

@@ -124,7 +124,7 @@ def _statements(text: str) -> Iterator[tuple[Stated[Sex] | None, Stated[int] | N
             continue
         if not _ANOTHERS.search(before):
             yield sex, _age(match)
-    for match in _NEWBORN.finditer(text):
+    for match in _NEWBORN.finditer(text) if "ewborn" in text or "eonate" in text else ():
         if _SENTENCE_BEFORE.search(text[max(0, match.start() - _LOOK) : match.start()]):
             yield _sex(match), Stated(0, *match.span())
     for match in _AGE_FIELD.finditer(text):
