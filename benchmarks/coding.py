@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import statistics
 import tempfile
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import save
+from measure import RESULTS, save
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from cclearn import CodedNote, Coder, Note
@@ -273,15 +274,17 @@ def candidates(system: CodeSystem, rounds: int, data: Path | None) -> dict[str, 
     }
     if data is not None:
         labels = ontology_labels(data / "disease_ontology" / "ICD10inDO.tsv", system)
-        ranks = [
-            codes.index(code) if code in codes else None
-            for codes, (_, code) in zip(
-                retrieved.of([label for label, _ in labels], 200), labels, strict=True
-            )
-        ]
+        texts = [label for label, _ in labels]
         figures["labels"] = len(labels)
-        figures["share_among_the_first"] = {
-            str(most): round(sum(r is not None and r < most for r in ranks) / len(ranks), 3)
+        figures["share_among_so_many"] = {
+            str(most): round(
+                sum(
+                    code in codes
+                    for codes, (_, code) in zip(retrieved.of(texts, most), labels, strict=True)
+                )
+                / len(labels),
+                3,
+            )
             for most in (1, 5, 20, 100, 200)
         }
     return figures
@@ -361,7 +364,7 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, help="holds codiesp, aci_bench and disease_ontology")
-    parser.add_argument("--only", nargs="+", help="parts; nothing is written")
+    parser.add_argument("--only", nargs="+", help="parts; the others' figures stay as they were")
     parser.add_argument("--notes", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gpu", action="store_true")
@@ -390,10 +393,10 @@ def main() -> None:
     if asked.data is not None:
         parts["quality"] = lambda: quality(asked.data, system)
     figures = {name: parts[name]() for name in asked.only or parts}
-    if asked.only:
-        print(figures)
-    else:
-        save("coding", {"notes_from": "codiesp" if asked.data else "builders", **figures})
+    written = RESULTS / "coding.json"
+    before = json.loads(written.read_text()) if asked.only and written.is_file() else {}
+    kept = {name: before[name] for name in parts if name in before}
+    save("coding", {"notes_from": "codiesp" if asked.data else "builders", **kept, **figures})
 
 
 if __name__ == "__main__":
