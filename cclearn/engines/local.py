@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,8 @@ from transformers import LogitsProcessor
 
 from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.choices import score_answers
-from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
+from cclearn.engines.engine import Answer, Choice, Request, TokenPiece, Weights
+from cclearn.engines.windowed import WindowedEngine
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
 
@@ -37,8 +37,10 @@ _BATCHES_AHEAD = 8
 """Requests are read this many batches ahead, so that those of like length share a batch."""
 
 
-class LocalEngine(Engine):
+class LocalEngine(WindowedEngine):
     """Greedy decoding with a causal language model.
+
+    A request whose grammar cannot be compiled is answered with the problem `grammar`.
 
     Args:
         model: In evaluation mode, on the device it shall run on.
@@ -65,6 +67,7 @@ class LocalEngine(Engine):
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.max_new_tokens = max_new_tokens
+        self.window = batch_size * _BATCHES_AHEAD
         # The model's vocabulary may be padded beyond the tokenizer's.
         vocabulary = int(model.get_output_embeddings().weight.shape[0])
         self._end = end_of_turn(tokenizer)
@@ -95,17 +98,6 @@ class LocalEngine(Engine):
         if known := model_hash(name):
             engine.identity = f"{known} greedy {max_new_tokens}"
         return engine
-
-    def fits(self, request: Request) -> bool:
-        """Say whether a prompt leaves room for an answer: all it may be, or a quarter of the context."""
-        room = min(self.max_new_tokens, self._context() // 4)
-        return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
-
-    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order; one whose grammar cannot be compiled has the problem `grammar`."""
-        waiting = iter(requests)
-        while window := list(islice(waiting, self.batch_size * _BATCHES_AHEAD)):
-            yield from self._answer_window(window)
 
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order, each by one forward pass."""

@@ -6,8 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from llguidance import LLTokenizer
 from llguidance.hf import from_tokenizer
 
-from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.engines.engine import Answer, Request, TokenPiece
+from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.models import adapter_base, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
@@ -38,7 +38,7 @@ _TALKATIVE = ("vllm.v1.structured_output", "vllm.logging_utils.dump_input")
 """Loggers whose messages quote a grammar, and with it the note."""
 
 
-class VLLMEngine(Engine):
+class VLLMEngine(WindowedEngine):
     """Greedy decoding with vLLM 0.33 or later: continuous batches, and what prompts share is read once.
 
     A grammar that meets one of llguidance's limits, which vLLM leaves at their defaults, ends the answer
@@ -70,6 +70,7 @@ class VLLMEngine(Engine):
         self.llm = llm
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
+        self.window = _AT_ONCE
         self._adapter = adapter
         self._gpus = gpus
         vocabulary = max(len(tokenizer), llm.model_config.get_vocab_size())
@@ -153,17 +154,6 @@ class VLLMEngine(Engine):
         if known := model_hash(name):
             engine.identity = f"{known} vllm greedy {max_new_tokens}"
         return engine
-
-    def fits(self, request: Request) -> bool:
-        """Say whether a prompt leaves room for an answer: all it may be, or a quarter of the context."""
-        room = min(self.max_new_tokens, self._context() // 4)
-        return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
-
-    def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order. Raises CclearnError when vLLM does not take one."""
-        waiting = iter(requests)
-        while window := list(islice(waiting, _AT_ONCE)):
-            yield from self._answer_window(window)
 
     def _context(self) -> int:
         return int(self.llm.model_config.max_model_len)
