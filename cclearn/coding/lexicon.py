@@ -32,7 +32,7 @@ from cclearn.notes.folding import lower_case
 if TYPE_CHECKING:
     from cclearn.notes import SpanPair
 
-_PHRASES_VERSION = 5
+_PHRASES_VERSION = 6
 """Raised whenever the phrases are chosen differently, so that an older cache is rebuilt."""
 
 _NEAREST = 20

@@ -12,7 +12,11 @@ from typing import NamedTuple
 from cclearn.coding.wording import JOINED, MARK
 
 _BETWEEN = 1
-"""How many other words and marks may stand among the words of a phrase."""
+"""How many other words may stand among the words of a phrase."""
+
+_SAID_AGAIN = 1
+"""How many marks and words of the phrase itself may stand there besides: `hypertensive heart disease with
+heart failure` says "heart" twice."""
 
 _NEGATIONS = frozenset("without no not non nor never".split())
 _NEVER_BETWEEN = _NEGATIONS | {"malignant", "secondary", "benign"}
@@ -158,7 +162,7 @@ def _complete(
 ) -> None:
     """Add the phrase to what was found if the rest of its words stand near the two that do."""
     first, last = min(own.values()), max(own.values())
-    most = len(phrase.words) + _BETWEEN
+    most = len(phrase.words) + _BETWEEN + _SAID_AGAIN
     if last - first >= most:
         return
     for word in phrase.rest:
@@ -178,7 +182,8 @@ def _complete(
     reordered = order != sorted(order)
     if reordered and phrase.fixed and written[last] - written[first] == 1:
         return
-    if phrase.together and any(word != MARK for word in between):
+    foreign = sum(word != MARK and word not in phrase.words for word in between)
+    if foreign > (0 if phrase.together else _BETWEEN):
         return
     found.append(_Found(-len(order), len(between), reordered, first, last, phrase.code))
 

@@ -18,13 +18,13 @@ MARK, STOP, JOINED = ",", ".", "of"
 """What stands for all marks and words that join two things; for what no phrase reaches over; and, among
 the words of a phrase, for marks and words that tell nothing."""
 
-_MARKS = frozenset((",", "(", ")", "/", "secondary to", "and", "or", "with"))
+_MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
 
 _LEFT_OUT = frozenset(
     "of the a an in on at to by for from within into due as is are was were his her their its "
-    "this that these s unspecified specified nos nec site".split()
+    "this that these s unspecified specified nos nec site ( )".split()
 )
-"""Words that tell no phrase from another."""
+"""What tells no phrase from another; a word in parentheses is a word."""
 
 _AMERICAN = tuple(
     (re.compile(pattern), put)
@@ -63,10 +63,10 @@ class Wording(dict[str, tuple[str, ...]]):
     def __missing__(self, token: str) -> tuple[str, ...]:
         if token in _MARKS:
             known: tuple[str, ...] = (MARK,)
-        elif not token[0].isalnum():
-            known = (STOP,)
         elif token in _LEFT_OUT:
             known = ()
+        elif not token[0].isalnum():
+            known = (STOP,)
         else:
             stem = _stem(token)
             known = _means().get(stem, (stem,))
