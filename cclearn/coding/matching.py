@@ -15,8 +15,8 @@ _BETWEEN = 1
 """How many other words may stand among the words of a phrase."""
 
 _SAID_AGAIN = 1
-"""How many marks and words of the phrase itself may stand there besides: `hypertensive heart disease with
-heart failure` says "heart" twice."""
+"""How many marks and words of the phrase itself may stand there besides: `hypertensive heart disease
+with heart failure` says "heart" twice."""
 
 _NEGATIONS = frozenset("without no not non nor never".split())
 _NEVER_BETWEEN = _NEGATIONS | {"malignant", "secondary", "benign"}
