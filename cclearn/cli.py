@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
@@ -36,7 +37,7 @@ from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError, Dat
 from cclearn.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
-    from cclearn.notes import Note
+    from cclearn.notes import CodedNote, Note
 
 # Typer's own tracebacks would print local variables, and with them notes.
 app = typer.Typer(
@@ -160,9 +161,9 @@ def code(
     from cclearn.progress import track
 
     if out is not None:
-        refuse_existing(out, overwrite)
         if out.is_dir():
             raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
+        refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     settings, asked = engine_settings(engine), loop_settings(mode, loop)
     loaded = load_system(system, release, None)
@@ -192,7 +193,8 @@ def code(
         raise ConfigurationError(
             [f"pairs (pairs = {pairs}): the lexicon alone takes them. Leave them or the model out."]
         )
-    coded = coder.code_many(notes)
+    failures: Counter[str] = Counter()
+    coded = _counted(coder.code_many(notes), failures)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"))
         typer.echo(f"{count} notes coded with {coder.name}: {out}", err=True)
@@ -207,8 +209,17 @@ def code(
     else:
         for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
             sys.stdout.buffer.write(chunk.encode())
+    for flag, count in sorted(failures.items()):
+        typer.echo(f"{count} notes are flagged {flag}", err=True)
     if unread:
         raise unread[0]
+
+
+def _counted(coded: Iterator[CodedNote], failures: Counter[str]) -> Iterator[CodedNote]:
+    """Yield coded notes, and count their failures: the flags without a colon, which remarks have."""
+    for note in coded:
+        failures.update(flag for flag in note.flags if ": " not in flag)
+        yield note
 
 
 def _readable(notes: Iterator[Note], unread: list[DataError]) -> Iterator[Note]:

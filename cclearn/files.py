@@ -207,7 +207,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     if path.is_dir() and not any(path.iterdir()):
         return
     raise CclearnError(
-        f"output (out = {path}): it exists already. Name another folder or pass --overwrite."
+        f"output (out = {path}): it exists already. Name another or pass --overwrite."
     )
 
 

@@ -135,6 +135,15 @@ def test_what_can_be_read_is_coded_and_the_rest_is_told(tmp_path: Path) -> None:
     assert "b.txt: not UTF-8 at byte 0" in done.stderr.decode()
 
 
+def test_notes_that_got_no_answer_are_told(tmp_path: Path) -> None:
+    answers, out = tmp_path / "answers.jsonl", tmp_path / "coded.tsv"
+    answers.write_text('{"id": "x", "answer": "none"}\n')
+    for arguments in ((), ("--out", out)):
+        done = run("code", "-", "--model", f"replay:{answers}", *arguments, stdin=b"<b>x</b> <i>")
+        assert done.returncode == 0
+        assert done.stderr.decode().endswith("1 notes are flagged no_answer\n")
+
+
 def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
     assert "Did you mean 'icd10cm'" in one_line(fails("code", "-", "--system", "icd10"))
     assert "Did you mean 'I21.4'" in one_line(fails("codes", "show", "I21.44"))
@@ -174,6 +183,7 @@ def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
 def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
     assert "it is a folder" in one_line(fails("code", "-", "--out", tmp_path / ".", "--overwrite"))
     (tmp_path / "file").touch()
+    assert "it is a folder" in one_line(fails("code", "-", "--out", tmp_path))
     message = fails("build", "icd10cm", "under=I21", "--out", tmp_path / "file", "--overwrite")
     assert "it is a file" in one_line(message)
     assert "seed: " in fails("build", "icd10cm", "seed=2024-13-45", "--out", tmp_path / "o")

@@ -27,7 +27,7 @@ class Mention:
     """An evidence span by itself.
 
     Attributes:
-        id: Of the note, for messages.
+        id: Of the span, beginning with that of its note.
         text: The words.
         origin: Of the note.
     """

@@ -274,8 +274,10 @@ def _differences(theirs: MadeFor, ours: MadeFor) -> list[tuple[str, str]]:
     # A folder may be renamed: where there are hashes, they decide.
     hashed = bool(theirs.model_sha256 or ours.model_sha256)
     one, other = (made.model_sha256 if hashed else made.model for made in (theirs, ours))
-    if one != other:
-        found.append((f"another model ({theirs.model})", ours.model))
+    alike = theirs.model == ours.model
+    if one != other and not (alike and theirs.mode != ours.mode):
+        this = f"a different {ours.model}" if alike else ours.model
+        found.append((f"another model ({theirs.model})", this))
     elif theirs.mode != ours.mode:
         found.append((theirs.mode, ours.mode))
     elif theirs.prompt_sha256 != ours.prompt_sha256:

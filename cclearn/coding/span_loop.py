@@ -106,8 +106,8 @@ class _Recognised:
 
     def mentions(self) -> Iterator[Mention]:
         """Yield what is to be assigned, in order."""
-        for quote in self._quotes:
-            yield Mention(self._note.id, quote, self._note.origin)
+        for number, quote in enumerate(self._quotes, start=1):
+            yield Mention(f"{self._note.id}@{number}", quote, self._note.origin)
 
     def reading(self, assignments: Iterator[Assignment]) -> Reading:
         """Take the assignments of the mentions, and return what the note holds."""

@@ -184,7 +184,7 @@ class OpenAIEngine(Engine):
             raise CclearnError(
                 f"note (id = {request.id}): its text is restricted, and {_host(self._url)} is another"
                 " machine. Code it with a local model; or, if its licence allows it, say so twice:"
-                " --send-restricted and --may-send-restricted."
+                " send_restricted=true and may_send_restricted=true, each with --engine."
             )
 
     def _answer(self, client: OpenAI, request: Request) -> Answer:

@@ -48,7 +48,7 @@ mark a:hover, mark a:focus { text-decoration: underline; }
 .code { font: 700 1rem ui-monospace, monospace; margin-right: .5rem; }
 .score { float: right; font-variant-numeric: tabular-nums; color: var(--quiet); font-size: .9rem; }
 .flag { display: inline-block; font-size: .78rem; font-weight: 600; color: var(--warn);
-        background: var(--warned); border-radius: 999px; padding: .05rem .6rem; }
+        background: var(--warned); border-radius: 10px; padding: .05rem .6rem; }
 .decision { font-size: .78rem; font-weight: 600; border: 1px solid var(--line);
             border-radius: 999px; padding: .05rem .6rem; }
 .accept { color: var(--link); border-color: var(--link); }

@@ -160,9 +160,12 @@ def test_any_answer_becomes_a_note(system: CodeSystem, tmp_path: Path) -> None:
         assert CodedNote.model_validate_json(note.model_dump_json()) == note
     assert coded[-2].flags == ["no_answer"]
     assert [a.code for a in coded[-1].codes] == ["J45.909"]
-    # Segments' numbers are no ids of the file: each note is flagged, none is lost.
-    loop = Coder.load(f"replay:{replay}", system, loop=LoopSettings(assignment="generate"))
-    assert [note.flags for note in loop.code_many(notes)] == [["no_answer"]] * len(notes)
+    # Segments and spans have other ids than the notes of the file: each is flagged, none is lost.
+    for recogniser in (None, "lexicon"):
+        settings = LoopSettings(recogniser=recogniser, assignment="generate")
+        loop = Coder.load(f"replay:{replay}", system, loop=settings)
+        looped = list(loop.code_many(notes))
+        assert [(note.flags, note.codes) for note in looped] == [(["no_answer"], [])] * len(notes)
 
 
 def test_a_server_that_misbehaves_and_dies_loses_no_note(

@@ -171,8 +171,14 @@ def test_another_coders_calibration_is_refused(system: CodeSystem, tmp_path: Pat
     fields = made(coder).model_dump(mode="json")
     fields["made_for"]["mode"] = "span_loop"
     write_json(path, fields)
-    with pytest.raises(ConfigurationError, match="made for span_loop, and this is single_pass"):
+    for coder.model_sha256 in ("", "1"):
+        with pytest.raises(ConfigurationError, match="made for span_loop, and this is single_pass"):
+            find_calibration(coder, path)
+    fields["made_for"]["mode"] = "single_pass"
+    write_json(path, fields)
+    with pytest.raises(ConfigurationError, match=r"\(answers\), and this is a different answers"):
         find_calibration(coder, path)
+    coder.model_sha256 = ""
     fields = made(coder).model_dump(mode="json")
     fields["made_for"] |= {"release": "2001", "model": "older"}
     write_json(path, fields)

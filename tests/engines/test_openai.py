@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -234,8 +235,10 @@ def test_restricted_text_stays_here_unless_one_says_so_twice(
     monkeypatch.setattr("socket.socket.connect", never)
     for flags in ({}, {"send_restricted": True}, {"may_send_restricted": True}):
         asked = engine(elsewhere, **flags)
-        with pytest.raises(CclearnError, match=r"note \(id = 0\): its text is restricted"):
+        with pytest.raises(CclearnError, match=r"note \(id = 0\): its text is restricted") as error:
             list(asked.generate(requests(1)))
+        named = re.findall(r"(\w+)=true", str(error.value))
+        assert engine(elsewhere, **dict.fromkeys(named, True))._may_send
     model = "openai:tiny"
     coder = Coder.load(
         model, system, settings=EngineSettings(base_url=elsewhere, cache=Path("off"))
