@@ -152,6 +152,7 @@ def spans(
     Console().print(score_table(found.evaluations, "spans"))
     if found.differences:
         Console().print(difference_table(found.differences))
+    _warn(found)
 
 
 def benchmark(

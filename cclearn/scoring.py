@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
@@ -121,12 +122,18 @@ def score_spans(
     if all(pair.origin != "restricted" for pair in gold):
         origin = "public"
     answers: dict[str, list[list[str]]] = {}
+    warnings: list[str] = []
     with _folder(out, overwrite) as folder:
         for model, name in names.items():
             coder = Coder.named(model, system, settings=engine, loop=loop, calibration="off")
             spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
             answers[name] = list(coder.code_spans(spans, origin))
+            warnings += [
+                f"{name}: {count} of {len(gold)} spans have no answer ({problem}), and count as wrong"
+                for problem, count in sorted(coder.usage.problems.items())
+            ]
         comparison = evaluate_spans(gold, answers, system, settings)
+        comparison = replace(comparison, warnings=(*comparison.warnings, *warnings))
         if folder is not None:
             for name, codes in answers.items():
                 with atomic_file(folder / "spans" / f"{name}.jsonl") as stream:

@@ -126,6 +126,7 @@ class ChoosingAssigner(Assigner):
                 self.usage.prompt_tokens += weights.prompt_tokens
                 self.usage.gpu_seconds += weights.gpu_seconds
                 if weights.problem:
+                    self.usage.problems[weights.problem] += 1
                     yield Assignment(problem=weights.problem)
                 else:
                     yield choose(codes, weights.log_probabilities)
@@ -188,6 +189,7 @@ class GeneratingAssigner(Assigner):
 
     def _read(self, answer: Answer) -> Assignment:
         if answer.problem:
+            self.usage.problems[answer.problem] += 1
             return Assignment(problem=answer.problem)
         parsed = parse_answer(answer.text, answer.complete)
         if not parsed.lines:

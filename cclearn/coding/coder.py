@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Usage:
-    """The tokens that a coder has read and written so far, and the seconds of one GPU that it took; none
-    without a model."""
+    """The tokens that a coder has read and written so far, the seconds of one GPU that it took, and how
+    often spans had no answer, by reason; none without a model."""
 
     prompt_tokens: int = 0
     answer_tokens: int = 0
     gpu_seconds: float = 0.0
+    problems: Counter[str] = field(default_factory=Counter)
 
     def count(self, answer: Answer) -> None:
         """Add what an answer took."""

@@ -94,3 +94,20 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
         score_spans(pairs, [str(tmp_path / "gold")], system)
     few = score_spans(pairs, ["lexicon"], system, limit=2, draws=0)
     assert few.evaluations["lexicon"].notes == 2
+
+
+def test_spans_without_an_answer_are_told(system: CodeSystem, tmp_path: Path) -> None:
+    pairs, answers = tmp_path / "pairs.jsonl", tmp_path / "answers.jsonl"
+    write_rows(
+        pairs,
+        [
+            SpanPair(id=each, text="x", code="I10", release="x", grade="gold", source="test")
+            for each in "abc"
+        ],
+    )
+    # A replay knows spans by their place; it has an answer to the second.
+    answers.write_text('{"id": "1", "answer": "- x => I10"}\n')
+    found = score_spans(pairs, [f"replay:{answers}"], system, tmp_path / "out", draws=0)
+    (warning,) = found.warnings
+    assert warning == "answers: 2 of 3 spans have no answer (no_answer), and count as wrong"
+    assert warning in (tmp_path / "out" / "report.md").read_text()
