@@ -210,7 +210,7 @@ def code(
         for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
             sys.stdout.buffer.write(chunk.encode())
     for flag, count in sorted(failures.items()):
-        typer.echo(f"{count} notes are flagged {flag}", err=True)
+        typer.echo(f"notes flagged {flag}: {count}", err=True)
     if unread:
         raise unread[0]
 

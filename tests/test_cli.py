@@ -141,7 +141,7 @@ def test_notes_that_got_no_answer_are_told(tmp_path: Path) -> None:
     for arguments in ((), ("--out", out)):
         done = run("code", "-", "--model", f"replay:{answers}", *arguments, stdin=b"<b>x</b> <i>")
         assert done.returncode == 0
-        assert done.stderr.decode().endswith("1 notes are flagged no_answer\n")
+        assert done.stderr.decode().endswith("notes flagged no_answer: 1\n")
 
 
 def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
@@ -168,10 +168,11 @@ def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
     manifest.write_text('{"code_system": {"name": "icd10cm", "release": "2019"}}')
     done = run("code", "-", *model, "--out", tmp_path / "out.jsonl", stdin=b"Asthma.")
     assert done.returncode == 0
-    warning, coded = done.stderr.decode().splitlines()
+    warning, coded, cut = done.stderr.decode().splitlines()
     assert warning.startswith("release (release = ")
     assert "has learnt icd10cm 2019" in warning
     assert coded.startswith("1 notes coded with model")
+    assert cut == "notes flagged truncated: 1"
     manifest.write_text('{"code_system": {"name": "icd9cm", "release": "2014"}}')
     assert "has learnt icd9cm" in one_line(fails("code", "-", *model, stdin=b"Asthma."))
     (tmp_path / "model" / "adapter_config.json").write_text('{"base_model_name_or_path": "/gone"}')
