@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _NAMESPACE = uuid5(NAMESPACE_URL, EXTENSION)
 
-# The specification keeps control characters out of strings; the attachment has the exact text.
-_CONTROLS = dict.fromkeys((c for c in range(0x20) if chr(c) not in "\t\r\n"), " ")
+# The specification allows no other white space and no control characters in strings; the attachment has
+# the exact text.
+_KEPT_OUT = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0e-\x1f]")
 
 _Element = dict[str, Any]
 
@@ -210,4 +212,4 @@ def _string(url: str, text: str) -> list[_Element]:
 
 
 def _clean(text: str) -> str:
-    return text.translate(_CONTROLS)
+    return _KEPT_OUT.sub(" ", text)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes import AssignedCode, CodedNote
@@ -175,6 +175,7 @@ def test_ids_follow_from_note_and_text() -> None:
 
 
 @given(coded_notes())
+@example(CodedNote(id="\x85", text="", flags=["a\u2028b\xa0\x0b\x00"]))
 def test_any_note_is_valid_by_two_libraries(note: CodedNote) -> None:
     """fhirclient has R4's (4.0.1) models; fhir.resources has R4B's, which are the same for these
     resources, and checks the forms of ids, addresses, codes and strings besides."""
