@@ -11,8 +11,7 @@ from cclearn.codes.strings import code_strings
 from cclearn.coding.lexicon import LexiconCoder
 
 _NGRAM = 3
-"""Characters. Of 400 ontology labels that no string spells, three found as many as two to four did, from
-a third of the index."""
+"""Characters: longer and shorter ones besides make the index larger."""
 
 _STRINGS = 600
 """How many strings the comparison of characters hands on."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
     from cclearn.coding.assign import Assigner
     from cclearn.coding.candidates import Candidates
+    from cclearn.coding.lexicon import LexiconCoder
     from cclearn.coding.recognition import Recogniser
     from cclearn.coding.span_loop import SpanLoopCoder
     from cclearn.engines import Engine
@@ -63,6 +64,7 @@ def load_span_loop(
     Raises:
         ConfigurationError: A model is missing, or cannot do what it is asked for.
     """
+    from cclearn.coding.lexicon import LexiconCoder
     from cclearn.coding.llm import template_of
     from cclearn.coding.span_loop import SpanLoopCoder
     from cclearn.engines.named import load_engine
@@ -71,9 +73,10 @@ def load_span_loop(
     template = template_of(model, system)
     engine = None if model == "lexicon" else load_engine(model, settings)
     _refuse_impossible(model, engine, loop)
+    lexicon = LexiconCoder(system)  # It reads its phrases when it is first asked.
     coder = SpanLoopCoder(
-        _recogniser(loop.recogniser, engine, system, template, settings),
-        _assigner(engine, system, template, loop),
+        _recogniser(loop.recogniser, engine, lexicon, template, settings),
+        _assigner(engine, lexicon, template, loop),
         system,
         segmentation=loop.segments,
         window=loop.window,
@@ -117,21 +120,19 @@ def _generates(engine: Engine | None, loop: LoopSettings) -> bool:
 def _recogniser(
     name: str | None,
     engine: Engine | None,
-    system: CodeSystem,
+    lexicon: LexiconCoder,
     template: Template,
     settings: EngineSettings | None,
 ) -> Recogniser:
     from cclearn.coding.llm import LLMCoder, template_of
-    from cclearn.coding.recognition import LLMRecogniser
+    from cclearn.coding.recognition import LexiconRecogniser, LLMRecogniser
     from cclearn.engines.named import load_engine
 
+    system = lexicon.system
     if name is None and engine is not None:
         return LLMRecogniser(LLMCoder(engine, system, template=template))
     if name in (None, "lexicon"):
-        from cclearn.coding.lexicon import LexiconCoder
-        from cclearn.coding.recognition import LexiconRecogniser
-
-        return LexiconRecogniser(LexiconCoder(system))
+        return LexiconRecogniser(lexicon)
     if str(name).startswith("spacy:"):
         from cclearn.coding.spacy_recogniser import SpacyRecogniser
 
@@ -141,30 +142,29 @@ def _recogniser(
 
 
 def _assigner(
-    engine: Engine | None, system: CodeSystem, template: Template, loop: LoopSettings
+    engine: Engine | None, lexicon: LexiconCoder, template: Template, loop: LoopSettings
 ) -> Assigner:
     from cclearn.coding.assign import ChoosingAssigner, GeneratingAssigner, RetrievingAssigner
     from cclearn.coding.verify import VerifyingAssigner
 
     assigner: Assigner
     if engine is None:
-        assigner = RetrievingAssigner(_candidates(system, loop))
+        assigner = RetrievingAssigner(_candidates(lexicon, loop))
     elif _generates(engine, loop):
-        assigner = GeneratingAssigner(engine, system, template)
+        assigner = GeneratingAssigner(engine, lexicon.system, template)
     else:
-        assigner = ChoosingAssigner(engine, _candidates(system, loop), template, loop.candidates)
+        assigner = ChoosingAssigner(engine, _candidates(lexicon, loop), template, loop.candidates)
     if engine is not None and loop.verify:
-        return VerifyingAssigner(assigner, engine, system)
+        return VerifyingAssigner(assigner, engine, lexicon.system)
     return assigner
 
 
-def _candidates(system: CodeSystem, loop: LoopSettings) -> Candidates:
+def _candidates(lexicon: LexiconCoder, loop: LoopSettings) -> Candidates:
     from cclearn.coding.candidates import Candidates
-    from cclearn.coding.lexicon import LexiconCoder
 
     further = None
     if loop.embeddings is not None:
         from cclearn.coding.embeddings import EmbeddingRanking
 
-        further = EmbeddingRanking(system, loop.embeddings)
-    return Candidates(LexiconCoder(system), further)
+        further = EmbeddingRanking(lexicon.system, loop.embeddings)
+    return Candidates(lexicon, further)

@@ -106,6 +106,12 @@ def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
         ConfigurationError: There is no such model, or no key for a server.
         DataError: A file of answers is not what it should be.
     """
+    if model == "lexicon":
+        raise ConfigurationError(
+            [
+                "model (model = lexicon): it is no language model. Use Coder.lexicon() or Coder.named()."
+            ]
+        )
     refuse_missing(model)
     settings = settings or EngineSettings()
     scheme = scheme_of(model)

@@ -198,7 +198,7 @@ class OpenAIEngine(Engine):
             if self._failed_connections >= _DEAD * self._concurrency:
                 return Answer(request.id, "", problem="connection")
         try:
-            # As `chat.completions.create` does, less its walk through the messages, a third of the time.
+            # As `chat.completions.create` does, less its walk through the messages.
             response = client.post(
                 "/chat/completions",
                 cast_to=openai.types.chat.ChatCompletion,

@@ -42,9 +42,7 @@ def oddity_flags(text: str) -> set[str]:
     `binary`: more than one in ten characters is a control character, or base64 stands in it ·
     `control characters`: it holds some, or others that cannot be seen · `HTML`, `RTF`: it has the marks
     of these · `chat marks`: it spells marks by which chats with models are written · `not English`:
-    fewer than one word in fifty is one of the commonest English ones. Of the 750 notes of CodiEsp all
-    have so few in Spanish, none in English; none of the 207 notes of ACI-Bench, of their dialogues, and
-    of the 3,402 texts of MTS-Dialog has.
+    fewer than one word in fifty is one of the commonest English ones.
     """
     found = set()
     words = text.lower().split()

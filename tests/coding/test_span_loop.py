@@ -148,6 +148,8 @@ def test_what_cannot_work_is_told_all_at_once(system: CodeSystem, tmp_path: Path
     with pytest.raises(ConfigurationError) as caught:
         Coder.load(f"replay:{replay}", system, loop=loop)
     assert [problem.split()[0] for problem in caught.value.problems] == ["assignment", "verify"]
+    with pytest.raises(ConfigurationError, match=r"Use Coder\.lexicon"):
+        Coder.load("lexicon", system)
     with pytest.raises(ConfigurationError, match="writes nothing"):
         Coder.named("lexicon", system, loop=LoopSettings(assignment="generate"))
     with pytest.raises(ConfigurationError, match="needs no candidates"):
