@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,30 +12,23 @@ import typer
 
 import cclearn
 from cclearn.cli_calibrate import calibrate
+from cclearn.cli_code import code
 from cclearn.cli_options import (
-    CalibrationOption,
     EarlierOption,
-    EncounterOption,
-    EngineOption,
-    FormatOption,
-    LoopOption,
-    ModeOption,
     OverwriteOption,
     ReleaseOption,
     SystemOption,
-    engine_settings,
     list_settings,
     load_system,
-    loop_settings,
     read_settings,
 )
 from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
-from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError, DataError
+from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError
 from cclearn.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
-    from cclearn.notes import CodedNote, Note
+    pass
 
 # Typer's own tracebacks would print local variables, and with them notes.
 app = typer.Typer(
@@ -128,125 +119,6 @@ def quickstart(
 
 
 @app.command()
-def code(
-    source: Annotated[
-        str, typer.Argument(help="A .txt file, a folder of them, a .jsonl file, or - for stdin.")
-    ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="lexicon, a trained model's folder, vllm:FOLDER, openai:NAME, replay:FILE."
-        ),
-    ] = "lexicon",
-    out: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
-    format_name: FormatOption = None,
-    engine: EngineOption = None,
-    mode: ModeOption = "single_pass",
-    loop: LoopOption = None,
-    calibration: CalibrationOption = None,
-    encounter: EncounterOption = None,
-    pairs: Annotated[
-        Path | None,
-        typer.Option(help="Span pairs of a builder, whose phrases the lexicon is to know too."),
-    ] = None,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Code notes: every code with the words of the note that justify it."""
-    from cclearn.coding import Coder
-    from cclearn.files import refuse_existing
-    from cclearn.notes.jsonl import read_span_pairs
-    from cclearn.outputs import find_output
-    from cclearn.progress import track
-
-    if out is not None:
-        if out.is_dir():
-            raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
-        refuse_existing(out, overwrite)
-    output = find_output(out, format_name)
-    settings, asked = engine_settings(engine), loop_settings(mode, loop)
-    loaded = load_system(system, release, None)
-    unread: list[DataError] = []
-    notes = _readable(_notes(source), unread)
-    if model != "lexicon" or asked is not None:
-        from cclearn.progress import quiet_libraries
-
-        quiet_libraries()
-    if pairs is None:
-        coder = Coder.named(
-            model,
-            loaded,
-            settings=settings,
-            loop=asked,
-            calibration=calibration,
-            encounter=encounter,
-        )
-    elif model == "lexicon" and asked is None:
-        coder = Coder.lexicon(
-            loaded,
-            pairs=read_span_pairs(pairs, loaded),
-            calibration=calibration,
-            encounter=encounter,
-        )
-    else:
-        raise ConfigurationError(
-            [f"pairs (pairs = {pairs}): the lexicon alone takes them. Leave them or the model out."]
-        )
-    failures: Counter[str] = Counter()
-    coded = _counted(coder.code_many(notes), failures)
-    if out is not None:
-        count = output.write(track(coded, f"coding with {coder.name}"))
-        typer.echo(f"{count} notes coded with {coder.name}: {out}", err=True)
-    elif format_name is None and sys.stdout.isatty():
-        from rich.console import Console
-
-        from cclearn.display import coded_note_view
-
-        console = Console()
-        for note in coded:
-            console.print(coded_note_view(note))
-    else:
-        for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
-            sys.stdout.buffer.write(chunk.encode())
-    for flag, count in sorted(failures.items()):
-        typer.echo(f"notes flagged {flag}: {count}", err=True)
-    if unread:
-        raise unread[0]
-
-
-def _counted(coded: Iterator[CodedNote], failures: Counter[str]) -> Iterator[CodedNote]:
-    """Yield coded notes, and count their failures: the flags without a colon, which remarks have."""
-    for note in coded:
-        failures.update(flag for flag in note.flags if ": " not in flag)
-        yield note
-
-
-def _readable(notes: Iterator[Note], unread: list[DataError]) -> Iterator[Note]:
-    """Yield notes; what is wrong with others waits until these are coded, unless there are none."""
-    some = False
-    try:
-        for note in notes:
-            some = True
-            yield note
-    except DataError as error:
-        if not some:
-            raise
-        unread.append(error)
-
-
-def _notes(source: str) -> Iterator[Note]:
-    from cclearn.files import decode_text
-    from cclearn.notes import Note
-    from cclearn.notes.jsonl import read_notes
-
-    if source != "-":
-        return read_notes(Path(source))
-    text = decode_text(sys.stdin.buffer.read(), "standard input")
-    return iter([Note(id="stdin", text=text)])
-
-
-@app.command()
 def build(
     name: Annotated[str | None, typer.Argument(help="The builder.")] = None,
     settings: Annotated[
@@ -284,6 +156,7 @@ def build(
         typer.echo(f"No row was made: nothing in the source fits the settings.{why}", err=True)
 
 
+app.command()(code)
 app.command()(calibrate)
 add_commands(app)
 add_recipe_commands(app)

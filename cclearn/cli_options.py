@@ -30,6 +30,14 @@ EarlierOption = Annotated[
     list[Path] | None,
     typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
 ]
+ModelOption = Annotated[
+    str,
+    typer.Option(help="lexicon, a trained model's folder, vllm:FOLDER, openai:NAME, replay:FILE."),
+]
+PairsOption = Annotated[
+    Path | None,
+    typer.Option(help="Span pairs of a builder, whose phrases the lexicon is to know too."),
+]
 EngineOption = Annotated[
     list[str] | None,
     typer.Option(
