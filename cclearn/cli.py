@@ -24,6 +24,7 @@ from cclearn.cli_options import (
 )
 from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
+from cclearn.cli_serve import serve
 from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError
 from cclearn.stopping import cleaning_up_when_stopped
 
@@ -158,6 +159,7 @@ def build(
 
 app.command()(code)
 app.command()(calibrate)
+app.command()(serve)
 add_commands(app)
 add_recipe_commands(app)
 

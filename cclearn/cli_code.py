@@ -22,8 +22,7 @@ from cclearn.cli_options import (
     PairsOption,
     ReleaseOption,
     SystemOption,
-    engine_settings,
-    loop_settings,
+    coder_settings,
 )
 from cclearn.errors import ConfigurationError, DataError
 
@@ -50,19 +49,9 @@ def code(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
-    from cclearn.coding.settings import CoderSettings
-
-    settings = CoderSettings(
-        model=model,
-        system=system,
-        release=release,
-        engine=engine_settings(engine),
-        loop=loop_settings(mode, loop),
-        calibration=calibration,
-        encounter=encounter,
-        pairs=pairs,
+    settings = coder_settings(
+        model, engine, mode, loop, calibration, encounter, pairs, system, release
     )
-    settings.check()
     _code_to_file(source, settings, out, format_name, overwrite)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from cclearn.codes import CodeSystem
     from cclearn.coding.loop import LoopSettings
+    from cclearn.coding.settings import CoderSettings
+    from cclearn.coding.uncertainty import Encounter
     from cclearn.engines.named import EngineSettings
 
 SystemOption = Annotated[
@@ -138,6 +140,34 @@ def loop_settings(mode: str, items: list[str] | None) -> LoopSettings | None:
     if mode == "single_pass":
         return None
     return checked_settings(LoopSettings, read_settings(items or []), "--loop")
+
+
+def coder_settings(
+    model: str,
+    engine: list[str] | None,
+    mode: str,
+    loop: list[str] | None,
+    calibration: str | None,
+    encounter: Encounter | None,
+    pairs: Path | None,
+    system: str,
+    release: Path | None,
+) -> CoderSettings:
+    """Return the coder that the options describe. Raises ConfigurationError."""
+    from cclearn.coding.settings import CoderSettings
+
+    settings = CoderSettings(
+        model=model,
+        system=system,
+        release=release,
+        engine=engine_settings(engine),
+        loop=loop_settings(mode, loop),
+        calibration=calibration,
+        encounter=encounter,
+        pairs=pairs,
+    )
+    settings.check()
+    return settings
 
 
 def list_settings(settings: type[BaseModel]) -> None:

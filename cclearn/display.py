@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cclearn.codes import CodeSystem, Kind, NoteKind
+from cclearn.codes import CodeSystem
+from cclearn.codes.facts import NamedCode, code_facts
 from cclearn.notes.oddities import CONTROL
 
 if TYPE_CHECKING:
@@ -104,35 +105,30 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Differen
     return table
 
 
-_NOTES: dict[str, NoteKind] = {
-    "excludes 1 (never coded together)": "excludes1",
-    "excludes 2 (not part of it)": "excludes2",
-    "code first": "code_first",
-    "use additional code": "use_additional_code",
-    "code also": "code_also",
-}
-
-
 def code_view(system: CodeSystem, code: str) -> RenderableType:
     """Show a code of a release. Raises UnknownCodeError."""
-    entry = system[code]
-    head = Text(f"{entry.code}  ", style="bold").append(entry.description)
-    lines = [head, Text(f"{system.name} {system.release}: {system.status(code)}", style="dim")]
-    if not entry.billable and entry.kind >= Kind.CATEGORY:
-        stands_for = system.unspecified(code)
-        if stands_for:
-            lines.append(Text(f"alone stands for {stands_for} {system.description(stands_for)}"))
+    facts = code_facts(system, code)
+    head = Text(f"{facts.code}  ", style="bold").append(facts.description)
+    lines = [head, Text(f"{facts.system} {facts.release}: {facts.status}", style="dim")]
+    if facts.stands_for:
+        lines.append(Text(f"alone stands for {_named(facts.stands_for)}"))
+    instructions = {
+        "excludes 1 (never coded together)": facts.excludes1,
+        "excludes 2 (not part of it)": facts.excludes2,
+        "code first": facts.code_first,
+        "use additional code": facts.use_additional_code,
+        "code also": facts.code_also,
+    }
     sections = {
-        "also called": list(entry.synonyms),
-        "includes": list(system.includes(code)),
+        "also called": facts.synonyms,
+        "includes": facts.includes,
         "7th characters": [
-            f"{character} {meaning}"
-            for character, meaning in system.seventh_characters(code).items()
+            f"{character} {meaning}" for character, meaning in facts.seventh_characters.items()
         ],
-        **{title: [text for text, _ in system.notes(code, kind)] for title, kind in _NOTES.items()},
-        "under": [_named(system, above) for above in system.ancestors(code)],
-        "children": [_named(system, child) for child in system.children(code)],
-        "siblings": [_named(system, sibling) for sibling in system.siblings(code)],
+        **{title: [note.text for note in notes] for title, notes in instructions.items()},
+        "under": [_named(above) for above in facts.ancestors],
+        "children": [_named(child) for child in facts.children],
+        "siblings": [_named(sibling) for sibling in facts.siblings],
     }
     for title, entries in sections.items():
         if entries:
@@ -143,8 +139,8 @@ def code_view(system: CodeSystem, code: str) -> RenderableType:
     return Group(*lines)
 
 
-def _named(system: CodeSystem, code: str) -> str:
-    return f"{code} {system.description(code)}"
+def _named(named: NamedCode) -> str:
+    return f"{named.code} {named.description}"
 
 
 def hits_table(hits: list[Hit], system: CodeSystem) -> RenderableType:

@@ -69,6 +69,10 @@ class UnknownCodeError(CclearnError, KeyError):
         return str(self.args[0])
 
 
+class RestrictedTextError(CclearnError):
+    """Restricted text that nobody has allowed to leave the machine."""
+
+
 class CclearnWarning(UserWarning):
     """What can be meant, and is probably a mistake; the command line shows it as one line."""
 

@@ -177,6 +177,9 @@ class Coder(ABC):
         coder.encounter = encounter
         return coder
 
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to make
+        """Make what the first note would else wait for."""
+
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.
 

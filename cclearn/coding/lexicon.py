@@ -64,6 +64,10 @@ class LexiconCoder(Coder):
         self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
         self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
 
+    def prepare(self) -> None:
+        """Build the matcher and read the tables of the rules."""
+        self.code("Asthma.")
+
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Find the phrases of each note."""
         return (Reading(note, self.find(note.text)) for note in notes)

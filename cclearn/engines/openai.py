@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import time
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
+from cclearn.loopback import is_loopback
 from cclearn.prompts.templates import answer_lines
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class OpenAIEngine(Engine):
         self._budget = budget or Budget()
         self._constraint = constraint
         self._may_send = send_restricted and may_send_restricted
-        self._is_local = _is_loopback(self._url)
+        self._is_local = is_loopback(_host(self._url))
         key = os.environ.get("OPENAI_API_KEY") or ("none" if self._is_local else "")
         if not key:
             raise ConfigurationError(
@@ -157,8 +157,8 @@ class OpenAIEngine(Engine):
         """Answer requests in order.
 
         Raises:
-            CclearnError: A request holds restricted text that may not be sent, or the server knows
-                neither the key nor the model.
+            RestrictedTextError: A request holds restricted text that may not be sent.
+            CclearnError: The server knows neither the key nor the model.
         """
         client = self._connect()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="cclearn-request")
@@ -181,7 +181,7 @@ class OpenAIEngine(Engine):
 
     def _refuse_restricted(self, request: Request) -> None:
         if request.origin == "restricted" and not (self._is_local or self._may_send):
-            raise CclearnError(
+            raise RestrictedTextError(
                 f"note (id = {request.id}): its text is restricted, and {_host(self._url)} is another"
                 " machine. Code it with a local model; or, if its licence allows it, say so twice:"
                 " send_restricted=true and may_send_restricted=true, each with --engine."
@@ -294,11 +294,3 @@ def _lines(text: str, complete: bool) -> str:
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or url
-
-
-def _is_loopback(url: str) -> bool:
-    host = _host(url)
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

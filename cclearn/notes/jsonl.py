@@ -39,8 +39,8 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
     """
     if path.suffix == ".parquet":
         numbered = enumerate(parquet_rows(path), start=1)
-        yield from _checked(
-            ((n, partial(_row, fields, row_type, path, n)) for n, fields in numbered), path
+        yield from checked_rows(
+            ((n, partial(row_of, fields, row_type, path, n)) for n, fields in numbered), path
         )
         return
     if not path.is_file():
@@ -52,14 +52,21 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
 def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterator[Row]:
     """Stream the rows of an open JSONL file, which messages call `name`. Raises DataError."""
     numbered = enumerate(stream, start=1)
-    return _checked(
-        ((n, partial(_parse_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
+    return checked_rows(
+        ((n, partial(_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
         name,
     )
 
 
-def _checked(lines: Iterable[tuple[int | None, Callable[[], Row]]], name: object) -> Iterator[Row]:
-    """Yield the rows that are right, no id twice. Raises DataError with all problems, at the end."""
+def checked_rows(
+    lines: Iterable[tuple[int | None, Callable[[], Row]]], name: object
+) -> Iterator[Row]:
+    """Yield the rows that are right, no id twice. Raises DataError with all problems, at the end.
+
+    Args:
+        lines: The number of each, and what reads it.
+        name: What messages call the place.
+    """
     seen: set[str] = set()
     problems: list[DataError] = []
     for number, read in lines:
@@ -79,26 +86,40 @@ def _checked(lines: Iterable[tuple[int | None, Callable[[], Row]]], name: object
         raise problems[0] if len(problems) == 1 else DataErrors(problems)
 
 
-def _parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
+def _line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
+    return row_of(parse_json(raw, name, number), row_type, name, number)
+
+
+def parse_json(raw: bytes, name: object, number: int | None = None) -> Any:
+    """Return what JSON text says. Raises DataError, never with a word of it."""
     text = decode_text(raw, name, number)
     try:
-        fields = json.loads(text)
+        value = json.loads(text)
+        if b"\\u" in raw:
+            json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise DataError(name, f"not JSON at column {error.colno}", number) from None
+    except UnicodeEncodeError:
+        raise DataError(name, "holds half of a surrogate pair", number) from None
     except (RecursionError, ValueError):
         raise DataError(name, "nested too deeply or with too long a number", number) from None
+    return value
+
+
+def row_of(fields: Any, row_type: type[Row], name: object, number: int | None = None) -> Row:
+    """Return the row that parsed JSON holds.
+
+    Args:
+        fields: What was parsed.
+        row_type: `Note`, `CodedNote` or `SpanPair`.
+        name: What messages call the place.
+        number: Of the row, counted from 1.
+
+    Raises:
+        DataError: As for `read_rows`.
+    """
     if not isinstance(fields, dict):
         raise DataError(name, "not a JSON object", number)
-    if b"\\u" in raw:
-        try:
-            json.dumps(fields, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise DataError(name, "holds half of a surrogate pair", number) from None
-    return _row(fields, row_type, name, number)
-
-
-def _row(fields: dict[str, Any], row_type: type[Row], name: object, number: int) -> Row:
-    """Check the fields of a row. Raises DataError."""
     version = fields.pop("schema_version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         problem = f"only {SCHEMA_VERSION} is supported"
@@ -159,7 +180,7 @@ def read_notes(path: Path) -> Iterator[Note]:
         files = sorted(path.glob("*.txt"))
         if not files:
             raise DataError(path, "holds no .txt file")
-        yield from _checked(((None, partial(_text_note, file)) for file in files), path)
+        yield from checked_rows(((None, partial(_text_note, file)) for file in files), path)
     elif path.suffix in (".jsonl", ".parquet"):
         yield from read_rows(path, Note)
     else:

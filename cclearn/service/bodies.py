@@ -1,0 +1,157 @@
+"""Requests as they come: what they send, what they want back, and the notes in them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from functools import partial
+from io import BytesIO
+from typing import Literal
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from cclearn.errors import DataError
+from cclearn.notes import Note
+from cclearn.notes.jsonl import checked_rows, parse_json, read_stream, row_of
+from cclearn.service.limits import ServiceSettings
+from cclearn.service.refusal import Refused
+
+Form = Literal["application/json", "application/x-ndjson"]
+
+JSON: Form = "application/json"
+LINES: Form = "application/x-ndjson"
+
+_PLACE = "body"
+
+
+class Room:
+    """The bytes that the bodies of all requests in progress may take.
+
+    Args:
+        size: In bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+
+    def take(self, size: int) -> None:
+        """Take so many. Raises Refused."""
+        if size > self._free:
+            problem = "the service holds as many bytes of requests as it may. Send it again later."
+            raise Refused(429, problem, "held", 1)
+        self._free -= size
+
+    def give_back(self, size: int) -> None:
+        """Give so many back."""
+        self._free += size
+
+
+def sent_form(headers: Headers) -> Form:
+    """Say in which form the notes are sent. Raises Refused."""
+    if headers.get("content-encoding", "identity") != "identity":
+        raise Refused(415, "Content-Encoding: bodies are read as they are. Send it plain.", "form")
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == JSON:
+        return JSON
+    if kind == LINES:
+        return LINES
+    raise Refused(415, f"Content-Type: it must be {JSON} or {LINES}.", "form")
+
+
+def wanted_form(headers: Headers, sent: Form) -> Form:
+    """Say in which form the answer is wanted: the one that was sent, where both will do."""
+    weights: dict[str, float] = {}
+    for part in headers.get("accept", "*/*").split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weights[kind] = _weight(parameters)
+    general = weights.get("application/*", weights.get("*/*", 0.0))
+    # Whoever names a form wants it more than one that "anything" covers.
+    ranked = {
+        form: (weights.get(form, general), form in weights, form == sent) for form in (JSON, LINES)
+    }
+    best: Form = max((JSON, LINES), key=ranked.__getitem__)
+    if not ranked[best][0]:
+        raise Refused(406, f"Accept: the answer can be {JSON} or {LINES}.", "form")
+    return best
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+async def read_body(
+    request: Request, settings: ServiceSettings, room: Room, taken: ExitStack, deadline: float
+) -> bytes:
+    """Read a request's body piece by piece, and stop where it is too long.
+
+    Args:
+        request: The request.
+        settings: Of the service.
+        room: For the bytes.
+        taken: Gives the room back when it is closed.
+        deadline: By the loop's clock.
+
+    Raises:
+        Refused: It is too long, too slow, or there is no room.
+        ClientDisconnect: The caller hung up.
+    """
+    most = settings.body_bytes
+    too_long = Refused(
+        413, f"body: it has more than {settings.max_body:g} MiB. Send fewer notes at once.", "size"
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > most:
+        raise too_long
+    pieces = []
+    length = 0
+    try:
+        async with asyncio.timeout_at(deadline):
+            async for piece in request.stream():
+                length += len(piece)
+                if length > most:
+                    raise too_long
+                room.take(len(piece))
+                taken.callback(room.give_back, len(piece))
+                pieces.append(piece)
+    except TimeoutError:
+        problem = f"body: it was not whole after {settings.time_limit:g} s."
+        raise Refused(408, problem, "time") from None
+    return b"".join(pieces)
+
+
+def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
+    """Return the notes of a body, and whether it is one note by itself.
+
+    Args:
+        body: One note or an array of them as JSON, or a note a line.
+        form: Which of the two.
+        most: Notes.
+
+    Raises:
+        Refused: They are too many, or one is not what it should be; all problems are told, as
+            `body:NUMBER: field: problem`.
+    """
+    try:
+        if form == LINES:
+            _refuse_more(sum(1 for line in body.split(b"\n") if line.strip()), most)
+            return list(read_stream(BytesIO(body), Note, _PLACE)), False
+        value = parse_json(body, _PLACE)
+        if not isinstance(value, list):
+            return [row_of(value, Note, _PLACE)], True
+        _refuse_more(len(value), most)
+        rows = ((n, partial(row_of, row, Note, _PLACE, n)) for n, row in enumerate(value, 1))
+        return list(checked_rows(rows, _PLACE)), False
+    except DataError as error:
+        raise Refused(422, str(error), "contract") from None
+
+
+def _refuse_more(count: int, most: int) -> None:
+    if count > most:
+        raise Refused(413, f"body: it has {count} notes, and the limit is {most}.", "notes")

@@ -1,0 +1,122 @@
+"""Running the service: workers, the socket, signals, and a stop that finishes what was taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.facts import code_facts
+from cclearn.errors import ConfigurationError
+from cclearn.service.app import make_app
+from cclearn.service.batching import Batcher
+from cclearn.service.limits import ServiceSettings
+from cclearn.service.metrics import Metrics
+from cclearn.service.workers import Worker
+
+if TYPE_CHECKING:
+    from cclearn.coding import Coder
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 2_048
+
+_END_SECONDS = 5.0
+"""In which an idle worker ends by itself."""
+
+
+def serve(
+    load: Callable[[], Coder],
+    system: CodeSystem,
+    settings: ServiceSettings,
+    ahead: bool,
+) -> bool:
+    """Serve until a signal says stop, and finish what was taken.
+
+    Args:
+        load: Makes a coder, in each worker; it is sent there.
+        system: The coder's.
+        settings: Of the service.
+        ahead: As for `Batcher`.
+
+    Returns:
+        Whether everything was finished; a second signal stops at once.
+
+    Raises:
+        CclearnError: The coder cannot be loaded, or the address cannot be listened on.
+    """
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(_serve(load, system, settings, ahead))
+
+
+async def _serve(
+    load: Callable[[], Coder], system: CodeSystem, settings: ServiceSettings, ahead: bool
+) -> bool:
+    # A batch may have begun at the end of the time limit of the one before it.
+    workers = [Worker(load, 2 * settings.time_limit) for _ in range(settings.workers)]
+    patience = 0.0
+    try:
+        for worker in workers:
+            loaded = await worker.start()
+        code_facts(
+            system, system.billable_codes()[0]
+        )  # Else the first caller waits for its tables.
+        listener = _listen(settings.host, settings.port)
+        metrics = Metrics()
+        batcher = Batcher(workers, settings, metrics, ahead)
+        app = make_app(settings, system, loaded, batcher, metrics, lambda: server.should_exit)
+        server = _Server(_configuration(app, settings))
+        log.info(
+            "coding with %s, %s %s, on http://%s",
+            *loaded,
+            "{}:{}".format(*listener.getsockname()),
+        )
+        await server.serve(sockets=[listener])
+        await batcher.stop()
+        if not server.force_exit:
+            patience = _END_SECONDS
+        return not server.force_exit
+    finally:
+        for worker in workers:
+            worker.stop(patience)
+
+
+def _configuration(app: Callable[..., object], settings: ServiceSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=settings.max_connections,
+        timeout_graceful_shutdown=round(settings.time_limit) + 10,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            [
+                f"address (host = {host}, port = {port}): {error.strerror}. Name another with --host"
+                " and --port."
+            ]
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at once when told twice."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
