@@ -12,7 +12,7 @@ import typer
 
 import cclearn
 from cclearn.cli_calibrate import calibrate
-from cclearn.cli_code import code
+from cclearn.cli_code import code, export
 from cclearn.cli_options import (
     EarlierOption,
     OverwriteOption,
@@ -158,6 +158,7 @@ def build(
 
 
 app.command()(code)
+app.command()(export)
 app.command()(calibrate)
 app.command()(serve)
 add_commands(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -20,23 +21,34 @@ from cclearn.cli_options import (
     ModeOption,
     OverwriteOption,
     PairsOption,
+    RayOption,
     ReleaseOption,
     SystemOption,
     coder_settings,
 )
-from cclearn.errors import ConfigurationError, DataError
+from cclearn.errors import CclearnError, ConfigurationError, DataError
 
 if TYPE_CHECKING:
+    from cclearn.bulk import BulkOptions
     from cclearn.coding.settings import CoderSettings
     from cclearn.notes import CodedNote, Note
 
 
 def code(
     source: Annotated[
-        str, typer.Argument(help="A .txt file, a folder of them, a .jsonl file, or - for stdin.")
+        str,
+        typer.Argument(
+            help="A .txt file, a folder of them, a .jsonl or .parquet file, or - for stdin."
+        ),
     ],
     model: ModelOption = "lexicon",
-    out: Annotated[Path | None, typer.Option(help="A file to write to.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="A file to write to; or a folder (coded/), for a corpus in shards that goes on after"
+            " any stop."
+        ),
+    ] = None,
     format_name: FormatOption = None,
     engine: EngineOption = None,
     mode: ModeOption = "single_pass",
@@ -47,12 +59,96 @@ def code(
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
+    shard_size: Annotated[
+        int, typer.Option(min=1, help="Into a folder: notes a shard, the most that a stop costs.")
+    ] = 1_000,
+    ray: RayOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Of the cluster; else one a GPU or core.")
+    ] = None,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
     settings = coder_settings(
         model, engine, mode, loop, calibration, encounter, pairs, system, release
     )
-    _code_to_file(source, settings, out, format_name, overwrite)
+    if out is not None and _is_folder(out, format_name):
+        from cclearn.bulk import BulkOptions
+
+        options = BulkOptions(shard_size, overwrite, ray, workers)
+        _code_to_folder(source, settings, Path(out), format_name, options)
+    else:
+        if ray is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ConfigurationError(
+                [
+                    f"output (out = {out}): several processes write a folder. Name one (--out coded/)."
+                ]
+            )
+        _code_to_file(source, settings, None if out is None else Path(out), format_name, overwrite)
+
+
+def export(
+    source: Annotated[
+        Path, typer.Argument(help="Coded notes: a .jsonl or .parquet file, or a folder of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="A file to write to.")],
+    format_name: FormatOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write coded notes in another format, or the shards of a run as one file."""
+    from cclearn.bulk.folder import coded_notes
+    from cclearn.files import refuse_existing
+    from cclearn.notes.jsonl import read_coded_notes
+    from cclearn.outputs import find_output
+    from cclearn.progress import track
+
+    refuse_existing(out, overwrite)
+    output = find_output(out, format_name)
+    notes = coded_notes(source) if source.is_dir() else read_coded_notes(source)
+    count = output.write(track(notes, f"writing {output.name}"))
+    typer.echo(f"{count} notes: {out}", err=True)
+
+
+def _is_folder(out: str, format_name: str | None) -> bool:
+    """Say whether an output is a folder: it is one, is written as one, or has no ending of a file."""
+    if out.endswith(("/", os.sep)) or Path(out).is_dir():
+        return True
+    return format_name is None and not Path(out).suffix
+
+
+def _code_to_folder(
+    source: str,
+    settings: CoderSettings,
+    out: Path,
+    format_name: str | None,
+    options: BulkOptions,
+) -> None:
+    """Code a corpus in shards."""
+    from cclearn.bulk import code_corpus
+
+    problems = []
+    if source == "-":
+        problems.append("source (source = -): a run that can go on reads a file. Save it first.")
+    if format_name not in (None, "jsonl"):
+        problems.append(
+            f"format (format = {format_name}): a folder of shards holds JSONL. Leave --format out."
+        )
+    if problems:
+        raise ConfigurationError(problems)
+    try:
+        summary = code_corpus(Path(source), out, settings, options)
+    except OSError as error:
+        raise CclearnError(
+            f"{error.filename or out}: {error.strerror or error}. What is finished stays: make room, and"
+            " run the same command again to go on."
+        ) from None
+    if summary is None:  # Another process tells.
+        return
+    for line in summary.lines(out):
+        typer.echo(line, err=True)
+    if not summary.notes:
+        raise CclearnError(
+            f"output (out = {out}): no note was coded; rejected.jsonl there says why."
+        )
 
 
 def _code_to_file(
@@ -68,8 +164,6 @@ def _code_to_file(
     from cclearn.progress import track
 
     if out is not None:
-        if out.is_dir():
-            raise ConfigurationError([f"output (out = {out}): it is a folder. Name a file."])
         refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     system = settings.load_system()

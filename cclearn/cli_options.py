@@ -82,6 +82,15 @@ EncounterOption = Annotated[
         "--encounter", help="The setting: an outpatient's uncertain diagnoses give no code."
     ),
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Spread the work with Ray Data: local, auto (the cluster that runs on this machine), or"
+        " HOST:PORT of its head.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 

@@ -20,11 +20,15 @@ class DataError(CclearnError):
         problem: What is wrong. It never holds text of a note.
         line: The 1-based line, when there is one.
         field: The field of the record, when there is one.
+
+    Attributes:
+        reason: The field and the problem, without the place.
     """
 
     def __init__(
         self, path: object, problem: str, line: int | None = None, field: str | None = None
     ) -> None:
+        self.reason = f"{field}: {problem}" if field else problem
         place = str(path)
         if line is not None:
             place += f":{line}"
@@ -47,7 +51,8 @@ class DataErrors(DataError):
         lines = [str(problem) for problem in self.problems[: self.SHOWN]]
         if len(self.problems) > self.SHOWN:
             lines.append(f"and {len(self.problems) - self.SHOWN} more")
-        CclearnError.__init__(self, "\n".join(lines))
+        self.reason = "\n".join(lines)
+        CclearnError.__init__(self, self.reason)
 
 
 class ConfigurationError(CclearnError):

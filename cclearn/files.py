@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import glob
 import hashlib
@@ -67,6 +68,11 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        # What fails while it writes, such as a full disk, does not say which file it is about.
+        error.filename = error.filename or str(path)
+        raise
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -196,6 +202,32 @@ def _runs(process: int) -> bool:
     return True
 
 
+LOCK = ".lock"
+"""In a folder that one run writes to over a long time."""
+
+
+@contextmanager
+def writing_alone(folder: Path) -> Iterator[None]:
+    """Let one run write to a folder; the lock goes with the process, however it ends.
+
+    Args:
+        folder: It is made where it is missing.
+
+    Raises:
+        CclearnError: Another run writes there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CclearnError(
+                f"output (folder = {folder}): another run is writing there. Wait for it, or name another"
+                " output."
+            ) from None
+        yield
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise unless `path` is free, an empty folder, or may be overwritten.
 
@@ -303,6 +335,12 @@ def sha256_of_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """Return a hash of the names and the content of all files in a folder, in those below it too."""
+    names = sorted(_files_in(folder))
+    return sha256_of_text("\n".join(f"{name}\0{sha256_of_file(folder / name)}" for name in names))
 
 
 def sha256_of_text(text: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 from rich.console import Console
@@ -49,6 +52,37 @@ def step_bar(title: str, shown: bool = True) -> Iterator[Callable[[int, int, flo
         def show(done: int, total: int, loss: float | None) -> None:
             remark = "" if loss is None else f"loss {loss:.3f}"
             bars.update(task, completed=done, total=total, remark=remark)
+
+        yield show
+
+
+_QUIET = 30.0
+"""Seconds between two lines where there is no terminal for a bar."""
+
+
+@contextmanager
+def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """Show how far a long run is and when it will end; call it with the notes that are done.
+
+    A bar on a terminal; elsewhere, as in the log of a job, a line now and then.
+    """
+    began, before, told = time.monotonic(), 0, time.monotonic()
+
+    with _bars(shown) as bars:
+        task = bars.add_task("coding", total=total, remark="")
+
+        def show(done: int) -> None:
+            nonlocal before, told
+            now = time.monotonic()
+            if before == 0:
+                before = done  # What an earlier run has done says nothing of this one's speed.
+            speed = (done - before) / max(now - began, 1e-9)
+            bars.update(task, completed=done, remark=f"{speed:,.0f} notes/s")
+            if bars.disable and shown and speed and now - told >= _QUIET:
+                told = now
+                left = timedelta(seconds=round((total - done) / speed))
+                line = f"{done:,} of {total:,} notes, {speed:,.1f} notes/s, {left} left"
+                sys.stderr.write(line + "\n")
 
         yield show
 

@@ -46,7 +46,7 @@ def launch(stage: str, description: str) -> int:
 
         recipe = load_recipe(arguments.config, arguments.overrides)
 
-        from cclearn.training.processes import process_state
+        from cclearn.processes import process_state
 
         state = process_state()
         tell = _teller(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
@@ -52,6 +52,23 @@ class CoderSettings:
         """Whether no language model is asked."""
         return self.model == "lexicon" and self.loop is None
 
+    def resolved(self) -> CoderSettings:
+        """Return the settings with whole paths, for a process with another working directory."""
+        loop = self.loop
+        if loop is not None:
+            named = (loop.recogniser, loop.embeddings)
+            recogniser, embeddings = (name and _whole(name) for name in named)
+            loop = loop.model_copy(update={"recogniser": recogniser, "embeddings": embeddings})
+        return replace(
+            self,
+            model=_whole(self.model),
+            system=_whole(self.system),
+            release=self.release and self.release.resolve(),
+            loop=loop,
+            calibration=self.calibration and _whole(self.calibration),
+            pairs=self.pairs and self.pairs.resolve(),
+        )
+
     def load_system(self) -> CodeSystem:
         """Load the code system. Raises CclearnError."""
         return CodeSystem.load(self.system, self.release, ())
@@ -89,3 +106,11 @@ class CoderSettings:
             calibration=self.calibration,
             encounter=self.encounter,
         )
+
+
+def _whole(name: str) -> str:
+    """Return a name with the whole path of what it is here; one that is no path stays."""
+    scheme, colon, rest = name.partition(":")
+    if scheme in ("replay", "spacy", "vllm"):
+        return f"{scheme}{colon}{_whole(rest)}"
+    return str(Path(name).resolve()) if name and Path(name).exists() else name

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, did_you_mean
-from cclearn.files import atomic_file, decode_text, read_text
+from cclearn.files import atomic_file, decode_text, read_bytes
 from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
 from cclearn.notes.parquet import parquet_rows
 
@@ -53,7 +53,7 @@ def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterato
     """Stream the rows of an open JSONL file, which messages call `name`. Raises DataError."""
     numbered = enumerate(stream, start=1)
     return checked_rows(
-        ((n, partial(_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
+        ((n, partial(parse_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
         name,
     )
 
@@ -86,7 +86,8 @@ def checked_rows(
         raise problems[0] if len(problems) == 1 else DataErrors(problems)
 
 
-def _line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
+def parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
+    """Return the row that a line of JSONL holds; `name` and `number` are for the DataError."""
     return row_of(parse_json(raw, name, number), row_type, name, number)
 
 
@@ -177,18 +178,29 @@ def read_notes(path: Path) -> Iterator[Note]:
             once, behind the last note that is right.
     """
     if path.is_dir():
-        files = sorted(path.glob("*.txt"))
-        if not files:
-            raise DataError(path, "holds no .txt file")
-        yield from checked_rows(((None, partial(_text_note, file)) for file in files), path)
+        files = text_files(path)
+        yield from checked_rows(((None, partial(_read_text, file)) for file in files), path)
     elif path.suffix in (".jsonl", ".parquet"):
         yield from read_rows(path, Note)
     else:
-        yield _text_note(path)
+        yield _read_text(path)
 
 
-def _text_note(path: Path) -> Note:
-    return Note(id=path.stem or path.name, text=read_text(path))
+def text_files(folder: Path) -> list[Path]:
+    """Return the text files of a folder, by name. Raises DataError where it holds none."""
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise DataError(folder, "holds no .txt file")
+    return files
+
+
+def text_note(path: Path, content: bytes) -> Note:
+    """Return the note that a text file is; its name without the ending is the id. Raises DataError."""
+    return Note(id=path.stem or path.name, text=decode_text(content, path))
+
+
+def _read_text(path: Path) -> Note:
+    return text_note(path, read_bytes(path))
 
 
 def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
@@ -14,6 +15,7 @@ from cclearn.files import atomic_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
 _BLOCK = 16 * 2**20
 """Bytes that are converted at once; no single line may be longer."""
@@ -75,12 +77,29 @@ def parquet_of_jsonl(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> N
                 writer.write_batch(batch)
 
 
-def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Stream the rows of a Parquet file as dictionaries.
+
+    Args:
+        path: The file.
+        columns: Those to read; None for all. Where the file lacks them, the rows are empty.
 
     Raises:
         DataError: It is missing, or no Parquet.
     """
+    with _open(path) as file:
+        for batch in file.iter_batches(batch_size=_READ, columns=columns):
+            yield from batch.to_pylist()
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a Parquet file says it has. Raises DataError as `parquet_rows` does."""
+    with _open(path) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[ParquetFile]:
     import pyarrow as pa
     from pyarrow import parquet as arrow_parquet
 
@@ -88,7 +107,6 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(path, "no such file")
     try:
         with arrow_parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_READ):
-                yield from batch.to_pylist()
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise DataError(path, f"not Parquet: {str(error).splitlines()[0]}") from None

@@ -17,11 +17,11 @@ from cclearn.engines import Answer
 from cclearn.errors import ConfigurationError, shown_id
 from cclearn.evaluation.reward import reward
 from cclearn.notes import CodedNote
+from cclearn.processes import process_state
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.training.choose import choose_rows
 from cclearn.training.prepare import prepare
-from cclearn.training.processes import process_state
 from cclearn.training.recipe import Grpo, Recipe
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
 from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -19,9 +18,10 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.files import atomic_folder, refuse_existing, write_json
+from cclearn.files import atomic_folder, refuse_existing, write_json, writing_alone
 from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.models import model_hash
+from cclearn.processes import on_gpu, process_state, sharding
 from cclearn.prompts import prompt_hash
 from cclearn.training.card import model_card
 from cclearn.training.checkpoints import (
@@ -34,7 +34,6 @@ from cclearn.training.checkpoints import (
 )
 from cclearn.training.manifest import describe_run, rows_hash
 from cclearn.training.prepare import Prepared
-from cclearn.training.processes import on_gpu, process_state, sharding
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.start import attention_of, computes_in_bf16
 
@@ -312,7 +311,7 @@ def _found(
             )
         process_state().wait_for_everyone()
         if process_state().is_main_process:
-            with _alone(checkpoints):
+            with writing_alone(checkpoints):
                 for place in checkpoints.glob("step-*"):
                     shutil.rmtree(place)
     return None
@@ -326,7 +325,7 @@ def _aside(checkpoints: Path, training: Training, state: PartialState) -> Iterat
         yield None
         return
     aside = checkpoints / "writing"
-    with _alone(checkpoints) if state.is_main_process else nullcontext():
+    with writing_alone(checkpoints) if state.is_main_process else nullcontext():
         if state.is_main_process:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir(parents=True)
@@ -338,21 +337,6 @@ def _aside(checkpoints: Path, training: Training, state: PartialState) -> Iterat
                 shutil.rmtree(aside, ignore_errors=True)
                 if not any(checkpoints.glob("step-*")):
                     shutil.rmtree(checkpoints)
-
-
-@contextmanager
-def _alone(checkpoints: Path) -> Iterator[None]:
-    """Let one run write here. Raises CclearnError where another does."""
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    with (checkpoints / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CclearnError(
-                f"output (checkpoints = {checkpoints}): another run is writing there. Wait for it, or"
-                " name another output."
-            ) from None
-        yield
 
 
 @contextmanager

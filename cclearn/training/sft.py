@@ -12,11 +12,11 @@ from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
+from cclearn.processes import process_state
 from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.choose import choose_rows
 from cclearn.training.optimizer import MuonWithAdamW
 from cclearn.training.prepare import prepare
-from cclearn.training.processes import process_state
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
 from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer

@@ -1,0 +1,299 @@
+"""A corpus in shards: it is surveyed once, then any process reads any shard of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cclearn.bulk.identifiers import Identifiers
+from cclearn.errors import CclearnError, DataError
+from cclearn.files import read_bytes, sha256_of_file
+from cclearn.notes import Note
+from cclearn.notes.jsonl import parse_line, row_of, text_files, text_note
+from cclearn.notes.parquet import count_rows, parquet_rows
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Consecutive rows of a corpus.
+
+    Attributes:
+        number: From 0.
+        start: Where it begins: the byte in JSONL, the row in Parquet, the file in a folder, from 0.
+        end: Where it ends, half-open.
+        first: The number of its first line, row or file, from 1.
+        rows: How many rows it holds; empty lines are none.
+        sha256: Of what it holds; of a Parquet file, of the whole file.
+        repeated: The numbers of the rows whose id an earlier row has.
+    """
+
+    number: int
+    start: int
+    end: int
+    first: int
+    rows: int
+    sha256: str
+    repeated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a corpus holds.
+
+    Attributes:
+        shards: In order.
+        rows: In all.
+        sha256: Of the corpus.
+    """
+
+    shards: tuple[Shard, ...]
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a corpus.
+
+    Attributes:
+        number: Of the line, row or file, from 1.
+        note: What it holds; None where it cannot be read.
+        problem: Why it is not to be coded, else None. It holds no text of the note.
+    """
+
+    number: int
+    note: Note | None
+    problem: str | None = None
+
+
+class Corpus(ABC):
+    """Notes on disk.
+
+    Args:
+        path: Where they are.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def survey(self, shard_size: int) -> Survey:
+        """Read the corpus once, in constant memory but for 8 bytes a row.
+
+        Args:
+            shard_size: Rows a shard.
+
+        Raises:
+            DataError: It cannot be read, or holds no row.
+        """
+        identifiers, whole = Identifiers(), sha256()
+        shards = list(self._shards(shard_size, identifiers, whole))
+        if not shards:
+            raise DataError(self.path, "holds no note")
+        repeated = identifiers.repeated(self._identified)
+        if repeated:
+            shards = [
+                replace(shard, repeated=tuple(repeated[low:high]))
+                for shard, low, high in _places(shards, repeated)
+            ]
+        return Survey(tuple(shards), sum(shard.rows for shard in shards), whole.hexdigest())
+
+    def read(self, shard: Shard) -> Iterator[Row]:
+        """Yield the rows of a shard, those that cannot be read too.
+
+        Raises:
+            CclearnError: The corpus is not what it was when it was surveyed.
+        """
+        repeated = set(shard.repeated)
+        for row in self._read(shard):
+            if row.number in repeated and row.note is not None:
+                row = replace(row, problem="id: it stands in an earlier row too")
+            yield row
+
+    def _changed(self) -> CclearnError:
+        return CclearnError(
+            f"corpus (source = {self.path}): it has changed since the run began. Put it back as it was,"
+            " or begin anew with --overwrite."
+        )
+
+    @abstractmethod
+    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+        """Yield the shards, remember the rows' ids, and hash all that decides the rows."""
+
+    @abstractmethod
+    def _identified(self) -> Iterator[tuple[int, str]]:
+        """Yield the number and id of each row that has one."""
+
+    @abstractmethod
+    def _read(self, shard: Shard) -> Iterator[Row]:
+        """Yield the rows of a shard."""
+
+
+def _places(shards: list[Shard], repeated: list[int]) -> Iterator[tuple[Shard, int, int]]:
+    """Yield each shard with the places in the list of repeated rows between which its own stand."""
+    starts = [bisect_left(repeated, shard.first) for shard in shards]
+    yield from zip(shards, starts, [*starts[1:], len(repeated)], strict=True)
+
+
+class JSONLCorpus(Corpus):
+    """Lines of JSON."""
+
+    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+        number = rows = start = offset = 0
+        first = 1
+        digest = sha256()
+        with self.path.open("rb") as stream:
+            for place, line in enumerate(stream, start=1):
+                if rows == shard_size and line.strip():
+                    yield Shard(number, start, offset, first, rows, digest.hexdigest())
+                    number, rows, start, first, digest = number + 1, 0, offset, place, sha256()
+                if line.strip():
+                    rows += 1
+                    if (identifier := _identifier(line)) is not None:
+                        identifiers.add(identifier)
+                digest.update(line)
+                whole.update(line)
+                offset += len(line)
+        if rows:
+            yield Shard(number, start, offset, first, rows, digest.hexdigest())
+
+    def _identified(self) -> Iterator[tuple[int, str]]:
+        with self.path.open("rb") as stream:
+            for place, line in enumerate(stream, start=1):
+                if line.strip() and (identifier := _identifier(line)) is not None:
+                    yield place, identifier
+
+    def _read(self, shard: Shard) -> Iterator[Row]:
+        with self.path.open("rb") as stream:
+            stream.seek(shard.start)
+            content = stream.read(shard.end - shard.start)
+        if sha256(content).hexdigest() != shard.sha256:
+            raise self._changed()
+        for place, line in enumerate(content.split(b"\n"), start=shard.first):
+            if line.strip():
+                try:
+                    yield Row(place, parse_line(line, Note, self.path, place))
+                except DataError as error:
+                    yield Row(place, None, error.reason)
+
+
+def _identifier(line: bytes) -> str | None:
+    """Return a line's id, None where it has none; the reader says what is wrong with it."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    found = fields.get("id") if isinstance(fields, dict) else None
+    return found if isinstance(found, str) else None
+
+
+class ParquetCorpus(Corpus):
+    """Rows of a Parquet file, in their order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._rows: Iterator[dict[str, Any]] = iter(())
+        self._next = 0
+        self._sha256 = ""
+
+    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+        for _, identifier in self._identified():
+            identifiers.add(identifier)
+        rows = count_rows(self.path)
+        file_hash = sha256_of_file(self.path)
+        whole.update(file_hash.encode())
+        for number, start in enumerate(range(0, rows, shard_size)):
+            end = min(start + shard_size, rows)
+            yield Shard(number, start, end, start + 1, end - start, file_hash)
+
+    def _identified(self) -> Iterator[tuple[int, str]]:
+        for place, fields in enumerate(parquet_rows(self.path, ["id"]), start=1):
+            if isinstance(fields.get("id"), str):
+                yield place, fields["id"]
+
+    def _read(self, shard: Shard) -> Iterator[Row]:
+        self._sha256 = self._sha256 or sha256_of_file(self.path)
+        if self._sha256 != shard.sha256:
+            raise self._changed()
+        # Groups of rows may be large: whoever reads shards in order decodes each of them once.
+        if shard.start < self._next or not self._next:
+            self._rows, self._next = parquet_rows(self.path), 0
+        wanted = list(islice(self._rows, shard.start - self._next, shard.end - self._next))
+        self._next = shard.end
+        for place, fields in enumerate(wanted, start=shard.first):
+            try:
+                yield Row(place, row_of(fields, Note, self.path, place))
+            except DataError as error:
+                yield Row(place, None, error.reason)
+
+
+class FolderCorpus(Corpus):
+    """The text files of a folder, by name. Their names are held in memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._files = text_files(path)
+
+    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+        for number, start in enumerate(range(0, len(self._files), shard_size)):
+            files = self._files[start : start + shard_size]
+            lines = [_hash_line(file, _bytes_of(file)) for file in files]
+            whole.update(b"".join(lines))
+            shard_hash = sha256(b"".join(lines)).hexdigest()
+            yield Shard(number, start, start + len(files), start + 1, len(files), shard_hash)
+
+    def _identified(self) -> Iterator[tuple[int, str]]:
+        return iter(())  # No two files have one name.
+
+    def _read(self, shard: Shard) -> Iterator[Row]:
+        files = self._files[shard.start : shard.end]
+        contents = [_bytes_of(file) for file in files]
+        lines = map(_hash_line, files, contents)
+        if sha256(b"".join(lines)).hexdigest() != shard.sha256:
+            raise self._changed()
+        for place, (file, content) in enumerate(zip(files, contents, strict=True), shard.first):
+            try:
+                if isinstance(content, DataError):
+                    raise content
+                yield Row(place, text_note(file, content))
+            except DataError as error:
+                yield Row(place, None, error.reason)
+
+
+def _bytes_of(file: Path) -> bytes | DataError:
+    try:
+        return read_bytes(file)
+    except DataError as error:
+        return error
+
+
+def _hash_line(file: Path, content: bytes | DataError) -> bytes:
+    told = content if isinstance(content, bytes) else b""
+    return os.fsencode(file.name) + b"\0" + sha256(told).digest()
+
+
+def open_corpus(path: Path) -> Corpus:
+    """Return the corpus of a `.jsonl` file, a `.parquet` file or a folder of `.txt` files.
+
+    Raises:
+        DataError: There is none.
+    """
+    if path.is_dir():
+        return FolderCorpus(path)
+    if not path.is_file():
+        raise DataError(path, "no such file")
+    if path.suffix == ".parquet":
+        return ParquetCorpus(path)
+    if path.suffix == ".jsonl":
+        return JSONLCorpus(path)
+    raise DataError(path, "a corpus is a .jsonl file, a .parquet file or a folder of .txt files")

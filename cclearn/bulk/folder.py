@@ -1,0 +1,199 @@
+"""The folder of a coded corpus: written shard by shard, so that no stop loses what is finished.
+
+manifest.json        what decides every byte; the first file
+shards/00000.jsonl   coded notes
+shards/00000.done    the shard's marker, written behind it
+rejected.jsonl       rows that were not coded, with the reason; when all shards are done
+summary.json         counts and speed; the last file
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cclearn.bulk.identity import differences, run_hash
+from cclearn.bulk.shard import CodedShard, Marker
+from cclearn.bulk.summary import Pace, Summary, summarise
+from cclearn.engines.named import EngineSettings
+from cclearn.errors import CclearnError, DataError
+from cclearn.files import LOCK, atomic_file, read_text, sha256_of_file, write_json
+from cclearn.notes import CodedNote
+from cclearn.notes.jsonl import read_coded_notes, row_to_json
+
+MANIFEST, REJECTED, SUMMARY, SHARDS = "manifest.json", "rejected.jsonl", "summary.json", "shards"
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise CclearnError where a folder is a file, or holds what no run over a corpus wrote."""
+    if path.is_file():
+        raise CclearnError(f"output (out = {path}): it is a file. Name a folder.")
+    if not path.is_dir():
+        return
+    # What a stop left half-written is hidden.
+    names = {each.name for each in path.iterdir() if not each.name.startswith(".")}
+    if strange := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):
+        raise CclearnError(
+            f"output (out = {path}): it holds what no run wrote ({', '.join(strange[:5])}). Name another"
+            " folder."
+        )
+
+
+class CodedFolder:
+    """Where the shards of one run go.
+
+    Args:
+        path: The folder.
+        run: The run's hash.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.path = path
+        self.run = run
+
+    @classmethod
+    def begin(cls, path: Path, manifest: Mapping[str, Any], overwrite: bool) -> CodedFolder:
+        """Begin a run, or go on with it.
+
+        Args:
+            path: The folder, which this process holds.
+            manifest: What decides the run's bytes.
+            overwrite: Whether to begin anew.
+
+        Raises:
+            CclearnError: The folder holds another run.
+        """
+        place = path / MANIFEST
+        if overwrite:
+            _empty(path)
+        elif place.is_file():
+            if differing := differences(_read_manifest(place), manifest):
+                raise CclearnError(
+                    f"output (out = {path}): it holds another run ({'; '.join(differing)}). Name another"
+                    " folder, or pass --overwrite to begin anew."
+                )
+        elif any((path / SHARDS).glob("*.done")):
+            raise DataError(place, "it is missing, and there are shards. Pass --overwrite.")
+        _remove_half_written(path)
+        write_json(place, manifest)
+        return cls(path, run_hash(manifest))
+
+    def finished(self, numbers: Iterable[int]) -> set[int]:
+        """Return which shards have their markers."""
+        try:
+            names = set(os.listdir(self.path / SHARDS))
+        except FileNotFoundError:
+            return set()
+        return {number for number in numbers if self._marker(number).name in names}
+
+    def check(self, numbers: Iterable[int]) -> None:
+        """Check the shards that are finished.
+
+        Raises:
+            CclearnError: One is of another run, or its file is not what its marker says.
+        """
+        for number in sorted(self.finished(numbers)):
+            marker = self.marker(number)
+            if marker.run != self.run or marker.shard != number:
+                raise CclearnError(
+                    f"{self._marker(number)}: it is of another run. Remove it and its .jsonl, or pass"
+                    " --overwrite to begin anew."
+                )
+            data = self._data(number)
+            if not data.is_file() or sha256_of_file(data) != marker.sha256:
+                raise CclearnError(
+                    f"{data}: it is not the file that was written. Remove it and its .done, and the"
+                    " shard is coded again."
+                )
+
+    def marker(self, number: int) -> Marker:
+        """Return the marker of a finished shard. Raises DataError."""
+        path = self._marker(number)
+        try:
+            return Marker.model_validate_json(read_text(path))
+        except ValidationError:
+            raise DataError(
+                path, "it is no marker. Remove it, and the shard is coded again."
+            ) from None
+
+    def write(self, coded: CodedShard) -> None:
+        """Write a shard, its marker last."""
+        with atomic_file(self._data(coded.marker.shard)) as stream:
+            stream.write(coded.content)
+        marker = coded.marker.model_copy(update={"run": self.run})
+        with atomic_file(self._marker(marker.shard)) as stream:
+            stream.write(marker.model_dump_json(indent=1).encode() + b"\n")
+
+    def summary(self) -> Summary | None:
+        """Return the summary of a run that is finished, else None."""
+        try:
+            return Summary.model_validate_json(read_text(self.path / SUMMARY))
+        except (DataError, ValidationError):
+            return None
+
+    def finish(self, numbers: Iterable[int], engine: EngineSettings, pace: Pace) -> Summary:
+        """Write the rejected rows and the summary, when all shards are finished.
+
+        Args:
+            numbers: Of all shards, in order.
+            engine: Whose prices count.
+            pace: Of this sitting.
+        """
+        numbers = list(numbers)
+        with atomic_file(self.path / REJECTED) as stream:
+            for number in numbers:
+                for row in self.marker(number).rejected:
+                    stream.write(row_to_json(row).encode() + b"\n")
+        summary = summarise(map(self.marker, numbers), engine, pace)
+        write_json(self.path / SUMMARY, summary.model_dump(mode="json"))
+        return summary
+
+    def _data(self, number: int) -> Path:
+        return self.path / SHARDS / f"{number:05}.jsonl"
+
+    def _marker(self, number: int) -> Path:
+        return self.path / SHARDS / f"{number:05}.done"
+
+
+def coded_notes(path: Path) -> Iterator[CodedNote]:
+    """Stream the coded notes of a run that is finished, in the corpus's order.
+
+    Raises:
+        DataError: The folder is no run's, or the run is not finished.
+    """
+    if not (path / SUMMARY).is_file():
+        raise DataError(
+            path, "it holds no run that is finished. Run `cclearn code` again to go on."
+        )
+    for shard in sorted((path / SHARDS).glob("*.jsonl"), key=lambda file: int(file.stem)):
+        yield from read_coded_notes(shard)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(read_text(path))
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or "shard_size" not in manifest:
+        raise DataError(path, "it is no manifest of a coded corpus. Name another folder.")
+    return manifest
+
+
+def _empty(path: Path) -> None:
+    """Remove a run; its manifest goes last, which says whose the rest is."""
+    if (path / MANIFEST).is_file():
+        _read_manifest(path / MANIFEST)
+    for file in (*(path / SHARDS).glob("*"), path / REJECTED, path / SUMMARY, path / MANIFEST):
+        file.unlink(missing_ok=True)
+
+
+def _remove_half_written(path: Path) -> None:
+    """Remove what a process that was killed was writing: it may hold text of notes."""
+    for file in (*path.glob(".*"), *(path / SHARDS).glob(".*")):
+        if file.name != LOCK and file.is_file():
+            file.unlink(missing_ok=True)

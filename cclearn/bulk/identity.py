@@ -1,0 +1,128 @@
+"""What decides the bytes of a coded corpus: its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cclearn
+from cclearn.bulk.corpus import Survey
+from cclearn.codes import CodeSystem
+from cclearn.coding.settings import CoderSettings
+from cclearn.coding.tables import tables_sha256
+from cclearn.engines.named import weights_of
+from cclearn.files import sha256_of_file, sha256_of_folder, sha256_of_text
+from cclearn.models import adapter_base
+from cclearn.prompts import prompt_hash
+
+_TRANSPORT = {
+    "gpu_memory_utilization",
+    "tensor_parallel_size",
+    "concurrency",
+    "retries",
+    "timeout",
+    "seconds",
+    "tokens",
+    "cost",
+    "prompt_price",
+    "answer_price",
+    "send_restricted",
+    "may_send_restricted",
+    "cache",
+}
+"""Settings of engines that decide how answers are fetched, and not what they are."""
+
+_SHA256 = 64
+"""Hexadecimal digits."""
+
+
+def manifest_of(
+    settings: CoderSettings, system: CodeSystem, survey: Survey, shard_size: int
+) -> dict[str, Any]:
+    """Return everything that decides what the run writes. No model is loaded.
+
+    Args:
+        settings: Of the coder.
+        system: The code system that they name.
+        survey: Of the corpus.
+        shard_size: Rows a shard.
+
+    Raises:
+        CclearnError: A file that the settings name cannot be read.
+    """
+    loop = settings.loop
+    return {
+        "cclearn": cclearn.__version__,
+        "coder": {
+            "model": settings.model,
+            "mode": "single_pass" if loop is None else "span_loop",
+            "loop": None if loop is None else loop.model_dump(mode="json"),
+            "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT),
+            "encounter": settings.encounter,
+            "calibration": _hash(settings.calibration),
+            "pairs_sha256": None if settings.pairs is None else sha256_of_file(settings.pairs),
+            "sha256": {name: sha256_of_folder(folder) for name, folder in _folders(settings)},
+            "prompt_sha256": _prompts(settings, system),
+            "lexicon_sha256": tables_sha256(),
+        },
+        "code_system": {"name": system.name, "release": system.release, "source": system.source},
+        "corpus": {"rows": survey.rows, "sha256": survey.sha256},
+        "shard_size": shard_size,
+    }
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """Return in which entries two manifests differ, each as `entry: there, here`."""
+    one, other = dict(_flat(theirs)), dict(_flat(ours))
+    return [
+        f"{key}: {_short(one.get(key))} there, {_short(other.get(key))} here"
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key) != other.get(key)
+    ]
+
+
+def run_hash(manifest: Mapping[str, Any]) -> str:
+    """Return a manifest's SHA-256: the run's name in the markers of its shards."""
+    return sha256_of_text(json.dumps(manifest, sort_keys=True, ensure_ascii=False))
+
+
+def _folders(settings: CoderSettings) -> list[tuple[str, Path]]:
+    """Return the folders of the models that the settings name, those of adapters' bases too."""
+    named = {"model": weights_of(settings.model) if settings.model != "lexicon" else ""}
+    if settings.loop is not None:
+        named["recogniser"] = (settings.loop.recogniser or "").removeprefix("spacy:")
+        named["embeddings"] = settings.loop.embeddings or ""
+    found = [(role, Path(name)) for role, name in named.items() if name and Path(name).is_dir()]
+    bases = [(f"{role} base", adapter_base(folder)) for role, folder in found]
+    return found + [
+        (role, Path(base[0])) for role, base in bases if base and Path(base[0]).is_dir()
+    ]
+
+
+def _hash(calibration: str | None) -> str | None:
+    """Return the hash of a calibration's file; the one in the model's folder is hashed with it."""
+    if calibration is None or calibration == "off":
+        return calibration
+    return sha256_of_file(Path(calibration))
+
+
+def _prompts(settings: CoderSettings, system: CodeSystem) -> str | None:
+    if settings.model == "lexicon":
+        return None
+    from cclearn.coding.llm import template_of
+
+    return prompt_hash(system.name, template_of(settings.model, system))
+
+
+def _flat(entries: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in entries.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _short(value: object) -> str:
+    return f"{value[:12]}…" if isinstance(value, str) and len(value) == _SHA256 else str(value)

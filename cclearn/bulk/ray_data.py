@@ -1,0 +1,116 @@
+"""Shards coded on a Ray Data cluster: coders are actors, each with its own engine.
+
+`ray.data.llm` asks a model once a row. A coder asks once a part, again for halves, or twice a span,
+under a grammar of the note's own; so the actors hold coders, vLLM's among them.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cclearn.bulk.corpus import Corpus, Shard, open_corpus
+from cclearn.bulk.shard import CodedShard, Marker, code_shard
+from cclearn.cluster import errors_for_the_user, ray_cluster
+from cclearn.coding import Coder
+from cclearn.coding.settings import CoderSettings
+from cclearn.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+_RETRIES = 3
+"""How often a worker that is lost is started again, and what it was doing."""
+
+
+class ShardCoder:
+    """An actor: loads a coder with its first shard, and codes one shard after the other.
+
+    Args:
+        source: The corpus; every worker must see it under this path.
+        settings: Of the coder.
+    """
+
+    def __init__(self, source: Path, settings: CoderSettings) -> None:
+        self._source = source
+        self._settings = settings
+
+    @cached_property
+    def _corpus(self) -> Corpus:
+        return open_corpus(self._source)
+
+    @cached_property
+    def _coder(self) -> Coder:
+        return self._settings.load()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Code the shard of a row."""
+        fields = json.loads(row["shard"])
+        shard = Shard(**{**fields, "repeated": tuple(fields["repeated"])})
+        with errors_for_the_user():
+            coded = code_shard(self._coder, self._corpus, shard)
+        return {"content": coded.content, "marker": coded.marker.model_dump_json()}
+
+
+def coded_on_ray(
+    address: str,
+    workers: int | None,
+    source: Path,
+    settings: CoderSettings,
+    shards: Sequence[Shard],
+) -> Iterator[CodedShard]:
+    """Yield shards as the workers finish them, in any order; each comes once.
+
+    Args:
+        address: Of the cluster, as `cclearn.cluster.ray_cluster` takes it.
+        workers: How many; None for one a GPU where the model runs on one, else one a core.
+        source: The corpus.
+        settings: Of the coder.
+        shards: To be coded.
+
+    Raises:
+        ConfigurationError: The cluster cannot be reached, or has not what the workers need.
+        CclearnError: As for `code_shard`.
+    """
+    with ray_cluster(address) as ray:
+        from ray.data import ActorPoolStrategy, DataContext
+
+        # Each shard has a number: none waits for another.
+        DataContext.get_current().execution_options.preserve_order = False
+        gpus = _gpus(settings)
+        available = ray.cluster_resources()
+        if gpus and not available.get("GPU") and settings.model.startswith("vllm:"):
+            raise ConfigurationError(
+                [f"ray (address = {address}): the cluster has no GPU, which vLLM needs. Add one."]
+            )
+        gpus = gpus if available.get("GPU") else 0
+        most = int(available["GPU"] // gpus if gpus else available.get("CPU", 1))
+        count = max(1, min(workers or most, len(shards)))
+        rows = [{"shard": json.dumps(asdict(shard))} for shard in shards]
+        with warnings.catch_warnings():
+            # Deprecated without another way to bound the retries, which are endless otherwise.
+            warnings.filterwarnings("ignore", message=".*ray_remote_args")
+            dataset: Dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+                ShardCoder,
+                fn_constructor_args=(source.resolve(), settings.resolved()),
+                compute=ActorPoolStrategy(size=count),
+                num_cpus=0 if gpus else 1,
+                num_gpus=gpus or None,
+                max_restarts=_RETRIES,
+                max_task_retries=_RETRIES,
+            )
+        for row in dataset.iter_rows():
+            yield CodedShard(row["content"], Marker.model_validate_json(row["marker"]))
+
+
+def _gpus(settings: CoderSettings) -> int:
+    """Return how many GPUs a worker's coder runs on."""
+    if settings.model.startswith("vllm:"):
+        return settings.engine.tensor_parallel_size
+    remote = settings.model == "lexicon" or settings.model.startswith(("openai:", "replay:"))
+    return 0 if remote else 1

@@ -1,0 +1,201 @@
+"""Coding one shard of a corpus: the one function that every way of running a corpus calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from traceback import extract_tb
+
+from pydantic import BaseModel, ConfigDict
+
+from cclearn.bulk.corpus import Corpus, Shard
+from cclearn.coding import Coder
+from cclearn.errors import CclearnError
+from cclearn.notes import CodedNote, Note
+from cclearn.notes.jsonl import row_to_json
+
+_STOPPING = frozenset({"connection", "budget"})
+"""Failures of the run, not of the note: the next notes would fail as well."""
+
+_KEPT = frozenset({"truncated"})
+"""Failures that leave codes; the note keeps its flag."""
+
+_SYSTEMATIC = 10
+"""A shard of at least so many notes, each of which raises an error, is no matter of its notes."""
+
+
+class Rejected(BaseModel):
+    """A row of a corpus that was not coded.
+
+    Attributes:
+        row: Its number: of the line, the Parquet row or the file of the folder, from 1.
+        kind: `unreadable`; `repeated`, of its id; a failure of the engine, e.g. `timeout`; or `error`.
+        reason: What is wrong. It holds no text of the note.
+        note: The note, where it could be read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    row: int
+    kind: str
+    reason: str
+    note: Note | None = None
+
+
+class Marker(BaseModel):
+    """What a finished shard holds; it is written behind it.
+
+    Attributes:
+        shard: The shard's number.
+        notes: How many notes were coded.
+        codes: How many codes they were given.
+        flagged: The notes that keep a failure's flag, by flag.
+        prompt_tokens: That the coder read.
+        answer_tokens: That it wrote.
+        gpu_seconds: That it took.
+        bytes: The size of the shard's file.
+        sha256: Of the shard's file.
+        rejected: The rows that were not coded.
+        run: The run's hash, set when it is written.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shard: int
+    notes: int
+    codes: int
+    flagged: dict[str, int]
+    prompt_tokens: int
+    answer_tokens: int
+    gpu_seconds: float
+    bytes: int
+    sha256: str
+    rejected: list[Rejected]
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodedShard:
+    """A shard's coded notes as JSONL, and its marker."""
+
+    content: bytes
+    marker: Marker
+
+
+def code_shard(
+    coder: Coder, corpus: Corpus, shard: Shard, progress: Callable[[int], None] | None = None
+) -> CodedShard:
+    """Code the rows of a shard: the same shard gives the same bytes in every process.
+
+    Args:
+        coder: The coder.
+        corpus: The corpus.
+        shard: Which rows.
+        progress: Told how many notes of the shard are coded.
+
+    Raises:
+        CclearnError: The engine answers no more, the corpus has changed, or each of many notes raises
+            an error.
+    """
+    rejected: list[Rejected] = []
+    numbers: list[int] = []
+    notes: list[Note] = []
+    for row in corpus.read(shard):
+        if row.problem is not None:
+            kind = "unreadable" if row.note is None else "repeated"
+            rejected.append(Rejected(row=row.number, kind=kind, reason=row.problem, note=row.note))
+        elif row.note is not None:
+            numbers.append(row.number)
+            notes.append(row.note)
+    before = replace(coder.usage)
+    lines: list[str] = []
+    codes = 0
+    flagged: Counter[str] = Counter()
+    for number, note, coded in zip(
+        numbers, notes, _coded(coder, notes, shard, progress or _untold), strict=True
+    ):
+        if isinstance(coded, Exception):
+            reason = f"{type(coded).__name__} at {_place(coded)}"
+            rejected.append(Rejected(row=number, kind="error", reason=reason, note=note))
+            continue
+        failures = [flag for flag in coded.failures if flag not in _KEPT]
+        if stopping := _STOPPING.intersection(failures):
+            raise _stopped(shard, min(stopping))
+        if failures:
+            kind, reason = failures[0], ", ".join(failures)
+            rejected.append(Rejected(row=number, kind=kind, reason=reason, note=note))
+            continue
+        lines.append(row_to_json(coded) + "\n")
+        codes += len(coded.codes)
+        flagged.update(coded.failures)
+    content = "".join(lines).encode()
+    usage = coder.usage
+    marker = Marker(
+        shard=shard.number,
+        notes=len(lines),
+        codes=codes,
+        flagged=dict(sorted(flagged.items())),
+        prompt_tokens=usage.prompt_tokens - before.prompt_tokens,
+        answer_tokens=usage.answer_tokens - before.answer_tokens,
+        gpu_seconds=usage.gpu_seconds - before.gpu_seconds,
+        bytes=len(content),
+        sha256=sha256(content).hexdigest(),
+        rejected=sorted(rejected, key=lambda each: each.row),
+    )
+    return CodedShard(content, marker)
+
+
+def _coded(
+    coder: Coder, notes: list[Note], shard: Shard, progress: Callable[[int], None]
+) -> Iterator[CodedNote | Exception]:
+    """Yield each coded note, or the error that the note raises when it is coded alone."""
+    done = errors = 0
+    try:
+        for coded in coder.code_many(notes):
+            done += 1
+            progress(done)
+            yield coded
+        return
+    except CclearnError:
+        raise
+    except Exception:  # noqa: S110 - which note it is of is found out below
+        pass
+    for place, note in enumerate(notes[done:], start=done + 1):
+        try:
+            yield coder.code(note)
+        except CclearnError:
+            raise
+        except Exception as error:
+            errors += 1
+            if errors == len(notes) >= _SYSTEMATIC:
+                raise _systematic(shard, error) from None
+            yield error
+        progress(place)
+
+
+def _untold(done: int) -> None:
+    """Tell nobody."""
+
+
+def _place(error: Exception) -> str:
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _stopped(shard: Shard, reason: str) -> CclearnError:
+    why = "is used up" if reason == "budget" else "to the engine is lost"
+    return CclearnError(
+        f"shard (number = {shard.number}): the {reason} {why}; what is finished stays. Run the same"
+        " command again to go on."
+    )
+
+
+def _systematic(shard: Shard, error: Exception) -> CclearnError:
+    return CclearnError(
+        f"shard (number = {shard.number}): each of its {shard.rows} notes raises"
+        f" {type(error).__name__} at {_place(error)}; what is finished stays. Mend what is wrong, and"
+        " run the same command again to go on."
+    )

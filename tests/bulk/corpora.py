@@ -1,0 +1,75 @@
+"""Small corpora, and a coder that does what a test tells it to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from cclearn.codes import CodeSystem
+from cclearn.coding import Coder
+from cclearn.coding.coder import Usage
+from cclearn.coding.findings import Reading
+from cclearn.notes import CodedNote, Note, Origin
+
+SENTENCES = (
+    "Admitted with pneumonia.",
+    "No evidence of heart failure.",
+    "Type 2 diabetes mellitus.",
+    "Essential hypertension is controlled.",
+    "Atrial fibrillation with a rapid rate.",
+)
+
+
+def text(number: int) -> str:
+    """Return the text of a note, another for each number."""
+    chosen = [SENTENCES[(number + step) % len(SENTENCES)] for step in range(1 + number % 3)]
+    return f"Visit {number}.\n" + "\n".join(chosen)
+
+
+def write_jsonl(path: Path, count: int) -> Path:
+    """Write a corpus of JSONL."""
+    lines = (json.dumps({"id": f"n{number}", "text": text(number)}) for number in range(count))
+    path.write_text("".join(line + "\n" for line in lines))
+    return path
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """Return what a run wrote, but for what tells its speed and its lock."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if path.name not in ("summary.json", ".lock")
+    }
+
+
+class ToldCoder(Coder):
+    """Gives no codes, and does to each note what a test says.
+
+    Args:
+        system: The code system.
+        what: Returns the flags of a note, or raises.
+    """
+
+    def __init__(self, system: CodeSystem, what: Callable[[Note], list[str]]) -> None:
+        self.name = "told"
+        self.system = system
+        self.usage = Usage()
+        self._what = what
+
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Return nothing for each note."""
+        return (Reading(note, []) for note in notes)
+
+    def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
+        """Do as told."""
+        for note in notes:
+            self.usage.prompt_tokens += 10
+            yield CodedNote(id=note.id, text=note.text, flags=self._what(note))
+
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
+        """Return no codes."""
+        return ([] for _ in texts)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from cclearn.bulk.corpus import Corpus, Row, open_corpus
+from cclearn.errors import CclearnError, DataError
+from cclearn.notes import Note
+from cclearn.notes.jsonl import read_notes, write_rows
+from cclearn.notes.parquet import parquet_of_jsonl
+from tests.bulk.corpora import text, write_jsonl
+
+
+def rows(corpus: Corpus, size: int) -> list[Row]:
+    return [row for shard in corpus.survey(size).shards for row in corpus.read(shard)]
+
+
+def notes(corpus: Corpus, size: int) -> list[Note]:
+    found = rows(corpus, size)
+    assert all(row.problem is None for row in found)
+    return [row.note for row in found if row.note is not None]
+
+
+def change(path: Path) -> None:
+    """Change the seventh note of a corpus."""
+    if path.is_dir():
+        (path / "n06.txt").unlink()
+    elif path.suffix == ".parquet":
+        table = parquet.read_table(path)
+        parquet.write_table(table.drop_columns("origin"), path)
+    else:
+        path.write_bytes(path.read_bytes().replace(b"n6", b"m6"))
+
+
+@pytest.fixture
+def corpora(tmp_path: Path) -> list[Path]:
+    """One corpus as JSONL, as Parquet and as a folder; twelve notes."""
+    source = write_jsonl(tmp_path / "notes.jsonl", 12)
+    whole = tmp_path / "whole.jsonl"
+    write_rows(whole, read_notes(source))
+    parquet_of_jsonl(whole, tmp_path / "notes.parquet", Note)
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"n{number:02}.txt").write_bytes(text(number).encode())
+    return [source, tmp_path / "notes.parquet", folder]
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 100])
+def test_every_kind_of_corpus_is_read_in_shards(corpora: list[Path], size: int) -> None:
+    for path in corpora:
+        corpus = open_corpus(path)
+        survey = corpus.survey(size)
+        assert [shard.number for shard in survey.shards] == list(range(-(-12 // size)))
+        assert survey.rows == 12
+        assert [shard.rows for shard in survey.shards][:-1] == [size] * (len(survey.shards) - 1)
+        assert [note.text for note in notes(corpus, size)] == [text(n) for n in range(12)]
+
+
+def test_shards_are_read_in_any_order_by_anyone(corpora: list[Path]) -> None:
+    for path in corpora:
+        shards = open_corpus(path).survey(5).shards
+        another = open_corpus(path)
+        for number in (2, 0, 1, 1):
+            read = [row.note.text for row in another.read(shards[number]) if row.note is not None]
+            assert read == [text(n) for n in range(12)[5 * number : 5 * number + 5]]
+
+
+def test_the_hash_is_that_of_the_corpus_not_of_its_shards(corpora: list[Path]) -> None:
+    for path in corpora:
+        hashes = {open_corpus(path).survey(size).sha256 for size in (1, 5, 100)}
+        assert len(hashes) == 1
+        before = hashes.pop()
+        change(path)
+        assert open_corpus(path).survey(5).sha256 != before
+
+
+def test_a_corpus_that_changes_is_refused(corpora: list[Path]) -> None:
+    for path in corpora:
+        shards = open_corpus(path).survey(5).shards
+        change(path)
+        with pytest.raises(CclearnError, match="it has changed since the run began"):
+            list(open_corpus(path).read(shards[1]))
+
+
+def test_rows_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    good = json.dumps({"id": "a", "text": "Pneumonia."})
+    lines = [good, "", '{"id": "b"}', good, '{"id": "c", "text": "cut o']
+    path.write_bytes("\n".join(lines).encode() + b"\xff")
+    found = rows(open_corpus(path), 2)
+    assert [(row.number, row.problem) for row in found] == [
+        (1, None),
+        (3, "text: missing"),
+        (4, "id: it stands in an earlier row too"),
+        (5, "not UTF-8 at byte 26. Convert it first."),
+    ]
+    assert [row.note is None for row in found] == [False, True, False, True]
+    assert open_corpus(path).survey(2).rows == 4
+
+
+def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xff")
+    (tmp_path / "b.txt").write_text("Pneumonia.")
+    (tmp_path / "c.txt").mkdir()
+    found = rows(open_corpus(tmp_path), 10)
+    assert [row.note and row.note.id for row in found] == [None, "b", None]
+
+
+def test_a_corpus_without_notes_is_none(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    with pytest.raises(DataError, match="holds no note"):
+        open_corpus(tmp_path / "empty.jsonl").survey(10)
+    with pytest.raises(DataError, match=r"holds no \.txt file"):
+        open_corpus(tmp_path)
+    with pytest.raises(DataError, match="no such file"):
+        open_corpus(tmp_path / "missing.jsonl")
+    (tmp_path / "notes.csv").write_text("id,text")
+    with pytest.raises(DataError, match="a corpus is a"):
+        open_corpus(tmp_path / "notes.csv")
+
+
+@given(
+    lines=st.lists(
+        st.sampled_from(
+            [b"", b" ", b"{", b'{"id": "a", "text": "x"}', b'{"id": "b", "text": "\\r"}\r', b"\x85"]
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    size=st.integers(1, 5),
+    ends=st.booleans(),
+)
+def test_no_line_is_lost_or_read_twice(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], size: int, ends: bool
+) -> None:
+    path = tmp_path_factory.mktemp("corpus") / "notes.jsonl"
+    path.write_bytes(b"\n".join(lines) + (b"\n" if ends else b""))
+    expected = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    if not expected:
+        return
+    found = rows(open_corpus(path), size)
+    assert [row.number for row in found] == expected
+    ids = [row.note.id for row in found if row.note is not None and row.problem is None]
+    assert len(ids) == len(set(ids))

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cclearn.bulk.folder import CodedFolder, refuse_foreign
+from cclearn.bulk.shard import CodedShard, Marker, Rejected
+from cclearn.bulk.summary import Pace
+from cclearn.engines.named import EngineSettings
+from cclearn.errors import CclearnError, DataError
+from cclearn.files import sha256_of_text
+
+MANIFEST: dict[str, Any] = {"shard_size": 10, "coder": {"model": "lexicon"}, "corpus": {"rows": 20}}
+
+
+def shard(number: int, content: str = "{}\n", **fields: Any) -> CodedShard:
+    marker = Marker(
+        shard=number,
+        notes=content.count("\n"),
+        codes=3,
+        prompt_tokens=1_000_000,
+        answer_tokens=500_000,
+        gpu_seconds=0.5,
+        bytes=len(content),
+        sha256=sha256_of_text(content),
+        **{"rejected": [], "flagged": {}, **fields},
+    )
+    return CodedShard(content.encode(), marker)
+
+
+def begin(path: Path, overwrite: bool = False, **changed: Any) -> CodedFolder:
+    path.mkdir(exist_ok=True)
+    return CodedFolder.begin(path, {**MANIFEST, **changed}, overwrite)
+
+
+def test_shards_are_finished_when_their_marker_is_there(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    assert folder.finished(range(3)) == set()
+    folder.write(shard(1))
+    assert folder.finished(range(3)) == {1}
+    assert begin(tmp_path / "out").finished(range(3)) == {1}
+    assert (tmp_path / "out" / "shards" / "00001.jsonl").stat().st_mode & 0o077 == 0
+    folder.check(range(3))
+
+
+def test_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
+    begin(tmp_path / "out").write(shard(0))
+    with pytest.raises(CclearnError) as caught:
+        begin(tmp_path / "out", coder={"model": "other"}, corpus={"rows": 30})
+    assert "coder.model: lexicon there, other here; corpus.rows: 20 there, 30 here" in str(
+        caught.value
+    )
+    folder = begin(tmp_path / "out", overwrite=True, corpus={"rows": 30})
+    assert folder.finished([0]) == set()
+    assert not list((tmp_path / "out" / "shards").iterdir())
+
+
+def test_a_shard_of_another_run_is_refused(tmp_path: Path) -> None:
+    other = begin(tmp_path / "other", corpus={"rows": 30})
+    other.write(shard(0))
+    folder = begin(tmp_path / "out")
+    folder.write(shard(1))
+    for name in ("00000.jsonl", "00000.done"):
+        (tmp_path / "other" / "shards" / name).rename(tmp_path / "out" / "shards" / name)
+    with pytest.raises(CclearnError, match=r"00000\.done: it is of another run"):
+        folder.check(range(2))
+    folder.check([1])
+
+
+def test_a_shard_under_another_number_is_refused(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    folder.write(shard(0))
+    for name in ("jsonl", "done"):
+        (tmp_path / "out" / "shards" / f"00000.{name}").rename(
+            tmp_path / "out" / "shards" / f"00001.{name}"
+        )
+    with pytest.raises(CclearnError, match=r"00001\.done: it is of another run"):
+        folder.check(range(2))
+
+
+def test_a_shard_that_was_changed_is_refused(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    folder.write(shard(0))
+    (tmp_path / "out" / "shards" / "00000.jsonl").write_text("[]\n")
+    with pytest.raises(CclearnError, match="it is not the file that was written"):
+        folder.check([0])
+    (tmp_path / "out" / "shards" / "00000.done").write_text("{}")
+    with pytest.raises(DataError, match="it is no marker"):
+        folder.check([0])
+
+
+def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    bad = [Rejected(row=4, kind="unreadable", reason="text: missing")]
+    folder.write(shard(1, "{}\n{}\n", rejected=bad, flagged={"truncated": 1}))
+    folder.write(shard(0, rejected=[Rejected(row=2, kind="timeout", reason="timeout")]))
+    assert folder.summary() is None
+    prices = EngineSettings(prompt_price=2, answer_price=4)
+    summary = folder.finish([0, 1], prices, Pace.of(5, 2.0))
+    assert (summary.shards, summary.rows, summary.notes, summary.codes) == (2, 5, 3, 6)
+    assert summary.rejected == {"timeout": 1, "unreadable": 1}
+    assert summary.flagged == {"truncated": 1}
+    assert summary.cost == 2 * 2 + 1 * 4  # Two and one million tokens.
+    assert summary.gpu_seconds == 1.0
+    assert summary.pace.notes_per_second == 2.5
+    lines = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == [2, 4]
+    assert folder.summary() == summary
+    told = "\n".join(summary.lines(tmp_path / "out"))
+    assert "3 notes coded in 2 shards, 6 codes" in told
+    assert "2,000,000 tokens read, 1,000,000 written, cost 8.00" in told
+
+
+def test_no_price_no_cost(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    folder.write(shard(0))
+    assert folder.finish([0], EngineSettings(), Pace.of(0, 0)).cost is None
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    folder.write(shard(0))
+    left = [tmp_path / "out" / "shards" / ".00001.jsonl.x3", tmp_path / "out" / ".rejected.jsonl.y"]
+    for path in left:
+        path.write_text("text of a note")
+    begin(tmp_path / "out")
+    assert not any(path.exists() for path in left)
+    assert folder.finished([0]) == {0}
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CclearnError, match="it is a file"):
+        refuse_foreign(tmp_path / "file")
+    refuse_foreign(tmp_path / "missing")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("")
+    with pytest.raises(CclearnError, match=r"it holds what no run wrote \(chapter\.tex\)"):
+        refuse_foreign(tmp_path / "thesis")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "manifest.json").write_text("{}")
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match="it is no manifest of a coded corpus"):
+            begin(tmp_path / "model", overwrite)
+
+
+def test_shards_without_a_manifest_are_nobodys(tmp_path: Path) -> None:
+    begin(tmp_path / "out").write(shard(0))
+    (tmp_path / "out" / "manifest.json").unlink()
+    with pytest.raises(DataError, match="it is missing, and there are shards"):
+        begin(tmp_path / "out")

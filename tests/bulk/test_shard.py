@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cclearn import Coder
+from cclearn.bulk.corpus import open_corpus
+from cclearn.bulk.shard import CodedShard, code_shard
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError
+from cclearn.notes import Note
+from tests.bulk.corpora import ToldCoder, write_jsonl
+
+
+def coded(
+    tmp_path: Path, system: CodeSystem, what: Callable[[Note], list[str]], count: int = 12
+) -> CodedShard:
+    corpus = open_corpus(write_jsonl(tmp_path / "notes.jsonl", count))
+    return code_shard(ToldCoder(system, what), corpus, corpus.survey(100).shards[0])
+
+
+def ids_of(shard: CodedShard) -> list[str]:
+    return [json.loads(line)["id"] for line in shard.content.splitlines()]
+
+
+def test_the_lines_are_those_of_the_coder(tmp_path: Path, system: CodeSystem) -> None:
+    corpus = open_corpus(write_jsonl(tmp_path / "notes.jsonl", 7))
+    coder = Coder.lexicon(system)
+    told: list[int] = []
+    shard = code_shard(coder, corpus, corpus.survey(5).shards[1], told.append)
+    assert ids_of(shard) == ["n5", "n6"]
+    found = [
+        code["code"] for line in shard.content.splitlines() for code in json.loads(line)["codes"]
+    ]
+    assert shard.marker.codes == len(found) > 0
+    assert (shard.marker.shard, shard.marker.notes, shard.marker.bytes) == (
+        1,
+        2,
+        len(shard.content),
+    )
+    assert told == [1, 2]
+
+
+def test_failures_are_set_aside_with_their_reason(tmp_path: Path, system: CodeSystem) -> None:
+    flags = {
+        "n2": ["timeout"],
+        "n3": ["truncated"],
+        "n4": ["truncated", "refusal"],
+        "n5": ["text: odd"],
+    }
+    shard = coded(tmp_path, system, lambda note: flags.get(note.id, []))
+    assert [(row.row, row.kind, row.reason) for row in shard.marker.rejected] == [
+        (3, "timeout", "timeout"),
+        (5, "refusal", "refusal"),
+    ]
+    assert [row.note and row.note.id for row in shard.marker.rejected] == ["n2", "n4"]
+    assert shard.marker.flagged == {"truncated": 1}
+    assert ids_of(shard) == [f"n{number}" for number in range(12) if number not in (2, 4)]
+    assert shard.marker.prompt_tokens == 120
+
+
+def test_a_note_that_raises_does_not_take_others_along(tmp_path: Path, system: CodeSystem) -> None:
+    def what(note: Note) -> list[str]:
+        if note.id in ("n4", "n9"):
+            raise ValueError(f"it says {note.text}")
+        return []
+
+    shard = coded(tmp_path, system, what)
+    assert [row.row for row in shard.marker.rejected] == [5, 10]
+    for row in shard.marker.rejected:
+        assert row.kind == "error"
+        assert row.reason.startswith("ValueError at test_shard.py:")
+        assert "Visit" not in row.reason
+    assert ids_of(shard) == [f"n{number}" for number in range(12) if number not in (4, 9)]
+
+
+def test_what_every_note_raises_stops_the_run(tmp_path: Path, system: CodeSystem) -> None:
+    def what(note: Note) -> list[str]:
+        raise ValueError(note.text)
+
+    with pytest.raises(CclearnError, match=r"each of its 12 notes raises ValueError at test_shard"):
+        coded(tmp_path, system, what)
+    assert len(coded(tmp_path, system, what, count=3).marker.rejected) == 3
+
+
+@pytest.mark.parametrize("flag", ["connection", "budget"])
+def test_an_engine_that_is_gone_stops_the_run(
+    tmp_path: Path, system: CodeSystem, flag: str
+) -> None:
+    with pytest.raises(CclearnError, match=f"the {flag} .* what is finished stays"):
+        coded(tmp_path, system, lambda note: [flag] if note.id == "n7" else [])
+
+
+def test_an_error_of_the_users_stops_the_run(tmp_path: Path, system: CodeSystem) -> None:
+    def what(note: Note) -> list[str]:
+        raise CclearnError("the server does not know the key")
+
+    with pytest.raises(CclearnError, match="does not know the key"):
+        coded(tmp_path, system, what)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.loop import LoopSettings
+from cclearn.coding.settings import CoderSettings
+from cclearn.errors import ConfigurationError
+from cclearn.notes import SpanPair
+from cclearn.notes.jsonl import write_rows
+
+
+def test_paths_are_whole_for_another_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("model", "spans", "encoder"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "table.csv").write_text("")
+    settings = CoderSettings(
+        model="vllm:model",
+        system="table.csv",
+        release=Path("order.txt"),
+        loop=LoopSettings(recogniser="spacy:spans", embeddings="encoder"),
+        calibration="off",
+        pairs=Path("pairs.jsonl"),
+    ).resolved()
+    assert settings.model == f"vllm:{tmp_path}/model"
+    assert settings.system == f"{tmp_path}/table.csv"
+    assert settings.release == tmp_path / "order.txt"
+    assert settings.calibration == "off"
+    assert settings.pairs == tmp_path / "pairs.jsonl"
+    assert settings.loop is not None
+    assert settings.loop.recogniser == f"spacy:{tmp_path}/spans"
+    assert settings.loop.embeddings == f"{tmp_path}/encoder"
+
+
+@pytest.mark.parametrize("model", ["lexicon", "openai:gpt", "owner/name"])
+def test_names_that_are_no_paths_stay(model: str) -> None:
+    settings = CoderSettings(model=model)
+    assert settings.resolved() == settings == pickle.loads(pickle.dumps(settings))  # noqa: S301
+
+
+def test_the_lexicon_takes_pairs_and_a_model_does_not(tmp_path: Path, system: CodeSystem) -> None:
+    pair = SpanPair(
+        id="a", text="sugar trouble", code="E11.9", release="x", grade="gold", source="test"
+    )
+    write_rows(tmp_path / "pairs.jsonl", [pair])
+    settings = CoderSettings(pairs=tmp_path / "pairs.jsonl", encounter="outpatient")
+    coder = settings.load(system)
+    assert [code.code for code in coder.code("Known sugar trouble.").codes] == ["E11.9"]
+    assert coder.encounter == "outpatient"
+    for other in (
+        CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl"),
+        CoderSettings(loop=LoopSettings(), pairs=tmp_path / "pairs.jsonl"),
+    ):
+        with pytest.raises(ConfigurationError, match="the lexicon alone takes them"):
+            other.load(system)
