@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,9 +21,9 @@ from cclearn.errors import CclearnError, ConfigurationError
 _PACKAGES = ("cclearn", "data_builders")
 """What a cluster's workers are sent, so that they run the code that this process runs."""
 
-LOST_WORKERS = {"max_restarts": 3, "max_task_retries": 3}
-"""How often an actor and its work are tried again; Ray Data's own answer is for ever, and what runs out
-of memory once does so each time."""
+LOST_WORKERS = {"max_restarts": -1, "max_task_retries": 3}
+"""Of `map_batches`: a worker that was lost is replaced, and its rows are tried again. Ray Data's own
+answer is to try for ever, and rows that use up the memory once do so each time."""
 
 _PATIENCE = 5.0
 """Seconds within which a head answers."""
@@ -59,9 +60,12 @@ class WorkerError(CclearnError):
 def ray_cluster(address: str) -> Iterator[Any]:
     """Connect to Ray for the length of a block, quietly, and give its module `ray`.
 
-    Ray Data keeps the order of rows. A local cluster's logs and spilled objects, which may hold text of
-    notes, lie in a folder that its owner alone can read and that is removed at the end. A cluster that
-    runs already is sent this package's code; the libraries are its own.
+    Ray Data keeps the order of rows. Its input should be there when actors start (`from_items`): reading
+    needs a core too, and waits for ever where actors hold them all.
+
+    A local cluster's logs and spilled objects, which may hold text of notes, lie in a folder that its
+    owner alone can read and that is removed at the end. A cluster that runs already is sent this
+    package's code; the libraries are its own.
 
     Args:
         address: `local` starts Ray on the cores of this machine; `auto` joins the cluster that runs on
@@ -74,7 +78,7 @@ def ray_cluster(address: str) -> Iterator[Any]:
     _refuse_impossible(address)
     # Ray puts a handler of its own there, which would leave half-written folders behind.
     when_stopped = signal.getsignal(signal.SIGTERM)
-    with _environment(), _arguments(address) as arguments:
+    with _environment(), _arguments(address) as arguments, warnings.catch_warnings():
         import ray
 
         try:
@@ -222,6 +226,8 @@ def _prepare_data(ray: Any) -> None:
     """Let Ray Data keep the order, and say nothing: neither bars nor logs, which would hold data."""
     from ray.data import DataContext
 
+    # Its `ray_remote_args` have no other name for what `LOST_WORKERS` says.
+    warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
     # What becomes of workers goes to standard output, whatever `log_to_driver` is; Ray's own debugger
     # turns it off so.
     ray._private.worker._worker_logs_enabled = False

@@ -16,7 +16,7 @@ CCLEARN = [sys.executable, "-m", "cclearn.cli"]
 
 
 def run(
-    *arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None
+    *arguments: str | Path | int, stdin: bytes = b"", cwd: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*CCLEARN, *map(str, arguments)], input=stdin, capture_output=True, check=False, cwd=cwd
@@ -182,14 +182,49 @@ def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
 
 
 def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
-    assert "it is a folder" in one_line(fails("code", "-", "--out", tmp_path / ".", "--overwrite"))
+    message = one_line(fails("code", "-", "--out", f"{tmp_path}/", "--overwrite"))
+    assert "a run that can go on reads a file" in message
+    assert "a run that can go on" in one_line(fails("code", "-", "--out", tmp_path / "corpus"))
     (tmp_path / "file").touch()
-    assert "it is a folder" in one_line(fails("code", "-", "--out", tmp_path))
     message = fails("build", "icd10cm", "under=I21", "--out", tmp_path / "file", "--overwrite")
     assert "it is a file" in one_line(message)
     assert "seed: " in fails("build", "icd10cm", "seed=2024-13-45", "--out", tmp_path / "o")
     assert "not YAML" in fails("build", "icd10cm", "codes=[I10", "--out", tmp_path / "o")
     assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_a_corpus_goes_into_a_folder_and_out_again(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": f"n{number}", "text": NOTE}) for number in range(5)]
+    (tmp_path / "notes.jsonl").write_text("\n".join([*lines, '{"id": "torn", "te']))
+    done = run("code", tmp_path / "notes.jsonl", "--out", "coded/", "--shard-size", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.decode().splitlines()
+    assert told[:2] == [
+        "5 notes coded in 3 shards, 5 codes: coded",
+        "rows rejected, unreadable: 1 (coded/rejected.jsonl)",
+    ]
+    assert done.stdout == b""
+    for ending in ("jsonl", "tsv"):
+        exported = run("export", tmp_path / "coded", "--out", tmp_path / f"all.{ending}")
+        assert exported.returncode == 0, exported.stderr
+    shards = sorted((tmp_path / "coded" / "shards").glob("*.jsonl"))
+    assert (tmp_path / "all.jsonl").read_bytes() == b"".join(map(Path.read_bytes, shards))
+    assert "n4\tJ18.9" in (tmp_path / "all.tsv").read_text()
+    again = run("code", tmp_path / "notes.jsonl", "--out", tmp_path / "coded", "--shard-size", 3)
+    assert "shard_size: 2 there, 3 here" in one_line(again.stderr.decode())
+    assert "it exists already" in fails("export", tmp_path / "coded", "--out", tmp_path / "all.tsv")
+    (tmp_path / "coded" / "summary.json").unlink()
+    message = fails("export", tmp_path / "coded", "--out", tmp_path / "more.jsonl")
+    assert "it holds no run that is finished" in one_line(message)
+
+
+def test_a_corpus_without_a_note_fails(tmp_path: Path) -> None:
+    (tmp_path / "notes.jsonl").write_text('{"id": "torn", "te')
+    message = fails("code", tmp_path / "notes.jsonl", "--out", tmp_path / "coded")
+    assert "no note was coded" in message
+    assert "several processes write a folder" in fails(
+        "code", tmp_path / "notes.jsonl", "--out", tmp_path / "x.jsonl", "--ray", "local"
+    )
 
 
 def test_numbers_are_good_enough_for_a_chapter(tmp_path: Path) -> None:

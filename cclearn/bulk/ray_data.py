@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.bulk.corpus import Corpus, Shard, open_corpus
 from cclearn.bulk.shard import CodedShard, Marker, code_shard
-from cclearn.cluster import errors_for_the_user, ray_cluster
+from cclearn.cluster import LOST_WORKERS, errors_for_the_user, ray_cluster
 from cclearn.coding import Coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ray.data import Dataset
-
-_RETRIES = 3
-"""How often a worker that is lost is started again, and what it was doing."""
 
 
 class ShardCoder:
@@ -93,7 +90,7 @@ def coded_on_ray(
         count = max(1, min(workers or most, len(shards)))
         rows = [{"shard": json.dumps(asdict(shard))} for shard in shards]
         with warnings.catch_warnings():
-            # Deprecated without another way to bound the retries, which are endless otherwise.
+            # Deprecated, and there is no other way yet.
             warnings.filterwarnings("ignore", message=".*ray_remote_args")
             dataset: Dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
                 ShardCoder,
@@ -101,8 +98,7 @@ def coded_on_ray(
                 compute=ActorPoolStrategy(size=count),
                 num_cpus=0 if gpus else 1,
                 num_gpus=gpus or None,
-                max_restarts=_RETRIES,
-                max_task_retries=_RETRIES,
+                **LOST_WORKERS,
             )
         for row in dataset.iter_rows():
             yield CodedShard(row["content"], Marker.model_validate_json(row["marker"]))

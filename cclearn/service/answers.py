@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
@@ -151,4 +150,4 @@ def _row(ticket: Ticket) -> bytes:
         if isinstance(outcome, Coded):
             return outcome.line
         problem = outcome.problem
-    return json.dumps({"id": ticket.note.id, "problem": problem}, ensure_ascii=False).encode()
+    return UncodedRow(id=ticket.note.id, problem=problem).model_dump_json().encode()

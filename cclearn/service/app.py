@@ -39,6 +39,8 @@ from cclearn.service.workers import Loaded
 
 _LONGEST_CODE = 40
 
+_BEARER = Depends(HTTPBearer(auto_error=False, description="The key in the service's environment."))
+
 _REASONS = {
     401: "The key is missing or wrong.",
     403: "The text is restricted, and the model is on another machine.",
@@ -159,6 +161,7 @@ def make_app(
         with ExitStack() as taken:
             sent = sent_form(request.headers)
             wanted = wanted_form(request.headers, sent)
+            batcher.refuse_if_busy()  # Before anything is read: a refusal shall cost little.
             body = await read_body(request, settings, room, taken, deadline)
             notes, single = read_notes(body, sent, settings.max_notes)
             tickets = batcher.take(notes)
@@ -207,9 +210,7 @@ def make_app(
 
 
 def _key_check(key: str) -> Callable[..., Awaitable[None]]:
-    bearer = HTTPBearer(auto_error=False, description="The key in the service's environment.")
-
-    async def check(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+    async def check(shown: Annotated[HTTPAuthorizationCredentials | None, _BEARER]) -> None:
         if shown is None or not secrets.compare_digest(shown.credentials.encode(), key.encode()):
             raise Refused(401, "Authorization: show the key, as `Bearer KEY`.", "key")
 

@@ -86,26 +86,30 @@ class Batcher:
         """How many workers there are."""
         return sum(worker.is_alive for worker in self._workers)
 
-    def take(self, notes: Iterable[Note]) -> list[Ticket]:
-        """Take all notes of a request into the queue, or none.
+    def refuse_if_busy(self, count: int = 1) -> None:
+        """Say whether so many notes could be taken now.
 
         Raises:
-            Refused: They are too many for now, or there is no worker.
+            Refused: They are too many, would wait too long, or there is no worker.
         """
-        tickets = [Ticket(note) for note in notes]
-        before = self.waiting + self._coding
-        seconds = before * self._seconds_a_note / len(self._workers)
+        limit = self._settings.time_limit
+        seconds = (self.waiting + self._coding) * self._seconds_a_note / len(self._workers)
         if all(worker.is_down for worker in self._workers):
             raise Refused(503, "no coder is running. The service's log says why.", "no_worker", 30)
-        if self.waiting + len(tickets) > self._settings.max_waiting:
+        if self.waiting + count > self._settings.max_waiting:
             problem = f"{self.waiting} notes are waiting. Send these again later."
-            raise Refused(429, problem, "queue", min(seconds, self._settings.time_limit))
-        if seconds > self._settings.time_limit:
+            raise Refused(429, problem, "queue", min(seconds, limit))
+        if seconds > limit:
             problem = (
-                f"the notes before these will take {seconds:.0f} s, and the limit is"
-                f" {self._settings.time_limit:g} s. Send these again later."
+                f"the notes before these will take {seconds:.0f} s, and the limit is {limit:g} s."
+                " Send these again later."
             )
-            raise Refused(429, problem, "wait", seconds - self._settings.time_limit)
+            raise Refused(429, problem, "wait", seconds - limit)
+
+    def take(self, notes: Sequence[Note]) -> list[Ticket]:
+        """Take all notes of a request into the queue, or none. Raises Refused."""
+        self.refuse_if_busy(len(notes))
+        tickets = [Ticket(note) for note in notes]
         for ticket in tickets:
             self._waiting[ticket] = None
         self._arrived.set()

@@ -29,7 +29,6 @@ class ServiceSettings(BaseModel):
         max_held: Of the bodies of all requests in progress, in MiB.
         max_notes: Of a request.
         max_waiting: Notes that wait for a coder.
-        max_connections: Open at once; one more is answered 503.
         time_limit: Seconds from a request's first byte to its answer.
     """
 
@@ -45,7 +44,6 @@ class ServiceSettings(BaseModel):
     max_held: float = Field(default=128.0, gt=0)
     max_notes: int = Field(default=256, ge=1)
     max_waiting: int = Field(default=512, ge=1)
-    max_connections: int = Field(default=900, ge=1)
     time_limit: float = Field(default=60.0, gt=0)
 
     @field_validator("key")

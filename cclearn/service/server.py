@@ -97,7 +97,6 @@ def _configuration(app: Callable[..., object], settings: ServiceSettings) -> uvi
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=round(settings.time_limit) + 10,
     )
 

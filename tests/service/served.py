@@ -1,0 +1,168 @@
+"""A real service in a process of its own, and a client for it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Reply:
+    """An answer.
+
+    Attributes:
+        status: Of HTTP.
+        headers: By their names in small letters.
+        body: The bytes.
+    """
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.body = response.read()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def detail(self) -> str:
+        return str(self.json["detail"])
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.body.splitlines()]
+
+
+class Served:
+    """A service that runs.
+
+    Attributes:
+        process: The server.
+        port: Of 127.0.0.1.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed at the end
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+        )
+        self.wait_for(lambda: b"http://" in self.log or self.process.poll() is not None)
+        found = re.search(rb"http://[\d.]+:(\d+)", self.log)
+        assert found, self.log.decode()
+        self.port = int(found[1])
+
+    @property
+    def log(self) -> bytes:
+        """All that it has written."""
+        return os.pread(self._log.fileno(), 2**24, 0)
+
+    def ask(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, **headers: str
+    ) -> Reply:
+        """Send a request; names of headers have underscores for hyphens."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            connection.request(method, path, body, named)
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def code(self, notes: Any, **headers: str) -> Reply:
+        """Post notes as JSON."""
+        headers = {"content_type": "application/json", **headers}
+        return self.ask("POST", "/code", json.dumps(notes).encode(), **headers)
+
+    def open(self, notes: Any, cut: int = 0, accept: str = "*/*") -> socket.socket:
+        """Send a request without reading the answer, its last bytes left out."""
+        body = json.dumps(notes).encode()
+        head = (
+            "POST /code HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection.sendall((head.encode() + body)[: -cut or None])
+        return connection
+
+    def metric(self, name: str) -> float:
+        """Return a metric; its labels belong to the name."""
+        found = re.search(
+            rf"^{re.escape(name)} (\S+)$", self.ask("GET", "/metrics").body.decode(), re.M
+        )
+        return float(found[1]) if found else 0.0
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Its processes that code."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.log.decode()
+            time.sleep(0.02)
+
+    def wait_until_idle(self) -> None:
+        """Wait until no note waits or is coded."""
+        self.wait_for(
+            lambda: (
+                self.metric("cclearn_waiting_notes") + self.metric("cclearn_notes_in_progress") == 0
+            )
+        )
+
+    def stop(self) -> None:
+        """Stop it, and see that it ends well and leaves nobody behind."""
+        workers = self.workers if self.process.poll() is None else []
+        self.process.terminate()
+        assert self.process.wait(30) == 0, self.log.decode()
+        assert not [worker for worker in workers if worker.is_running()]
+
+    def close(self) -> None:
+        """End it, however it is."""
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+@contextmanager
+def serving(*options: str, **environment: str) -> Iterator[Served]:
+    """Run `cclearn serve` on a free port."""
+    with closing(
+        Served(["-m", "cclearn", "serve", "--port", "0", *options], environment)
+    ) as served:
+        yield served
+        served.stop()
+
+
+@contextmanager
+def scripted(**settings: Any) -> Iterator[Served]:
+    """Run a service whose coder does what notes say."""
+    with closing(scripted_service(**settings)) as served:
+        yield served
+        served.stop()
+
+
+def scripted_service(**settings: Any) -> Served:
+    """Return a service whose coder does what notes say, to be closed."""
+    return Served(["-m", "tests.service.scripted", json.dumps(settings)], {})
