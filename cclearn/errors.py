@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 _LONGEST_ID = 40
 
@@ -93,3 +95,12 @@ def shown_id(identifier: str) -> str:
     for it might be the note itself."""
     shown = repr(identifier)[1:-1]
     return shown if len(shown) <= _LONGEST_ID else shown[: _LONGEST_ID - 1] + "…"
+
+
+def type_and_place(error: BaseException) -> str:
+    """Return an error's type and where it was raised. Its message is left out: it might quote a note."""
+    frame = traceback.extract_tb(error.__traceback__, limit=-1)[-1:]
+    place = "".join(
+        f" in {Path(f.filename).parent.name}/{Path(f.filename).name}:{f.lineno}" for f in frame
+    )
+    return type(error).__name__ + place

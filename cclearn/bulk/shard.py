@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
-from traceback import extract_tb
 
 from pydantic import BaseModel, ConfigDict
 
 from cclearn.bulk.corpus import Corpus, Shard
 from cclearn.coding import Coder
-from cclearn.errors import CclearnError
-from cclearn.notes import CodedNote, Note
+from cclearn.coding.each import code_each
+from cclearn.errors import CclearnError, type_and_place
+from cclearn.notes import Note
 from cclearn.notes.jsonl import row_to_json
 
 _STOPPING = frozenset({"connection", "budget"})
@@ -112,13 +111,19 @@ def code_shard(
             notes.append(row.note)
     before = replace(coder.usage)
     lines: list[str] = []
-    codes = 0
+    codes = errors = 0
     flagged: Counter[str] = Counter()
-    for number, note, coded in zip(
-        numbers, notes, _coded(coder, notes, shard, progress or _untold), strict=True
-    ):
+    pairs = zip(numbers, notes, code_each(coder, notes), strict=True)
+    for done, (number, note, coded) in enumerate(pairs, start=1):
+        if progress is not None:
+            progress(done)
+        if isinstance(coded, CclearnError):
+            raise coded
         if isinstance(coded, Exception):
-            reason = f"{type(coded).__name__} at {_place(coded)}"
+            errors += 1
+            if errors == len(notes) >= _SYSTEMATIC:
+                raise _systematic(shard, coded)
+            reason = type_and_place(coded)
             rejected.append(Rejected(row=number, kind="error", reason=reason, note=note))
             continue
         failures = [flag for flag in coded.failures if flag not in _KEPT]
@@ -148,43 +153,6 @@ def code_shard(
     return CodedShard(content, marker)
 
 
-def _coded(
-    coder: Coder, notes: list[Note], shard: Shard, progress: Callable[[int], None]
-) -> Iterator[CodedNote | Exception]:
-    """Yield each coded note, or the error that the note raises when it is coded alone."""
-    done = errors = 0
-    try:
-        for coded in coder.code_many(notes):
-            done += 1
-            progress(done)
-            yield coded
-        return
-    except CclearnError:
-        raise
-    except Exception:  # noqa: S110 - which note it is of is found out below
-        pass
-    for place, note in enumerate(notes[done:], start=done + 1):
-        try:
-            yield coder.code(note)
-        except CclearnError:
-            raise
-        except Exception as error:
-            errors += 1
-            if errors == len(notes) >= _SYSTEMATIC:
-                raise _systematic(shard, error) from None
-            yield error
-        progress(place)
-
-
-def _untold(done: int) -> None:
-    """Tell nobody."""
-
-
-def _place(error: Exception) -> str:
-    frame = extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
 def _stopped(shard: Shard, reason: str) -> CclearnError:
     why = "is used up" if reason == "budget" else "to the engine is lost"
     return CclearnError(
@@ -196,6 +164,6 @@ def _stopped(shard: Shard, reason: str) -> CclearnError:
 def _systematic(shard: Shard, error: Exception) -> CclearnError:
     return CclearnError(
         f"shard (number = {shard.number}): each of its {shard.rows} notes raises"
-        f" {type(error).__name__} at {_place(error)}; what is finished stays. Mend what is wrong, and"
+        f" {type_and_place(error)}; what is finished stays. Mend what is wrong, and"
         " run the same command again to go on."
     )

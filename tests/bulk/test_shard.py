@@ -72,7 +72,7 @@ def test_a_note_that_raises_does_not_take_others_along(tmp_path: Path, system: C
     assert [row.row for row in shard.marker.rejected] == [5, 10]
     for row in shard.marker.rejected:
         assert row.kind == "error"
-        assert row.reason.startswith("ValueError at test_shard.py:")
+        assert row.reason.startswith("ValueError in bulk/test_shard.py:")
         assert "Visit" not in row.reason
     assert ids_of(shard) == [f"n{number}" for number in range(12) if number not in (4, 9)]
 
@@ -81,7 +81,9 @@ def test_what_every_note_raises_stops_the_run(tmp_path: Path, system: CodeSystem
     def what(note: Note) -> list[str]:
         raise ValueError(note.text)
 
-    with pytest.raises(CclearnError, match=r"each of its 12 notes raises ValueError at test_shard"):
+    with pytest.raises(
+        CclearnError, match=r"each of its 12 notes raises ValueError in bulk/test_shard"
+    ):
         coded(tmp_path, system, what)
     assert len(coded(tmp_path, system, what, count=3).marker.rejected) == 3
 
