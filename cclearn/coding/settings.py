@@ -62,7 +62,7 @@ class CoderSettings:
         return replace(
             self,
             model=_whole(self.model),
-            system=_whole(self.system),
+            system=_whole(self.system) if self.system.endswith(".csv") else self.system,
             release=self.release and self.release.resolve(),
             loop=loop,
             calibration=self.calibration and _whole(self.calibration),
@@ -113,4 +113,6 @@ def _whole(name: str) -> str:
     scheme, colon, rest = name.partition(":")
     if scheme in ("replay", "spacy", "vllm"):
         return f"{scheme}{colon}{_whole(rest)}"
-    return str(Path(name).resolve()) if name and Path(name).exists() else name
+    # A folder of such a name is not what is meant.
+    is_path = name not in ("", "lexicon", "off") and Path(name).exists()
+    return str(Path(name).resolve()) if is_path else name

@@ -39,8 +39,13 @@ def test_paths_are_whole_for_another_working_directory(
 
 
 @pytest.mark.parametrize("model", ["lexicon", "openai:gpt", "owner/name"])
-def test_names_that_are_no_paths_stay(model: str) -> None:
-    settings = CoderSettings(model=model)
+def test_names_that_are_no_paths_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("lexicon", "off", "icd10cm"):
+        (tmp_path / name).mkdir()
+    settings = CoderSettings(model=model, calibration="off")
     assert settings.resolved() == settings == pickle.loads(pickle.dumps(settings))  # noqa: S301
 
 
