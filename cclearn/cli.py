@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from cclearn.cli_code import code, export
 from cclearn.cli_options import (
     EarlierOption,
     OverwriteOption,
+    RayOption,
     ReleaseOption,
     SystemOption,
     list_settings,
@@ -131,11 +133,14 @@ def build(
     release: ReleaseOption = None,
     earlier: EarlierOption = None,
     overwrite: OverwriteOption = False,
+    ray: RayOption = None,
 ) -> None:
     """Build span pairs or coded notes."""
+    from cclearn.cluster import ray_cluster
     from cclearn.progress import track
     from data_builders.builder import build as run_builder
     from data_builders.builder import builder_names, configure, find_builder
+    from data_builders.spread import here, on_ray
 
     if listing:
         for known in builder_names():
@@ -150,7 +155,14 @@ def build(
     builder = find_builder(name)
     config = configure(builder, read_settings(settings or []))
     loaded = load_system(system, release, earlier)
-    result = run_builder(builder, config, out, loaded, overwrite, progress=track)
+    if ray is not None and not builder.can_spread(config):
+        typer.echo(
+            f"{name}: nothing to spread with these settings; built in this process.", err=True
+        )
+        ray = None
+    with ray_cluster(ray) if ray else nullcontext() as cluster:
+        spread = on_ray(cluster) if ray else here
+        result = run_builder(builder, config, out, loaded, overwrite, track, spread)
     typer.echo(f"{result.stats.get('rows', 0)} rows: {result.data}", err=True)
     if not result.stats.get("rows"):
         why = " rejected.jsonl beside it says why." if result.stats["rejected"] else ""

@@ -22,6 +22,7 @@ from cclearn.notes.jsonl import read_rows, row_to_json, write_rows
 from cclearn.notes.parquet import parquet_of_jsonl
 from cclearn.plugins import checked_settings, find_plugin
 from data_builders.coverage import Coverage, markdown, plot, string_hash
+from data_builders.spread import Spread, here
 
 
 class Rejected(BaseModel):
@@ -89,8 +90,18 @@ class Builder(ABC):
     data_file: ClassVar[str]
 
     @abstractmethod
-    def rows(self, config: Any, system: CodeSystem) -> Iterator[Built]:
-        """Yield rows and rejected rows, the same ones in the same order for the same settings."""
+    def rows(self, config: Any, system: CodeSystem, spread: Spread = here) -> Iterator[Built]:
+        """Yield rows and rejected rows, the same ones in the same order for the same settings.
+
+        Args:
+            config: The settings.
+            system: The code system.
+            spread: Where the heavy step is done; the rows are the same wherever.
+        """
+
+    @abstractmethod
+    def can_spread(self, config: Any) -> bool:
+        """Say whether these settings ask for a heavy step, which `spread` would share."""
 
 
 _BUILDERS = {
@@ -161,6 +172,7 @@ def build(
     system: CodeSystem | None = None,
     overwrite: bool = False,
     progress: Callable[[Iterable[Built], str], Iterable[Built]] | None = None,
+    spread: Spread = here,
 ) -> BuildResult:
     """Run a builder and write its folder: data as JSONL and Parquet, rejected rows, counts, manifest,
     and a dataset card with a table and a plot of the codes that are covered.
@@ -172,6 +184,7 @@ def build(
         system: The code system, ICD-10-CM if none is given.
         overwrite: Whether the folder may be replaced.
         progress: Passes the rows on while it shows them under a title.
+        spread: Where the builder's heavy step is done.
 
     Raises:
         CclearnError: The folder exists, or an input cannot be read.
@@ -184,7 +197,7 @@ def build(
             (partial / "ambiguous.jsonl").open("w", encoding="utf-8") as ambiguous,
         ):
             tally = _Tally(rejected, ambiguous)
-            rows: Iterable[Built] = builder.rows(config, system)
+            rows: Iterable[Built] = builder.rows(config, system, spread)
             if progress:
                 rows = progress(rows, f"building {builder.name}")
             write_rows(data, tally.kept(rows))

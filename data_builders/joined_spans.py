@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,7 @@ from data_builders.builder import Builder, BuilderConfig, Built, Rejected
 from data_builders.mentions import GRADES, read_mentions, wanted_codes
 from data_builders.noise import WEIGHTS, Abbreviations, Noise
 from data_builders.noise.context import context_of, vocabulary
+from data_builders.spread import Spread, here, numbers
 
 _HEADS = ("", "", "", "Dx: ", "Assessment: ", "Impression: ", "Problems: ", "Problem list: ")
 _JOINED = ((", ", " and "), (", ", ", "), ("; ", "; "), (" / ", " / "), (" + ", " + "))
@@ -77,7 +79,13 @@ class JoinedSpansBuilder(Builder):
     row_type = CodedNote
     data_file = "notes.jsonl"
 
-    def rows(self, config: JoinedSpansConfig, system: CodeSystem) -> Iterator[Built]:
+    def can_spread(self, config: JoinedSpansConfig) -> bool:
+        """Every row is made alone."""
+        return True
+
+    def rows(
+        self, config: JoinedSpansConfig, system: CodeSystem, spread: Spread = here
+    ) -> Iterator[Built]:
         """Yield spans; a wanted code that no pair holds is rejected.
 
         Raises:
@@ -88,23 +96,49 @@ class JoinedSpansBuilder(Builder):
         yield from rejected
         apart = _codes_that_change_others(system)
         codes = [code for code in codes if code not in apart]
+        abbreviations = Abbreviations.load(config.abbreviations)
+        make = partial(_Joiner, config, system, strings, codes, abbreviations)
+        for rows in spread(make, numbers(config.rows if codes else 0)):
+            yield from rows
+
+
+class _Joiner:
+    """Makes rows by their numbers."""
+
+    def __init__(
+        self,
+        config: JoinedSpansConfig,
+        system: CodeSystem,
+        strings: dict[str, list[str]],
+        codes: list[str],
+        abbreviations: Abbreviations,
+    ) -> None:
         weights = {name: weight for name, weight in WEIGHTS.items() if name != "frame"}
-        noise = Noise(weights, Abbreviations.load(config.abbreviations), vocabulary(system))
-        for number in range(1, config.rows + 1) if codes else ():
-            order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
-            chosen = _chosen(codes, order.randint(config.least, config.most), system, order)
-            identifier = f"joined-{number}"
-            if len(chosen) < config.least:
-                reason = "too few codes that may stand together"
-                yield Rejected(text=identifier, code="", reason=reason, detail=" ".join(chosen))
-                continue
-            mentions = []
-            for code in chosen:
-                mention = order.choice(strings[code])
-                if order.random() < config.noise:
-                    mention = noise.change(mention, order, context_of(system, code, framed=False))
-                mentions.append(mention)
-            yield _joined(identifier, chosen, mentions, system, order)
+        self._noise = Noise(weights, abbreviations, vocabulary(system))
+        self._config = config
+        self._system = system
+        self._strings = strings
+        self._codes = codes
+
+    def __call__(self, numbers: range) -> list[Built]:
+        """Return the rows of these numbers."""
+        return [self._row(number) for number in numbers]
+
+    def _row(self, number: int) -> Built:
+        config, system = self._config, self._system
+        order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+        chosen = _chosen(self._codes, order.randint(config.least, config.most), system, order)
+        identifier = f"joined-{number}"
+        if len(chosen) < config.least:
+            reason = "too few codes that may stand together"
+            return Rejected(text=identifier, code="", reason=reason, detail=" ".join(chosen))
+        mentions = []
+        for code in chosen:
+            mention = order.choice(self._strings[code])
+            if order.random() < config.noise:
+                mention = self._noise.change(mention, order, context_of(system, code, framed=False))
+            mentions.append(mention)
+        return _joined(identifier, chosen, mentions, system, order)
 
 
 def _codes_that_change_others(system: CodeSystem) -> set[str]:

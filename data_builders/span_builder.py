@@ -17,7 +17,8 @@ from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
 from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, Rejected
 from data_builders.claims import Claim, is_gold, own_claims, rank
-from data_builders.noise import VARIANT, WEIGHTS
+from data_builders.noise import VARIANT, WEIGHTS, Abbreviations
+from data_builders.spread import Spread, here, processes
 from data_builders.variants import VariantSettings, with_variants
 
 
@@ -33,7 +34,8 @@ class SpanBuilderConfig(BuilderConfig):
         noise: How often each of the makers of variants is drawn; those left out are not.
         abbreviations: A table of abbreviations besides our own small list: CSV or tab-separated, with
             the columns `abbreviation` and `expansion` (or `sense`).
-        workers: Processes that make variants; the rows are the same with any number.
+        workers: Processes that make variants where no cluster does; the rows are the same with any
+            number.
     """
 
     under: str | None = None
@@ -74,7 +76,13 @@ class SpanBuilder(Builder):
     def claims(self, config: Any, system: CodeSystem) -> Iterator[Claim | Rejected]:
         """Yield what the source claims, the same in the same order each time it is called."""
 
-    def rows(self, config: SpanBuilderConfig, system: CodeSystem) -> Iterator[Built]:
+    def can_spread(self, config: SpanBuilderConfig) -> bool:
+        """Say whether variants are asked for: all else is one walk over the source."""
+        return config.variants > 0
+
+    def rows(
+        self, config: SpanBuilderConfig, system: CodeSystem, spread: Spread = here
+    ) -> Iterator[Built]:
         """Yield pairs, each with its variants behind it, and what was not made, in the source's order.
 
         Raises:
@@ -91,10 +99,11 @@ class SpanBuilder(Builder):
                 for text, code, grade in _assigned(claim, config, system):
                     claims.add(text, code, rank(claim.source, grade))
         decided = self._decided(config, system, claims, wanted)
-        settings = VariantSettings(
-            config.variants, config.noise, config.abbreviations, config.seed, config.workers
-        )
-        yield from with_variants(decided, settings, system, claims)
+        abbreviations = Abbreviations.load(config.abbreviations)
+        settings = VariantSettings(config.variants, config.noise, abbreviations, config.seed)
+        if spread is here and config.workers > 1:
+            spread = processes(config.workers)
+        yield from with_variants(decided, settings, system, claims, spread)
 
     def _decided(
         self,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import overload
 
 from pydantic import Field
 
@@ -20,6 +22,7 @@ from data_builders.mentions import GRADES, read_mentions, wanted_codes
 from data_builders.noise import WEIGHTS, Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.noise.spelling import lower_first
+from data_builders.spread import Spread, here, numbers
 
 # A mention stands in a sentence already, and a first letter is set by its place.
 _WEIGHTS = {name: weight for name, weight in WEIGHTS.items() if name not in ("frame", "casing")}
@@ -77,7 +80,13 @@ class TemplateNotesBuilder(Builder):
     row_type = CodedNote
     data_file = "notes.jsonl"
 
-    def rows(self, config: TemplateNotesConfig, system: CodeSystem) -> Iterator[Built]:
+    def can_spread(self, config: TemplateNotesConfig) -> bool:
+        """Every note is written alone."""
+        return True
+
+    def rows(
+        self, config: TemplateNotesConfig, system: CodeSystem, spread: Spread = here
+    ) -> Iterator[Built]:
         """Yield coded notes; a wanted code that no pair holds is rejected."""
         mentions = read_mentions(config.pairs, config.longest_mention, system, config.grades)
         strings = {code: _used(code, texts, config) for code, texts in mentions.items()}
@@ -85,17 +94,15 @@ class TemplateNotesBuilder(Builder):
         yield from rejected
         if not codes:
             return
-        noise = Noise(_WEIGHTS, vocabulary=vocabulary(system))
         avoided = {note.text for note in read_coded_notes(config.avoid)} if config.avoid else set()
-        for number in range(1, config.notes + 1):
-            order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
-            note = _Writer(config, system, strings, noise, order).write(
-                f"{config.prefix}-{number}", codes
-            )
-            if note.text in avoided:
-                yield Rejected(text=note.id, code="", reason="the text is to be avoided")
-            else:
-                yield note
+        make = partial(_Notes, config, system, strings, codes)
+        for notes in spread(make, numbers(config.notes)):
+            for note in notes:
+                if note.text in avoided:
+                    reason = "the text is to be avoided"
+                    yield Rejected(text=note.id, code="", reason=reason)
+                else:
+                    yield note
 
 
 def _used(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
@@ -104,6 +111,67 @@ def _used(code: str, strings: list[str], config: TemplateNotesConfig) -> list[st
     return [first] + [
         s for s in others if not in_share(f"{code} {s}", config.reserved, config.split_seed)
     ]
+
+
+class _Notes:
+    """Writes notes by their numbers."""
+
+    def __init__(
+        self,
+        config: TemplateNotesConfig,
+        system: CodeSystem,
+        strings: dict[str, list[str]],
+        codes: list[str],
+    ) -> None:
+        self._config = config
+        self._system = system
+        self._strings = strings
+        self._codes = codes
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, code in enumerate(codes):
+            self._places[code].append(place)
+        self._noise = Noise(_WEIGHTS, vocabulary=vocabulary(system))
+
+    def __call__(self, numbers: range) -> list[CodedNote]:
+        """Return the notes of these numbers."""
+        return [self._note(number) for number in numbers]
+
+    def _note(self, number: int) -> CodedNote:
+        config, codes = self._config, self._codes
+        order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+        chosen: list[str] = []
+        if order.random() >= config.without_codes:
+            most = min(config.most_codes, len(codes))
+            chosen = order.sample(codes, order.randint(1, most))
+        # Of the codes in hand too: a code kept out of these notes is not even negated in them.
+        others = _Others(codes, {place for code in chosen for place in self._places[code]})
+        distractors = order.sample(others, min(len(others), order.randint(0, config.distractors)))
+        writer = _Writer(config, self._system, self._strings, self._noise, order)
+        return writer.write(f"{config.prefix}-{number}", chosen, distractors)
+
+
+class _Others(Sequence[str]):
+    """Codes without those at some places: a list of all but a few would be most of a note's time."""
+
+    def __init__(self, codes: list[str], without: set[int]) -> None:
+        self._codes = codes
+        self._without = sorted(without)
+
+    def __len__(self) -> int:
+        return len(self._codes) - len(self._without)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        for place in self._without:
+            index += place <= index
+        return self._codes[index]
 
 
 class _Writer:
@@ -126,18 +194,8 @@ class _Writer:
         self._evidence: dict[str, list[Evidence]] = {}
         self._said: set[str] = set()
 
-    def write(self, identifier: str, codes: list[str]) -> CodedNote:
-        """Write a note about some of these codes."""
-        order = self._order
-        chosen: list[str] = []
-        if order.random() >= self._config.without_codes:
-            most = min(self._config.most_codes, len(codes))
-            chosen = order.sample(codes, order.randint(1, most))
-        # Of the codes in hand too: a code kept out of these notes is not even negated in them.
-        others = [code for code in codes if code not in chosen]
-        distractors = order.sample(
-            others, min(len(others), order.randint(0, self._config.distractors))
-        )
+    def write(self, identifier: str, chosen: list[str], distractors: list[str]) -> CodedNote:
+        """Write a note that credits the chosen codes, and mentions the others."""
         self._compose(chosen, distractors)
         return CodedNote(
             id=identifier,

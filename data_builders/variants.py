@@ -1,16 +1,12 @@
-"""Pairs followed by their variants, made in one process or in several, the same ones either way."""
+"""Pairs followed by their variants."""
 
 from __future__ import annotations
 
-import multiprocessing
 import random
-import signal
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from functools import partial
+from itertools import islice, tee
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.claims import Claims
@@ -19,6 +15,7 @@ from cclearn.notes import SpanPair
 from data_builders.builder import Built
 from data_builders.noise import VARIANT, Abbreviations, Noise
 from data_builders.noise.context import Context, context_of, vocabulary
+from data_builders.spread import Spread
 
 _BATCH = 1_000
 """Rows whose variants are made in one go."""
@@ -34,16 +31,14 @@ class VariantSettings:
     Attributes:
         count: How many a pair, at the most.
         noise: How often each maker is drawn.
-        abbreviations: A user's table.
+        abbreviations: Our list, or a user's table with it.
         seed: With a pair's id it decides everything.
-        workers: In how many processes.
     """
 
     count: int
     noise: dict[str, float]
-    abbreviations: Path | None
+    abbreviations: Abbreviations
     seed: int
-    workers: int
 
 
 def with_variants(
@@ -51,6 +46,7 @@ def with_variants(
     settings: VariantSettings,
     system: CodeSystem,
     claims: Claims,
+    spread: Spread,
 ) -> Iterator[Built]:
     """Yield rows as they come, each pair with its variants behind it; they keep its grade.
 
@@ -59,17 +55,20 @@ def with_variants(
 
     Args:
         rows: Pairs and others. No variants are made of a variant.
-        settings: How many variants, of which kinds, in how many processes.
+        settings: How many variants, of which kinds.
         system: The code system.
         claims: Which strings are some code's own.
+        spread: Where they are made.
     """
-    if settings.abbreviations is not None:
-        Abbreviations.load(settings.abbreviations)  # What is wrong with it is told here.
     if not settings.count:
         yield from rows
         return
     code, said = "", set[str]()
-    for batch, made in _batches(iter(rows), settings, system):
+    rows = iter(rows)
+    batches, ahead = tee(iter(lambda: list(islice(rows, _BATCH)), []))
+    make = partial(_Work, settings, vocabulary(system))
+    tasks = (_tasks(batch, system) for batch in ahead)
+    for made, batch in zip(spread(make, tasks), batches, strict=True):
         for row, texts in zip(batch, made, strict=True):
             yield row
             if not isinstance(row, SpanPair):
@@ -89,34 +88,6 @@ def with_variants(
                     yield SpanPair.model_construct(**{**row.__dict__, **changed})
 
 
-def _batches(
-    rows: Iterator[Built], settings: VariantSettings, system: CodeSystem
-) -> Iterator[tuple[list[Built], list[list[str]]]]:
-    """Yield the rows in batches, with the texts of each row's variants."""
-    batches = iter(lambda: list(islice(rows, _BATCH)), [])
-    if settings.workers == 1:
-        work = _Work(settings, vocabulary(system))
-        for batch in batches:
-            yield batch, work.texts(_tasks(batch, system))
-        return
-    waiting: deque[tuple[list[Built], Future[list[list[str]]]]] = deque()
-    # Forking would copy the threads' locks of the libraries that are loaded.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        settings.workers, context, _start, (settings, vocabulary(system))
-    ) as pool:
-        try:
-            for batch in batches:
-                waiting.append((batch, pool.submit(_texts, _tasks(batch, system))))
-                if len(waiting) > 2 * settings.workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _tasks(batch: list[Built], system: CodeSystem) -> list[_Task | None]:
     return [
         (row.id, row.text, context_of(system, row.code))
@@ -130,29 +101,13 @@ class _Work:
     """Makes the texts of variants, in whichever process."""
 
     def __init__(self, settings: VariantSettings, vocabulary: frozenset[str]) -> None:
-        self._noise = Noise(settings.noise, Abbreviations.load(settings.abbreviations), vocabulary)
+        self._noise = Noise(settings.noise, settings.abbreviations, vocabulary)
         self._settings = settings
 
-    def texts(self, tasks: list[_Task | None]) -> list[list[str]]:
+    def __call__(self, tasks: list[_Task | None]) -> list[list[str]]:
         """Return the variants of each pair; of a row that is to have none, none."""
         return [self._of(*task) if task else [] for task in tasks]
 
     def _of(self, identifier: str, text: str, context: Context) -> list[str]:
         order = random.Random(f"{self._settings.seed} {identifier}")  # noqa: S311 - reproducible
         return list(self._noise.variants(text, self._settings.count, order, context))
-
-
-_work: _Work | None = None
-
-
-def _start(settings: VariantSettings, words: frozenset[str]) -> None:
-    global _work
-    # Ctrl-C reaches every process of the terminal: the parent alone answers it, or a worker that dies
-    # at the wrong moment would keep the parent waiting for ever.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _work = _Work(settings, words)
-
-
-def _texts(tasks: list[_Task | None]) -> list[list[str]]:
-    assert _work is not None  # noqa: S101 - `_start` ran first in this process
-    return _work.texts(tasks)
