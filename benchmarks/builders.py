@@ -1,4 +1,5 @@
-"""Building all pairs of ICD-10-CM with variants: seconds and memory on one core, and ten times as many.
+"""Building all pairs of ICD-10-CM with variants: seconds and memory on one core, and ten times as many;
+the same, and synthetic notes, on two workers of Ray.
 
 python benchmarks/builders.py
 """
@@ -19,18 +20,27 @@ from cclearn.files import sha256_of_file
 
 VARIANTS = 8
 WORKERS = 8
+NOTES = 100_000
+RAY_WORKERS = 2
 _COMMAND = "from cclearn.cli import main; main()"
 
 
-def build(folder: Path, cores: int | None = None, **settings: int) -> dict[str, float]:
-    """Run `cclearn build icd10cm` in a process of its own, on so many cores."""
+def build(
+    folder: Path,
+    cores: int | None = None,
+    builder: str = "icd10cm",
+    options: tuple[str, ...] = (),
+    **settings: object,
+) -> dict[str, float]:
+    """Run `cclearn build` in a process of its own, on so many cores."""
 
     def on_few_cores() -> None:
         if cores is not None:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
     arguments = [f"{name}={value}" for name, value in settings.items()]
-    command = [sys.executable, "-c", _COMMAND, "build", "icd10cm", *arguments, "--out", str(folder)]
+    command = [sys.executable, "-c", _COMMAND, "build", builder, *arguments, "--out", str(folder)]
+    command += options
     started = time.perf_counter()
     process = subprocess.Popen(
         command, preexec_fn=on_few_cores, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -40,15 +50,27 @@ def build(folder: Path, cores: int | None = None, **settings: int) -> dict[str, 
     rows = json.loads((folder / "stats.json").read_text())["rows"]
     taken = time.perf_counter() - started
     return {
-        "pairs": rows,
+        "rows": rows,
         "seconds": round(taken, 1),
-        "pairs_per_second": round(rows / taken),
+        "rows_per_second": round(rows / taken),
         "peak_mib": round(usage.ru_maxrss / 2**10),
     }
 
 
 def hashes(folder: Path) -> dict[str, str]:
     return {file.name: sha256_of_file(file) for file in sorted(folder.iterdir())}
+
+
+def on_ray(folder: Path, name: str, **arguments: object) -> dict[str, object]:
+    """Build the same in one process and with `--ray local`, on as many cores as Ray has workers."""
+    one = build(folder / f"{name}-here", RAY_WORKERS, name, **arguments)
+    spread = build(folder / f"{name}-ray", RAY_WORKERS, name, ("--ray", "local"), **arguments)
+    return {
+        "one_process": one,
+        f"ray_{RAY_WORKERS}_workers": spread,
+        "times_as_fast": round(one["seconds"] / spread["seconds"], 2),
+        "same_bytes": hashes(folder / f"{name}-here") == hashes(folder / f"{name}-ray"),
+    }
 
 
 def main() -> None:
@@ -60,6 +82,12 @@ def main() -> None:
         several = build(folder / "several", variants=VARIANTS, workers=WORKERS)
         same = hashes(folder / "one") == hashes(folder / "several")
         ten = build(folder / "ten", cores=1, variants=10 * VARIANTS)
+        pairs = folder / "none" / "pairs.jsonl"
+        ray = {
+            f"icd10cm_variants_{VARIANTS}": on_ray(folder, "icd10cm", variants=VARIANTS),
+            f"template_notes_{NOTES}": on_ray(folder, "template_notes", pairs=pairs, notes=NOTES),
+            f"joined_spans_{NOTES}": on_ray(folder, "joined_spans", pairs=pairs, rows=NOTES),
+        }
     save(
         "builders",
         {
@@ -68,8 +96,9 @@ def main() -> None:
             f"variants_{VARIANTS}_workers_{WORKERS}": several,
             f"variants_{10 * VARIANTS}": ten,
             "same_bytes_with_several_workers": same,
+            "ray": ray,
             "ten_times_the_variants": {
-                name: round(ten[name] / one[name], 2) for name in ("pairs", "seconds", "peak_mib")
+                name: round(ten[name] / one[name], 2) for name in ("rows", "seconds", "peak_mib")
             },
         },
     )

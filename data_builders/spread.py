@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from cclearn.cluster import LOST_WORKERS, errors_for_the_user
+from cclearn.files import making_many_objects
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -106,7 +107,9 @@ def on_ray(ray: Any) -> Spread:
         )
         for batch in done.iter_batches(batch_size=None, batch_format="pyarrow"):
             for result in batch["result"]:
-                yield pickle.loads(result.as_py())  # noqa: S301 - our worker wrote it
+                with making_many_objects():
+                    made = pickle.loads(result.as_py())  # noqa: S301 - our worker wrote it
+                yield made
 
     return spread
 
