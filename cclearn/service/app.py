@@ -31,7 +31,7 @@ from cclearn.service.answers import (
     whole_answer,
 )
 from cclearn.service.batching import Batcher
-from cclearn.service.bodies import LINES, Room, read_body, read_notes, sent_form, wanted_form
+from cclearn.service.bodies import JSON, LINES, Room, read_body, read_notes, sent_form, wanted_form
 from cclearn.service.limits import ServiceSettings
 from cclearn.service.metrics import Metrics
 from cclearn.service.refusal import Refused
@@ -71,17 +71,16 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _NOTE = NoteRow.model_json_schema()
 
 
-def _request_body(most: int) -> dict[str, Any]:
-    notes = {"type": "array", "items": _NOTE, "maxItems": most}
-    lines = {"type": "string", "description": "A note a line.", "format": "binary"}
-    return {
-        "required": True,
-        "description": "One note, several, or several as lines. No id stands twice.",
-        "content": {
-            "application/json": {"schema": {"anyOf": [_NOTE, notes]}},
-            LINES: {"schema": lines},
-        },
-    }
+_NOTES = {"type": "array", "items": _NOTE}
+
+_REQUEST_BODY = {
+    "required": True,
+    "description": "One note, several, or several as lines. No id stands twice.",
+    "content": {
+        JSON: {"schema": {"anyOf": [_NOTE, _NOTES]}},
+        LINES: {"schema": {"type": "string", "description": "A note a line."}},
+    },
+}
 
 
 _CODED: dict[int | str, dict[str, Any]] = {
@@ -149,7 +148,7 @@ def make_app(
             **_CODED,
             **_answers(*unauthorised, 403, 406, 408, 413, 415, 422, 429, 500, 502, 503, 504),
         },
-        openapi_extra={"requestBody": _request_body(settings.max_notes)},
+        openapi_extra={"requestBody": _REQUEST_BODY},
     )
     async def code(request: Request) -> Response:
         """Code notes: every code with the words of the note that justify it.
@@ -177,7 +176,12 @@ def make_app(
     )
     def show_code(
         code: Annotated[
-            str, Path(max_length=_LONGEST_CODE, description="In any spelling; a block or chapter.")
+            str,
+            Path(
+                max_length=_LONGEST_CODE,
+                description="In any spelling; a block or a chapter.",
+                openapi_examples={"a code": {"value": "I21.4"}},
+            ),
         ],
     ) -> CodeFacts:
         """Tell a code's status, title, synonyms, notes and neighbours."""

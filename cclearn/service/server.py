@@ -73,11 +73,7 @@ async def _serve(
         batcher = Batcher(workers, settings, metrics, ahead)
         app = make_app(settings, system, loaded, batcher, metrics, lambda: server.should_exit)
         server = _Server(_configuration(app, settings))
-        log.info(
-            "coding with %s, %s %s, on http://%s",
-            *loaded,
-            "{}:{}".format(*listener.getsockname()),
-        )
+        log.info("coding with %s, %s %s, on %s", *loaded, _url(listener))
         await server.serve(sockets=[listener])
         await batcher.stop()
         if not server.force_exit:
@@ -112,6 +108,11 @@ def _listen(host: str, port: int) -> socket.socket:
                 " and --port."
             ]
         ) from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
