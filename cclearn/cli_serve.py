@@ -56,8 +56,10 @@ def serve(
     `/openapi.json` are there too. A key in CCLEARN_API_KEY is then asked for.
     """
     from cclearn.plugins import checked_settings
+    from cclearn.service.limits import KEY_VARIABLE, Limits, ServiceSettings
 
     problems: list[str] = []
+    limits = Limits()
     try:
         coder = coder_settings(
             model, engine, mode, loop, calibration, encounter, pairs, system, release
@@ -65,16 +67,18 @@ def serve(
     except ConfigurationError as error:
         problems += error.problems
     try:
-        from cclearn.service.limits import KEY_VARIABLE, ServiceSettings
-
+        limits = checked_settings(Limits, read_settings(limit or []), "--limit")
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
         asked = {
             "host": host,
             "port": port,
             "workers": workers,
             "key": os.environ.get(KEY_VARIABLE) or None,
-            **read_settings(limit or []),
+            "limits": limits,
         }
-        settings = checked_settings(ServiceSettings, asked, "--limit")
+        settings = checked_settings(ServiceSettings, asked, "serve")
     except ConfigurationError as error:
         problems += error.problems
     try:

@@ -120,7 +120,8 @@ def make_app(
         redirect_slashes=False,
     )
     app.add_middleware(Access, metrics=metrics)
-    room = Room(settings.held_bytes)
+    limits = settings.limits
+    room = Room(limits.held_bytes)
     guarded = [Depends(_key_check(settings.key.get_secret_value()))] if settings.key else []
     unauthorised = (401,) if settings.key else ()
 
@@ -156,13 +157,13 @@ def make_app(
         With `Accept: application/x-ndjson` the notes come as lines, each as soon as it is coded. A note
         that could not be coded is a line of its `id` and the `problem`.
         """
-        deadline = asyncio.get_running_loop().time() + settings.time_limit
+        deadline = asyncio.get_running_loop().time() + limits.time_limit
         with ExitStack() as taken:
             sent = sent_form(request.headers)
             wanted = wanted_form(request.headers, sent)
             batcher.refuse_if_busy()  # Before anything is read: a refusal shall cost little.
-            body = await read_body(request, settings, room, taken, deadline)
-            notes, single = read_notes(body, sent, settings.max_notes)
+            body = await read_body(request, limits, room, taken, deadline)
+            notes, single = read_notes(body, sent, limits.max_notes)
             tickets = batcher.take(notes)
             taken.callback(batcher.drop, tickets)
             if wanted == LINES:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from cclearn.notes import Note
-from cclearn.service.limits import ServiceSettings
+from cclearn.service.limits import Limits
 from cclearn.service.metrics import Metrics
 from cclearn.service.refusal import Refused
 from cclearn.service.workers import Outcome, Uncoded, Worker, WorkerLost, place_of
@@ -41,7 +41,7 @@ class Batcher:
 
     Args:
         workers: Started already.
-        settings: Of the service.
+        limits: Of the service.
         metrics: Where batches are counted.
         ahead: Whether a worker is handed the next batch while it codes one. It then never idles, which
             pays where a batch is coded in milliseconds; a slow model is better off with one that closes
@@ -51,12 +51,12 @@ class Batcher:
     def __init__(
         self,
         workers: Sequence[Worker],
-        settings: ServiceSettings,
+        limits: Limits,
         metrics: Metrics,
         ahead: bool,
     ) -> None:
         self._workers = workers
-        self._settings = settings
+        self._limits = limits
         self._metrics = metrics
         self._waiting: dict[Ticket, None] = {}
         self._coding = 0
@@ -92,11 +92,11 @@ class Batcher:
         Raises:
             Refused: They are too many, would wait too long, or there is no worker.
         """
-        limit = self._settings.time_limit
+        limit = self._limits.time_limit
         seconds = (self.waiting + self._coding) * self._seconds_a_note / len(self._workers)
         if all(worker.is_down for worker in self._workers):
             raise Refused(503, "no coder is running. The service's log says why.", "no_worker", 30)
-        if self.waiting + count > self._settings.max_waiting:
+        if self.waiting + count > self._limits.max_waiting:
             problem = f"{self.waiting} notes are waiting. Send these again later."
             raise Refused(429, problem, "queue", min(seconds, limit))
         if seconds > limit:
@@ -145,7 +145,7 @@ class Batcher:
                 self._coding -= len(batch)
 
     async def _next_batch(self) -> list[Ticket]:
-        most, wait = self._settings.max_batch, self._settings.batch_wait
+        most, wait = self._limits.max_batch, self._limits.batch_wait
         while True:
             while not self._waiting:
                 self._arrived.clear()

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from cclearn.errors import DataError
 from cclearn.notes import Note
 from cclearn.notes.jsonl import checked_rows, parse_json, read_stream, row_of
-from cclearn.service.limits import ServiceSettings
+from cclearn.service.limits import Limits
 from cclearn.service.refusal import Refused
 
 Form = Literal["application/json", "application/x-ndjson"]
@@ -87,13 +87,13 @@ def _weight(parameters: list[str]) -> float:
 
 
 async def read_body(
-    request: Request, settings: ServiceSettings, room: Room, taken: ExitStack, deadline: float
+    request: Request, limits: Limits, room: Room, taken: ExitStack, deadline: float
 ) -> bytes:
     """Read a request's body piece by piece, and stop where it is too long.
 
     Args:
         request: The request.
-        settings: Of the service.
+        limits: Of the service.
         room: For the bytes.
         taken: Gives the room back when it is closed.
         deadline: By the loop's clock.
@@ -102,9 +102,9 @@ async def read_body(
         Refused: It is too long, too slow, or there is no room.
         ClientDisconnect: The caller hung up.
     """
-    most = settings.body_bytes
+    most = limits.body_bytes
     too_long = Refused(
-        413, f"body: it has more than {settings.max_body:g} MiB. Send fewer notes at once.", "size"
+        413, f"body: it has more than {limits.max_body:g} MiB. Send fewer notes at once.", "size"
     )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > most:
@@ -121,7 +121,7 @@ async def read_body(
                 taken.callback(room.give_back, len(piece))
                 pieces.append(piece)
     except TimeoutError:
-        problem = f"body: it was not whole after {settings.time_limit:g} s."
+        problem = f"body: it was not whole after {limits.time_limit:g} s."
         raise Refused(408, problem, "time") from None
     return b"".join(pieces)
 

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 2_048
 
+_LAST_SECONDS = 10
+"""Beyond the time limit, in which answers are still sent when the service stops."""
+
 _END_SECONDS = 5.0
 """In which an idle worker ends by itself."""
 
@@ -60,7 +63,7 @@ async def _serve(
     load: Callable[[], Coder], system: CodeSystem, settings: ServiceSettings, ahead: bool
 ) -> bool:
     # A batch may have begun at the end of the time limit of the one before it.
-    workers = [Worker(load, 2 * settings.time_limit) for _ in range(settings.workers)]
+    workers = [Worker(load, 2 * settings.limits.time_limit) for _ in range(settings.workers)]
     patience = 0.0
     try:
         for worker in workers:
@@ -70,7 +73,7 @@ async def _serve(
         )  # Else the first caller waits for its tables.
         listener = _listen(settings.host, settings.port)
         metrics = Metrics()
-        batcher = Batcher(workers, settings, metrics, ahead)
+        batcher = Batcher(workers, settings.limits, metrics, ahead)
         app = make_app(settings, system, loaded, batcher, metrics, lambda: server.should_exit)
         server = _Server(_configuration(app, settings))
         log.info("coding with %s, %s %s, on %s", *loaded, _url(listener))
@@ -93,7 +96,7 @@ def _configuration(app: Callable[..., object], settings: ServiceSettings) -> uvi
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=round(settings.time_limit) + 10,
+        timeout_graceful_shutdown=round(settings.limits.time_limit) + _LAST_SECONDS,
     )
 
 

@@ -62,12 +62,12 @@ class ScriptedCoder(Coder):
 
 
 def main() -> None:
-    from cclearn.service.limits import ServiceSettings
+    from cclearn.service.limits import Limits, ServiceSettings
     from cclearn.service.server import serve
 
     logging.basicConfig(level=logging.DEBUG)
     logging.debug("all is logged")
-    settings = ServiceSettings(port=0, **json.loads(sys.argv[1]))
+    settings = ServiceSettings(port=0, limits=Limits(**json.loads(sys.argv[1])))
     finished = serve(ScriptedCoder, CodeSystem.load(), settings, ahead=True)
     sys.exit(0 if finished else 1)
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from cclearn.codes import CodeSystem
-from cclearn.service.limits import ServiceSettings
+from cclearn.service.limits import Limits, ServiceSettings
 from tests.service.served import Reply, Served, scripted
 
 
@@ -142,20 +142,26 @@ def test_a_caller_who_hangs_up_harms_nobody(system: CodeSystem) -> None:
 
 
 def test_all_that_is_wrong_with_limits_is_told() -> None:
-    for wrong in (
+    for limits in (
+        {"max_notes": 10, "max_waiting": 9},
+        {"max_body": 9, "max_held": 8},
+        {"time_limit": 0},
+        {"time_limit": "inf"},
+        {"unknown": 1},
+    ):
+        with pytest.raises(ValidationError):
+            Limits.model_validate(limits)
+    for settings in (
         {"host": "0.0.0.0"},  # noqa: S104 - refused
         {"host": "::"},
         {"host": "example.org"},
-        {"max_notes": 10, "max_waiting": 9},
-        {"max_body": 9, "max_held": 8},
         {"key": "short"},
         {"key": "long enough, but with blanks"},
-        {"time_limit": 0},
         {"port": 70_000},
         {"unknown": 1},
     ):
         with pytest.raises(ValidationError):
-            ServiceSettings.model_validate(wrong)
+            ServiceSettings.model_validate(settings)
     key = "0123456789abcdef"
     open_to_all = ServiceSettings.model_validate({"host": "0.0.0.0", "key": key})  # noqa: S104
     assert key not in repr(open_to_all)
