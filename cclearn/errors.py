@@ -90,6 +90,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def type_and_place(error: BaseException) -> str:
+    """Return an error's type and where it was raised: its message might quote a note."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
 def shown_id(identifier: str) -> str:
     """Return an id as a message shows it: on one line, nothing in it that a terminal obeys, and short,
     for it might be the note itself."""

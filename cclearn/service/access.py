@@ -9,8 +9,8 @@ import time
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cclearn.errors import type_and_place
 from cclearn.service.metrics import Metrics
-from cclearn.service.workers import place_of
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Access:
         try:
             await self._app(scope, receive, note_status)
         except (Exception, asyncio.CancelledError) as error:
-            log.error("request failed: %s", place_of(error))
+            log.error("request failed: %s", type_and_place(error))
             if not status:
                 problem = f"the service failed ({type(error).__name__}). Its log says where."
                 await JSONResponse({"detail": problem}, 500)(scope, receive, note_status)

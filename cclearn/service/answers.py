@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
@@ -15,8 +16,10 @@ from starlette.types import Receive, Scope, Send
 from cclearn.notes import CodedNote, Note
 from cclearn.service.batching import Ticket
 from cclearn.service.bodies import JSON, LINES
+from cclearn.service.process import Coded
 from cclearn.service.refusal import Refused
-from cclearn.service.workers import Coded
+
+log = logging.getLogger(__name__)
 
 HUNG_UP = 499
 """What is counted where nobody is left to be answered; the number is that of nginx."""
@@ -56,7 +59,7 @@ class Problem(BaseModel):
 class Health(BaseModel):
     """How the service is."""
 
-    status: Literal["ok", "stopping", "no worker"]
+    status: Literal["ok", "no worker"]
     model: str
     system: str
     release: str
@@ -124,8 +127,11 @@ class NoteStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the lines, unless the caller does not read them in time."""
         with self._taken:
-            async with asyncio.timeout_at(self._deadline + _LAST_WORDS):
-                await super().__call__(scope, receive, send)
+            try:
+                async with asyncio.timeout_at(self._deadline + _LAST_WORDS):
+                    await super().__call__(scope, receive, send)
+            except TimeoutError:
+                log.warning("stream given up: its caller does not read it")
 
 
 async def _lines(tickets: Sequence[Ticket], deadline: float) -> AsyncIterator[bytes]:

@@ -34,8 +34,8 @@ from cclearn.service.batching import Batcher
 from cclearn.service.bodies import JSON, LINES, Room, read_body, read_notes, sent_form, wanted_form
 from cclearn.service.limits import ServiceSettings
 from cclearn.service.metrics import Metrics
+from cclearn.service.process import Loaded
 from cclearn.service.refusal import Refused
-from cclearn.service.workers import Loaded
 
 _LONGEST_CODE = 40
 
@@ -98,7 +98,6 @@ def make_app(
     loaded: Loaded,
     batcher: Batcher,
     metrics: Metrics,
-    is_stopping: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """Return the application.
 
@@ -108,7 +107,6 @@ def make_app(
         loaded: What the coder is.
         batcher: Hands notes to coders.
         metrics: Where everything is counted.
-        is_stopping: Whether the service is about to end.
     """
     # No pages of documentation: they would load scripts from elsewhere.
     app = FastAPI(
@@ -191,13 +189,12 @@ def make_app(
         except UnknownCodeError as error:
             raise Refused(404, str(error), "unknown_code") from None
 
-    @app.get("/healthz", responses={503: {"model": Health, "description": "Not now."}})
+    @app.get("/healthz", responses={503: {"model": Health, "description": "No worker runs."}})
     async def health(response: Response) -> Health:
         """Tell whether notes are coded, by what, and how many wait."""
-        status = "stopping" if is_stopping() else "ok" if batcher.alive else "no worker"
-        response.status_code = 200 if status == "ok" else 503
+        response.status_code = 200 if batcher.alive else 503
         return Health(
-            status=status,
+            status="ok" if batcher.alive else "no worker",
             model=loaded.model,
             system=loaded.system,
             release=loaded.release,

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from cclearn.errors import type_and_place
 from cclearn.notes import Note
 from cclearn.service.limits import Limits
 from cclearn.service.metrics import Metrics
+from cclearn.service.process import Outcome, Uncoded
 from cclearn.service.refusal import Refused
-from cclearn.service.workers import Outcome, Uncoded, Worker, WorkerLost, place_of
+from cclearn.service.workers import Worker, WorkerLost
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +139,7 @@ class Batcher:
             try:
                 await self._code(worker, batch)
             except Exception as error:
-                place = place_of(error)
+                place = type_and_place(error)
                 log.error("batch failed: %s", place)
                 problem = f"the service failed ({type(error).__name__}). Its log says where."
                 _settle(batch, [Uncoded(500, problem, place)] * len(batch))

@@ -13,7 +13,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from cclearn.service.workers import Batch, Coded
+from cclearn.service.process import Batch, Coded
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)
 _NOTES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -68,13 +68,12 @@ async def _serve(
     try:
         for worker in workers:
             loaded = await worker.start()
-        code_facts(
-            system, system.billable_codes()[0]
-        )  # Else the first caller waits for its tables.
+        # Else the first caller waits until the tables are read.
+        code_facts(system, system.billable_codes()[0])
         listener = _listen(settings.host, settings.port)
         metrics = Metrics()
         batcher = Batcher(workers, settings.limits, metrics, ahead)
-        app = make_app(settings, system, loaded, batcher, metrics, lambda: server.should_exit)
+        app = make_app(settings, system, loaded, batcher, metrics)
         server = _Server(_configuration(app, settings))
         log.info("coding with %s, %s %s, on %s", *loaded, _url(listener))
         await server.serve(sockets=[listener])

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.coder import Coder, Usage
@@ -22,11 +23,15 @@ from cclearn.notes import Note, Origin
 class ScriptedCoder(Coder):
     """Finds I10 in the whole of each note, and first does what its words say.
 
+    It cannot be made while the file `$SCRIPTED_BROKEN` is there.
+
     `sleep SECONDS` · `raise`: an error that quotes the note · `refuse`: a server's · `restricted` ·
     `die`: the process ends · `leak`: logs the note · `tokens`: counts three and two.
     """
 
     def __init__(self) -> None:
+        if Path(os.environ.get("SCRIPTED_BROKEN", "/nowhere")).exists():
+            raise CclearnError("model (model = scripted): it is broken.")
         self.name = "scripted"
         self.system = CodeSystem.load()
         self.usage = Usage()

@@ -165,4 +165,5 @@ def scripted(**settings: Any) -> Iterator[Served]:
 
 def scripted_service(**settings: Any) -> Served:
     """Return a service whose coder does what notes say, to be closed."""
-    return Served(["-m", "tests.service.scripted", json.dumps(settings)], {})
+    environment = {"SCRIPTED_BROKEN": str(settings.pop("broken", "/nowhere"))}
+    return Served(["-m", "tests.service.scripted", json.dumps(settings)], environment)

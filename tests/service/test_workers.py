@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psutil
+import pytest
 
 from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError
+from cclearn.service.workers import Worker
 from tests.service.served import ROOT, Reply, Served, scripted, scripted_service, serving
 from tests.service.test_limits import in_background, sleeping
 
@@ -87,6 +92,27 @@ def test_a_worker_that_hangs_is_ended(system: CodeSystem) -> None:
         stuck.wait(20)
         served.wait_for(lambda: served.code(note("good")).status == 200)
         assert b"did not answer for 1 s" in served.log
+
+
+def test_a_worker_that_does_not_start_again_is_tried_again(
+    system: CodeSystem, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    with scripted(broken=broken) as served:
+        broken.touch()
+        thread, replies = in_background(served, note("sleep 0.5"))
+        served.wait_for(lambda: served.metric("cclearn_notes_in_progress") == 1)
+        (worker,) = served.workers
+        worker.kill()
+        served.wait_for(lambda: b"it is broken" in served.log)
+        health = served.ask("GET", "/healthz")
+        assert (health.status, health.json["status"]) == (503, "no worker")
+        refused = served.code(note("good"))
+        assert (refused.status, refused.headers["retry-after"]) == (503, "30")
+        broken.unlink()
+        thread.join()
+        assert replies[0].status == 200
+        assert served.ask("GET", "/healthz").status == 200
 
 
 def test_a_stop_finishes_what_was_taken(system: CodeSystem) -> None:
@@ -169,6 +195,14 @@ def test_a_coder_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     assert "there is no such folder" in line
     (line,) = refused("--port", "0", "--pairs", str(tmp_path / "missing.jsonl"))
     assert "no such file" in line
+
+
+def test_a_process_that_ends_while_it_loads_is_told() -> None:
+    async def start() -> None:
+        await Worker(partial(os._exit, 3), 1).start()
+
+    with pytest.raises(CclearnError, match="it ended while its coder was loaded"):
+        asyncio.run(start())
 
 
 def test_an_address_that_is_taken_is_told(lexicon: Served) -> None:
