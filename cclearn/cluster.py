@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError, type_and_place
 
 _PACKAGES = ("cclearn", "data_builders")
 """What a cluster's workers are sent, so that they run the code that this process runs."""
@@ -114,7 +114,7 @@ def errors_for_the_user() -> Iterator[None]:
     except CclearnError as error:
         raise WorkerError(str(error)) from None
     except Exception as error:
-        line = f"a worker failed: {_type_and_place(error)}. Report it."
+        line = f"a worker failed: {type_and_place(error)}. Report it."
         raise WorkerError(line) from None
 
 
@@ -204,7 +204,7 @@ def _connect(ray: Any, address: str, arguments: dict[str, Any]) -> None:
         elif address == "auto" and isinstance(error, ConnectionError):
             problem = f"no cluster runs on this machine. {_START}"
         else:
-            problem = f"the connection failed ({_type_and_place(error)}). {_START}"
+            problem = f"the connection failed ({type_and_place(error)}). {_START}"
         raise CclearnError(f"ray (address = {address}): {problem}") from None
 
 
@@ -256,9 +256,3 @@ def _told(error: Exception, address: str) -> Exception:
         f"ray (address = {address}): the run was given up ({type(error).__name__}). A worker was lost"
         " again and again, perhaps for want of memory, or the cluster went away."
     )
-
-
-def _type_and_place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = "/".join(frame.filename.split(os.sep)[-2:])
-    return f"{type(error).__name__} in {place}:{frame.lineno}"

@@ -93,8 +93,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def type_and_place(error: BaseException) -> str:
     """Return an error's type and where it was raised: its message might quote a note."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    if not frames:
+        return type(error).__name__
+    file = Path(frames[-1].filename)
+    return f"{type(error).__name__} in {file.parent.name}/{file.name}:{frames[-1].lineno}"
 
 
 def shown_id(identifier: str) -> str:
@@ -102,12 +104,3 @@ def shown_id(identifier: str) -> str:
     for it might be the note itself."""
     shown = repr(identifier)[1:-1]
     return shown if len(shown) <= _LONGEST_ID else shown[: _LONGEST_ID - 1] + "…"
-
-
-def type_and_place(error: BaseException) -> str:
-    """Return an error's type and where it was raised. Its message is left out: it might quote a note."""
-    frame = traceback.extract_tb(error.__traceback__, limit=-1)[-1:]
-    place = "".join(
-        f" in {Path(f.filename).parent.name}/{Path(f.filename).name}:{f.lineno}" for f in frame
-    )
-    return type(error).__name__ + place

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from cclearn.coding.each import code_each
 from cclearn.errors import CclearnError, RestrictedTextError, type_and_place
 from cclearn.notes.jsonl import row_to_json
 
 if TYPE_CHECKING:
     from cclearn.coding import Coder
-    from cclearn.notes import Note
+    from cclearn.notes import CodedNote, Note
 
 
 class Loaded(NamedTuple):
@@ -96,7 +97,7 @@ def code_notes(notes: Sequence[Note]) -> Batch:
     usage = _coder.usage
     prompt_tokens, answer_tokens = usage.prompt_tokens, usage.answer_tokens
     started = time.perf_counter()
-    outcomes = _outcomes(_coder, notes)
+    outcomes = list(map(_outcome, code_each(_coder, notes)))
     return Batch(
         outcomes,
         time.perf_counter() - started,
@@ -105,16 +106,10 @@ def code_notes(notes: Sequence[Note]) -> Batch:
     )
 
 
-def _outcomes(coder: Coder, notes: Sequence[Note]) -> list[Outcome]:
-    """Code notes together; if one of them raises, each by itself."""
-    try:
-        return [
-            Coded(row_to_json(coded).encode(), len(coded.codes)) for coded in coder.code_many(notes)
-        ]
-    except Exception as error:
-        if len(notes) == 1:
-            return [_uncoded(error)]
-    return [outcome for note in notes for outcome in _outcomes(coder, [note])]
+def _outcome(coded: CodedNote | Exception) -> Outcome:
+    if isinstance(coded, Exception):
+        return _uncoded(coded)
+    return Coded(row_to_json(coded).encode(), len(coded.codes))
 
 
 def _uncoded(error: Exception) -> Uncoded:

@@ -36,7 +36,7 @@ def test_a_note_that_fails_takes_no_other_down(tight: Served) -> None:
     assert last["id"] == "c"
     alone = tight.code(note("raise hell"))
     assert (alone.status, alone.detail) == (500, f"note 1: {problem}")
-    assert b"ValueError in scripted.py:" in tight.log
+    assert b"ValueError in service/scripted.py:" in tight.log
     assert b"hell" not in tight.log
 
 
