@@ -109,16 +109,16 @@ async def read_body(
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > most:
         raise too_long
-    pieces = []
-    length = 0
+    pieces: list[bytes] = []
+    held = 0
+    taken.callback(lambda: room.give_back(held))
     try:
         async with asyncio.timeout_at(deadline):
             async for piece in request.stream():
-                length += len(piece)
-                if length > most:
+                if held + len(piece) > most:
                     raise too_long
                 room.take(len(piece))
-                taken.callback(room.give_back, len(piece))
+                held += len(piece)
                 pieces.append(piece)
     except TimeoutError:
         problem = f"body: it was not whole after {limits.time_limit:g} s."
