@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from time import monotonic
 
 from cclearn.errors import type_and_place
 from cclearn.notes import Note
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 
 _RECENT = 0.2
 """The weight of the last batch in the measured speed."""
+
+
+_FORETOLD = 0.75
+"""The share of the time limit that may be foretold as a wait: the speed is not even."""
 
 
 class Ticket:
@@ -64,6 +69,7 @@ class Batcher:
         self._coding = 0
         self._arrived = asyncio.Event()
         self._seconds_a_note = 0.0
+        self._answered = dict.fromkeys(workers, 0.0)
         self._lanes = [
             asyncio.create_task(self._serve(worker))
             for worker in workers
@@ -95,18 +101,19 @@ class Batcher:
             Refused: They are too many, would wait too long, or there is no worker.
         """
         limit = self._limits.time_limit
+        most = _FORETOLD * limit
         seconds = (self.waiting + self._coding) * self._seconds_a_note / len(self._workers)
         if all(worker.is_down for worker in self._workers):
             raise Refused(503, "no coder is running. The service's log says why.", "no_worker", 30)
         if self.waiting + count > self._limits.max_waiting:
             problem = f"{self.waiting} notes are waiting. Send these again later."
             raise Refused(429, problem, "queue", min(seconds, limit))
-        if seconds > limit:
+        if seconds > most:
             problem = (
                 f"the notes before these will take {seconds:.0f} s, and the limit is {limit:g} s."
                 " Send these again later."
             )
-            raise Refused(429, problem, "wait", seconds - limit)
+            raise Refused(429, problem, "wait", seconds - most)
 
     def take(self, notes: Sequence[Note]) -> list[Ticket]:
         """Take all notes of a request into the queue, or none. Raises Refused."""
@@ -180,16 +187,24 @@ class Batcher:
             _settle([ticket], [Uncoded(503, "the coder's process was lost twice over it.")])
 
     async def _code_together(self, worker: Worker, batch: list[Ticket]) -> None:
+        begun = monotonic()
         done = await worker.code([ticket.note for ticket in batch])
         self._metrics.batch(done)
-        seconds = done.seconds / len(batch)
-        if self._seconds_a_note:
-            seconds = _RECENT * seconds + (1 - _RECENT) * self._seconds_a_note
-        self._seconds_a_note = seconds
+        self._measure(worker, begun, len(batch))
         for outcome in done.outcomes:
             if isinstance(outcome, Uncoded) and outcome.place:
                 log.error("note not coded: %s", outcome.place)
         _settle(batch, done.outcomes)
+
+    def _measure(self, worker: Worker, begun: float, count: int) -> None:
+        """Measure how long a note takes by when the worker answers, not by what it says."""
+        now = monotonic()
+        # A batch that was handed over ahead began when the one before it was answered.
+        seconds = (now - max(begun, self._answered[worker])) / count
+        self._answered[worker] = now
+        if self._seconds_a_note:
+            seconds = _RECENT * seconds + (1 - _RECENT) * self._seconds_a_note
+        self._seconds_a_note = seconds
 
 
 def _settle(tickets: Iterable[Ticket], outcomes: Iterable[Outcome]) -> None:

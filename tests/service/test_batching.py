@@ -140,17 +140,45 @@ def test_nothing_is_taken_in_part() -> None:
     run(story, max_waiting=4, max_notes=4)
 
 
-def test_the_wait_is_foretold_by_the_measured_speed() -> None:
+def test_the_wait_is_foretold_by_the_measured_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("cclearn.service.batching.monotonic", lambda: clock[0])
+
     async def story(batcher: Batcher, worker: FakeWorker) -> None:
+        first = batcher.take(notes("a"))
+        await settled()
+        clock[0] = 1.0
         worker.may_go.release()
-        await batcher.take(notes("a"))[0].outcome  # A second a note.
-        batcher.take(notes("bcdef"))
+        await first[0].outcome  # A second a note.
+        batcher.take(notes("bcde"))
         with pytest.raises(Refused) as refused:
             batcher.refuse_if_busy()
         assert refused.value.reason == "wait"
-        assert refused.value.headers == {"Retry-After": "2"}  # Five seconds less three and a half.
+        assert refused.value.headers == {"Retry-After": "2"}  # Four seconds less 0.75 × 3.
 
-    run(story, time_limit=3.5)
+    run(story, time_limit=3)
+
+
+def test_a_batch_at_hand_counts_from_the_answer_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("cclearn.service.batching.monotonic", lambda: clock[0])
+
+    async def story(batcher: Batcher, worker: FakeWorker) -> None:
+        tickets = []
+        for each in "ab":
+            tickets += batcher.take(notes(each))
+            await settled()
+        for ticket in tickets:
+            clock[0] += 1.0
+            worker.may_go.release()
+            await ticket.outcome
+        batcher.take(notes("cdef"))
+        batcher.refuse_if_busy()  # Four seconds; it would be 4.8 if the second batch had taken two.
+        batcher.take(notes("gh"))
+        with pytest.raises(Refused):
+            batcher.refuse_if_busy()
+
+    run(story, ahead=True, time_limit=6)
 
 
 def test_an_error_of_ours_leaves_nobody_waiting() -> None:
