@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from cclearn.notes import CodedNote, Note
 from cclearn.service.batching import Ticket
 from cclearn.service.bodies import JSON, LINES
-from cclearn.service.process import Coded
+from cclearn.service.process import Coded, Uncoded
 from cclearn.service.refusal import Refused
 
 log = logging.getLogger(__name__)
@@ -78,10 +78,9 @@ async def whole_answer(
     """
     await _wait(request, tickets, deadline)
     outcomes = [ticket.outcome.result() for ticket in tickets]
-    if outcomes and not any(isinstance(outcome, Coded) for outcome in outcomes):
-        first = outcomes[0]
-        assert not isinstance(first, Coded)  # noqa: S101 - none is
-        raise Refused(first.status, f"note 1: {first.problem}", "coder")
+    uncoded = [outcome for outcome in outcomes if isinstance(outcome, Uncoded)]
+    if uncoded and len(uncoded) == len(outcomes):
+        raise Refused(uncoded[0].status, f"note 1: {uncoded[0].problem}", "coder")
     body = b",".join(_row(ticket) for ticket in tickets)
     return Response(body if single else b"[" + body + b"]", media_type=JSON)
 
