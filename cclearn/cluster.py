@@ -14,6 +14,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cclearn.errors import CclearnError, ConfigurationError, type_and_place
@@ -181,7 +182,8 @@ def _arguments(address: str) -> Iterator[dict[str, Any]]:
         yield {
             "num_cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
             "include_dashboard": False,
-            "_temp_dir": folder,
+            # In it: Ray opens the folder that it is given to everyone.
+            "_temp_dir": str(Path(folder, "ray")),
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -110,7 +110,9 @@ def test_why_a_connection_fails_is_one_line(address: str, error: Exception, why:
 
 
 _SCRIPT = """
+import os
 import sys
+from pathlib import Path
 from cclearn import cli
 from cclearn.cluster import LOST_WORKERS, errors_for_the_user, ray_cluster
 from cclearn.errors import DataError
@@ -126,6 +128,8 @@ FAILS = "fails" in sys.argv
 
 def main():
     with ray_cluster("local") as ray:
+        (folder,) = Path(os.environ["RAY_TMPDIR"]).iterdir()
+        assert folder.stat().st_mode & 0o777 == 0o700
         rows = ray.data.from_items(list(range(20)), override_num_blocks=5)
         compute = ray.data.ActorPoolStrategy(size=1)
         for row in rows.map_batches(Doubled, compute=compute, **LOST_WORKERS).iter_rows():
