@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _LONGEST_ID = 40
+
+_CLOSE = 60
+"""Of 100: how much of two names must be alike."""
 
 
 class CclearnError(Exception):
@@ -86,7 +88,10 @@ class CclearnWarning(UserWarning):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean X?"` when a known name is close to `name`, else an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    # A service is asked for codes that it does not hold: difflib would keep it busy with each.
+    from rapidfuzz import fuzz, process
+
+    close = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=_CLOSE)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
