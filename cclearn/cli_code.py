@@ -138,7 +138,7 @@ def _code_to_folder(
         summary = code_corpus(Path(source), out, settings, options)
     except OSError as error:
         raise CclearnError(
-            f"{error.filename or out}: {error.strerror or error}. What is finished stays: make room, and"
+            f"{error.filename or out}: {error.strerror or error}. What is finished stays: mend that, and"
             " run the same command again to go on."
         ) from None
     if summary is None:  # Another process tells.

@@ -66,7 +66,8 @@ def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], 
 
     A bar on a terminal; elsewhere, as in the log of a job, a line now and then.
     """
-    began, before, told = time.monotonic(), 0, time.monotonic()
+    began = told = time.monotonic()
+    before: int | None = None
 
     with _bars(shown) as bars:
         task = bars.add_task("coding", total=total, remark="")
@@ -74,7 +75,7 @@ def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], 
         def show(done: int) -> None:
             nonlocal before, told
             now = time.monotonic()
-            if before == 0:
+            if before is None:
                 before = done  # What an earlier run has done says nothing of this one's speed.
             speed = (done - before) / max(now - began, 1e-9)
             bars.update(task, completed=done, remark=f"{speed:,.0f} notes/s")

@@ -22,7 +22,7 @@ from cclearn.bulk.shard import CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
 from cclearn.engines.named import EngineSettings
 from cclearn.errors import CclearnError, DataError
-from cclearn.files import LOCK, atomic_file, read_text, sha256_of_file, write_json
+from cclearn.files import atomic_file, read_text, sha256_of_file, write_json
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, row_to_json
 
@@ -69,16 +69,15 @@ class CodedFolder:
             CclearnError: The folder holds another run.
         """
         place = path / MANIFEST
-        if overwrite:
+        if not place.is_file():
+            _refuse_unclaimed(path)
+        elif overwrite:
             _empty(path)
-        elif place.is_file():
-            if differing := differences(_read_manifest(place), manifest):
-                raise CclearnError(
-                    f"output (out = {path}): it holds another run ({'; '.join(differing)}). Name another"
-                    " folder, or pass --overwrite to begin anew."
-                )
-        elif any((path / SHARDS).glob("*.done")):
-            raise DataError(place, "it is missing, and there are shards. Pass --overwrite.")
+        elif differing := differences(_read_manifest(place), manifest):
+            raise CclearnError(
+                f"output (out = {path}): it holds another run ({'; '.join(differing)}). Name another"
+                " folder, or pass --overwrite to begin anew."
+            )
         _remove_half_written(path)
         write_json(place, manifest)
         return cls(path, run_hash(manifest))
@@ -184,16 +183,23 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def _refuse_unclaimed(path: Path) -> None:
+    """Raise DataError for files that would be a run's, if a manifest said so."""
+    others = (*(path / SHARDS).glob("[!.]*"), path / REJECTED, path / SUMMARY)
+    if any(file.exists() for file in others):
+        problem = "it is missing, and there are shards or a summary. Name another folder."
+        raise DataError(path / MANIFEST, problem)
+
+
 def _empty(path: Path) -> None:
     """Remove a run; its manifest goes last, which says whose the rest is."""
-    if (path / MANIFEST).is_file():
-        _read_manifest(path / MANIFEST)
+    _read_manifest(path / MANIFEST)
     for file in (*(path / SHARDS).glob("*"), path / REJECTED, path / SUMMARY, path / MANIFEST):
         file.unlink(missing_ok=True)
 
 
 def _remove_half_written(path: Path) -> None:
     """Remove what a process that was killed was writing: it may hold text of notes."""
-    for file in (*path.glob(".*"), *(path / SHARDS).glob(".*")):
-        if file.name != LOCK and file.is_file():
-            file.unlink(missing_ok=True)
+    for name in (MANIFEST, REJECTED, SUMMARY, f"{SHARDS}/[0-9]*"):
+        for file in path.glob(str(Path(name).with_name(f".{Path(name).name}.*"))):
+            file.unlink()

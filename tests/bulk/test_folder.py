@@ -126,7 +126,10 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     left = [tmp_path / "out" / "shards" / ".00001.jsonl.x3", tmp_path / "out" / ".rejected.jsonl.y"]
     for path in left:
         path.write_text("text of a note")
+    others = tmp_path / "out" / ".gitignore"
+    others.write_text("*")
     begin(tmp_path / "out")
+    assert others.exists()
     assert not any(path.exists() for path in left)
     assert folder.finished([0]) == {0}
 
@@ -150,5 +153,11 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
 def test_shards_without_a_manifest_are_nobodys(tmp_path: Path) -> None:
     begin(tmp_path / "out").write(shard(0))
     (tmp_path / "out" / "manifest.json").unlink()
-    with pytest.raises(DataError, match="it is missing, and there are shards"):
-        begin(tmp_path / "out")
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match="it is missing, and there are shards"):
+            begin(tmp_path / "out", overwrite)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "summary.json").write_text("{}")
+    with pytest.raises(DataError, match="Name another folder"):
+        begin(tmp_path / "thesis", overwrite=True)
+    assert (tmp_path / "thesis" / "summary.json").exists()
