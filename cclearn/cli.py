@@ -7,7 +7,7 @@ import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -29,9 +29,6 @@ from cclearn.cli_scoring import add_commands
 from cclearn.cli_serve import serve
 from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError
 from cclearn.stopping import cleaning_up_when_stopped
-
-if TYPE_CHECKING:
-    pass
 
 # Typer's own tracebacks would print local variables, and with them notes.
 app = typer.Typer(

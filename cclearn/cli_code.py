@@ -77,7 +77,9 @@ def code(
         options = BulkOptions(shard_size, overwrite, ray, workers)
         _code_to_folder(source, settings, Path(out), format_name, options)
     else:
-        if ray is not None or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from cclearn.bulk.launched import is_one_of_several
+
+        if ray is not None or workers is not None or is_one_of_several():
             raise ConfigurationError(
                 [
                     f"output (out = {out}): several processes write a folder. Name one (--out coded/)."

@@ -78,8 +78,36 @@ class UnknownCodeError(CclearnError, KeyError):
         return str(self.args[0])
 
 
-class RestrictedTextError(CclearnError):
+class NoteError(CclearnError):
+    """A note that cannot be coded, where others can.
+
+    Attributes:
+        kind: In a word, for counts.
+    """
+
+    kind = "refused"
+
+
+class RestrictedTextError(NoteError):
     """Restricted text that nobody has allowed to leave the machine."""
+
+    kind = "restricted"
+
+
+class UnansweredError(NoteError):
+    """A note that the model gave no whole answer to.
+
+    Args:
+        identifier: The note's.
+        failures: The flags that say so, at least one; the first is the kind.
+    """
+
+    def __init__(self, identifier: str, failures: Sequence[str]) -> None:
+        self.kind = failures[0]
+        self.failures = tuple(failures)
+        super().__init__(
+            f"note (id = {shown_id(identifier)}): the model gave no whole answer ({', '.join(failures)})"
+        )
 
 
 class CclearnWarning(UserWarning):

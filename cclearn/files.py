@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import glob
@@ -13,8 +14,9 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,6 +54,9 @@ def cache_file(name: str, source: str, ending: str) -> Path:
     return cache_folder() / f"{name}-{sha256_of_text(source)[:16]}.{ending}"
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name only when it is complete, readable by its owner alone.
@@ -68,13 +73,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, path)
-    except OSError as error:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
-        # What fails while it writes, such as a full disk, does not say which file it is about.
-        error.filename = error.filename or str(path)
-        raise
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            error.filename = str(path)  # The call that failed does not say it.
         raise
 
 
@@ -207,25 +209,28 @@ LOCK = ".lock"
 
 
 @contextmanager
-def writing_alone(folder: Path) -> Iterator[None]:
+def writing_alone(folder: Path, along: bool = False) -> Iterator[Callable[[], None]]:
     """Let one run write to a folder; the lock goes with the process, however it ends.
+
+    Gives a function that lets other processes of the run write along.
 
     Args:
         folder: It is made where it is missing.
+        along: Whether this is such a process.
 
     Raises:
-        CclearnError: Another run writes there.
+        CclearnError: Another run writes there, or what is left of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(lock, (fcntl.LOCK_SH if along else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise CclearnError(
                 f"output (folder = {folder}): another run is writing there. Wait for it, or name another"
                 " output."
             ) from None
-        yield
+        yield partial(fcntl.flock, lock, fcntl.LOCK_SH)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -7,18 +7,18 @@ import os
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cclearn.bulk.identifiers import Identifiers
 from cclearn.errors import CclearnError, DataError
 from cclearn.files import read_bytes, sha256_of_file
 from cclearn.notes import Note
 from cclearn.notes.jsonl import parse_line, row_of, text_files, text_note
-from cclearn.notes.parquet import count_rows, parquet_rows
+from cclearn.notes.parquet import ParquetReader, count_rows, parquet_rows
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -132,7 +132,7 @@ class Corpus(ABC):
 
     @abstractmethod
     def _identified(self) -> Iterator[tuple[int, str]]:
-        """Yield the number and id of each row that has one."""
+        """Yield the number and id of each row that can be read."""
 
     @abstractmethod
     def _read(self, shard: Shard) -> Iterator[Row]:
@@ -170,8 +170,9 @@ class JSONLCorpus(Corpus):
     def _identified(self) -> Iterator[tuple[int, str]]:
         with self.path.open("rb") as stream:
             for place, line in enumerate(stream, start=1):
-                if line.strip() and (identifier := _identifier(line)) is not None:
-                    yield place, identifier
+                if line.strip():
+                    with suppress(DataError):
+                        yield place, parse_line(line, Note, self.path, place).id
 
     def _read(self, shard: Shard) -> Iterator[Row]:
         with self.path.open("rb") as stream:
@@ -202,13 +203,13 @@ class ParquetCorpus(Corpus):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._rows: Iterator[dict[str, Any]] = iter(())
-        self._next = 0
+        self._reader = ParquetReader(path)
         self._sha256 = ""
 
     def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
-        for _, identifier in self._identified():
-            identifiers.add(identifier)
+        for fields in parquet_rows(self.path, ["id"]):
+            if isinstance(fields.get("id"), str):
+                identifiers.add(fields["id"])
         rows = count_rows(self.path)
         file_hash = sha256_of_file(self.path)
         whole.update(file_hash.encode())
@@ -217,19 +218,17 @@ class ParquetCorpus(Corpus):
             yield Shard(number, start, end, start + 1, end - start, file_hash)
 
     def _identified(self) -> Iterator[tuple[int, str]]:
-        for place, fields in enumerate(parquet_rows(self.path, ["id"]), start=1):
-            if isinstance(fields.get("id"), str):
-                yield place, fields["id"]
+        for place, fields in enumerate(parquet_rows(self.path), start=1):
+            with suppress(DataError):
+                yield place, row_of(fields, Note, self.path, place).id
 
     def _read(self, shard: Shard) -> Iterator[Row]:
         self._sha256 = self._sha256 or sha256_of_file(self.path)
         if self._sha256 != shard.sha256:
             raise self._changed()
-        # Groups of rows may be large: whoever reads shards in order decodes each of them once.
-        if shard.start < self._next or not self._next:
-            self._rows, self._next = parquet_rows(self.path), 0
-        wanted = list(islice(self._rows, shard.start - self._next, shard.end - self._next))
-        self._next = shard.end
+        wanted = list(self._reader.rows(shard.start, shard.end))
+        if len(wanted) < shard.rows:
+            raise self._changed()
         for place, fields in enumerate(wanted, start=shard.first):
             try:
                 yield Row(place, row_of(fields, Note, self.path, place))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,18 @@ def refuse_foreign(path: Path) -> None:
         return
     # What a stop left half-written is hidden.
     names = {each.name for each in path.iterdir() if not each.name.startswith(".")}
+    shards = path / SHARDS
+    if shards.is_dir():
+        names |= {f"{SHARDS}/{each.name}" for each in shards.iterdir() if not _is_ours(each.name)}
     if strange := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):
         raise CclearnError(
             f"output (out = {path}): it holds what no run wrote ({', '.join(strange[:5])}). Name another"
             " folder."
         )
+
+
+def _is_ours(name: str) -> bool:
+    return re.fullmatch(r"\d{5,}\.(jsonl|done)|\..*", name) is not None
 
 
 class CodedFolder:
@@ -97,32 +105,38 @@ class CodedFolder:
             CclearnError: One is of another run, or its file is not what its marker says.
         """
         for number in sorted(self.finished(numbers)):
-            marker = self.marker(number)
-            if marker.run != self.run or marker.shard != number:
-                raise CclearnError(
-                    f"{self._marker(number)}: it is of another run. Remove it and its .jsonl, or pass"
-                    " --overwrite to begin anew."
-                )
-            data = self._data(number)
+            marker = self._own(number)
+            data = self.data(number)
             if not data.is_file() or sha256_of_file(data) != marker.sha256:
                 raise CclearnError(
                     f"{data}: it is not the file that was written. Remove it and its .done, and the"
                     " shard is coded again."
                 )
 
-    def marker(self, number: int) -> Marker:
-        """Return the marker of a finished shard. Raises DataError."""
+    def _own(self, number: int) -> Marker:
+        """Return the marker of a finished shard. Raises CclearnError where it is none of this run's."""
         path = self._marker(number)
         try:
-            return Marker.model_validate_json(read_text(path))
+            marker = Marker.model_validate_json(read_text(path))
         except ValidationError:
             raise DataError(
                 path, "it is no marker. Remove it, and the shard is coded again."
             ) from None
+        if marker.run != self.run or marker.shard != number:
+            raise CclearnError(
+                f"{path}: it is of another run. Remove it and its .jsonl, or pass --overwrite to begin"
+                " anew."
+            )
+        return marker
+
+    def reopen(self) -> None:
+        """Take back what says that the run is finished."""
+        for name in (SUMMARY, REJECTED):
+            (self.path / name).unlink(missing_ok=True)
 
     def write(self, coded: CodedShard) -> None:
         """Write a shard, its marker last."""
-        with atomic_file(self._data(coded.marker.shard)) as stream:
+        with atomic_file(self.data(coded.marker.shard)) as stream:
             stream.write(coded.content)
         marker = coded.marker.model_copy(update={"run": self.run})
         with atomic_file(self._marker(marker.shard)) as stream:
@@ -143,16 +157,21 @@ class CodedFolder:
             engine: Whose prices count.
             pace: Of this sitting.
         """
-        numbers = list(numbers)
         with atomic_file(self.path / REJECTED) as stream:
-            for number in numbers:
-                for row in self.marker(number).rejected:
-                    stream.write(row_to_json(row).encode() + b"\n")
-        summary = summarise(map(self.marker, numbers), engine, pace)
+
+            def markers() -> Iterator[Marker]:
+                for number in numbers:
+                    marker = self._own(number)
+                    for row in marker.rejected:
+                        stream.write(row_to_json(row).encode() + b"\n")
+                    yield marker
+
+            summary = summarise(markers(), engine, pace)
         write_json(self.path / SUMMARY, summary.model_dump(mode="json"))
         return summary
 
-    def _data(self, number: int) -> Path:
+    def data(self, number: int) -> Path:
+        """Return the file of a shard's notes."""
         return self.path / SHARDS / f"{number:05}.jsonl"
 
     def _marker(self, number: int) -> Path:
@@ -165,12 +184,15 @@ def coded_notes(path: Path) -> Iterator[CodedNote]:
     Raises:
         DataError: The folder is no run's, or the run is not finished.
     """
-    if not (path / SUMMARY).is_file():
+    folder = CodedFolder(path, "")
+    summary = folder.summary()
+    numbers = range(0 if summary is None else summary.shards)
+    if not numbers or len(folder.finished(numbers)) < len(numbers):
         raise DataError(
             path, "it holds no run that is finished. Run `cclearn code` again to go on."
         )
-    for shard in sorted((path / SHARDS).glob("*.jsonl"), key=lambda file: int(file.stem)):
-        yield from read_coded_notes(shard)
+    for number in numbers:
+        yield from read_coded_notes(folder.data(number))
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -194,7 +216,8 @@ def _refuse_unclaimed(path: Path) -> None:
 def _empty(path: Path) -> None:
     """Remove a run; its manifest goes last, which says whose the rest is."""
     _read_manifest(path / MANIFEST)
-    for file in (*(path / SHARDS).glob("*"), path / REJECTED, path / SUMMARY, path / MANIFEST):
+    shards = (path / SHARDS).glob("[!.]*")
+    for file in (path / SUMMARY, path / REJECTED, *shards, path / MANIFEST):
         file.unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.tables import tables_sha256
 from cclearn.engines.named import weights_of
+from cclearn.errors import DataError
 from cclearn.files import sha256_of_file, sha256_of_folder, sha256_of_text
 from cclearn.models import adapter_base
 from cclearn.prompts import prompt_hash
@@ -62,8 +63,11 @@ def manifest_of(
             "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT),
             "encounter": settings.encounter,
             "calibration": _hash(settings.calibration),
-            "pairs_sha256": None if settings.pairs is None else sha256_of_file(settings.pairs),
-            "sha256": {name: sha256_of_folder(folder) for name, folder in _folders(settings)},
+            "pairs_sha256": settings.pairs and _file_hash(settings.pairs),
+            "sha256": {
+                **{name: sha256_of_folder(folder) for name, folder in _folders(settings)},
+                **{name: _file_hash(file) for name, file in _replayed(settings)},
+            },
             "prompt_sha256": _prompts(settings, system),
             "lexicon_sha256": tables_sha256(),
         },
@@ -101,11 +105,28 @@ def _folders(settings: CoderSettings) -> list[tuple[str, Path]]:
     ]
 
 
+def _replayed(settings: CoderSettings) -> list[tuple[str, Path]]:
+    """Return the files of answers that the settings name."""
+    named = {"model": settings.model, "recogniser": settings.loop and settings.loop.recogniser}
+    scheme = "replay:"
+    return [
+        (f"{role} answers", Path(name.removeprefix(scheme)))
+        for role, name in named.items()
+        if name and name.startswith(scheme)
+    ]
+
+
 def _hash(calibration: str | None) -> str | None:
     """Return the hash of a calibration's file; the one in the model's folder is hashed with it."""
     if calibration is None or calibration == "off":
         return calibration
-    return sha256_of_file(Path(calibration))
+    return _file_hash(Path(calibration))
+
+
+def _file_hash(path: Path) -> str:
+    if not path.is_file():
+        raise DataError(path, "no such file")
+    return sha256_of_file(path)
 
 
 def _prompts(settings: CoderSettings, system: CodeSystem) -> str | None:

@@ -6,9 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from cclearn.errors import CclearnError
+from typing import TypeVar
 
 Told = TypeVar("Told")
 
@@ -31,9 +29,14 @@ class Place:
         return self.rank == 0
 
 
+def is_one_of_several() -> bool:
+    """Say whether a launcher has started several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def place_among_processes() -> Place:
     """Return this process's place; on a machine with GPUs it is given its own at the first call."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    if not is_one_of_several():
         return Place()  # Without torch, which the lexicon does not need.
     from cclearn.processes import process_state
 
@@ -42,23 +45,20 @@ def place_among_processes() -> Place:
 
 
 def from_the_first(place: Place, produce: Callable[[], Told]) -> Told:
-    """Return in every process what the first one makes; it alone tells of an error.
+    """Return in every process what the first one makes.
 
-    Raises:
-        CclearnError: In the first process, as `produce` does. The others leave with exit code 2.
+    Where that raises, the first process alone tells of it; the others leave with exit code 2.
     """
     if place.processes == 1:
         return produce()
     from accelerate.utils import broadcast_object_list
 
-    told: list[Any] = [None]
-    if place.first:
-        try:
+    told: list[Told | None] = [None]
+    try:
+        if place.first:
             told = [produce()]
-        except (CclearnError, OSError):
-            broadcast_object_list(told)
-            raise
-    broadcast_object_list(told)
+    finally:
+        broadcast_object_list(told)
     if told[0] is None:
         sys.exit(2)
-    return told[0]  # type: ignore[no-any-return]
+    return told[0]

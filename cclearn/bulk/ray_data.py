@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +60,7 @@ def coded_on_ray(
     source: Path,
     settings: CoderSettings,
     shards: Sequence[Shard],
-) -> Iterator[CodedShard]:
+) -> Generator[CodedShard, None, None]:
     """Yield shards as the workers finish them, in any order; each comes once.
 
     Args:
@@ -86,8 +86,16 @@ def coded_on_ray(
                 [f"ray (address = {address}): the cluster has no GPU, which vLLM needs. Add one."]
             )
         gpus = gpus if available.get("GPU") else 0
-        most = int(available["GPU"] // gpus if gpus else available.get("CPU", 1))
-        count = max(1, min(workers or most, len(shards)))
+        most = int(available["GPU"] // gpus if gpus else available.get("CPU", 0))
+        if not most:
+            raise ConfigurationError(
+                [
+                    f"ray (address = {address}): a worker wants {gpus} GPUs and {int(not gpus)} cores,"
+                    f" and the cluster has {available.get('GPU', 0):g} and {available.get('CPU', 0):g}."
+                    " Add a machine."
+                ]
+            )
+        count = min(workers or most, most, len(shards))
         rows = [{"shard": json.dumps(asdict(shard))} for shard in shards]
         with warnings.catch_warnings():
             # Deprecated, and there is no other way yet.

@@ -4,13 +4,13 @@ rows, the same bytes."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cclearn.bulk.corpus import Shard, open_corpus
+from cclearn.bulk.corpus import Corpus, Shard, open_corpus
 from cclearn.bulk.folder import CodedFolder, refuse_foreign
 from cclearn.bulk.identity import manifest_of
 from cclearn.bulk.launched import Place, from_the_first, place_among_processes
@@ -85,15 +85,22 @@ def code_corpus(
 
         def begin() -> _Plan:
             _check(settings, options, place)
-            open_corpus(source)
+            corpus = open_corpus(source)
             refuse_foreign(out)
-            stack.enter_context(writing_alone(out))
-            return _begin(source, out, settings, options)
+            let_others_write = stack.enter_context(writing_alone(out))
+            plan = _begin(corpus, out, settings, options)
+            if place.processes > 1:
+                let_others_write()
+            return plan
 
         plan = from_the_first(place, begin)
+        if not place.first:
+            stack.enter_context(writing_alone(out, along=True))
         folder = CodedFolder(out, plan.run)
         if not plan.waiting and (summary := folder.summary()) is not None:
             return summary if place.first else None
+        if place.first:
+            folder.reopen()
         rows = {shard.number: shard.rows for shard in plan.shards}
         with corpus_progress(sum(rows.values()), shown=place.first) as show:
             looked = 0.0
@@ -105,9 +112,11 @@ def code_corpus(
                     looked = time.monotonic()
 
             look()
-            for coded in _coded(source, settings, options, plan, place, look):
-                folder.write(coded)
-                look()
+            # Closed at once where writing fails: a cluster ends with it.
+            with closing(_coded(source, settings, options, plan, place, look)) as shards:
+                for coded in shards:
+                    folder.write(coded)
+                    look()
             while place.first and len(folder.finished(rows)) < len(rows):
                 time.sleep(_LOOK)
                 look()
@@ -145,9 +154,9 @@ def _check(settings: CoderSettings, options: BulkOptions, place: Place) -> None:
         raise ConfigurationError(problems)
 
 
-def _begin(source: Path, out: Path, settings: CoderSettings, options: BulkOptions) -> _Plan:
+def _begin(corpus: Corpus, out: Path, settings: CoderSettings, options: BulkOptions) -> _Plan:
     system = settings.load_system()
-    survey = open_corpus(source).survey(options.shard_size)
+    survey = corpus.survey(options.shard_size)
     manifest = manifest_of(settings, system, survey, options.shard_size)
     folder = CodedFolder.begin(out, manifest, options.overwrite)
     numbers = [shard.number for shard in survey.shards]
@@ -164,7 +173,7 @@ def _coded(
     plan: _Plan,
     place: Place,
     look: Callable[[int], None],
-) -> Iterator[CodedShard]:
+) -> Generator[CodedShard, None, None]:
     """Yield the shards of this process as they are coded."""
     share = plan.waiting[place.rank :: place.processes]
     if not share:

@@ -12,18 +12,18 @@ from pydantic import BaseModel, ConfigDict
 from cclearn.bulk.corpus import Corpus, Shard
 from cclearn.coding import Coder
 from cclearn.coding.each import code_each
-from cclearn.errors import CclearnError, type_and_place
+from cclearn.errors import CclearnError, NoteError, UnansweredError, type_and_place
 from cclearn.notes import Note
 from cclearn.notes.jsonl import row_to_json
 
 _STOPPING = frozenset({"connection", "budget"})
 """Failures of the run, not of the note: the next notes would fail as well."""
 
-_KEPT = frozenset({"truncated"})
-"""Failures that leave codes; the note keeps its flag."""
-
 _SYSTEMATIC = 10
-"""A shard of at least so many notes, each of which raises an error, is no matter of its notes."""
+"""So many notes in a row that raise an error are no matter of the notes; nor are all of a shard's."""
+
+_FEW = 3
+"""Fewer may all be bad."""
 
 
 class Rejected(BaseModel):
@@ -31,7 +31,8 @@ class Rejected(BaseModel):
 
     Attributes:
         row: Its number: of the line, the Parquet row or the file of the folder, from 1.
-        kind: `unreadable`; `repeated`, of its id; a failure of the engine, e.g. `timeout`; or `error`.
+        kind: `unreadable`; `repeated`, of its id; a failure of the engine, e.g. `timeout`; `refused` or
+            `restricted`; or `error`.
         reason: What is wrong. It holds no text of the note.
         note: The note, where it could be read.
     """
@@ -96,7 +97,7 @@ def code_shard(
         progress: Told how many notes of the shard are coded.
 
     Raises:
-        CclearnError: The engine answers no more, the corpus has changed, or each of many notes raises
+        CclearnError: The engine answers no more, the corpus has changed, or many notes in a row raise
             an error.
     """
     rejected: list[Rejected] = []
@@ -111,28 +112,19 @@ def code_shard(
             notes.append(row.note)
     before = replace(coder.usage)
     lines: list[str] = []
-    codes = errors = 0
+    codes = in_a_row = 0
     flagged: Counter[str] = Counter()
     pairs = zip(numbers, notes, code_each(coder, notes), strict=True)
     for done, (number, note, coded) in enumerate(pairs, start=1):
         if progress is not None:
             progress(done)
-        if isinstance(coded, CclearnError):
-            raise coded
         if isinstance(coded, Exception):
-            errors += 1
-            if errors == len(notes) >= _SYSTEMATIC:
-                raise _systematic(shard, coded)
-            reason = type_and_place(coded)
-            rejected.append(Rejected(row=number, kind="error", reason=reason, note=note))
+            in_a_row += not isinstance(coded, UnansweredError)
+            rejected.append(_rejected(number, note, coded, shard))
+            if in_a_row >= min(_SYSTEMATIC, max(_FEW, len(notes))):
+                raise _systematic(shard, in_a_row, coded)
             continue
-        failures = [flag for flag in coded.failures if flag not in _KEPT]
-        if stopping := _STOPPING.intersection(failures):
-            raise _stopped(shard, min(stopping))
-        if failures:
-            kind, reason = failures[0], ", ".join(failures)
-            rejected.append(Rejected(row=number, kind=kind, reason=reason, note=note))
-            continue
+        in_a_row = 0
         lines.append(row_to_json(coded) + "\n")
         codes += len(coded.codes)
         flagged.update(coded.failures)
@@ -153,6 +145,19 @@ def code_shard(
     return CodedShard(content, marker)
 
 
+def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> Rejected:
+    """Return a note's entry. Raises CclearnError where other notes would fare no better."""
+    if isinstance(error, UnansweredError):
+        if stopping := _STOPPING.intersection(error.failures):
+            raise _stopped(shard, min(stopping))
+        return Rejected(row=number, kind=error.kind, reason=", ".join(error.failures), note=note)
+    if isinstance(error, NoteError):
+        return Rejected(row=number, kind=error.kind, reason=str(error), note=note)
+    if isinstance(error, CclearnError):
+        raise error
+    return Rejected(row=number, kind="error", reason=type_and_place(error), note=note)
+
+
 def _stopped(shard: Shard, reason: str) -> CclearnError:
     why = "is used up" if reason == "budget" else "to the engine is lost"
     return CclearnError(
@@ -161,9 +166,10 @@ def _stopped(shard: Shard, reason: str) -> CclearnError:
     )
 
 
-def _systematic(shard: Shard, error: Exception) -> CclearnError:
+def _systematic(shard: Shard, count: int, error: Exception) -> CclearnError:
+    if isinstance(error, NoteError):
+        return error
     return CclearnError(
-        f"shard (number = {shard.number}): each of its {shard.rows} notes raises"
-        f" {type_and_place(error)}; what is finished stays. Mend what is wrong, and"
-        " run the same command again to go on."
+        f"shard (number = {shard.number}): {count} notes in a row raise {type_and_place(error)}; what is"
+        " finished stays. Mend what is wrong, and run the same command again to go on."
     )

@@ -51,6 +51,9 @@ length by a factor of ten, and the server shall have work meanwhile."""
 _DEAD = 3
 """After so many failed connections for each request in flight, no answer between, a server is dead."""
 
+_PAUSE = 30.0
+"""Seconds after which a dead server is asked again: one that a service stands before may come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -152,6 +155,7 @@ class OpenAIEngine(Engine):
         self._started: float | None = None
         self._tokens = [0, 0]
         self._failed_connections = 0
+        self._failed_at = 0.0
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order.
@@ -195,7 +199,8 @@ class OpenAIEngine(Engine):
             seconds = time.monotonic() - self._started
             if self._budget.exceeded(seconds, *self._tokens):
                 return Answer(request.id, "", problem="budget")
-            if self._failed_connections >= _DEAD * self._concurrency:
+            given_up = self._failed_connections >= _DEAD * self._concurrency
+            if given_up and time.monotonic() - self._failed_at < _PAUSE:
                 return Answer(request.id, "", problem="connection")
         try:
             # As `chat.completions.create` does, less its walk through the messages.
@@ -226,6 +231,7 @@ class OpenAIEngine(Engine):
             self._tokens[1] += answer.answer_tokens
             gone = answer.problem == "connection"
             self._failed_connections = self._failed_connections + 1 if gone else 0
+            self._failed_at = time.monotonic() if gone else 0.0
         return answer
 
     def _form(self, request: Request) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from llguidance.hf import from_tokenizer
 
 from cclearn.engines.engine import Answer, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import ConfigurationError, NoteError
 from cclearn.models import adapter_base, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
 
@@ -174,7 +174,7 @@ class VLLMEngine(WindowedEngine):
             )
         except VLLMClientError as error:
             # Its text would quote the grammar, and with it the note.
-            raise CclearnError(
+            raise NoteError(
                 f"notes (ids = {window[0].id} to {window[-1].id}): vLLM does not take one of them"
                 f" ({type(error).__name__}). Code them without vllm:."
             ) from None

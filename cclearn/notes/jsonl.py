@@ -11,7 +11,7 @@ from typing import IO, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, DataErrors, did_you_mean
+from cclearn.errors import DataError, DataErrors, did_you_mean, shown_id
 from cclearn.files import atomic_file, decode_text, read_bytes
 from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
 from cclearn.notes.parquet import parquet_rows
@@ -74,7 +74,7 @@ def checked_rows(
             row = read()
             identifier = str(getattr(row, "id", number))
             if identifier in seen:
-                raise DataError(name, f"{identifier!r} stands twice", number, "id")
+                raise DataError(name, f"'{shown_id(identifier)}' stands twice", number, "id")
         except DataError as error:
             problems.append(error)
             if len(problems) == _MOST_PROBLEMS:
@@ -196,7 +196,7 @@ def text_files(folder: Path) -> list[Path]:
 
 def text_note(path: Path, content: bytes) -> Note:
     """Return the note that a text file is; its name without the ending is the id. Raises DataError."""
-    return Note(id=path.stem or path.name, text=decode_text(content, path))
+    return row_of({"id": path.stem or path.name, "text": decode_text(content, path)}, Note, path)
 
 
 def _read_text(path: Path) -> Note:

@@ -87,9 +87,55 @@ def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[
     Raises:
         DataError: It is missing, or no Parquet.
     """
+    for batch in _batches(path, columns):
+        yield from _rows(batch, path)
+
+
+def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except UnicodeDecodeError:
+        raise DataError(path, "a row holds text that is not UTF-8. Convert it first.") from None
+    return rows
+
+
+def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     with _open(path) as file:
-        for batch in file.iter_batches(batch_size=_READ, columns=columns):
-            yield from batch.to_pylist()
+        yield from file.iter_batches(batch_size=_READ, columns=columns)
+
+
+class ParquetReader:
+    """Reads runs of a Parquet file's rows; those between two of them are passed over cheaply.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._batches = _batches(path)
+        self._rest: pa.RecordBatch | None = None
+        self._place = 0
+
+    def rows(self, start: int, end: int) -> Iterator[dict[str, Any]]:
+        """Yield the rows from one number to another, from 0, half-open. Raises DataError.
+
+        Whoever asks in rising order decodes the file once.
+        """
+        if start < self._place:
+            self._batches, self._rest, self._place = _batches(self._path), None, 0
+        while self._place < end:
+            if self._rest is None:
+                self._rest = next(self._batches, None)
+                if self._rest is None:
+                    return
+            batch = self._rest
+            last = self._place + batch.num_rows
+            low, high = max(start, self._place), min(end, last)
+            if low < high:
+                yield from _rows(batch.slice(low - self._place, high - low), self._path)
+            self._rest = None if high >= last else batch.slice(high - self._place)
+            self._place = max(high, self._place) if self._rest is not None else last
 
 
 def count_rows(path: Path) -> int:

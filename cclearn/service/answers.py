@@ -21,6 +21,9 @@ from cclearn.service.refusal import Refused
 
 log = logging.getLogger(__name__)
 
+_AGAIN = 30
+"""Seconds after which a coder whose process was lost may do better."""
+
 HUNG_UP = 499
 """What is counted where nobody is left to be answered; the number is that of nginx."""
 
@@ -80,7 +83,9 @@ async def whole_answer(
     outcomes = [ticket.outcome.result() for ticket in tickets]
     uncoded = [outcome for outcome in outcomes if isinstance(outcome, Uncoded)]
     if uncoded and len(uncoded) == len(outcomes):
-        raise Refused(uncoded[0].status, f"note 1: {uncoded[0].problem}", "coder")
+        first = uncoded[0]
+        again = _AGAIN if first.status == 503 else None
+        raise Refused(first.status, f"note 1: {first.problem}", "coder", again)
     body = b",".join(_row(ticket) for ticket in tickets)
     return Response(body if single else b"[" + body + b"]", media_type=JSON)
 

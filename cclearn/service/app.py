@@ -52,7 +52,7 @@ _REASONS = {
     422: "The request is not what it should be.",
     429: "Too much is waiting. `Retry-After` says for how many seconds.",
     500: "The service or its coder failed.",
-    502: "The server behind the coder refuses it.",
+    502: "The model, or the server behind the coder, gave no answer.",
     503: "No coder is running.",
     504: "The time limit is over.",
 }

@@ -102,7 +102,7 @@ class Batcher:
         """
         limit = self._limits.time_limit
         most = _FORETOLD * limit
-        seconds = (self.waiting + self._coding) * self._seconds_a_note / len(self._workers)
+        seconds = (self.waiting + self._coding) * self._seconds_a_note / max(1, self.alive)
         if all(worker.is_down for worker in self._workers):
             raise Refused(503, "no coder is running. The service's log says why.", "no_worker", 30)
         if self.waiting + count > self._limits.max_waiting:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cclearn.coding.each import code_each
-from cclearn.errors import CclearnError, RestrictedTextError, type_and_place
+from cclearn.errors import CclearnError, RestrictedTextError, UnansweredError, type_and_place
 from cclearn.notes.jsonl import row_to_json
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def _outcome(coded: CodedNote | Exception) -> Outcome:
 def _uncoded(error: Exception) -> Uncoded:
     if isinstance(error, RestrictedTextError):
         return Uncoded(403, str(error))
-    if isinstance(error, CclearnError):  # A server behind the coder refuses us.
+    if isinstance(error, UnansweredError) and "timeout" in error.failures:
+        return Uncoded(504, str(error))
+    if isinstance(error, CclearnError):  # The model, or the server behind the coder, refuses.
         return Uncoded(502, str(error))
     problem = f"the coder failed ({type(error).__name__}). The service's log says where."
     return Uncoded(500, problem, type_and_place(error))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +103,26 @@ def test_rows_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     ]
     assert [row.note is None for row in found] == [False, True, False, True]
     assert open_corpus(path).survey(2).rows == 4
+
+
+def test_the_id_of_a_row_that_cannot_be_read_is_free(tmp_path: Path) -> None:
+    rows_of = ('{"id": "a"}', '{"id": "a", "text": "x"}', '{"id": "a", "text": "y"}')
+    (tmp_path / "notes.jsonl").write_text("\n".join(rows_of))
+    found = rows(open_corpus(tmp_path / "notes.jsonl"), 10)
+    assert [row.problem for row in found] == [
+        "text: missing",
+        None,
+        "id: it stands in an earlier row too",
+    ]
+
+
+def test_text_of_parquet_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
+    raw = pyarrow.array([b"a", b"\xff"], pyarrow.binary())
+    columns = {"id": pyarrow.array(["a", "b"]), "text": raw.view(pyarrow.string())}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "notes.parquet")
+    corpus = open_corpus(tmp_path / "notes.parquet")
+    with pytest.raises(DataError, match="a row holds text that is not UTF-8"):
+        list(corpus.read(corpus.survey(10).shards[0]))
 
 
 def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cclearn.bulk.folder import CodedFolder, refuse_foreign
+from cclearn.bulk.folder import CodedFolder, coded_notes, refuse_foreign
 from cclearn.bulk.shard import CodedShard, Marker, Rejected
 from cclearn.bulk.summary import Pace
 from cclearn.engines.named import EngineSettings
@@ -148,6 +148,40 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     for overwrite in (False, True):
         with pytest.raises(DataError, match="it is no manifest of a coded corpus"):
             begin(tmp_path / "model", overwrite)
+
+
+def test_files_of_others_among_the_shards_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out" / "shards").mkdir(parents=True)
+    other = tmp_path / "out" / "shards" / "weights.tar"
+    other.write_text("")
+    with pytest.raises(CclearnError, match=r"what no run wrote \(shards/weights\.tar\)"):
+        refuse_foreign(tmp_path / "out")
+    other.rename(tmp_path / "out" / "shards" / "00000.jsonl")
+    refuse_foreign(tmp_path / "out")
+    with pytest.raises(DataError, match="it is missing, and there are shards"):
+        begin(tmp_path / "out", overwrite=True)
+
+
+def test_notes_come_out_of_a_run_that_is_finished_alone(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    for number in (0, 1):
+        folder.write(shard(number, json.dumps({"id": str(number), "text": "x"}) + "\n"))
+    with pytest.raises(DataError, match="no run that is finished"):
+        list(coded_notes(tmp_path / "out"))
+    folder.finish([0, 1], EngineSettings(), Pace.of(0, 0))
+    assert [note.id for note in coded_notes(tmp_path / "out")] == ["0", "1"]
+    (tmp_path / "out" / "shards" / "00001.done").unlink()
+    with pytest.raises(DataError, match="no run that is finished"):
+        list(coded_notes(tmp_path / "out"))
+    folder.reopen()
+    assert folder.summary() is None
+
+
+def test_a_run_does_not_end_with_a_shard_of_another(tmp_path: Path) -> None:
+    begin(tmp_path / "out").write(shard(0))
+    with pytest.raises(CclearnError, match="it is of another run"):
+        CodedFolder(tmp_path / "out", "another").finish([0], EngineSettings(), Pace.of(0, 0))
+    assert not (tmp_path / "out" / "rejected.jsonl").exists()
 
 
 def test_shards_without_a_manifest_are_nobodys(tmp_path: Path) -> None:

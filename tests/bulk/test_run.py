@@ -15,7 +15,8 @@ from cclearn.bulk import BulkOptions, code_corpus
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.local import LocalEngine
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.files import writing_alone
 from cclearn.notes.jsonl import read_notes, row_to_json
 from tests.bulk.corpora import files_in, write_jsonl
 from tests.conftest import ROOT
@@ -85,6 +86,12 @@ def test_what_cannot_work_is_told_at_once_and_leaves_no_folder(tmp_path: Path) -
     with pytest.raises(CclearnError, match="no such file"):
         code_corpus(tmp_path / "none.jsonl", tmp_path / "out", CoderSettings())
     assert not (tmp_path / "out").exists()
+    for settings in (
+        CoderSettings(calibration=str(tmp_path / "none.json")),
+        CoderSettings(pairs=tmp_path / "none.jsonl"),
+    ):
+        with pytest.raises(DataError, match="no such file"):
+            code_corpus(source, tmp_path / "out", settings)
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
@@ -107,23 +114,15 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> No
     assert files_in(out) == files_in(tmp_path / "whole")
 
 
-def test_a_second_run_on_the_folder_refuses(tmp_path: Path) -> None:
-    source = write_jsonl(tmp_path / "notes.jsonl", 20_000)
-    process = subprocess.Popen(
-        [*COMMAND, str(source), "--out", f"{tmp_path}/out", "--shard-size", "100"],
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while not list(tmp_path.glob("out/shards/*.done")) and process.poll() is None:
-            time.sleep(0.01)
-        second = run(source, tmp_path / "out", "--shard-size", "100")
-        assert second.returncode == 2
-        assert "another run is writing there" in second.stderr
-        assert second.stderr.count("\n") == 1
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
+@pytest.mark.parametrize("first_process_is_gone", [False, True])
+def test_a_second_run_on_the_folder_refuses(tmp_path: Path, first_process_is_gone: bool) -> None:
+    source = write_jsonl(tmp_path / "notes.jsonl", 20)
+    with writing_alone(tmp_path / "out", along=first_process_is_gone):
+        second = run(source, tmp_path / "out")
+    assert second.returncode == 2
+    assert "another run is writing there" in second.stderr
+    assert second.stderr.count("\n") == 1
+    assert run(source, tmp_path / "out").returncode == 0
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cclearn import Coder
 from cclearn.bulk.corpus import open_corpus
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, RestrictedTextError
 from cclearn.notes import Note
 from tests.bulk.corpora import ToldCoder, write_jsonl
 
@@ -81,11 +81,44 @@ def test_what_every_note_raises_stops_the_run(tmp_path: Path, system: CodeSystem
     def what(note: Note) -> list[str]:
         raise ValueError(note.text)
 
-    with pytest.raises(
-        CclearnError, match=r"each of its 12 notes raises ValueError in bulk/test_shard"
-    ):
-        coded(tmp_path, system, what)
-    assert len(coded(tmp_path, system, what, count=3).marker.rejected) == 3
+    for count, told in ((12, 10), (5, 5), (3, 3)):
+        with pytest.raises(
+            CclearnError, match=f"{told} notes in a row raise ValueError in bulk/test_s"
+        ):
+            coded(tmp_path, system, what, count)
+    assert len(coded(tmp_path, system, what, count=2).marker.rejected) == 2
+
+
+def test_an_engine_that_dies_half_way_stops_the_run(tmp_path: Path, system: CodeSystem) -> None:
+    def what(note: Note) -> list[str]:
+        if int(note.id[1:]) >= 20:
+            raise RuntimeError("the device is gone")
+        return []
+
+    with pytest.raises(CclearnError, match="10 notes in a row raise RuntimeError"):
+        coded(tmp_path, system, what, count=60)
+
+
+def test_a_note_that_the_engine_does_not_take_is_set_aside(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    def what(note: Note) -> list[str]:
+        if note.id == "n3":
+            raise RestrictedTextError("note (id = n3): its text is restricted")
+        return []
+
+    (row,) = coded(tmp_path, system, what).marker.rejected
+    assert (row.row, row.kind, row.reason) == (
+        4,
+        "restricted",
+        "note (id = n3): its text is restricted",
+    )
+
+    def all_of_them(note: Note) -> list[str]:
+        raise RestrictedTextError("its text is restricted. Say so twice.")
+
+    with pytest.raises(CclearnError, match=r"^its text is restricted\. Say so twice\.$"):
+        coded(tmp_path, system, all_of_them)
 
 
 @pytest.mark.parametrize("flag", ["connection", "budget"])

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet as arrow
 from pydantic import BaseModel
 
 from cclearn.errors import DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.contract import Invalid, Ungrounded
 from cclearn.notes.jsonl import read_coded_notes, read_notes, read_rows, read_span_pairs, write_rows
-from cclearn.notes.parquet import parquet_of_jsonl, schema_of
+from cclearn.notes.parquet import ParquetReader, parquet_of_jsonl, schema_of
 
 PAIR = SpanPair(id="p1", text="grippe 🤒 é", code="J11.1", release="x", grade="gold", source="test")
 TEXT = "İ fever\r\nand cough"
@@ -70,3 +74,15 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
         list(read_span_pairs(twice))
     with pytest.raises(DataError, match=r"rows\.parquet:1: .*(missing|unknown)"):
         list(read_rows(converted(tmp_path, [PAIR], SpanPair), CodedNote))
+
+
+@given(runs=st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25)), max_size=6))
+def test_runs_of_rows_are_read_in_any_order(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "notes.parquet"
+    arrow.write_table(pyarrow.table({"id": list(range(20))}), path, row_group_size=7)
+    reader = ParquetReader(path)
+    for start, end in runs:
+        found = [row["id"] for row in reader.rows(start, end)]
+        assert found == list(range(20))[start:end]

@@ -40,7 +40,7 @@ def test_every_recipe_is_valid() -> None:
 
 def test_every_launch_configuration_is_one() -> None:
     found = sorted((RECIPES / "accelerate").glob("*.yaml"))
-    names = ["cpu", "ddp", "fsdp2_qlora", "single_gpu", "zero3"]
+    names = ["cpu", "cpu_processes", "ddp", "fsdp2_qlora", "single_gpu", "zero3"]
     assert [path.stem for path in found] == names
     for path in found:
         config = load_config_from_file(str(path))
