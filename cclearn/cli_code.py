@@ -64,8 +64,18 @@ def code(
     ] = 1_000,
     ray: RayOption = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Of the cluster; else one a GPU or core.")
+        int | None,
+        typer.Option(
+            min=1, help="With --ray, how many; else one a GPU where a model needs one, or a core."
+        ),
     ] = None,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry",
+            help="Into a folder: code the shards again in which a note got no answer.",
+        ),
+    ] = False,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
     settings = coder_settings(
@@ -74,7 +84,7 @@ def code(
     if out is not None and _is_folder(out, format_name):
         from cclearn.bulk import BulkOptions
 
-        options = BulkOptions(shard_size, overwrite, ray, workers)
+        options = BulkOptions(shard_size, overwrite, retry, ray, workers)
         _code_to_folder(source, settings, Path(out), format_name, options)
     else:
         from cclearn.bulk.launched import is_one_of_several
@@ -126,6 +136,7 @@ def _code_to_folder(
 ) -> None:
     """Code a corpus in shards."""
     from cclearn.bulk import code_corpus
+    from cclearn.files import FULL
 
     problems = []
     if source == "-":
@@ -139,18 +150,21 @@ def _code_to_folder(
     try:
         summary = code_corpus(Path(source), out, settings, options)
     except OSError as error:
+        if error.errno not in FULL:
+            raise
         raise CclearnError(
-            f"{error.filename or out}: {error.strerror or error}. What is finished stays: mend that, and"
-            " run the same command again to go on."
+            f"{error.filename}: {error.strerror}. What is finished stays: make room, and run the same"
+            " command again to go on."
         ) from None
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What is finished stays; the same command goes on.", err=True)
+        raise
     if summary is None:  # Another process tells.
         return
     for line in summary.lines(out):
         typer.echo(line, err=True)
     if not summary.notes:
-        raise CclearnError(
-            f"output (out = {out}): no note was coded; rejected.jsonl there says why."
-        )
+        raise CclearnError(f"output (out = {out}): no note was coded.")
 
 
 def _code_to_file(

@@ -54,7 +54,8 @@ def cache_file(name: str, source: str, ending: str) -> Path:
     return cache_folder() / f"{name}-{sha256_of_text(source)[:16]}.{ending}"
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where there is no more room."""
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         os.replace(name, path)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in FULL:
             error.filename = str(path)  # The call that failed does not say it.
         raise
 

@@ -200,8 +200,8 @@ def test_a_corpus_goes_into_a_folder_and_out_again(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = done.stderr.decode().splitlines()
     assert told[:2] == [
-        "5 notes coded in 3 shards, 5 codes: coded",
-        "rows rejected, unreadable: 1 (coded/rejected.jsonl)",
+        "notes coded: 5 (codes: 5, shards: 3): coded",
+        "rows rejected, unreadable: 1; row 6: not JSON at column 16 (coded/rejected.jsonl)",
     ]
     assert done.stdout == b""
     for ending in ("jsonl", "tsv"):
@@ -215,7 +215,7 @@ def test_a_corpus_goes_into_a_folder_and_out_again(tmp_path: Path) -> None:
     assert "it exists already" in fails("export", tmp_path / "coded", "--out", tmp_path / "all.tsv")
     (tmp_path / "coded" / "summary.json").unlink()
     message = fails("export", tmp_path / "coded", "--out", tmp_path / "more.jsonl")
-    assert "it holds no run that is finished" in one_line(message)
+    assert "its run is not finished" in one_line(message)
 
 
 def test_a_corpus_without_a_note_fails(tmp_path: Path) -> None:

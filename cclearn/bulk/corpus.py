@@ -6,9 +6,11 @@ import json
 import os
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,11 +70,13 @@ class Row:
 
     Attributes:
         number: Of the line, row or file, from 1.
+        id: The note's; of a row that cannot be read, what it gives as one; of a file, its name.
         note: What it holds; None where it cannot be read.
         problem: Why it is not to be coded, else None. It holds no text of the note.
     """
 
     number: int
+    id: str | None
     note: Note | None
     problem: str | None = None
 
@@ -182,20 +186,21 @@ class JSONLCorpus(Corpus):
             raise self._changed()
         for place, line in enumerate(content.split(b"\n"), start=shard.first):
             if line.strip():
-                try:
-                    yield Row(place, parse_line(line, Note, self.path, place))
-                except DataError as error:
-                    yield Row(place, None, error.reason)
+                read = partial(parse_line, line, Note, self.path, place)
+                yield _row(place, read, partial(_identifier, line))
 
 
 def _identifier(line: bytes) -> str | None:
     """Return a line's id, None where it has none; the reader says what is wrong with it."""
     try:
-        fields = json.loads(line)
+        fields = json.loads(line.removeprefix(BOM_UTF8))
     except (ValueError, RecursionError):
         return None
-    found = fields.get("id") if isinstance(fields, dict) else None
-    return found if isinstance(found, str) else None
+    return _text_or_none(fields.get("id") if isinstance(fields, dict) else None)
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 class ParquetCorpus(Corpus):
@@ -230,10 +235,8 @@ class ParquetCorpus(Corpus):
         if len(wanted) < shard.rows:
             raise self._changed()
         for place, fields in enumerate(wanted, start=shard.first):
-            try:
-                yield Row(place, row_of(fields, Note, self.path, place))
-            except DataError as error:
-                yield Row(place, None, error.reason)
+            read = partial(row_of, fields, Note, self.path, place)
+            yield _row(place, read, partial(_text_or_none, fields.get("id")))
 
 
 class FolderCorpus(Corpus):
@@ -261,12 +264,21 @@ class FolderCorpus(Corpus):
         if sha256(b"".join(lines)).hexdigest() != shard.sha256:
             raise self._changed()
         for place, (file, content) in enumerate(zip(files, contents, strict=True), shard.first):
-            try:
-                if isinstance(content, DataError):
-                    raise content
-                yield Row(place, text_note(file, content))
-            except DataError as error:
-                yield Row(place, None, error.reason)
+            yield _row(place, partial(_read_text, file, content), partial(str, file.name))
+
+
+def _read_text(file: Path, content: bytes | DataError) -> Note:
+    if isinstance(content, DataError):
+        raise content
+    return text_note(file, content)
+
+
+def _row(number: int, read: Callable[[], Note], identifier: Callable[[], str | None]) -> Row:
+    try:
+        note = read()
+    except DataError as error:
+        return Row(number, identifier(), None, error.reason)
+    return Row(number, note.id, note)
 
 
 def _bytes_of(file: Path) -> bytes | DataError:

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cclearn.bulk.identity import differences, run_hash
-from cclearn.bulk.shard import CodedShard, Marker
+from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
 from cclearn.engines.named import EngineSettings
 from cclearn.errors import CclearnError, DataError
@@ -43,8 +43,8 @@ def refuse_foreign(path: Path) -> None:
         names |= {f"{SHARDS}/{each.name}" for each in shards.iterdir() if not _is_ours(each.name)}
     if strange := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):
         raise CclearnError(
-            f"output (out = {path}): it holds what no run wrote ({', '.join(strange[:5])}). Name another"
-            " folder."
+            f"output (out = {path}): it holds what no run wrote ({', '.join(strange[:5])}). Move that"
+            " away, or name another folder."
         )
 
 
@@ -81,6 +81,8 @@ class CodedFolder:
             _refuse_unclaimed(path)
         elif overwrite:
             _empty(path)
+        elif not any((path / SHARDS).glob("*.done")):
+            _read_manifest(place)  # Nothing is lost that was made with other settings.
         elif differing := differences(_read_manifest(place), manifest):
             raise CclearnError(
                 f"output (out = {path}): it holds another run ({'; '.join(differing)}). Name another"
@@ -129,6 +131,12 @@ class CodedFolder:
             )
         return marker
 
+    def retry(self, numbers: Iterable[int]) -> None:
+        """Have the shards coded again in which a note got no answer."""
+        for number in sorted(self.finished(numbers)):
+            if any(row.kind not in ROWS_THEMSELVES for row in self._own(number).rejected):
+                self._marker(number).unlink()
+
     def reopen(self) -> None:
         """Take back what says that the run is finished."""
         for name in (SUMMARY, REJECTED):
@@ -144,6 +152,8 @@ class CodedFolder:
 
     def summary(self) -> Summary | None:
         """Return the summary of a run that is finished, else None."""
+        if not (self.path / REJECTED).is_file():
+            return None
         try:
             return Summary.model_validate_json(read_text(self.path / SUMMARY))
         except (DataError, ValidationError):
@@ -183,14 +193,14 @@ def coded_notes(path: Path) -> Iterator[CodedNote]:
 
     Raises:
         DataError: The folder is no run's, or the run is not finished.
+        CclearnError: A shard is not what was written.
     """
-    folder = CodedFolder(path, "")
+    folder = CodedFolder(path, run_hash(_read_manifest(path / MANIFEST)))
     summary = folder.summary()
     numbers = range(0 if summary is None else summary.shards)
     if not numbers or len(folder.finished(numbers)) < len(numbers):
-        raise DataError(
-            path, "it holds no run that is finished. Run `cclearn code` again to go on."
-        )
+        raise DataError(path, "its run is not finished. Run `cclearn code` again to go on.")
+    folder.check(numbers)
     for number in numbers:
         yield from read_coded_notes(folder.data(number))
 

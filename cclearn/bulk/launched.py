@@ -62,3 +62,11 @@ def from_the_first(place: Place, produce: Callable[[], Told]) -> Told:
     if told[0] is None:
         sys.exit(2)
     return told[0]
+
+
+def leave(place: Place) -> None:
+    """Part from the other processes; one that just ended would be aborted now and then."""
+    if place.processes > 1:
+        from cclearn.processes import process_state
+
+        process_state().destroy_process_group()

@@ -13,7 +13,7 @@ from pathlib import Path
 from cclearn.bulk.corpus import Corpus, Shard, open_corpus
 from cclearn.bulk.folder import CodedFolder, refuse_foreign
 from cclearn.bulk.identity import manifest_of
-from cclearn.bulk.launched import Place, from_the_first, place_among_processes
+from cclearn.bulk.launched import Place, from_the_first, leave, place_among_processes
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
 from cclearn.coding.settings import CoderSettings
@@ -33,12 +33,14 @@ class BulkOptions:
     Attributes:
         shard_size: Rows a shard: what is coded in one go, and what a stop costs at the most.
         overwrite: Whether a run that is in the folder is begun anew.
+        retry: Whether shards are coded again in which a note got no answer.
         ray: The address of a Ray cluster; None for the processes of this machine.
         workers: Of the cluster; None for one a GPU where a model needs one, else one a core.
     """
 
     shard_size: int = 1_000
     overwrite: bool = False
+    retry: bool = False
     ray: str | None = None
     workers: int | None = None
 
@@ -82,6 +84,7 @@ def code_corpus(
     place = place_among_processes()
     started = time.perf_counter()
     with ExitStack() as stack:
+        stack.callback(leave, place)
 
         def begin() -> _Plan:
             _check(settings, options, place)
@@ -98,7 +101,8 @@ def code_corpus(
             stack.enter_context(writing_alone(out, along=True))
         folder = CodedFolder(out, plan.run)
         if not plan.waiting and (summary := folder.summary()) is not None:
-            return summary if place.first else None
+            nothing = summary.model_copy(update={"pace": Pace.of(0, 0.0)})
+            return nothing if place.first else None
         if place.first:
             folder.reopen()
         rows = {shard.number: shard.rows for shard in plan.shards}
@@ -161,6 +165,8 @@ def _begin(corpus: Corpus, out: Path, settings: CoderSettings, options: BulkOpti
     folder = CodedFolder.begin(out, manifest, options.overwrite)
     numbers = [shard.number for shard in survey.shards]
     folder.check(numbers)
+    if options.retry:
+        folder.retry(numbers)
     finished = folder.finished(numbers)
     waiting = tuple(shard for shard in survey.shards if shard.number not in finished)
     return _Plan(folder.run, survey.shards, waiting)

@@ -19,11 +19,17 @@ from cclearn.notes.jsonl import row_to_json
 _STOPPING = frozenset({"connection", "budget"})
 """Failures of the run, not of the note: the next notes would fail as well."""
 
+_OVERWHELMED = frozenset({"timeout", "http_429", "unreadable_response"})
+
 _SYSTEMATIC = 10
-"""So many notes in a row that raise an error are no matter of the notes; nor are all of a shard's."""
+"""So many notes in a row that fail alike are no matter of the notes; nor are all of a shard's."""
 
 _FEW = 3
 """Fewer may all be bad."""
+
+
+ROWS_THEMSELVES = frozenset({"unreadable", "repeated"})
+"""Kinds of rejected rows that no second try would mend."""
 
 
 class Rejected(BaseModel):
@@ -31,6 +37,7 @@ class Rejected(BaseModel):
 
     Attributes:
         row: Its number: of the line, the Parquet row or the file of the folder, from 1.
+        id: Its id, where it has one; of a file that cannot be read, its name.
         kind: `unreadable`; `repeated`, of its id; a failure of the engine, e.g. `timeout`; `refused` or
             `restricted`; or `error`.
         reason: What is wrong. It holds no text of the note.
@@ -40,6 +47,7 @@ class Rejected(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     row: int
+    id: str | None
     kind: str
     reason: str
     note: Note | None = None
@@ -106,7 +114,9 @@ def code_shard(
     for row in corpus.read(shard):
         if row.problem is not None:
             kind = "unreadable" if row.note is None else "repeated"
-            rejected.append(Rejected(row=row.number, kind=kind, reason=row.problem, note=row.note))
+            rejected.append(
+                Rejected(row=row.number, id=row.id, kind=kind, reason=row.problem, note=row.note)
+            )
         elif row.note is not None:
             numbers.append(row.number)
             notes.append(row.note)
@@ -119,7 +129,7 @@ def code_shard(
         if progress is not None:
             progress(done)
         if isinstance(coded, Exception):
-            in_a_row += not isinstance(coded, UnansweredError)
+            in_a_row += _may_be_of_the_run(coded)
             rejected.append(_rejected(number, note, coded, shard))
             if in_a_row >= min(_SYSTEMATIC, max(_FEW, len(notes))):
                 raise _systematic(shard, in_a_row, coded)
@@ -147,15 +157,23 @@ def code_shard(
 
 def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> Rejected:
     """Return a note's entry. Raises CclearnError where other notes would fare no better."""
+    kind, reason = "error", type_and_place(error)
     if isinstance(error, UnansweredError):
         if stopping := _STOPPING.intersection(error.failures):
             raise _stopped(shard, min(stopping))
-        return Rejected(row=number, kind=error.kind, reason=", ".join(error.failures), note=note)
-    if isinstance(error, NoteError):
-        return Rejected(row=number, kind=error.kind, reason=str(error), note=note)
-    if isinstance(error, CclearnError):
+        kind, reason = error.kind, ", ".join(error.failures)
+    elif isinstance(error, NoteError):
+        kind, reason = error.kind, str(error)
+    elif isinstance(error, CclearnError):
         raise error
-    return Rejected(row=number, kind="error", reason=type_and_place(error), note=note)
+    return Rejected(row=number, id=note.id, kind=kind, reason=reason, note=note)
+
+
+def _may_be_of_the_run(error: Exception) -> bool:
+    """Say whether other notes might fail likewise: an error does, or a server that is overwhelmed."""
+    if not isinstance(error, UnansweredError):
+        return True
+    return error.kind in _OVERWHELMED or error.kind.startswith("http_5")
 
 
 def _stopped(shard: Shard, reason: str) -> CclearnError:
@@ -167,9 +185,13 @@ def _stopped(shard: Shard, reason: str) -> CclearnError:
 
 
 def _systematic(shard: Shard, count: int, error: Exception) -> CclearnError:
-    if isinstance(error, NoteError):
+    if isinstance(error, UnansweredError):
+        what = f"have no answer ({error.kind})"
+    elif isinstance(error, NoteError):
         return error
+    else:
+        what = f"raise {type_and_place(error)}"
     return CclearnError(
-        f"shard (number = {shard.number}): {count} notes in a row raise {type_and_place(error)}; what is"
-        " finished stays. Mend what is wrong, and run the same command again to go on."
+        f"shard (number = {shard.number}): {count} notes in a row {what}; what is finished stays. Mend"
+        " what is wrong, and run the same command again to go on."
     )

@@ -42,6 +42,7 @@ class Summary(BaseModel):
         rows: Of the corpus.
         notes: That were coded.
         rejected: Rows that were not, by kind.
+        first_rejected: Of each kind, the first row's number and the reason.
         flagged: Coded notes with the flag of a failure, by flag.
         codes: That were given.
         prompt_tokens: That the coder read.
@@ -57,6 +58,7 @@ class Summary(BaseModel):
     rows: int
     notes: int
     rejected: dict[str, int]
+    first_rejected: dict[str, str]
     flagged: dict[str, int]
     codes: int
     prompt_tokens: int
@@ -67,16 +69,23 @@ class Summary(BaseModel):
 
     def lines(self, out: Path) -> Iterator[str]:
         """Yield what a user is told at the end of a run into a folder."""
-        yield f"{self.notes:,} notes coded in {self.shards:,} shards, {self.codes:,} codes: {out}"
+        yield f"notes coded: {self.notes:,} (codes: {self.codes:,}, shards: {self.shards:,}): {out}"
         for kind, count in self.rejected.items():
-            yield f"rows rejected, {kind}: {count:,} ({out / 'rejected.jsonl'})"
+            first = self.first_rejected[kind]
+            yield f"rows rejected, {kind}: {count:,}; {first} ({out / 'rejected.jsonl'})"
         for flag, count in self.flagged.items():
             yield f"notes flagged {flag}: {count:,}"
         if self.prompt_tokens or self.answer_tokens:
             cost = "" if self.cost is None else f", cost {self.cost:,.2f}"
             yield f"{self.prompt_tokens:,} tokens read, {self.answer_tokens:,} written{cost}"
-        if self.pace.rows:
-            yield f"{self.pace.seconds:,.1f} s, {self.pace.notes_per_second:,.1f} notes/s"
+        if not self.pace.rows:
+            yield "All of it was finished before."
+            return
+        before = self.rows - self.pace.rows
+        yield (
+            f"{self.pace.seconds:,.1f} s, {self.pace.notes_per_second:,.1f} notes/s"
+            + (f"; rows finished before: {before:,}" if before else "")
+        )
 
 
 def summarise(markers: Iterable[Marker], engine: EngineSettings, pace: Pace) -> Summary:
@@ -84,13 +93,16 @@ def summarise(markers: Iterable[Marker], engine: EngineSettings, pace: Pace) -> 
     total: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
     flagged: Counter[str] = Counter()
+    first_rejected: dict[str, str] = {}
     gpu_seconds = 0.0
     for marker in markers:
         total["shards"] += 1
         total["rows"] += marker.notes + len(marker.rejected)
         for name in ("notes", "codes", "prompt_tokens", "answer_tokens"):
             total[name] += getattr(marker, name)
-        rejected.update(each.kind for each in marker.rejected)
+        for row in marker.rejected:
+            rejected[row.kind] += 1
+            first_rejected.setdefault(row.kind, f"row {row.row}: {row.reason}")
         flagged.update(marker.flagged)
         gpu_seconds += marker.gpu_seconds
     cost = None
@@ -102,6 +114,7 @@ def summarise(markers: Iterable[Marker], engine: EngineSettings, pace: Pace) -> 
         rows=total["rows"],
         notes=total["notes"],
         rejected=dict(sorted(rejected.items())),
+        first_rejected=dict(sorted(first_rejected.items())),
         flagged=dict(sorted(flagged.items())),
         codes=total["codes"],
         prompt_tokens=total["prompt_tokens"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -88,6 +89,8 @@ def checked_rows(
 
 def parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
     """Return the row that a line of JSONL holds; `name` and `number` are for the DataError."""
+    if number == 1:
+        raw = raw.removeprefix(BOM_UTF8)
     return row_of(parse_json(raw, name, number), row_type, name, number)
 
 

@@ -102,7 +102,14 @@ def test_rows_that_cannot_be_read_say_why(tmp_path: Path) -> None:
         (5, "not UTF-8 at byte 26. Convert it first."),
     ]
     assert [row.note is None for row in found] == [False, True, False, True]
+    assert [row.id for row in found] == ["a", "b", "a", None]
     assert open_corpus(path).survey(2).rows == 4
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_a_line(tmp_path: Path) -> None:
+    text = '{"id": "a", "text": "Pneumonia."}\n'
+    (tmp_path / "notes.jsonl").write_text(text, encoding="utf-8-sig")
+    assert [note.id for note in notes(open_corpus(tmp_path / "notes.jsonl"), 2)] == ["a"]
 
 
 def test_the_id_of_a_row_that_cannot_be_read_is_free(tmp_path: Path) -> None:
@@ -131,6 +138,7 @@ def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> 
     (tmp_path / "c.txt").mkdir()
     found = rows(open_corpus(tmp_path), 10)
     assert [row.note and row.note.id for row in found] == [None, "b", None]
+    assert [row.id for row in found] == ["a.txt", "b", "c.txt"]
 
 
 def test_a_corpus_without_notes_is_none(tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ def begin(path: Path, overwrite: bool = False, **changed: Any) -> CodedFolder:
     return CodedFolder.begin(path, {**MANIFEST, **changed}, overwrite)
 
 
+def test_settings_may_change_until_a_shard_is_finished(tmp_path: Path) -> None:
+    begin(tmp_path / "out")
+    folder = begin(tmp_path / "out", coder={"model": "other"})
+    folder.write(shard(0))
+    with pytest.raises(CclearnError, match="other there, lexicon here"):
+        begin(tmp_path / "out")
+
+
 def test_shards_are_finished_when_their_marker_is_there(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     assert folder.finished(range(3)) == set()
@@ -94,9 +102,9 @@ def test_a_shard_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
-    bad = [Rejected(row=4, kind="unreadable", reason="text: missing")]
+    bad = [Rejected(row=4, id=None, kind="unreadable", reason="text: missing")]
     folder.write(shard(1, "{}\n{}\n", rejected=bad, flagged={"truncated": 1}))
-    folder.write(shard(0, rejected=[Rejected(row=2, kind="timeout", reason="timeout")]))
+    folder.write(shard(0, rejected=[Rejected(row=2, id="n1", kind="timeout", reason="timeout")]))
     assert folder.summary() is None
     prices = EngineSettings(prompt_price=2, answer_price=4)
     summary = folder.finish([0, 1], prices, Pace.of(5, 2.0))
@@ -110,8 +118,16 @@ def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
     assert [json.loads(line)["row"] for line in lines] == [2, 4]
     assert folder.summary() == summary
     told = "\n".join(summary.lines(tmp_path / "out"))
-    assert "3 notes coded in 2 shards, 6 codes" in told
+    assert "notes coded: 3 (codes: 6, shards: 2)" in told
     assert "2,000,000 tokens read, 1,000,000 written, cost 8.00" in told
+
+
+def test_shards_in_which_a_note_got_no_answer_are_coded_again(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "out")
+    for number, kind in enumerate(("unreadable", "timeout", "repeated", "error")):
+        folder.write(shard(number, rejected=[Rejected(row=1, id=None, kind=kind, reason="x")]))
+    folder.retry(range(4))
+    assert folder.finished(range(4)) == {0, 2}
 
 
 def test_no_price_no_cost(tmp_path: Path) -> None:
@@ -166,12 +182,16 @@ def test_notes_come_out_of_a_run_that_is_finished_alone(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     for number in (0, 1):
         folder.write(shard(number, json.dumps({"id": str(number), "text": "x"}) + "\n"))
-    with pytest.raises(DataError, match="no run that is finished"):
+    with pytest.raises(DataError, match="its run is not finished"):
         list(coded_notes(tmp_path / "out"))
     folder.finish([0, 1], EngineSettings(), Pace.of(0, 0))
     assert [note.id for note in coded_notes(tmp_path / "out")] == ["0", "1"]
+    changed = tmp_path / "out" / "shards" / "00000.jsonl"
+    changed.write_text(changed.read_text().replace("x", "y"))
+    with pytest.raises(CclearnError, match="not the file that was written"):
+        list(coded_notes(tmp_path / "out"))
     (tmp_path / "out" / "shards" / "00001.done").unlink()
-    with pytest.raises(DataError, match="no run that is finished"):
+    with pytest.raises(DataError, match="its run is not finished"):
         list(coded_notes(tmp_path / "out"))
     folder.reopen()
     assert folder.summary() is None

@@ -41,8 +41,12 @@ def test_the_shards_hold_what_the_coder_says(tmp_path: Path, system: CodeSystem)
     shards = sorted((tmp_path / "out" / "shards").glob("*.jsonl"))
     expected = map(row_to_json, Coder.lexicon(system).code_many(read_notes(source)))
     assert "".join(map(Path.read_text, shards)).splitlines() == list(expected)
-    # Nothing is coded again, and the summary stays.
-    assert code_corpus(source, tmp_path / "out", CoderSettings(), BulkOptions(10)) == summary
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+    again = code_corpus(source, tmp_path / "out", CoderSettings(), BulkOptions(10))
+    assert again is not None
+    assert (again.notes, again.pace.rows) == (25, 0)
+    assert "All of it was finished before." in list(again.lines(tmp_path))
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
 
 
 def test_a_shard_that_is_taken_away_is_coded_again(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> No
         assert process.wait() == -signal.SIGKILL
     done = run(source, out, "--shard-size", "50")
     assert done.returncode == 0, done.stderr
-    assert "4,000 notes coded in 80 shards" in done.stderr
+    assert "notes coded: 4,000 (" in done.stderr
     assert json.loads((out / "summary.json").read_text())["pace"]["rows"] < 4_000
     assert files_in(out) == files_in(tmp_path / "whole")
 
@@ -168,7 +172,7 @@ def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
 
     done = launched("--shard-size", "10")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stderr.count("95 notes coded in 10 shards") == 1
+    assert done.stderr.count("notes coded: 95 (codes: ") == 1
     assert files_in(tmp_path / "two") == files_in(tmp_path / "one")
     refused = launched("--shard-size", "20")
     assert refused.returncode != 0

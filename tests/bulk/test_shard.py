@@ -135,3 +135,12 @@ def test_an_error_of_the_users_stops_the_run(tmp_path: Path, system: CodeSystem)
 
     with pytest.raises(CclearnError, match="does not know the key"):
         coded(tmp_path, system, what)
+
+
+@pytest.mark.parametrize("flag", ["timeout", "http_429", "http_503"])
+def test_a_server_that_is_overwhelmed_stops_the_run(
+    tmp_path: Path, system: CodeSystem, flag: str
+) -> None:
+    with pytest.raises(CclearnError, match=rf"10 notes in a row have no answer \({flag}\)"):
+        coded(tmp_path, system, lambda note: [flag])
+    assert len(coded(tmp_path, system, lambda note: ["refusal"]).marker.rejected) == 12

@@ -141,6 +141,19 @@ def test_a_server_that_dies_leaves_the_rest_flagged_at_once() -> None:
     assert time.monotonic() - started < 10
 
 
+def test_a_server_that_was_dead_is_asked_again_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(GOOD) as server:
+        url = server.url
+    asked = engine(url, concurrency=1, retries=0)
+    assert {answer.problem for answer in asked.generate(requests(5))} == {"connection"}
+    with serving(GOOD, port=int(url.rpartition(":")[2].split("/")[0])):
+        assert {answer.problem for answer in asked.generate(requests(2))} == {"connection"}
+        monkeypatch.setattr("cclearn.engines.openai._PAUSE", 0.0)
+        assert {answer.problem for answer in asked.generate(requests(2))} == {None}
+
+
 def test_notes_are_flagged_with_what_went_wrong(tmp_path: Path, system: CodeSystem) -> None:
     replies = [
         completion("- sepsis => A41.9"),

@@ -26,7 +26,8 @@ class ScriptedCoder(Coder):
     It cannot be made while the file `$SCRIPTED_BROKEN` is there.
 
     `sleep SECONDS` · `raise`: an error that quotes the note · `refuse`: a server's · `restricted` ·
-    `die`: the process ends · `leak`: logs the note · `tokens`: counts three and two.
+    `die`: the process ends · `leak`: logs the note · `tokens`: counts three and two ·
+    `flag FLAG`: of the note.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,8 @@ class ScriptedCoder(Coder):
         for note in notes:
             self._obey(note.text)
             findings = [Finding("I10", 0, len(note.text))] if note.text else []
-            yield Reading(note, findings)
+            verb, _, flag = note.text.partition(" ")
+            yield Reading(note, findings, flags={flag} if verb == "flag" else set())
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"

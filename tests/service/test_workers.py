@@ -51,6 +51,15 @@ def test_what_a_coder_may_not_or_cannot_do_is_told(tight: Served) -> None:
     assert lines[1]["codes"] == []
 
 
+def test_a_note_without_a_whole_answer_is_no_coded_note(tight: Served) -> None:
+    for flag, status in (("timeout", 504), ("connection", 502), ("refusal", 502)):
+        reply = tight.code(note(f"flag {flag}"))
+        assert reply.status == status
+        assert f"gave no whole answer ({flag})" in reply.detail
+    reply = tight.code(note("flag truncated"))
+    assert (reply.status, reply.json["flags"]) == (200, ["truncated"])
+
+
 def test_tokens_are_counted(tight: Served) -> None:
     before = tight.metric("cclearn_prompt_tokens_total")
     tight.code([note("tokens", "a"), note("tokens", "b")])
