@@ -30,12 +30,14 @@ def serve(
         str, typer.Option(help="The address; any but loopback needs CCLEARN_API_KEY.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 for any free one.")] = 8000,
-    workers: Annotated[int, typer.Option(help="Processes that code.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes that code, each with a coder of its own in memory.")
+    ] = 1,
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            help="A limit, key=value, e.g. time_limit=30, max_waiting=1000 (docs/deployment.md has all);"
-            " repeatable.",
+            help="A limit, key=value: max_body, max_held (MiB), max_notes, max_waiting, max_batch,"
+            " time_limit, batch_wait (seconds), e.g. time_limit=30; repeatable.",
         ),
     ] = None,
     log_level: Annotated[

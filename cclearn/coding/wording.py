@@ -8,8 +8,9 @@ from functools import cache
 from cclearn.coding.tables import WORDS, read_table
 
 TOKEN = re.compile(
-    # The blanks before a token are the quickest thing to try.
-    r" *(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)"
+    # The blanks before a token are the quickest thing to try; no more of them than usual, or a long run
+    # would be tried again from each of its blanks.
+    r" {0,3}(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)"
 )
 """Numbers, words, marks, and stops; the dot of "E. coli" is none. What follows "secondary to" is not
 said to be secondary."""

@@ -13,6 +13,9 @@ KEY_VARIABLE = "CCLEARN_API_KEY"  # The name of it, no key.
 
 _MEBIBYTE = 2**20
 
+_MOST = 2.0**30
+"""MiB: more than any machine has."""
+
 _SHORTEST_KEY = 16
 _KEY = re.compile(f"[!-~]{{{_SHORTEST_KEY},}}")
 
@@ -30,10 +33,10 @@ class Limits(BaseModel):
         time_limit: Seconds from a request's head to its answer.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
-    max_body: float = Field(default=8.0, gt=0)
-    max_held: float = Field(default=128.0, gt=0)
+    max_body: float = Field(default=8.0, gt=0, le=_MOST)
+    max_held: float = Field(default=128.0, gt=0, le=_MOST)
     max_notes: int = Field(default=256, ge=1)
     max_waiting: int = Field(default=512, ge=1)
     max_batch: int = Field(default=32, ge=1)

@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 30.0
 """Seconds between attempts to start a worker that does not start."""
 
+_LOOK = 1.0
+"""Seconds between two looks at an idle worker."""
+
+_GONE = "it ended by itself or was killed"
+
 
 class WorkerLost(Exception):
     """The process went before it had answered."""
@@ -50,6 +55,7 @@ class Worker:
         self._patience = patience
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -78,7 +84,17 @@ class Worker:
                 ) from None
             raise
         self._pool = pool
+        self._watching = asyncio.create_task(self._watch(pool))
         return loaded
+
+    async def _watch(self, pool: ProcessPoolExecutor) -> None:
+        """Notice a process that ends while nobody asks it, and start it again."""
+        while self._pool is pool:
+            await asyncio.sleep(_LOOK)
+            if self._process is not None and not self._process.is_alive():
+                self._lose(pool, _GONE)
+                async with self.mending:
+                    await self.revive()
 
     async def revive(self) -> None:
         """Start the process again if it was lost, as often as it takes."""
@@ -112,13 +128,16 @@ class Worker:
             batch.add_done_callback(lambda late: late.cancelled() or late.exception())
             why = f"it did not answer for {self._patience:g} s"
         except BrokenProcessPool:
-            why = "it ended by itself or was killed"
+            why = _GONE
+        self._lose(pool, why)
+        raise WorkerLost
+
+    def _lose(self, pool: ProcessPoolExecutor, why: str) -> None:
         if self._pool is pool:
             log.error("worker lost: %s", why)
             self._pool = None
             self.lost += 1
             self._end(pool, 0)
-        raise WorkerLost
 
     def stop(self, patience: float) -> None:
         """End the process, at once if it does not end within some seconds."""

@@ -155,3 +155,10 @@ def test_real_visits_run_through(lexicon: LexiconCoder, shared_data: Path) -> No
     assert len(coded) == len(notes) == 207
     assert all(assigned.evidence for note in coded for assigned in note.codes)
     assert sum(bool(note.codes) for note in coded) >= 200
+
+
+def test_long_runs_of_white_space_take_no_longer_than_their_length(lexicon: LexiconCoder) -> None:
+    # Tried again from each of its places, such a run would take hours.
+    for white in (" ", "\t", "\n", " \n", "\u00a0"):
+        found = lexicon.find("asthma. " + white * 500_000 + "x")
+        assert [finding.code for finding in found] == ["J45.909"]

@@ -78,8 +78,10 @@ def test_a_worker_that_is_killed_is_made_anew_and_nothing_is_lost(system: CodeSy
         assert served.metric("cclearn_workers_lost") == 1
         assert served.metric("cclearn_workers") == 1
         (worker,) = served.workers
-        worker.kill()  # While it idles.
+        worker.kill()  # While it idles, and nobody asks for it.
         worker.wait(10)
+        served.wait_for(lambda: served.metric("cclearn_workers_lost") == 2)
+        served.wait_for(lambda: served.metric("cclearn_workers") == 1)
         assert served.code(note("good")).status == 200
 
 
@@ -190,6 +192,13 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert len(lines) == 4
     assert "mode" in lines[0]
     assert any("Did you mean 'max_batch'?" in line for line in lines)
+
+
+@pytest.mark.parametrize("size", ["inf", "nan", "1e308", "0"])
+def test_a_size_is_a_number_of_bytes(size: str) -> None:
+    (line,) = refused("--limit", f"max_held={size}")
+    assert line.startswith("--limit: ")
+    assert "max_held" in line
 
 
 def test_another_address_needs_a_key() -> None:
