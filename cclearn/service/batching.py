@@ -110,8 +110,8 @@ class Batcher:
             raise Refused(429, problem, "queue", min(seconds, limit))
         if seconds > most:
             problem = (
-                f"the notes before these will take about {seconds:.1f} s, and the limit is {limit:g} s for all."
-                " Send these again later."
+                f"the notes before these will take about {seconds:.1f} s, and the limit is {limit:g} s"
+                " for all. Send these again later."
             )
             raise Refused(429, problem, "wait", seconds - most)
 
