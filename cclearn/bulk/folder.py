@@ -79,10 +79,8 @@ class CodedFolder:
         place = path / MANIFEST
         if not place.is_file():
             _refuse_unclaimed(path)
-        elif overwrite:
-            _empty(path)
-        elif not any((path / SHARDS).glob("*.done")):
-            _read_manifest(place)  # Nothing is lost that was made with other settings.
+        elif overwrite or not any((path / SHARDS).glob("*.done")):
+            _empty(path)  # Where no shard is finished nothing is lost, whatever the settings were.
         elif differing := differences(_read_manifest(place), manifest):
             raise CclearnError(
                 f"output (out = {path}): it holds another run ({'; '.join(differing)}). Name another"

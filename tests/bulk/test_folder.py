@@ -37,8 +37,11 @@ def begin(path: Path, overwrite: bool = False, **changed: Any) -> CodedFolder:
 
 
 def test_settings_may_change_until_a_shard_is_finished(tmp_path: Path) -> None:
-    begin(tmp_path / "out")
+    before = begin(tmp_path / "out")
+    before.write(shard(3))
+    (tmp_path / "out" / "shards" / "00003.done").unlink()  # Killed before its marker was written.
     folder = begin(tmp_path / "out", coder={"model": "other"})
+    assert not list((tmp_path / "out" / "shards").iterdir())
     folder.write(shard(0))
     with pytest.raises(CclearnError, match="other there, lexicon here"):
         begin(tmp_path / "out")
