@@ -95,6 +95,12 @@ def code(
                     f"output (out = {out}): several processes write a folder. Name one (--out coded/)."
                 ]
             )
+        if retry:
+            raise ConfigurationError(
+                [
+                    f"retry (out = {out}): shards alone are coded again. Name their folder with --out."
+                ]
+            )
         _code_to_file(source, settings, None if out is None else Path(out), format_name, overwrite)
 
 
@@ -209,9 +215,9 @@ def _code_to_file(
 
 
 def _counted(coded: Iterator[CodedNote], failures: Counter[str]) -> Iterator[CodedNote]:
-    """Yield coded notes, and count their failures: the flags without a colon, which remarks have."""
+    """Yield coded notes, and count their failures."""
     for note in coded:
-        failures.update(flag for flag in note.flags if ": " not in flag)
+        failures.update(note.failures)
         yield note
 
 

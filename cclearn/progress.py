@@ -1,4 +1,4 @@
-"""Progress bars, on standard error and only on a terminal."""
+"""Progress on standard error: bars on a terminal; of long runs, lines elsewhere."""
 
 from __future__ import annotations
 

@@ -225,6 +225,7 @@ def test_a_corpus_without_a_note_fails(tmp_path: Path) -> None:
     assert "several processes write a folder" in fails(
         "code", tmp_path / "notes.jsonl", "--out", tmp_path / "x.jsonl", "--ray", "local"
     )
+    assert "shards alone are coded again" in fails("code", tmp_path / "notes.jsonl", "--retry")
 
 
 def test_numbers_are_good_enough_for_a_chapter(tmp_path: Path) -> None:

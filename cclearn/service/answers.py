@@ -54,7 +54,7 @@ class UncodedRow(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why there is no other answer, without a value of the request's."""
+    """Why there is no other answer, without text of a note."""
 
     detail: str
 

@@ -80,7 +80,7 @@ class Batcher:
         metrics.watch("workers", "Processes that code.", lambda: self.alive)
         metrics.watch(
             "workers_lost",
-            "Processes that ended while they coded, since the start.",
+            "Processes that ended by themselves, since the start.",
             lambda: sum(worker.lost for worker in workers),
         )
 

@@ -10,7 +10,7 @@ class Refused(Exception):
 
     Args:
         status: Of HTTP.
-        problem: For the caller; without a value of the request's.
+        problem: For the caller; without text of a note.
         reason: For the metrics.
         retry_after: Seconds after which it may be otherwise; None where it never will.
     """

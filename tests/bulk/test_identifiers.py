@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ def test_the_rows_that_repeat_an_id_are_found(ids: list[str]) -> None:
     assert identifiers.repeated(lambda: enumerate(ids)) == expected
 
 
-def test_hashes_alone_decide_nothing(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_hashes_alone_decide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cclearn.bulk.identifiers._hash", len)
     identifiers = Identifiers()
     for each in ("a", "b", "cc", "a"):
