@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _LONGEST_ID = 40
@@ -121,6 +122,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     close = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=_CLOSE)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+@contextmanager
+def foreign_errors(report: Callable[[str], CclearnError]) -> Iterator[None]:
+    """Turn every exception that third-party code raises inside the block into one of ours.
+
+    The message of a foreign exception is never shown, because it may quote a note: the report gets
+    the exception's type and the line of code that raised it. Errors of ours pass through unchanged,
+    and so do `KeyboardInterrupt` and `SystemExit`. Panics of Rust extensions, which do not derive
+    from `Exception`, are caught too.
+
+    Args:
+        report: Makes the error to raise, given the type and place of the foreign one.
+
+    Raises:
+        CclearnError: The error that `report` made.
+    """
+    try:
+        yield
+    except CclearnError:
+        raise
+    except Exception as error:
+        raise report(type_and_place(error)) from None
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise report(type_and_place(error)) from None
 
 
 def type_and_place(error: BaseException) -> str:
