@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from cclearn.errors import CclearnError
+
+
+class AnotherMachineError(CclearnError):
+    """A connection that must stay on this machine would have gone to another one."""
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, or the whole URL where it names none."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine itself."""
+    """Return whether a host is a loopback address or the name `localhost`.
+
+    A name does not decide where a connection goes. `loopback_addresses` resolves it.
+    """
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def loopback_addresses(host: str) -> list[str]:
+    """Return the loopback addresses that a host resolves to, in the resolver's order.
+
+    The list is empty where the host is another machine or cannot be resolved.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+    return [address for address in addresses if is_loopback(address)]

@@ -8,15 +8,15 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
-from cclearn.loopback import is_loopback
+from cclearn.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 from cclearn.prompts.templates import answer_lines
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ class OpenAIEngine(Engine):
         self._budget = budget or Budget()
         self._constraint = constraint
         self._may_send = send_restricted and may_send_restricted
-        self._is_local = is_loopback(_host(self._url))
-        key = os.environ.get("OPENAI_API_KEY") or ("none" if self._is_local else "")
+        self._host = host_of(self._url)
+        key = os.environ.get("OPENAI_API_KEY") or ("none" if is_loopback(self._host) else "")
         if not key:
             raise ConfigurationError(
                 [
-                    f"OPENAI_API_KEY (server = {_host(self._url)}): it is not set. Set it in the"
+                    f"OPENAI_API_KEY (server = {self._host}): it is not set. Set it in the"
                     " environment; keys are read from nowhere else."
                 ]
             )
@@ -149,8 +149,8 @@ class OpenAIEngine(Engine):
         self.identity = json.dumps(
             {"server": self._url, "constraint": constraint, **self._asked}, sort_keys=True
         )
-        self._connect = partial(_client, self._url, key, retries, timeout)
-        self._connect().close()  # So that a missing package is told now.
+        self._connect = partial(_client, self._url, key, retries, timeout, concurrency)
+        self._connect(this_machine_only=False).close()  # So that a missing package is told now.
         self._lock = Lock()
         self._started: float | None = None
         self._tokens = [0, 0]
@@ -164,16 +164,21 @@ class OpenAIEngine(Engine):
             RestrictedTextError: A request holds restricted text that may not be sent.
             CclearnError: The server knows neither the key nor the model.
         """
-        client = self._connect()
+        clients: dict[bool, OpenAI] = {}
+        opened = ExitStack()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="cclearn-request")
         waiting: deque[Future[Answer]] = deque()
         # Twice as many as are in flight, so that the next one is at hand.
         places = Semaphore(2 * self._concurrency)
         try:
             for request in requests:
-                self._refuse_restricted(request)
+                stays = request.origin == "restricted" and not self._may_send
+                if stays and not self._is_here:
+                    raise self._restricted(request)
+                if stays not in clients:
+                    clients[stays] = opened.enter_context(self._connect(this_machine_only=stays))
                 places.acquire()
-                waiting.append(pool.submit(self._answer, client, request))
+                waiting.append(pool.submit(self._answer, clients[stays], request))
                 waiting[-1].add_done_callback(lambda _: places.release())
                 while waiting and (waiting[0].done() or len(waiting) >= _AHEAD * self._concurrency):
                     yield waiting.popleft().result()
@@ -181,15 +186,19 @@ class OpenAIEngine(Engine):
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-            client.close()
+            opened.close()
 
-    def _refuse_restricted(self, request: Request) -> None:
-        if request.origin == "restricted" and not (self._is_local or self._may_send):
-            raise RestrictedTextError(
-                f"note (id = {request.id}): its text is restricted, and {_host(self._url)} is another"
-                " machine. Code it with a local model; or, if its licence allows it, say so twice:"
-                " send_restricted=true and may_send_restricted=true, each with --engine."
-            )
+    @cached_property
+    def _is_here(self) -> bool:
+        """Whether the server may be on this machine; the transport checks each connection."""
+        return is_loopback(self._host) or bool(loopback_addresses(self._host))
+
+    def _restricted(self, request: Request) -> RestrictedTextError:
+        return RestrictedTextError(
+            f"note (id = {request.id}): its text is restricted, and {self._host} is another"
+            " machine. Code it with a local model; or, if its licence allows it, say so twice:"
+            " send_restricted=true and may_send_restricted=true, each with --engine."
+        )
 
     def _answer(self, client: OpenAI, request: Request) -> Answer:
         import openai
@@ -214,7 +223,15 @@ class OpenAIEngine(Engine):
             raise self._refused(error, "Set OPENAI_API_KEY to a key that it takes.") from None
         except openai.NotFoundError as error:
             raise self._refused(error, "Name a model that it has, and its base URL.") from None
+        except AnotherMachineError:
+            raise self._restricted(request) from None
         except openai.APIStatusError as error:
+            if 300 <= error.status_code < 400:
+                raise self._refused(
+                    error,
+                    "Redirects are not followed, because one can take a note to another machine. Name"
+                    " the server's own address with --engine base_url=URL.",
+                ) from None
             if getattr(error, "code", None) == "insufficient_quota":
                 raise self._refused(error, "Top the account up.") from None
             too_long = getattr(error, "code", None) == "context_length_exceeded"
@@ -265,18 +282,27 @@ class OpenAIEngine(Engine):
 
     def _refused(self, error: Any, advice: str) -> CclearnError:
         return CclearnError(
-            f"model (model = {self._model}): {_host(self._url)} answers {error.status_code}. {advice}"
+            f"model (model = {self._model}): {self._host} answers {error.status_code}. {advice}"
         )
 
 
-def _client(url: str, key: str, retries: int, timeout: float) -> OpenAI:
+def _client(
+    url: str, key: str, retries: int, timeout: float, connections: int, *, this_machine_only: bool
+) -> OpenAI:
     try:
         import openai
+
+        from cclearn.engines.transport import http_client
     except ImportError:
         raise ConfigurationError(
             ["model (openai): the client is missing. Install cclearn[openai]."]
         ) from None
-    return openai.OpenAI(base_url=url, api_key=key, max_retries=retries, timeout=timeout)
+    client = http_client(
+        url, this_machine_only=this_machine_only, timeout=timeout, connections=connections
+    )
+    return openai.OpenAI(
+        base_url=url, api_key=key, max_retries=retries, timeout=timeout, http_client=client
+    )
 
 
 def _pieces(choice: Any) -> list[TokenPiece]:
@@ -296,7 +322,3 @@ def _lines(text: str, complete: bool) -> str:
         return ""  # Half a JSON text says nothing.
     rows = json.loads(text)["codes"]
     return answer_lines((str(row["evidence"]), str(row["code"])) for row in rows)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or url
