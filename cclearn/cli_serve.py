@@ -36,8 +36,16 @@ def serve(
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            help="A limit, key=value: max_body, max_held (MiB), max_notes, max_waiting, max_batch,"
-            " time_limit, batch_wait (seconds), e.g. time_limit=30; repeatable.",
+            help="A limit, key=value: max_body, max_held (MiB), max_head (KiB), max_notes,"
+            " max_waiting, max_batch, max_connections, time_limit, head_time, batch_wait (seconds),"
+            " e.g. time_limit=30; repeatable.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name that the service is called by, NAME or NAME:PORT, besides localhost and the"
+            " address that it listens on; repeatable."
         ),
     ] = None,
     log_level: Annotated[
@@ -79,6 +87,7 @@ def serve(
             "workers": workers,
             "key": os.environ.get(KEY_VARIABLE) or None,
             "limits": limits,
+            "allow_host": tuple(allow_host or ()),
         }
         settings = checked_settings(ServiceSettings, asked, "serve")
     except ConfigurationError as error:

@@ -1,12 +1,18 @@
-"""Which addresses only this machine reaches."""
+"""Hosts as URLs and headers name them, and which addresses only this machine reaches."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
 from cclearn.errors import CclearnError
+
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+
+Authority = tuple[str, str | None]
+"""A host in small letters, without brackets, and its port where one is given."""
 
 
 class AnotherMachineError(CclearnError):
@@ -19,6 +25,14 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or url
     except ValueError:
         return url
+
+
+def parse_authority(text: str) -> Authority | None:
+    """Return the host and the port of `HOST`, `HOST:PORT` or `[HOST]:PORT`; None for anything else."""
+    found = _AUTHORITY.fullmatch(text)
+    if found is None:
+        return None
+    return found[1].strip("[]").removesuffix(".").lower(), found[2]
 
 
 def is_loopback(host: str) -> bool:

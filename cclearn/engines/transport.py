@@ -78,7 +78,9 @@ class ThisMachineOnly(httpx2.BaseTransport):
             )
             try:
                 return self._transport.handle_request(pinned)
-            except httpx2.ConnectError as error:  # A server may listen on one of `::1` and `127.0.0.1`.
+            except (
+                httpx2.ConnectError
+            ) as error:  # A server may listen on one of `::1` and `127.0.0.1`.
                 refused = error
         if refused is not None:
             raise refused

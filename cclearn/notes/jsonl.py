@@ -60,13 +60,16 @@ def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterato
 
 
 def checked_rows(
-    lines: Iterable[tuple[int | None, Callable[[], Row]]], name: object
+    lines: Iterable[tuple[int | None, Callable[[], Row]]],
+    name: object,
+    most_problems: int = _MOST_PROBLEMS,
 ) -> Iterator[Row]:
     """Yield the rows that are right, no id twice. Raises DataError with all problems, at the end.
 
     Args:
         lines: The number of each, and what reads it.
         name: What messages call the place.
+        most_problems: The number of problems at which reading ends.
     """
     seen: set[str] = set()
     problems: list[DataError] = []
@@ -78,7 +81,7 @@ def checked_rows(
                 raise DataError(name, f"'{shown_id(identifier)}' stands twice", number, "id")
         except DataError as error:
             problems.append(error)
-            if len(problems) == _MOST_PROBLEMS:
+            if len(problems) == most_problems:
                 break
             continue
         seen.add(identifier)

@@ -32,6 +32,7 @@ from cclearn.service.answers import (
 )
 from cclearn.service.batching import Batcher
 from cclearn.service.bodies import JSON, LINES, Room, read_body, read_notes, sent_form, wanted_form
+from cclearn.service.hosts import Hosts
 from cclearn.service.limits import ServiceSettings
 from cclearn.service.metrics import Metrics
 from cclearn.service.process import Loaded
@@ -43,7 +44,8 @@ _BEARER = Depends(HTTPBearer(auto_error=False, description="The key in the servi
 
 _REASONS = {
     401: "The key is missing or wrong.",
-    403: "The text is restricted, and the model is on another machine.",
+    403: "`Host` or `Origin` is not of this service; or the text is restricted, and the model is on"
+    " another machine.",
     404: "The release does not hold the code.",
     406: "None of the forms that the answer can have is wanted.",
     408: "The body was not whole within the time limit.",
@@ -117,7 +119,8 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Access, metrics=metrics)
+    app.add_middleware(Hosts, allowed=(*settings.allow_host, settings.host), metrics=metrics)
+    app.add_middleware(Access, metrics=metrics)  # The outermost: it counts every request.
     limits = settings.limits
     room = Room(limits.held_bytes)
     guarded = [Depends(_key_check(settings.key.get_secret_value()))] if settings.key else []
@@ -171,7 +174,7 @@ def make_app(
     @app.get(
         "/codes/{code}",
         dependencies=guarded,
-        responses=_answers(*unauthorised, 404, 422, 500),
+        responses=_answers(*unauthorised, 403, 404, 422, 500),
     )
     def show_code(
         code: Annotated[
@@ -189,7 +192,10 @@ def make_app(
         except UnknownCodeError as error:
             raise Refused(404, str(error), "unknown_code") from None
 
-    @app.get("/healthz", responses={503: {"model": Health, "description": "No worker runs."}})
+    @app.get(
+        "/healthz",
+        responses={503: {"model": Health, "description": "No worker runs."}, **_answers(403)},
+    )
     async def health(response: Response) -> Health:
         """Tell whether notes are coded, by what, and how many wait."""
         response.status_code = 200 if batcher.alive else 503
@@ -203,7 +209,7 @@ def make_app(
             waiting=batcher.waiting,
         )
 
-    @app.get("/metrics", response_class=PlainTextResponse)
+    @app.get("/metrics", response_class=PlainTextResponse, responses=_answers(403))
     async def show_metrics() -> Response:
         """Show counts and times in Prometheus' text format."""
         return Response(metrics.page(), media_type=CONTENT_TYPE_LATEST)

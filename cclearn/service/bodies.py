@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from io import BytesIO
+from itertools import islice
 from typing import Literal
 
 from starlette.datastructures import Headers
@@ -13,7 +17,7 @@ from starlette.requests import Request
 
 from cclearn.errors import DataError
 from cclearn.notes import Note
-from cclearn.notes.jsonl import checked_rows, parse_json, read_stream, row_of
+from cclearn.notes.jsonl import checked_rows, parse_json, parse_line, row_of
 from cclearn.service.limits import Limits
 from cclearn.service.refusal import Refused
 
@@ -23,6 +27,14 @@ JSON: Form = "application/json"
 LINES: Form = "application/x-ndjson"
 
 _PLACE = "body"
+
+_TOKENS_A_NOTE = 16
+"""A note has four members: an opening brace, eight strings and four commas."""
+
+_TOKEN = re.compile(r'[\[{,"]')
+_STRING = json.JSONDecoder(strict=False)
+_LINE = re.compile(rb"\S[^\n]*")
+"""A line that is not blank, from its first character that is not white space."""
 
 
 class Room:
@@ -109,7 +121,7 @@ async def read_body(
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > most:
         raise too_long
-    pieces: list[bytes] = []
+    body = bytearray()  # Not a list: a peer may send a byte at a time.
     held = 0
     taken.callback(lambda: room.give_back(held))
     try:
@@ -119,11 +131,11 @@ async def read_body(
                     raise too_long
                 room.take(len(piece))
                 held += len(piece)
-                pieces.append(piece)
+                body += piece
     except TimeoutError:
         problem = f"body: it was not whole after {limits.time_limit:g} s."
         raise Refused(408, problem, "time") from None
-    return b"".join(pieces)
+    return bytes(body)
 
 
 def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
@@ -135,23 +147,65 @@ def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
         most: Notes.
 
     Raises:
-        Refused: They are too many, or one is not what it should be; all problems are told, as
+        Refused: They are too many, or one is not what it should be; the first problem is told, as
             `body:NUMBER: field: problem`.
     """
+    body = body.removeprefix(BOM_UTF8)
+    rows: Iterator[tuple[int | None, Callable[[], Note]]]
     try:
         if form == LINES:
-            _refuse_more(sum(1 for line in body.split(b"\n") if line.strip()), most)
-            return list(read_stream(BytesIO(body), Note, _PLACE)), False
-        value = parse_json(body, _PLACE)
-        if not isinstance(value, list):
-            return [row_of(value, Note, _PLACE)], True
-        _refuse_more(len(value), most)
-        rows = ((n, partial(row_of, row, Note, _PLACE, n)) for n, row in enumerate(value, 1))
-        return list(checked_rows(rows, _PLACE)), False
+            if sum(1 for _ in islice(_LINE.finditer(body), most + 1)) > most:
+                raise _too_many(most)
+            _refuse_many_tokens(body, most)
+            lines = _numbered_lines(body)
+            rows = ((n, partial(parse_line, line, Note, _PLACE, n)) for n, line in lines)
+        else:
+            _refuse_many_tokens(body, most)
+            value = parse_json(body, _PLACE)
+            if not isinstance(value, list):
+                return [row_of(value, Note, _PLACE)], True
+            if len(value) > most:
+                raise _too_many(most)
+            rows = ((n, partial(row_of, row, Note, _PLACE, n)) for n, row in enumerate(value, 1))
+        return list(checked_rows(rows, _PLACE, most_problems=1)), False
     except DataError as error:
         raise Refused(422, str(error), "contract") from None
 
 
-def _refuse_more(count: int, most: int) -> None:
-    if count > most:
-        raise Refused(413, f"body: it has {count} notes, and the limit is {most}.", "notes")
+def _numbered_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, with their numbers counted from 1."""
+    number, counted = 1, 0
+    for found in _LINE.finditer(body):
+        number += body.count(b"\n", counted, found.start())
+        counted = found.start()
+        yield number, body[body.rfind(b"\n", 0, counted) + 1 : found.end()]
+
+
+def _refuse_many_tokens(body: bytes, most: int) -> None:
+    """Refuse a body with more values than so many notes have, before any of them takes memory.
+
+    A value that is written in two bytes can take a hundred when it is parsed.
+
+    Raises:
+        Refused: The body has too many values.
+    """
+    text = body.decode("latin-1")  # The characters of JSON's own syntax are ASCII.
+    count = position = 0
+    while found := _TOKEN.search(text, position):
+        count += 1
+        if count > _TOKENS_A_NOTE * (most + 1):
+            raise _too_many(most)
+        position = found.end()
+        if found[0] == '"':
+            try:
+                _, position = _STRING.raw_decode(text, found.start())
+            except ValueError:
+                return  # The parser reports where.
+
+
+def _too_many(most: int) -> Refused:
+    problem = (
+        f"body: it has more notes than {most}, which is the limit, or more values than so many notes"
+        " have. Send fewer notes at once."
+    )
+    return Refused(413, problem, "notes")

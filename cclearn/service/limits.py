@@ -7,10 +7,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from cclearn.loopback import is_loopback
+from cclearn.loopback import is_loopback, parse_authority
 
 KEY_VARIABLE = "CCLEARN_API_KEY"  # The name of it, no key.
 
+_KIBIBYTE = 2**10
 _MEBIBYTE = 2**20
 
 _MOST = 2.0**30
@@ -31,6 +32,10 @@ class Limits(BaseModel):
         max_batch: Notes that a coder is given at once.
         batch_wait: Seconds that a batch which is not full waits for more notes.
         time_limit: Seconds from a request's head to its answer.
+        max_connections: The limit on connections that are open at once.
+        max_head: The limit on the head of a request, in KiB.
+        head_time: The limit on the time until the head of a request is whole, in seconds, from the
+            connection or from the answer to the request before it.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
@@ -42,6 +47,9 @@ class Limits(BaseModel):
     max_batch: int = Field(default=32, ge=1)
     batch_wait: float = Field(default=0.0, ge=0, le=1)
     time_limit: float = Field(default=60.0, gt=0, le=86_400)
+    max_connections: int = Field(default=900, ge=1)  # Fewer than the 1,024 files of a process.
+    max_head: float = Field(default=32.0, gt=0, le=_MOST)
+    head_time: float = Field(default=10.0, gt=0, le=86_400)
 
     @model_validator(mode="after")
     def _they_go_together(self) -> Self:
@@ -67,6 +75,11 @@ class Limits(BaseModel):
         """The most bytes of all bodies."""
         return int(self.max_held * _MEBIBYTE)
 
+    @property
+    def head_bytes(self) -> int:
+        """The most bytes of a head."""
+        return int(self.max_head * _KIBIBYTE)
+
 
 class ServiceSettings(BaseModel):
     """Settings of the service.
@@ -77,6 +90,7 @@ class ServiceSettings(BaseModel):
         key: That callers of `/code` and `/codes` show; needed on any address but loopback.
         workers: Processes that code, each with a coder of its own.
         limits: What it takes on.
+        allow_host: Further names that the service is called by, as `NAME` or `NAME:PORT`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -86,6 +100,15 @@ class ServiceSettings(BaseModel):
     key: SecretStr | None = None
     workers: int = Field(default=1, ge=1)
     limits: Limits = Limits()
+    allow_host: tuple[str, ...] = ()
+
+    @field_validator("allow_host")
+    @classmethod
+    def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if parse_authority(host) is None:
+                raise ValueError(f"{host!r} is no name of a host. Write NAME or NAME:PORT.")
+        return hosts
 
     @field_validator("key")
     @classmethod
@@ -101,8 +124,13 @@ class ServiceSettings(BaseModel):
     @model_validator(mode="after")
     def _others_need_a_key(self) -> Self:
         if self.key is None and not is_loopback(self.host):
-            raise ValueError(
-                f"host = {self.host}: other machines reach it, and there is no key. Set"
-                f" {KEY_VARIABLE} in the environment, or listen on 127.0.0.1."
-            )
+            raise ValueError(need_of_a_key(self.host))
         return self
+
+
+def need_of_a_key(host: str) -> str:
+    """Return the message for an address that other machines reach where there is no key."""
+    return (
+        f"host = {host}: other machines reach it, and there is no key. Set {KEY_VARIABLE} in the"
+        " environment, or listen on 127.0.0.1."
+    )

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
@@ -15,9 +16,11 @@ from uvicorn.loops.auto import auto_loop_factory
 from cclearn.codes import CodeSystem
 from cclearn.codes.facts import code_facts
 from cclearn.errors import ConfigurationError
+from cclearn.loopback import is_loopback
 from cclearn.service.app import make_app
 from cclearn.service.batching import Batcher
-from cclearn.service.limits import ServiceSettings
+from cclearn.service.connections import Connection
+from cclearn.service.limits import ServiceSettings, need_of_a_key
 from cclearn.service.metrics import Metrics
 from cclearn.service.workers import Worker
 
@@ -70,11 +73,11 @@ async def _serve(
             loaded = await worker.start()
         # Else the first caller waits until the tables are read.
         code_facts(system, system.billable_codes()[0])
-        listener = _listen(settings.host, settings.port)
+        listener = _listen(settings)
         metrics = Metrics()
         batcher = Batcher(workers, settings.limits, metrics, ahead)
         app = make_app(settings, system, loaded, batcher, metrics)
-        server = _Server(_configuration(app, settings))
+        server = _Server(_configuration(app, settings, metrics))
         log.info("coding with %s, %s %s, on %s", *loaded, _url(listener))
         await server.serve(sockets=[listener])
         await batcher.stop()
@@ -86,9 +89,12 @@ async def _serve(
             worker.stop(patience)
 
 
-def _configuration(app: Callable[..., object], settings: ServiceSettings) -> uvicorn.Config:
+def _configuration(
+    app: Callable[..., object], settings: ServiceSettings, metrics: Metrics
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=cast(Any, partial(Connection, limits=settings.limits, metrics=metrics)),
         lifespan="off",
         ws="none",
         log_config=None,
@@ -99,9 +105,13 @@ def _configuration(app: Callable[..., object], settings: ServiceSettings) -> uvi
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(settings: ServiceSettings) -> socket.socket:
+    host, port = settings.host, settings.port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # A name may resolve to an address that other machines reach, even `localhost`.
+        if settings.key is None and not is_loopback(str(address[0])):
+            raise ConfigurationError([f"serve: {need_of_a_key(host)}"])
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigurationError(

@@ -96,7 +96,7 @@ class Served:
         """Send a request without reading the answer, its last bytes left out."""
         body = json.dumps(notes).encode()
         head = (
-            "POST /code HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            "POST /code HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)

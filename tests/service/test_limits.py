@@ -40,7 +40,7 @@ def test_a_long_body_is_refused_before_it_is_read(tight: Served) -> None:
 
 
 def test_an_endless_body_is_answered_before_its_end(tight: Served) -> None:
-    head = "POST /code HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /code HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", tight.port), timeout=30) as connection:
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         for _ in range(20):
@@ -50,7 +50,8 @@ def test_an_endless_body_is_answered_before_its_end(tight: Served) -> None:
 
 def test_too_many_notes_are_refused(tight: Served) -> None:
     reply = tight.code(sleeping(7, 0))
-    assert (reply.status, reply.detail) == (413, "body: it has 7 notes, and the limit is 6.")
+    assert reply.status == 413
+    assert reply.detail.startswith("body: it has more notes than 6, which is the limit")
     lines = b"\n".join(json.dumps(note).encode() for note in sleeping(7, 0))
     assert tight.ask("POST", "/code", lines, content_type="application/x-ndjson").status == 413
     assert tight.code(sleeping(6, 0)).status == 200
