@@ -19,6 +19,7 @@ import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.facts import CodeFacts, code_facts
 from cclearn.errors import UnknownCodeError
+from cclearn.loopback import is_loopback
 from cclearn.service.access import Access
 from cclearn.service.answers import (
     HUNG_UP,
@@ -119,7 +120,9 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Hosts, allowed=(*settings.allow_host, settings.host), metrics=metrics)
+    # On loopback, an origin that is allowed by name alone would be every port of this machine.
+    names = settings.allow_host + (() if is_loopback(settings.host) else (settings.host,))
+    app.add_middleware(Hosts, allowed=names, metrics=metrics)
     app.add_middleware(Access, metrics=metrics)  # The outermost: it counts every request.
     limits = settings.limits
     room = Room(limits.held_bytes)
