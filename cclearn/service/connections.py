@@ -18,8 +18,12 @@ _MOST_HEADERS = 100
 """Each costs more memory than its bytes; browsers and proxies send about 30."""
 
 
-class _HeadTooLong(Exception):
-    """The head of a request, or what follows its body, is beyond the limit."""
+_MOST_WAITING = 100
+"""The limit on requests of a connection that wait for the answer to the one before: uvicorn reads on."""
+
+
+class _BeyondLimit(Exception):
+    """Ends the parser's work on a connection."""
 
 
 class Connection(HttpToolsProtocol):
@@ -53,7 +57,7 @@ class Connection(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._head_size = self._headers = 0
         self._head_begun = False
-        self._too_long = False
+        self._is_beyond_limit = False
         self._parsed = False
         self._unparsed_size = 0
 
@@ -106,6 +110,10 @@ class Connection(HttpToolsProtocol):
         self._head_begun = False
         if self._deadline is not None:
             self._deadline.cancel()
+        if len(self.pipeline) >= _MOST_WAITING:
+            self._is_beyond_limit = True
+            self._refuse(429, "too many requests of the connection wait.", "pipeline")
+            raise _BeyondLimit
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -128,9 +136,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed."""
-        if self._too_long:
-            self._refuse_head()
-        else:
+        if not self._is_beyond_limit:
             super().send_400_response(msg)
 
     def pause_writing(self) -> None:
@@ -148,8 +154,9 @@ class Connection(HttpToolsProtocol):
         self._parsed = True
         self._head_size += size
         if self._head_size > self._limits.head_bytes or self._headers > _MOST_HEADERS:
-            self._too_long = True
-            raise _HeadTooLong
+            self._is_beyond_limit = True
+            self._refuse_head()
+            raise _BeyondLimit
 
     def _expect_head(self) -> None:
         """Give the peer some seconds until the next head is whole, whatever it sends meanwhile."""

@@ -205,19 +205,46 @@ def test_more_connections_than_the_limit_are_refused_at_once(few: Served) -> Non
     assert refusals(few, "connections") == before + 3
 
 
-def test_a_peer_that_does_not_read_its_answers_is_given_up(few: Served) -> None:
-    asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+def flood(connection: socket.socket, request: bytes, seconds: float) -> None:
+    """Send requests without reading an answer, until nothing more can be sent for some seconds."""
+    connection.setblocking(False)
+    block = memoryview(request * 50)
+    sent = time.monotonic()
+    position = 0
+    while time.monotonic() - sent < seconds:
+        try:
+            position = (position + connection.send(block[position:])) % len(block)
+            sent = time.monotonic()
+        except BlockingIOError:
+            select.select([], [connection], [], 0.2)
+
+
+def test_requests_that_are_sent_without_waiting_have_a_limit(few: Served) -> None:
+    server = psutil.Process(few.process.pid)
+    before = server.memory_info().rss
+    refused = refusals(few, "pipeline")
+    for request in (REQUEST, b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        with connect(few) as connection, pytest.raises(ConnectionError):
+            flood(connection, request, 10)
+    assert refusals(few, "pipeline") == refused + 2
+    assert server.memory_info().rss - before < 2**26
     with connect(few) as connection:
-        connection.setblocking(False)
-        sent = time.monotonic()
-        # More answers than the buffers of both sides hold.
-        while time.monotonic() - sent < 1:
-            try:
-                connection.send(asked * 50)
-                sent = time.monotonic()
-            except BlockingIOError:
-                select.select([], [connection], [], 0.2)
-            except ConnectionError:
-                break
+        connection.sendall(REQUEST * 49 + REQUEST[:-2] + b"Connection: close\r\n\r\n")
+        assert rest_of(connection).count(b"HTTP/1.1 200") == 50
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_a_peer_that_does_not_read_its_answer_is_given_up(few: Served, accept: str) -> None:
+    body = json.dumps({"id": "a", "text": "x" * 7_000_000}).encode()
+    head = (
+        "POST /code HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Accept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
+        connection.connect(("127.0.0.1", few.port))
+        connection.sendall(head.encode() + body)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        # The rest, 14 MB, is more than the buffers of both sides hold.
         few.wait_for(lambda: connections(few) == 0, 20)
     assert few.ask("GET", "/healthz").status == 200
