@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cclearn.loopback import Authority, is_loopback, parse_authority
+from cclearn.loopback import is_loopback, parse_authority
 from cclearn.service.metrics import Metrics
+
+_KNOWN_HOSTS = 16
+"""The number of `Host` headers that are not looked at again."""
 
 _ORIGIN = re.compile(r"https?://(.+)", re.IGNORECASE)
 
@@ -35,20 +38,21 @@ class Hosts:
         self._app = app
         self._allowed = set(filter(None, map(parse_authority, allowed)))
         self._metrics = metrics
+        self._is_ours = lru_cache(_KNOWN_HOSTS)(self._names_us)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        host = parse_authority(hosts[0]) if len(hosts) == 1 else None
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        origins = [value for name, value in scope["headers"] if name == b"origin"]
+        server = scope.get("server") or ("", None)
         problem = None
-        if host is None or not self._is_ours(host, scope):
+        if len(hosts) != 1 or not self._is_ours(hosts[0], server[0]):
             problem = (
                 "Host: it is not a name of this service. Call the service by localhost, by the address"
                 " that it listens on, or by a name that was given with --allow-host."
             )
             self._metrics.refused("host")
-        elif not all(self._may_call(origin, host) for origin in headers.getlist("origin")):
+        elif not all(self._may_call(origin, hosts[0]) for origin in origins):
             problem = (
                 "Origin: pages of other sites may not call this service. Allow the site's name with"
                 " --allow-host."
@@ -59,17 +63,20 @@ class Hosts:
         else:
             await JSONResponse({"detail": problem}, 403)(scope, receive, send)
 
-    def _is_ours(self, host: Authority, scope: Scope) -> bool:
+    def _names_us(self, header: bytes, address: str) -> bool:
+        host = parse_authority(header.decode("latin-1"))
+        if host is None:
+            return False
         name = host[0]
         if is_loopback(name) or not self._allowed.isdisjoint({host, (name, None)}):
             return True
-        server = scope.get("server")
-        return server is not None and _same_address(name, server[0])
+        return _same_address(name, address)
 
-    def _may_call(self, origin: str, host: Authority) -> bool:
-        found = _ORIGIN.fullmatch(origin)
+    def _may_call(self, origin: bytes, host: bytes) -> bool:
+        found = _ORIGIN.fullmatch(origin.decode("latin-1"))
         caller = parse_authority(found[1]) if found else None
-        return caller is not None and (caller == host or caller in self._allowed)
+        ours = parse_authority(host.decode("latin-1"))
+        return caller is not None and (caller == ours or caller in self._allowed)
 
 
 def _same_address(name: str, address: str) -> bool:
