@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,8 @@ def ray_cluster(address: str) -> Iterator[Any]:
     needs a core too, and waits for ever where actors hold them all.
 
     A local cluster's logs and spilled objects, which may hold text of notes, lie in a folder that its
-    owner alone can read and that is removed at the end. A cluster that runs already is sent this
+    owner alone can read and that is removed at the end, and nobody can connect to it without a token
+    that only its processes know (Ray 2.52 or later). A cluster that runs already is sent this
     package's code; the libraries are its own.
 
     Args:
@@ -79,7 +82,7 @@ def ray_cluster(address: str) -> Iterator[Any]:
     _refuse_impossible(address)
     # Ray puts a handler of its own there, which would leave half-written folders behind.
     when_stopped = signal.getsignal(signal.SIGTERM)
-    with _environment(), _arguments(address) as arguments, warnings.catch_warnings():
+    with _environment(address), _arguments(address) as arguments, warnings.catch_warnings():
         import ray
 
         try:
@@ -156,10 +159,20 @@ def _probe(host: str, port: int, address: str) -> None:
         raise CclearnError(problem)
 
 
+@cache
+def _token() -> str:
+    """Return a token for the local clusters of this process; Ray reads it once in each process."""
+    return secrets.token_hex(32)
+
+
 @contextmanager
-def _environment() -> Iterator[None]:
+def _environment(address: str) -> Iterator[None]:
     """Set what the user has not set, for this process and those that it starts."""
-    ours = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    wanted = dict(_ENVIRONMENT)
+    if address == "local":
+        # It listens on every address of the machine. Whoever may connect can read notes and run code.
+        wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
+    ours = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         yield

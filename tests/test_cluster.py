@@ -111,6 +111,7 @@ def test_why_a_connection_fails_is_one_line(address: str, error: Exception, why:
 
 _SCRIPT = """
 import os
+import subprocess
 import sys
 from pathlib import Path
 from cclearn import cli
@@ -130,6 +131,13 @@ def main():
     with ray_cluster("local") as ray:
         (folder,) = Path(os.environ["RAY_TMPDIR"]).iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
+        if "stranger" in sys.argv:
+            address = ray.get_runtime_context().gcs_address
+            theirs = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+            code = f"import ray; ray.init({address!r}); ray.get(ray.remote(len).remote('ab'))"
+            joined = subprocess.run([sys.executable, "-c", code], env=theirs, capture_output=True)
+            print(joined.returncode, b"AuthenticationError" in joined.stderr)
+            return
         rows = ray.data.from_items(list(range(20)), override_num_blocks=5)
         compute = ray.data.ActorPoolStrategy(size=1)
         for row in rows.map_batches(Doubled, compute=compute, **LOST_WORKERS).iter_rows():
@@ -177,3 +185,9 @@ def test_a_workers_error_is_one_line(short_folder: Path) -> None:
     ran = run_script(short_folder, "fails")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "notes.jsonl:3: no such file\n"
+
+
+@pytest.mark.slow
+def test_a_local_cluster_is_joined_by_none_but_its_own_processes(short_folder: Path) -> None:
+    ran = run_script(short_folder, "stranger")
+    assert (ran.returncode, ran.stdout) == (0, "1 True\n")
