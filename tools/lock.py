@@ -1,7 +1,7 @@
 """Write `constraints.txt` and the lock files. Run it with `make lock`.
 
 `constraints.txt` pins every package of an installation with the extras below, for each supported Python
-and platform. The lock files hold the same versions with the SHA-256 of every file of each release that PyPI lists:
+and platform. The lock files hold the same versions, with the SHA-256 of every file that PyPI lists:
 
 - `requirements.lock`: the command line and the service, without CUDA;
 - `requirements-cuda.lock`: what torch's CUDA build for Linux needs in addition;
@@ -52,7 +52,9 @@ def main(options: list[str]) -> None:
     write(ray_file, {name: pin for name, pin in cluster.items() if name not in base})
 
     tools_file = TOOLS / "requirements.lock"
-    write(tools_file, compiled(tools_file, ["tools/requirements.in", "--generate-hashes", *options]))
+    write(
+        tools_file, compiled(tools_file, ["tools/requirements.in", "--generate-hashes", *options])
+    )
 
 
 def compiled(file: Path, arguments: list[str], stdin: str = "") -> dict[str, str]:
