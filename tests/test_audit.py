@@ -65,7 +65,7 @@ def test_a_run_into_a_file_is_recorded(
     assert end["command"] == "code"
     assert end["cclearn"] == cclearn.__version__
     assert end["models"] == [{"name": "lexicon", "sha256": tables_sha256()}]
-    assert end["code_system"]["name"] == "ICD-10-CM"
+    assert end["code_system"]["name"] == "icd10cm"
     assert end["counts"] == {"coded": 2, "codes": 2}
     assert end["notes"] == 2
     rows = ['["visit-1", "Sepsis."]\n', '["visit-2", "Acute appendicitis."]\n']
@@ -106,15 +106,20 @@ def test_the_log_holds_no_text_and_no_id(
 
 
 def test_the_outcome_tells_how_a_run_ended(log: Path) -> None:
-    with pytest.raises(CclearnError), audited("code") as audit:
-        audit.begin()
-        list(audit.read(NOTES[:1]))
-        raise CclearnError("no")
-    with pytest.raises(KeyboardInterrupt), audited("code") as audit:
-        audit.begin()
-        raise KeyboardInterrupt
-    with pytest.raises(ConfigurationError), audited("code"):
-        raise ConfigurationError(["refused before it began"])
+    def end_with(error: BaseException, *notes: Note, begins: bool = True) -> None:
+        with audited("code") as audit:
+            if begins:
+                audit.begin()
+            if notes:
+                list(audit.read(notes))
+            raise error
+
+    with pytest.raises(CclearnError):
+        end_with(CclearnError("no"), NOTES[0])
+    with pytest.raises(KeyboardInterrupt):
+        end_with(KeyboardInterrupt())
+    with pytest.raises(ConfigurationError):
+        end_with(ConfigurationError(["refused before it began"]), begins=False)
     with audited("code", writes=False) as audit:  # Another process of the run writes.
         audit.begin()
     told = [(line["event"], line.get("outcome"), line.get("notes")) for line in lines(log)]

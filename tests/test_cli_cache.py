@@ -8,7 +8,6 @@ import pytest
 
 from cclearn.cli import main
 from cclearn.engines.cache import CachedEngine
-from cclearn.engines.engine import Request
 from tests.models import random_engine
 
 
