@@ -87,13 +87,15 @@ class Audit:
     def read(self, notes: Iterable[AnyNote]) -> Iterator[AnyNote]:
         """Yield notes, and record how many there were and their hash.
 
-        The hash is the SHA-256 of one line a note, in order: the JSON array of its id and its text, with
-        all but ASCII escaped, and a line feed.
+        The hash is the SHA-256 of the id and the text of each note, in order, each as a netstring: the
+        number of its UTF-8 bytes, a colon, the bytes, a comma.
         """
         self._notes, self._digest = 0, sha256()
         for note in notes:
             self._notes += 1
-            self._digest.update(json.dumps([note.id, note.text]).encode("ascii") + b"\n")
+            for text in (note.id, note.text):
+                content = text.encode("utf-8", "surrogatepass")
+                self._digest.update(b"%d:%b," % (len(content), content))
             yield note
 
     def end(self, outcome: str) -> None:

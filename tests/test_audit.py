@@ -19,8 +19,10 @@ from cclearn.audit import audited
 from cclearn.cli import main
 from cclearn.coding.tables import tables_sha256
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.notes import Note
+from cclearn.models import model_hash
+from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.jsonl import write_rows
+from recipes.launch import launch
 
 NOTES = [Note(id="visit-1", text="Sepsis."), Note(id="visit-é", text="Pneumonia \ud800?")]
 
@@ -68,8 +70,8 @@ def test_a_run_into_a_file_is_recorded(
     assert end["code_system"]["name"] == "icd10cm"
     assert end["counts"] == {"coded": 2, "codes": 2}
     assert end["notes"] == 2
-    rows = ['["visit-1", "Sepsis."]\n', '["visit-2", "Acute appendicitis."]\n']
-    assert end["notes_sha256"] == sha256("".join(rows).encode()).hexdigest()
+    read = b"7:visit-1,7:Sepsis.,7:visit-2,19:Acute appendicitis.,"
+    assert end["notes_sha256"] == sha256(read).hexdigest()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
 
@@ -83,6 +85,51 @@ def test_a_run_into_a_folder_is_recorded_with_the_hash_of_its_manifest(
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert start["corpus_sha256"] == end["corpus_sha256"] == manifest["corpus"]["sha256"]
     assert end["counts"] == {"coded": 2, "codes": 2, "rejected": 0}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_scoring_runs_are_recorded(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = AssignedCode(code="A41.9", evidence=[Evidence(start=0, end=6, text="Sepsis")])
+    write_rows(tmp_path / "test.jsonl", [CodedNote(id="visit-1", text="Sepsis.", codes=[code])])
+    asked = ["--model", "lexicon", "--draws", 0]
+    data = ["--data", tmp_path, "--out", tmp_path / "scores"]
+    assert run(monkeypatch, "benchmark", "jsonl", *data, *asked) == 0
+    pairs = tmp_path / "pairs.jsonl"
+    pair = {"text": "sepsis", "code": "A41.9", "system": "icd10cm", "release": "April-1-2026"}
+    pair |= {"id": "p", "grade": "gold", "source": "tests", "origin": "public"}
+    write_rows(pairs, [SpanPair.model_validate(pair)])
+    assert run(monkeypatch, "spans", pairs, *asked) == 0
+    benchmark, spans = (line for line in lines(log) if line["event"] == "end")
+    assert benchmark["notes_sha256"] == sha256(b"7:visit-1,7:Sepsis.,").hexdigest()
+    assert spans["corpus_sha256"] == sha256(pairs.read_bytes()).hexdigest()
+    for line in (benchmark, spans):
+        assert line["outcome"] == "finished"
+        assert line["models"][0]["name"] == "lexicon"
+
+
+def test_serving_is_recorded(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cclearn.service.server.serve", lambda *_, **__: len(lines(log)) == 1)
+    assert run(monkeypatch, "serve") == 0
+    start, end = lines(log)
+    assert (start["command"], end["outcome"]) == ("serve", "finished")
+
+
+def test_a_training_run_is_recorded(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "manifest.json").write_text('{"rows_sha256": "12"}', encoding="utf-8")
+    monkeypatch.setattr("cclearn.training.sft.run_sft", lambda *_: model)
+    monkeypatch.setattr(sys, "argv", ["sft.py", "--config", "tiny/sft_scratch"])
+    assert launch("sft", "") == 0
+    start, end = lines(log)
+    assert start["models"] == []
+    assert end["outcome"] == "finished"
+    assert end["rows_sha256"] == "12"
+    assert end["trained"] == {"name": str(model), "sha256": model_hash(model)}
 
 
 def test_nothing_of_the_log_is_in_the_outputs(
