@@ -16,6 +16,7 @@ from cclearn.cli import main
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.jsonl import write_rows
 from cclearn.shown import html_text, markdown_text, visible
+from cclearn.training.card import model_card
 
 HOSTILE = "\x1b[2J|`x`[l](javascript:0)<script>\u202e[red]$x$"
 """A name that commands a terminal, Markdown, HTML, rich and matplotlib at once."""
@@ -144,6 +145,26 @@ def test_recipes_are_listed_with_hostile_headers(
     told = capsys.readouterr().out
     assert not COMMANDS.search(told)
     assert "[red]" in told.replace("\n", "")
+
+
+def test_a_model_card_shows_hostile_names() -> None:
+    adapted = {"name": HOSTILE, "model": {"path": HOSTILE}, "licence": HOSTILE, "grpo": None}
+    recipe = {**adapted, "adapter": {"kind": "lora"}, "rows": {"evaluation": [{"path": HOSTILE}]}}
+    row = {"source": HOSTILE, "kind": "span", "grade": "gold", "origins": ["public"]}
+    names = ("steps", "effective_batch", "processes", "tokens_seen", "seconds")
+    manifest = {
+        "recipe": recipe,
+        "code_system": {"name": "icd10cm", "release": "r"},
+        "rows": [{**row, "rows": 1, "tokens": 1, "supervised_tokens": 1}],
+        "versions": {"cclearn": "0"},
+        "contaminated": {},
+        **dict.fromkeys((*names, "trained_parameters", "parameters"), 1),
+    }
+    card = model_card(manifest)
+    assert not COMMANDS.search(card)
+    rendered = _MARKDOWN.render(card.split("---", 2)[2])
+    assert "<script" not in rendered
+    assert "<a " not in rendered
 
 
 def test_a_note_on_a_terminal_commands_nothing(tmp_path: Path) -> None:
