@@ -16,6 +16,7 @@ import pytest
 
 import cclearn
 from cclearn.audit import audited
+from cclearn.bulk.launched import is_the_first
 from cclearn.cli import main
 from cclearn.coding.tables import tables_sha256
 from cclearn.errors import CclearnError, ConfigurationError
@@ -247,3 +248,14 @@ def test_a_run_that_is_killed_has_a_line_without_an_end(log: Path, tmp_path: Pat
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert [line["event"] for line in lines(log)] == ["start"]
+
+
+@pytest.mark.parametrize(("rank", "writes"), [(None, True), ("0", True), ("1", False)])
+def test_of_several_processes_the_first_alone_writes(
+    rank: str | None, writes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if rank is None:
+        monkeypatch.delenv("RANK", raising=False)
+    else:
+        monkeypatch.setenv("RANK", rank)
+    assert is_the_first() is writes
