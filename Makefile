@@ -3,8 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The tools that lock, list and audit packages stay out of the product's environment.
+TOOLS_VENV ?= .venv-tools
+TOOLS := $(TOOLS_VENV)/bin
+TOOLS_INSTALLED := $(TOOLS_VENV)/.installed
+LOCKS := requirements.lock requirements-cuda.lock requirements-ray.lock
 
-.PHONY: quickstart test test-all lint install
+.PHONY: quickstart test test-all nightly lint install lock sbom audit
 .DEFAULT_GOAL := install
 
 install: $(INSTALLED)
@@ -15,17 +20,38 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(INSTALLED)
 
+$(TOOLS_INSTALLED): tools/requirements.lock
+	$(PYTHON) -m venv $(TOOLS_VENV)
+	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/requirements.lock
+	touch $(TOOLS_INSTALLED)
+
 quickstart: $(INSTALLED)
 	$(BIN)/cclearn quickstart --overwrite
 
 test: $(INSTALLED)
 	$(BIN)/pytest -m "not slow"
 
-# Nightly: everything, the slow tests too.
 test-all: $(INSTALLED)
 	$(BIN)/pytest
+
+# Everything, the slow tests too, and the vulnerability scan.
+nightly: test-all audit
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Pins that still fit stay; `make lock LOCK=--upgrade` renews all of them.
+lock: $(TOOLS_INSTALLED)
+	$(TOOLS)/python tools/lock.py $(LOCK)
+
+sbom: $(TOOLS_INSTALLED)
+	PYTHONWARNINGS=ignore $(TOOLS)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.cdx.json requirements.lock
+
+# --strict: a package that the advisory database does not answer for fails the audit.
+audit: $(TOOLS_INSTALLED)
+	@$(TOOLS)/pip-audit --strict --disable-pip --require-hashes $(addprefix -r ,$(LOCKS)) || { \
+		echo "audit: failed. A package is vulnerable, or PyPI could not be asked about one;" \
+			"the lines above name it." >&2; exit 1; }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
-# Set before anything imports huggingface_hub: no telemetry leaves the machine.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# No telemetry leaves the machine. huggingface_hub reads the variable once, when it is imported.
+if os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1") == "1":
+    _hub = sys.modules.get("huggingface_hub.constants")
+    if _hub is not None:
+        _hub.HF_HUB_DISABLE_TELEMETRY = True  # type: ignore[attr-defined]
 
 __version__ = "0.1.0"
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import cclearn
+from cclearn.cli_cache import cache_app
 from cclearn.cli_calibrate import calibrate
 from cclearn.cli_code import code, export
 from cclearn.cli_options import (
@@ -28,6 +29,7 @@ from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
 from cclearn.cli_serve import serve
 from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError, foreign_errors
+from cclearn.shown import tell, visible
 from cclearn.stopping import cleaning_up_when_stopped
 
 # Typer's own tracebacks would print local variables, and with them notes.
@@ -60,12 +62,10 @@ def main() -> None:
             except OSError as error:
                 problem = f"{error.filename or 'file system'}: {error.strerror or error}"
                 raise CclearnError(problem) from None
-    except _InternalError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(70)
     except CclearnError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        for line in error.lines:
+            tell(line)
+        sys.exit(70 if isinstance(error, _InternalError) else 2)
 
 
 def _internal_error(place: str) -> CclearnError:
@@ -79,8 +79,9 @@ _with_its_place = warnings.formatwarning
 
 def _as_one_line(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
     if issubclass(category, CclearnWarning):
-        return f"{message}\n"
-    return _with_its_place(message, category, *place, **line)
+        return f"{visible(str(message))}\n"
+    shown = _with_its_place(message, category, *place, **line)
+    return "".join(f"{visible(each)}\n" for each in shown.splitlines())
 
 
 def _version(asked: bool) -> None:
@@ -111,6 +112,7 @@ def quickstart(
     """Go the whole way on a small piece of ICD-10-CM: build, train, code, evaluate, report."""
     from rich.console import Console
 
+    from cclearn.audit import audited
     from cclearn.display import score_table
     from cclearn.progress import quiet_libraries
     from cclearn.quickstart import run_quickstart
@@ -119,9 +121,11 @@ def quickstart(
     console = Console()
 
     def say(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(visible(line), soft_wrap=True, markup=False, highlight=False)
 
-    scores = run_quickstart(out, chapter, seed, steps, overwrite, say)
+    with audited("quickstart") as audit:
+        audit.begin()
+        scores = run_quickstart(out, chapter, seed, steps, overwrite, say)
     console.print(score_table(scores))
     say(f"Report       {out / 'report.html'}")
     say(f"Model        {out / 'model'}")
@@ -172,17 +176,15 @@ def build(
     config = configure(builder, read_settings(settings or []))
     loaded = load_system(system, release, earlier)
     if ray is not None and not builder.can_spread(config):
-        typer.echo(
-            f"{name}: nothing to spread with these settings; built in this process.", err=True
-        )
+        tell(f"{name}: nothing to spread with these settings; built in this process.")
         ray = None
     with ray_cluster(ray) if ray else nullcontext() as cluster:
         spread = on_ray(cluster) if ray else here
         result = run_builder(builder, config, out, loaded, overwrite, track, spread)
-    typer.echo(f"{result.stats.get('rows', 0)} rows: {result.data}", err=True)
+    tell(f"{result.stats.get('rows', 0)} rows: {result.data}")
     if not result.stats.get("rows"):
         why = " rejected.jsonl beside it says why." if result.stats["rejected"] else ""
-        typer.echo(f"No row was made: nothing in the source fits the settings.{why}", err=True)
+        tell(f"No row was made: nothing in the source fits the settings.{why}")
 
 
 app.command()(code)
@@ -191,6 +193,7 @@ app.command()(calibrate)
 app.command()(serve)
 add_commands(app)
 add_recipe_commands(app)
+app.add_typer(cache_app, name="cache")
 
 
 @codes_app.command("show")

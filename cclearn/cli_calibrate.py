@@ -19,6 +19,7 @@ from cclearn.cli_options import (
     loop_settings,
 )
 from cclearn.errors import ConfigurationError
+from cclearn.shown import tell
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,6 +56,7 @@ def calibrate(
     """Learn from coded notes what scores mean, and which codes to accept, review and reject."""
     from rich.console import Console
 
+    from cclearn.audit import audited, model_of
     from cclearn.calibrating import calibrate as fit
     from cclearn.coding import Coder
     from cclearn.files import list_file, refuse_existing, write_json
@@ -72,21 +74,23 @@ def calibrate(
     if model != "lexicon" or looped is not None:
         quiet_libraries()
     loaded = load_system(system, release, None)
-    coder = Coder.named(model, loaded, settings=settings, loop=looped, calibration="off")
-    found = fit(
-        coder,
-        data,
-        method,
-        precision,
-        rejected_right,
-        lambda notes: track(notes, f"coding with {coder.name}"),
-    )
+    with audited("calibrate") as audit:
+        coder = Coder.named(model, loaded, settings=settings, loop=looped, calibration="off")
+        audit.begin([model_of(model, coder.model_sha256)], loaded)
+        found = fit(
+            coder,
+            data,
+            method,
+            precision,
+            rejected_right,
+            lambda notes: track(audit.read(notes), f"coding with {coder.name}"),
+        )
     write_json(out, found.model_dump(mode="json"))
     list_file(out)
     Console().print(_table(found))
     for remark in found.remarks:
-        typer.echo(f"{remark}.", err=True)
-    typer.echo(f"Calibration: {out}", err=True)
+        tell(f"{remark}.")
+    tell(f"Calibration: {out}")
 
 
 def _table(found: Calibration) -> RenderableType:

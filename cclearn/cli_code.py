@@ -27,9 +27,13 @@ from cclearn.cli_options import (
     coder_settings,
 )
 from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.shown import tell
 
 if TYPE_CHECKING:
+    from cclearn.audit import Audit
     from cclearn.bulk import BulkOptions
+    from cclearn.bulk.corpus import Survey
+    from cclearn.codes import CodeSystem
     from cclearn.coding.settings import CoderSettings
     from cclearn.notes import CodedNote, Note
 
@@ -78,6 +82,9 @@ def code(
     ] = False,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
+    from cclearn.audit import audited
+    from cclearn.bulk.launched import is_one_of_several, is_the_first
+
     settings = coder_settings(
         model, engine, mode, loop, calibration, encounter, pairs, system, release
     )
@@ -85,10 +92,9 @@ def code(
         from cclearn.bulk import BulkOptions
 
         options = BulkOptions(shard_size, overwrite, retry, ray, workers)
-        _code_to_folder(source, settings, Path(out), format_name, options)
+        with audited("code", writes=is_the_first()) as audit:
+            _code_to_folder(source, settings, Path(out), format_name, options, audit)
     else:
-        from cclearn.bulk.launched import is_one_of_several
-
         if ray is not None or workers is not None or is_one_of_several():
             raise ConfigurationError(
                 [
@@ -101,7 +107,9 @@ def code(
                     f"retry (out = {out}): shards alone are coded again. Name their folder with --out."
                 ]
             )
-        _code_to_file(source, settings, None if out is None else Path(out), format_name, overwrite)
+        path = None if out is None else Path(out)
+        with audited("code") as audit:
+            _code_to_file(source, settings, path, format_name, overwrite, audit)
 
 
 def export(
@@ -123,7 +131,7 @@ def export(
     output = find_output(out, format_name)
     notes = coded_notes(source) if source.is_dir() else read_coded_notes(source)
     count = output.write(track(notes, f"writing {output.name}"))
-    typer.echo(f"{count} notes: {out}", err=True)
+    tell(f"{count} notes: {out}")
 
 
 def _is_folder(out: str, format_name: str | None) -> bool:
@@ -139,8 +147,10 @@ def _code_to_folder(
     out: Path,
     format_name: str | None,
     options: BulkOptions,
+    audit: Audit,
 ) -> None:
     """Code a corpus in shards."""
+    from cclearn.audit import model_of
     from cclearn.bulk import code_corpus
     from cclearn.files import FULL
 
@@ -153,8 +163,13 @@ def _code_to_folder(
         )
     if problems:
         raise ConfigurationError(problems)
+
+    def begun(survey: Survey, system: CodeSystem) -> None:
+        corpus = {"notes": survey.rows, "corpus_sha256": survey.sha256}
+        audit.begin([model_of(settings.model)], system, **corpus)
+
     try:
-        summary = code_corpus(Path(source), out, settings, options)
+        summary = code_corpus(Path(source), out, settings, options, begun)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -163,12 +178,17 @@ def _code_to_folder(
             " command again to go on."
         ) from None
     except KeyboardInterrupt:
-        typer.echo("Stopped. What is finished stays; the same command goes on.", err=True)
+        tell("Stopped. What is finished stays; the same command goes on.")
         raise
     if summary is None:  # Another process tells.
         return
+    audit.known["counts"] = {
+        "coded": summary.notes,
+        "codes": summary.codes,
+        "rejected": sum(summary.rejected.values()),
+    }
     for line in summary.lines(out):
-        typer.echo(line, err=True)
+        tell(line)
     if not summary.notes:
         raise CclearnError(f"output (out = {out}): no note was coded.")
 
@@ -179,8 +199,10 @@ def _code_to_file(
     out: Path | None,
     format_name: str | None,
     overwrite: bool,
+    audit: Audit,
 ) -> None:
     """Code notes in this process, to one file, the terminal or standard output."""
+    from cclearn.audit import model_of
     from cclearn.files import refuse_existing
     from cclearn.outputs import find_output
     from cclearn.progress import track
@@ -193,10 +215,12 @@ def _code_to_file(
     notes = _readable(_notes(source), unread)
     coder = settings.load(system)
     failures: Counter[str] = Counter()
-    coded = _counted(coder.code_many(notes), failures)
+    counts = Counter(coded=0, codes=0)
+    audit.begin([model_of(settings.model, coder.model_sha256)], system, counts=counts)
+    coded = _counted(coder.code_many(audit.read(notes)), failures, counts)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"))
-        typer.echo(f"{count} notes coded with {coder.name}: {out}", err=True)
+        tell(f"{count} notes coded with {coder.name}: {out}")
     elif format_name is None and sys.stdout.isatty():
         from rich.console import Console
 
@@ -209,15 +233,18 @@ def _code_to_file(
         for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
             sys.stdout.buffer.write(chunk.encode())
     for flag, count in sorted(failures.items()):
-        typer.echo(f"notes flagged {flag}: {count}", err=True)
+        tell(f"notes flagged {flag}: {count}")
     if unread:
         raise unread[0]
 
 
-def _counted(coded: Iterator[CodedNote], failures: Counter[str]) -> Iterator[CodedNote]:
-    """Yield coded notes, and count their failures."""
+def _counted(
+    coded: Iterator[CodedNote], failures: Counter[str], counts: Counter[str]
+) -> Iterator[CodedNote]:
+    """Yield coded notes; count their failures, and them and their codes."""
     for note in coded:
         failures.update(note.failures)
+        counts.update(coded=1, codes=len(note.codes))
         yield note
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ import typer
 from cclearn.cli_options import OverwriteOption
 from cclearn.errors import ConfigurationError
 from cclearn.files import read_text, refuse_existing
+from cclearn.shown import visible
 
 if TYPE_CHECKING:
     from cclearn.training.dry_run import DryRun
@@ -36,6 +38,7 @@ def list_recipes() -> None:
     """List the recipes that come with the package."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from cclearn.training.recipe_file import packaged_recipes
 
@@ -44,7 +47,8 @@ def list_recipes() -> None:
         table.add_column(column, overflow="fold")
     for name, path in packaged_recipes().items():
         head = header_of(path)
-        table.add_row(name, head.get("Purpose", ""), head.get("Hardware", ""))
+        cells = (name, head.get("Purpose", ""), head.get("Hardware", ""))
+        table.add_row(*(Text(visible(cell)) for cell in cells))
     Console().print(table)
 
 
@@ -53,7 +57,10 @@ def show(name: NameArgument) -> None:
     """Print a recipe."""
     from cclearn.training.recipe_file import find_recipe
 
-    typer.echo(read_text(find_recipe(name)), nl=False)
+    text = read_text(find_recipe(name))
+    if sys.stdout.isatty():  # Into a file or a pipe it goes exactly as it is.
+        text = "".join(f"{visible(line)}\n" for line in text.expandtabs().splitlines())
+    typer.echo(text, nl=False)
 
 
 @recipes_app.command("cp")
@@ -70,7 +77,8 @@ def copy(
     refuse_existing(target, overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    typer.echo(f"{target}. Next: cclearn recipes validate {target} --dry-run")
+    shown = visible(str(target))
+    typer.echo(f"{shown}. Next: cclearn recipes validate {shown} --dry-run")
 
 
 @recipes_app.command()
@@ -104,7 +112,7 @@ def validate(
         from cclearn.training.dry_run import dry_run as try_out
 
         _print(recipe, try_out(recipe, processes), processes)
-    typer.echo(f"{name}: no problem found.")
+    typer.echo(f"{visible(name)}: no problem found.")
 
 
 def merge(
@@ -120,8 +128,8 @@ def merge(
 
     moved, merged = merge_adapter(adapter, out, overwrite)
     typer.echo(
-        f"The merged model is in {out}. The adapter moves the log-probabilities of the next token by"
-        f" {moved:.2g} on average; merging it moved them by {merged:.2g}."
+        f"The merged model is in {visible(str(out))}. The adapter moves the log-probabilities of the"
+        f" next token by {moved:.2g} on average; merging it moved them by {merged:.2g}."
     )
 
 
@@ -144,6 +152,7 @@ def header_of(path: Path) -> dict[str, str]:
 def _print(recipe: Recipe, run: DryRun, processes: int) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     rows = sum(share.rows for share in run.shares)
@@ -155,8 +164,8 @@ def _print(recipe: Recipe, run: DryRun, processes: int) -> None:
     for share in run.shares:
         table.add_row(
             str(share.source),
-            share.kind,
-            share.grade or "",
+            Text(visible(share.kind)),
+            Text(visible(share.grade or "")),
             f"{share.rows:,}",
             f"{share.rows / rows:.1%}",
             f"{share.tokens:,}",

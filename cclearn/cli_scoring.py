@@ -25,9 +25,13 @@ from cclearn.cli_options import (
     read_settings,
 )
 from cclearn.errors import ConfigurationError
+from cclearn.shown import tell, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cclearn.evaluation import Comparison
+    from cclearn.notes import CodedNote
 
 GoldOption = Annotated[Path, typer.Option(help="Coded notes (JSONL) that are right.")]
 PredictionOption = Annotated[
@@ -138,7 +142,9 @@ def spans(
     """Code evidence spans with any number of models, and score them."""
     from rich.console import Console
 
+    from cclearn.audit import audited, model_of
     from cclearn.display import difference_table, score_table
+    from cclearn.files import sha256_of_file
     from cclearn.progress import quiet_libraries
     from cclearn.scoring import score_spans
 
@@ -146,9 +152,12 @@ def spans(
     if any(each != "lexicon" for each in model):
         quiet_libraries()
     loaded = load_system(system, release, earlier)
-    found = score_spans(
-        pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
-    )
+    with audited("spans") as audit:
+        digest = sha256_of_file(pairs) if pairs.is_file() else None
+        audit.begin([model_of(each) for each in model], loaded, corpus_sha256=digest)
+        found = score_spans(
+            pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
+        )
     Console().print(score_table(found.evaluations, "spans"))
     if found.differences:
         Console().print(difference_table(found.differences))
@@ -207,6 +216,7 @@ def benchmark(
         raise ConfigurationError(
             [f"benchmark: {', '.join(missing)} needed. See `cclearn benchmark --list`."]
         )
+    from cclearn.audit import audited, model_of
     from cclearn.benchmark import Run, run_benchmark
     from cclearn.display import difference_table, score_table
     from cclearn.files import refuse_existing
@@ -232,20 +242,28 @@ def benchmark(
         encounter,
     )
     loaded = load_system(system, release, earlier)
-    comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, track)
+    with audited("benchmark") as audit:
+        audit.begin([model_of(each) for each in model], loaded)
+
+        def read(
+            coded: Iterable[CodedNote], title: str, count: int
+        ) -> Iterable[CodedNote]:  # The same notes for each model.
+            return track(audit.read(coded), title, count)
+
+        comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, read)
     Console().print(score_table(comparison.evaluations))
     if comparison.differences:
         Console().print(difference_table(comparison.differences))
     _warn(comparison)
-    typer.echo(f"Report: {out / 'report.html'}", err=True)
+    tell(f"Report: {out / 'report.html'}")
 
 
 def _warn(comparison: Comparison) -> None:
     for warning in comparison.warnings:
-        typer.echo(f"{warning}.", err=True)
+        tell(f"{warning}.")
     for name, evaluation in comparison.evaluations.items():
         for warning in evaluation.warnings:
-            typer.echo(f"{name}: {warning}.", err=True)
+            tell(f"{name}: {warning}.")
 
 
 def retention(
@@ -267,7 +285,8 @@ def retention(
     models = {"before": before, "after": after}
     write_json(out, {"models": models, "retention": [each.model_dump() for each in found]})
     for each in found:
-        typer.echo(f"{each.task} {each.metric}: {each.before:.3f} before, {each.after:.3f} after")
+        scores = f"{each.before:.3f} before, {each.after:.3f} after"
+        typer.echo(f"{visible(each.task)} {visible(each.metric)}: {scores}")
 
 
 def export_task(
@@ -294,4 +313,4 @@ def export_task(
         with suppress(OSError):
             out.rmdir()  # Nothing was written.
         raise
-    typer.echo(f"{count} notes: lm_eval --tasks {task} --include_path {out}", err=True)
+    tell(f"{count} notes: lm_eval --tasks {task} --include_path {out}")

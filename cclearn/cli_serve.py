@@ -65,6 +65,7 @@ def serve(
     `POST /code` takes a note, an array of notes, or lines. `GET /codes/CODE`, `/healthz`, `/metrics` and
     `/openapi.json` are there too. A key in CCLEARN_API_KEY is then asked for.
     """
+    from cclearn.audit import audited, model_of
     from cclearn.plugins import checked_settings
     from cclearn.service.limits import KEY_VARIABLE, Limits, ServiceSettings
 
@@ -99,9 +100,10 @@ def serve(
     if problems:
         raise ConfigurationError(problems)
     _log_to_standard_error(log_level)
-    finished = serve_until_stopped(
-        coder.load, coder.load_system(), settings, ahead=coder.is_lexicon
-    )
+    loaded = coder.load_system()
+    with audited("serve") as audit:
+        audit.begin([model_of(model)], loaded)
+        finished = serve_until_stopped(coder.load, loaded, settings, ahead=coder.is_lexicon)
     if not finished:
         raise typer.Exit(1)
 

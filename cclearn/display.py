@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.facts import NamedCode, code_facts
-from cclearn.notes.oddities import CONTROL
+from cclearn.shown import visible
 
 if TYPE_CHECKING:
     from cclearn.codes.search import Hit
@@ -28,9 +28,9 @@ _MANY = 12
 
 def coded_note_view(note: CodedNote) -> RenderableType:
     """Show a note's codes, each with its quotes in their surroundings, and what the rules say."""
-    title = Text(_visible(note.id), style="bold")
+    title = _text(note.id, style="bold")
     for flag in note.flags:
-        title.append(f"  {flag}", style="yellow")
+        title.append(f"  {visible(flag)}", style="yellow")
     shown = [*note.codes, *note.rejected]
     if not shown:
         return Group(title, Text("no codes", style="dim"))
@@ -46,7 +46,7 @@ def coded_note_view(note: CodedNote) -> RenderableType:
     table.add_column("evidence")
     for number, assigned in enumerate(shown):
         rejected = number >= len(note.codes)
-        cells: list[RenderableType] = [assigned.code, Text(assigned.description)]
+        cells: list[RenderableType] = [_text(assigned.code), _text(assigned.description)]
         if scored:
             cells.append("–" if assigned.score is None else f"{assigned.score:.2f}")
         if decided:
@@ -54,7 +54,7 @@ def coded_note_view(note: CodedNote) -> RenderableType:
         quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
         table.add_row(*cells, quotes, style="dim" if rejected else None)
     flags = [(assigned.code, flag) for assigned in note.codes for flag in assigned.flags]
-    return Group(table, *(Text(f"{code} {flag}", style="yellow") for code, flag in flags))
+    return Group(table, *(_text(f"{code} {flag}", style="yellow") for code, flag in flags))
 
 
 def _quote(text: str, evidence: Evidence) -> Text:
@@ -70,8 +70,16 @@ def _quote(text: str, evidence: Evidence) -> Text:
 
 
 def _visible(text: str) -> str:
-    """Return a note's words with a mark for what a terminal would obey."""
-    return CONTROL.sub("\ufffd", text)
+    """Return a note's words, on one line, with a mark for each character that a terminal would obey."""
+    return "".join(
+        " " if character.isspace() else character if visible(character) == character else "\ufffd"
+        for character in text
+    )
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return foreign text for rich, which neither it nor the terminal obeys."""
+    return Text(visible(text), style=style)
 
 
 def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> Table:
@@ -82,7 +90,7 @@ def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> Table:
     table = Table(title=f"{count} {unit}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for name in scores:
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(_text(name), justify="right", overflow="fold")
     for heading, *cells in score_rows(scores):
         table.add_row(heading, *cells)
     return table
@@ -99,7 +107,7 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Differen
     table.add_column("p boot.", justify="right", no_wrap=True)
     table.add_column("p rand.", justify="right", no_wrap=True)
     for (one, two), scores in differences.items():
-        table.add_row(Text(f"{one} − {two}", style="bold"))
+        table.add_row(_text(f"{one} − {two}", style="bold"))
         for heading, *cells in difference_rows(scores):
             table.add_row(f"  {heading}", *cells)
     return table
@@ -108,10 +116,10 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Differen
 def code_view(system: CodeSystem, code: str) -> RenderableType:
     """Show a code of a release. Raises UnknownCodeError."""
     facts = code_facts(system, code)
-    head = Text(f"{facts.code}  ", style="bold").append(facts.description)
-    lines = [head, Text(f"{facts.system} {facts.release}: {facts.status}", style="dim")]
+    head = _text(f"{facts.code}  ", style="bold").append(visible(facts.description))
+    lines = [head, _text(f"{facts.system} {facts.release}: {facts.status}", style="dim")]
     if facts.stands_for:
-        lines.append(Text(f"alone stands for {_named(facts.stands_for)}"))
+        lines.append(_text(f"alone stands for {_named(facts.stands_for)}"))
     instructions = {
         "excludes 1 (never coded together)": facts.excludes1,
         "excludes 2 (not part of it)": facts.excludes2,
@@ -133,7 +141,7 @@ def code_view(system: CodeSystem, code: str) -> RenderableType:
     for title, entries in sections.items():
         if entries:
             lines.append(Text(title, style="bold"))
-            lines += [Text(f"  {entry}") for entry in entries[:_MANY]]
+            lines += [_text(f"  {entry}") for entry in entries[:_MANY]]
             if len(entries) > _MANY:
                 lines.append(Text(f"  … {len(entries)} in all", style="dim"))
     return Group(*lines)
@@ -156,6 +164,6 @@ def hits_table(hits: list[Hit], system: CodeSystem) -> RenderableType:
     for hit in hits:
         matched = "" if hit.matched == hit.code.description else hit.matched
         status = system.status(hit.code.code)
-        cells = (hit.code.code, status, Text(hit.code.description), Text(matched))
+        cells = map(_text, (hit.code.code, status, hit.code.description, matched))
         table.add_row(*cells, f"{hit.score:.0f}")
     return table

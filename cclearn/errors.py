@@ -16,6 +16,11 @@ _CLOSE = 60
 class CclearnError(Exception):
     """Base of every error that the command line reports as one line with exit code 2."""
 
+    @property
+    def lines(self) -> list[str]:
+        """The message, one problem a line; a line break inside a problem is foreign text."""
+        return [str(self)]
+
 
 class DataError(CclearnError):
     """A file that cannot be read as what it should be.
@@ -53,11 +58,16 @@ class DataErrors(DataError):
 
     def __init__(self, problems: Sequence[DataError]) -> None:
         self.problems = list(problems)
+        self.reason = "\n".join(self.lines)
+        CclearnError.__init__(self, self.reason)
+
+    @property
+    def lines(self) -> list[str]:
+        """The first problems, and how many more there are."""
         lines = [str(problem) for problem in self.problems[: self.SHOWN]]
         if len(self.problems) > self.SHOWN:
             lines.append(f"and {len(self.problems) - self.SHOWN} more")
-        self.reason = "\n".join(lines)
-        CclearnError.__init__(self, self.reason)
+        return lines
 
 
 class ConfigurationError(CclearnError):
@@ -70,6 +80,11 @@ class ConfigurationError(CclearnError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(self.problems))
+
+    @property
+    def lines(self) -> list[str]:
+        """The problems."""
+        return self.problems
 
 
 class UnknownCodeError(CclearnError, KeyError):

@@ -13,6 +13,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cclearn.shown import visible
+
 Item = TypeVar("Item")
 
 
@@ -33,11 +35,11 @@ def quiet_libraries() -> None:
 def _bars(shown: bool = True) -> Progress:
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[remark]}"),
+        TextColumn("{task.fields[remark]}", markup=False),
         console=console,
         disable=not (shown and console.is_terminal),
     )
@@ -47,7 +49,7 @@ def _bars(shown: bool = True) -> Progress:
 def step_bar(title: str, shown: bool = True) -> Iterator[Callable[[int, int, float | None], None]]:
     """Show a bar for steps; call it with the steps done, the steps in all, and the loss."""
     with _bars(shown) as bars:
-        task = bars.add_task(title, total=None, remark="")
+        task = bars.add_task(visible(title), total=None, remark="")
 
         def show(done: int, total: int, loss: float | None) -> None:
             remark = "" if loss is None else f"loss {loss:.3f}"
@@ -91,7 +93,7 @@ def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], 
 def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
     """Yield items while a bar counts them."""
     with _bars() as bars:
-        task = bars.add_task(title, total=total, remark="")
+        task = bars.add_task(visible(title), total=total, remark="")
         for item in items:
             yield item
             bars.advance(task)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.progress import quiet_libraries, step_bar
+from cclearn.shown import tell as tell_user
+from cclearn.shown import visible
 from cclearn.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
@@ -46,40 +48,53 @@ def launch(stage: str, description: str) -> int:
 
         recipe = load_recipe(arguments.config, arguments.overrides)
 
+        from cclearn.audit import audited, model_of
+        from cclearn.models import read_manifest
         from cclearn.processes import process_state
 
         state = process_state()
         tell = _teller(state)
         _check_processes(state, arguments.processes)
-        rows = recipe.training.batch_size * recipe.training.accumulation
+        batch = recipe.training.batch_size * recipe.training.accumulation
         tell(
             f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
-            f" {state.device.type}, effective batch {rows * state.num_processes} rows."
+            f" {state.device.type}, effective batch {batch * state.num_processes} rows."
         )
         quiet_libraries()
         train: Callable[..., Any] = getattr(
             import_module(f"cclearn.training.{stage}"), f"run_{stage}"
         )
         title = f"training {recipe.name}"
-        with cleaning_up_when_stopped(), step_bar(title, state.is_main_process) as progress:
+        with (
+            cleaning_up_when_stopped(),
+            audited(stage, writes=state.is_main_process) as audit,
+            step_bar(title, state.is_main_process) as progress,
+        ):
+            base = recipe.model.path
+            audit.begin([model_of(base)] if base else [])
             folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
+            if state.is_main_process:
+                name, digest = model_of(str(folder))
+                trained = {"name": name, "sha256": digest}
+                rows = (read_manifest(folder) or {}).get("rows_sha256")
+                audit.known.update(trained=trained, rows_sha256=rows)
     except CclearnError as error:
-        sys.stderr.write(f"{error}\n")
+        for line in error.lines:
+            tell_user(line)
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. A run with checkpoints goes on with --resume auto.\n")
         return 130
     if state.is_main_process:
-        sys.stdout.write(
-            f"The model is in {folder}. Next: cclearn code note.txt --model {folder}\n"
-        )
+        shown = visible(str(folder))
+        sys.stdout.write(f"The model is in {shown}. Next: cclearn code note.txt --model {shown}\n")
     return 0
 
 
 def _teller(state: PartialState) -> Callable[[str], None]:
     def tell(message: str) -> None:
         if state.is_main_process:
-            sys.stderr.write(f"{message}\n")
+            tell_user(message)
 
     return tell
 

@@ -17,6 +17,7 @@ settings.load_profile("cclearn")
 # Before anything of ours is imported: tests neither use nor change the user's cache.
 _CACHE = tempfile.TemporaryDirectory(prefix="cclearn-test-cache-")
 os.environ["CCLEARN_CACHE"] = _CACHE.name
+os.environ["CCLEARN_AUDIT"] = "off"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from cclearn.codes import CodeSystem  # noqa: E402

@@ -34,6 +34,11 @@ def is_one_of_several() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def is_the_first() -> bool:
+    """Say whether this is the first process of a launcher, or has none."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def place_among_processes() -> Place:
     """Return this process's place; on a machine with GPUs it is given its own at the first call."""
     if not is_one_of_several():

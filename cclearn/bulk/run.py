@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cclearn.bulk.corpus import Corpus, Shard, open_corpus
+from cclearn.bulk.corpus import Corpus, Shard, Survey, open_corpus
 from cclearn.bulk.folder import CodedFolder, refuse_foreign
 from cclearn.bulk.identity import manifest_of
 from cclearn.bulk.launched import Place, from_the_first, leave, place_among_processes
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
+from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.named import refuse_missing
 from cclearn.errors import ConfigurationError
@@ -61,7 +62,11 @@ class _Plan:
 
 
 def code_corpus(
-    source: Path, out: Path, settings: CoderSettings, options: BulkOptions | None = None
+    source: Path,
+    out: Path,
+    settings: CoderSettings,
+    options: BulkOptions | None = None,
+    begun: Callable[[Survey, CodeSystem], None] | None = None,
 ) -> Summary | None:
     """Code a corpus into a folder, or go on where an earlier run of the same settings was stopped.
 
@@ -72,6 +77,7 @@ def code_corpus(
         out: The folder (`cclearn.bulk.folder`).
         settings: Of the coder.
         options: How.
+        begun: Called in the first process when the corpus has been surveyed and before it is coded.
 
     Returns:
         What the folder's `summary.json` holds; None in all processes but the first.
@@ -91,7 +97,7 @@ def code_corpus(
             corpus = open_corpus(source)
             refuse_foreign(out)
             let_others_write = stack.enter_context(writing_alone(out))
-            plan = _begin(corpus, out, settings, options)
+            plan = _begin(corpus, out, settings, options, begun)
             if place.processes > 1:
                 let_others_write()
             return plan
@@ -158,7 +164,13 @@ def _check(settings: CoderSettings, options: BulkOptions, place: Place) -> None:
         raise ConfigurationError(problems)
 
 
-def _begin(corpus: Corpus, out: Path, settings: CoderSettings, options: BulkOptions) -> _Plan:
+def _begin(
+    corpus: Corpus,
+    out: Path,
+    settings: CoderSettings,
+    options: BulkOptions,
+    begun: Callable[[Survey, CodeSystem], None] | None,
+) -> _Plan:
     system = settings.load_system()
     survey = corpus.survey(options.shard_size)
     manifest = manifest_of(settings, system, survey, options.shard_size)
@@ -169,6 +181,8 @@ def _begin(corpus: Corpus, out: Path, settings: CoderSettings, options: BulkOpti
         folder.retry(numbers)
     finished = folder.finished(numbers)
     waiting = tuple(shard for shard in survey.shards if shard.number not in finished)
+    if begun is not None:
+        begun(survey, system)
     return _Plan(folder.run, survey.shards, waiting)
 
 

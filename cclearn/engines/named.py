@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cclearn.engines.answer_file import default_answer_file
 from cclearn.engines.engine import Engine
 from cclearn.errors import ConfigurationError, did_you_mean
-from cclearn.files import cache_folder
 
 SCHEMES = ("openai", "replay", "vllm")
 """What stands before the colon in the names of models that transformers does not run."""
@@ -118,7 +118,7 @@ def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
     engine = _bare(model, scheme, settings)
     path = settings.cache
     if path == Path("auto"):
-        path = cache_folder() / "answers.sqlite" if scheme == "openai" else Path("off")
+        path = default_answer_file() if scheme == "openai" else Path("off")
     if path == Path("off") or scheme == "replay":
         return engine
     from cclearn.engines.cache import CachedEngine

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError, shown_id
+from cclearn.errors import CclearnError, ConfigurationError, shown_id
 from cclearn.evaluation.area import AreaTable
 from cclearn.evaluation.calibration import Bin, calibration
 from cclearn.evaluation.code_scores import (
@@ -176,9 +176,9 @@ def _aligned(
         try:
             aligned[name] = align(references, notes, name)
         except CclearnError as error:
-            problems.append(str(error))
+            problems += error.lines
     if problems:
-        raise CclearnError("\n".join(problems))
+        raise ConfigurationError(problems)
     return aligned
 
 

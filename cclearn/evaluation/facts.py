@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cclearn.errors import CclearnError, shown_id
+from cclearn.errors import ConfigurationError, shown_id
 from cclearn.notes import AssignedCode, CodedNote
 
 _TOKEN = re.compile(r"\w+")
@@ -162,7 +162,7 @@ def align(gold: list[Facts], answers: Iterable[CodedNote], system: str) -> Align
         if identifiers
     ]
     if problems:
-        raise CclearnError("\n".join(problems))
+        raise ConfigurationError(problems)
     missing = tuple(facts.id for facts in gold if facts.id not in found)
     return Aligned(gold, [found.get(facts.id) or _empty(facts) for facts in gold], missing)
 

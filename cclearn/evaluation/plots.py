@@ -9,6 +9,7 @@ from typing import Any
 from cclearn.evaluation.code_scores import STRATA
 from cclearn.evaluation.cost import Cost
 from cclearn.evaluation.evaluate import Evaluation
+from cclearn.shown import visible
 
 _MARKS = ("o", "s", "^", "D", "v", "P")
 _COLOURS = ("#08519c", "#d94801", "#238b45", "#6a51a3", "#636363", "#a50f15")
@@ -111,7 +112,7 @@ def _intervals(
                 capsize=2,
                 **_style(number),
             )
-        axes.plot([], [], label=system, linestyle="none", **_style(number))
+        axes.plot([], [], label=_label(system), linestyle="none", **_style(number))
     axes.set_xticks(range(len(names)), labels)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_xlabel(axis)
@@ -128,7 +129,7 @@ def _reliability(evaluations: Mapping[str, Evaluation]) -> str:
         bins = evaluation.calibration
         if bins:
             scores, right = [b.score for b in bins], [b.right for b in bins]
-            axes.plot(scores, right, label=system, linewidth=1, **_style(number))
+            axes.plot(scores, right, label=_label(system), linewidth=1, **_style(number))
     axes.set_xlabel("mean score of the predicted codes")
     axes.set_ylabel("share that is right")
     axes.set_xlim(-0.02, 1.02)
@@ -145,13 +146,19 @@ def _cost(evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost]) -> s
         value, cost = evaluation.value("micro_f1"), costs.get(system)
         paid = None if cost is None else cost.price if priced else cost.seconds
         if value is not None and paid:
-            axes.plot([paid], [value], label=system, linestyle="none", **_style(number))
+            axes.plot([paid], [value], label=_label(system), linestyle="none", **_style(number))
     axes.set_xscale("log")
     axes.set_xlabel("price a note" if priced else "seconds a note")
     axes.set_ylabel("micro F1")
     axes.set_ylim(-0.02, 1.02)
     _legend(axes)
     return _svg(figure)
+
+
+def _label(system: str) -> str:
+    """Return a system's name as a legend shows it: `$` would begin a formula, `_` hide the entry."""
+    shown = visible(system).replace("$", r"\$")
+    return f"\u200a{shown}" if shown.startswith("_") else shown
 
 
 def _legend(axes: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 
 from cclearn.evaluation.confusion import Branch, Confusion
@@ -16,6 +15,7 @@ from cclearn.evaluation.retention import Retained
 from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
 from cclearn.outputs.highlight import Region, highlight
+from cclearn.shown import html_text, markdown_text
 
 SHOWN: tuple[tuple[str, str], ...] = (
     ("micro_f1", "micro F1"),
@@ -124,30 +124,30 @@ def html_report(
         retained: Scores of general tasks before and after tuning.
         differences: By pair of systems.
     """
-    head = "".join(f"<th>{escape(name)}</th>" for name in evaluations)
+    head = "".join(f"<th>{html_text(name)}</th>" for name in evaluations)
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        *(f"<p>{escape(paragraph)}</p>" for paragraph in introduction),
+        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{html_text(title)}</h1>",
+        *(f"<p>{html_text(paragraph)}</p>" for paragraph in introduction),
         f"<table><thead><tr><th></th>{head}</tr></thead><tbody>",
         *(_table_row(row) for row in score_rows(evaluations)),
         "</tbody></table>",
     ]
     for (one, two), scores in (differences or {}).items():
-        parts.append(f"<h2>{escape(one)} less {escape(two)}</h2><table><thead>")
+        parts.append(f"<h2>{html_text(one)} less {html_text(two)}</h2><table><thead>")
         parts.append(_table_row(_DIFFERENCE_HEAD, "th") + "</thead><tbody>")
         parts += [*map(_table_row, difference_rows(scores)), "</tbody></table>"]
     if costs:
-        names = "".join(f"<th>{escape(name)}</th>" for name in costs)
+        names = "".join(f"<th>{html_text(name)}</th>" for name in costs)
         parts.append(f"<h2>Cost</h2><table><thead><tr><th></th>{names}</tr></thead><tbody>")
         parts += [*map(_table_row, cost_rows(costs)), "</tbody></table>"]
     for heading, drawing in plots(evaluations, costs):
-        parts.append(f"<figure><figcaption>{escape(heading)}</figcaption>{drawing}</figure>")
+        parts.append(f"<figure><figcaption>{html_text(heading)}</figcaption>{drawing}</figure>")
     for name, evaluation in evaluations.items():
         if evaluation.confusion_tree:
-            parts.append(f"<h2>Taken for a sibling or cousin: {escape(name)}</h2>")
+            parts.append(f"<h2>Taken for a sibling or cousin: {html_text(name)}</h2>")
             parts.append(f"<div class='tree'>{_html_tree(evaluation.confusion_tree)}</div>")
     if retained:
         parts.append("<h2>Before and after tuning</h2><table><thead>")
@@ -161,10 +161,10 @@ def html_report(
         )
     for note in gold:
         right = {assigned.code for assigned in note.codes}
-        parts.append(f"<div class='note'><h3>{escape(note.id)}</h3><h4>gold</h4>")
+        parts.append(f"<div class='note'><h3>{html_text(note.id)}</h3><h4>gold</h4>")
         parts.append(_highlighted(note, None))
         for system, notes in (predicted or {}).items():
-            parts.append(f"<h4>{escape(system)}</h4>{_highlighted(notes[note.id], right)}")
+            parts.append(f"<h4>{html_text(system)}</h4>{_highlighted(notes[note.id], right)}")
         parts.append("</div>")
     parts.append("</body></html>")
     return "".join(parts)
@@ -179,7 +179,7 @@ def _highlighted(note: CodedNote, right: set[str] | None) -> str:
         return f'class="entity {"right" if _cited(note, region) <= right else "wrong"}"'
 
     def label(region: Region) -> str:
-        return escape(", ".join(sorted(_cited(note, region))))
+        return html_text(", ".join(sorted(_cited(note, region))))
 
     codes = "; ".join(
         f"{assigned.code} {assigned.description}"
@@ -187,7 +187,7 @@ def _highlighted(note: CodedNote, right: set[str] | None) -> str:
         for assigned in note.codes
     )
     marked = highlight(note, verdict, label)
-    return f"{marked}<p class='codes'>{escape(codes) or 'no codes'}</p>"
+    return f"{marked}<p class='codes'>{html_text(codes) or 'no codes'}</p>"
 
 
 def _cited(note: CodedNote, region: Region) -> set[str]:
@@ -212,18 +212,18 @@ def markdown_report(
         retained: Scores of general tasks before and after tuning.
         differences: By pair of systems.
     """
-    lines = [f"# {title}", ""]
+    lines = [f"# {markdown_text(title)}", ""]
     for paragraph in introduction:
-        lines += [paragraph, ""]
+        lines += [markdown_text(paragraph), ""]
     lines += _markdown_table(["", *evaluations], score_rows(evaluations))
     for (one, two), scores in (differences or {}).items():
-        lines += ["", f"## {one} less {two}", ""]
+        lines += ["", f"## {markdown_text(one)} less {markdown_text(two)}", ""]
         lines += _markdown_table(_DIFFERENCE_HEAD, difference_rows(scores))
     if costs:
         lines += ["", "## Cost", "", *_markdown_table(["", *costs], cost_rows(costs))]
     for name, evaluation in evaluations.items():
         if evaluation.confusion_tree:
-            lines += ["", f"## Taken for a sibling or cousin: {name}", ""]
+            lines += ["", f"## Taken for a sibling or cousin: {markdown_text(name)}", ""]
             lines += _markdown_tree(evaluation.confusion_tree)
     if retained:
         lines += ["", "## Before and after tuning", ""]
@@ -308,9 +308,9 @@ def _retained_rows(retained: Sequence[Retained]) -> list[list[str]]:
 def _html_tree(branches: Sequence[Branch]) -> str:
     items = []
     for branch in branches:
-        items.append(f"<li><b>{escape(branch.code)}</b> {escape(branch.title)}")
+        items.append(f"<li><b>{html_text(branch.code)}</b> {html_text(branch.title)}")
         items.append(f" <i>{_notes(branch.notes)}</i>{_html_tree(branch.below)}<ul>")
-        items += [f"<li>{escape(_taken(each))}</li>" for each in branch.confusions]
+        items += [f"<li>{html_text(_taken(each))}</li>" for each in branch.confusions]
         items.append("</ul></li>")
     return f"<ul>{''.join(items)}</ul>" if items else ""
 
@@ -318,9 +318,10 @@ def _html_tree(branches: Sequence[Branch]) -> str:
 def _markdown_tree(branches: Sequence[Branch], indent: str = "") -> list[str]:
     lines = []
     for branch in branches:
-        lines.append(f"{indent}- **{branch.code}** {branch.title}: {_notes(branch.notes)}")
+        code, title = markdown_text(branch.code), markdown_text(branch.title)
+        lines.append(f"{indent}- **{code}** {title}: {_notes(branch.notes)}")
         lines += _markdown_tree(branch.below, f"{indent}  ")
-        lines += [f"{indent}  - {_taken(each)}" for each in branch.confusions]
+        lines += [f"{indent}  - {markdown_text(_taken(each))}" for each in branch.confusions]
     return lines
 
 
@@ -333,11 +334,11 @@ def _notes(count: int) -> str:
 
 
 def _table_row(cells: Sequence[str], tag: str = "td") -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{html_text(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
     return [line(head), "| --- |" + " ---: |" * (len(head) - 1), *map(line, rows)]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cclearn.shown import markdown_text, visible
+
 _INTENDED = """\
 Proposing {system} codes for clinical notes in the language of its data, each with the words of the note
 that justify it, to a professional coder who decides. It is not a medical device. It is not for billing
@@ -37,17 +39,17 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     licence = recipe["licence"]
     head = ["---", "library_name: " + ("transformers" if _is_whole(recipe) else "peft")]
     if base and not Path(base).is_dir():
-        head.append(f"base_model: {base}")
+        head.append(f"base_model: {visible(base)}")
     if licence:
-        head.append(f"license: {licence}")
+        head.append(f"license: {visible(licence)}")
     head += ["tags:", "- clinical-coding", f"- {system['name']}", "---", ""]
     origins = sorted({origin for row in manifest["rows"] for origin in row["origins"]})
     lines = [
         *head,
-        f"# {recipe['name']}",
+        f"# {markdown_text(recipe['name'])}",
         "",
         f"Assigns {system['name']} codes, release {system['release']}, to clinical notes. "
-        + (f"Made from {base}, " if base else "Trained from random weights, ")
+        + (f"Made from {markdown_text(base)}, " if base else "Trained from random weights, ")
         + f"adapter `{recipe['adapter']['kind']}`, stage `{'grpo' if recipe['grpo'] else 'sft'}`,"
         f" by the recipe in `manifest.json` with cclearn {manifest['versions']['cclearn']}.",
         "",
@@ -76,7 +78,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
             "",
         ]
     left_out = sum(map(len, manifest["contaminated"].values()))
-    held = ", ".join(f"`{file['path']}`" for file in recipe["rows"]["evaluation"])
+    held = ", ".join(markdown_text(str(file["path"])) for file in recipe["rows"]["evaluation"])
     lines += [
         f"Left out because an evaluation holds them: {left_out} rows ({held})."
         if held
@@ -88,7 +90,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         "## Licence",
         "",
-        f"{licence or 'Not stated by the recipe.'} Those of the base model and of the data apply.",
+        (markdown_text(licence) if licence else "Not stated by the recipe.")
+        + " Those of the base model and of the data apply.",
         "",
         "## Training",
         "",
@@ -107,4 +110,6 @@ def _is_whole(recipe: Mapping[str, Any]) -> bool:
 def _row(row: Mapping[str, Any]) -> str:
     cells = [row["source"], row["kind"], row["grade"] or "", ", ".join(row["origins"])]
     counts = [row["rows"], row["tokens"], row["supervised_tokens"]]
-    return "| " + " | ".join([*cells, *(f"{count:,}" for count in counts)]) + " |"
+    return (
+        "| " + " | ".join([*map(markdown_text, cells), *(f"{count:,}" for count in counts)]) + " |"
+    )
