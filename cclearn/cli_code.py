@@ -122,7 +122,7 @@ def export(
     refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     notes = coded_notes(source) if source.is_dir() else read_coded_notes(source)
-    count = output.write(track(notes, f"writing {output.name}"))
+    count = output.write(track(notes, f"writing {output.name}"), overwrite)
     typer.echo(f"{count} notes: {out}", err=True)
 
 
@@ -195,7 +195,7 @@ def _code_to_file(
     failures: Counter[str] = Counter()
     coded = _counted(coder.code_many(notes), failures)
     if out is not None:
-        count = output.write(track(coded, f"coding with {coder.name}"))
+        count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
         typer.echo(f"{count} notes coded with {coder.name}: {out}", err=True)
     elif format_name is None and sys.stdout.isatty():
         from rich.console import Console
