@@ -211,7 +211,10 @@ def test_nothing_is_opened_through_a_link_that_somebody_placed(tmp_path: Path) -
         stream.write(b"a")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / LOCK).symlink_to(target)
-    with pytest.raises(CclearnError, match="it is a symbolic link"), writing_alone(tmp_path / "run"):
+    with (
+        pytest.raises(CclearnError, match="it is a symbolic link"),
+        writing_alone(tmp_path / "run"),
+    ):
         pass
     assert target.read_text() == "mine"
 
