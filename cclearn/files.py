@@ -167,7 +167,7 @@ def _clear(path: Path) -> None:
     """
     new, old = _beside(path)
     remove(new)
-    if old.is_dir() and not path.exists():
+    if old.is_dir() and not old.is_symlink() and not path.exists():
         os.replace(old, path)
     remove(old)
 

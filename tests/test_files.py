@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -203,9 +204,18 @@ def test_nothing_is_opened_through_a_link_that_somebody_placed(tmp_path: Path) -
     target.write_text("mine")
     out = tmp_path / "out"
     for hidden in (".out.partial", ".out.partial.new", ".out.partial.old"):
-        (tmp_path / hidden).symlink_to(target)
-        write(out, "a", overwrite=True)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "precious"]
+        for place in (target, tmp_path / "elsewhere"):
+            (tmp_path / "elsewhere").mkdir(exist_ok=True)
+            (tmp_path / hidden).symlink_to(place)
+            write(out, "a")
+            assert not out.is_symlink()
+            assert sorted(path.name for path in tmp_path.iterdir()) == [
+                "elsewhere",
+                "out",
+                "precious",
+            ]
+            shutil.rmtree(out)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
     (tmp_path / ".file.partial").symlink_to(target)
     with atomic_file(tmp_path / "file") as stream:
         stream.write(b"a")
