@@ -14,6 +14,7 @@ import fcntl
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,10 @@ _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _WITHOUT_FLUSHING = (errno.EINVAL, errno.EOPNOTSUPP)
 """What fsync(2) reports for directories on a file system that cannot flush them."""
+
+
+_DYING = 2.0
+"""Seconds for which a lock is waited for: the system releases that of a large process after a while."""
 
 
 class BusyError(CclearnError):
@@ -96,7 +101,9 @@ def _remove_abandoned(partial: Path, path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        locked = _lock(descriptor)
+        deadline = time.monotonic() + _DYING
+        while (locked := _lock(descriptor)) is False and time.monotonic() < deadline:
+            time.sleep(0.05)
         if locked is False:
             raise BusyError(
                 f"output (out = {path}): another run is writing it. Wait for it, or name another output."
