@@ -85,8 +85,8 @@ def calibrate(
             rejected_right,
             lambda notes: track(audit.read(notes), f"coding with {coder.name}"),
         )
-    write_json(out, found.model_dump(mode="json"))
-    list_file(out)
+    list_file(out)  # First: a folder may be replaced although a listed file is missing.
+    write_json(out, found.model_dump(mode="json"), overwrite)
     Console().print(_table(found))
     for remark in found.remarks:
         tell(f"{remark}.")

@@ -130,7 +130,7 @@ def export(
     refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     notes = coded_notes(source) if source.is_dir() else read_coded_notes(source)
-    count = output.write(track(notes, f"writing {output.name}"))
+    count = output.write(track(notes, f"writing {output.name}"), overwrite)
     tell(f"{count} notes: {out}")
 
 
@@ -219,7 +219,7 @@ def _code_to_file(
     audit.begin([model_of(settings.model, coder.model_sha256)], system, counts=counts)
     coded = _counted(coder.code_many(audit.read(notes)), failures, counts)
     if out is not None:
-        count = output.write(track(coded, f"coding with {coder.name}"))
+        count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
         tell(f"{count} notes coded with {coder.name}: {out}")
     elif format_name is None and sys.stdout.isatty():
         from rich.console import Console

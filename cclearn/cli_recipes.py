@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from math import ceil
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from cclearn.cli_options import OverwriteOption
 from cclearn.errors import ConfigurationError
-from cclearn.files import read_text, refuse_existing
+from cclearn.files import atomic_file, read_bytes, read_text, refuse_existing
 from cclearn.shown import visible
 
 if TYPE_CHECKING:
@@ -75,8 +74,8 @@ def copy(
     source = find_recipe(name)
     target = to / source.name if to.is_dir() else to
     refuse_existing(target, overwrite)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with atomic_file(target, overwrite) as stream:
+        stream.write(read_bytes(source))
     shown = visible(str(target))
     typer.echo(f"{shown}. Next: cclearn recipes validate {shown} --dry-run")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -283,7 +282,8 @@ def retention(
     refuse_existing(out, overwrite)
     found = run_retention(before, after, task, include, limit, batch_size)
     models = {"before": before, "after": after}
-    write_json(out, {"models": models, "retention": [each.model_dump() for each in found]})
+    told = {"models": models, "retention": [each.model_dump() for each in found]}
+    write_json(out, told, overwrite)
     for each in found:
         scores = f"{each.before:.3f} before, {each.after:.3f} after"
         typer.echo(f"{visible(each.task)} {visible(each.metric)}: {scores}")
@@ -307,10 +307,5 @@ def export_task(
     refuse_existing(out, overwrite)
     system = CodeSystem.load()
     task = f"cclearn_{name.replace('-', '_')}"
-    try:
-        count = export(corpus.read(data, options.split, options, system), task, system, out)
-    except BaseException:
-        with suppress(OSError):
-            out.rmdir()  # Nothing was written.
-        raise
+    count = export(corpus.read(data, options.split, options, system), task, system, out, overwrite)
     tell(f"{count} notes: lm_eval --tasks {task} --include_path {out}")

@@ -39,7 +39,7 @@ class DataError(CclearnError):
         self, path: object, problem: str, line: int | None = None, field: str | None = None
     ) -> None:
         self.reason = f"{field}: {problem}" if field else problem
-        place = str(path)
+        place = printable(str(path))
         if line is not None:
             place += f":{line}"
         if field:
@@ -173,6 +173,18 @@ def type_and_place(error: BaseException) -> str:
         return type(error).__name__
     file = Path(frames[-1].filename)
     return f"{type(error).__name__} in {file.parent.name}/{file.name}:{frames[-1].lineno}"
+
+
+def printable(text: str) -> str:
+    r"""Return text in which every character that a terminal obeys, or that is no Unicode, is escaped.
+
+    Line ends become `\n`, and the bytes of a file name that are not UTF-8 become e.g. `\udcff`. The
+    result is one line and can be encoded.
+    """
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape", "backslashreplace").decode()
+        for each in text
+    )
 
 
 def shown_id(identifier: str) -> str:

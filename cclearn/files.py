@@ -5,21 +5,29 @@ from __future__ import annotations
 import errno
 import fcntl
 import gc
-import glob
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from cclearn.durable import (
+    BusyError,
+    claimed,
+    flush,
+    held,
+    is_partial,
+    make_folder,
+    partial_of,
+    remove,
+    seal_folder,
+)
 from cclearn.errors import CclearnError, DataError
 
 
@@ -59,39 +67,48 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name only when it is complete, readable by its owner alone.
+def atomic_file(path: Path, overwrite: bool = True) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when it is complete and on the disk, with mode 0600.
+
+    Until then it is `.NAME.partial` in the same folder, locked while this process lives; the next call
+    for the same path removes what a killed process left (`cclearn.durable`).
 
     Args:
-        path: Where the file shall be; its folder is made.
+        path: The file to write. Its folder is created with mode 0700 if it is missing.
+        overwrite: Whether a file that exists is replaced. This is checked before the first byte is
+            written and again when the file takes its name, while the lock keeps other runs out.
+
+    Raises:
+        CclearnError: The file exists and `overwrite` is false, or another run is writing it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # mkstemp makes the file with mode 0600: outputs may hold text of notes.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in FULL:
-            error.filename = str(path)  # The call that failed does not say it.
-        raise
+    make_folder(path.parent)
+    with claimed(path) as descriptor:
+        _refuse_taken(path, overwrite)
+        try:
+            with os.fdopen(descriptor, "wb", closefd=False) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(descriptor)
+            _refuse_taken(path, overwrite)
+            os.replace(partial_of(path), path)
+            flush(path.parent)
+        except OSError as error:
+            if error.errno in FULL:
+                error.filename = str(path)  # The call that failed does not say it.
+            raise
 
 
 LISTING = ".cclearn.json"
 """In every folder that is written whole: what wrote it, and which files."""
-
-_REPLACED = "-replaced"
 
 
 @contextmanager
 def atomic_folder(path: Path, overwrite: bool = False, kind: str = "output") -> Iterator[Path]:
     """Give a folder beside `path` to fill; it takes the name `path` only when the block succeeds.
 
-    What a process that was killed left beside it is removed: it may hold text of notes.
+    The folder has mode 0700 from its creation, so nobody else can read a file in it, whatever the
+    file's own mode. Before it takes its name, every file in it gets mode 0600 and is flushed to the
+    disk, and the folder above is flushed afterwards. What a killed process left is removed.
 
     Args:
         path: The folder to make.
@@ -100,36 +117,63 @@ def atomic_folder(path: Path, overwrite: bool = False, kind: str = "output") -> 
 
     Raises:
         CclearnError: `path` exists, is not empty, and `overwrite` is false, or it holds what was not
-            written so; or it is a file, or the working directory lies in it.
+            written so; or it is a file, or the working directory lies in it; or another run is
+            writing it.
     """
     path = path.resolve()
-    _remove_abandoned(path)
-    _refuse_replacing(path, overwrite, kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{_partial_of(path)}{os.getpid()}-"))
-    try:
-        yield partial
-        _list_files(partial, kind)
-        # Again: another run may have written there meanwhile.
+    make_folder(path.parent)
+    with claimed(path):
+        new, old = _beside(path)
+        _clear(path)
         _refuse_replacing(path, overwrite, kind)
-        if path.exists():
-            old = partial.with_name(partial.name + _REPLACED)
-            os.replace(path, old)
-            try:
-                os.replace(partial, path)
-            except BaseException:
-                os.replace(old, path)
-                raise
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        new.mkdir(mode=0o700)
+        try:
+            yield new
+            _list_files(new, kind)
+            seal_folder(new)
+            # Again: somebody may have written there meanwhile.
+            _refuse_replacing(path, overwrite, kind)
+            if path.exists():
+                os.replace(path, old)
+                try:
+                    os.replace(new, path)
+                except BaseException:
+                    os.replace(old, path)
+                    raise
+            else:
+                os.replace(new, path)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        flush(path.parent)
+        remove(old)
+
+
+def partial_folder(path: Path) -> Path:
+    """Return where `atomic_folder` lets the folder `path` be filled, the same for every process."""
+    return _beside(path.resolve())[0]
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Return the hidden names of the folder that is being filled, and of the one that it replaces."""
+    guard = partial_of(path)
+    return guard.with_name(f"{guard.name}.new"), guard.with_name(f"{guard.name}.old")
+
+
+def _clear(path: Path) -> None:
+    """Remove what a killed process left beside a folder, which this process has claimed.
+
+    A folder whose replacement was interrupted gets its name back.
+    """
+    new, old = _beside(path)
+    remove(new)
+    if old.is_dir() and not old.is_symlink() and not path.exists():
+        os.replace(old, path)
+    remove(old)
 
 
 def _refuse_replacing(path: Path, overwrite: bool, kind: str) -> None:
-    refuse_existing(path, overwrite)
+    _refuse_taken(path, overwrite)
     if path.is_file() or Path.cwd().is_relative_to(path):
         raise CclearnError(
             f"output (out = {path}): it is a file, or the working directory lies in it."
@@ -155,9 +199,7 @@ def _refuse_replacing(path: Path, overwrite: bool, kind: str) -> None:
 
 
 def _list_files(folder: Path, kind: str) -> None:
-    files = sorted(_files_in(folder))
-    text = json.dumps({"kind": kind, "files": files}, indent=2) + "\n"
-    (folder / LISTING).write_text(text, encoding="utf-8")
+    _write_listing(folder / LISTING, {"kind": kind, "files": sorted(_files_in(folder))})
 
 
 def list_file(path: Path) -> None:
@@ -167,42 +209,19 @@ def list_file(path: Path) -> None:
     if not place.is_file():
         return
     listing = json.loads(read_text(place))
-    listing["files"] = sorted({*listing["files"], path.name})
-    place.write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")
+    _write_listing(place, {**listing, "files": sorted({*listing["files"], path.name})})
+
+
+def _write_listing(place: Path, listing: dict[str, Any]) -> None:
+    with atomic_file(place) as stream:
+        # In ASCII, because names of files need not be UTF-8.
+        stream.write(json.dumps(listing, indent=2).encode() + b"\n")
 
 
 def _files_in(folder: Path) -> set[str]:
-    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
-    return names - {LISTING}
-
-
-def _partial_of(path: Path) -> str:
-    return f".{path.name}.partial-{platform.node()}-"
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove what processes of this machine that are gone left half-written.
-
-    One that was stopped while it replaced the folder gives the old one back.
-    """
-    for left in sorted(path.parent.glob(f"{glob.escape(_partial_of(path))}*"), reverse=True):
-        process = left.name.removeprefix(_partial_of(path)).partition("-")[0]
-        if not process.isdigit() or _runs(int(process)):
-            continue
-        if left.name.endswith(_REPLACED) and not path.exists():
-            os.replace(left, path)
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Return the files in a folder and below it, without the listing and what is only half-written."""
+    paths = (p for p in folder.rglob("*") if not (p.is_dir() or is_partial(p)))
+    return {p.relative_to(folder).as_posix() for p in paths} - {LISTING}
 
 
 LOCK = ".lock"
@@ -216,30 +235,45 @@ def writing_alone(folder: Path, along: bool = False) -> Iterator[Callable[[], No
     Gives a function that lets other processes of the run write along.
 
     Args:
-        folder: It is made where it is missing.
+        folder: It is created with mode 0700 if it is missing.
         along: Whether this is such a process.
 
     Raises:
-        CclearnError: Another run writes there, or what is left of one.
+        CclearnError: Another run writes there, or what is left of one; or the lock file is a symbolic
+            link.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, (fcntl.LOCK_SH if along else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CclearnError(
-                f"output (folder = {folder}): another run is writing there. Wait for it, or name another"
-                " output."
-            ) from None
-        yield partial(fcntl.flock, lock, fcntl.LOCK_SH)
+    make_folder(folder)
+    try:
+        with held(folder / LOCK, shared=along) as lock:
+            yield partial(fcntl.flock, lock, fcntl.LOCK_SH)
+    except BlockingIOError:
+        raise CclearnError(
+            f"output (folder = {folder}): another run is writing there. Wait for it, or name another"
+            " output."
+        ) from None
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
+def refuse_existing(path: Path, overwrite: bool, tidy: bool = True) -> None:
     """Raise unless `path` is free, an empty folder, or may be overwritten.
 
+    Args:
+        path: The file or folder that is going to be written.
+        overwrite: Whether it may exist.
+        tidy: Whether what a killed run left beside it is removed first. Of several processes that
+            write one output together, one must tidy, before any of them begins.
+
     Raises:
-        CclearnError: The path is taken.
+        CclearnError: The path is taken, or another run is writing it.
     """
+    # Folders are written where a symbolic link leads to, files in the place of the link.
+    for place in dict.fromkeys((path.absolute(), path.resolve())) if tidy else ():
+        if place.name and any(map(os.path.lexists, (partial_of(place), *_beside(place)))):
+            with claimed(place):
+                _clear(place)
+    _refuse_taken(path, overwrite)
+
+
+def _refuse_taken(path: Path, overwrite: bool) -> None:
     if overwrite or not path.exists():
         return
     if path.is_dir() and not any(path.iterdir()):
@@ -316,13 +350,15 @@ def read_xml(path: Path) -> Any:
 def write_sealed(path: Path, content: bytes, source: str) -> None:
     """Write a cache file whose first line says what it was made from and its checksum.
 
+    Nothing is written where another process is writing the same file.
+
     Args:
         path: The file.
         content: What to keep.
         source: What it was made from, with every version that matters; a read names the same.
     """
     seal = {"source": source, "crc32": zlib.crc32(content), "bytes": len(content)}
-    with atomic_file(path) as stream:
+    with suppress(BusyError), atomic_file(path) as stream:
         stream.write(json.dumps(seal).encode() + b"\n" + content)
 
 
@@ -354,8 +390,8 @@ def sha256_of_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys and a final newline, whole or not at all."""
-    with atomic_file(path) as stream:
+def write_json(path: Path, value: Any, overwrite: bool = True) -> None:
+    """Write JSON with sorted keys and a final newline; `overwrite` is that of `atomic_file`."""
+    with atomic_file(path, overwrite) as stream:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
         stream.write(text.encode("utf-8") + b"\n")

@@ -13,6 +13,7 @@ from typing import Any
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
+from cclearn.durable import claimed, is_partial, make_folder
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.evaluation import Evaluation, Settings, evaluate
 from cclearn.evaluation.report import html_report
@@ -49,7 +50,10 @@ MARKER = "quickstart.json"
 """Stands in every folder that a quickstart wrote, with its settings."""
 
 _FOLDERS = ("pairs", "train", "held_out", "model", "predictions")
-_FILES = ("metrics.json", "report.html", "note.txt")
+_REPORT = "report.html"
+"""The last file that a quickstart writes, and the first that it removes."""
+
+_FILES = (_REPORT, "metrics.json", "note.txt")
 
 SHOWN = 20
 """How many of the held-out notes the report shows."""
@@ -176,6 +180,8 @@ def run_quickstart(
 ) -> dict[str, Evaluation]:
     """Run everything and write it to a folder.
 
+    A quickstart that was stopped is begun anew in the same folder.
+
     Args:
         folder: Gets the data, the run, the predictions, `metrics.json` and `report.html`.
         chapter: The chapter of ICD-10-CM, or any block or header, to take the codes from.
@@ -188,11 +194,28 @@ def run_quickstart(
         The scores by system.
 
     Raises:
-        CclearnError: The folder exists, or the chapter is unknown or too small.
+        CclearnError: The folder exists, another quickstart is writing it, or the chapter is unknown or
+            too small.
     """
     system = CodeSystem.load()
     eligible = eligible_codes(chapter, system)
-    _make_room(folder, overwrite)
+    refuse_existing(folder, overwrite or _is_unfinished(folder))
+    make_folder(folder.absolute().parent)
+    with claimed(folder.absolute()):
+        _make_room(folder)
+        return _fill(folder, chapter, seed, steps, eligible, system, say)
+
+
+def _fill(
+    folder: Path,
+    chapter: str,
+    seed: int,
+    steps: int | None,
+    eligible: list[str],
+    system: CodeSystem,
+    say: Callable[[str], Any],
+) -> dict[str, Evaluation]:
+    """Write everything to a folder that this process has claimed, the report last."""
     write_json(folder / MARKER, {"chapter": chapter, "seed": seed, "steps": steps})
     say(f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}")
     data = build_data(folder, eligible, seed, system)
@@ -232,7 +255,7 @@ def run_quickstart(
         gold[:SHOWN],
         {name: {note.id: note for note in coded} for name, coded in answers.items()},
     )
-    with atomic_file(folder / "report.html") as stream:
+    with atomic_file(folder / _REPORT) as stream:
         stream.write(page.encode("utf-8"))
     return comparison.evaluations
 
@@ -242,21 +265,27 @@ def _lines(path: Path) -> int:
         return sum(1 for _ in stream)
 
 
-def _make_room(folder: Path, overwrite: bool) -> None:
+def _is_unfinished(folder: Path) -> bool:
+    """Say whether a folder holds a quickstart that was stopped, and nothing that is worth keeping."""
+    if not folder.is_dir() or (folder / _REPORT).exists():
+        return False
+    return (folder / MARKER).is_file() or all(map(is_partial, folder.iterdir()))
+
+
+def _make_room(folder: Path) -> None:
     """Remove what an earlier quickstart wrote, and nothing else.
 
     Raises:
-        CclearnError: The folder is not empty, and may not be overwritten or is no quickstart's.
+        CclearnError: The folder holds something, and is no quickstart's.
     """
-    refuse_existing(folder, overwrite)
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and all(map(is_partial, folder.iterdir()))):
         return
     if not (folder / MARKER).is_file():
         raise CclearnError(
             f"output (out = {folder}): no quickstart wrote it ({MARKER} is missing), so it is not"
             " overwritten. Name another folder."
         )
-    for name in _FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
     for name in _FILES:
         (folder / name).unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)

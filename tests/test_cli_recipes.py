@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,21 @@ def test_recipes_are_listed_shown_and_copied(
     assert "Did you mean 'tiny/sft_scratch'?" in refused(
         capsys, monkeypatch, "recipes", "show", "tiny/sft_scrach"
     )
+
+
+def test_a_copy_on_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "mine.yaml"
+    command = [sys.executable, "-m", "cclearn", "recipes", "cp", "tiny/sft_scratch", str(target)]
+    # The largest file that a process may write stands for a full disk: the call fails likewise.
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 1; exec "$@"', "-", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"{target}: File too large\n"
+    assert list(target.parent.iterdir()) == []
 
 
 def test_a_recipe_is_checked(

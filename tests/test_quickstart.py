@@ -69,6 +69,26 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "report.html").exists()
 
 
+def test_a_quickstart_that_was_stopped_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def killed(folder: Path, *_: object) -> None:
+        (folder / "train").mkdir()
+        (folder / ".note.txt.partial").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cclearn.quickstart.build_data", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_quickstart(out, say=lambda line: None)
+    (out / "report.html").touch()
+    with pytest.raises(CclearnError, match="--overwrite"):
+        run_quickstart(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_folder_of_the_users_is_never_cleared(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "precious").touch()

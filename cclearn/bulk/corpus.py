@@ -70,7 +70,8 @@ class Row:
 
     Attributes:
         number: Of the line, row or file, from 1.
-        id: The note's; of a row that cannot be read, what it gives as one; of a file, its name.
+        id: The note's; of a row that cannot be read, what it gives as one; of a file, its name. What
+            cannot be written as UTF-8 is escaped in it.
         note: What it holds; None where it cannot be read.
         problem: Why it is not to be coded, else None. It holds no text of the note.
     """
@@ -203,6 +204,15 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _writable(identifier: object) -> str | None:
+    """Return an id that can be written as UTF-8, with everything else in it escaped."""
+    if isinstance(identifier, str):
+        identifier = identifier.encode("utf-8", "backslashreplace")
+    if not isinstance(identifier, bytes):
+        return None
+    return identifier.decode("utf-8", "backslashreplace")
+
+
 class ParquetCorpus(Corpus):
     """Rows of a Parquet file, in their order."""
 
@@ -236,7 +246,7 @@ class ParquetCorpus(Corpus):
             raise self._changed()
         for place, fields in enumerate(wanted, start=shard.first):
             read = partial(row_of, fields, Note, self.path, place)
-            yield _row(place, read, partial(_text_or_none, fields.get("id")))
+            yield _row(place, read, partial(fields.get, "id"))
 
 
 class FolderCorpus(Corpus):
@@ -264,7 +274,7 @@ class FolderCorpus(Corpus):
         if sha256(b"".join(lines)).hexdigest() != shard.sha256:
             raise self._changed()
         for place, (file, content) in enumerate(zip(files, contents, strict=True), shard.first):
-            yield _row(place, partial(_read_text, file, content), partial(str, file.name))
+            yield _row(place, partial(_read_text, file, content), partial(getattr, file, "name"))
 
 
 def _read_text(file: Path, content: bytes | DataError) -> Note:
@@ -273,11 +283,11 @@ def _read_text(file: Path, content: bytes | DataError) -> Note:
     return text_note(file, content)
 
 
-def _row(number: int, read: Callable[[], Note], identifier: Callable[[], str | None]) -> Row:
+def _row(number: int, read: Callable[[], Note], identifier: Callable[[], object]) -> Row:
     try:
         note = read()
     except DataError as error:
-        return Row(number, identifier(), None, error.reason)
+        return Row(number, _writable(identifier()), None, error.reason)
     return Row(number, note.id, note)
 
 

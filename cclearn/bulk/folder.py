@@ -39,6 +39,11 @@ def refuse_foreign(path: Path) -> None:
     # What a stop left half-written is hidden.
     names = {each.name for each in path.iterdir() if not each.name.startswith(".")}
     shards = path / SHARDS
+    if shards.is_symlink():
+        raise CclearnError(
+            f"output (out = {path}): {SHARDS} is a symbolic link, through which nothing is written or"
+            " removed. Remove it, or name another folder."
+        )
     if shards.is_dir():
         names |= {f"{SHARDS}/{each.name}" for each in shards.iterdir() if not _is_ours(each.name)}
     if strange := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from cclearn.durable import make_folder
 from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
 from cclearn.errors import CclearnError
 from cclearn.files import sha256_of_text
@@ -41,7 +42,7 @@ class CachedEngine(Engine):
         self.weighs = engine.weighs
         self.identity = engine.identity
         self.hits = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)
         try:
             # Each answer is kept at once, whatever stops the run; several runs may share the file.

@@ -16,7 +16,7 @@ import yaml
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.files import atomic_file
+from cclearn.files import atomic_file, atomic_folder
 from cclearn.notes import CodedNote
 from cclearn.notes.grounding import ground
 from cclearn.prompts import document_answer, document_prompt, parse_answer
@@ -35,7 +35,13 @@ Counts = tuple[int, int, int]
 """Codes that are right, that are predicted, that are wanted."""
 
 
-def export_task(notes: Iterable[CodedNote], name: str, system: CodeSystem, folder: Path) -> int:
+def export_task(
+    notes: Iterable[CodedNote],
+    name: str,
+    system: CodeSystem,
+    folder: Path,
+    overwrite: bool = False,
+) -> int:
     """Write a task: `NAME.yaml`, its notes in `NAME.jsonl`, and `cclearn_utils.py`.
 
     The notes' text is in the folder: it is as restricted as they are.
@@ -44,14 +50,26 @@ def export_task(notes: Iterable[CodedNote], name: str, system: CodeSystem, folde
         notes: Coded notes.
         name: The task's; `lm_eval --tasks NAME --include_path FOLDER` runs it.
         system: The code system.
-        folder: Where to write.
+        folder: The folder to write, which appears when it is complete.
+        overwrite: Whether a folder that this function wrote is replaced.
 
     Returns:
         How many notes were written.
+
+    Raises:
+        CclearnError: There are no notes, or the folder exists.
     """
+    with atomic_folder(folder, overwrite, "task") as partial:
+        return _fill_task(partial, notes, name, system, folder.resolve())
+
+
+def _fill_task(
+    partial: Path, notes: Iterable[CodedNote], name: str, system: CodeSystem, folder: Path
+) -> int:
+    """Write the files of a task to `partial`, which is going to be renamed to `folder`."""
     count = 0
-    rows = folder / f"{name}.jsonl"
-    with atomic_file(rows) as stream:
+    rows = f"{name}.jsonl"
+    with atomic_file(partial / rows) as stream:
         for note in notes:
             row = {
                 "id": note.id,
@@ -64,12 +82,11 @@ def export_task(notes: Iterable[CodedNote], name: str, system: CodeSystem, folde
             stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
             count += 1
     if not count:
-        rows.unlink()
         raise CclearnError(f"export-task (out = {folder}): there are no notes. Name another split.")
     task = {
         "task": name,
         "dataset_path": "json",
-        "dataset_kwargs": {"data_files": {"test": str(rows.resolve())}},
+        "dataset_kwargs": {"data_files": {"test": str(folder / rows)}},
         "test_split": "test",
         "output_type": "generate_until",
         "doc_to_text": "{{prompt}}",
@@ -90,8 +107,8 @@ def export_task(notes: Iterable[CodedNote], name: str, system: CodeSystem, folde
         "    higher_is_better: false\n"
     )
     for path, text in (
-        (folder / f"{name}.yaml", yaml.safe_dump(task, sort_keys=False) + functions),
-        (folder / "cclearn_utils.py", _UTILS),
+        (partial / f"{name}.yaml", yaml.safe_dump(task, sort_keys=False) + functions),
+        (partial / "cclearn_utils.py", _UTILS),
     ):
         with atomic_file(path) as stream:
             stream.write(text.encode())

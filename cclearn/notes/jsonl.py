@@ -150,6 +150,8 @@ def _first_problem(error: ValidationError, row_type: type[BaseModel]) -> tuple[s
             field = ".".join(str(part) for part in problem["loc"][:-1]) or None
     elif problem["type"] == "missing":
         message = "missing"
+    elif problem["type"] == "string_unicode":
+        message = "not UTF-8. Convert it first."
     return field, message
 
 
@@ -202,7 +204,12 @@ def text_files(folder: Path) -> list[Path]:
 
 def text_note(path: Path, content: bytes) -> Note:
     """Return the note that a text file is; its name without the ending is the id. Raises DataError."""
-    return row_of({"id": path.stem or path.name, "text": decode_text(content, path)}, Note, path)
+    identifier = path.stem or path.name
+    try:
+        identifier.encode()
+    except UnicodeEncodeError:
+        raise DataError(path, "its name is not UTF-8. Rename the file.", field="id") from None
+    return row_of({"id": identifier, "text": decode_text(content, path)}, Note, path)
 
 
 def _read_text(path: Path) -> Note:

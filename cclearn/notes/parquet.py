@@ -24,6 +24,10 @@ _READ = 1_000
 """Rows that are read at once."""
 
 
+_NOT_UTF8 = b"\xff"
+"""In the place of a list or a structure with a string that is not UTF-8."""
+
+
 def schema_of(row_type: type[BaseModel]) -> pa.Schema:
     """Return the columns of a kind of row: those of its JSON, `schema_version` the first."""
     import pyarrow as pa
@@ -80,6 +84,9 @@ def parquet_of_jsonl(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> N
 def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Stream the rows of a Parquet file as dictionaries.
 
+    A string that is not UTF-8 is given as its bytes, which no field of the contract accepts: the row is
+    then rejected by its number, and the others are read.
+
     Args:
         path: The file.
         columns: Those to read; None for all. Where the file lacks them, the rows are empty.
@@ -88,15 +95,25 @@ def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[
         DataError: It is missing, or no Parquet.
     """
     for batch in _batches(path, columns):
-        yield from _rows(batch, path)
+        yield from _rows(batch)
 
 
-def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = batch.to_pylist()
     except UnicodeDecodeError:
-        raise DataError(path, "a row holds text that is not UTF-8. Convert it first.") from None
+        columns = zip(batch.schema.names, batch.columns, strict=True)
+        values = {name: [_value(each) for each in column] for name, column in columns}
+        return [{name: values[name][row] for name in values} for row in range(batch.num_rows)]
     return rows
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        # The strings inside a list or a structure have no bytes of their own to give.
+        return scalar.as_buffer().to_pybytes() if hasattr(scalar, "as_buffer") else _NOT_UTF8
 
 
 def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -133,7 +150,7 @@ class ParquetReader:
             last = self._place + batch.num_rows
             low, high = max(start, self._place), min(end, last)
             if low < high:
-                yield from _rows(batch.slice(low - self._place, high - low), self._path)
+                yield from _rows(batch.slice(low - self._place, high - low))
             self._rest = None if high >= last else batch.slice(high - self._place)
             self._place = max(high, self._place) if self._rest is not None else last
 

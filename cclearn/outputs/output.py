@@ -39,14 +39,20 @@ class Output(ABC):
             CclearnError: The format cannot hold a note.
         """
 
-    def write(self, notes: Iterable[CodedNote]) -> int:
+    def write(self, notes: Iterable[CodedNote], overwrite: bool = True) -> int:
         """Write the file, whole or not at all, readable by its owner alone.
+
+        Args:
+            notes: The coded notes, which are read once.
+            overwrite: Whether a file that exists is replaced, also one that another process has
+                written while these notes were coded.
 
         Returns:
             How many notes were written.
 
         Raises:
-            CclearnError: The format cannot hold a note.
+            CclearnError: The format cannot hold a note, the file exists and `overwrite` is false, or
+                another process is writing it.
         """
         if self.out is None:
             raise ValueError("no file was named")
@@ -58,7 +64,7 @@ class Output(ABC):
                 written += 1
                 yield note
 
-        with atomic_file(self.out) as stream:
+        with atomic_file(self.out, overwrite) as stream:
             for chunk in self.chunks(counted()):
                 stream.write(chunk.encode("utf-8"))
         return written

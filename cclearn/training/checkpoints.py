@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cclearn.durable import flush, remove, seal_folder
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.files import sha256_of_file, write_json
 from cclearn.training.recipe import Recipe
 
 MARKER = "complete.json"
 """Written last: the hash of every file, and what the run was."""
+
+FINISHED = "finished.json"
+"""In the folder of checkpoints: the hash of the manifest of the model that they led to."""
 
 _FREE = {
     "name",
@@ -62,12 +66,41 @@ def fingerprint(recipe: Recipe, **measured: Any) -> dict[str, Any]:
     return {**settings, **measured}
 
 
+def mark_finished(folder: Path, manifest: Path) -> None:
+    """Note in the folder of checkpoints, before a model takes its place, that they are of its run.
+
+    Args:
+        folder: Of the run's checkpoints. Nothing is done if there is none.
+        manifest: The model's manifest.
+    """
+    if folder.is_dir():
+        write_json(folder / FINISHED, {"manifest_sha256": sha256_of_file(manifest)})
+
+
+def remove_finished(folder: Path, manifest: Path) -> None:
+    """Remove the checkpoints of a run whose model is in place; a killed run may have left them.
+
+    Args:
+        folder: Of the run's checkpoints. Those of another run are kept.
+        manifest: Of the model that is in place.
+    """
+    try:
+        of = json.loads((folder / FINISHED).read_bytes())["manifest_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if manifest.is_file() and sha256_of_file(manifest) == of:
+        for place in folder.iterdir():
+            if place.name != FINISHED:  # Last, so that a removal that is interrupted can go on.
+                remove(place)
+        remove(folder)
+
+
 def publish(
     written: Path, folder: Path, step: int, seconds: float, run: dict[str, Any], keep: int
 ) -> None:
     """Let a checkpoint that was written aside take its place, and drop the oldest.
 
-    Its files are flushed to the disk, then it is renamed, then marked as whole.
+    Its files are made private and flushed to the disk, then it is renamed, then marked as whole.
 
     Args:
         written: The checkpoint.
@@ -81,16 +114,13 @@ def publish(
     (written / "training_args.bin").unlink(missing_ok=True)
     files = sorted(path for path in written.rglob("*") if path.is_file())
     hashes = {path.relative_to(written).as_posix(): sha256_of_file(path) for path in files}
-    for path in [*files, written]:
-        _flush(path)
+    seal_folder(written)
     place = folder / f"step-{step:08d}"
     shutil.rmtree(place, ignore_errors=True)
     os.replace(written, place)
-    _flush(folder)
+    flush(folder)
     marker = {"step": step, "seconds": seconds, "run": run, "sha256": hashes}
     write_json(place / MARKER, marker)
-    _flush(place / MARKER)
-    _flush(place)
     for old in sorted(folder.glob("step-*"))[:-keep]:
         (old / MARKER).unlink(missing_ok=True)
         shutil.rmtree(old)
@@ -147,14 +177,6 @@ def read_checkpoint(place: Path, run: dict[str, Any]) -> Checkpoint:
     if problems:
         raise ConfigurationError(problems)
     return Checkpoint(place, step, seconds)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _flat(value: Any, key: str = "") -> list[tuple[str, Any]]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
@@ -18,7 +17,13 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.files import atomic_folder, refuse_existing, write_json, writing_alone
+from cclearn.files import (
+    atomic_folder,
+    partial_folder,
+    refuse_existing,
+    write_json,
+    writing_alone,
+)
 from cclearn.memory import peak_gpu_mib, peak_mib
 from cclearn.models import model_hash
 from cclearn.processes import on_gpu, process_state, sharding
@@ -29,8 +34,10 @@ from cclearn.training.checkpoints import (
     checkpoints_of,
     fingerprint,
     latest,
+    mark_finished,
     publish,
     read_checkpoint,
+    remove_finished,
 )
 from cclearn.training.manifest import describe_run, rows_hash
 from cclearn.training.prepare import Prepared
@@ -50,7 +57,7 @@ Tell = Callable[[str], None]
 AUTO = "auto"
 """Resume from the last whole checkpoint, if there is one."""
 
-_METRICS = "metrics.jsonl"
+_MANIFEST, _METRICS = "manifest.json", "metrics.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +106,13 @@ def run_recipe(
             checkpoint is of another run.
         CclearnError: The output folder exists, or a file cannot be written.
     """
-    refuse_existing(recipe.output, overwrite)
+    state = process_state()
+    checkpoints = checkpoints_of(recipe.output)
+    if state.is_main_process:
+        remove_finished(checkpoints, recipe.output / _MANIFEST)
+    refuse_existing(recipe.output, overwrite, tidy=state.is_main_process)
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     job = make_job(recipe, system)
-    state = process_state()
     rows = [row for phase in job.prepared.phases for row in phase]
     digest = rows_hash(rows)
     run = fingerprint(
@@ -116,13 +126,11 @@ def run_recipe(
         release=system.release,
         processes=state.num_processes,
     )
-    checkpoints = checkpoints_of(recipe.output)
     start = _found(checkpoints, resume, overwrite, run, tell)
     with (
-        _run_folder(recipe.output, overwrite, state.is_main_process) as partial,
+        _run_folder(recipe.output, overwrite, state.is_main_process) as folder,
         _aside(checkpoints, recipe.training, state) as aside,
     ):
-        folder = Path(partial)
         metrics = folder / _METRICS
         if start is not None and state.is_main_process:
             shutil.copyfile(start.folder / _METRICS, metrics)
@@ -148,10 +156,13 @@ def run_recipe(
                     epoch_rows=len(rows),
                     **_measured(recipe, trainer, seconds, start),
                 )
-                write_json(folder / "manifest.json", manifest)
+                write_json(folder / _MANIFEST, manifest)
                 (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
+                mark_finished(checkpoints, folder / _MANIFEST)
         state.wait_for_everyone()
-    if state.is_main_process:
+    if (
+        state.is_main_process
+    ):  # The model is on the disk under its name: nothing is needed any more.
         shutil.rmtree(checkpoints, ignore_errors=True)
     return recipe.output
 
@@ -288,9 +299,11 @@ def _parameters(model: Any) -> tuple[int, int]:
 
 def _run_folder(
     output: Path, overwrite: bool, is_main_process: bool
-) -> AbstractContextManager[Path | str]:
-    """Give the main process the run's folder, and every other one a folder that goes again."""
-    return atomic_folder(output, overwrite, "model") if is_main_process else TemporaryDirectory()
+) -> AbstractContextManager[Path]:
+    """Give the run's folder, which the main process creates, fills and renames."""
+    if is_main_process:
+        return atomic_folder(output, overwrite, "model")
+    return nullcontext(partial_folder(output))
 
 
 def _found(
@@ -328,7 +341,7 @@ def _aside(checkpoints: Path, training: Training, state: PartialState) -> Iterat
     with writing_alone(checkpoints) if state.is_main_process else nullcontext():
         if state.is_main_process:
             shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
+            aside.mkdir(mode=0o700)  # Nobody else can read a checkpoint that is being written.
         state.wait_for_everyone()
         try:
             yield aside

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,15 +120,6 @@ def test_the_id_of_a_row_that_cannot_be_read_is_free(tmp_path: Path) -> None:
         None,
         "id: it stands in an earlier row too",
     ]
-
-
-def test_text_of_parquet_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
-    raw = pyarrow.array([b"a", b"\xff"], pyarrow.binary())
-    columns = {"id": pyarrow.array(["a", "b"]), "text": raw.view(pyarrow.string())}
-    parquet.write_table(pyarrow.table(columns), tmp_path / "notes.parquet")
-    corpus = open_corpus(tmp_path / "notes.parquet")
-    with pytest.raises(DataError, match="a row holds text that is not UTF-8"):
-        list(corpus.read(corpus.survey(10).shards[0]))
 
 
 def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> None:

@@ -169,6 +169,15 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
             begin(tmp_path / "model", overwrite)
 
 
+def test_nothing_is_removed_through_a_link_to_other_shards(tmp_path: Path) -> None:
+    begin(tmp_path / "theirs").write(shard(0))
+    begin(tmp_path / "out")
+    (tmp_path / "out" / "shards").symlink_to(tmp_path / "theirs" / "shards")
+    with pytest.raises(CclearnError, match="shards is a symbolic link"):
+        refuse_foreign(tmp_path / "out")
+    assert len(list((tmp_path / "theirs" / "shards").iterdir())) == 2
+
+
 def test_files_of_others_among_the_shards_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "out" / "shards").mkdir(parents=True)
     other = tmp_path / "out" / "shards" / "weights.tar"

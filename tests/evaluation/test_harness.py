@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError
 from cclearn.evaluation.harness import export_task, invalid_rate, micro_f1, process_results
 from cclearn.prompts import document_answer
 from tests.evaluation.notes import TEXT, note
@@ -32,6 +33,9 @@ def test_answers_are_counted_as_our_coder_would() -> None:
 def test_a_task_holds_all_that_the_harness_needs(tmp_path: Path, system: CodeSystem) -> None:
     notes = [note("1", {"I25.2": [(4, 6)]}), note("2", {})]
     assert export_task(notes, "cclearn_mine", system, tmp_path) == 2
+    with pytest.raises(CclearnError, match="exists already"):
+        export_task(notes, "cclearn_mine", system, tmp_path)
+    assert export_task(notes, "cclearn_mine", system, tmp_path, overwrite=True) == 2
     rows = [json.loads(line) for line in (tmp_path / "cclearn_mine.jsonl").read_text().splitlines()]
     assert rows[0]["prompt"].endswith(TEXT)
     assert rows[0]["answer"] == document_answer(notes[0]) == "- MI => I25.2"

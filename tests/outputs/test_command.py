@@ -3,11 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.test_cli import fails, one_line, run
+from tests.test_cli import CCLEARN, fails, one_line, run
 
 NOTE = b"Admitted with pneumonia.\nType 2 diabetes mellitus.\n"
 
@@ -32,6 +33,27 @@ def test_the_ending_says_the_format(note: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "coded.ndjson").read_text())["resourceType"] == "Bundle"
     assert (tmp_path / "coded.html").read_text().startswith("<!doctype html>")
     assert json.loads((tmp_path / "coded.jsonl").read_text())["id"] == "visit"
+
+
+def test_the_second_of_two_runs_into_one_file_leaves_that_of_the_first(
+    note: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "coded.jsonl"
+    command = [*CCLEARN, "code", "-", "--out", str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as second:
+        assert second.stdin is not None
+        assert second.stderr is not None
+        # More than a pipe holds: this returns when the process has checked its output and reads.
+        second.stdin.write(b"Pneumonia.\n" * 20_000)
+        second.stdin.flush()
+        assert run("code", note, "--out", out).returncode == 0
+        first = out.read_bytes()
+        second.stdin.close()
+        said = second.stderr.read().decode()
+    assert second.returncode == 2
+    assert "it exists already" in one_line(said)
+    assert out.read_bytes() == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["coded.jsonl", "visit.txt"]
 
 
 def test_a_named_format_goes_to_standard_output(note: Path, tmp_path: Path) -> None:

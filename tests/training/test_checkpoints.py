@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.training.checkpoints import MARKER, checkpoints_of, latest, publish, read_checkpoint
+from cclearn.training.checkpoints import (
+    MARKER,
+    checkpoints_of,
+    latest,
+    mark_finished,
+    publish,
+    read_checkpoint,
+    remove_finished,
+)
 from cclearn.training.sft import run_sft
 from tests.training.runs import losses, recipe, script
 
@@ -65,6 +73,80 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Pa
     assert "seed was 0 and is 1" in str(error.value)
     with pytest.raises(ConfigurationError):
         read_checkpoint(place, other)
+
+
+def test_checkpoints_are_removed_once_their_model_is_in_place(tmp_path: Path) -> None:
+    checkpoints, manifest = tmp_path / "run.checkpoints", tmp_path / "run" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text('{"seconds": 1}')
+    remove_finished(checkpoints, manifest)
+    mark_finished(checkpoints, manifest)
+    assert not checkpoints.exists()
+    place = published(checkpoints, 2)
+    remove_finished(checkpoints, manifest)
+    mark_finished(checkpoints, manifest)
+    manifest.write_text('{"seconds": 2}')  # The model of another run.
+    remove_finished(checkpoints, manifest)
+    assert (place / MARKER).exists()
+    mark_finished(checkpoints, manifest)
+    remove_finished(checkpoints, manifest)
+    assert not checkpoints.exists()
+
+
+def test_a_run_that_was_killed_while_it_tidied_up_is_tidied_up(data: Path, tmp_path: Path) -> None:
+    asked = recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
+    checkpoints = checkpoints_of(tmp_path / "run")
+    run_sft(asked)
+    published(checkpoints, 2)
+    mark_finished(checkpoints, tmp_path / "run" / "manifest.json")
+    (tmp_path / ".run.partial").touch()
+    with pytest.raises(CclearnError, match="exists already"):
+        run_sft(asked, resume="auto")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_everything_is_private_and_the_checkpoints_go_last(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, int] = {}
+    happened: list[str] = []
+    replace, rmtree, fsync = os.replace, shutil.rmtree, os.fsync
+
+    def look(source: Path, target: Path) -> None:
+        if Path(target).name.startswith("step-"):
+            places = [target.parent, source.parent, source, *Path(source).rglob("*")]
+            seen.update({path.name: path.stat().st_mode & 0o777 for path in places})
+        replace(source, target)
+        happened.append(f"{Path(source).name} -> {Path(target).name}")
+
+    def remove(path: Path, *more: object, **options: object) -> None:
+        happened.append(f"remove {Path(path).name}")
+        rmtree(path, *more, **options)  # type: ignore[arg-type]
+
+    def flushed(descriptor: int) -> None:
+        fsync(descriptor)
+        happened.append(f"flush {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+
+    monkeypatch.setattr(os, "replace", look)
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    monkeypatch.setattr(os, "fsync", flushed)
+    before = os.umask(0o022)
+    try:
+        run_sft(recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
+    finally:
+        os.umask(before)
+    assert {"optimizer.pt", "trainer_state.json", "tokenizer.json", "model.safetensors"} <= {*seen}
+    folders = {"run.checkpoints", "writing", "checkpoint-2"}
+    assert {name: seen[name] for name in seen} == {
+        name: 0o700 if name in folders else 0o600 for name in seen
+    }
+    for path in (tmp_path / "run", *(tmp_path / "run").rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    named = happened.index(".run.partial.new -> run")
+    assert "flush model.safetensors" in happened[:named]
+    assert happened[named - 1] == "flush .run.partial.new"
+    assert happened[named + 1] == f"flush {tmp_path.name}"
+    assert happened.index("remove run.checkpoints") > named + 1
 
 
 def stopped(data: Path, output: Path, *more: str) -> Path:

@@ -1,0 +1,407 @@
+"""Commands that are killed while they write: the next run must remove what is left.
+
+    python -m tests.kills [--kills 10] [--only NAME ...]
+
+Each command runs once undisturbed. Its operations on files in the output's folder (opening, renaming,
+removing, locking and so on, as Python's audit hooks report them) are counted. Then it is run again
+several times, each time in an empty folder, and kills itself with SIGKILL before the n-th operation; n
+is spread evenly over all of them, the first and the last included. After each kill the same command is
+run once more, and the folder must hold exactly what the undisturbed run left: no hidden file, no
+temporary folder, the same bytes and modes. Finally, the kills are done again in one folder, without
+repairing in between, as a scheduler does that starts a job again and again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+_CHILD = """
+import os, runpy, signal, sys
+at, sandbox, counted, *arguments = sys.argv[1:]
+at, seen, parent = int(at), 0, os.getpid()
+
+def operation(event, values):
+    global seen
+    if event.split(".")[0] not in ("open", "os", "shutil", "fcntl", "sqlite3", "pathlib"):
+        return
+    if event != "fcntl.flock" and not any(
+        isinstance(value, (str, bytes, os.PathLike)) and os.fsdecode(value).startswith(sandbox)
+        for value in values
+    ):
+        return
+    if os.getpid() != parent:
+        return
+    seen += 1
+    if seen == at:
+        os.kill(parent, signal.SIGKILL)
+    if not at:
+        # Rewritten at each operation, because libraries end some processes without cleaning up.
+        os.pwrite(counts, b"%9d" % seen, 0)
+
+counts = os.open(counted, os.O_WRONLY | os.O_CREAT)
+sys.addaudithook(operation)
+sys.argv = arguments
+if arguments[0] == "cclearn":
+    from cclearn.cli import main
+    main()
+else:
+    runpy.run_path(arguments[0], run_name="__main__")
+"""
+
+_MISTAKES = ("exists already",)
+"""What a run may answer that finds its output complete."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that writes.
+
+    Attributes:
+        name: In the table.
+        arguments: `cclearn` and its arguments, or a script and its; `{out}` is the output's folder and
+            `{inputs}` that of the inputs.
+        before: The arguments of a command that is run before each one, e.g. so that there is something
+            to overwrite.
+        timed: Names of files whose content tells how long a run took, so that it is never the same.
+        own_cache: Whether the cache folder lies in the output's folder.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    timed: frozenset[str] = frozenset()
+    own_cache: bool = False
+
+
+def _evaluate(*more: str) -> tuple[str, ...]:
+    files = ("--gold", "{inputs}/gold.jsonl", "--pred", "{inputs}/one.jsonl", *more)
+    return ("cclearn", "evaluate", *files, "--out", "{out}/report", "--draws", "5")
+
+
+_SFT = (
+    str(ROOT / "recipes" / "sft.py"),
+    "--config",
+    "tiny/sft_scratch",
+    "--resume",
+    "auto",
+    'output="{out}/model"',
+    'rows.sources.0.path="{inputs}/synthetic/pairs/pairs.jsonl"',
+    'rows.sources.1.path="{inputs}/synthetic/train/notes.jsonl"',
+    "model.scratch.hidden_size=32",
+    "model.scratch.layers=2",
+    "model.scratch.heads=2",
+    "model.scratch.intermediate_size=64",
+    "model.scratch.vocabulary=500",
+    "training.batching=packed",
+    "training.batch_size=1",
+    "training.steps=6",
+    "training.log_every=1",
+    "training.save_every=2",
+)
+
+_BENCHMARK = ("synthetic", "--data", "{inputs}/synthetic", "--out", "{out}/result")
+
+COMMANDS = (
+    Command("cp", ("cclearn", "recipes", "cp", "tiny/sft_scratch", "{out}/new/mine.yaml")),
+    Command("code file", ("cclearn", "code", "{inputs}/notes.jsonl", "--out", "{out}/coded.jsonl")),
+    Command(
+        "code folder",
+        ("cclearn", "code", "{inputs}/notes.jsonl", "--out", "{out}/coded/", "--shard-size", "20"),
+        timed=frozenset({"summary.json"}),
+    ),
+    Command(
+        "code cached",
+        (
+            *("cclearn", "code", "{inputs}/short.jsonl", "--out", "{out}/coded.jsonl"),
+            *("--model", "{inputs}/model", "--engine", "cache={out}/kept/answers.sqlite"),
+        ),
+        timed=frozenset({"answers.sqlite"}),
+    ),
+    Command("export", ("cclearn", "export", "{inputs}/coded", "--out", "{out}/coded.tsv")),
+    Command("build", ("cclearn", "build", "icd10cm", "under=I21", "--out", "{out}/pairs")),
+    Command("evaluate", _evaluate()),
+    Command("evaluate again", _evaluate("--overwrite"), before=_evaluate()),
+    Command(
+        "compare",
+        (
+            *(
+                "cclearn",
+                "compare",
+                "--gold",
+                "{inputs}/gold.jsonl",
+                "--pred",
+                "{inputs}/one.jsonl",
+            ),
+            *("--pred", "{inputs}/two.jsonl", "--out", "{out}/report", "--draws", "5"),
+        ),
+    ),
+    Command(
+        "spans",
+        (
+            *("cclearn", "spans", "{inputs}/synthetic/pairs/pairs.jsonl", "--model", "lexicon"),
+            *("--out", "{out}/spans", "--limit", "20", "--draws", "5"),
+        ),
+    ),
+    Command(
+        "benchmark",
+        ("cclearn", "benchmark", *_BENCHMARK, "--model", "lexicon", "--draws", "5"),
+        timed=frozenset({"metrics.json", "report.html", "report.md"}),
+    ),
+    Command("export-task", ("cclearn", "export-task", *_BENCHMARK)),
+    Command(
+        "calibrate",
+        (
+            *("cclearn", "calibrate", "--model", "lexicon", "--data", "{inputs}/calibration.jsonl"),
+            *("--out", "{out}/calibration.json"),
+        ),
+    ),
+    Command("caches", ("cclearn", "code", "{inputs}/note.txt"), own_cache=True),
+    Command(
+        "sft",
+        _SFT,
+        timed=frozenset({"manifest.json", "metrics.jsonl", "README.md"}),
+    ),
+    Command(
+        "sft again",
+        (*_SFT, "--overwrite"),
+        before=_SFT,
+        timed=frozenset({"manifest.json", "metrics.jsonl", "README.md"}),
+    ),
+    Command("merge", ("cclearn", "merge", "{inputs}/adapter", "--out", "{out}/merged")),
+    Command(
+        "quickstart",
+        ("cclearn", "quickstart", "--out", "{out}/quickstart", "--steps", "2"),
+        timed=frozenset({"manifest.json", "metrics.jsonl", "README.md"}),
+    ),
+)
+
+
+@dataclass
+class Outcome:
+    """What the kills of a command came to.
+
+    Attributes:
+        operations: How many operations on files the undisturbed run did.
+        kills: Before which of them it was killed.
+        problems: What differed, a line each.
+    """
+
+    operations: int
+    kills: list[int]
+    problems: list[str] = field(default_factory=list)
+
+
+class Sandbox:
+    """The folders that the commands read and write.
+
+    Args:
+        folder: An empty folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.inputs, self.out = folder / "inputs", folder / "out"
+        self._counts = folder / "counts"
+        self._cache = folder / "cache"
+        self.inputs.mkdir()
+
+    def run(self, command: Command, at: int = 0, before: bool = False) -> tuple[int, str, int]:
+        """Run a command.
+
+        Args:
+            command: The command.
+            at: Before which operation it is killed; 0 for none.
+            before: Whether its `before` is run instead.
+
+        Returns:
+            The exit code, negative after a kill; the end of standard error; and, where it was not
+            to be killed, how many operations there were.
+        """
+        arguments = [
+            each.replace("{out}", str(self.out)).replace("{inputs}", str(self.inputs))
+            for each in (command.before if before else command.arguments)
+        ]
+        cache = self.out / "cache" if command.own_cache else self._cache
+        self._counts.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", _CHILD, str(at), str(self.out), str(self._counts), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.inputs,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "CCLEARN_CACHE": str(cache),
+                "HF_HUB_OFFLINE": "1",
+                "TMPDIR": str(self.temporary()),
+            },
+        )
+        counted = self._counts.read_text() if not at else ""
+        return done.returncode, done.stderr[-1_000:], int(counted or 0)
+
+    def temporary(self) -> Path:
+        """Return the folder for temporary files, in which nothing may be left either."""
+        place = self.out / "tmp"
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def empty(self, command: Command) -> None:
+        """Begin with an empty output folder, or with what the command's `before` leaves."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+        if command.before:
+            code, said, _ = self.run(command, before=True)
+            assert code == 0, said
+
+    def tree(self, timed: frozenset[str]) -> dict[str, tuple[str, bytes]]:
+        """Return the mode and the content of everything in the output folder, by its path."""
+        return {
+            str(path.relative_to(self.out)): (
+                f"{path.stat().st_mode & 0o777:o}",
+                path.read_bytes() if path.is_file() and path.name not in timed else b"",
+            )
+            for path in self.out.rglob("*")
+        }
+
+
+def kill(command: Command, sandbox: Sandbox, kills: int) -> Outcome:
+    """Kill a command at moments spread over its run, and compare what the next run leaves."""
+    sandbox.empty(command)
+    code, said, operations = sandbox.run(command)
+    assert code == 0, f"{command.name}: {said}"
+    whole = sandbox.tree(command.timed)
+    last = max(operations, 1)
+    moments = sorted({1 + round(n * (last - 1) / max(kills - 1, 1)) for n in range(kills)})
+    outcome = Outcome(operations, moments)
+
+    def finish(what: str) -> None:
+        code, said, _ = sandbox.run(command)
+        if code and not any(each in said for each in _MISTAKES):
+            outcome.problems.append(f"{what}: exit code {code}: {said.strip()[-300:]}")
+        found = sandbox.tree(command.timed)
+        outcome.problems.extend(
+            f"{what}: {path}: {_difference(whole.get(path), found.get(path))}"
+            for path in sorted(whole.keys() | found.keys())
+            if whole.get(path) != found.get(path)
+        )
+
+    def killed(moment: int) -> None:
+        code, said, _ = sandbox.run(command, at=moment)
+        # Later runs do fewer operations where a run before them has finished a part.
+        if code not in (0, 2, -signal.SIGKILL):
+            outcome.problems.append(f"kill at {moment}: exit code {code}: {said.strip()[-300:]}")
+
+    for moment in moments:
+        sandbox.empty(command)
+        killed(moment)
+        finish(f"kill at {moment}")
+    sandbox.empty(command)
+    for moment in moments:
+        killed(moment)
+    finish("all kills in one folder")
+    return outcome
+
+
+def _difference(whole: tuple[str, bytes] | None, found: tuple[str, bytes] | None) -> str:
+    if whole is None or found is None:
+        return "is left" if whole is None else "is missing"
+    return f"mode {whole[0]}, now {found[0]}" if whole[0] != found[0] else "has another content"
+
+
+def prepare(inputs: Path, names: Sequence[str]) -> None:
+    """Write the inputs of the commands of these names."""
+    from cclearn.codes import CodeSystem
+    from cclearn.notes import AssignedCode, CodedNote
+    from cclearn.notes.jsonl import write_rows
+    from data_builders.builder import build, configure, find_builder
+    from tests.bulk.corpora import SENTENCES, write_jsonl
+
+    write_jsonl(inputs / "notes.jsonl", 100)
+    write_jsonl(inputs / "short.jsonl", 3)
+    (inputs / "note.txt").write_text(" ".join(SENTENCES))
+    system = CodeSystem.load()
+    spans, notes = find_builder("icd10cm"), find_builder("template_notes")
+    made = inputs / "synthetic"
+    pairs = build(spans, configure(spans, {"under": "I21"}), made / "pairs", system).data
+    for split, count, seed in (("train", 10, 1), ("test", 12, 2)):
+        settings = {"pairs": str(pairs), "notes": count, "seed": seed}
+        built = build(notes, configure(notes, settings), made / split, system).data
+    for name in ("gold", "one", "two"):
+        shutil.copyfile(built, inputs / f"{name}.jsonl")
+    text, right = "Seen with gastroenteritis, gout and acne.", [AssignedCode(code="K52.9")]
+    write_rows(
+        inputs / "calibration.jsonl",
+        (CodedNote(id=f"n{n}", text=text, codes=right) for n in range(80)),
+    )
+    more: dict[str, Callable[[Path], None]] = {
+        "export": _coded,
+        "code cached": _model,
+        "merge": _adapter,
+    }
+    for name, make in more.items():
+        if name in names:
+            make(inputs)
+
+
+def _coded(inputs: Path) -> None:
+    from cclearn.bulk import BulkOptions, code_corpus
+    from cclearn.coding.settings import CoderSettings
+
+    code_corpus(inputs / "notes.jsonl", inputs / "coded", CoderSettings(), BulkOptions(20))
+
+
+def _model(inputs: Path) -> None:
+    from tests.models import random_engine
+
+    engine = random_engine()
+    engine.model.save_pretrained(inputs / "model")
+    engine.tokenizer.save_pretrained(inputs / "model")
+
+
+def _adapter(inputs: Path) -> None:
+    from cclearn.training.sft import run_sft
+    from tests.training.runs import adapting, recipe
+
+    data = inputs / "data"
+    for name in ("pairs", "train"):
+        target = data / ("notes" if name == "train" else name)
+        shutil.copytree(inputs / "synthetic" / name, target)
+    base = run_sft(recipe(data, inputs / "base"))
+    run_sft(recipe(data, inputs / "adapter", *adapting(base, "lora")))
+
+
+def main() -> int:
+    """Kill the commands, print a table, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [command.name for command in COMMANDS]
+    parser.add_argument("--kills", type=int, default=10, help="kills of each command")
+    parser.add_argument("--only", nargs="*", choices=names, default=names, help="commands")
+    asked = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="cclearn-kills-") as folder:
+        sandbox = Sandbox(Path(folder).resolve())
+        prepare(sandbox.inputs, asked.only)
+        for command in COMMANDS:
+            if command.name in asked.only:
+                outcome = kill(command, sandbox, asked.kills)
+                results[command.name] = vars(outcome)
+                told = f"{2 * len(outcome.kills)} kills, {outcome.operations} operations"
+                print(f"{command.name}: {told}, {len(outcome.problems)} problems", flush=True)  # noqa: T201
+    print(json.dumps(results, indent=1))  # noqa: T201
+    return int(any(result["problems"] for result in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
