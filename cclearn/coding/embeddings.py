@@ -91,7 +91,7 @@ class EmbeddingRanking:
             if not len(strings):
                 strings = made.new_empty(len(texts), made.shape[1])
             strings[torch.tensor(places)] = made
-        # The cache holds half precision: the run that fills it must see the numbers of those that read it.
+        # The cache holds half precision: the run that fills it must see what later runs read from it.
         strings = strings.half()
         if known:
             # A read-only home only costs the time of the next start.
