@@ -36,8 +36,8 @@ class _Phrase(NamedTuple):
 
     Attributes:
         words: All of them, in order.
-        rest: The words besides the two rarest, rarest first. They are placed in this order, and the place
-            of one decides which place of the next is nearest: a rare word leaves the least choice.
+        rest: The words besides the two rarest, rarest first. They are placed in this order, and the
+            place of one decides which place of the next is nearest: a rare word leaves the least choice.
         together: Whether no other word may stand among them, only marks and words that tell nothing.
         fixed: Whether they are two that turn round only about such a word: "cardiac asthma", not "asthma
             heart", but "asthma of the heart"; unlike "neoplasm of the kidney" and "kidney neoplasm".
