@@ -39,13 +39,15 @@ def prepare(work: Path, count: int) -> None:
     if (work / "prepared").exists():
         assert (work / "prepared").read_text() == str(count), "the work folder is of another count"
         return
+    from cclearn.notes.jsonl import read_coded_notes, write_rows
     from data_builders.builder import build, configure, find_builder
 
     system = CodeSystem.load()
     spans, writer = find_builder("icd10cm"), find_builder("template_notes")
     pairs = build(spans, configure(spans, {}), work / "pairs", system).data
     config = configure(writer, {"pairs": str(pairs), "notes": count})
-    build(writer, config, work / "notes", system)
+    coded = build(writer, config, work / "notes", system).data
+    write_rows(work / "notes.jsonl", (note.note for note in read_coded_notes(coded)))
     with (work / "chapter.csv").open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(("code", "description", "billable"))
@@ -77,7 +79,7 @@ def write_model(folder: Path, pairs: Path, system: CodeSystem) -> None:
 def command(work: Path, mode: str, out: Path, count: int) -> list[str]:
     """Return the command of a run."""
     shard = str(max(1, count // SHARDS))
-    notes = str(work / "notes" / "notes.jsonl")
+    notes = str(work / "notes.jsonl")
     line = [
         sys.executable,
         "-m",
@@ -183,7 +185,8 @@ def main() -> None:
     # Modes that were measured in another call stay.
     path = RESULTS / "hash_seeds.json"
     before = json.loads(path.read_text()) if path.exists() else {}
-    save("hash_seeds", {mode: found.get(mode) or before.get(mode) for mode in MODES})
+    kept = {mode: before[mode] for mode in MODES if mode in before}
+    save("hash_seeds", {**kept, **found})
 
 
 if __name__ == "__main__":
