@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections import Counter
 from pathlib import Path
@@ -19,8 +20,12 @@ MOST_GROUPS = 40
 
 
 def string_hash(text: str) -> int:
-    """Return a hash of a string in which case and blanks do not count; of this process alone."""
-    return hash(string_key(text))
+    """Return a 64-bit hash of a string, which ignores case and white space.
+
+    Python's own hash differs from one process to the next, and a collision would change the counts.
+    """
+    digest = hashlib.blake2b(string_key(text).encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "little", signed=True)
 
 
 class Coverage:

@@ -118,7 +118,7 @@ def _cycles(path: Path, graph: Any, places: dict[str, int]) -> Iterator[DataErro
         (a, b) for a, b, relation in graph.edges(keys=True) if relation == "is_a"
     )
     for group in networkx.strongly_connected_components(above):
-        members = sorted(group, key=lambda each: places.get(each, 0))
+        members = sorted(group, key=lambda each: (places.get(each, 0), each))
         if len(members) > 1 or above.has_edge(members[0], members[0]):
             problem = f"below itself: {', '.join(members)}"
             yield DataError(path, problem, places.get(members[0]), "is_a")

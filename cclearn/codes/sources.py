@@ -81,8 +81,8 @@ def _needs_a_file(name: str) -> str:
 def _read_package() -> CodeTable:
     # Its files alone: importing it would read them a second time, in its own way.
     folder = Path(str(distribution(PACKAGE).locate_file("simple_icd_10_cm"))) / "data"
-    tabular = next(folder.glob("*tabular*.xml"))
-    listed = next(folder.glob("code-list*.txt")).read_text(encoding="utf-8")
+    tabular = min(folder.glob("*tabular*.xml"))
+    listed = min(folder.glob("code-list*.txt")).read_text(encoding="utf-8")
     known = {line.split(" ", 1)[0].replace(".", "") for line in listed.splitlines()}
     return read_tabular(tabular, release_name(tabular), known)
 

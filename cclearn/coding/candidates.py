@@ -94,9 +94,13 @@ class Candidates:
         vectorizer, strings = self._index
         for text in texts:
             row = (vectorizer.transform([text]) @ strings).toarray()[0]
-            best = np.argpartition(-row, min(_STRINGS, len(row) - 1))[:_STRINGS]
-            best = best[np.lexsort((best, -row[best]))]
-            yield [self._codes[place] for place in best if row[place] > 0]
+            best = np.flatnonzero(row > 0)
+            if len(best) > _STRINGS:
+                # Of strings with equal scores the first ones are taken, whatever numpy's partition does.
+                least = np.partition(row[best], -_STRINGS)[-_STRINGS]
+                best = best[row[best] >= least]
+            best = best[np.argsort(-row[best], kind="stable")][:_STRINGS]
+            yield [self._codes[place] for place in best]
 
     @cached_property
     def _codes(self) -> list[str]:

@@ -47,8 +47,12 @@ class EmbeddingRanking:
 
         for start in range(0, len(texts), _BATCH):
             found = self._embed(texts[start : start + _BATCH]).cpu() @ self._strings.T
-            best = torch.topk(found, min(_NEAREST, found.shape[1])).indices.tolist()
-            yield from ([self._codes[place] for place in row] for row in best)
+            least = torch.topk(found, min(_NEAREST, found.shape[1])).values[:, -1:]
+            for row, enough in zip(found, found >= least, strict=True):
+                # Of strings with equal scores the first ones are taken, whatever torch's topk does.
+                places = enough.nonzero()[:, 0]
+                order = torch.sort(row[places], descending=True, stable=True).indices[:_NEAREST]
+                yield [self._codes[place] for place in places[order].tolist()]
 
     def _embed(self, texts: Sequence[str]) -> torch.Tensor:
         """Return unit vectors, shape (texts, dimensions)."""
@@ -87,8 +91,10 @@ class EmbeddingRanking:
             if not len(strings):
                 strings = made.new_empty(len(texts), made.shape[1])
             strings[torch.tensor(places)] = made
+        # The cache holds half precision: the run that fills it must see what later runs read from it.
+        strings = strings.half()
         if known:
             # A read-only home only costs the time of the next start.
             with contextlib.suppress(OSError):
-                write_sealed(path, save({"strings": strings.half()}), source)
-        return strings
+                write_sealed(path, save({"strings": strings}), source)
+        return strings.float()

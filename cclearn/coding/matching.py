@@ -36,7 +36,8 @@ class _Phrase(NamedTuple):
 
     Attributes:
         words: All of them, in order.
-        rest: Those besides the two rarest.
+        rest: The words besides the two rarest, rarest first. They are placed in this order, and the
+            place of one decides which place of the next is nearest: a rare word leaves the least choice.
         together: Whether no other word may stand among them, only marks and words that tell nothing.
         fixed: Whether they are two that turn round only about such a word: "cardiac asthma", not "asthma
             heart", but "asthma of the heart"; unlike "neoplasm of the kidney" and "kidney neoplasm".
@@ -44,7 +45,7 @@ class _Phrase(NamedTuple):
     """
 
     words: tuple[str, ...]
-    rest: frozenset[str]
+    rest: tuple[str, ...]
     together: bool
     fixed: bool
     code: str
@@ -113,7 +114,7 @@ class PhraseMatcher:
                 continue
             for second in present & seconds:
                 for phrase in _read(self._longer[word][second]):
-                    if phrase.rest <= present:
+                    if present.issuperset(phrase.rest):
                         here = here or _places(words)
                         written = written or _written(tokens)
                         for place in here[word]:
@@ -148,7 +149,7 @@ def _read(phrases: str) -> list[_Phrase]:
             len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words
         )
         fixed = len(words) == 2 and JOINED not in whole.split(" ")
-        read.append(_Phrase(words, frozenset(rest.split()), together, fixed, code))
+        read.append(_Phrase(words, tuple(rest.split()), together, fixed, code))
     return read
 
 

@@ -100,7 +100,7 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
     stands_for = cache(partial(_stands_for, system))
     phrases = {}
     for words, codes in claims:
-        code, *others = {stands_for(code) for code in codes}
+        code, *others = dict.fromkeys(map(stands_for, codes))
         tells = not _TELLS_NOTHING.issuperset(words.split(" "))
         if words and code is not None and not others and tells:
             phrases[words] = code

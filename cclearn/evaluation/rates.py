@@ -127,8 +127,9 @@ def gold_warnings(gold: Sequence[Facts], system: CodeSystem) -> list[str]:
 
 def _collapsed(predicted: Sequence[tuple[str, ...]], notes: int) -> list[str]:
     found = []
-    everywhere = Counter(code for codes in predicted for code in set(codes))
-    code, count = everywhere.most_common(1)[0]
+    everywhere = Counter(code for codes in predicted for code in dict.fromkeys(codes))
+    # Of codes that are predicted equally often, the first in alphabetical order is named.
+    code, count = min(everywhere.items(), key=lambda each: (-each[1], each[0]))
     if count >= _ALWAYS * notes:
         found.append(f"{code} is predicted for {count} of {notes} notes")
     sets = Counter(frozenset(codes) for codes in predicted)

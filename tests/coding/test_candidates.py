@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,16 @@ def test_siblings_of_the_nearest_are_among_them(candidates: Candidates, system: 
     (codes,) = candidates.of(["type 2 diabetes mellitus with foot ulcer"], 60)
     assert codes[0] == "E11.621"
     assert set(system.neighbours("E11.621")) < set(codes)
+
+
+def test_of_strings_with_equal_scores_the_first_are_handed_on(tmp_path: Path) -> None:
+    path = tmp_path / "equal.csv"
+    # So many, and so like one another, that some of them are beyond what is handed on.
+    rows = "".join(f"A{number:04},Hypertension,1\n" for number in range(3_000))
+    path.write_text(f"code,description,billable\n{rows}")
+    equal = Candidates(LexiconCoder(CodeSystem.load(str(path))))
+    (codes,) = equal._by_characters(["hypertension"])
+    assert codes == [f"A{number:04}" for number in range(600)]
 
 
 def test_a_further_ranking_counts(system: CodeSystem) -> None:

@@ -59,6 +59,24 @@ def test_a_string_is_nearest_to_itself(
     assert kept.read_bytes() == before
 
 
+def test_the_run_that_fills_the_cache_sees_what_later_runs_read(
+    small: CodeSystem, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path / "cache"))
+    first, later = EmbeddingRanking(small, encoder), EmbeddingRanking(small, encoder)
+    assert torch.equal(first._strings, later._strings)
+
+
+def test_of_strings_with_equal_scores_the_first_come_first(encoder: str, tmp_path: Path) -> None:
+    path = tmp_path / "equal.csv"
+    rows = "".join(f"A{number:03},Hypertension,1\n" for number in range(500))
+    path.write_text(f"code,description,billable\n{rows}Z1,Acute myocardial infarction,1\n")
+    ranking = EmbeddingRanking(CodeSystem.load(str(path)), encoder)
+    ranking._strings[:500] = ranking._strings[0]  # Whatever batch each was embedded in.
+    (codes,) = ranking.rank(["Hypertension"])
+    assert codes == [f"A{number:03}" for number in range(300)]
+
+
 def test_padding_changes_nothing(small: CodeSystem, encoder: str) -> None:
     ranking = EmbeddingRanking(small, encoder)
     alone = ranking._embed(["Hypertension"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from data_builders.coverage import BUCKETS, Coverage, markdown, plot
+from data_builders.coverage import BUCKETS, Coverage, markdown, plot, string_hash
 
 
 def counted(strings: dict[str, int]) -> Coverage:
@@ -30,6 +30,11 @@ def test_codes_are_counted_by_their_distinct_strings(system: CodeSystem) -> None
     assert "| 9 Diseases of the circulatory system |" in text
     assert text.splitlines()[-1].startswith("| **all** |")
     assert len(BUCKETS) == 5
+
+
+def test_a_string_has_the_same_hash_in_every_process() -> None:
+    assert string_hash("Heart  Failure") == string_hash("heart failure") == 6441582941446496685
+    assert string_hash("heart failures") != string_hash("heart failure")
 
 
 def test_the_plot_is_the_same_every_time(tmp_path: Path, system: CodeSystem) -> None:

@@ -94,6 +94,10 @@ def test_collapsed_predictors_are_told(system: CodeSystem) -> None:
     warnings = scored(*of_labels(pairs), system).warnings
     assert "I10 is predicted for 20 of 20 notes" in warnings
     assert "20 of 20 notes are given the same codes" in warnings
+    # Of several that are always predicted the first is named, in whatever order a set has them.
+    several = set(system.billable_codes("I20-I25"))
+    always = scored(*of_labels([(g, several) for g, _ in pairs]), system).warnings
+    assert f"{min(several)} is predicted for 20 of 20 notes" in always
     silent = scored(*of_labels([(g, set()) for g, _ in pairs]), system).warnings
     assert silent == ("no note has a predicted code",)
     many = [({"I10"}, set(system.billable_codes("E08-E13")[n : n + 8])) for n in range(12)]

@@ -55,7 +55,7 @@ class MDACE(Corpus):
         known = system.name if system.name in _FOLDERS else "icd10cm"
         wanted = CODE_SYSTEMS[known]
         charts = folder / "data" / options.care / _FOLDERS[known] / "1.0"
-        files = {int(f.name.split("-")[0]): f for f in charts.glob("*.json")}
+        files = {int(f.name.split("-")[0]): f for f in sorted(charts.glob("*.json"))}
         if not files:
             raise DataError(charts, "holds no chart: not the folder of MDACE")
         numbers = sorted(_split(folder, split, options) & files.keys())

@@ -1,0 +1,193 @@
+"""Whether the bytes of coded notes depend on the hash seed of the process, or on a kill half-way.
+
+python benchmarks/hash_seeds.py [--mode lexicon|span_loop|single_pass] [--notes 10000] [--seeds 8]
+
+Template notes are coded into a folder by `cclearn code`, once for each `PYTHONHASHSEED`, straight
+through and with a `kill -9` when half of the shards are finished. Every file of every folder is compared
+by its SHA-256 with that of the first run, but for `summary.json`, of which the pace is left out, and the
+lock. The two modes with a model use a small one with random weights over the codes of one chapter. The
+model and the notes are made anew, from fixed seeds, where `--work` does not hold them yet; runs that a
+work folder holds already are not repeated, so that a stopped measurement goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from measure import RESULTS, save
+
+from cclearn.codes import CodeSystem
+
+ROOT = Path(__file__).parent.parent
+CHAPTER = "9"
+SHARDS = 10
+MODES = ("lexicon", "span_loop", "single_pass")
+
+
+def prepare(work: Path, count: int) -> None:
+    """Write the notes, the table of one chapter's codes and the model, unless they are there."""
+    if (work / "prepared").exists():
+        assert (work / "prepared").read_text() == str(count), "the work folder is of another count"
+        return
+    from cclearn.notes.jsonl import read_coded_notes, write_rows
+    from data_builders.builder import build, configure, find_builder
+
+    system = CodeSystem.load()
+    spans, writer = find_builder("icd10cm"), find_builder("template_notes")
+    pairs = build(spans, configure(spans, {}), work / "pairs", system).data
+    config = configure(writer, {"pairs": str(pairs), "notes": count})
+    coded = build(writer, config, work / "notes", system).data
+    write_rows(work / "notes.jsonl", (note.note for note in read_coded_notes(coded)))
+    with (work / "chapter.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(("code", "description", "billable"))
+        for code in system.billable_codes(CHAPTER):
+            table.writerow((code, system.description(code), 1))
+    write_model(work / "model", pairs, system)
+    (work / "prepared").write_text(str(count))
+
+
+def write_model(folder: Path, pairs: Path, system: CodeSystem) -> None:
+    """Write a model with random weights and a tokenizer trained on span pairs."""
+    from itertools import islice
+
+    import torch
+
+    from cclearn.notes.jsonl import read_span_pairs
+    from cclearn.rows import span_row
+    from cclearn.training.recipe import Scratch
+    from cclearn.training.scratch import make_model, make_tokenizer
+
+    shape = Scratch(hidden_size=32, layers=2, heads=2, intermediate_size=64, vocabulary=500)
+    rows = [span_row(pair) for pair in islice(read_span_pairs(pairs, system), 5_000)]
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(rows, shape.vocabulary)
+    make_model(shape, tokenizer, max_length=1024).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def command(work: Path, mode: str, out: Path, count: int) -> list[str]:
+    """Return the command of a run."""
+    shard = str(max(1, count // SHARDS))
+    notes = str(work / "notes.jsonl")
+    line = [
+        sys.executable,
+        "-m",
+        "cclearn",
+        "code",
+        notes,
+        "--out",
+        f"{out}/",
+        "--shard-size",
+        shard,
+    ]
+    if mode == "lexicon":
+        return line
+    line += ["--model", str(work / "model"), "--mode", mode, "--system", str(work / "chapter.csv")]
+    line += ["--engine", "max_new_tokens=16", "--engine", "batch_size=64"]
+    if mode == "span_loop":
+        line += ["--loop", "recogniser=lexicon", "--loop", "candidates=10"]
+    return line
+
+
+def run(line: list[str], seed: int, out: Path, kill: bool) -> None:
+    """Run a command to its end; with `kill` it is killed half-way, and run again."""
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT)}
+    quiet = {"env": environment, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    if kill:
+        process = subprocess.Popen(line, **quiet)
+        while process.poll() is None and len(list(out.glob("shards/*.done"))) < SHARDS // 2:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        done = len(list(out.glob("shards/*.done")))
+        assert 0 < done < SHARDS, f"{done} of {SHARDS} shards were finished when it was killed"
+        # Python draws another seed for the process that goes on, as it does for a user's.
+        environment["PYTHONHASHSEED"] = str(seed + 1_000)
+    subprocess.run(line, check=True, **quiet)
+
+
+def hashes(out: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file that a run left, the pace of the summary left out."""
+    found = {}
+    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        if path.name == "summary.json":
+            summary = json.loads(content)
+            del summary["pace"]
+            content = json.dumps(summary, sort_keys=True).encode()
+        if path.name != ".lock":
+            found[path.relative_to(out).as_posix()] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
+    """Code the notes with every hash seed, straight and resumed, and compare the folders."""
+    kept = work / f"{mode}.json"
+    runs: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    for seed in range(seeds):
+        for way in ("straight", "resumed"):
+            name = f"{way} {seed}"
+            if name in runs:
+                continue
+            with tempfile.TemporaryDirectory(prefix="cclearn-seed-", dir=work) as folder:
+                out = Path(folder) / "coded"
+                started = time.perf_counter()
+                run(command(work, mode, out, count), seed, out, kill=way == "resumed")
+                taken = round(time.perf_counter() - started, 1)
+                runs[name] = {"seconds": taken, "sha256": hashes(out)}
+            kept.write_text(json.dumps(runs))
+            print(f"{mode}, hash seed {seed}, {way}: {taken} s", file=sys.stderr)
+    first = runs["straight 0"]["sha256"]
+    differing = {
+        name: sorted(
+            file
+            for file in first.keys() | each["sha256"].keys()
+            if first.get(file) != each["sha256"].get(file)
+        )
+        for name, each in runs.items()
+    }
+    return {
+        "notes": count,
+        "runs": len(runs),
+        "files_of_each": len(first),
+        "runs_that_differ": {name: files for name, files in differing.items() if files},
+        "same_bytes": not any(differing.values()),
+        "seconds": round(sum(each["seconds"] for each in runs.values()), 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="See the module.")
+    parser.add_argument("--mode", choices=MODES, action="append", help="may be repeated")
+    parser.add_argument("--notes", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--work", type=Path, help="keeps what is made and measured")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cclearn-seeds-") as name:
+        work = (arguments.work or Path(name)).resolve()
+        work.mkdir(parents=True, exist_ok=True)
+        prepare(work, arguments.notes)
+        found = {
+            mode: measure(work, mode, arguments.notes, arguments.seeds)
+            for mode in arguments.mode or MODES
+        }
+    # Modes that were measured in another call stay.
+    path = RESULTS / "hash_seeds.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    kept = {mode: before[mode] for mode in MODES if mode in before}
+    save("hash_seeds", {**kept, **found})
+
+
+if __name__ == "__main__":
+    main()

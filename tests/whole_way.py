@@ -1,0 +1,162 @@
+"""Goes the whole way once, from builders to reports, and writes all of it into the working folder.
+
+PYTHONHASHSEED=1 python -m tests.whole_way MODEL
+
+`MODEL` is the folder of a small model. Two runs write the same bytes whatever their hash seeds are.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import spacy
+
+from cclearn.bulk import BulkOptions, code_corpus
+from cclearn.codes import CodeSystem
+from cclearn.codes.strings import code_strings
+from cclearn.coding.loop import LoopSettings
+from cclearn.coding.settings import CoderSettings
+from cclearn.engines.named import EngineSettings
+from cclearn.notes import Note
+from cclearn.notes.jsonl import read_coded_notes, write_rows
+from cclearn.outputs import find_output, format_names
+from cclearn.rows.examples import coded_notes
+from cclearn.training.batches import dataset_of
+from cclearn.training.choose import choose_rows
+from cclearn.training.manifest import rows_hash
+from cclearn.training.prepare import prepare
+from cclearn.training.recipe_file import load_recipe
+from cclearn.training.start import start_tokenizer
+from data_builders.builder import build, configure, find_builder
+from tests.data_builders import test_disease_ontology, test_icd10cm_index, test_sssom
+from tests.training.runs import overrides
+
+TITLES = 40
+"""One official title of so many is coded."""
+
+VARYING = "Continue treatment of non-ischemic myocardial injury (non-traumatic)."
+"""Phrases of several words can be laid on these words in several ways."""
+
+
+def chapter(system: CodeSystem) -> CodeSystem:
+    """Return the codes of one chapter as a table: what is made over all of its codes is quickly made."""
+    with Path("chapter.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(("code", "description", "billable"))
+        for code in system.billable_codes("9"):
+            table.writerow((code, system.description(code), 1))
+    return CodeSystem.load("chapter.csv")
+
+
+def builders(system: CodeSystem, small: CodeSystem) -> None:
+    """Run every builder on what needs no published data, with variants where there are any."""
+    Path("index.xml").write_text(test_icd10cm_index.INDEX, encoding="utf-8")
+    Path("doid.obo").write_text(test_disease_ontology.ONTOLOGY, encoding="utf-8")
+    test_sssom.write(Path("x.sssom.tsv"), test_sssom.ROWS)
+    pairs, variants = "pairs/pairs.jsonl", {"variants": 4}
+    for name, folder, settings, codes in (
+        ("icd10cm", "pairs", {"under": "I20-I25", **variants}, system),
+        ("icd10cm_index", "index", {"files": ["index.xml"], **variants}, system),
+        ("user_table", "table", variants, small),
+        ("disease_ontology", "ontology", {"file": "doid.obo", "prefix": "ICD10CM"}, small),
+        ("sssom", "mappings", {"files": ["x.sssom.tsv"], "prefix": "ICD10CM"}, small),
+        ("merge", "merged", {"files": [pairs, "index/pairs.jsonl"]}, system),
+        ("joined_spans", "joined", {"pairs": pairs, "rows": 100}, system),
+        ("template_notes", "notes", {"pairs": pairs, "notes": 200}, system),
+    ):
+        builder = find_builder(name)
+        build(builder, configure(builder, settings), Path(folder), codes)
+
+
+def corpus(system: CodeSystem) -> Iterator[Note]:
+    """Yield the notes that are coded: template notes, and official titles by themselves."""
+    yield Note(id="varying", text=VARYING, origin="public")
+    for coded in read_coded_notes(Path("notes/notes.jsonl")):
+        yield coded.note
+    titles = [each for each in code_strings(system) if each.field == "title"]
+    for number, title in enumerate(titles[::TITLES]):
+        yield Note(id=f"title-{number}", text=title.text, origin="public")
+
+
+def coding(system: CodeSystem, model: str) -> None:
+    """Code the corpus with the lexicon, and its first notes with the model in every mode."""
+    notes = list(corpus(system))
+    write_rows(Path("corpus.jsonl"), notes)
+    write_rows(Path("few.jsonl"), notes[:4])
+    small = partial(
+        CoderSettings, system="chapter.csv", engine=EngineSettings(batch_size=4, max_new_tokens=24)
+    )
+    choosing = LoopSettings(recogniser="lexicon", candidates=20, verify=True)
+    for source, folder, settings in (
+        ("corpus", "coded", CoderSettings()),
+        ("few", "retrieving", small(loop=LoopSettings())),
+        ("few", "single_pass", small(model)),
+        ("few", "choosing", small(model, loop=choosing)),
+        ("few", "generating", small(model, loop=LoopSettings(assignment="generate"))),
+    ):
+        code_corpus(Path(f"{source}.jsonl"), Path(folder), settings, BulkOptions(shard_size=2_000))
+
+
+def outputs() -> None:
+    """Write coded notes in every format, and evaluate those that have a gold."""
+    from cclearn.cli import app
+
+    coded = list(read_coded_notes(Path("coded/shards/00000.jsonl")))
+    Path("formats").mkdir()
+    for name in format_names():
+        # MDACE's files are named by their chart, and hold its notes.
+        file = "141751-ICD-10.json" if name == "mdace" else name
+        find_output(Path("formats") / file, name).write(coded[:100])
+    gold = {note.id for note in read_coded_notes(Path("notes/notes.jsonl"))}
+    write_rows(Path("predicted.jsonl"), [note for note in coded if note.id in gold])
+    arguments = (
+        "evaluate --gold notes/notes.jsonl --pred predicted.jsonl --train joined/notes.jsonl"
+    )
+    app(f"{arguments} --out scores --draws 50 --show 5".split(), standalone_mode=False)
+
+
+def training(system: CodeSystem) -> None:
+    """Choose and encode the rows of a run, train a tokenizer on them, and align spaCy's examples."""
+    negatives = "{kind: span, path: notes/notes.jsonl, negatives: 3, share: 0.2}"
+    sources = "{kind: span, path: pairs/pairs.jsonl, share: 0.4}"
+    documents = "{kind: document, path: notes/notes.jsonl, segments: sentence, share: 0.4}"
+    recipe = load_recipe(
+        "tiny/sft_scratch",
+        [
+            *overrides(Path(), Path("run")),
+            f"rows.sources=[{sources}, {negatives}, {documents}]",
+            "rows.development=0.1",
+            "training.evaluate_every=3",
+        ],
+    )
+    chosen = choose_rows(recipe, system)
+    tokenizer = start_tokenizer(recipe, [row for each in chosen for row in each.rows], system)
+    tokenizer.save_pretrained("tokenizer")
+    prepared = prepare(recipe, chosen, tokenizer)
+    _, sizes = dataset_of(prepared.phases, recipe.training)
+    found = {
+        "phases": [rows_hash(phase) for phase in prepared.phases],
+        "development": rows_hash(prepared.development),
+        "described": prepared.described(),
+        "packs": sizes,
+    }
+    Path("rows.json").write_text(json.dumps(found))
+    examples = coded_notes("notes/notes.jsonl")(spacy.blank("en"))
+    Path("examples.json").write_text(json.dumps([each.to_dict() for each in examples], default=str))
+
+
+def main() -> None:
+    system = CodeSystem.load("icd10cm")
+    builders(system, chapter(system))
+    coding(system, sys.argv[1])
+    outputs()
+    training(system)
+
+
+if __name__ == "__main__":
+    main()
