@@ -60,8 +60,8 @@ def calibrate(
     from cclearn.calibrating import calibrate as fit
     from cclearn.coding import Coder
     from cclearn.files import list_file, refuse_existing, write_json
-    from cclearn.models import CALIBRATION
     from cclearn.progress import quiet_libraries, track
+    from cclearn.weights import CALIBRATION
 
     if out is None:
         if not Path(model).is_dir():

@@ -379,12 +379,6 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def sha256_of_folder(folder: Path) -> str:
-    """Return a hash of the names and the content of all files in a folder, in those below it too."""
-    names = sorted(_files_in(folder))
-    return sha256_of_text("\n".join(f"{name}\0{sha256_of_file(folder / name)}" for name in names))
-
-
 def sha256_of_text(text: str) -> str:
     """Return the hexadecimal SHA-256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

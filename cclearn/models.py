@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.files import LISTING, read_text, sha256_of_file, sha256_of_text
+from cclearn.files import read_text, sha256_of_text
+from cclearn.weights import (
+    refuse_changed,
+    refuse_incomplete,
+    refuse_not_finite,
+    sha256_of_model,
+    tensors_in,
+    tensors_of,
+    without_load_report,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-CALIBRATION = "calibration.json"
-"""In a model's folder: what its scores mean (`cclearn calibrate`)."""
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
@@ -46,13 +52,18 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     made for, and merged into it where that loses nothing: in 32 bits. In 16 bits it stays beside the
     model, which takes two more products a layer; `cclearn merge` writes a merged one, and checks it.
 
+    Loading is strict, for the model and its adapter: their files must hold every tensor of the
+    configuration, in its shape, and no other; all values must be finite; and where a manifest records
+    the hash of the weights, it must be theirs (`cclearn.weights`).
+
     Args:
         name: A folder, or a name on the hub.
         revision: Of the hub's repository.
         options: For transformers: `dtype`, `quantization_config`, `device_map`, ….
 
     Raises:
-        ConfigurationError: There is no model of that name.
+        ConfigurationError: There is no model of that name, or its weights are damaged.
+        DataError: Its manifest cannot be read.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -61,26 +72,67 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
         base = adapter_base(Path(name))
     of, revision = base or (name, revision)
     with _telling(name if base is None else f"{of}, the base of {name}"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            of,
-            revision=revision,
-            trust_remote_code=False,
-            use_safetensors=True,
-            **options,
-        )
+        model = _strictly_loaded(AutoModelForCausalLM, of, revision, **options)
     if base is None:
         return model
+    adapted = load_adapter(model, name, of)
+    if model.dtype != torch.float32:
+        return adapted
+    merged: PreTrainedModel = adapted.merge_and_unload()
+    return merged
+
+
+def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
+    """Return a model with a PEFT adapter beside its weights; loading is as strict as in `load_model`.
+
+    Args:
+        model: The model that the adapter was made for.
+        adapter: The adapter's folder.
+        base: The name of the model, for messages.
+
+    Raises:
+        ConfigurationError: The adapter was made for another model, or its weights are damaged.
+        DataError: Its manifest cannot be read.
+    """
+    refuse_changed(Path(adapter), read_manifest(adapter) or {})
+    with _telling(adapter):
+        adapted = _adapted(model, adapter, base)
+        refuse_not_finite(adapter, tensors_in(Path(adapter) / ADAPTER_WEIGHTS))
+    return adapted
+
+
+def refuse_damaged_files(name: str) -> None:
+    """Refuse a model by its files alone, for engines that load them by themselves.
+
+    The files of a model, and those of its base where it is an adapter, must hold finite values and have
+    the recorded hash, as in `load_model`; that no tensor is missing is left to the engine. All weights
+    are read once more for it, one tensor in memory at a time.
+
+    Args:
+        name: A folder, or a name on the hub, which is checked where it is in the hub's cache.
+
+    Raises:
+        ConfigurationError: The weights are damaged, or a file cannot be read.
+        DataError: A manifest cannot be read.
+    """
     with _telling(name):
-        adapted = _adapted(model, name, of)
-        return adapted.merge_and_unload() if model.dtype == torch.float32 else adapted
+        base = adapter_base(Path(name))
+    for each, revision in [(name, None), *([base] if base else [])]:
+        folder = _files_of(each, revision)
+        if folder is None:
+            continue
+        refuse_changed(folder, read_manifest(folder) or {})
+        with _telling(each):
+            for file in sorted(folder.glob("*.safetensors")):
+                refuse_not_finite(each, tensors_in(file))
 
 
 def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
     """Return a model with an adapter. Raises ValueError where the adapter is another model's: PEFT
-    leaves out what the model has no place for."""
+    leaves out what the model has no place for, and fills with random values what the file lacks."""
     from peft import PeftModel, get_peft_model_state_dict
 
-    another = f"it was made for another model than {base}."
+    another = f"it was made for another model than {base}, or is damaged"
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found missing adapter keys")
@@ -88,33 +140,75 @@ def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
     except RuntimeError as error:
         if "size mismatch" not in str(error):
             raise
-        raise ValueError(another) from None  # Instead of a page of shapes.
-    with safe_open(Path(adapter) / ADAPTER_WEIGHTS, "numpy") as weights:
-        kept = {name for name in weights.keys() if "lora_" in name}  # noqa: SIM118 - it is no dict
-    had = get_peft_model_state_dict(adapted, save_embedding_layers=False)
-    if kept != {name for name in had if "lora_" in name}:
-        raise ValueError(another)
+        raise ValueError(f"{another}: tensors have other shapes.") from None
+    stored = {name for name, _ in tensors_in(Path(adapter) / ADAPTER_WEIGHTS)}
+    # PEFT writes the embeddings beside an adapter where their vocabulary has grown.
+    stored -= {name for name in stored if name.endswith(("embed_tokens.weight", "lm_head.weight"))}
+    wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    if stored != wanted:
+        counts = f"{len(wanted - stored)} tensors are missing and {len(stored - wanted)} unexpected"
+        raise ValueError(f"{another}: {counts}.")
     return adapted
 
 
 def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """Load a text encoder and its tokenizer, in evaluation mode, onto the GPU where there is one.
 
+    Loading is as strict as in `load_model`, but for parts that an encoder does without: a pooling layer
+    may be missing, and the head of the task that it was trained on may stand in the file.
+
     Args:
         name: A folder, or a name on the hub.
 
     Raises:
-        ConfigurationError: There is no model of that name.
+        ConfigurationError: There is no model of that name, or its weights are damaged.
+        DataError: Its manifest cannot be read.
     """
     import torch
     from transformers import AutoModel
 
     with _telling(name):
-        model: PreTrainedModel = AutoModel.from_pretrained(
-            name, trust_remote_code=False, use_safetensors=True
-        )
+        model = _strictly_loaded(AutoModel, name, encodes=True)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return load_tokenizer(name), model.to(device).eval()
+
+
+def _strictly_loaded(
+    auto: Any, name: str, revision: str | None = None, encodes: bool = False, **options: Any
+) -> PreTrainedModel:
+    """Return a model whose weights are complete, finite and, where there is a hash, unchanged.
+
+    Args:
+        auto: The class of transformers that loads it.
+        name: A folder, or a name on the hub.
+        revision: Of the hub's repository.
+        encodes: Whether only the encoder is wanted, so that its pooling layer and the head may differ.
+        options: For transformers.
+    """
+    if Path(name).is_dir():
+        refuse_changed(Path(name), read_manifest(name) or {})
+    with without_load_report():
+        model, report = auto.from_pretrained(
+            name,
+            revision=revision,
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # They are in the report.
+            output_loading_info=True,
+            **options,
+        )
+    ignored = _of_no_encoder(model, report) if encodes else set()
+    refuse_incomplete(name, report, ignored)
+    refuse_not_finite(name, tensors_of(model, _files_of(name, revision)))
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+def _of_no_encoder(model: PreTrainedModel, report: Mapping[str, Any]) -> set[str]:
+    """Return the names of tensors of a pooling layer that is missing, and of a head that is there."""
+    parts = {name for name, _ in model.named_children()} | {model.base_model_prefix}
+    heads = {key for key in report["unexpected_keys"] if key.split(".")[0] not in parts}
+    return heads | {key for key in report["missing_keys"] if key.split(".")[0] == "pooler"}
 
 
 def adapter_base(folder: Path) -> tuple[str, str | None] | None:
@@ -141,18 +235,48 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     return found, named.get("revision")
 
 
-def model_hash(name: str | Path) -> str:
-    """Return a hash of a local model's settings and of its files' names and sizes; empty for others.
+def model_hash(name: str | Path, revision: str | None = None) -> str:
+    """Return a hash that names a model: two models that may answer differently have two.
 
-    A calibration is made for the model and no part of it.
+    Of a folder it is the hash of its files (`cclearn.weights.sha256_of_model`); with an adapter, that of
+    the base is part of it. Of a model on the hub it is the hash of its name and of the commit that the
+    hub's cache holds.
+
+    Args:
+        name: A folder, or a name on the hub.
+        revision: Of the hub's repository.
+
+    Returns:
+        64 hexadecimal digits; an empty string where the model is neither a folder nor in the cache.
+
+    Raises:
+        ConfigurationError: The folder holds an adapter that is not complete.
     """
-    if not str(name) or not Path(name).is_dir():
-        return ""
-    beside = (CALIBRATION, LISTING)
-    files = sorted(p for p in Path(name).iterdir() if p.is_file() and p.name not in beside)
-    parts = [f"{path.name} {path.stat().st_size}" for path in files]
-    parts += [sha256_of_file(path) for path in files if path.suffix == ".json"]
-    return sha256_of_text("\n".join(parts))
+    folder = Path(name)
+    if not str(name) or not folder.is_dir():
+        snapshot = _files_of(str(name), revision) if str(name) else None
+        return sha256_of_text(f"{name}@{snapshot.name}") if snapshot else ""
+    with _telling(str(name)):
+        base = adapter_base(folder)
+    own = sha256_of_model(folder)
+    if base is None:
+        return own
+    of = Path(base[0])
+    below = sha256_of_model(of) if of.is_dir() else model_hash(*base) or f"{base[0]}@{base[1]}"
+    return sha256_of_text(f"{own} {below}")
+
+
+def _files_of(name: str, revision: str | None) -> Path | None:
+    """Return the folder of a model's files: its own, or its snapshot in the hub's cache, if any."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
 
 
 def read_manifest(model: str | Path) -> dict[str, Any] | None:

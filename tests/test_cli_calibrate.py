@@ -13,9 +13,10 @@ from cclearn.coding.calibration import read_calibration
 from cclearn.engines.named import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.files import LISTING, sha256_of_file
-from cclearn.models import CALIBRATION, model_hash
+from cclearn.models import model_hash
 from cclearn.notes import AssignedCode, CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
+from cclearn.weights import CALIBRATION
 from tests.models import WORDS, random_engine
 from tests.test_cli import fails, one_line, run
 

@@ -12,11 +12,12 @@ from cclearn.bulk.corpus import Survey
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.tables import tables_sha256
-from cclearn.engines.named import weights_of
+from cclearn.engines.named import load_engine, weights_of
 from cclearn.errors import DataError
-from cclearn.files import sha256_of_file, sha256_of_folder, sha256_of_text
+from cclearn.files import sha256_of_file, sha256_of_text
 from cclearn.models import adapter_base
 from cclearn.prompts import prompt_hash
+from cclearn.weights import CALIBRATION, sha256_of_model
 
 _TRANSPORT = {
     "gpu_memory_utilization",
@@ -42,7 +43,8 @@ _SHA256 = 64
 def manifest_of(
     settings: CoderSettings, system: CodeSystem, survey: Survey, shard_size: int
 ) -> dict[str, Any]:
-    """Return everything that decides what the run writes. No model is loaded.
+    """Return everything that decides what the run writes. No model is loaded; a server is asked which
+    model it runs.
 
     Args:
         settings: Of the coder.
@@ -51,7 +53,7 @@ def manifest_of(
         shard_size: Rows a shard.
 
     Raises:
-        CclearnError: A file that the settings name cannot be read.
+        CclearnError: A file that the settings name cannot be read, or a server does not answer.
     """
     loop = settings.loop
     return {
@@ -62,11 +64,12 @@ def manifest_of(
             "loop": None if loop is None else loop.model_dump(mode="json"),
             "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT),
             "encounter": settings.encounter,
-            "calibration": _hash(settings.calibration),
+            "calibration": _calibration(settings),
             "pairs_sha256": settings.pairs and _file_hash(settings.pairs),
             "sha256": {
-                **{name: sha256_of_folder(folder) for name, folder in _folders(settings)},
+                **{name: sha256_of_model(folder) for name, folder in _folders(settings)},
                 **{name: _file_hash(file) for name, file in _replayed(settings)},
+                **_servers(settings),
             },
             "prompt_sha256": _prompts(settings, system),
             "lexicon_sha256": tables_sha256(),
@@ -116,11 +119,24 @@ def _replayed(settings: CoderSettings) -> list[tuple[str, Path]]:
     ]
 
 
-def _hash(calibration: str | None) -> str | None:
-    """Return the hash of a calibration's file; the one in the model's folder is hashed with it."""
-    if calibration is None or calibration == "off":
-        return calibration
-    return _file_hash(Path(calibration))
+def _servers(settings: CoderSettings) -> dict[str, str]:
+    """Return the fingerprints of the models behind the servers that the settings name."""
+    named = {"model": settings.model, "recogniser": settings.loop and settings.loop.recogniser}
+    return {
+        f"{role} server": load_engine(name, settings.engine).model_sha256
+        for role, name in named.items()
+        if name and name.startswith("openai:")
+    }
+
+
+def _calibration(settings: CoderSettings) -> str | None:
+    """Return the hash of the calibration: of the named file, or of the one in the model's folder."""
+    if settings.calibration == "off":
+        return "off"
+    if settings.calibration is not None:
+        return _file_hash(Path(settings.calibration))
+    beside = Path(settings.model) / CALIBRATION
+    return _file_hash(beside) if beside.is_file() else None
 
 
 def _file_hash(path: Path) -> str:

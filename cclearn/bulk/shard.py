@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from cclearn.bulk.corpus import Corpus, Shard
 from cclearn.coding import Coder
 from cclearn.coding.each import code_each
+from cclearn.engines.engine import NOT_FINITE
 from cclearn.errors import CclearnError, NoteError, UnansweredError, type_and_place
 from cclearn.notes import Note
 from cclearn.notes.jsonl import row_to_json
@@ -170,10 +171,11 @@ def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> Reject
 
 
 def _may_be_of_the_run(error: Exception) -> bool:
-    """Say whether other notes might fail likewise: an error does, or a server that is overwhelmed."""
+    """Say whether other notes might fail likewise: an error does, or a server that is overwhelmed, or a
+    model whose scores are not finite."""
     if not isinstance(error, UnansweredError):
         return True
-    return error.kind in _OVERWHELMED or error.kind.startswith("http_5")
+    return error.kind in {*_OVERWHELMED, NOT_FINITE} or error.kind.startswith("http_5")
 
 
 def _stopped(shard: Shard, reason: str) -> CclearnError:
@@ -187,6 +189,8 @@ def _stopped(shard: Shard, reason: str) -> CclearnError:
 def _systematic(shard: Shard, count: int, error: Exception) -> CclearnError:
     if isinstance(error, UnansweredError):
         what = f"have no answer ({error.kind})"
+        if error.kind == NOT_FINITE:
+            what += ", for the model's scores are NaN or infinite: its weights are damaged"
     elif isinstance(error, NoteError):
         return error
     else:

@@ -13,6 +13,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.candidates import Candidates
 from cclearn.coding.coder import Usage
 from cclearn.engines import Answer, Choice, Engine, Request
+from cclearn.engines.engine import NOT_FINITE
 from cclearn.notes import Invalid, Origin
 from cclearn.prompts import Template, parse_answer, prompt_hash, span_answer, span_prompt
 from cclearn.prompts.grammar import codes_regex, span_grammar
@@ -52,6 +53,11 @@ class Assignment:
     score: float | None = None
     invalid: Invalid | None = None
     problem: str | None = None
+
+
+def is_not_finite(assignment: Assignment) -> bool:
+    """Say whether the model's scores of a span were NaN or infinite."""
+    return assignment.problem == NOT_FINITE
 
 
 class Assigner(ABC):
@@ -143,7 +149,7 @@ def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignme
 
     Args:
         codes: The candidates.
-        log_probabilities: Of their answers, and last of `none`.
+        log_probabilities: Of their answers, and last of `none`; all finite (`Weights`).
     """
     best = max(log_probabilities)
     total = math.fsum(math.exp(each - best) for each in log_probabilities)

@@ -15,8 +15,8 @@ from cclearn.coding.findings import Reading
 from cclearn.coding.signals import Signals, signals_of
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.files import read_text
-from cclearn.models import CALIBRATION
 from cclearn.notes import CodedNote
+from cclearn.weights import CALIBRATION
 
 if TYPE_CHECKING:
     from cclearn.coding.coder import Coder

@@ -6,14 +6,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.aggregation import conclude
+from cclearn.coding.damage import refusing_damage
 from cclearn.coding.findings import Reading
 from cclearn.coding.rules import flagged
 from cclearn.coding.uncertainty import Encounter
+from cclearn.engines.engine import NOT_FINITE
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, Note, Origin
 
@@ -51,7 +54,6 @@ class Coder(ABC):
         system: The code system it codes with.
         usage: What it has read and written.
         prompt_sha256: Of its prompts; empty where it has none.
-        model_sha256: Of its model; empty where that is known by its name alone.
         mode: How it reads notes, with the settings that decide what it finds.
         calibration: What its scores mean and which codes are accepted; None leaves the scores raw.
         encounter: The setting of the notes, which decides on uncertain diagnoses; None where it is not
@@ -63,11 +65,16 @@ class Coder(ABC):
     system: CodeSystem
     usage: Usage
     prompt_sha256: str = ""
-    model_sha256: str = ""
     mode: str = "single_pass"
     calibration: Calibration | None = None
     encounter: Encounter | None = None
     grounded: bool = True
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """The hash of the model that assigns the codes; empty where it is known by its name alone. A
+        server is asked for it, once."""
+        return ""
 
     @staticmethod
     def named(
@@ -169,10 +176,8 @@ class Coder(ABC):
             DataError: The calibration cannot be read.
         """
         from cclearn.coding.calibration import find_calibration
-        from cclearn.models import model_hash
 
         coder = _bare(str(model), system or CodeSystem.load(), examples, settings, loop)
-        coder.model_sha256 = model_hash(model)
         coder.calibration = find_calibration(coder, calibration, Path(model))
         coder.encounter = encounter
         return coder
@@ -209,13 +214,22 @@ class Coder(ABC):
             yield flagged(coded, self.system)
 
     def conclude_many(self, notes: Iterable[Note]) -> Iterator[tuple[Reading, CodedNote]]:
-        """Return what is found in each note, and its codes with their raw scores, in order."""
-        for reading in self.read_many(notes):
+        """Return what is found in each note, and its codes with their raw scores, in order.
+
+        Raises:
+            CclearnError: The model's scores are not finite for several notes in a row, or for all.
+        """
+        readings = self.read_many(notes)
+        for reading in refusing_damage(readings, _is_not_finite, self.name):
             yield reading, conclude(reading, self.system, self.encounter)
 
     @abstractmethod
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Return what is found in each note, in order, in constant memory."""
+
+
+def _is_not_finite(reading: Reading) -> bool:
+    return NOT_FINITE in reading.flags
 
 
 def _bare(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
+from cclearn.errors import CclearnError
 from cclearn.files import cache_file, read_sealed, write_sealed
 from cclearn.models import load_encoder, model_hash
 
@@ -67,6 +68,11 @@ class EmbeddingRanking:
             states = self._model(**read).last_hidden_state.float()
         mask = read["attention_mask"][..., None].float()
         means = (states * mask).sum(1) / mask.sum(1)
+        if not means.isfinite().all():
+            raise CclearnError(
+                f"embeddings (model = {self._name}): they are not finite (NaN or infinite): its weights"
+                " are damaged. Copy the model again."
+            )
         return torch.nn.functional.normalize(means, dim=-1)
 
     @cached_property

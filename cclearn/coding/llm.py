@@ -9,8 +9,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.assign import GeneratingAssigner, Mention
+from cclearn.coding.assign import GeneratingAssigner, Mention, is_not_finite
 from cclearn.coding.coder import Coder, Usage
+from cclearn.coding.damage import refusing_damage
 from cclearn.coding.findings import Reading, Span
 from cclearn.coding.parts import halves_of, parts_of
 from cclearn.coding.reading import Part, read_parts
@@ -86,6 +87,11 @@ class LLMCoder(Coder):
             self.prompt_sha256 = sha256_of_text("\x1e".join(turns))
         self.grounded = engine.grounded
 
+    @cached_property
+    def model_sha256(self) -> str:
+        """The hash of the engine's model; empty where it is known by its name alone."""
+        return self.engine.model_sha256
+
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Read notes as they come; one that is too long for the model in overlapping windows."""
         for note, parts in self.answer_many(notes):
@@ -140,7 +146,8 @@ class LLMCoder(Coder):
         assigner = GeneratingAssigner(self.engine, self.system, self.template)
         assigner.usage = self.usage
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
-        return (list(assignment.codes) for assignment in assigner.assign(mentions))
+        assignments = refusing_damage(assigner.assign(mentions), is_not_finite, self.name)
+        return (list(assignment.codes) for assignment in assignments)
 
     def request(self, note: Note) -> Request:
         """Return the question that is put to the model, for a note that is short enough."""

@@ -68,23 +68,32 @@ def load_span_loop(
     from cclearn.coding.llm import template_of
     from cclearn.coding.span_loop import SpanLoopCoder
     from cclearn.engines.named import load_engine
-    from cclearn.models import model_hash
 
     template = template_of(model, system)
     engine = None if model == "lexicon" else load_engine(model, settings)
     _refuse_impossible(model, engine, loop)
     lexicon = LexiconCoder(system)  # It reads its phrases when it is first asked.
+    recogniser = _recogniser(loop.recogniser, engine, lexicon, template, settings)
     coder = SpanLoopCoder(
-        _recogniser(loop.recogniser, engine, lexicon, template, settings),
+        recogniser,
         _assigner(engine, lexicon, template, loop),
         system,
         segmentation=loop.segments,
         window=loop.window,
         name="lexicon" if engine is None else engine.name,
+        engine=engine,
     )
-    recogniser = model_hash((loop.recogniser or "").removeprefix("spacy:"))
-    coder.mode = f"span_loop {loop.model_dump_json()} {recogniser}".rstrip()
+    coder.mode = " ".join(["span_loop", loop.model_dump_json(), *_hashes(recogniser, loop)])
     return coder
+
+
+def _hashes(recogniser: Recogniser, loop: LoopSettings) -> list[str]:
+    """Return the hashes of the models that the settings name, beside the one that assigns."""
+    from cclearn.models import model_hash
+
+    found = [recogniser.model_sha256 if loop.recogniser is not None else ""]
+    found.append(model_hash(loop.embeddings) if loop.embeddings is not None else "")
+    return [each for each in found if each]
 
 
 def _refuse_impossible(model: str, engine: Engine | None, loop: LoopSettings) -> None:

@@ -45,6 +45,11 @@ class Recogniser(ABC):
     usage: Usage
     grounded: bool = True
 
+    @property
+    def model_sha256(self) -> str:
+        """The hash of its model; empty where it has none, or that is known by its name alone."""
+        return ""
+
     @abstractmethod
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Find the evidence of segments as they come: in order, in constant memory."""
@@ -62,6 +67,11 @@ class LLMRecogniser(Recogniser):
         self.usage = coder.usage
         self.grounded = coder.grounded
         self._coder = coder
+
+    @property
+    def model_sha256(self) -> str:
+        """The hash of the model that is asked."""
+        return self._coder.model_sha256
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Find the evidence of segments."""

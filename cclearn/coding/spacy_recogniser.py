@@ -9,6 +9,7 @@ from typing import Any
 from cclearn.coding.coder import Usage
 from cclearn.coding.recognition import Recogniser, Recognition
 from cclearn.errors import ConfigurationError
+from cclearn.models import model_hash
 from cclearn.notes import Note
 
 _SPANS_KEY = "sc"
@@ -39,6 +40,12 @@ class SpacyRecogniser(Recogniser):
         self.name = f"spacy:{folder}"
         self.usage = Usage()
         self._pipeline = _load(folder)
+        self._sha256 = model_hash(folder)
+
+    @property
+    def model_sha256(self) -> str:
+        """The hash of the pipeline's files."""
+        return self._sha256
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Find the entities and spans of segments."""

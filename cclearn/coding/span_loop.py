@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.assign import Assigner, Assignment, Mention
+from cclearn.coding.assign import Assigner, Assignment, Mention, is_not_finite
 from cclearn.coding.coder import Coder, Usage
+from cclearn.coding.damage import refusing_damage
 from cclearn.coding.findings import Finding, Reading, Span
 from cclearn.coding.recognition import Recogniser, Recognition
 from cclearn.coding.segments import Segmentation, find_segments
+from cclearn.engines import Engine
 from cclearn.notes import CODED, Assertion, Invalid, Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import as_quote
@@ -31,6 +34,7 @@ class SpanLoopCoder(Coder):
         segmentation: How notes are cut.
         window: The code points of a window.
         name: What reports call it.
+        engine: The one that assigns the codes, whose model the coder is known by; None without one.
     """
 
     def __init__(
@@ -42,8 +46,10 @@ class SpanLoopCoder(Coder):
         segmentation: Segmentation = "section",
         window: int = 1_000,
         name: str = "span_loop",
+        engine: Engine | None = None,
     ) -> None:
         self.name = name
+        self._engine = engine
         self.system = system
         self.usage = recogniser.usage = assigner.usage = Usage()
         self.prompt_sha256 = assigner.prompt_sha256
@@ -52,6 +58,11 @@ class SpanLoopCoder(Coder):
         self._assigner = assigner
         self._segmentation = segmentation
         self._window = window
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """The hash of the model that assigns the codes; empty where it is known by its name alone."""
+        return "" if self._engine is None else self._engine.model_sha256
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Read notes in groups, in order."""
@@ -78,7 +89,8 @@ class SpanLoopCoder(Coder):
     ) -> Iterator[list[str]]:
         """Return the codes that the assigner gives each span."""
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
-        return (list(assignment.codes) for assignment in self._assigner.assign(mentions))
+        assigned = refusing_damage(self._assigner.assign(mentions), is_not_finite, self.name)
+        return (list(assignment.codes) for assignment in assigned)
 
 
 class _Recognised:

@@ -23,8 +23,9 @@ _AT_ONCE = 8_192
 class CachedEngine(Engine):
     """Asks another engine what it has not asked before.
 
-    The key is the SHA-256 of the engine's identity (model, revision, decoding), the prompt and the
-    grammar. Answers without a problem are kept; they hold words of the notes, so the file is readable
+    The key is the SHA-256 of the engine's identity (weights, decoding), the prompt and the grammar. The
+    identity is asked for whenever requests begin: a server may run another model by then. Answers
+    without a problem are kept; they hold words of the notes, so the file is readable
     by its owner alone. What comes from the cache takes no GPU.
 
     Args:
@@ -40,7 +41,6 @@ class CachedEngine(Engine):
         self.name = engine.name
         self.grounded = engine.grounded
         self.weighs = engine.weighs
-        self.identity = engine.identity
         self.hits = 0
         make_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)
@@ -55,19 +55,30 @@ class CachedEngine(Engine):
         except sqlite3.DatabaseError as error:
             raise CclearnError(f"cache (path = {path}): {error}. Name another file.") from None
 
+    @property
+    def model_sha256(self) -> str:
+        """That of the engine that answers."""
+        return self.engine.model_sha256
+
+    @property
+    def identity(self) -> str:
+        """That of the engine that answers."""
+        return self.engine.identity
+
     def fits(self, request: Request) -> bool:
         """Say whether a prompt leaves room for an answer."""
         return self.engine.fits(request)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order."""
-        if not self.identity:
+        identity = self.identity
+        if not identity:
             yield from self.engine.generate(requests)
             return
         unread = iter(requests)
         waiting: deque[tuple[str, Answer | None]] = deque()
         for first in unread:
-            for made in self.engine.generate(self._new(chain([first], unread), waiting)):
+            for made in self.engine.generate(self._new(chain([first], unread), waiting, identity)):
                 yield from _known(waiting)
                 key, _ = waiting.popleft()
                 self._keep(key, made)
@@ -75,10 +86,13 @@ class CachedEngine(Engine):
             yield from _known(waiting)
 
     def _new(
-        self, requests: Iterator[Request], waiting: deque[tuple[str, Answer | None]]
+        self,
+        requests: Iterator[Request],
+        waiting: deque[tuple[str, Answer | None]],
+        identity: str,
     ) -> Iterator[Request]:
         while len(waiting) < _AT_ONCE and (request := next(requests, None)) is not None:
-            key = self._key(request)
+            key = _key(identity, list(request.prompt), request.grammar)
             known = self._find(key, request)
             waiting.append((key, known))
             if known is None:
@@ -88,15 +102,17 @@ class CachedEngine(Engine):
 
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order."""
+        identity = self.identity
         for choice in choices:
-            key = self._hash(list(choice.prompt), list(choice.answers), choice.whole)
-            found = self._row(key) if self.identity else None
-            if found is not None:
+            key = _key(identity, list(choice.prompt), list(choice.answers), choice.whole)
+            row = self._row(key) if identity else None
+            found = None if row is None else Weights(**{**row, "id": choice.id})
+            if found is not None and found.problem is None:
                 self.hits += 1
-                yield Weights(**{**found, "id": choice.id})
+                yield found
                 continue
             (made,) = self.engine.weigh([choice])
-            if self.identity and made.problem is None:
+            if identity and made.problem is None:
                 self._write(key, {**asdict(made), "gpu_seconds": 0.0})
             yield made
 
@@ -104,18 +120,13 @@ class CachedEngine(Engine):
         """Let the file go."""
         self._answers.close()
 
-    def _key(self, request: Request) -> str:
-        return self._hash(list(request.prompt), request.grammar)
-
-    def _hash(self, *parts: object) -> str:
-        return sha256_of_text(json.dumps([self.identity, *parts], sort_keys=True))
-
     def _find(self, key: str, request: Request) -> Answer | None:
         row = self._row(key)
         if row is None:
             return None
         row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
-        return Answer(**{**row, "id": request.id})
+        found = Answer(**{**row, "id": request.id})
+        return found if found.problem is None else None
 
     def _keep(self, key: str, answer: Answer) -> None:
         if answer.problem is None:
@@ -129,6 +140,10 @@ class CachedEngine(Engine):
         self._answers.execute(
             "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
         )
+
+
+def _key(identity: str, *parts: object) -> str:
+    return sha256_of_text(json.dumps([identity, *parts], sort_keys=True))
 
 
 def _known(waiting: deque[tuple[str, Answer | None]]) -> Iterator[Answer]:

@@ -14,6 +14,9 @@ from cclearn.prompts import Message
 
 _HALVES = re.compile(r"[\ud800-\udfff]")
 
+NOT_FINITE = "not_finite"
+"""The problem of an answer whose scores are NaN or infinite: the model's weights are damaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -53,7 +56,8 @@ class Answer:
         prompt_tokens: How many tokens were read.
         answer_tokens: How many were written.
         gpu_seconds: Its share of the seconds that a GPU took; 0 where none of ours did.
-        problem: Why there is no answer, None where there is one.
+        problem: Why there is no answer, None where there is one. An answer with a log-probability that
+            is not finite has the problem `not_finite`, and neither text nor pieces.
     """
 
     id: str
@@ -68,6 +72,11 @@ class Answer:
     def __post_init__(self) -> None:
         # Halves of surrogate pairs, which JSON can spell and no file can hold.
         object.__setattr__(self, "text", _HALVES.sub("\ufffd", self.text))
+        if not all(math.isfinite(piece.log_probability) for piece in self.pieces):
+            object.__setattr__(self, "problem", NOT_FINITE)
+        if self.problem == NOT_FINITE:
+            object.__setattr__(self, "text", "")
+            object.__setattr__(self, "pieces", [])
 
     def probability(self, start: int, end: int) -> float | None:
         """Return the probability of the tokens that spell `text[start:end]` (code points).
@@ -105,10 +114,11 @@ class Weights:
 
     Attributes:
         id: The choice's id.
-        log_probabilities: Of each answer behind the prompt, natural logarithms; none with a problem.
+        log_probabilities: Of each answer behind the prompt, finite natural logarithms; none with a
+            problem.
         prompt_tokens: How many tokens were read, those of the answers too.
         gpu_seconds: As for an `Answer`.
-        problem: Why there are none, None where there are.
+        problem: Why there are none, None where there are; `not_finite` where one was NaN or infinite.
     """
 
     id: str
@@ -116,6 +126,11 @@ class Weights:
     prompt_tokens: int = 0
     gpu_seconds: float = 0.0
     problem: str | None = None
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, self.log_probabilities)):
+            object.__setattr__(self, "log_probabilities", [])
+            object.__setattr__(self, "problem", NOT_FINITE)
 
 
 class Engine(ABC):
@@ -125,14 +140,23 @@ class Engine(ABC):
         name: What reports call it.
         grounded: Whether it keeps to a request's grammar.
         weighs: Whether it can `weigh` answers.
-        identity: What decides its answers, for the cache: model, revision, decoding; empty where it is
-            not known, and then nothing is cached.
     """
 
     name: str
     grounded: bool
     weighs: bool = False
-    identity: str = ""
+
+    @property
+    def model_sha256(self) -> str:
+        """A hash that names what answers: a model's files (`cclearn.models.model_hash`), a file of
+        answers, or what a server says of its model; empty where it is known by its name alone."""
+        return ""
+
+    @property
+    def identity(self) -> str:
+        """What decides the answers, for the cache: the model and the decoding; empty where it is not
+        known, and then nothing is cached."""
+        return ""
 
     def fits(self, request: Request) -> bool:
         """Say whether a prompt leaves room for an answer, as far as the engine can tell."""

@@ -19,7 +19,7 @@ from transformers import LogitsProcessor
 
 from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.choices import score_answers
-from cclearn.engines.engine import Answer, Choice, Request, TokenPiece, Weights
+from cclearn.engines.engine import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
@@ -48,10 +48,13 @@ class LocalEngine(WindowedEngine):
         batch_size: How many requests are decoded together.
         max_new_tokens: The longest answer, in tokens.
         name: What reports call it.
+        model_sha256: The hash of the model's files (`cclearn.models.model_hash`); empty where there are
+            none.
     """
 
     grounded = True
     weighs = True
+    _runner = "transformers"
 
     def __init__(
         self,
@@ -61,8 +64,10 @@ class LocalEngine(WindowedEngine):
         batch_size: int = 32,
         max_new_tokens: int = 512,
         name: str = "local",
+        model_sha256: str = "",
     ) -> None:
         self.name = name
+        self._model_sha256 = model_sha256
         self.model = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size
@@ -88,16 +93,14 @@ class LocalEngine(WindowedEngine):
         name = str(name_or_path)
         tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        engine = cls(
+        return cls(
             model.to(device).eval(),
             tokenizer,
             batch_size=batch_size,
             max_new_tokens=max_new_tokens,
             name=Path(name).name,
+            model_sha256=model_hash(name),
         )
-        if known := model_hash(name):
-            engine.identity = f"{known} greedy {max_new_tokens}"
-        return engine
 
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order, each by one forward pass."""
@@ -221,7 +224,7 @@ class LocalEngine(WindowedEngine):
         )
         generated = output[:, width:].tolist()  # Waits for the GPU.
         seconds = (time.perf_counter() - started) / len(requests) if device.type == "cuda" else 0.0
-        return [
+        answers = [
             replace(
                 self._read_answer(request.id, len(prompt), tokens, logs, given_up),
                 gpu_seconds=seconds,
@@ -229,6 +232,10 @@ class LocalEngine(WindowedEngine):
             for request, prompt, tokens, logs, given_up in zip(
                 requests, prompts, generated, guide.log_probabilities, guide.given_up, strict=True
             )
+        ]
+        return [
+            replace(answer, problem=NOT_FINITE) if broken else answer
+            for answer, broken in zip(answers, guide.not_finite.tolist(), strict=True)
         ]
 
     def _matcher(self, request: Request) -> LLMatcher | None:
@@ -273,6 +280,8 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
     Attributes:
         log_probabilities: Of each row's generated tokens, under the mask, the last one not counted.
         given_up: Whether a row's grammar met a limit of llguidance's, so that its answer was ended.
+        not_finite: Whether a row had logits that are NaN or infinite, so that its answer was ended; of
+            shape (rows,).
     """
 
     def __init__(
@@ -289,6 +298,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         self._last = torch.empty(0)
         self.log_probabilities: list[list[float]] = [[] for _ in matchers]
         self.given_up = [False] * len(matchers)
+        self.not_finite = torch.zeros(len(matchers), dtype=torch.bool)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return the scores with the disallowed tokens at minus infinity.
@@ -300,6 +310,9 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         if input_ids.shape[1] > self._prompt_length:
             self._consume(input_ids[:, -1])
         rows, vocabulary = scores.shape
+        # The greatest logit is NaN where any is, and minus infinity only where all are.
+        broken = ~scores.amax(-1).isfinite()
+        self.not_finite = self.not_finite.to(scores.device) | broken
         bound = [
             (matcher, row) for row, matcher in enumerate(self._matchers) if matcher is not None
         ]
@@ -315,6 +328,10 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
                     self.given_up[row] |= matcher.is_error()
             barred = torch.from_numpy(allowed == 0).to(scores.device)
             scores = scores.masked_fill(barred, float("-inf"))
+        if self.not_finite.any():
+            scores = scores.clone()
+            scores[self.not_finite] = float("-inf")
+            scores[self.not_finite, self._end] = 0.0
         self._last = scores
         return scores
 

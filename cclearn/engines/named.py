@@ -21,7 +21,8 @@ class EngineSettings(BaseModel):
     `batch_size` is of local models, `gpu_memory_utilization` and `tensor_parallel_size` are of vLLM. The
     others are of servers (`cclearn.engines.openai`); `prompt_price` and `answer_price` are of a million
     tokens. Answers of servers are kept in `cache`: a file, `off`, or `auto`, which is `answers.sqlite`
-    in the cache folder; those of models on this machine only in a named file.
+    in the cache folder, for servers that say which weights they run; those of models on this machine
+    only in a named file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -149,6 +150,7 @@ def _bare(model: str, scheme: str | None, settings: EngineSettings) -> Engine:
             budget=Budget(settings.seconds, settings.tokens, settings.cost, price),
             send_restricted=settings.send_restricted,
             may_send_restricted=settings.may_send_restricted,
+            trust_name=settings.cache != Path("auto"),
         )
     if scheme == "vllm":
         from cclearn.engines.vllm import VLLMEngine

@@ -15,6 +15,7 @@ from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 
 from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.engines.server import server_fingerprint
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
 from cclearn.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 from cclearn.prompts.templates import answer_lines
@@ -102,6 +103,8 @@ class OpenAIEngine(Engine):
         budget: What the run may take.
         send_restricted: Whether restricted text may be sent to another machine.
         may_send_restricted: Said a second time: the user has the right to.
+        trust_name: Whether the address and the model's name alone name the model for the cache, where
+            the server does not say which weights it runs (`cclearn.engines.server`).
 
     Raises:
         ConfigurationError: There is no key in `OPENAI_API_KEY`, and the server is on another machine.
@@ -122,6 +125,7 @@ class OpenAIEngine(Engine):
         budget: Budget | None = None,
         send_restricted: bool = False,
         may_send_restricted: bool = False,
+        trust_name: bool = True,
     ) -> None:
         self.name = model.rpartition("/")[2]
         self.grounded = constraint == "grammar"
@@ -146,9 +150,7 @@ class OpenAIEngine(Engine):
             **({} if temperature is None else {"temperature": temperature, "seed": 0}),
             **({"logprobs": True} if log_probabilities else {}),
         }
-        self.identity = json.dumps(
-            {"server": self._url, "constraint": constraint, **self._asked}, sort_keys=True
-        )
+        self._trust_name = trust_name
         self._connect = partial(_client, self._url, key, retries, timeout, concurrency)
         self._connect(this_machine_only=False).close()  # So that a missing package is told now.
         self._lock = Lock()
@@ -156,6 +158,29 @@ class OpenAIEngine(Engine):
         self._tokens = [0, 0]
         self._failed_connections = 0
         self._failed_at = 0.0
+
+    @property
+    def model_sha256(self) -> str:
+        """The fingerprint of the model behind the server, asked for now; empty where it has none.
+
+        Raises:
+            CclearnError: The server does not answer.
+        """
+        with self._connect(this_machine_only=self._is_here) as client:
+            return server_fingerprint(client, self._model, self._is_here)
+
+    @property
+    def identity(self) -> str:
+        """The model's fingerprint, its address and what is asked for; empty where the server does not
+        answer, or has no fingerprint and its name is not trusted."""
+        try:
+            fingerprint = self.model_sha256
+        except CclearnError:
+            return ""
+        if not fingerprint and not self._trust_name:
+            return ""
+        asked = {"server": self._url, "constraint": self._constraint, **self._asked}
+        return json.dumps({**asked, "fingerprint": fingerprint}, sort_keys=True)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cclearn.engines.engine import Answer, Engine, Request
 from cclearn.errors import DataError, DataErrors
-from cclearn.files import read_lines
+from cclearn.files import read_lines, sha256_of_file
 
 
 class ReplayEngine(Engine):
@@ -24,6 +24,7 @@ class ReplayEngine(Engine):
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         self.grounded = False
+        self._sha256 = sha256_of_file(path) if path.is_file() else ""
         self._answers: dict[str, Answer] = {}
         problems: list[DataError] = []
         for number, line in enumerate(read_lines(path), 1):
@@ -42,6 +43,11 @@ class ReplayEngine(Engine):
                 self._answers[identifier] = Answer(identifier, text, bool(complete))
         if problems:
             raise DataErrors(problems)
+
+    @property
+    def model_sha256(self) -> str:
+        """The hash of the file, as it was read."""
+        return self._sha256
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Answer requests in order."""

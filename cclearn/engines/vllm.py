@@ -17,7 +17,7 @@ from llguidance.hf import from_tokenizer
 from cclearn.engines.engine import Answer, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, NoteError
-from cclearn.models import adapter_base, load_tokenizer, model_hash
+from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
 
 if TYPE_CHECKING:
@@ -52,9 +52,12 @@ class VLLMEngine(WindowedEngine):
         max_new_tokens: The longest answer, in tokens.
         gpus: How many the model takes.
         name: What reports call it.
+        model_sha256: The hash of the model's files (`cclearn.models.model_hash`); empty where there are
+            none.
     """
 
     grounded = True
+    _runner = "vllm"
 
     def __init__(
         self,
@@ -65,8 +68,10 @@ class VLLMEngine(WindowedEngine):
         max_new_tokens: int = 1024,
         gpus: int = 1,
         name: str = "vllm",
+        model_sha256: str = "",
     ) -> None:
         self.name = name
+        self._model_sha256 = model_sha256
         self.llm = llm
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
@@ -113,6 +118,7 @@ class VLLMEngine(WindowedEngine):
             raise ConfigurationError(
                 [f"model (vllm): vLLM cannot be imported: {error}. Install cclearn[vllm]."]
             ) from None
+        refuse_damaged_files(name)
         options = _adapter_options(Path(name), get_args(MaxLoRARanks)) if base else {}
         for talkative in _TALKATIVE:
             logging.getLogger(talkative).setLevel(logging.CRITICAL + 1)
@@ -143,17 +149,15 @@ class VLLMEngine(WindowedEngine):
             raise ConfigurationError(
                 [f"model (model = {name}): vLLM cannot run it: {reason} Load it without vllm:."]
             ) from None
-        engine = cls(
+        return cls(
             llm,
             tokenizer,
             adapter=adapter,
             max_new_tokens=max_new_tokens,
             gpus=tensor_parallel_size,
             name=Path(name).name,
+            model_sha256=model_hash(name),
         )
-        if known := model_hash(name):
-            engine.identity = f"{known} vllm greedy {max_new_tokens}"
-        return engine
 
     def _context(self) -> int:
         return int(self.llm.model_config.max_model_len)

@@ -26,6 +26,20 @@ class WindowedEngine(Engine):
     tokenizer: PreTrainedTokenizerBase
     max_new_tokens: int
     window: int
+    _runner: str
+    _model_sha256: str
+
+    @property
+    def model_sha256(self) -> str:
+        """The hash of the model's files; empty where it was not loaded from files."""
+        return self._model_sha256
+
+    @property
+    def identity(self) -> str:
+        """The model's hash and the decoding; empty without a hash."""
+        if not self._model_sha256:
+            return ""
+        return f"{self._model_sha256} {self._runner} greedy {self.max_new_tokens}"
 
     def fits(self, request: Request) -> bool:
         """Say whether a prompt leaves room for an answer: all it may be, or a quarter of the context."""

@@ -5,14 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from peft import PeftModel
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.files import atomic_folder, read_text, refuse_existing, sha256_of_file, write_json
-from cclearn.models import adapter_base, load_model, load_tokenizer, read_manifest
+from cclearn.models import (
+    ADAPTER_WEIGHTS,
+    adapter_base,
+    load_adapter,
+    load_model,
+    load_tokenizer,
+    model_hash,
+    read_manifest,
+)
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
+from cclearn.weights import RECORDED, sha256_of_weights
 
 _TEXT = "Admitted with acute heart failure and type 2 diabetes. No pneumonia."
 
@@ -62,7 +70,7 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
     prompt = torch.tensor([encode_prompt(tokenizer, document_prompt(_TEXT, system))])
     model = load_model(*base, dtype=torch.bfloat16).eval()
     alone = _log_probabilities(model, prompt)
-    adapted = PeftModel.from_pretrained(model, str(adapter)).eval()
+    adapted = load_adapter(model, str(adapter), base[0]).eval()
     beside = _log_probabilities(adapted, prompt)
     with atomic_folder(out, overwrite, "merged model") as partial:
         folder = Path(partial)
@@ -78,12 +86,14 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
                 f" the adapter itself by {moved:.2g}: most of it would be lost. Use base and adapter as"
                 " they are."
             )
-        if manifest:
-            weights = sha256_of_file(adapter / "adapter_model.safetensors")
-            write_json(
-                folder / "manifest.json",
-                {**manifest, "merged": {"adapter_sha256": weights, "moved": moved, "lost": lost}},
-            )
+        merging = {
+            "adapter_sha256": sha256_of_file(adapter / ADAPTER_WEIGHTS),
+            "base_sha256": model_hash(*base),
+            "moved": moved,
+            "lost": lost,
+        }
+        weights = {RECORDED: sha256_of_weights(folder)}
+        write_json(folder / "manifest.json", {**manifest, **weights, "merged": merging})
         if (adapter / "README.md").is_file():
             card = read_text(adapter / "README.md")
             whole = card.replace("library_name: peft", "library_name: transformers", 1)

@@ -43,6 +43,7 @@ from cclearn.training.manifest import describe_run, rows_hash
 from cclearn.training.prepare import Prepared
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.start import attention_of, computes_in_bf16
+from cclearn.weights import RECORDED, sha256_of_weights
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -118,7 +119,7 @@ def run_recipe(
     run = fingerprint(
         recipe,
         rows_sha256=digest,
-        base_sha256=model_hash(recipe.model.path or ""),
+        base_sha256=model_hash(recipe.model.path or "", recipe.model.revision),
         computes_in_bf16=computes_in_bf16(recipe.training),
         attention=attention_of(recipe.training),
         sharding=sharding(),
@@ -154,6 +155,7 @@ def run_recipe(
                     development_sha256=rows_hash(job.prepared.development),
                     development_rows=len(job.prepared.development),
                     epoch_rows=len(rows),
+                    **{RECORDED: sha256_of_weights(folder)},
                     **_measured(recipe, trainer, seconds, start),
                 )
                 write_json(folder / _MANIFEST, manifest)

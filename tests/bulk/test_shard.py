@@ -137,6 +137,14 @@ def test_an_error_of_the_users_stops_the_run(tmp_path: Path, system: CodeSystem)
         coded(tmp_path, system, what)
 
 
+def test_a_model_whose_scores_are_not_finite_stops_the_run(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    for count, told in ((12, 10), (3, 3)):
+        with pytest.raises(CclearnError, match=f"{told} notes in a row .* its weights are damaged"):
+            coded(tmp_path, system, lambda note: ["not_finite"], count)
+
+
 @pytest.mark.parametrize("flag", ["timeout", "http_429", "http_503"])
 def test_a_server_that_is_overwhelmed_stops_the_run(
     tmp_path: Path, system: CodeSystem, flag: str

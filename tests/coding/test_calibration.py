@@ -25,8 +25,9 @@ from cclearn.coding.signals import Signals
 from cclearn.engines.replay import ReplayEngine
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.files import write_json
-from cclearn.models import CALIBRATION, model_hash
+from cclearn.models import model_hash
 from cclearn.notes import CodedNote, Evidence, Note, SpanPair
+from cclearn.weights import CALIBRATION
 
 TEXT = "asthma and cough"
 

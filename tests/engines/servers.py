@@ -36,6 +36,7 @@ class Server:
         asked: The bodies of the requests, in order of arrival.
         keys: Their authorization headers.
         most: The most requests that were in flight at once.
+        models: What it lists at `/models`; None where it has no such list.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Server:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.most = 0
+        self.models: list[dict[str, Any]] | None = None
         self._now = 0
         self._lock = threading.Lock()
         outer = self
@@ -65,6 +67,10 @@ class Server:
                     outer._now -= 1
                 with suppress(BrokenPipeError, ConnectionResetError):
                     self._send(answer)
+
+            def do_GET(self) -> None:
+                listed = {"object": "list", "data": outer.models}
+                self._send(404 if outer.models is None else listed)
 
             def _send(self, answer: Reply) -> None:
                 if answer == "cut":

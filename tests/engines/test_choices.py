@@ -76,7 +76,7 @@ def test_choices_are_weighed_in_order_and_long_ones_are_told() -> None:
 
 def test_weights_are_kept(tmp_path: Path) -> None:
     engine = random_engine(3)
-    engine.identity = "this one"
+    engine._model_sha256 = "this one"
     cached = CachedEngine(engine, tmp_path / "answers.sqlite")
     choice = Choice("a", span_prompt("Sugar"), ["none", span_answer("Sugar", "E11.9")])
     (first,) = cached.weigh([choice])

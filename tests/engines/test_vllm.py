@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
@@ -24,6 +26,7 @@ from cclearn.notes import Note
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.prompts.grammar import document_grammar
+from cclearn.weights import RECORDED
 from tests.engines.fake_vllm import Made, install
 
 NOTES = ("Chest pain.", "Asthma and é 👩‍⚕️ sepsis", "No fever, 5 % loss")
@@ -208,6 +211,31 @@ def test_what_fails_within_vllm_is_flagged(made: Made, folder: Path) -> None:
     answers = list(engine.generate(requests(*NOTES)))
     assert [answer.id for answer in answers] == ["0", "1", "2"]
     assert {(a.text, a.complete, a.problem) for a in answers} == {("", False, "vllm_error")}
+
+
+def test_damaged_weights_are_refused_before_vllm_reads_them(
+    made: Made, folder: Path, tmp_path: Path
+) -> None:
+    damaged = Path(shutil.copytree(folder, tmp_path / "model"))
+    (damaged / "manifest.json").write_text(json.dumps({RECORDED: "0" * 64}))
+    with pytest.raises(ConfigurationError, match=r"and manifest\.json records 000000000000"):
+        VLLMEngine.load(damaged)
+    (damaged / "manifest.json").unlink()
+    tensors = load_file(damaged / "model.safetensors")
+    tensors["model.norm.weight"][0] = float("nan")
+    save_file(tensors, damaged / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigurationError, match=r"model\.norm\.weight holds values"):
+        VLLMEngine.load(damaged)
+    assert not made.loaded
+
+
+def test_scores_that_are_not_finite_are_flagged(made: Made, folder: Path) -> None:
+    engine = VLLMEngine.load(folder)
+    logs = [{5: SimpleNamespace(logprob=float("nan"))}]
+    said = SimpleNamespace(token_ids=[5], logprobs=logs, finish_reason="length")
+    engine.llm.generate = lambda *_, **__: [SimpleNamespace(outputs=[said])]
+    (answer,) = engine.generate(requests("Chest pain."))
+    assert (answer.text, answer.pieces, answer.problem) == ("", [], "not_finite")
 
 
 def test_answers_are_kept_by_model_and_decoding(made: Made, folder: Path, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from safetensors.torch import load_file, save_file
 from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.models import load_model, load_tokenizer
+from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.notes import Note
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
 from cclearn.training.merge import merge_adapter
 from cclearn.training.sft import run_sft
+from cclearn.weights import RECORDED, sha256_of_weights
 from tests.training.runs import adapting, launch, losses, recipe
 
 # PEFT asks transformers by an old name.
@@ -58,6 +59,7 @@ def test_an_adapter_learns_and_is_written_alone(
     assert not (folder / "model.safetensors").exists()
     assert not [p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
     manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest[RECORDED] == sha256_of_weights(folder)
     weights = load_file(folder / "adapter_model.safetensors")
     assert manifest["trained_parameters"] == sum(w.numel() for w in weights.values())
     assert manifest["trained_parameters"] < 0.5 * manifest["parameters"]
@@ -114,6 +116,9 @@ def test_merged_is_about_base_and_adapter(
     assert difference < 0.2 * (logits(run, prompt) - beside.logits[0]).abs().mean()
     manifest = json.loads((tmp_path / "merged" / "manifest.json").read_text())
     assert manifest["merged"]["lost"] == lost
+    assert manifest["merged"]["base_sha256"] == model_hash(run)
+    assert manifest[RECORDED] == sha256_of_weights(tmp_path / "merged")
+    assert manifest[RECORDED] != sha256_of_weights(adapters[kind])
     assert manifest["rows_sha256"]
 
 
