@@ -27,7 +27,13 @@ from cclearn.cli_options import (
 from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
 from cclearn.cli_serve import serve
-from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError, foreign_errors
+from cclearn.errors import (
+    CclearnError,
+    CclearnWarning,
+    ConfigurationError,
+    InternalError,
+    foreign_errors,
+)
 from cclearn.stopping import cleaning_up_when_stopped
 
 # Typer's own tracebacks would print local variables, and with them notes.
@@ -41,10 +47,6 @@ codes_app = typer.Typer(help="Look into the code system.", no_args_is_help=True)
 app.add_typer(codes_app, name="codes")
 
 
-class _InternalError(CclearnError):
-    """An exception that no command expects: a defect of cclearn, told without its message."""
-
-
 def main() -> None:
     """Run the command line.
 
@@ -54,24 +56,18 @@ def main() -> None:
     """
     try:
         warnings.formatwarning = _as_one_line
-        with cleaning_up_when_stopped(), foreign_errors(_internal_error):
+        with cleaning_up_when_stopped(), foreign_errors(InternalError):
             try:
                 app()
             except OSError as error:
                 problem = f"{error.filename or 'file system'}: {error.strerror or error}"
                 raise CclearnError(problem) from None
-    except _InternalError as error:
+    except InternalError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(70)
+        sys.exit(error.exit_code)
     except CclearnError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-
-
-def _internal_error(place: str) -> CclearnError:
-    return _InternalError(
-        f"internal error ({place}): cclearn did not expect this. Report this line and the command."
-    )
 
 
 _with_its_place = warnings.formatwarning

@@ -151,6 +151,18 @@ def foreign_errors(report: Callable[[str], CclearnError]) -> Iterator[None]:
         raise report(type_and_place(error)) from None
 
 
+class InternalError(CclearnError):
+    """An exception that no command expects: a defect of cclearn, told without its message."""
+
+    exit_code = 70
+    """`EX_SOFTWARE` of sysexits.h."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"internal error ({place}): cclearn did not expect this. Report this line and the command."
+        )
+
+
 def type_and_place(error: BaseException) -> str:
     """Return an error's type and where it was raised: its message might quote a note."""
     frames = traceback.extract_tb(error.__traceback__)

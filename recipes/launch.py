@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError, InternalError, foreign_errors
 from cclearn.progress import quiet_libraries, step_bar
 from cclearn.stopping import cleaning_up_when_stopped
 
@@ -42,33 +42,39 @@ def launch(stage: str, description: str) -> int:
     parser.add_argument("overrides", nargs="*", help="key.sub=value, e.g. training.steps=100")
     arguments = parser.parse_args()
     try:
-        from cclearn.training.recipe_file import load_recipe
-
-        recipe = load_recipe(arguments.config, arguments.overrides)
-
-        from cclearn.processes import process_state
-
-        state = process_state()
-        tell = _teller(state)
-        _check_processes(state, arguments.processes)
-        rows = recipe.training.batch_size * recipe.training.accumulation
-        tell(
-            f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
-            f" {state.device.type}, effective batch {rows * state.num_processes} rows."
-        )
-        quiet_libraries()
-        train: Callable[..., Any] = getattr(
-            import_module(f"cclearn.training.{stage}"), f"run_{stage}"
-        )
-        title = f"training {recipe.name}"
-        with cleaning_up_when_stopped(), step_bar(title, state.is_main_process) as progress:
-            folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
+        with foreign_errors(InternalError):
+            return _run(stage, arguments)
+    except InternalError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     except CclearnError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. A run with checkpoints goes on with --resume auto.\n")
         return 130
+
+
+def _run(stage: str, arguments: argparse.Namespace) -> int:
+    from cclearn.training.recipe_file import load_recipe
+
+    recipe = load_recipe(arguments.config, arguments.overrides)
+
+    from cclearn.processes import process_state
+
+    state = process_state()
+    tell = _teller(state)
+    _check_processes(state, arguments.processes)
+    rows = recipe.training.batch_size * recipe.training.accumulation
+    tell(
+        f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
+        f" {state.device.type}, effective batch {rows * state.num_processes} rows."
+    )
+    quiet_libraries()
+    train: Callable[..., Any] = getattr(import_module(f"cclearn.training.{stage}"), f"run_{stage}")
+    title = f"training {recipe.name}"
+    with cleaning_up_when_stopped(), step_bar(title, state.is_main_process) as progress:
+        folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
     if state.is_main_process:
         sys.stdout.write(
             f"The model is in {folder}. Next: cclearn code note.txt --model {folder}\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, foreign_errors
 from cclearn.files import sha256_of_text
 
 _AT_ONCE = 8_192
@@ -43,7 +43,8 @@ class CachedEngine(Engine):
         self.hits = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        try:
+        self._path = path
+        with foreign_errors(self._damaged):
             # Each answer is kept at once, whatever stops the run; several runs may share the file.
             self._answers = sqlite3.connect(path, isolation_level=None, timeout=60)
             self._answers.execute("PRAGMA journal_mode = WAL")
@@ -51,8 +52,6 @@ class CachedEngine(Engine):
             self._answers.execute(
                 "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
             )
-        except sqlite3.DatabaseError as error:
-            raise CclearnError(f"cache (path = {path}): {error}. Name another file.") from None
 
     def fits(self, request: Request) -> bool:
         """Say whether a prompt leaves room for an answer."""
@@ -92,7 +91,9 @@ class CachedEngine(Engine):
             found = self._row(key) if self.identity else None
             if found is not None:
                 self.hits += 1
-                yield Weights(**{**found, "id": choice.id})
+                with foreign_errors(self._damaged):
+                    known = Weights(**{**found, "id": choice.id})
+                yield known
                 continue
             (made,) = self.engine.weigh([choice])
             if self.identity and made.problem is None:
@@ -113,20 +114,30 @@ class CachedEngine(Engine):
         row = self._row(key)
         if row is None:
             return None
-        row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
-        return Answer(**{**row, "id": request.id})
+        with foreign_errors(self._damaged):
+            row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
+            return Answer(**{**row, "id": request.id})
 
     def _keep(self, key: str, answer: Answer) -> None:
         if answer.problem is None:
             self._write(key, {**asdict(answer), "gpu_seconds": 0.0})
 
     def _row(self, key: str) -> dict[str, Any] | None:
-        found = self._answers.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        ask = "SELECT answer FROM answers WHERE key = ?"
+        with foreign_errors(self._damaged):
+            found = self._answers.execute(ask, (key,)).fetchone()
+            return None if found is None else dict(json.loads(found[0]))
 
     def _write(self, key: str, row: dict[str, Any]) -> None:
-        self._answers.execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
+        with foreign_errors(self._damaged):
+            self._answers.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
+            )
+
+    def _damaged(self, place: str) -> CclearnError:
+        return CclearnError(
+            f"cache (path = {self._path}): no file of answers, or a damaged one ({place}). Remove it,"
+            " or name another file."
         )
 
 

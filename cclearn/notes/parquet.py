@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from cclearn.errors import DataError
+from cclearn.errors import DataError, foreign_errors
 from cclearn.files import atomic_file
 
 if TYPE_CHECKING:
@@ -92,15 +92,19 @@ def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[
 
 
 def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = batch.to_pylist()
-    except UnicodeDecodeError:
-        raise DataError(path, "a row holds text that is not UTF-8. Convert it first.") from None
+    with foreign_errors(lambda place: DataError(path, f"a row cannot be read ({place})")):
+        try:
+            rows: list[dict[str, Any]] = batch.to_pylist()
+        except UnicodeDecodeError:
+            raise DataError(path, "a row holds text that is not UTF-8. Convert it first.") from None
     return rows
 
 
 def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     with _open(path) as file:
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            raise DataError(path, "two columns have the same name")
         yield from file.iter_batches(batch_size=_READ, columns=columns)
 
 
@@ -146,13 +150,12 @@ def count_rows(path: Path) -> int:
 
 @contextmanager
 def _open(path: Path) -> Iterator[ParquetFile]:
-    import pyarrow as pa
     from pyarrow import parquet as arrow_parquet
 
     if not path.is_file():
         raise DataError(path, "no such file")
-    try:
-        with arrow_parquet.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(path, f"not Parquet: {str(error).splitlines()[0]}") from None
+    with (
+        foreign_errors(lambda place: DataError(path, f"not Parquet that can be read ({place})")),
+        arrow_parquet.ParquetFile(path) as file,
+    ):
+        yield file

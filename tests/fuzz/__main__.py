@@ -22,6 +22,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="targets whose names contain this")
     parser.add_argument("--number", type=int, action="append", help="only these inputs")
     parser.add_argument("--keep", type=Path, help="a folder to keep the seeds and defects in")
+    parser.add_argument("--seconds", type=float, default=1e9, help="begin no input after these")
+    parser.add_argument("--valid", action="store_true", help="leave the inputs as they are")
     arguments = parser.parse_args()
     # Before the libraries are imported: a process with threads cannot be forked safely.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
@@ -48,16 +50,27 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
         make_model_seeds(folder / "seeds", system)
     known = [target for target in targets() if arguments.only in target.name]
     chosen = list(choose(known, arguments.inputs, arguments.seed))
+    if arguments.valid:
+        chosen = list(enumerate(known))
     if arguments.number:
         chosen = [each for each in chosen if each[0] in arguments.number]
     began = time.monotonic()
 
     def told(number: int, defect: object) -> None:
-        if number % 500 == 0:
+        if number % 100 == 0:
             sys.stderr.write(f"{number} of {len(chosen)}, {time.monotonic() - began:.0f} s\n")
 
     scratch = Path(tempfile.mkdtemp(prefix="defects-", dir=folder))
-    outcome = run(chosen, folder / "seeds", scratch, arguments.seed, arguments.jobs, told)
+    outcome = run(
+        chosen,
+        folder / "seeds",
+        scratch,
+        arguments.seed,
+        arguments.jobs,
+        arguments.valid,
+        told,
+        lambda: time.monotonic() - began > arguments.seconds,
+    )
     sys.stdout.write(table(outcome) + "\n")
     seconds = time.monotonic() - began
     sys.stdout.write(f"{seconds:.0f} s, {len(outcome.defects)} inputs with a defect\n")

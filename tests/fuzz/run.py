@@ -124,7 +124,9 @@ def run(
     scratch: Path,
     seed: int,
     jobs: int = 2,
+    valid: bool = False,
     told: Callable[[int, Defect | None], None] = lambda number, defect: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Run inputs.
 
@@ -134,20 +136,24 @@ def run(
         scratch: A folder for the children's own; what is left in it shows the defects.
         seed: With an input's number it decides the mutation.
         jobs: How many children run at once.
+        valid: Whether the inputs stay as they are: all of them must be accepted.
         told: Called after each input, with its number and what was wrong with it.
+        stopped: Whether to begin no further input.
     """
     outcome = Outcome()
     running: dict[int, _Child] = {}
     waiting = iter(chosen)
     more = True
     while more or running:
+        if stopped():
+            more = False
         while more and len(running) < jobs:
             try:
                 number, target = next(waiting)
             except StopIteration:
                 more = False
                 break
-            child = _Child(number, target, seeds, scratch / str(number), seed)
+            child = _Child(number, target, seeds, scratch / str(number), seed, valid)
             running[child.process] = child
         for process, child in list(running.items()):
             ended, status, used = os.wait4(process, os.WNOHANG)
@@ -174,7 +180,13 @@ class _Child:
     """A forked process that runs one command on one mutated input."""
 
     def __init__(
-        self, number: int, target: Target, seeds: Path, folder: Path, seed: int
+        self,
+        number: int,
+        target: Target,
+        seeds: Path,
+        folder: Path,
+        seed: int,
+        valid: bool,
     ) -> None:
         self.number = number
         self.target = target
@@ -189,15 +201,15 @@ class _Child:
                 shutil.copy(seeds / name, self._place / name)
         rng = random.Random(f"{seed} {number}")
         command = list(target.command)
-        self._content = b""
-        if target.kind in ("setting", "argument"):
+        if valid:
+            command = [target.file if part == "{}" else part for part in command]
+        elif target.kind in ("setting", "argument"):
             mutated = mutate(rng, target.kind, target.file.encode())[:60_000]
             text = os.fsdecode(mutated.replace(b"\0", b""))
             command = [text if part == "{}" else part for part in command]
         else:
             file = self._place / target.file
-            self._content = mutate(rng, target.kind, file.read_bytes())
-            file.write_bytes(self._content)
+            file.write_bytes(mutate(rng, target.kind, file.read_bytes()))
             if target.group == "sealed":
                 _seal(file)
         self.command = [target.program, *command]
@@ -258,13 +270,15 @@ class _Child:
             if any(part.startswith(".") for part in Path(name).parts[:-1])
             or (Path(name).name.startswith(".") and Path(name).name not in _NOT_LEFT)
         ]
+        # A shard of rejected rows alone is empty, and whole.
         left += [name for name in new if code and not (self._place / name).stat().st_size
-                 and Path(name).name not in {*_NOT_LEFT, "rejected.jsonl"}]  # fmt: skip
+                 and Path(name).name not in {*_NOT_LEFT, "rejected.jsonl"}
+                 and not (self._place / name).with_suffix(".done").exists()]  # fmt: skip
         left += [f"tmp/{name}" for name in _files(self._folder / "tmp")]
         return sorted(set(left))
 
 
-_TRACEBACK = re.compile(r"Traceback \(most recent call last\)|internal error|panicked at")
+_TRACEBACK = re.compile(r"^(?:internal error|thread .* panicked at)", re.MULTILINE)
 
 
 def _top(target: Target) -> str:
@@ -286,6 +300,7 @@ def _seal(file: Path) -> None:
 def _main(command: list[str], place: Path, folder: Path) -> int:
     """Run a command in this process as its program would, and return the exit code."""
     import faulthandler
+    import gc
     import logging
     import tempfile
 
@@ -331,6 +346,7 @@ def _main(command: list[str], place: Path, folder: Path) -> int:
 
         traceback.print_exc()
         code = 1
+    gc.collect()  # Closes what the end of a process closes.
     sys.stdout.flush()
     sys.stderr.flush()
     return int(code)

@@ -75,7 +75,7 @@ def _coded(identifier: str) -> CodedNote:
     evidence = Evidence(start=start, end=start + len(FAILURE), text=FAILURE)
     codes = [
         AssignedCode(code="I50.21", description="Acute systolic heart failure", evidence=[evidence]),
-        AssignedCode(code="I10", score=0.5),
+        AssignedCode(code="I11.0", score=0.5, evidence=[evidence]),
     ]
     return CodedNote(id=identifier, text=CANARY, codes=codes)
 
@@ -221,16 +221,13 @@ def _interrupted(rows: Path) -> None:
     from cclearn.training.sft import run_sft
     from tests.training.runs import recipe
 
-    class Stopped(Exception):
-        pass
-
     def stop(done: int, total: int, loss: float | None) -> None:
         if done >= 2:
-            raise Stopped
+            raise KeyboardInterrupt
 
     try:
         run_sft(recipe(rows, Path("stopped"), *STOPPED), progress=stop)
-    except Stopped:
+    except KeyboardInterrupt:
         return
     raise RuntimeError("the training run was not interrupted")
 

@@ -53,7 +53,10 @@ def _notes() -> Iterator[Target]:
         for out in ("x.html", "x.tsv", "x.json", "x.jsonl"):
             form = ("--format", "fhir") if out == "x.json" else ()
             yield Target(f"code {file} --out", kind, file, (*code, "--out", out, *form), weight=0.5)
-        yield Target(f"code {file} --out folder", kind, file, (*code, "--out", "out/"))
+        if kind != "text":
+            yield Target(f"code {file} --out folder", kind, file, (*code, "--out", "out/"))
+    folder = ("code", "texts", "--out", "out/")
+    yield Target("code texts/ --out folder", "text", "texts/n1.txt", folder, ("texts",))
     yield Target("code texts/", "text", "texts/n1.txt", ("code", "texts"), ("texts",), shows_notes=True)
     yield Target("code -", "text", "note.txt", ("code", "-"), shows_notes=True)
     for form in ("codiesp-d", "codiesp-x", "mdace"):

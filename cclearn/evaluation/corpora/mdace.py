@@ -7,7 +7,6 @@ the folder, by the user's licence, unless it stands in the files already, where 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.building import coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
-from cclearn.files import read_lines, read_text
+from cclearn.files import read_json, read_lines
 from cclearn.notes import CodedNote
 from cclearn.outputs.mdace import CODE_SYSTEMS
 
@@ -100,7 +99,7 @@ def _split(folder: Path, split: str, options: MDACEOptions) -> set[int]:
 
 def _notes(path: Path) -> list[dict[str, Any]]:
     try:
-        notes: list[dict[str, Any]] = json.loads(read_text(path))["notes"]
+        notes: list[dict[str, Any]] = read_json(path)["notes"]
         for note in notes:
             if not {"note_id", "category", "annotations"} <= note.keys():
                 raise KeyError
