@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cclearn.errors import CclearnError, shown_id
-from cclearn.files import LISTING, atomic_folder, list_file
+from cclearn.errors import CclearnError, DataError, shown_id
+from cclearn.files import LISTING, atomic_folder, list_file, read_json, read_xml
 
 
 def write(path: Path, content: str, overwrite: bool = False, kind: str = "output") -> None:
@@ -109,3 +109,45 @@ def test_ids_in_messages_are_short_and_tame() -> None:
     assert shown_id("note-1") == "note-1"
     assert shown_id("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert len(shown_id("word " * 100)) == 40
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            '<?xml version="1.0" encoding="klingon"?><a>secret</a>',
+            "cannot be read as XML (LookupError",
+        ),
+        ('<?xml version="1.0" encoding="hex"?><a>secret</a>', "cannot be read as XML (LookupError"),
+        ("<a>" * 5_000 + "</a>" * 5_000, "nested more than 100 elements deep"),
+        ("<a>secret", "not whole XML at column"),
+    ],
+)
+def test_xml_that_cannot_be_read_is_told_without_its_text(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    (tmp_path / "x.xml").write_text(content)
+    with pytest.raises(DataError) as error:
+        read_xml(tmp_path / "x.xml")
+    assert problem in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[" * 100_000, "not JSON (RecursionError"),
+        ('{"a":' * 200 + "1" + "}" * 200, "nested more than 100 values deep"),
+        ("1" * 6_000, "not JSON (ValueError"),
+        ('["secret \\ud800"]', "not JSON (UnicodeEncodeError"),
+        ('{\n"secret', "x.json:2: not JSON at column 1"),
+    ],
+)
+def test_json_that_cannot_be_read_is_told_without_its_text(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(DataError) as error:
+        read_json(tmp_path / "x.json")
+    assert problem in str(error.value)
+    assert "secret" not in str(error.value)

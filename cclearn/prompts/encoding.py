@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.prompts.chat_template import render_chat
 from cclearn.prompts.templates import Message
 
@@ -137,7 +137,19 @@ def _cut_marks(text: str, marks: re.Pattern[str], start: int = 0) -> str:
     return _CUT.join([*pieces, text[done:]])
 
 
+def _failed(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], ConfigurationError]:
+    """Return what reports a tokenizer that cannot tokenise; its own message would quote the text."""
+    return lambda place: ConfigurationError(
+        [
+            f"tokenizer ({tokenizer.name_or_path}): it cannot tokenise ({place}). Its settings are"
+            " damaged. Get the model again."
+        ]
+    )
+
+
 def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     pieces = [text.split(_CUT) for text in texts]
-    encoded = iter(tokenizer(list(chain(*pieces)), add_special_tokens=False)["input_ids"])
+    with foreign_errors(_failed(tokenizer)):
+        ids = tokenizer(list(chain(*pieces)), add_special_tokens=False)["input_ids"]
+    encoded = iter(ids)
     return [list(chain(*islice(encoded, len(parts)))) for parts in pieces]

@@ -39,7 +39,7 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
     from cclearn.codes import CodeSystem
-    from tests.fuzz.run import choose, run, table, warm_up
+    from tests.fuzz.run import choose, run, table, warm_up, warm_up_model
     from tests.fuzz.seeds import make_model_seeds, make_seeds
     from tests.fuzz.targets import targets
 
@@ -48,6 +48,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
         system = CodeSystem.load()
         make_seeds(folder / "seeds", system)
         make_model_seeds(folder / "seeds", system)
+    warm_up_model(folder / "seeds" / "model")
     known = [target for target in targets() if arguments.only in target.name]
     chosen = list(choose(known, arguments.inputs, arguments.seed))
     if arguments.valid:

@@ -6,4 +6,6 @@ looked for begins after them.
 
 WORD = "Zqxanthippe"
 
-CANARY = f"Seen today with acute systolic heart failure, known to Dr {WORD} of this ward. No pneumonia."
+CANARY = (
+    f"Seen today with acute systolic heart failure, known to Dr {WORD} of this ward. No pneumonia."
+)

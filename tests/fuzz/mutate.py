@@ -201,7 +201,11 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     while stack:
         node = stack.pop()
         items = (
-            node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+            node.items()
+            if isinstance(node, dict)
+            else enumerate(node)
+            if isinstance(node, list)
+            else ()
         )
         for key, below in list(items):
             found.append((node, key))
@@ -232,14 +236,16 @@ def change(rng: random.Random, value: Any) -> Any:
         else:
             other, place = rng.choice(places)
             # A copy: the structure must stay a tree.
-            node[key] = json.loads(json.dumps(other.get(place) if isinstance(other, dict) else None))
+            node[key] = json.loads(
+                json.dumps(other.get(place) if isinstance(other, dict) else None)
+            )
     return value
 
 
 def _json_text(rng: random.Random, value: Any) -> str:
     text = _unmarked(json.dumps(change(rng, value), ensure_ascii=rng.random() < 0.5), _RAW_JSON)
     if rng.random() < 0.05:  # A key that stands twice.
-        text = re.sub(r'\{("[^"]*": ?)', r'{\g<1>null, \g<1>', text, count=1)
+        text = re.sub(r'\{("[^"]*": ?)', r"{\g<1>null, \g<1>", text, count=1)
     return text
 
 
@@ -271,9 +277,11 @@ def jsonl_file(rng: random.Random, content: bytes) -> bytes:
 # YAML.
 
 _BOMB = "&a0 [x, x, x, x, x, x, x, x, x]"
-_LAUGHS = "[" + ", ".join(
-    f"&a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else _BOMB for n in range(9)
-) + "]"
+_LAUGHS = (
+    "["
+    + ", ".join(f"&a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" if n else _BOMB for n in range(9))
+    + "]"
+)
 _RAW_YAML = (
     "&r [*r]",
     "&r {a: *r}",
@@ -382,7 +390,9 @@ _DOCTYPE = """<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a
 <!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;"><!ENTITY f "&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;">
 <!ENTITY x SYSTEM "file:///etc/passwd">]>
 """
-_ENCODINGS = "utf-7 utf-16 utf-32 klingon latin-1 cp037 hex rot13 idna base64 undefined mbcs".split()
+_ENCODINGS = (
+    "utf-7 utf-16 utf-32 klingon latin-1 cp037 hex rot13 idna base64 undefined mbcs".split()
+)
 
 
 def xml_file(rng: random.Random, content: bytes) -> bytes:

@@ -118,6 +118,14 @@ def warm_up() -> None:
     Coder.lexicon(CodeSystem.load()).code("Old myocardial infarction.")
 
 
+def warm_up_model(model: Path) -> None:
+    """Render the chat template of the valid model, which most children need."""
+    from cclearn.models import load_tokenizer
+    from cclearn.prompts.encoding import end_of_turn
+
+    end_of_turn(load_tokenizer(str(model)))
+
+
 def run(
     chosen: Iterable[tuple[int, Target]],
     seeds: Path,
@@ -209,7 +217,10 @@ class _Child:
             command = [text if part == "{}" else part for part in command]
         else:
             file = self._place / target.file
-            file.write_bytes(mutate(rng, target.kind, file.read_bytes()))
+            mutated = mutate(rng, target.kind, file.read_bytes())
+            if not target.holds_notes:
+                mutated = mutated.replace(WORD.encode(), b"Other")
+            file.write_bytes(mutated)
             if target.group == "sealed":
                 _seal(file)
         self.command = [target.program, *command]

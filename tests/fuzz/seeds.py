@@ -74,7 +74,9 @@ def _coded(identifier: str) -> CodedNote:
     start = CANARY.index(FAILURE)
     evidence = Evidence(start=start, end=start + len(FAILURE), text=FAILURE)
     codes = [
-        AssignedCode(code="I50.21", description="Acute systolic heart failure", evidence=[evidence]),
+        AssignedCode(
+            code="I50.21", description="Acute systolic heart failure", evidence=[evidence]
+        ),
         AssignedCode(code="I11.0", score=0.5, evidence=[evidence]),
     ]
     return CodedNote(id=identifier, text=CANARY, codes=codes)
@@ -108,7 +110,10 @@ def _notes(folder: Path, system: CodeSystem) -> None:
     from cclearn.coding.settings import CoderSettings
 
     code_corpus(
-        folder / "notes.jsonl", folder / "coded", CoderSettings(), BulkOptions(2, False, False, None, None)
+        folder / "notes.jsonl",
+        folder / "coded",
+        CoderSettings(),
+        BulkOptions(2, False, False, None, None),
     )
     shutil.copytree(folder / "coded", folder / "half")
     for name in ("summary.json", "rejected.jsonl", "shards/00001.done"):
@@ -155,7 +160,9 @@ def _corpora(folder: Path) -> None:
     (folder / "mdace" / "NOTEEVENTS.csv").write_text(f'ROW_ID,SUBJECT_ID,TEXT\n7,1,"{CANARY}"\n')
     mimic = folder / "mimic4"
     mimic.mkdir()
-    (mimic / "diagnoses_icd.csv").write_text("hadm_id,icd_code,icd_version\n11,I5021,10\n12,I10,10\n")
+    (mimic / "diagnoses_icd.csv").write_text(
+        "hadm_id,icd_code,icd_version\n11,I5021,10\n12,I10,10\n"
+    )
     notes = f'hadm_id,text\n11,"{CANARY}"\n12,"{CANARY}"\n'
     (mimic / "discharge.csv.gz").write_bytes(gzip.compress(notes.encode(), mtime=0))
     (mimic / "splits.csv").write_text("_id,split\n11,test\n12,test\n13,train\n")
@@ -179,14 +186,17 @@ def _corpora(folder: Path) -> None:
 
 def _settings(folder: Path, system: CodeSystem) -> None:
     answers = [
-        {"id": f"n{number}", "answer": f"- {FAILURE} => I50.21", "complete": True} for number in range(4)
+        {"id": f"n{number}", "answer": f"- {FAILURE} => I50.21", "complete": True}
+        for number in range(4)
     ]
     lines = "".join(json.dumps(answer) + "\n" for answer in answers)
     (folder / "replay.jsonl").write_text(lines)
     (folder / "prices.yaml").write_text("lexicon: {prompt: 1, answer: 2.5, hour: 3}\n")
     task = {"task": "t", "metric": "acc", "before": 0.5, "before_error": 0.1, "after": 0.4}
     (folder / "retention.json").write_text(
-        json.dumps({"models": {"before": "a", "after": "b"}, "retention": [{**task, "after_error": None}]})
+        json.dumps(
+            {"models": {"before": "a", "after": "b"}, "retention": [{**task, "after_error": None}]}
+        )
     )
     shutil.copy(Path("recipes/tiny/sft_scratch.yaml"), folder / "recipe.yaml")
     text = (folder / "recipe.yaml").read_text()
