@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--number", type=int, action="append", help="only these inputs")
     parser.add_argument("--keep", type=Path, help="a folder to keep the seeds and defects in")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no input after these")
+    parser.add_argument("--light", action="store_true", help="only what needs no model")
     parser.add_argument("--valid", action="store_true", help="leave the inputs as they are")
     arguments = parser.parse_args()
     # Before the libraries are imported: a process with threads cannot be forked safely.
@@ -43,13 +44,19 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     from tests.fuzz.seeds import make_model_seeds, make_seeds
     from tests.fuzz.targets import targets
 
-    warm_up()
+    warm_up(models=not arguments.light)
     if not (folder / "seeds").exists():
         system = CodeSystem.load()
         make_seeds(folder / "seeds", system)
-        make_model_seeds(folder / "seeds", system)
-    warm_up_model(folder / "seeds" / "model")
-    known = [target for target in targets() if arguments.only in target.name]
+        if not arguments.light:
+            make_model_seeds(folder / "seeds", system)
+    if not arguments.light:
+        warm_up_model(folder / "seeds" / "model")
+    known = [
+        target
+        for target in targets()
+        if arguments.only in target.name and not (arguments.light and target.model)
+    ]
     chosen = list(choose(known, arguments.inputs, arguments.seed))
     if arguments.valid:
         chosen = list(enumerate(known))

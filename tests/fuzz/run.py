@@ -24,7 +24,7 @@ from tests.fuzz.targets import Target
 SECONDS = 10
 """The most processor time of an input."""
 
-_WALL = 40
+_WALL = 120
 """Seconds after which a child is killed: a machine with other work to do is slow."""
 
 _MEMORY = 3 * 2**30
@@ -94,28 +94,39 @@ class Outcome:
         return total
 
 
-def warm_up() -> None:
-    """Import what commands import, and build what they all need, before the children are made."""
-    import matplotlib
-    import torch
+def warm_up(models: bool) -> None:
+    """Import what commands import, and build what they all need, before the children are made.
 
-    matplotlib.use("agg")
-    torch.set_num_threads(1)
-    import datasets  # noqa: F401
+    Args:
+        models: Whether to import the libraries of models too.
+    """
+    import matplotlib.pyplot  # noqa: F401
     import obonet  # noqa: F401
-    import peft  # noqa: F401
     import pyarrow.dataset  # noqa: F401
-    import spacy.lang.en  # noqa: F401
-    import transformers  # noqa: F401
-    import trl  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
 
     import cclearn.cli
-    import cclearn.training.sft  # noqa: F401
-    import recipes.sft  # noqa: F401
     from cclearn import Coder
     from cclearn.codes import CodeSystem
 
+    matplotlib.use("agg")
     Coder.lexicon(CodeSystem.load()).code("Old myocardial infarction.")
+    if models:
+        _import_libraries()
+
+
+def _import_libraries() -> None:
+    import datasets  # noqa: F401
+    import peft  # noqa: F401
+    import spacy.lang.en  # noqa: F401
+    import torch
+    import transformers  # noqa: F401
+    import trl  # noqa: F401
+
+    import cclearn.training.sft  # noqa: F401
+    import recipes.sft  # noqa: F401
+
+    torch.set_num_threads(1)
 
 
 def warm_up_model(model: Path) -> None:
@@ -178,9 +189,10 @@ def run(
 def choose(targets: list[Target], inputs: int, seed: int) -> Iterator[tuple[int, Target]]:
     """Draw targets by their weights, each of them at least once where there are inputs enough."""
     rng = random.Random(seed)
-    drawn = list(targets[:inputs])
+    drawn = rng.sample(targets, min(inputs, len(targets)))
     weights = [target.weight for target in targets]
     drawn += rng.choices(targets, weights, k=inputs - len(drawn))
+    rng.shuffle(drawn)
     yield from enumerate(drawn)
 
 
@@ -335,10 +347,9 @@ def _main(command: list[str], place: Path, folder: Path) -> int:
     os.environ["TMPDIR"] = tempfile.tempdir
     _limit()
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, force=True)
-    import transformers
-
-    transformers.logging.set_verbosity_debug()
-    transformers.logging.enable_propagation()
+    if transformers := sys.modules.get("transformers"):
+        transformers.logging.set_verbosity_debug()
+        transformers.logging.enable_propagation()
     sys.argv = command
     try:
         if command[0] == "sft":

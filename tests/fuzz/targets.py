@@ -363,10 +363,14 @@ def _recipes() -> Iterator[Target]:
         weight=6,
     )
     dry = ("recipes", "validate", "recipe.yaml", "--dry-run")
-    yield Target("recipes validate --dry-run", "yaml", "recipe.yaml", dry, needs, weight=2)
+    yield Target(
+        "recipes validate --dry-run", "yaml", "recipe.yaml", dry, needs, weight=2, model=True
+    )
     for file in needs:
         other = tuple(each for each in needs if each != file)
-        yield Target("recipes validate --dry-run", "jsonl", file, dry, ("recipe.yaml", *other))
+        yield Target(
+            "recipes validate --dry-run", "jsonl", file, dry, ("recipe.yaml", *other), model=True
+        )
     yield Target(
         "recipes show", "yaml", "recipe.yaml", ("recipes", "show", "recipe.yaml"), shows_notes=True
     )
