@@ -33,6 +33,8 @@ class DataError(CclearnError):
     def __init__(
         self, path: object, problem: str, line: int | None = None, field: str | None = None
     ) -> None:
+        if field:
+            field = shown_id(field)  # It may be a key of the file, and so a note's text.
         self.reason = f"{field}: {problem}" if field else problem
         place = str(path)
         if line is not None:

@@ -11,6 +11,9 @@ from cclearn.errors import DataError, foreign_errors
 _DEEPEST = 100
 """How deeply values may be nested."""
 
+_LONGEST = 2**18
+"""Characters of a document: PyYAML takes seconds for more."""
+
 _MOST = 100_000
 """The most values, each alias counted with all that it stands for: a few lines of aliases to
 aliases would else expand to billions."""
@@ -29,8 +32,10 @@ def parse_yaml(text: str, path: object, *, scalars: bool = True) -> tuple[Any, y
 
     Raises:
         DataError: It is not YAML, has a tag of a programming language, refers to itself, is nested more
-            than 100 values deep, or expands to more than 100,000 values.
+            than 100 values deep, is too long, or expands to more than 100,000 values.
     """
+    if len(text) > _LONGEST:
+        raise DataError(path, f"more than {_LONGEST:,} characters of YAML")
     loader_type = yaml.SafeLoader if scalars else yaml.BaseLoader
     with foreign_errors(lambda place: DataError(path, f"not YAML ({place})")):
         try:

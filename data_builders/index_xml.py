@@ -84,6 +84,9 @@ def read_index(path: Path) -> Index:
         for term in letter.findall("mainTerm")
         for entry in _entries(term, (), path)
     ]
+    lost = {column for entry in entries for column in entry.cells} - heads.keys()
+    if lost:
+        raise DataError(path, f"column {min(lost)} has codes and no heading")
     return Index(heads, entries)
 
 

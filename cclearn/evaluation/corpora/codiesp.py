@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, DataErrors
+from cclearn.errors import DataError, DataErrors, shown_id
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.files import read_lines, read_text
@@ -74,7 +74,8 @@ class CodiEsp(Corpus):
             except ValueError as error:
                 problems.append(DataError(file, str(error)))
         problems += [
-            DataError(texts, f"no text of {name}, which has codes") for name in sorted(annotations)
+            DataError(texts, f"no text of {shown_id(name)}, which has codes")
+            for name in sorted(annotations)
         ]
         if problems:
             raise DataErrors(problems)

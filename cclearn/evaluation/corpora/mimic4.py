@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, foreign_errors
+from cclearn.errors import DataError, foreign_errors, shown_id
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
@@ -54,7 +54,10 @@ class MIMIC4(Corpus):
         for stay, text in table_rows(find_table(folder, "discharge"), ("hadm_id", "text")):
             if stay in codes and stay not in seen:
                 seen.add(stay)
-                yield coded_note(stay, text, codes[stay], system)
+                try:
+                    yield coded_note(stay, text, codes[stay], system)
+                except ValueError as error:
+                    raise DataError(folder, f"note {shown_id(stay)}: {error}") from None
 
 
 def _stays(folder: Path, split: str) -> set[str]:
@@ -84,5 +87,6 @@ def _of(
     for stay, name in rows:
         found[name].add(stay)
     if split not in found:
-        raise DataError(path, f"no split {split!r}; there are: {', '.join(sorted(found))}")
+        names = ", ".join(map(shown_id, sorted(found)[:10]))
+        raise DataError(path, f"no split {split!r}; there are: {names}")
     return found[split]

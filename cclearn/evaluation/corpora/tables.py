@@ -30,16 +30,18 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     csv.field_size_limit(_LONGEST_FIELD)
     opened = gzip.open if path.suffix == ".gz" else open
     # Damage of a packed file is told in several ways, which OSError does not cover.
-    with foreign_errors(lambda place: DataError(path, f"cannot be read ({place})")):
-        with opened(path, "rt", encoding="utf-8", newline="") as stream:
-            reader = csv.reader(stream)
-            names = [name.strip().lower() for name in next(reader, [])]
-            missing = [name for name in columns if name.lower() not in names]
-            if missing:
-                raise DataError(path, f"needs the columns {', '.join(missing)}", 1)
-            places = [names.index(name.lower()) for name in columns]
-            for row in reader:
-                if len(row) != len(names):
-                    problem = f"{len(row)} fields, the header has {len(names)}"
-                    raise DataError(path, problem, reader.line_num)
-                yield tuple(row[place] for place in places)
+    with (
+        foreign_errors(lambda place: DataError(path, f"cannot be read ({place})")),
+        opened(path, "rt", encoding="utf-8", newline="") as stream,
+    ):
+        reader = csv.reader(stream)
+        names = [name.strip().lower() for name in next(reader, [])]
+        missing = [name for name in columns if name.lower() not in names]
+        if missing:
+            raise DataError(path, f"needs the columns {', '.join(missing)}", 1)
+        places = [names.index(name.lower()) for name in columns]
+        for row in reader:
+            if len(row) != len(names):
+                problem = f"{len(row)} fields, the header has {len(names)}"
+                raise DataError(path, problem, reader.line_num)
+            yield tuple(row[place] for place in places)
