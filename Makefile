@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-all lint install
+.PHONY: quickstart test test-all fuzz lint install
 .DEFAULT_GOAL := install
 
 install: $(INSTALLED)
@@ -24,6 +24,10 @@ test: $(INSTALLED)
 # Nightly: everything, the slow tests too.
 test-all: $(INSTALLED)
 	$(BIN)/pytest
+
+# Nightly too, more than an hour on two idle cores: mutated inputs for every command and format.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz --inputs 10000 --out fuzz.json
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

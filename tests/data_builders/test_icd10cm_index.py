@@ -235,3 +235,25 @@ def test_the_official_files_are_read_without_loss(
     assert sum(entry.code is not None for entry in entries) == coded
     assert sum(entry.columns > 0 for entry in entries) == rows
     assert sum(len(entry.cells) for entry in entries) == cells
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (TABLE.replace('<cell col="2">', "<cell>", 1), "a <cell> has no number of a column"),
+        (TABLE.replace('<head col="2">', '<head col="²">'), "a <head> has no number of a column"),
+        (TABLE.replace('<head col="2">', '<head col="7">'), "column 2 has codes and no heading"),
+    ],
+)
+def test_columns_that_do_not_fit_are_told(tmp_path: Path, content: str, problem: str) -> None:
+    (tmp_path / "x.xml").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=problem):
+        read_index(tmp_path / "x.xml")
+
+
+def test_symbols_alone_make_no_pair(tmp_path: Path, system: CodeSystem) -> None:
+    symbols = INDEX.replace("with hypertension", "-,;")
+    (tmp_path / "x.xml").write_text(symbols.replace("Failure", "()"), encoding="utf-8")
+    pairs, rejected, _ = built("icd10cm_index", {"files": [str(tmp_path / "x.xml")]}, system)
+    assert all(any(map(str.isalnum, text)) for text in pairs)
+    assert "no words" in {row.reason for row in rejected}

@@ -100,12 +100,11 @@ def warm_up(models: bool) -> None:
     Args:
         models: Whether to import the libraries of models too.
     """
-    import matplotlib.pyplot  # noqa: F401
+    import matplotlib.pyplot
     import obonet  # noqa: F401
-    import pyarrow.dataset  # noqa: F401
+    import pyarrow.dataset
     import pyarrow.parquet  # noqa: F401
 
-    import cclearn.cli
     from cclearn import Coder
     from cclearn.codes import CodeSystem
 
@@ -336,11 +335,9 @@ def _main(command: list[str], place: Path, folder: Path) -> int:
         os.close(opened)
     if "-" in command:
         os.dup2(os.open("note.txt", os.O_RDONLY), 0)
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(0, closefd=False),
-        open(1, "w", closefd=False),
-        open(2, "w", closefd=False, errors="backslashreplace", buffering=1),
-    )
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace", buffering=1)
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
     faulthandler.enable(sys.stderr)
     tempfile.tempdir = str(folder / "tmp")

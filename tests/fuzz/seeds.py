@@ -212,8 +212,14 @@ def _settings(folder: Path, system: CodeSystem) -> None:
 
 def _calibration_data(path: Path) -> None:
     """Write notes of which the lexicon codes most, and a few wrongly."""
-    phrases = {"I10": "essential hypertension", "E11.9": "type 2 diabetes mellitus", "J18.9": "pneumonia",
-               "I48.91": "atrial fibrillation", "R05.9": "cough", "J45.909": "asthma"}  # fmt: skip
+    phrases = {
+        "I10": "essential hypertension",
+        "E11.9": "type 2 diabetes mellitus",
+        "J18.9": "pneumonia",
+        "I48.91": "atrial fibrillation",
+        "R05.9": "cough",
+        "J45.909": "asthma",
+    }
     codes = list(phrases)
     notes = []
     for number in range(40):

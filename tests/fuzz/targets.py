@@ -338,8 +338,10 @@ def _builders() -> Iterator[Target]:
         "joined_spans", "pairs=pairs.jsonl", "rows=5", "abbreviations=abbreviations.csv"
     )
     yield Target("build abbreviations", "table", "abbreviations.csv", abbreviations, short)
-    for each in ("notes=3", "codes=[I10]", "reserved=0.3", "grades=[gold]", "prefix=n", "seed=1", "noise=0.1",
-                 "most_codes=2", "avoid=null"):  # fmt: skip
+    settings = (
+        "notes=3 codes=[I10] reserved=0.3 grades=[gold] prefix=n seed=1 noise=0.1 most_codes=2"
+    )
+    for each in (*settings.split(), "avoid=null"):
         command = (
             "build",
             "template_notes",
@@ -443,9 +445,10 @@ def _models() -> Iterator[Target]:
             "merge", kind, f"lora/{file}", merge, ("lora", "model"), model=True, holds_notes=False
         )
     spacy = ("code", "note.txt", "--mode", "span_loop", "--loop", "recogniser=spacy:spacy")
-    for file, kind in (("meta.json", "json"), ("config.cfg", "text"), ("tokenizer", "binary"), ("ner/cfg", "json"),
-                       ("ner/model", "binary"), ("ner/moves", "binary"), ("vocab/strings.json", "json"),
-                       ("vocab/vectors", "binary"), ("span_ruler/patterns", "binary")):  # fmt: skip
+    settings = ("meta.json", "ner/cfg", "vocab/strings.json")
+    packed = ("config.cfg", "tokenizer", "ner/model", "ner/moves", "vocab/vectors")
+    packed += ("span_ruler/patterns",)
+    for file, kind in (*((f, "json") for f in settings), *((f, "binary") for f in packed)):
         yield Target(
             "spaCy",
             kind,

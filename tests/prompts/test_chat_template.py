@@ -60,7 +60,8 @@ def test_a_chat_is_what_transformers_makes_of_it(
         ("{{ 'a' * 10**10 }}", r"it cannot be rendered: MemoryError in line 1\."),
         ("{{ 7 ** (7 ** (7 ** 7)) }}", "too much time or memory"),
         (
-            "{% for a in range(10**5) %}{% for b in range(10**5) %}{% set c = a %}{% endfor %}{% endfor %}",
+            "{% for a in range(10**5) %}{% for b in range(10**5) %}{% set c = a %}"
+            "{% endfor %}{% endfor %}",
             "too much time or memory",
         ),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
