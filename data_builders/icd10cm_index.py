@@ -81,7 +81,8 @@ def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
             known = ", ".join(TABLE_PHRASES)
             raise ConfigurationError(
                 [
-                    f"files (path = {path}): the column {shown_id(head)} is not known. There are: {known}."
+                    f"files (path = {path}): the column '{shown_id(head)}' is not known. There are:"
+                    f" {known}."
                 ]
             )
     kind = "table" if index.heads else "index"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import re
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path

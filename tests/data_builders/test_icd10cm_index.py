@@ -249,11 +249,3 @@ def test_columns_that_do_not_fit_are_told(tmp_path: Path, content: str, problem:
     (tmp_path / "x.xml").write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=problem):
         read_index(tmp_path / "x.xml")
-
-
-def test_symbols_alone_make_no_pair(tmp_path: Path, system: CodeSystem) -> None:
-    symbols = INDEX.replace("with hypertension", "-,;")
-    (tmp_path / "x.xml").write_text(symbols.replace("Failure", "()"), encoding="utf-8")
-    pairs, rejected, _ = built("icd10cm_index", {"files": [str(tmp_path / "x.xml")]}, system)
-    assert all(any(map(str.isalnum, text)) for text in pairs)
-    assert "no words" in {row.reason for row in rejected}

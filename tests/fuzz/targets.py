@@ -64,10 +64,10 @@ def _notes() -> Iterator[Target]:
         "code texts/", "text", "texts/n1.txt", ("code", "texts"), ("texts",), shows_notes=True
     )
     yield Target("code -", "text", "note.txt", ("code", "-"), shows_notes=True)
-    for form in ("codiesp-d", "codiesp-x", "mdace"):
+    for form in ("codiesp-d", "codiesp-x"):
         command = ("code", "notes.jsonl", "--out", "x.out", "--format", form)
         yield Target("code notes.jsonl --out", "jsonl", "notes.jsonl", command, weight=0.3)
-    for form in ("html", "tsv", "fhir", "mdace", "codiesp-x", "jsonl"):
+    for form in ("html", "tsv", "fhir", "codiesp-x", "jsonl"):
         for file, kind in (("gold.jsonl", "jsonl"), ("gold.parquet", "parquet")):
             command = ("export", file, "--out", "x.out", "--format", form)
             yield Target(f"export {file}", kind, file, command, weight=0.5)
@@ -236,7 +236,7 @@ def _scores() -> Iterator[Target]:
     )
     retention = (*own, "--retention", "retention.json")
     yield Target("--retention", "json", "retention.json", retention, ("own",))
-    for each in ("split=test", "language=es", "codes=codes.csv"):
+    for each in ("split=test", "split=train"):
         yield Target("benchmark setting", "setting", each, (*own, "{}"), ("own",), weight=0.3)
 
 
@@ -378,7 +378,7 @@ def _recipes() -> Iterator[Target]:
     )
     yield Target("recipes cp", "yaml", "recipe.yaml", ("recipes", "cp", "recipe.yaml", "copy.yaml"))
     for each in ("training.steps=3", "rows.sources.0.share=0.5", "model.scratch.layers=2", "seed=1",
-                 "rows.sources=[]", "training={}"):  # fmt: skip
+                 "rows.sources.1.share=0.5", "training.batch_size=2"):  # fmt: skip
         command = ("recipes", "validate", "recipe.yaml", "{}")
         yield Target(
             "recipes override", "setting", each, command, (*needs, "recipe.yaml"), weight=0.4

@@ -245,7 +245,7 @@ def test_damaged_tables_are_told_without_their_text(
     (stays / "splits.csv").write_text("_id,split\n1,test\n")
     (stays / "diagnoses_icd.csv").write_text("hadm_id,icd_code,icd_version\n1,I10,10\n")
     packed = bytearray(gzip.compress(b"hadm_id,text\n1,secret\n", mtime=0))
-    packed[12] ^= 255
+    packed[10] ^= 255
     (stays / "discharge.csv.gz").write_bytes(packed)
     with pytest.raises(DataError, match=r"cannot be read \(") as error:
         read("mimic4-icd10", stays, system)
