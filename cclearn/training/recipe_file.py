@@ -11,10 +11,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from cclearn.errors import ConfigurationError, DataError, did_you_mean
+from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
 from cclearn.files import read_text
 from cclearn.training.recipe import Recipe
 from cclearn.yaml_files import parse_yaml
+
+_BITS = 64
+"""Longer numbers are not shown: Python refuses to write very long ones."""
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -100,13 +103,15 @@ def _tell(path: Path, problem: dict[str, Any], lines: dict[tuple[str, ...], int]
         message = "missing"
     else:
         value = problem.get("input")
-        if isinstance(value, (str, int, float)):
+        if isinstance(value, str):
+            message = f"{message} (got '{shown_id(value)}')"
+        elif isinstance(value, float) or (isinstance(value, int) and value.bit_length() < _BITS):
             message = f"{message} (got {value!r})"
     place = where
     while place and place not in lines:
         place = place[:-1]
     line = f":{lines[place]}" if place in lines else ""
-    return f"{path}{line}: {'.'.join(where) or 'recipe'}: {message}"
+    return f"{path}{line}: {shown_id('.'.join(where)) or 'recipe'}: {message}"
 
 
 def _known_keys(where: tuple[str, ...]) -> list[str]:
