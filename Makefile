@@ -9,7 +9,7 @@ TOOLS := $(TOOLS_VENV)/bin
 TOOLS_INSTALLED := $(TOOLS_VENV)/.installed
 LOCKS := requirements.lock requirements-cuda.lock requirements-ray.lock
 
-.PHONY: quickstart test test-all nightly lint install lock sbom audit
+.PHONY: quickstart test test-all fuzz nightly lint install lock sbom audit
 .DEFAULT_GOAL := install
 
 install: $(INSTALLED)
@@ -34,8 +34,12 @@ test: $(INSTALLED)
 test-all: $(INSTALLED)
 	$(BIN)/pytest
 
-# Everything, the slow tests too, and the vulnerability scan.
-nightly: test-all audit
+# More than an hour on two idle cores: mutated inputs for every command and every file format.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz --inputs 10000 --out fuzz.json
+
+# Everything: the slow tests too, the fuzz tests, and the vulnerability scan.
+nightly: test-all fuzz audit
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

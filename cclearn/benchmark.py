@@ -11,8 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder, Encounter
 from cclearn.coding.loop import LoopSettings
@@ -30,6 +28,7 @@ from cclearn.models import read_manifest
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.scoring import model_names
+from cclearn.yaml_files import parse_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +241,13 @@ def _training(
 def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, float]]:
     if path is None:
         return {}
+    table, _ = parse_yaml(read_text(path), path)
     try:
-        table = yaml.safe_load(read_text(path))
         prices = {
             str(model): {str(kind): _price(price) for kind, price in kinds.items()}
             for model, kinds in table.items()
         }
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise DataError(path, "not a table of prices: `MODEL: {prompt: 1, answer: 2}`") from None
     bad = [
         f"{model}: {kind}"

@@ -28,7 +28,12 @@ from cclearn.cli_options import (
 from cclearn.cli_recipes import add_recipe_commands
 from cclearn.cli_scoring import add_commands
 from cclearn.cli_serve import serve
-from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError, foreign_errors
+from cclearn.errors import (
+    CclearnError,
+    CclearnWarning,
+    ConfigurationError,
+    unexpected_errors,
+)
 from cclearn.shown import tell, visible
 from cclearn.stopping import cleaning_up_when_stopped
 
@@ -43,10 +48,6 @@ codes_app = typer.Typer(help="Look into the code system.", no_args_is_help=True)
 app.add_typer(codes_app, name="codes")
 
 
-class _InternalError(CclearnError):
-    """An exception that no command expects: a defect of cclearn, told without its message."""
-
-
 def main() -> None:
     """Run the command line.
 
@@ -56,22 +57,12 @@ def main() -> None:
     """
     try:
         warnings.formatwarning = _as_one_line
-        with cleaning_up_when_stopped(), foreign_errors(_internal_error):
-            try:
-                app()
-            except OSError as error:
-                problem = f"{error.filename or 'file system'}: {error.strerror or error}"
-                raise CclearnError(problem) from None
+        with cleaning_up_when_stopped(), unexpected_errors():
+            app()
     except CclearnError as error:
         for line in error.lines:
             tell(line)
-        sys.exit(70 if isinstance(error, _InternalError) else 2)
-
-
-def _internal_error(place: str) -> CclearnError:
-    return _InternalError(
-        f"internal error ({place}): cclearn did not expect this. Report this line and the command."
-    )
+        sys.exit(error.exit_code)
 
 
 _with_its_place = warnings.formatwarning

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.errors import ConfigurationError, DataError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -103,7 +103,7 @@ def load_system(name: str, release: Path | None, earlier: list[Path] | None) -> 
 
 def read_settings(items: list[str]) -> dict[str, Any]:
     """Read `key=value` arguments. Raises ConfigurationError."""
-    import yaml
+    from cclearn.yaml_files import parse_yaml
 
     found: dict[str, Any] = {}
     problems = []
@@ -111,9 +111,9 @@ def read_settings(items: list[str]) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         try:
             # Every scalar stays text until its setting says what it is: 250.10 is a code, 010 too.
-            read = yaml.load(value, yaml.BaseLoader)  # noqa: S506 - makes text, lists and maps alone
+            read, _ = parse_yaml(value, key, scalars=False)
             found[key] = None if read in ("null", "~") else read
-        except (yaml.YAMLError, ValueError):
+        except DataError:
             problems.append(f"setting ({item}): the value is not YAML. Quote it.")
         if not equals:
             problems.append(f"setting ({item}): it is not of the form key=value.")

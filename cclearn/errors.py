@@ -14,7 +14,13 @@ _CLOSE = 60
 
 
 class CclearnError(Exception):
-    """Base of every error that the command line reports as one line with exit code 2."""
+    """Base of every error that the command line reports as one line.
+
+    Attributes:
+        exit_code: The exit code of a command that ends with the error.
+    """
+
+    exit_code = 2
 
     @property
     def lines(self) -> list[str]:
@@ -38,6 +44,8 @@ class DataError(CclearnError):
     def __init__(
         self, path: object, problem: str, line: int | None = None, field: str | None = None
     ) -> None:
+        if field:
+            field = shown_id(field)  # It may be a key of the file, and so a note's text.
         self.reason = f"{field}: {problem}" if field else problem
         place = printable(str(path))
         if line is not None:
@@ -164,6 +172,37 @@ def foreign_errors(report: Callable[[str], CclearnError]) -> Iterator[None]:
         if type(error).__module__ != "pyo3_runtime":
             raise
         raise report(type_and_place(error)) from None
+
+
+class InternalError(CclearnError):
+    """An exception that no command expects: a defect of cclearn, told without its message."""
+
+    exit_code = 70
+    """`EX_SOFTWARE` of sysexits.h."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"internal error ({place}): cclearn did not expect this. Report this line and the command."
+        )
+
+
+@contextmanager
+def unexpected_errors() -> Iterator[None]:
+    """Turn every exception that no command expects into an error that is told in one line.
+
+    An `OSError` is told with its file and the reason that the system gives; the user can mend it. Any
+    other exception is a defect of cclearn.
+
+    Raises:
+        CclearnError: The system refused an operation on a file.
+        InternalError: Anything else went wrong.
+    """
+    with foreign_errors(InternalError):
+        try:
+            yield
+        except OSError as error:
+            problem = f"{error.filename or 'file system'}: {error.strerror or type(error).__name__}"
+            raise CclearnError(problem) from None
 
 
 def type_and_place(error: BaseException) -> str:

@@ -10,15 +10,13 @@ import json
 import os
 import re
 import shutil
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from cclearn.durable import (
-    BusyError,
     claimed,
     flush,
     held,
@@ -28,7 +26,7 @@ from cclearn.durable import (
     remove,
     seal_folder,
 )
-from cclearn.errors import CclearnError, DataError
+from cclearn.errors import CclearnError, DataError, foreign_errors
 
 
 @contextmanager
@@ -41,25 +39,6 @@ def making_many_objects() -> Iterator[None]:
     finally:
         if held:
             gc.enable()
-
-
-def cache_folder() -> Path:
-    """Return the folder for rebuildable files: `$CCLEARN_CACHE`, else the XDG cache folder."""
-    named = os.environ.get("CCLEARN_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cclearn"
-
-
-def cache_file(name: str, source: str, ending: str) -> Path:
-    """Return the place of a cache file; what is made from different sources stands side by side.
-
-    Args:
-        name: What it is of, e.g. a code system.
-        source: What it is made from, with every version that matters.
-        ending: The file's.
-    """
-    return cache_folder() / f"{name}-{sha256_of_text(source)[:16]}.{ending}"
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -332,45 +311,74 @@ def decode_text(raw: bytes, path: object, line: int | None = None) -> str:
         raise DataError(path, f"not UTF-8 at byte {error.start}. Convert it first.", line) from None
 
 
+_DEEPEST = 100
+"""How deeply the elements of an XML file, or the values of a JSON file, may be nested."""
+
+
 def read_xml(path: Path) -> Any:
     """Read an XML file and return its root element; nothing outside the file is ever fetched.
 
     Raises:
-        DataError: It is missing, is no XML or is cut off.
+        DataError: It is missing, is no XML, is cut off, has an encoding that is not known, or is nested
+            more than 100 elements deep.
     """
     from xml.etree import ElementTree
 
-    try:
-        return ElementTree.fromstring(read_bytes(path))  # noqa: S314 - expat resolves nothing
-    except ElementTree.ParseError as error:
-        line, column = error.position
-        raise DataError(path, f"not whole XML at column {column}", line) from None
+    content = read_bytes(path)
+    with foreign_errors(lambda place: DataError(path, f"cannot be read as XML ({place})")):
+        try:
+            root = ElementTree.fromstring(content)  # noqa: S314 - expat resolves nothing
+        except ElementTree.ParseError as error:
+            line, column = error.position
+            raise DataError(path, f"not whole XML at column {column}", line) from None
+    below = [root]
+    for _ in range(_DEEPEST):
+        below = [child for node in below for child in node]
+        if not below:
+            return root
+    raise DataError(path, f"nested more than {_DEEPEST} elements deep")
 
 
-def write_sealed(path: Path, content: bytes, source: str) -> None:
-    """Write a cache file whose first line says what it was made from and its checksum.
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
 
-    Nothing is written where another process is writing the same file.
+    Raises:
+        DataError: It is missing, is no JSON, holds half of a surrogate pair or too long a number, or is
+            nested more than 100 values deep.
+    """
+    return parse_json(read_text(path), path)
+
+
+def parse_json(text: str, path: object, line: int | None = None) -> Any:
+    """Parse JSON of a file.
 
     Args:
-        path: The file.
-        content: What to keep.
-        source: What it was made from, with every version that matters; a read names the same.
+        text: What to parse.
+        path: What messages call the file.
+        line: The 1-based line that the text is, if it is one.
+
+    Raises:
+        DataError: As for `read_json`.
     """
-    seal = {"source": source, "crc32": zlib.crc32(content), "bytes": len(content)}
-    with suppress(BusyError), atomic_file(path) as stream:
-        stream.write(json.dumps(seal).encode() + b"\n" + content)
-
-
-def read_sealed(path: Path, source: str) -> bytes | None:
-    """Return a cache file's content, None when it is missing, damaged or of another source."""
-    try:
-        head, _, content = path.read_bytes().partition(b"\n")
-        seal = json.loads(head)
-        whole = seal["bytes"] == len(content) and seal["crc32"] == zlib.crc32(content)
-        return content if whole and seal["source"] == source else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    with foreign_errors(lambda place: DataError(path, f"not JSON ({place})", line)):
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            number = line if line is not None else error.lineno
+            raise DataError(path, f"not JSON at column {error.colno}", number) from None
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    below = [value]
+    for _ in range(_DEEPEST):
+        below = [
+            part
+            for each in below
+            if isinstance(each, (dict, list))
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not below:
+            return value
+    raise DataError(path, f"nested more than {_DEEPEST} values deep", line)
 
 
 def sha256_of_file(path: Path) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from safetensors import SafetensorError
+from pydantic import BaseModel, ValidationError
 
-from cclearn.errors import ConfigurationError, DataError
-from cclearn.files import read_text, sha256_of_text
+from cclearn.errors import CclearnError, ConfigurationError, DataError, foreign_errors
+from cclearn.files import read_json, sha256_of_text
 from cclearn.weights import (
     refuse_changed,
     refuse_incomplete,
@@ -140,14 +139,14 @@ def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
     except RuntimeError as error:
         if "size mismatch" not in str(error):
             raise
-        raise ValueError(f"{another}: tensors have other shapes.") from None
+        raise UnusableModelError(f"{another}: tensors have other shapes.") from None
     stored = {name for name, _ in tensors_in(Path(adapter) / ADAPTER_WEIGHTS)}
     # PEFT writes the embeddings beside an adapter where their vocabulary has grown.
     stored -= {name for name in stored if name.endswith(("embed_tokens.weight", "lm_head.weight"))}
     wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if stored != wanted:
         counts = f"{len(wanted - stored)} tensors are missing and {len(stored - wanted)} unexpected"
-        raise ValueError(f"{another}: {counts}.")
+        raise UnusableModelError(f"{another}: {counts}.")
     return adapted
 
 
@@ -217,22 +216,23 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     A relative path is looked for in the working directory, and in every folder above the adapter.
 
     Raises:
-        ValueError: The adapter is not whole.
+        UnusableModelError: The adapter is not whole.
     """
     settings = folder / "adapter_config.json"
     if not settings.is_file():
         return None
     if not (folder / ADAPTER_WEIGHTS).is_file():
-        raise ValueError(f"the adapter has no {ADAPTER_WEIGHTS}.")
-    named = json.loads(settings.read_text(encoding="utf-8"))
+        raise UnusableModelError(f"the adapter has no {ADAPTER_WEIGHTS}.")
+    named = read_json(settings)
     base = named.get("base_model_name_or_path") if isinstance(named, dict) else None
-    if not base:
-        raise ValueError("adapter_config.json names no base model.")
+    if not base or not isinstance(base, str):
+        raise UnusableModelError("adapter_config.json names no base model.")
     places = [Path(base), *(above / base for above in folder.resolve().parents)]
     found = next((str(place) for place in places if place.is_dir()), str(base))
     if Path(found).is_absolute() and not Path(found).is_dir():
-        raise ValueError(f"its base model is missing: there is no folder {found}.")
-    return found, named.get("revision")
+        raise UnusableModelError(f"its base model is missing: there is no folder {found}.")
+    revision = named.get("revision")
+    return found, revision if isinstance(revision, str) else None
 
 
 def model_hash(name: str | Path, revision: str | None = None) -> str:
@@ -288,24 +288,61 @@ def read_manifest(model: str | Path) -> dict[str, Any] | None:
     path = Path(model) / "manifest.json"
     if not path.is_file():
         return None
+    manifest = read_json(path)
     try:
-        manifest = json.loads(read_text(path))
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict):
-        raise DataError(path, "not a JSON object")
-    return manifest
+        _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(map(str, problem["loc"])) or None
+        raise DataError(path, f"no manifest of a model: {problem['msg']}", field=field) from None
+    found: dict[str, Any] = manifest
+    return found
+
+
+class _CodeSystem(BaseModel):
+    name: str | None = None
+    release: str | None = None
+
+
+class _Rows(BaseModel):
+    template: Literal["paired", "listed"] = "paired"
+
+
+class _Recipe(BaseModel):
+    rows: _Rows = _Rows()
+
+
+class _Manifest(BaseModel):
+    """The fields of a manifest that are read again, where it has them."""
+
+    code_system: _CodeSystem = _CodeSystem()
+    recipe: _Recipe = _Recipe()
+    tokens_seen: int | None = None
+    seconds: float | None = None
+    gpu_seconds: float | None = None
+
+
+class UnusableModelError(CclearnError, ValueError):
+    """What is wrong with a model's files, in our own words; whoever loads the model says which one."""
 
 
 @contextmanager
 def _telling(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConfigurationError(
+    """Turn what goes wrong in a block into a ConfigurationError about a model, with a safe reason."""
+
+    def about(reason: str) -> ConfigurationError:
+        return ConfigurationError(
             [
                 f"model (model = {name}): cannot be loaded: {reason} Name a folder that a recipe"
                 " wrote, or a model on the hub."
             ]
-        ) from None
+        )
+
+    def foreign(place: str) -> ConfigurationError:
+        return about(f"a file of it is missing, damaged, or not supported ({place}).")
+
+    try:
+        with foreign_errors(foreign):
+            yield
+    except UnusableModelError as error:
+        raise about(str(error)) from None

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.errors import ConfigurationError, did_you_mean, shown_id
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -59,5 +59,5 @@ def checked_settings(
                 message = "missing"
             elif problem["type"] == "tuple_type":
                 message = f"not a list. Write {key}=[…]."
-            problems.append(f"{name}: {key}: {message}")
+            problems.append(f"{name}: {shown_id(key)}: {message}")
         raise ConfigurationError(problems) from None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
-from cclearn.errors import ConfigurationError, DataError
+from cclearn.errors import ConfigurationError, DataError, shown_id
 from cclearn.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_rows, row_to_json, write_rows
@@ -146,7 +146,7 @@ def read_pairs(path: Path, system: CodeSystem) -> Iterator[SpanPair]:
     """
     for pair in read_rows(path, SpanPair):
         if pair.system != system.name:
-            problem = f"{pair.id!r} is of {pair.system}, not of {system.name}"
+            problem = f"'{shown_id(pair.id)}' is of {shown_id(pair.system)}, not of {system.name}"
             raise DataError(path, problem, field="system")
         yield pair
 

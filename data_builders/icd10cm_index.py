@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, shown_id
 from cclearn.notes.contract import Grade
 from data_builders.builder import Rejected, needs_system
 from data_builders.claims import Claim, points_away
@@ -80,7 +80,10 @@ def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
         if head not in TABLE_PHRASES:
             known = ", ".join(TABLE_PHRASES)
             raise ConfigurationError(
-                [f"files (path = {path}): the column {head!r} is not known. There are: {known}."]
+                [
+                    f"files (path = {path}): the column '{shown_id(head)}' is not known. There are:"
+                    f" {known}."
+                ]
             )
     kind = "table" if index.heads else "index"
     tree = _Tree(index.entries)

@@ -76,9 +76,7 @@ def read_index(path: Path) -> Index:
     root = read_xml(path)
     if root.tag != "ICD10CM.index" or root.find("letter") is None:
         raise DataError(path, "not an index or a table of ICD-10-CM: no <letter>")
-    heads = {
-        int(head.get("col")): " ".join((head.text or "").split()) for head in root.iter("head")
-    }
+    heads = {_column(head, path): " ".join((head.text or "").split()) for head in root.iter("head")}
     heads.pop(1, None)  # That of the terms themselves.
     entries = [
         entry
@@ -86,6 +84,9 @@ def read_index(path: Path) -> Index:
         for term in letter.findall("mainTerm")
         for entry in _entries(term, (), path)
     ]
+    lost = {column for entry in entries for column in entry.cells} - heads.keys()
+    if lost:
+        raise DataError(path, f"column {min(lost)} has codes and no heading")
     return Index(heads, entries)
 
 
@@ -97,7 +98,7 @@ def _entries(node: Any, above: tuple[Title, ...], path: Path) -> Iterator[Entry]
     terms = (*above, _title(title))
     cells = node.findall("cell")
     codes = {
-        int(cell.get("col")): cell.text.strip()
+        _column(cell, path): cell.text.strip()
         for cell in cells
         if cell.text and cell.text.strip("- \n")
     }
@@ -106,6 +107,13 @@ def _entries(node: Any, above: tuple[Title, ...], path: Path) -> Iterator[Entry]
     )
     for term in node.findall("term"):
         yield from _entries(term, terms, path)
+
+
+def _column(node: Any, path: Path) -> int:
+    number = node.get("col", "")
+    if not re.fullmatch("[0-9]{1,3}", number):
+        raise DataError(path, f"a <{node.tag}> has no number of a column")
+    return int(number)
 
 
 def _text(node: Any, tag: str) -> str | None:

@@ -94,7 +94,7 @@ def _text(path: Path) -> str:
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
-            raise DataError(path, f"cannot be read: {error}") from None
+            raise DataError(path, f"cannot be read ({type(error).__name__})") from None
     return decode_text(raw, path)
 
 

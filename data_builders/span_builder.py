@@ -123,6 +123,9 @@ class SpanBuilder(Builder):
             if isinstance(claim, Rejected):
                 yield claim
                 continue
+            if not any(map(str.isalnum, claim.text)):
+                yield Rejected(text=claim.text, code=claim.code, reason="no words")
+                continue
             assigned = _assigned(claim, config, system)
             if not assigned:
                 reason = f"{system.status(claim.code)} code"

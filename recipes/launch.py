@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError, unexpected_errors
 from cclearn.progress import quiet_libraries, step_bar
 from cclearn.shown import tell as tell_user
 from cclearn.shown import visible
@@ -44,47 +44,50 @@ def launch(stage: str, description: str) -> int:
     parser.add_argument("overrides", nargs="*", help="key.sub=value, e.g. training.steps=100")
     arguments = parser.parse_args()
     try:
-        from cclearn.training.recipe_file import load_recipe
-
-        recipe = load_recipe(arguments.config, arguments.overrides)
-
-        from cclearn.audit import audited, model_of
-        from cclearn.models import read_manifest
-        from cclearn.processes import process_state
-
-        state = process_state()
-        tell = _teller(state)
-        _check_processes(state, arguments.processes)
-        batch = recipe.training.batch_size * recipe.training.accumulation
-        tell(
-            f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
-            f" {state.device.type}, effective batch {batch * state.num_processes} rows."
-        )
-        quiet_libraries()
-        train: Callable[..., Any] = getattr(
-            import_module(f"cclearn.training.{stage}"), f"run_{stage}"
-        )
-        title = f"training {recipe.name}"
-        with (
-            cleaning_up_when_stopped(),
-            audited(stage, writes=state.is_main_process) as audit,
-            step_bar(title, state.is_main_process) as progress,
-        ):
-            base = recipe.model.path
-            audit.begin([model_of(base)] if base else [])
-            folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
-            if state.is_main_process:
-                name, digest = model_of(str(folder))
-                trained = {"name": name, "sha256": digest}
-                rows = (read_manifest(folder) or {}).get("rows_sha256")
-                audit.known.update(trained=trained, rows_sha256=rows)
+        with unexpected_errors():
+            return _run(stage, arguments)
     except CclearnError as error:
         for line in error.lines:
             tell_user(line)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. A run with checkpoints goes on with --resume auto.\n")
         return 130
+
+
+def _run(stage: str, arguments: argparse.Namespace) -> int:
+    from cclearn.training.recipe_file import load_recipe
+
+    recipe = load_recipe(arguments.config, arguments.overrides)
+
+    from cclearn.audit import audited, model_of
+    from cclearn.models import read_manifest
+    from cclearn.processes import process_state
+
+    state = process_state()
+    tell = _teller(state)
+    _check_processes(state, arguments.processes)
+    batch = recipe.training.batch_size * recipe.training.accumulation
+    tell(
+        f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
+        f" {state.device.type}, effective batch {batch * state.num_processes} rows."
+    )
+    quiet_libraries()
+    train: Callable[..., Any] = getattr(import_module(f"cclearn.training.{stage}"), f"run_{stage}")
+    title = f"training {recipe.name}"
+    with (
+        cleaning_up_when_stopped(),
+        audited(stage, writes=state.is_main_process) as audit,
+        step_bar(title, state.is_main_process) as progress,
+    ):
+        base = recipe.model.path
+        audit.begin([model_of(base)] if base else [])
+        folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
+        if state.is_main_process:
+            name, digest = model_of(str(folder))
+            trained = {"name": name, "sha256": digest}
+            rows = (read_manifest(folder) or {}).get("rows_sha256")
+            audit.known.update(trained=trained, rows_sha256=rows)
     if state.is_main_process:
         shown = visible(str(folder))
         sys.stdout.write(f"The model is in {shown}. Next: cclearn code note.txt --model {shown}\n")

@@ -195,6 +195,8 @@ def test_what_cannot_be_run_is_told(
     prices = tmp_path / "prices.yaml"
     for content, message in (
         ("- 1", "not a table of prices"),
+        ("lexicon: {hour: 1" + "0" * 400 + "}", "not a table of prices"),
+        ("lexicon: &r {hour: *r}", "a value holds itself"),
         ("lexicon: {token: 1}", "unknown: token"),
         ("other: {hour: 1}", "no price of lexicon"),
         ("lexicon: {hour: -1, prompt: .nan}", "lexicon: hour, lexicon: prompt"),

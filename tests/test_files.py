@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from cclearn.caches import read_sealed, write_sealed
 from cclearn.durable import BusyError, partial_of
-from cclearn.errors import CclearnError, shown_id
+from cclearn.errors import CclearnError, DataError, shown_id
 from cclearn.files import (
     LISTING,
     LOCK,
     atomic_file,
     atomic_folder,
     list_file,
-    read_sealed,
+    read_json,
+    read_xml,
     refuse_existing,
-    write_sealed,
     writing_alone,
 )
 
@@ -307,3 +308,45 @@ def test_ids_in_messages_are_short_and_tame() -> None:
     assert shown_id("note-1") == "note-1"
     assert shown_id("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert len(shown_id("word " * 100)) == 40
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            '<?xml version="1.0" encoding="klingon"?><a>secret</a>',
+            "cannot be read as XML (LookupError",
+        ),
+        ('<?xml version="1.0" encoding="hex"?><a>secret</a>', "cannot be read as XML (LookupError"),
+        ("<a>" * 5_000 + "</a>" * 5_000, "nested more than 100 elements deep"),
+        ("<a>secret", "not whole XML at column"),
+    ],
+)
+def test_xml_that_cannot_be_read_is_told_without_its_text(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    (tmp_path / "x.xml").write_text(content)
+    with pytest.raises(DataError) as error:
+        read_xml(tmp_path / "x.xml")
+    assert problem in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[" * 100_000, "not JSON (RecursionError"),
+        ('{"a":' * 200 + "1" + "}" * 200, "nested more than 100 values deep"),
+        ("1" * 6_000, "not JSON (ValueError"),
+        ('["secret \\ud800"]', "not JSON (UnicodeEncodeError"),
+        ('{\n"secret', "x.json:2: not JSON at column 1"),
+    ],
+)
+def test_json_that_cannot_be_read_is_told_without_its_text(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(DataError) as error:
+        read_json(tmp_path / "x.json")
+    assert problem in str(error.value)
+    assert "secret" not in str(error.value)

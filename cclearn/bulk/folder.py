@@ -9,7 +9,6 @@ summary.json         counts and speed; the last file
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
 from cclearn.engines.named import EngineSettings
 from cclearn.errors import CclearnError, DataError
-from cclearn.files import atomic_file, read_text, sha256_of_file, write_json
+from cclearn.files import atomic_file, read_json, read_text, sha256_of_file, write_json
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, row_to_json
 
@@ -209,10 +208,7 @@ def coded_notes(path: Path) -> Iterator[CodedNote]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(read_text(path))
-    except ValueError:
-        manifest = None
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or "shard_size" not in manifest:
         raise DataError(path, "it is no manifest of a coded corpus. Name another folder.")
     return manifest

@@ -13,7 +13,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.tables import tables_sha256
 from cclearn.engines.named import load_engine, weights_of
-from cclearn.errors import DataError
+from cclearn.errors import DataError, shown_id
 from cclearn.files import sha256_of_file, sha256_of_text
 from cclearn.models import adapter_base
 from cclearn.prompts import prompt_hash
@@ -84,7 +84,7 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]
     """Return in which entries two manifests differ, each as `entry: there, here`."""
     one, other = dict(_flat(theirs)), dict(_flat(ours))
     return [
-        f"{key}: {_short(one.get(key))} there, {_short(other.get(key))} here"
+        f"{shown_id(key)}: {_short(one.get(key))} there, {_short(other.get(key))} here"
         for key in sorted(one.keys() | other.keys())
         if one.get(key) != other.get(key)
     ]
@@ -162,4 +162,6 @@ def _flat(entries: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def _short(value: object) -> str:
-    return f"{value[:12]}…" if isinstance(value, str) and len(value) == _SHA256 else str(value)
+    if isinstance(value, str) and len(value) == _SHA256:
+        return f"{value[:12]}…"
+    return shown_id(str(value))

@@ -96,7 +96,7 @@ class _Reader:
 def with_placeholders(code: str) -> str:
     """Fill a code up to six characters with the placeholder X: `T75.4` → `T75.4XX`."""
     head, _, tail = code.partition(".")
-    return f"{head}.{tail:X<{EXTENDED_LENGTH - 2 - len(head)}}"
+    return f"{head}.{tail.ljust(EXTENDED_LENGTH - 2 - len(head), 'X')}"
 
 
 def _note_texts(node: Any, tag: str) -> list[str]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cclearn.caches import cache_file, read_sealed, write_sealed
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
 from cclearn.errors import CclearnError
-from cclearn.files import cache_file, read_sealed, write_sealed
 from cclearn.models import load_encoder, model_hash
 
 if TYPE_CHECKING:

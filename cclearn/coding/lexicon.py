@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cclearn.caches import cache_file, read_sealed, write_sealed
 from cclearn.codes import CodeSystem
 from cclearn.codes.search import search
 from cclearn.coding.coder import Coder, Usage
@@ -18,13 +19,7 @@ from cclearn.coding.matching import PhraseMatcher
 from cclearn.coding.phrases import collect_phrases, phrase_words, same_words
 from cclearn.coding.tables import tables_sha256
 from cclearn.coding.wording import STOP, TOKEN, WORDING
-from cclearn.files import (
-    cache_file,
-    making_many_objects,
-    read_sealed,
-    sha256_of_text,
-    write_sealed,
-)
+from cclearn.files import making_many_objects, sha256_of_text
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.folding import lower_case

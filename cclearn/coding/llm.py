@@ -39,7 +39,7 @@ def template_of(model: str | Path, system: CodeSystem) -> Template:
     """
     manifest = read_manifest(weights_of(str(model))) or {}
     learnt = manifest.get("code_system", {})
-    name, release = learnt.get("name", system.name), learnt.get("release", system.release)
+    name, release = learnt.get("name") or system.name, learnt.get("release") or system.release
     if name != system.name:
         raise ConfigurationError(
             [

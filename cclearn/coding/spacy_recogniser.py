@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cclearn.coding.coder import Usage
 from cclearn.coding.recognition import Recogniser, Recognition
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import model_hash
 from cclearn.notes import Note
 
@@ -39,6 +39,7 @@ class SpacyRecogniser(Recogniser):
     def __init__(self, folder: Path) -> None:
         self.name = f"spacy:{folder}"
         self.usage = Usage()
+        self._folder = folder
         self._pipeline = _load(folder)
         self._sha256 = model_hash(folder)
 
@@ -50,9 +51,10 @@ class SpacyRecogniser(Recogniser):
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Find the entities and spans of segments."""
         texts = (segment.text for segment in segments)
-        for document in self._pipeline.pipe(texts, batch_size=_BATCH):
-            spans = [*document.ents, *document.spans.get(_SPANS_KEY, ())]
-            yield Recognition(sorted({(span.start_char, span.end_char) for span in spans}))
+        with foreign_errors(_damaged(self._folder)):
+            for document in self._pipeline.pipe(texts, batch_size=_BATCH):
+                spans = [*document.ents, *document.spans.get(_SPANS_KEY, ())]
+                yield Recognition(sorted({(span.start_char, span.end_char) for span in spans}))
 
 
 def _load(folder: Path) -> Any:
@@ -66,22 +68,23 @@ def _load(folder: Path) -> Any:
         )
     from spacy.util import load_config, load_model_from_config
 
-    try:
+    with foreign_errors(_damaged(folder)):
         config = load_config(folder / "config.cfg")
         # What training alone needs is not even looked up.
         for section in ("corpora", "training", "pretraining", "initialize"):
             config.pop(section, None)
         _refuse_foreign(folder, config)
         return load_model_from_config(config, auto_fill=True).from_disk(folder)
-    except ConfigurationError:
-        raise
-    except Exception as error:  # A damaged folder fails in many ways, each spaCy's own.
-        raise ConfigurationError(
-            [
-                f"recogniser (folder = {folder}): spaCy cannot load it ({type(error).__name__}). Train"
-                " it again, with this version of spaCy."
-            ]
-        ) from error
+
+
+def _damaged(folder: Path) -> Callable[[str], ConfigurationError]:
+    """Return what reports an error of spaCy's: a damaged folder fails in many ways."""
+    return lambda place: ConfigurationError(
+        [
+            f"recogniser (folder = {folder}): spaCy cannot load or run it ({place}). Train it again,"
+            " with this version of spaCy."
+        ]
+    )
 
 
 def _refuse_foreign(folder: Path, config: Mapping[str, Any]) -> None:

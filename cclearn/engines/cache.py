@@ -13,7 +13,7 @@ from typing import Any
 
 from cclearn.durable import make_folder
 from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, foreign_errors
 from cclearn.files import sha256_of_text
 
 _AT_ONCE = 8_192
@@ -44,7 +44,8 @@ class CachedEngine(Engine):
         self.hits = 0
         make_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)
-        try:
+        self._path = path
+        with foreign_errors(self._damaged):
             # Each answer is kept at once, whatever stops the run; several runs may share the file.
             self._answers = sqlite3.connect(path, isolation_level=None, timeout=60)
             self._answers.execute("PRAGMA journal_mode = WAL")
@@ -52,8 +53,6 @@ class CachedEngine(Engine):
             self._answers.execute(
                 "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)"
             )
-        except sqlite3.DatabaseError as error:
-            raise CclearnError(f"cache (path = {path}): {error}. Name another file.") from None
 
     @property
     def model_sha256(self) -> str:
@@ -106,7 +105,8 @@ class CachedEngine(Engine):
         for choice in choices:
             key = _key(identity, list(choice.prompt), list(choice.answers), choice.whole)
             row = self._row(key) if identity else None
-            found = None if row is None else Weights(**{**row, "id": choice.id})
+            with foreign_errors(self._damaged):
+                found = None if row is None else Weights(**{**row, "id": choice.id})
             if found is not None and found.problem is None:
                 self.hits += 1
                 yield found
@@ -124,8 +124,9 @@ class CachedEngine(Engine):
         row = self._row(key)
         if row is None:
             return None
-        row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
-        found = Answer(**{**row, "id": request.id})
+        with foreign_errors(self._damaged):
+            row["pieces"] = [TokenPiece(**piece) for piece in row["pieces"]]
+            found = Answer(**{**row, "id": request.id})
         return found if found.problem is None else None
 
     def _keep(self, key: str, answer: Answer) -> None:
@@ -133,12 +134,21 @@ class CachedEngine(Engine):
             self._write(key, {**asdict(answer), "gpu_seconds": 0.0})
 
     def _row(self, key: str) -> dict[str, Any] | None:
-        found = self._answers.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        ask = "SELECT answer FROM answers WHERE key = ?"
+        with foreign_errors(self._damaged):
+            found = self._answers.execute(ask, (key,)).fetchone()
+            return None if found is None else dict(json.loads(found[0]))
 
     def _write(self, key: str, row: dict[str, Any]) -> None:
-        self._answers.execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
+        with foreign_errors(self._damaged):
+            self._answers.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
+            )
+
+    def _damaged(self, place: str) -> CclearnError:
+        return CclearnError(
+            f"cache (path = {self._path}): no file of answers, or a damaged one ({place}). Remove it,"
+            " or name another file."
         )
 
 

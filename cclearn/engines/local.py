@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.choices import score_answers
 from cclearn.engines.engine import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
 from cclearn.engines.windowed import WindowedEngine
+from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
 
@@ -93,14 +95,15 @@ class LocalEngine(WindowedEngine):
         name = str(name_or_path)
         tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(
-            model.to(device).eval(),
-            tokenizer,
-            batch_size=batch_size,
-            max_new_tokens=max_new_tokens,
-            name=Path(name).name,
-            model_sha256=model_hash(name),
-        )
+        with _telling(name):
+            return cls(
+                model.to(device).eval(),
+                tokenizer,
+                batch_size=batch_size,
+                max_new_tokens=max_new_tokens,
+                name=Path(name).name,
+                model_sha256=model_hash(name),
+            )
 
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order, each by one forward pass."""
@@ -114,7 +117,8 @@ class LocalEngine(WindowedEngine):
                 continue
             started = time.perf_counter()
             try:
-                logs = score_answers(self.model, prompt, answers)
+                with _telling(self.name):
+                    logs = score_answers(self.model, prompt, answers)
             except torch.OutOfMemoryError:
                 torch.cuda.empty_cache()
                 yield Weights(choice.id, [], len(prompt), problem="out_of_memory")
@@ -211,17 +215,18 @@ class LocalEngine(WindowedEngine):
         guide = GrammarGuide(matchers, self._executor, width, self._end)
         device = self.model.device
         started = time.perf_counter()
-        output: Any = self.model.generate(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device),
-            max_new_tokens=max(1, min(self.max_new_tokens, self._context() - width)),
-            do_sample=False,
-            num_beams=1,
-            logits_processor=[guide],
-            past_key_values=roomy_cache(self.model),
-            pad_token_id=pad,
-            eos_token_id=self._end,
-        )
+        with _telling(self.name):
+            output: Any = self.model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=max(1, min(self.max_new_tokens, self._context() - width)),
+                do_sample=False,
+                num_beams=1,
+                logits_processor=[guide],
+                past_key_values=roomy_cache(self.model),
+                pad_token_id=pad,
+                eos_token_id=self._end,
+            )
         generated = output[:, width:].tolist()  # Waits for the GPU.
         seconds = (time.perf_counter() - started) / len(requests) if device.type == "cuda" else 0.0
         answers = [
@@ -266,6 +271,28 @@ class LocalEngine(WindowedEngine):
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
         return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, written)
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """Tell errors of a model's code, but for lack of memory on the GPU, which has its own remedy."""
+
+    def unusable(place: str) -> ConfigurationError:
+        return ConfigurationError(
+            [
+                f"model (model = {name}): it cannot be run ({place}). Its configuration or its"
+                " tokenizer is damaged, or does not fit its weights. Get it again."
+            ]
+        )
+
+    short: torch.OutOfMemoryError | None = None
+    with foreign_errors(unusable):
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            short = error
+    if short is not None:
+        raise short
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]

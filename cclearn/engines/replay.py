@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cclearn.engines.engine import Answer, Engine, Request
-from cclearn.errors import DataError, DataErrors
-from cclearn.files import read_lines, sha256_of_file
+from cclearn.errors import DataError, DataErrors, shown_id
+from cclearn.files import parse_json, read_lines, sha256_of_file
 
 
 class ReplayEngine(Engine):
@@ -29,16 +28,19 @@ class ReplayEngine(Engine):
         problems: list[DataError] = []
         for number, line in enumerate(read_lines(path), 1):
             try:
-                row = json.loads(line)
+                row = parse_json(line, path, number)
                 identifier, text = row["id"], row["answer"]
                 complete = row.get("complete", True)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except DataError as error:
+                problems.append(error)
+                continue
+            except (KeyError, TypeError, AttributeError):
                 problems.append(DataError(path, "not an object with id and answer", number))
                 continue
             if not (isinstance(identifier, str) and isinstance(text, str)):
                 problems.append(DataError(path, "id and answer must be strings", number))
             elif identifier in self._answers:
-                problems.append(DataError(path, f"id {identifier!r} stands twice", number))
+                problems.append(DataError(path, f"id {shown_id(identifier)} stands twice", number))
             else:
                 self._answers[identifier] = Answer(identifier, text, bool(complete))
         if problems:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -16,7 +15,8 @@ from llguidance.hf import from_tokenizer
 
 from cclearn.engines.engine import Answer, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
-from cclearn.errors import ConfigurationError, NoteError
+from cclearn.errors import ConfigurationError, DataError, NoteError
+from cclearn.files import read_json
 from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
 
@@ -224,8 +224,11 @@ class VLLMEngine(WindowedEngine):
 
 
 def _adapter_options(folder: Path, ranks: Sequence[int]) -> dict[str, Any]:
-    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    rank = max([settings["r"], *(settings.get("rank_pattern") or {}).values()])
+    settings = read_json(folder / "adapter_config.json")
+    try:
+        rank = max([int(settings["r"]), *(settings.get("rank_pattern") or {}).values()])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise DataError(folder / "adapter_config.json", "it names no rank", field="r") from None
     room = [size for size in ranks if size >= rank]
     if settings.get("use_dora") or not room:
         what = "DoRA" if settings.get("use_dora") else f"a rank of {rank}"

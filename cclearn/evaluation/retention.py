@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.files import read_text
+from cclearn.files import read_json
 
 
 class Retained(BaseModel):
@@ -114,13 +113,13 @@ def _arguments(model: str) -> dict[str, Any]:
     adapter = Path(model) / "adapter_config.json"
     if not adapter.is_file():
         return {"pretrained": model, "trust_remote_code": False}
-    base = json.loads(read_text(adapter)).get("base_model_name_or_path")
+    base = read_json(adapter).get("base_model_name_or_path")
     return {"pretrained": base, "peft": model, "trust_remote_code": False}
 
 
 def read_retention(path: Path) -> list[Retained]:
     """Read what `cclearn retention` wrote. Raises DataError."""
     try:
-        return [Retained.model_validate(each) for each in json.loads(read_text(path))["retention"]]
+        return [Retained.model_validate(each) for each in read_json(path)["retention"]]
     except (ValueError, KeyError, TypeError, ValidationError):
         raise DataError(path, "not a file of `cclearn retention`") from None

@@ -234,7 +234,7 @@ def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[C
             yield CodedNote.model_validate(fields)
         except ValidationError as error:
             field, problem = _first_problem(error, CodedNote)
-            raise DataError(path, f"note {note.id!r}: {problem}", field=field) from None
+            raise DataError(path, f"note '{shown_id(note.id)}': {problem}", field=field) from None
 
 
 def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[SpanPair]:
@@ -247,7 +247,10 @@ def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[Sp
         if system is None:
             yield pair
         elif pair.code not in system:
-            problem = f"pair {pair.id!r}: {pair.code} is not in {system.name} {system.release}"
+            problem = (
+                f"pair '{shown_id(pair.id)}': {shown_id(pair.code)} is not in {system.name}"
+                f" {system.release}"
+            )
             raise DataError(path, problem, field="code")
         else:
             yield pair.model_copy(update={"code": system.canonical(pair.code)})

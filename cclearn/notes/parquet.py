@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from cclearn.errors import DataError
+from cclearn.errors import DataError, foreign_errors
 from cclearn.files import atomic_file
 
 if TYPE_CHECKING:
@@ -95,16 +95,17 @@ def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[
         DataError: It is missing, or no Parquet.
     """
     for batch in _batches(path, columns):
-        yield from _rows(batch)
+        yield from _rows(batch, path)
 
 
-def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = batch.to_pylist()
-    except UnicodeDecodeError:
-        columns = zip(batch.schema.names, batch.columns, strict=True)
-        values = {name: [_value(each) for each in column] for name, column in columns}
-        return [{name: values[name][row] for name in values} for row in range(batch.num_rows)]
+def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
+    with foreign_errors(lambda place: DataError(path, f"a row cannot be read ({place})")):
+        try:
+            rows: list[dict[str, Any]] = batch.to_pylist()
+        except UnicodeDecodeError:
+            columns = zip(batch.schema.names, batch.columns, strict=True)
+            values = {name: [_value(each) for each in column] for name, column in columns}
+            return [{name: values[name][row] for name in values} for row in range(batch.num_rows)]
     return rows
 
 
@@ -118,6 +119,9 @@ def _value(scalar: pa.Scalar) -> Any:
 
 def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     with _open(path) as file:
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            raise DataError(path, "two columns have the same name")
         yield from file.iter_batches(batch_size=_READ, columns=columns)
 
 
@@ -150,7 +154,7 @@ class ParquetReader:
             last = self._place + batch.num_rows
             low, high = max(start, self._place), min(end, last)
             if low < high:
-                yield from _rows(batch.slice(low - self._place, high - low))
+                yield from _rows(batch.slice(low - self._place, high - low), self._path)
             self._rest = None if high >= last else batch.slice(high - self._place)
             self._place = max(high, self._place) if self._rest is not None else last
 
@@ -163,13 +167,12 @@ def count_rows(path: Path) -> int:
 
 @contextmanager
 def _open(path: Path) -> Iterator[ParquetFile]:
-    import pyarrow as pa
     from pyarrow import parquet as arrow_parquet
 
     if not path.is_file():
         raise DataError(path, "no such file")
-    try:
-        with arrow_parquet.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(path, f"not Parquet: {str(error).splitlines()[0]}") from None
+    with (
+        foreign_errors(lambda place: DataError(path, f"not Parquet that can be read ({place})")),
+        arrow_parquet.ParquetFile(path) as file,
+    ):
+        yield file

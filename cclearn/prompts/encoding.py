@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from jinja2 import TemplateError
-
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, foreign_errors
+from cclearn.prompts.chat_template import render_chat
 from cclearn.prompts.templates import Message
 
 if TYPE_CHECKING:
@@ -100,31 +99,8 @@ def _render(
     turns: Sequence[Message],
     add_generation_prompt: bool = False,
 ) -> str:
-    name = tokenizer.name_or_path
-    if tokenizer.chat_template is None:
-        raise ConfigurationError(
-            [
-                f"chat template (tokenizer = {name}): it has none. Use the model's instruct variant or"
-                " set a chat template."
-            ]
-        )
-    try:
-        # An answer is the codes alone: templates that can think aloud are told not to.
-        return str(
-            tokenizer.apply_chat_template(
-                [_cut(tokenizer, turn) for turn in turns],
-                add_generation_prompt=add_generation_prompt,
-                tokenize=False,
-                enable_thinking=False,
-            )
-        )
-    except TemplateError as error:
-        raise ConfigurationError(
-            [
-                f"chat template (tokenizer = {name}): it cannot be rendered: {error.message} Use a"
-                " template that takes a user's and an assistant's turn."
-            ]
-        ) from None
+    cut = [_cut(tokenizer, turn) for turn in turns]
+    return render_chat(tokenizer, cut, add_generation_prompt)
 
 
 @lru_cache(maxsize=4)
@@ -161,7 +137,19 @@ def _cut_marks(text: str, marks: re.Pattern[str], start: int = 0) -> str:
     return _CUT.join([*pieces, text[done:]])
 
 
+def _failed(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], ConfigurationError]:
+    """Return what reports a tokenizer that cannot tokenise; its own message would quote the text."""
+    return lambda place: ConfigurationError(
+        [
+            f"tokenizer ({tokenizer.name_or_path}): it cannot tokenise ({place}). Its settings are"
+            " damaged. Get the model again."
+        ]
+    )
+
+
 def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     pieces = [text.split(_CUT) for text in texts]
-    encoded = iter(tokenizer(list(chain(*pieces)), add_special_tokens=False)["input_ids"])
+    with foreign_errors(_failed(tokenizer)):
+        ids = tokenizer(list(chain(*pieces)), add_special_tokens=False)["input_ids"]
+    encoded = iter(ids)
     return [list(chain(*islice(encoded, len(parts)))) for parts in pieces]

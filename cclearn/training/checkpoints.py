@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.durable import flush, remove, seal_folder
-from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.files import sha256_of_file, write_json
+from cclearn.errors import CclearnError, ConfigurationError, DataError, shown_id
+from cclearn.files import read_json, sha256_of_file, write_json
 from cclearn.training.recipe import Recipe
 
 MARKER = "complete.json"
@@ -85,8 +84,8 @@ def remove_finished(folder: Path, manifest: Path) -> None:
         manifest: Of the model that is in place.
     """
     try:
-        of = json.loads((folder / FINISHED).read_bytes())["manifest_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+        of = read_json(folder / FINISHED)["manifest_sha256"]
+    except (DataError, KeyError, TypeError):
         return
     if manifest.is_file() and sha256_of_file(manifest) == of:
         for place in folder.iterdir():
@@ -159,17 +158,18 @@ def read_checkpoint(place: Path, run: dict[str, Any]) -> Checkpoint:
         CclearnError: It is not whole.
     """
     try:
-        marker = json.loads((place / MARKER).read_text(encoding="utf-8"))
-        hashes, of, step = marker["sha256"], marker["run"], int(marker["step"])
+        marker = read_json(place / MARKER)
+        hashes, of, step = dict(marker["sha256"]), dict(marker["run"]), int(marker["step"])
         seconds = float(marker["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DataError, ValueError, KeyError, TypeError, OverflowError):
         raise CclearnError(f"checkpoint (path = {place}): it was not finished.") from None
     for name, digest in hashes.items():
         path = place / name
         if not path.is_file() or sha256_of_file(path) != digest:
             raise CclearnError(f"checkpoint (path = {place}): {name} is not as it was written.")
     problems = [
-        f"resume (checkpoint = {place}): {key} was {of.get(key)!r} and is {run.get(key)!r}. Set it"
+        f"resume (checkpoint = {place}): {shown_id(key)} was"
+        f" {shown_id(str(of.get(key)))} and is {shown_id(str(run.get(key)))}. Set it"
         " back, or start anew with --overwrite."
         for key in sorted({*of, *run})
         if of.get(key) != run.get(key)

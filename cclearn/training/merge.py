@@ -66,7 +66,7 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
         )
     tokenizer = load_tokenizer(str(adapter))
     manifest = read_manifest(adapter) or {}
-    system = manifest.get("code_system", {}).get("name", CodeSystem.load().name)
+    system = manifest.get("code_system", {}).get("name") or CodeSystem.load().name
     prompt = torch.tensor([encode_prompt(tokenizer, document_prompt(_TEXT, system))])
     model = load_model(*base, dtype=torch.bfloat16).eval()
     alone = _log_probabilities(model, prompt)

@@ -11,9 +11,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from cclearn.errors import ConfigurationError, DataError, did_you_mean
+from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
 from cclearn.files import read_text
 from cclearn.training.recipe import Recipe
+from cclearn.yaml_files import parse_yaml
+
+_BITS = 64
+"""Longer numbers are not shown: Python refuses to write very long ones."""
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -28,15 +32,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         ConfigurationError: Keys or values are wrong; all of them are told at once, with their lines.
     """
     path = find_recipe(name)
-    text = read_text(path)
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        fields = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else None
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise DataError(path, f"not YAML: {problem}", line) from None
+    fields, node = parse_yaml(read_text(path), path)
     if not isinstance(fields, dict):
         raise DataError(path, "not a mapping of keys to values")
     problems = [problem for item in overrides if (problem := _override(fields, item))]
@@ -86,10 +82,10 @@ def _override(fields: dict[str, Any], item: str) -> str | None:
         for part in parts[:-1]:
             place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
         if isinstance(place, list):
-            place[int(parts[-1])] = yaml.safe_load(value)
+            place[int(parts[-1])] = parse_yaml(value, "override")[0]
         else:
-            place[parts[-1]] = yaml.safe_load(value)
-    except (ValueError, IndexError, TypeError, AttributeError, yaml.YAMLError):
+            place[parts[-1]] = parse_yaml(value, "override")[0]
+    except (ValueError, IndexError, TypeError, AttributeError, DataError):
         return (
             f"override ({item}): the recipe has no such place, or the value is not YAML."
             " Name the keys as in the file, quote the value."
@@ -107,13 +103,15 @@ def _tell(path: Path, problem: dict[str, Any], lines: dict[tuple[str, ...], int]
         message = "missing"
     else:
         value = problem.get("input")
-        if isinstance(value, (str, int, float)):
+        if isinstance(value, str):
+            message = f"{message} (got '{shown_id(value)}')"
+        elif isinstance(value, float) or (isinstance(value, int) and value.bit_length() < _BITS):
             message = f"{message} (got {value!r})"
     place = where
     while place and place not in lines:
         place = place[:-1]
     line = f":{lines[place]}" if place in lines else ""
-    return f"{path}{line}: {'.'.join(where) or 'recipe'}: {message}"
+    return f"{path}{line}: {shown_id('.'.join(where)) or 'recipe'}: {message}"
 
 
 def _known_keys(where: tuple[str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
 from cclearn.files import (
     atomic_folder,
     partial_folder,
@@ -137,7 +137,8 @@ def run_recipe(
             shutil.copyfile(start.folder / _METRICS, metrics)
         trainer = job.make_trainer(aside or folder, [_Metrics(metrics, progress)])
         trainer.prepare_run(checkpoints, run, recipe.training.keep, metrics, start)
-        trainer.train(resume_from_checkpoint=str(start.folder) if start else None)
+        with nullcontext() if start is None else foreign_errors(_failed(recipe, start)):
+            trainer.train(resume_from_checkpoint=str(start.folder) if start else None)
         seconds = trainer.seconds()
         with _telling_of_writing(recipe.output):
             if trainer.is_fsdp_enabled:  # Checkpoints are sharded, the model is written whole.
@@ -167,6 +168,16 @@ def run_recipe(
     ):  # The model is on the disk under its name: nothing is needed any more.
         shutil.rmtree(checkpoints, ignore_errors=True)
     return recipe.output
+
+
+def _failed(recipe: Recipe, start: Checkpoint) -> Callable[[str], CclearnError]:
+    """Return what reports that a trainer cannot take up a checkpoint."""
+    return lambda place: ConfigurationError(
+        [
+            f"resume (checkpoint = {start.folder}): training cannot go on from it ({place}). Remove"
+            f" it, to go on from the one before, or start {recipe.name} anew with --overwrite."
+        ]
+    )
 
 
 def common_arguments(recipe: Recipe) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -211,6 +212,13 @@ def _bare(word: str) -> str:
 
 
 def _read_table(path: Path) -> Iterable[tuple[str, str]]:
+    try:
+        yield from _rows(path)
+    except csv.Error:
+        raise DataError(path, "not a table: a field is too long, or holds a NUL") from None
+
+
+def _rows(path: Path) -> Iterable[tuple[str, str]]:
     lines = read_lines(path)
     tabs = bool(lines) and "\t" in lines[0]
     reader = csv.DictReader(lines, delimiter="\t" if tabs else ",")
@@ -234,5 +242,9 @@ def _read_table(path: Path) -> Iterable[tuple[str, str]]:
 def _most_frequent(variation: str) -> str:
     """Return the spelling with the highest count, the first of those alike."""
     spelt = [part.rpartition("_") for part in variation.split("|")]
-    counted = [(form, int(count)) for form, _, count in spelt if form and count.isdigit()]
+    counted = [
+        (form, int(count))
+        for form, _, count in spelt
+        if form and re.fullmatch("[0-9]{1,18}", count)
+    ]
     return max(counted, key=lambda each: each[1])[0] if counted else ""

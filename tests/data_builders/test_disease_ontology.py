@@ -172,3 +172,12 @@ def test_the_whole_ontology_is_read(shared_data: Path) -> None:
     codes = [r for term in terms for r in term.references if r.startswith("ICD10CM:")]
     assert len(codes) == 3_154
     assert sum(" EXACT " in s for term in terms for s in term.synonyms) == 15_759
+
+
+def test_symbols_alone_make_no_pair(tmp_path: Path, system: CodeSystem) -> None:
+    path = tmp_path / "x.obo"
+    path.write_text(ONTOLOGY.replace("name: wandering heart", "name: -,;()"), encoding="utf-8")
+    pairs, rejected, _ = built("disease_ontology", {"file": str(path)}, system)
+    assert "pump trouble" not in pairs
+    assert 'roaming "heart"' in pairs
+    assert ("-,;()", "no words") in {(row.text, row.reason) for row in rejected}

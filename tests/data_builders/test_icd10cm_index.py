@@ -235,3 +235,17 @@ def test_the_official_files_are_read_without_loss(
     assert sum(entry.code is not None for entry in entries) == coded
     assert sum(entry.columns > 0 for entry in entries) == rows
     assert sum(len(entry.cells) for entry in entries) == cells
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (TABLE.replace('<cell col="2">', "<cell>", 1), "a <cell> has no number of a column"),
+        (TABLE.replace('<head col="2">', '<head col="²">'), "a <head> has no number of a column"),
+        (TABLE.replace('<head col="2">', '<head col="7">'), "column 2 has codes and no heading"),
+    ],
+)
+def test_columns_that_do_not_fit_are_told(tmp_path: Path, content: str, problem: str) -> None:
+    (tmp_path / "x.xml").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=problem):
+        read_index(tmp_path / "x.xml")

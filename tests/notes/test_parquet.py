@@ -86,3 +86,41 @@ def test_runs_of_rows_are_read_in_any_order(
     for start, end in runs:
         found = [row["id"] for row in reader.rows(start, end)]
         assert found == list(range(20))[start:end]
+
+
+SECRET = "the words of a note"
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        (
+            pyarrow.array([2**60]).view(pyarrow.timestamp("ms")),
+            "a row cannot be read (OverflowError",
+        ),
+        (pyarrow.array([2**62]).view(pyarrow.date64()), "a row cannot be read (OverflowError"),
+        (pyarrow.array([0]).view(pyarrow.timestamp("us", tz="No/Town")), "a row cannot be read ("),
+        (pyarrow.array([2**62]).view(pyarrow.duration("s")), "a row cannot be read (OverflowError"),
+        (pyarrow.array([SECRET.encode() + b"\xff"]).view(pyarrow.string()), "not UTF-8"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_told_without_its_text(
+    tmp_path: Path, column: pyarrow.Array, problem: str
+) -> None:
+    table = pyarrow.table({"id": ["a"], "text": [SECRET], SECRET: column})
+    arrow.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(DataError) as error:
+        list(read_notes(tmp_path / "x.parquet"))
+    assert problem in str(error.value)
+    assert SECRET not in str(error.value)
+
+
+def test_a_damaged_file_and_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    twice = pyarrow.Table.from_arrays([pyarrow.array(["a"])] * 2, names=[SECRET] * 2)
+    arrow.write_table(twice, tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="two columns have the same name"):
+        list(read_notes(tmp_path / "x.parquet"))
+    (tmp_path / "x.parquet").write_bytes((tmp_path / "x.parquet").read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"not Parquet that can be read \(ArrowInvalid in") as error:
+        list(read_notes(tmp_path / "x.parquet"))
+    assert SECRET not in str(error.value)

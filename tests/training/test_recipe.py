@@ -165,10 +165,12 @@ def test_an_error_names_file_line_and_key(tmp_path: Path) -> None:
         (b"", "not a mapping"),
         (b"\xff", "not UTF-8"),
         (b"a: !!python/object/apply:os.system [ls]", "not YAML"),
+        (b"a: &r [*r]", "a value holds itself"),
+        (b"name: 0x" + b"f" * 6_000, "name: Input should be a valid string"),
     ],
 )
 def test_a_file_that_is_no_recipe(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises((DataError, ConfigurationError), match=message):
         load_recipe(path)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, DataErrors
+from cclearn.errors import DataError, DataErrors, shown_id
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import table_rows
@@ -58,6 +58,9 @@ class ACIBench(Corpus):
             raise DataError(table, "no such file")
         for identifier, text in table_rows(table, ("encounter_id", "note")):
             found += identifier in codes
-            yield coded_note(identifier, text, codes.get(identifier, ()), system, "public")
+            try:
+                yield coded_note(identifier, text, codes.get(identifier, ()), system, "public")
+            except ValueError as error:
+                raise DataError(table, f"note {shown_id(identifier)}: {error}") from None
         if codes and not found:
             raise DataError(path, f"none of its ids is in {table.name}")

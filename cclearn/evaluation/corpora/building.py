@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cclearn.codes import CodeSystem
+from cclearn.errors import shown_id
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.contract import Origin
 
@@ -29,14 +30,20 @@ def coded_note(
         origin: Of the text.
 
     Raises:
-        ValueError: Evidence lies outside the text.
+        ValueError: The note has no id, a code is empty, or evidence lies outside the text.
     """
+    if not identifier:
+        raise ValueError("a note has no id")
     spans: dict[str, set[tuple[int, int]]] = {}
     for code, start, end in annotations:
+        if not code.strip():
+            raise ValueError("a code is empty")
         found = spans.setdefault(system.canonical(code), set())
         if start is not None and end is not None:
             if not 0 <= start < end <= len(text):
-                raise ValueError(f"evidence of {code} at {start}:{end} lies outside the text")
+                raise ValueError(
+                    f"evidence of {shown_id(code)} at {start}:{end} lies outside the text"
+                )
             found.add((start, end))
     return CodedNote(
         id=identifier,

@@ -7,18 +7,21 @@ fields of a submission: case, offsets, label, code.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, DataErrors
+from cclearn.errors import DataError, DataErrors, shown_id
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.files import read_lines, read_text
 from cclearn.notes import CodedNote
 from cclearn.outputs.codiesp import DIAGNOSIS, PROCEDURE
+
+_OFFSET = re.compile("[0-9]{1,18}")
 
 _LABELS = {DIAGNOSIS: "d", PROCEDURE: "p"}
 
@@ -71,7 +74,8 @@ class CodiEsp(Corpus):
             except ValueError as error:
                 problems.append(DataError(file, str(error)))
         problems += [
-            DataError(texts, f"no text of {name}, which has codes") for name in sorted(annotations)
+            DataError(texts, f"no text of {shown_id(name)}, which has codes")
+            for name in sorted(annotations)
         ]
         if problems:
             raise DataErrors(problems)
@@ -97,7 +101,7 @@ def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, l
                 problems.append(DataError(path, "neither DIAGNOSTICO nor PROCEDIMIENTO", number))
             elif _LABELS[label] in wanted:
                 ends = pieces.replace(";", " ").split()
-                if not ends or not all(end.isdigit() for end in ends):
+                if not ends or not all(_OFFSET.fullmatch(end) for end in ends):
                     problems.append(DataError(path, "offsets are no numbers", number))
                 else:
                     places = [int(end) for end in ends]

@@ -7,21 +7,43 @@ the folder, by the user's licence, unless it stands in the files already, where 
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.building import coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
-from cclearn.files import read_lines, read_text
+from cclearn.files import read_json, read_lines
 from cclearn.notes import CodedNote
 from cclearn.outputs.mdace import CODE_SYSTEMS
 
+_NUMBER = re.compile("[0-9]{1,18}")
+
 _FOLDERS = {"icd10cm": "ICD-10", "icd9cm": "ICD-9"}
+
+
+class _Annotation(BaseModel):
+    begin: int
+    end: int
+    code: str
+    code_system: str
+
+
+class _Note(BaseModel):
+    note_id: int | str
+    category: str
+    annotations: list[_Annotation]
+    text: str | None = None
+
+
+class _Chart(BaseModel):
+    notes: list[_Note]
 
 
 class MDACEOptions(CorpusOptions):
@@ -55,7 +77,8 @@ class MDACE(Corpus):
         known = system.name if system.name in _FOLDERS else "icd10cm"
         wanted = CODE_SYSTEMS[known]
         charts = folder / "data" / options.care / _FOLDERS[known] / "1.0"
-        files = {int(f.name.split("-")[0]): f for f in sorted(charts.glob("*.json"))}
+        named = ((f.name.split("-")[0], f) for f in sorted(charts.glob("*.json")))
+        files = {int(number): f for number, f in named if _NUMBER.fullmatch(number)}
         if not files:
             raise DataError(charts, "holds no chart: not the folder of MDACE")
         numbers = sorted(_split(folder, split, options) & files.keys())
@@ -91,7 +114,7 @@ def _split(folder: Path, split: str, options: MDACEOptions) -> set[int]:
     path = folder / "splits" / options.care / f"MDace-ev-{split}.csv"
     numbers = set()
     for line, value in enumerate(read_lines(path), start=1):
-        if value.strip().isdigit():
+        if _NUMBER.fullmatch(value.strip()):
             numbers.add(int(value))
         elif value.strip() and line > 1:
             raise DataError(path, "not a chart's number", line)
@@ -100,16 +123,13 @@ def _split(folder: Path, split: str, options: MDACEOptions) -> set[int]:
 
 def _notes(path: Path) -> list[dict[str, Any]]:
     try:
-        notes: list[dict[str, Any]] = json.loads(read_text(path))["notes"]
-        for note in notes:
-            if not {"note_id", "category", "annotations"} <= note.keys():
-                raise KeyError
-    except (ValueError, KeyError, TypeError, AttributeError):
+        notes = _Chart.model_validate(read_json(path)).notes
+    except ValidationError:
         raise DataError(path, "not a chart of MDACE") from None
-    return notes
+    return [note.model_dump(exclude_unset=True) for note in notes]
 
 
 def _texts(folder: Path, wanted: set[int]) -> dict[int, str]:
     """Return the texts of notes from MIMIC-III's table. Raises DataError."""
     rows = table_rows(find_table(folder, "NOTEEVENTS"), ("ROW_ID", "TEXT"))
-    return {int(n): text for n, text in rows if n.isdigit() and int(n) in wanted}
+    return {int(n): text for n, text in rows if _NUMBER.fullmatch(n) and int(n) in wanted}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError
+from cclearn.errors import DataError, foreign_errors, shown_id
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
@@ -54,22 +54,30 @@ class MIMIC4(Corpus):
         for stay, text in table_rows(find_table(folder, "discharge"), ("hadm_id", "text")):
             if stay in codes and stay not in seen:
                 seen.add(stay)
-                yield coded_note(stay, text, codes[stay], system)
+                try:
+                    yield coded_note(stay, text, codes[stay], system)
+                except ValueError as error:
+                    raise DataError(folder, f"note {shown_id(stay)}: {error}") from None
 
 
 def _stays(folder: Path, split: str) -> set[str]:
     """Return the stays of a split. Raises DataError."""
-    for path in sorted(folder.rglob(_SPLIT)):
-        from pyarrow import feather
-
-        table = feather.read_table(path, columns=["_id", "split"]).to_pydict()
-        rows = zip(map(str, table["_id"]), table["split"], strict=True)
-        return _of(rows, split, path)
+    if published := sorted(folder.rglob(_SPLIT)):
+        return _of(_published(published[0]), split, published[0])
     path = find_table(folder, "splits")
     try:
         return _of(table_rows(path, ("hadm_id", "split")), split, path)
     except DataError:
         return _of(table_rows(path, ("_id", "split")), split, path)
+
+
+def _published(path: Path) -> Iterator[tuple[str, str]]:
+    """Return the stays and splits of the published table. Raises DataError."""
+    from pyarrow import feather
+
+    with foreign_errors(lambda place: DataError(path, f"not a table of splits ({place})")):
+        table = feather.read_table(path, columns=["_id", "split"]).to_pydict()
+        return zip(map(str, table["_id"]), map(str, table["split"]), strict=True)
 
 
 def _of(
@@ -79,5 +87,6 @@ def _of(
     for stay, name in rows:
         found[name].add(stay)
     if split not in found:
-        raise DataError(path, f"no split {split!r}; there are: {', '.join(sorted(found))}")
+        names = ", ".join(map(shown_id, sorted(found)[:10]))
+        raise DataError(path, f"no split {split!r}; there are: {names}")
     return found[split]

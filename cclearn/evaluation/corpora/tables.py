@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cclearn.errors import DataError
+from cclearn.errors import DataError, foreign_errors
 
 _LONGEST_FIELD = 2**31 - 1
 
@@ -29,18 +29,19 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """
     csv.field_size_limit(_LONGEST_FIELD)
     opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8", newline="") as stream:
-            reader = csv.reader(stream)
-            names = [name.strip().lower() for name in next(reader, [])]
-            missing = [name for name in columns if name.lower() not in names]
-            if missing:
-                raise DataError(path, f"needs the columns {', '.join(missing)}", 1)
-            places = [names.index(name.lower()) for name in columns]
-            for row in reader:
-                if len(row) != len(names):
-                    problem = f"{len(row)} fields, the header has {len(names)}"
-                    raise DataError(path, problem, reader.line_num)
-                yield tuple(row[place] for place in places)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(path, f"cannot be read: {type(error).__name__}") from None
+    # Damage of a packed file is told in several ways, which OSError does not cover.
+    with (
+        foreign_errors(lambda place: DataError(path, f"cannot be read ({place})")),
+        opened(path, "rt", encoding="utf-8", newline="") as stream,
+    ):
+        reader = csv.reader(stream)
+        names = [name.strip().lower() for name in next(reader, [])]
+        missing = [name for name in columns if name.lower() not in names]
+        if missing:
+            raise DataError(path, f"needs the columns {', '.join(missing)}", 1)
+        places = [names.index(name.lower()) for name in columns]
+        for row in reader:
+            if len(row) != len(names):
+                problem = f"{len(row)} fields, the header has {len(names)}"
+                raise DataError(path, problem, reader.line_num)
+            yield tuple(row[place] for place in places)

@@ -206,3 +206,47 @@ def test_the_whole_of_codiesp_is_read(shared_data: Path, system: CodeSystem) -> 
         assert {a.code for n in spanish for a in n.codes} == {
             a.code for n in english for a in n.codes
         }
+
+
+def test_damaged_tables_are_told_without_their_text(
+    mdace: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    chart = next((mdace / "data").rglob("100-*.json"))
+    annotation = {"begin": "secret", "end": 3, "code": "I10", "code_system": "ICD-10-CM"}
+    note = {"note_id": 1, "category": "x", "annotations": [annotation], "text": "Old MI."}
+    for fields in (
+        {"notes": [note]},
+        {"notes": [{**note, "annotations": {}}]},
+        {"notes": ["secret"]},
+    ):
+        chart.write_text(json.dumps(fields), encoding="utf-8")
+        with pytest.raises(DataError, match="not a chart of MDACE"):
+            read("mdace", mdace, system)
+    chart.write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"not JSON \(RecursionError"):
+        read("mdace", mdace, system)
+    split = mdace / "splits" / "Inpatient" / "MDace-ev-test.csv"
+    for number in ("²", "9" * 5_000):
+        split.write_text(f"hadm_id\n{number}\n", encoding="utf-8")
+        with pytest.raises(DataError, match="not a chart's number"):
+            read("mdace", mdace, system)
+    visits = tmp_path / "aci"
+    visits.mkdir()
+    (visits / "valid.csv").write_text("encounter_id,note\n,secret\n", encoding="utf-8")
+    (visits / "codes.csv").write_text("id,code\n,I10\n", encoding="utf-8")
+    with pytest.raises(DataError, match="a note has no id"):
+        read("aci-bench", visits, system, codes="codes.csv")
+    stays = tmp_path / "mimic"
+    stays.mkdir()
+    (stays / "mimiciv_icd10_split.feather").write_bytes(b"secret")
+    with pytest.raises(DataError, match=r"not a table of splits \(ArrowInvalid in"):
+        read("mimic4-icd10", stays, system)
+    (stays / "mimiciv_icd10_split.feather").unlink()
+    (stays / "splits.csv").write_text("_id,split\n1,test\n")
+    (stays / "diagnoses_icd.csv").write_text("hadm_id,icd_code,icd_version\n1,I10,10\n")
+    packed = bytearray(gzip.compress(b"hadm_id,text\n1,secret\n", mtime=0))
+    packed[10] ^= 255
+    (stays / "discharge.csv.gz").write_bytes(packed)
+    with pytest.raises(DataError, match=r"cannot be read \(") as error:
+        read("mimic4-icd10", stays, system)
+    assert "secret" not in str(error.value)
