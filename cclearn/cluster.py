@@ -100,6 +100,17 @@ def ray_cluster(address: str) -> Iterator[Any]:
             ray.shutdown()
 
 
+def count_other_machines(ray: Any) -> int:
+    """Return how many machines of a connected cluster are not the one that this process runs on.
+
+    Args:
+        ray: The module that `ray_cluster` gives.
+    """
+    here = ray.util.get_node_ip_address()
+    addresses = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    return len(addresses - {here})
+
+
 @contextmanager
 def errors_for_the_user() -> Iterator[None]:
     """In a worker, turn every error into one that reaches the user as one line.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.bulk.corpus import Corpus, Shard, open_corpus
 from cclearn.bulk.shard import CodedShard, Marker, code_shard
-from cclearn.cluster import LOST_WORKERS, errors_for_the_user, ray_cluster
+from cclearn.cluster import LOST_WORKERS, count_other_machines, errors_for_the_user, ray_cluster
 from cclearn.coding import Coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import ConfigurationError
@@ -71,10 +71,12 @@ def coded_on_ray(
         shards: To be coded.
 
     Raises:
-        ConfigurationError: The cluster cannot be reached, or has not what the workers need.
+        ConfigurationError: The cluster cannot be reached, has not what the workers need, or has other
+            machines, and the settings do not allow twice that restricted notes are sent there.
         CclearnError: As for `code_shard`.
     """
     with ray_cluster(address) as ray:
+        refuse_other_machines(ray, address, settings)
         from ray.data import ActorPoolStrategy, DataContext
 
         # Each shard has a number: none waits for another.
@@ -110,6 +112,31 @@ def coded_on_ray(
             )
         for row in dataset.iter_rows():
             yield CodedShard(row["content"], Marker.model_validate_json(row["marker"]))
+
+
+def refuse_other_machines(ray: Any, address: str, settings: CoderSettings) -> None:
+    """Refuse a cluster of several machines, unless the user has said twice that notes may go there.
+
+    Args:
+        ray: The module that `cclearn.cluster.ray_cluster` gives.
+        address: The address of the cluster, for the message.
+        settings: The settings of the coder, whose engine settings hold the two permissions.
+
+    Raises:
+        ConfigurationError: The cluster has other machines, and a permission is missing.
+    """
+    engine = settings.engine
+    if engine.send_restricted and engine.may_send_restricted:
+        return
+    if others := count_other_machines(ray):
+        raise ConfigurationError(
+            [
+                f"ray (address = {address}): the cluster has {others} other machines, and notes are"
+                " restricted unless their rows say otherwise. Use --ray local; or, if the corpus may be"
+                " read there, say so twice: send_restricted=true and may_send_restricted=true, each with"
+                " --engine."
+            ]
+        )
 
 
 def _gpus(settings: CoderSettings) -> int:

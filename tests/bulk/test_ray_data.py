@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from cclearn.bulk import BulkOptions, code_corpus
+from cclearn.bulk.ray_data import refuse_other_machines
 from cclearn.coding.settings import CoderSettings
+from cclearn.engines.named import EngineSettings
+from cclearn.errors import ConfigurationError
 from tests.bulk.corpora import files_in, write_jsonl
 
 COMMAND = [sys.executable, "-m", "cclearn", "code"]
@@ -78,3 +82,29 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "ray (address = 127.0.0.1:1): nothing answers there" in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert not list(tmp_path.glob("out/shards/*"))
+
+
+class Cluster:
+    """Has the two functions of `ray` that tell where a cluster runs."""
+
+    class util:
+        @staticmethod
+        def get_node_ip_address() -> str:
+            return "10.0.0.1"
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+
+    def nodes(self) -> list[dict[str, object]]:
+        return [{"NodeManagerAddress": address, "Alive": True} for address in self._addresses]
+
+
+def test_notes_go_to_other_machines_only_where_the_user_says_so_twice() -> None:
+    twice = EngineSettings(send_restricted=True, may_send_restricted=True)
+    one, two = Cluster("10.0.0.1", "10.0.0.1"), Cluster("10.0.0.1", "10.0.0.2")
+    refuse_other_machines(one, "auto", CoderSettings())
+    refuse_other_machines(two, "auto", CoderSettings(engine=twice))
+    for said in ({}, {"send_restricted": True}, {"may_send_restricted": True}):
+        settings = CoderSettings(engine=EngineSettings(**said))
+        with pytest.raises(ConfigurationError, match=r"has 1 other machines.*say so twice"):
+            refuse_other_machines(two, "auto", settings)
