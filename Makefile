@@ -29,7 +29,7 @@ quickstart: $(INSTALLED)
 	$(BIN)/cclearn quickstart --overwrite
 
 test: $(INSTALLED)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 test-all: $(INSTALLED)
 	$(BIN)/pytest

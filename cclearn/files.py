@@ -26,7 +26,7 @@ from cclearn.durable import (
     remove,
     seal_folder,
 )
-from cclearn.errors import CclearnError, DataError, foreign_errors
+from cclearn.errors import CclearnError, DataError
 
 
 @contextmanager
@@ -309,76 +309,6 @@ def decode_text(raw: bytes, path: object, line: int | None = None) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(path, f"not UTF-8 at byte {error.start}. Convert it first.", line) from None
-
-
-_DEEPEST = 100
-"""How deeply the elements of an XML file, or the values of a JSON file, may be nested."""
-
-
-def read_xml(path: Path) -> Any:
-    """Read an XML file and return its root element; nothing outside the file is ever fetched.
-
-    Raises:
-        DataError: It is missing, is no XML, is cut off, has an encoding that is not known, or is nested
-            more than 100 elements deep.
-    """
-    from xml.etree import ElementTree
-
-    content = read_bytes(path)
-    with foreign_errors(lambda place: DataError(path, f"cannot be read as XML ({place})")):
-        try:
-            root = ElementTree.fromstring(content)  # noqa: S314 - expat resolves nothing
-        except ElementTree.ParseError as error:
-            line, column = error.position
-            raise DataError(path, f"not whole XML at column {column}", line) from None
-    below = [root]
-    for _ in range(_DEEPEST):
-        below = [child for node in below for child in node]
-        if not below:
-            return root
-    raise DataError(path, f"nested more than {_DEEPEST} elements deep")
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        DataError: It is missing, is no JSON, holds half of a surrogate pair or too long a number, or is
-            nested more than 100 values deep.
-    """
-    return parse_json(read_text(path), path)
-
-
-def parse_json(text: str, path: object, line: int | None = None) -> Any:
-    """Parse JSON of a file.
-
-    Args:
-        text: What to parse.
-        path: What messages call the file.
-        line: The 1-based line that the text is, if it is one.
-
-    Raises:
-        DataError: As for `read_json`.
-    """
-    with foreign_errors(lambda place: DataError(path, f"not JSON ({place})", line)):
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError as error:
-            number = line if line is not None else error.lineno
-            raise DataError(path, f"not JSON at column {error.colno}", number) from None
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    below = [value]
-    for _ in range(_DEEPEST):
-        below = [
-            part
-            for each in below
-            if isinstance(each, (dict, list))
-            for part in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not below:
-            return value
-    raise DataError(path, f"nested more than {_DEEPEST} values deep", line)
 
 
 def sha256_of_file(path: Path) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from cclearn.errors import CclearnError, ConfigurationError, DataError, foreign_errors
-from cclearn.files import read_json, sha256_of_text
+from cclearn.files import sha256_of_text
+from cclearn.parsing import read_json
 from cclearn.weights import (
     refuse_changed,
     refuse_incomplete,

@@ -31,7 +31,7 @@ def visible(text: str) -> str:
 
 
 _MARKDOWN = re.compile(
-    r"[\\`*_\[\]|~#$@]|:(?=//)|(?<=www)\.|^[-+](?=\s|$|[-+])|^=|^\d{1,9}[.)](?=\s|$)"
+    r"[\\`*\[\]|~#$@]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.|^[-+](?=\s|$|[-+])|^=|^\d{1,9}[.)](?=\s|$)"
 )
 """What begins or ends an element of CommonMark or of GitHub's tables, links and lists."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.errors import DataError
-from cclearn.files import read_xml
+from cclearn.parsing import read_xml
 
 _MODIFIER = re.compile(r"\(([^()]+)\)")
 _NOT_ELSEWHERE = re.compile(r",? (?:NEC|NOS)\b")

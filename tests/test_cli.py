@@ -357,7 +357,7 @@ def test_a_schedulers_stop_cleans_up(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.partial-*/rejected.jsonl")):
+    while not list(tmp_path.glob(".out.partial*/rejected.jsonl")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.terminate()

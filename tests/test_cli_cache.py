@@ -16,7 +16,6 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of a cache with one answer."""
     path = tmp_path_factory.mktemp("cache") / "answers.sqlite"
     engine = random_engine(seed=0)
-    engine.identity = engine.identity or "tests"
     cached = CachedEngine(engine, path)
     cached._write("key", {"secret": "appendicitis"})
     cached.close()

@@ -21,11 +21,10 @@ from cclearn.files import (
     atomic_file,
     atomic_folder,
     list_file,
-    read_json,
-    read_xml,
     refuse_existing,
     writing_alone,
 )
+from cclearn.parsing import read_json, read_xml
 
 
 def write(path: Path, content: str, overwrite: bool = False, kind: str = "output") -> None:

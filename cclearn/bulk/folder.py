@@ -22,9 +22,10 @@ from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
 from cclearn.engines.named import EngineSettings
 from cclearn.errors import CclearnError, DataError
-from cclearn.files import atomic_file, read_json, read_text, sha256_of_file, write_json
+from cclearn.files import atomic_file, read_text, sha256_of_file, write_json
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, row_to_json
+from cclearn.parsing import read_json
 
 MANIFEST, REJECTED, SUMMARY, SHARDS = "manifest.json", "rejected.jsonl", "summary.json", "shards"
 

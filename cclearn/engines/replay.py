@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cclearn.engines.engine import Answer, Engine, Request
 from cclearn.errors import DataError, DataErrors, shown_id
-from cclearn.files import parse_json, read_lines, sha256_of_file
+from cclearn.files import read_lines, sha256_of_file
+from cclearn.parsing import parse_json
 
 
 class ReplayEngine(Engine):
@@ -28,7 +29,7 @@ class ReplayEngine(Engine):
         problems: list[DataError] = []
         for number, line in enumerate(read_lines(path), 1):
             try:
-                row = parse_json(line, path, number)
+                row = parse_json(line, path, number, halves=True)  # An `Answer` replaces them.
                 identifier, text = row["id"], row["answer"]
                 complete = row.get("complete", True)
             except DataError as error:
@@ -40,7 +41,9 @@ class ReplayEngine(Engine):
             if not (isinstance(identifier, str) and isinstance(text, str)):
                 problems.append(DataError(path, "id and answer must be strings", number))
             elif identifier in self._answers:
-                problems.append(DataError(path, f"id {shown_id(identifier)} stands twice", number))
+                problems.append(
+                    DataError(path, f"id '{shown_id(identifier)}' stands twice", number)
+                )
             else:
                 self._answers[identifier] = Answer(identifier, text, bool(complete))
         if problems:

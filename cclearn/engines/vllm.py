@@ -16,8 +16,8 @@ from llguidance.hf import from_tokenizer
 from cclearn.engines.engine import Answer, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, DataError, NoteError
-from cclearn.files import read_json
 from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
+from cclearn.parsing import read_json
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
 
 if TYPE_CHECKING:

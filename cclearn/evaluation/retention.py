@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.files import read_json
+from cclearn.parsing import read_json
 
 
 class Retained(BaseModel):

@@ -11,7 +11,8 @@ from typing import Any
 
 from cclearn.durable import flush, remove, seal_folder
 from cclearn.errors import CclearnError, ConfigurationError, DataError, shown_id
-from cclearn.files import read_json, sha256_of_file, write_json
+from cclearn.files import sha256_of_file, write_json
+from cclearn.parsing import read_json
 from cclearn.training.recipe import Recipe
 
 MARKER = "complete.json"

@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
         SpacyRecogniser(tmp_path)
     shutil.copytree(folder, tmp_path / "damaged")
     (tmp_path / "damaged" / "tok2vec" / "model").write_bytes(b"\x80\x04.")
-    with pytest.raises(ConfigurationError, match="spaCy cannot load it"):
+    with pytest.raises(ConfigurationError, match="spaCy cannot load or run it"):
         SpacyRecogniser(tmp_path / "damaged")
     blank = spacy.blank("en")
     blank.add_pipe("sentencizer")

@@ -204,7 +204,7 @@ def test_an_interrupt_of_all_processes_ends_the_build(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.partial-*/rejected.jsonl")):
+    while not list(tmp_path.glob(".out.partial*/rejected.jsonl")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(1.5)  # The workers are being started, or are at work.

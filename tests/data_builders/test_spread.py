@@ -141,7 +141,7 @@ def test_a_build_on_a_cluster_that_is_stopped_leaves_nothing(
     arguments = ["build", "icd10cm", "under=19", "variants=8", "--out", "out", "--ray", "local"]
     process = run(folder, "-c", command, *arguments)
     deadline = time.monotonic() + 60
-    while not list(folder.glob(".out.partial-*/rejected.jsonl")):
+    while not list(folder.glob(".out.partial*/rejected.jsonl")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(2)  # Actors are being started, or are at work.

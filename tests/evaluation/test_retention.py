@@ -34,7 +34,7 @@ def test_scores_come_back_and_into_the_report(tmp_path: Path) -> None:
     assert read_retention(path) == [one]
     page = html_report("t", [], {}, retained=[one])
     assert "<td>&lt;medqa&gt;</td><td>acc</td><td>0.500 ± 0.020</td><td>0.250</td>" in page
-    assert "| <medqa> | acc | 0.500 ± 0.020 | 0.250 |" in markdown_report(
+    assert "| &lt;medqa&gt; | acc | 0.500 ± 0.020 | 0.250 |" in markdown_report(
         "t", [], {}, retained=[one]
     )
     path.write_text("{}")

@@ -229,7 +229,7 @@ def test_a_stopped_run_leaves_nothing_that_looks_whole(data: Path, tmp_path: Pat
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list(tmp_path.glob(".run.partial-*/metrics.jsonl")):
+    while time.monotonic() < deadline and not list(tmp_path.glob(".run.partial*/metrics.jsonl")):
         time.sleep(0.2)
     assert process.poll() is None, "the run ended before it could be stopped"
     os.killpg(process.pid, signal.SIGINT)
