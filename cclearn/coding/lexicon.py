@@ -128,7 +128,8 @@ class LexiconCoder(Coder):
             # A read-only home only costs the time of the next start.
             with contextlib.suppress(OSError):
                 write_sealed(path, content, source)
-        lines = content.decode().split("\n")
+        # A code system whose titles hold no word has no phrase.
+        lines = content.decode().split("\n") if content else []
         phrases = dict(line.split("\t") for line in lines)
         if self._extra:
             said = set(map(same_words, self._extra))

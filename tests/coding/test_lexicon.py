@@ -175,3 +175,10 @@ def test_long_runs_of_white_space_take_no_longer_than_their_length(lexicon: Lexi
     for white in (" ", "\t", "\n", " \n", "\u00a0"):
         found = lexicon.find("asthma. " + white * 500_000 + "x")
         assert [finding.code for finding in found] == ["J45.909"]
+
+
+def test_a_code_system_without_a_word_has_no_phrases(tmp_path: Path) -> None:
+    (tmp_path / "symbols.csv").write_text("code,description\n1.1,-;()\n1.2,***\n")
+    coder = Coder.lexicon(CodeSystem.load(str(tmp_path / "symbols.csv")))
+    assert coder.code(NOTE).codes == []
+    assert coder.phrases == {}

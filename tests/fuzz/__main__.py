@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="children at once")
     parser.add_argument("--only", default="", help="targets whose names contain this")
     parser.add_argument("--number", type=int, action="append", help="only these inputs")
+    parser.add_argument("--begin", type=int, default=0, help="begin with this input")
     parser.add_argument("--keep", type=Path, help="a folder to keep the seeds and defects in")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no input after these")
     parser.add_argument("--light", action="store_true", help="only what needs no model")
@@ -57,7 +58,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
         for target in targets()
         if arguments.only in target.name and not (arguments.light and target.model)
     ]
-    chosen = list(choose(known, arguments.inputs, arguments.seed))
+    chosen = list(choose(known, arguments.inputs, arguments.seed))[arguments.begin :]
     if arguments.valid:
         chosen = list(enumerate(known))
     if arguments.number:
@@ -66,7 +67,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
 
     def told(number: int, defect: object) -> None:
         if number % 100 == 0:
-            sys.stderr.write(f"{number} of {len(chosen)}, {time.monotonic() - began:.0f} s\n")
+            sys.stderr.write(f"{number} of {arguments.inputs}, {time.monotonic() - began:.0f} s\n")
 
     scratch = Path(tempfile.mkdtemp(prefix="defects-", dir=folder))
     outcome = run(
@@ -85,6 +86,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     if arguments.out:
         written = {
             "inputs": arguments.inputs,
+            "begin": arguments.begin,
             "seed": arguments.seed,
             "seconds": round(seconds),
             "total": asdict(outcome.total),
