@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills import COMMANDS, Command, Sandbox, kill, prepare
+from tests.kill_inputs import prepare
+from tests.kills import COMMANDS, Command, Sandbox, kill
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
