@@ -17,20 +17,21 @@ import pwd
 import stat
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cclearn
-from cclearn.errors import ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.shown import tell
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
     from cclearn.codes import CodeSystem
+    from cclearn.engines.named import EngineSettings
     from cclearn.notes import CodedNote, Note
 
 VARIABLE = "CCLEARN_AUDIT"
@@ -143,20 +144,30 @@ def audited(command: str, writes: bool = True) -> Iterator[Audit]:
     audit.end("finished")
 
 
-def model_of(name: str, digest: str = "") -> tuple[str, str]:
-    """Return a model's name and its hash; the lexicon's is that of its tables.
+def model_of(name: str, digest: str = "", engine: EngineSettings | None = None) -> tuple[str, str]:
+    """Return a model's name and its hash.
+
+    The lexicon's hash is that of its tables, that of `replay:FILE` the file's, that of a server what it
+    says of its model; it is empty where a server says nothing or does not answer.
 
     Args:
         name: As the command takes it.
         digest: The hash, where it is known already.
+        engine: The settings of the engine, which name a server's address.
     """
     from cclearn.coding.tables import tables_sha256
-    from cclearn.engines.named import weights_of
+    from cclearn.engines.named import load_engine, scheme_of, weights_of
     from cclearn.models import model_hash
 
     if name == "lexicon":
         return name, tables_sha256()
-    return name, digest or model_hash(weights_of(name))
+    if digest:
+        return name, digest
+    if scheme_of(name) in ("openai", "replay"):
+        with suppress(CclearnError):
+            digest = load_engine(name, engine).model_sha256
+        return name, digest
+    return name, model_hash(weights_of(name))
 
 
 def _writable_log() -> Path | None:

@@ -166,7 +166,8 @@ def _code_to_folder(
 
     def begun(survey: Survey, system: CodeSystem) -> None:
         corpus = {"notes": survey.rows, "corpus_sha256": survey.sha256}
-        audit.begin([model_of(settings.model)], system, **corpus)
+        model = model_of(settings.model, engine=settings.engine)
+        audit.begin([model], system, **corpus)
 
     try:
         summary = code_corpus(Path(source), out, settings, options, begun)

@@ -153,7 +153,7 @@ def spans(
     loaded = load_system(system, release, earlier)
     with audited("spans") as audit:
         digest = sha256_of_file(pairs) if pairs.is_file() else None
-        audit.begin([model_of(each) for each in model], loaded, corpus_sha256=digest)
+        audit.begin([model_of(each, engine=asked) for each in model], loaded, corpus_sha256=digest)
         found = score_spans(
             pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
         )
@@ -242,7 +242,7 @@ def benchmark(
     )
     loaded = load_system(system, release, earlier)
     with audited("benchmark") as audit:
-        audit.begin([model_of(each) for each in model], loaded)
+        audit.begin([model_of(each, engine=asked) for each in model], loaded)
 
         def read(
             coded: Iterable[CodedNote], title: str, count: int

@@ -102,7 +102,7 @@ def serve(
     _log_to_standard_error(log_level)
     loaded = coder.load_system()
     with audited("serve") as audit:
-        audit.begin([model_of(model)], loaded)
+        audit.begin([model_of(model, engine=coder.engine)], loaded)
         finished = serve_until_stopped(coder.load, loaded, settings, ahead=coder.is_lexicon)
     if not finished:
         raise typer.Exit(1)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from cclearn.shown import visible
+
 _LONGEST_ID = 40
 
 _CLOSE = 60
@@ -47,7 +49,7 @@ class DataError(CclearnError):
         if field:
             field = shown_id(field)  # It may be a key of the file, and so a note's text.
         self.reason = f"{field}: {problem}" if field else problem
-        place = printable(str(path))
+        place = visible(str(path))
         if line is not None:
             place += f":{line}"
         if field:
@@ -212,18 +214,6 @@ def type_and_place(error: BaseException) -> str:
         return type(error).__name__
     file = Path(frames[-1].filename)
     return f"{type(error).__name__} in {file.parent.name}/{file.name}:{frames[-1].lineno}"
-
-
-def printable(text: str) -> str:
-    r"""Return text in which every character that a terminal obeys, or that is no Unicode, is escaped.
-
-    Line ends become `\n`, and the bytes of a file name that are not UTF-8 become e.g. `\udcff`. The
-    result is one line and can be encoded.
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape", "backslashreplace").decode()
-        for each in text
-    )
 
 
 def shown_id(identifier: str) -> str:

@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from cclearn.errors import ConfigurationError
 from cclearn.files import LISTING, sha256_of_file, sha256_of_text
+from cclearn.shown import visible
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +73,7 @@ def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
         raise _damaged(
             folder,
             f"their SHA-256 is {found[:12]}… and manifest.json records"
-            f" {_plain(str(manifest[RECORDED])[:12])}…",
+            f" {visible(str(manifest[RECORDED])[:12])}…",
         )
 
 
@@ -119,7 +120,7 @@ def refuse_not_finite(name: str, tensors: Iterable[tuple[str, torch.Tensor]]) ->
     """
     for key, tensor in tensors:
         if tensor.is_floating_point() and not _is_finite(tensor):
-            raise _damaged(name, f"{_plain(key)} holds values that are not finite")
+            raise _damaged(name, f"{visible(key)} holds values that are not finite")
 
 
 def tensors_of(model: PreTrainedModel, folder: Path | None) -> Iterator[tuple[str, torch.Tensor]]:
@@ -180,12 +181,7 @@ def _is_finite(tensor: torch.Tensor) -> bool:
 
 def _names(keys: Collection[str]) -> str:
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    return ", ".join(map(_plain, sorted(keys)[:_SHOWN])) + more
-
-
-def _plain(name: str) -> str:
-    """Return a name from a damaged file on one line, with nothing in it that a terminal obeys."""
-    return repr(name)[1:-1]
+    return ", ".join(map(visible, sorted(keys)[:_SHOWN])) + more
 
 
 def _damaged(name: str | Path, problem: str) -> ConfigurationError:

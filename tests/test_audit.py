@@ -88,6 +88,18 @@ def test_a_run_into_a_folder_is_recorded_with_the_hash_of_its_manifest(
     assert end["counts"] == {"coded": 2, "codes": 2, "rejected": 0}
 
 
+def test_what_answers_is_named_by_its_hash_in_a_run_into_a_folder_too(
+    log: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = tmp_path / "answers.jsonl"
+    rows = [{"id": f"visit-{number}", "answer": "none"} for number in (1, 2)]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    model = f"replay:{answers}"
+    assert run(monkeypatch, "code", corpus, "--model", model, "--out", f"{tmp_path / 'out'}/") == 0
+    digest = sha256(answers.read_bytes()).hexdigest()
+    assert [line["models"] for line in lines(log)] == [[{"name": model, "sha256": digest}]] * 2
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_scoring_runs_are_recorded(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,11 @@ def test_visible_text_is_one_line_that_a_terminal_does_not_obey(text: str) -> No
 _MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
+def test_control_characters_and_halves_of_surrogate_pairs_are_escaped() -> None:
+    assert visible("plain/é中.txt") == "plain/é中.txt"
+    assert visible("a\nb\x1b[31m\x00\ud800\udcff") == "a\\nb\\x1b[31m\\x00\\ud800\\udcff"
+
+
 @given(st.text(st.sampled_from("a1 .-+=#>*_`[]()!<>&|~\\\n\t:/\u202e\x1b")))
 def test_markdown_renders_foreign_text_as_itself(text: str) -> None:
     escaped = markdown_text(text)

@@ -20,7 +20,7 @@ def refusing_damage(
 
     Args:
         results: Of the model, in order.
-        is_not_finite: Says whether the scores behind a result were NaN or infinite.
+        is_not_finite: Says whether the problem of a result is `cclearn.engines.engine.NOT_FINITE`.
         name: The model, for the message.
 
     Raises:
@@ -39,6 +39,7 @@ def refusing_damage(
 
 def _damaged(name: str, count: int) -> CclearnError:
     return CclearnError(
-        f"model (model = {name}): its scores are not finite (NaN or infinite) {count} times in a row:"
-        " its weights are damaged. Copy the model again, or train it again."
+        f"model (model = {name}): its scores are not finite (NaN or infinite), or the same for every"
+        f" token, {count} times in a row: its weights are damaged. Copy the model again, or train it"
+        " again."
     )

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from cclearn.engines.logits import broken_rows
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -73,7 +75,7 @@ def score_answers(
         answers: The tokens of each answer, at least one.
 
     Returns:
-        Natural logarithms, one an answer.
+        Natural logarithms, one an answer; NaN for an answer that needs a row of broken logits.
     """
     tree = TokenTree.of(answers)
     before, count = len(prompt), len(tree.tokens)
@@ -99,7 +101,8 @@ def score_answers(
         ).logits[0]
         rows = torch.tensor([row_of[parent] for parent in tree.parents], device=device)
         chosen = logits[rows, torch.tensor(tree.tokens, device=device)].float()
-        logs = (chosen - logits.float().logsumexp(-1)[rows]).double().tolist()
+        totals = logits.float().logsumexp(-1).masked_fill(broken_rows(logits), torch.nan)
+        logs = (chosen - totals[rows]).double().tolist()
     sums: list[float] = []
     for node, parent in enumerate(tree.parents):
         sums.append(logs[node] + (sums[parent] if parent >= 0 else 0.0))

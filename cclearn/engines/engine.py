@@ -15,7 +15,8 @@ from cclearn.prompts import Message
 _HALVES = re.compile(r"[\ud800-\udfff]")
 
 NOT_FINITE = "not_finite"
-"""The problem of an answer whose scores are NaN or infinite: the model's weights are damaged."""
+"""The problem of an answer whose scores are NaN or infinite, or the same for every token: the model's
+weights are damaged."""
 
 
 @dataclass(frozen=True, slots=True)

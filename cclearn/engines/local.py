@@ -21,6 +21,7 @@ from transformers import LogitsProcessor
 from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.choices import score_answers
 from cclearn.engines.engine import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
+from cclearn.engines.logits import broken_rows
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
@@ -307,7 +308,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
     Attributes:
         log_probabilities: Of each row's generated tokens, under the mask, the last one not counted.
         given_up: Whether a row's grammar met a limit of llguidance's, so that its answer was ended.
-        not_finite: Whether a row had logits that are NaN or infinite, so that its answer was ended; of
+        not_finite: Whether a row had broken logits (`broken_rows`), so that its answer was ended; of
             shape (rows,).
     """
 
@@ -337,9 +338,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         if input_ids.shape[1] > self._prompt_length:
             self._consume(input_ids[:, -1])
         rows, vocabulary = scores.shape
-        # The greatest logit is NaN where any is, and minus infinity only where all are.
-        broken = ~scores.amax(-1).isfinite()
-        self.not_finite = self.not_finite.to(scores.device) | broken
+        self.not_finite = self.not_finite.to(scores.device) | broken_rows(scores)
         bound = [
             (matcher, row) for row, matcher in enumerate(self._matchers) if matcher is not None
         ]

@@ -24,8 +24,9 @@ _READ = 1_000
 """Rows that are read at once."""
 
 
-_NOT_UTF8 = b"\xff"
-"""In the place of a list or a structure with a string that is not UTF-8."""
+_UNREADABLE = b"\xff"
+"""In the place of a value that cannot be read and has no bytes of its own to give: a list or a structure
+with a string that is not UTF-8, a time that is out of range."""
 
 
 def schema_of(row_type: type[BaseModel]) -> pa.Schema:
@@ -84,8 +85,9 @@ def parquet_of_jsonl(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> N
 def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Stream the rows of a Parquet file as dictionaries.
 
-    A string that is not UTF-8 is given as its bytes, which no field of the contract accepts: the row is
-    then rejected by its number, and the others are read.
+    A value that cannot be read, e.g. a string that is not UTF-8 or a time that is out of range, is given
+    as bytes, which no field of the contract accepts: the row is then rejected by its number, and the
+    others are read.
 
     Args:
         path: The file.
@@ -102,7 +104,7 @@ def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
     with foreign_errors(lambda place: DataError(path, f"a row cannot be read ({place})")):
         try:
             rows: list[dict[str, Any]] = batch.to_pylist()
-        except UnicodeDecodeError:
+        except (ValueError, OverflowError):
             columns = zip(batch.schema.names, batch.columns, strict=True)
             values = {name: [_value(each) for each in column] for name, column in columns}
             return [{name: values[name][row] for name in values} for row in range(batch.num_rows)]
@@ -112,9 +114,8 @@ def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
 def _value(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
-    except UnicodeDecodeError:
-        # The strings inside a list or a structure have no bytes of their own to give.
-        return scalar.as_buffer().to_pybytes() if hasattr(scalar, "as_buffer") else _NOT_UTF8
+    except (ValueError, OverflowError):
+        return scalar.as_buffer().to_pybytes() if hasattr(scalar, "as_buffer") else _UNREADABLE
 
 
 def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from cclearn.bulk import BulkOptions, code_corpus
 from cclearn.bulk.folder import coded_notes
 from cclearn.coding.settings import CoderSettings
-from cclearn.errors import DataError, printable
+from cclearn.errors import DataError
 from cclearn.notes.jsonl import read_notes
 
 TEXT = "Pneumonia."
@@ -138,8 +138,3 @@ def test_hostile_file_names_are_told_on_one_line(tmp_path: Path) -> None:
     assert (summary.notes, summary.rejected) == (1, {"unreadable": 1})
     (row,) = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
     assert json.loads(row)["id"] == name
-
-
-def test_what_no_terminal_may_obey_is_escaped() -> None:
-    assert printable("plain/é中.txt") == "plain/é中.txt"
-    assert printable("a\nb\x1b[31m\x00\ud800\udcff") == "a\\nb\\x1b[31m\\x00\\ud800\\udcff"
