@@ -14,6 +14,7 @@ from cclearn.errors import CclearnError, ConfigurationError, DataError, foreign_
 from cclearn.files import sha256_of_text
 from cclearn.parsing import read_json
 from cclearn.weights import (
+    RECORDED_BASE,
     refuse_changed,
     refuse_incomplete,
     refuse_not_finite,
@@ -88,13 +89,17 @@ def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
     Args:
         model: The model that the adapter was made for.
         adapter: The adapter's folder.
-        base: The name of the model, for messages.
+        base: The folder of the model, or its name on the hub. The weights in a folder must be those that
+            the adapter was trained over, where its manifest records their hash.
 
     Raises:
         ConfigurationError: The adapter was made for another model, or its weights are damaged.
         DataError: Its manifest cannot be read.
     """
-    refuse_changed(Path(adapter), read_manifest(adapter) or {})
+    manifest = read_manifest(adapter) or {}
+    refuse_changed(Path(adapter), manifest)
+    if Path(base).is_dir():
+        refuse_changed(Path(base), manifest, RECORDED_BASE)
     with _telling(adapter):
         adapted = _adapted(model, adapter, base)
         refuse_not_finite(adapter, tensors_in(Path(adapter) / ADAPTER_WEIGHTS))

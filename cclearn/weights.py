@@ -27,6 +27,9 @@ CALIBRATION = "calibration.json"
 RECORDED = "weights_sha256"
 """The entry of a manifest that holds the hash of the weights as they were saved."""
 
+RECORDED_BASE = "base_weights_sha256"
+"""The entry of an adapter's manifest that holds the hash of the weights that it was trained over."""
+
 _CHUNK = 1 << 24
 """Values that are checked together, so that a large matrix needs little memory beside it."""
 
@@ -57,23 +60,25 @@ def sha256_of_model(folder: Path) -> str:
     return _sha256_of(folder, sorted(filter(_decides, _files_in(folder))))
 
 
-def refuse_changed(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse weights that are not those that the manifest of their folder records.
+def refuse_changed(folder: Path, manifest: Mapping[str, Any], entry: str = RECORDED) -> None:
+    """Refuse weights that are not those that a manifest records.
 
     Args:
         folder: The folder of a model or an adapter.
-        manifest: Its manifest; one of an earlier version records no hash and is not checked.
+        manifest: The manifest of the folder, or of an adapter over the model in the folder. One that
+            was written by an earlier version records no hash and is not checked.
+        entry: The entry of the manifest that holds the hash.
 
     Raises:
         ConfigurationError: The hashes differ.
     """
-    if RECORDED not in manifest:
+    if entry not in manifest:
         return
-    if (found := sha256_of_weights(folder)) != manifest[RECORDED]:
+    if (found := sha256_of_weights(folder)) != manifest[entry]:
         raise _damaged(
             folder,
             f"their SHA-256 is {found[:12]}… and manifest.json records"
-            f" {visible(str(manifest[RECORDED])[:12])}…",
+            f" {visible(str(manifest[entry])[:12])}…",
         )
 
 

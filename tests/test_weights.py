@@ -23,7 +23,13 @@ from cclearn.models import load_encoder, load_model, model_hash
 from cclearn.notes import Note
 from cclearn.notes.jsonl import write_rows
 from cclearn.prompts import span_answer, span_prompt
-from cclearn.weights import RECORDED, refuse_not_finite, sha256_of_model, sha256_of_weights
+from cclearn.weights import (
+    RECORDED,
+    RECORDED_BASE,
+    refuse_not_finite,
+    sha256_of_model,
+    sha256_of_weights,
+)
 from tests.models import random_engine
 from tests.test_cli import fails
 
@@ -209,6 +215,12 @@ def test_a_damaged_adapter_is_refused_and_its_base_is_part_of_its_hash(
 ) -> None:
     adapter = adapter_over(model, tmp_path / "adapter")
     (adapter / "manifest.json").write_text(json.dumps({RECORDED: sha256_of_weights(adapter)}))
+    load_model(str(adapter))
+    recorded = {RECORDED: sha256_of_weights(adapter), RECORDED_BASE: "0" * 64}
+    (adapter / "manifest.json").write_text(json.dumps(recorded))
+    assert "and manifest.json records 000000000000" in refusal(lambda: load_model(str(adapter)))
+    recorded[RECORDED_BASE] = sha256_of_weights(model)
+    (adapter / "manifest.json").write_text(json.dumps(recorded))
     load_model(str(adapter))
     before = model_hash(adapter)
     content = (adapter / ADAPTER).read_bytes()

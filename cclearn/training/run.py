@@ -43,7 +43,7 @@ from cclearn.training.manifest import describe_run, rows_hash
 from cclearn.training.prepare import Prepared
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.start import attention_of, computes_in_bf16
-from cclearn.weights import RECORDED, sha256_of_weights
+from cclearn.weights import RECORDED, RECORDED_BASE, sha256_of_weights
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -156,16 +156,14 @@ def run_recipe(
                     development_sha256=rows_hash(job.prepared.development),
                     development_rows=len(job.prepared.development),
                     epoch_rows=len(rows),
-                    **{RECORDED: sha256_of_weights(folder)},
+                    **_hashes(recipe, folder),
                     **_measured(recipe, trainer, seconds, start),
                 )
                 write_json(folder / _MANIFEST, manifest)
                 (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
                 mark_finished(checkpoints, folder / _MANIFEST)
         state.wait_for_everyone()
-    if (
-        state.is_main_process
-    ):  # The model is on the disk under its name: nothing is needed any more.
+    if state.is_main_process:  # The model is durable under its name: nothing else is needed.
         shutil.rmtree(checkpoints, ignore_errors=True)
     return recipe.output
 
@@ -298,6 +296,15 @@ def _measured(
         "peak_gpu_mib": peak_gpu_mib(),
         "tokens_per_second": round(tokens / seconds, 1),
     }
+
+
+def _hashes(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Return the hash of the weights that were saved and, of an adapter, that of its base."""
+    hashes = {RECORDED: sha256_of_weights(folder)}
+    base = Path(recipe.model.path or "")
+    if recipe.adapter.kind != "none" and recipe.model.path and base.is_dir():
+        hashes[RECORDED_BASE] = sha256_of_weights(base)
+    return hashes
 
 
 def _parameters(model: Any) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
 from cclearn.training.merge import merge_adapter
 from cclearn.training.sft import run_sft
-from cclearn.weights import RECORDED, sha256_of_weights
+from cclearn.weights import RECORDED, RECORDED_BASE, sha256_of_weights
 from tests.training.runs import adapting, launch, losses, recipe
 
 # PEFT asks transformers by an old name.
@@ -60,6 +60,7 @@ def test_an_adapter_learns_and_is_written_alone(
     assert not [p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest[RECORDED] == sha256_of_weights(folder)
+    assert manifest[RECORDED_BASE] == sha256_of_weights(run)
     weights = load_file(folder / "adapter_model.safetensors")
     assert manifest["trained_parameters"] == sum(w.numel() for w in weights.values())
     assert manifest["trained_parameters"] < 0.5 * manifest["parameters"]
