@@ -151,7 +151,7 @@ def model_of(name: str, digest: str = "", engine: EngineSettings | None = None) 
     says of its model; it is empty where a server says nothing or does not answer.
 
     Args:
-        name: As the command takes it.
+        name: The name of the model, as commands take it.
         digest: The hash, where it is known already.
         engine: The settings of the engine, which name a server's address.
     """

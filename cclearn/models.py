@@ -59,7 +59,7 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
 
     Args:
         name: A folder, or a name on the hub.
-        revision: Of the hub's repository.
+        revision: The revision of the repository on the hub, None for its default.
         options: For transformers: `dtype`, `quantization_config`, `device_map`, ….
 
     Raises:
@@ -186,7 +186,7 @@ def _strictly_loaded(
     Args:
         auto: The class of transformers that loads it.
         name: A folder, or a name on the hub.
-        revision: Of the hub's repository.
+        revision: The revision of the repository on the hub, None for its default.
         encodes: Whether only the encoder is wanted, so that its pooling layer and the head may differ.
         options: For transformers.
     """
@@ -250,7 +250,7 @@ def model_hash(name: str | Path, revision: str | None = None) -> str:
 
     Args:
         name: A folder, or a name on the hub.
-        revision: Of the hub's repository.
+        revision: The revision of the repository on the hub, None for its default.
 
     Returns:
         64 hexadecimal digits; an empty string where the model is neither a folder nor in the cache.

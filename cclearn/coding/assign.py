@@ -149,7 +149,8 @@ def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignme
 
     Args:
         codes: The candidates.
-        log_probabilities: Of their answers, and last of `none`; all finite (`Weights`).
+        log_probabilities: The log-probability of the answer of each candidate, and last that of
+            `none`. All are finite (`Weights`).
     """
     best = max(log_probabilities)
     total = math.fsum(math.exp(each - best) for each in log_probabilities)

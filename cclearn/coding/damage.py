@@ -19,7 +19,7 @@ def refusing_damage(
     """Pass results on until they show that the model is damaged.
 
     Args:
-        results: Of the model, in order.
+        results: The results of the model, in order.
         is_not_finite: Says whether the problem of a result is `cclearn.engines.engine.NOT_FINITE`.
         name: The model, for the message.
 

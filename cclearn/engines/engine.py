@@ -115,8 +115,8 @@ class Weights:
 
     Attributes:
         id: The choice's id.
-        log_probabilities: Of each answer behind the prompt, finite natural logarithms; none with a
-            problem.
+        log_probabilities: The natural logarithm of the probability of each answer after the prompt,
+            finite; the list is empty where there is a problem.
         prompt_tokens: How many tokens were read, those of the answers too.
         gpu_seconds: As for an `Answer`.
         problem: Why there are none, None where there are; `not_finite` where one was NaN or infinite.

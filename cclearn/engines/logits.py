@@ -15,7 +15,7 @@ def broken_rows(logits: torch.Tensor) -> torch.Tensor:
     normalisation overflow. It then divides by infinity, and every logit of the row is zero.
 
     Args:
-        logits: Of shape (rows, vocabulary). A token may be barred by minus infinity.
+        logits: A tensor of shape (rows, vocabulary). A token may be barred by minus infinity.
 
     Returns:
         Booleans of shape (rows,).

@@ -32,7 +32,7 @@ def server_fingerprint(client: OpenAI, model: str, is_local: bool) -> str:
     - A server on another machine that names no weights answers for its own names, as OpenAI does.
 
     Args:
-        client: Of the server; nothing but the list of models is asked for.
+        client: A client of the server. Nothing but the list of models is requested.
         model: The model's name on the server.
         is_local: Whether the server is on this machine.
 

@@ -33,10 +33,10 @@ class Connection(HttpToolsProtocol):
     on connections refuses requests on those that were there before.
 
     Args:
-        config: Of uvicorn.
-        server_state: Of uvicorn: all connections.
-        app_state: Of uvicorn.
-        limits: Of the service.
+        config: The configuration of uvicorn.
+        server_state: The state of the server that uvicorn shares among its connections.
+        app_state: The state of the application that uvicorn passes on.
+        limits: The limits of the service.
         metrics: Where refusals are counted.
     """
 

@@ -70,7 +70,7 @@ def mark_finished(folder: Path, manifest: Path) -> None:
     """Note in the folder of checkpoints, before a model takes its place, that they are of its run.
 
     Args:
-        folder: Of the run's checkpoints. Nothing is done if there is none.
+        folder: The folder of the run's checkpoints. Nothing is done if there is none.
         manifest: The model's manifest.
     """
     if folder.is_dir():
@@ -81,8 +81,8 @@ def remove_finished(folder: Path, manifest: Path) -> None:
     """Remove the checkpoints of a run whose model is in place; a killed run may have left them.
 
     Args:
-        folder: Of the run's checkpoints. Those of another run are kept.
-        manifest: Of the model that is in place.
+        folder: The folder of the run's checkpoints. Those of another run are kept.
+        manifest: The manifest of the model that is in place.
     """
     try:
         of = read_json(folder / FINISHED)["manifest_sha256"]
