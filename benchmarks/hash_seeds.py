@@ -2,18 +2,19 @@
 
 python benchmarks/hash_seeds.py [--mode lexicon|span_loop|single_pass] [--notes 10000] [--seeds 8]
 
-Template notes are coded into a folder by `cclearn code`, once for each `PYTHONHASHSEED`, straight
-through and with a `kill -9` when half of the shards are finished. Every file of every folder is compared
-by its SHA-256 with that of the first run, but for `summary.json`, of which the pace is left out, and the
-lock. The two modes with a model use a small one with random weights over the codes of one chapter. The
-model and the notes are made anew, from fixed seeds, where `--work` does not hold them yet; runs that a
-work folder holds already are not repeated, so that a stopped measurement goes on.
+Notes are coded into a folder by `cclearn code`, once for each `PYTHONHASHSEED`, straight through and
+with a `kill -9` when half of the shards are finished. The SHA-256 of every file of every folder is
+compared with that of the first run. The lock is left out, and so is the pace in `summary.json`.
+
+The lexicon codes template notes. The two modes with a model code short notes of two conditions of one
+block, with a small model that is trained on such notes first. The notes and the model are made from
+fixed seeds where `--work` does not hold them yet. Runs that a work folder holds already are not
+repeated, so a stopped measurement can be continued.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -29,15 +30,19 @@ from measure import RESULTS, save
 from cclearn.codes import CodeSystem
 
 ROOT = Path(__file__).parent.parent
-CHAPTER = "9"
+BLOCK = "I20-I25"
+SMALLER = ("model.scratch.hidden_size=64", "model.scratch.layers=3", "training.steps=600")
 SHARDS = 10
 MODES = ("lexicon", "span_loop", "single_pass")
 
 
 def prepare(work: Path, count: int) -> None:
-    """Write the notes, the table of one chapter's codes and the model, unless they are there."""
+    """Write the notes and, for the modes with a model, shorter notes and the model.
+
+    A work folder that holds them already stays as it is.
+    """
     if (work / "prepared").exists():
-        assert (work / "prepared").read_text() == str(count), "the work folder is of another count"
+        assert (work / "prepared").read_text() == str(count), "the work folder has another count"
         return
     from cclearn.notes.jsonl import read_coded_notes, write_rows
     from data_builders.builder import build, configure, find_builder
@@ -48,38 +53,39 @@ def prepare(work: Path, count: int) -> None:
     config = configure(writer, {"pairs": str(pairs), "notes": count})
     coded = build(writer, config, work / "notes", system).data
     write_rows(work / "notes.jsonl", (note.note for note in read_coded_notes(coded)))
-    with (work / "chapter.csv").open("w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(("code", "description", "billable"))
-        for code in system.billable_codes(CHAPTER):
-            table.writerow((code, system.description(code), 1))
-    write_model(work / "model", pairs, system)
+    pairs = build(spans, configure(spans, {"under": BLOCK}), work / "block_pairs", system).data
+    joined = find_builder("joined_spans")
+    for name, seed, rows in (("training", 1, 2_000), ("short", 2, count)):
+        settings = {"pairs": str(pairs), "rows": rows, "seed": seed, "most": 2}
+        build(joined, configure(joined, settings), work / name, system)
+    short = read_coded_notes(work / "short" / "notes.jsonl")
+    write_rows(work / "short.jsonl", (note.note for note in short))
+    write_model(work)
     (work / "prepared").write_text(str(count))
 
 
-def write_model(folder: Path, pairs: Path, system: CodeSystem) -> None:
-    """Write a model with random weights and a tokenizer trained on span pairs."""
-    from itertools import islice
+def write_model(work: Path) -> None:
+    """Train a small model for a few minutes, so that most of its answers name codes."""
+    from cclearn.training.recipe_file import load_recipe
+    from cclearn.training.sft import run_sft
 
-    import torch
-
-    from cclearn.notes.jsonl import read_span_pairs
-    from cclearn.rows import span_row
-    from cclearn.training.recipe import Scratch
-    from cclearn.training.scratch import make_model, make_tokenizer
-
-    shape = Scratch(hidden_size=32, layers=2, heads=2, intermediate_size=64, vocabulary=500)
-    rows = [span_row(pair) for pair in islice(read_span_pairs(pairs, system), 5_000)]
-    torch.manual_seed(0)
-    tokenizer = make_tokenizer(rows, shape.vocabulary)
-    make_model(shape, tokenizer, max_length=1024).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    files = {
+        "span": work / "block_pairs" / "pairs.jsonl",
+        "document": work / "training/notes.jsonl",
+    }
+    recipe = load_recipe("tiny/sft_scratch")
+    changes = [
+        f"rows.sources.{number}.path={json.dumps(str(files[source.kind]))}"
+        for number, source in enumerate(recipe.rows.sources)
+    ]
+    changes += [f"output={json.dumps(str(work / 'model'))}", *SMALLER]
+    run_sft(load_recipe("tiny/sft_scratch", changes))
 
 
 def command(work: Path, mode: str, out: Path, count: int) -> list[str]:
     """Return the command of a run."""
     shard = str(max(1, count // SHARDS))
-    notes = str(work / "notes.jsonl")
+    notes = str(work / ("notes.jsonl" if mode == "lexicon" else "short.jsonl"))
     line = [
         sys.executable,
         "-m",
@@ -93,8 +99,8 @@ def command(work: Path, mode: str, out: Path, count: int) -> list[str]:
     ]
     if mode == "lexicon":
         return line
-    line += ["--model", str(work / "model"), "--mode", mode, "--system", str(work / "chapter.csv")]
-    line += ["--engine", "max_new_tokens=16", "--engine", "batch_size=64"]
+    line += ["--model", str(work / "model"), "--mode", mode]
+    line += ["--engine", "max_new_tokens=64", "--engine", "batch_size=64"]
     if mode == "span_loop":
         line += ["--loop", "recogniser=lexicon", "--loop", "candidates=10"]
     return line
@@ -145,7 +151,8 @@ def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
                 started = time.perf_counter()
                 run(command(work, mode, out, count), seed, out, kill=way == "resumed")
                 taken = round(time.perf_counter() - started, 1)
-                runs[name] = {"seconds": taken, "sha256": hashes(out)}
+                codes = json.loads((out / "summary.json").read_text())["codes"]
+                runs[name] = {"seconds": taken, "codes": codes, "sha256": hashes(out)}
             kept.write_text(json.dumps(runs))
             print(f"{mode}, hash seed {seed}, {way}: {taken} s", file=sys.stderr)
     first = runs["straight 0"]["sha256"]
@@ -159,6 +166,7 @@ def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
     }
     return {
         "notes": count,
+        "codes": runs["straight 0"]["codes"],
         "runs": len(runs),
         "files_of_each": len(first),
         "runs_that_differ": {name: files for name, files in differing.items() if files},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -158,6 +159,9 @@ def run(
         told: Called after each input, with its number and what was wrong with it.
         stopped: Whether to begin no further input.
     """
+    # Otherwise a full collection in a child writes to every page of the parent's heap, and copies it.
+    gc.collect()
+    gc.freeze()
     outcome = Outcome()
     running: dict[int, _Child] = {}
     waiting = iter(chosen)
@@ -322,7 +326,6 @@ def _seal(file: Path) -> None:
 def _main(command: list[str], place: Path, folder: Path) -> int:
     """Run a command in this process as its program would, and return the exit code."""
     import faulthandler
-    import gc
     import logging
     import tempfile
 
