@@ -16,13 +16,13 @@ from pathlib import Path
 
 from measure import save
 
-from cclearn.files import sha256_of_file
+from cclearn.runtime.files import sha256_of_file
 
 VARIANTS = 8
 WORKERS = 8
 NOTES = 100_000
 RAY_WORKERS = 2
-_COMMAND = "from cclearn.cli import main; main()"
+_COMMAND = "from cclearn.cli.main import main; main()"
 
 
 def build(

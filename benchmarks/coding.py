@@ -28,21 +28,21 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 from cclearn import CodedNote, Coder, Note
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
-from cclearn.coding.assign import ChoosingAssigner, GeneratingAssigner, Mention
-from cclearn.coding.candidates import Candidates
-from cclearn.coding.lexicon import LexiconCoder
-from cclearn.coding.llm import LLMCoder
-from cclearn.coding.recognition import LLMRecogniser
-from cclearn.coding.span_loop import SpanLoopCoder
-from cclearn.engines.choices import score_answers
+from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.single_pass.coder import LLMCoder
+from cclearn.coding.span_loop.assigners import ChoosingAssigner, GeneratingAssigner, Mention
+from cclearn.coding.span_loop.candidates import Candidates
+from cclearn.coding.span_loop.coder import SpanLoopCoder
+from cclearn.coding.span_loop.recognisers import LLMRecogniser
 from cclearn.engines.local import LocalEngine
+from cclearn.engines.tree_scoring import score_answers
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.corpora import find_corpus
 from cclearn.notes import Evidence
-from cclearn.progress import quiet_libraries
 from cclearn.prompts import Template, span_answer, span_prompt
 from cclearn.prompts.encoding import encode_prompt
 from cclearn.rows import document_row
+from cclearn.runtime.progress import quiet_libraries
 from cclearn.training.recipe import Scratch
 from cclearn.training.scratch import make_model, make_tokenizer
 from data_builders.builder import build, configure, find_builder

@@ -19,9 +19,9 @@ from typing import Any
 from measure import save
 
 from cclearn import CodedNote, Coder, Note
-from cclearn.cli_options import engine_settings
+from cclearn.cli.options import engine_settings
 from cclearn.codes import CodeSystem
-from cclearn.coding.loop import LoopSettings
+from cclearn.coding.span_loop.settings import LoopSettings
 
 DATA = Path(__file__).parent / "data" / "injected_notes.jsonl"
 MODES = {"single_pass": None, "span_loop": LoopSettings()}

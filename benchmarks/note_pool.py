@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from cclearn import Note
-from data_builders.note_frames import CODED, DISTRACTORS, FILLERS
+from data_builders.synthetic.note_frames import CODED, DISTRACTORS, FILLERS
 
 WORDS = 500
 

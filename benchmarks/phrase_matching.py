@@ -15,8 +15,8 @@ from pathlib import Path
 from measure import save, seconds
 
 from cclearn import Coder, Note
-from cclearn.coding.matching import PhraseMatcher
-from cclearn.coding.wording import JOINED
+from cclearn.coding.lexicon.matcher import PhraseMatcher
+from cclearn.coding.lexicon.normalise import JOINED
 from cclearn.notes.assertion import AssertionRules
 
 SENTENCE = (

@@ -19,8 +19,8 @@ from cclearn.codes import CodeSystem
 from cclearn.evaluation import evaluate
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
-from cclearn.progress import quiet_libraries
-from cclearn.quickstart import (
+from cclearn.runtime.progress import quiet_libraries
+from cclearn.workflows.quickstart import (
     QuickstartData,
     build_data,
     code_held_out,

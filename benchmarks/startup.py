@@ -41,14 +41,14 @@ def main() -> None:
             return done.stdout.decode()
 
         def code() -> None:
-            run("-m", "cclearn.cli", "code", str(note))
+            run("-m", "cclearn.cli.main", "code", str(note))
 
         def code_without_cache() -> None:
             shutil.rmtree(cache, ignore_errors=True)
             code()
 
         figures = {
-            "help": seconds(lambda: run("-m", "cclearn.cli", "--help")),
+            "help": seconds(lambda: run("-m", "cclearn.cli.main", "--help")),
             "code_one_note_first_time": seconds(code_without_cache, runs=3),
             "code_one_note": seconds(code),
         }

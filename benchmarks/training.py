@@ -27,7 +27,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, TrainerCallback, set
 from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
-from cclearn.progress import quiet_libraries
+from cclearn.runtime.progress import quiet_libraries
 from cclearn.training import sft
 from cclearn.training.choose import choose_rows
 from cclearn.training.dry_run import dry_run

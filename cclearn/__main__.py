@@ -1,6 +1,6 @@
 """`python -m cclearn`, which launchers such as `accelerate launch -m cclearn` need."""
 
-from cclearn.cli import main
+from cclearn.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from cclearn.shown import visible
 
 _LONGEST_ID = 40
 
 _CLOSE = 60
 """Of 100: how much of two names must be alike."""
+
+
+def visible(text: str) -> str:
+    r"""Return text on one line in which every character shows.
+
+    Control and format characters, separators of lines, lone surrogates and code points without a
+    character become escapes as Python writes them (`\x1b`, `\u202e`, `\n`).
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        # A space other than the ASCII one is not printable in Python's sense, and harmless.
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 class CclearnError(Exception):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from cclearn.errors import CclearnError, ConfigurationError, DataError, foreign_errors
-from cclearn.files import sha256_of_text
-from cclearn.parsing import read_json
+from cclearn.runtime.files import sha256_of_text
+from cclearn.runtime.parsing import read_json
 from cclearn.weights import (
     RECORDED_BASE,
     refuse_changed,

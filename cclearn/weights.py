@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
-from cclearn.errors import ConfigurationError
-from cclearn.files import LISTING, sha256_of_file, sha256_of_text
-from cclearn.shown import visible
+from cclearn.errors import ConfigurationError, visible
+from cclearn.runtime.files import LISTING, sha256_of_file, sha256_of_text
 
 if TYPE_CHECKING:
     import torch

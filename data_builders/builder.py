@@ -16,13 +16,13 @@ import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError, DataError, shown_id
-from cclearn.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_rows, row_to_json, write_rows
 from cclearn.notes.parquet import parquet_of_jsonl
-from cclearn.plugins import checked_settings, find_plugin
+from cclearn.registry import checked_settings, find_plugin
+from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from data_builders.coverage import Coverage, markdown, plot, string_hash
-from data_builders.spread import Spread, here
+from data_builders.parallel import Spread, here
 
 
 class Rejected(BaseModel):
@@ -105,14 +105,14 @@ class Builder(ABC):
 
 
 _BUILDERS = {
-    "disease_ontology": "data_builders.disease_ontology:DiseaseOntologyBuilder",
-    "icd10cm": "data_builders.icd10cm:ICD10CMBuilder",
-    "icd10cm_index": "data_builders.icd10cm_index:ICD10CMIndexBuilder",
-    "joined_spans": "data_builders.joined_spans:JoinedSpansBuilder",
-    "merge": "data_builders.merge:MergeBuilder",
-    "sssom": "data_builders.sssom:SSSOMBuilder",
-    "template_notes": "data_builders.template_notes:TemplateNotesBuilder",
-    "user_table": "data_builders.user_table:UserTableBuilder",
+    "disease_ontology": "data_builders.sources.disease_ontology:DiseaseOntologyBuilder",
+    "icd10cm": "data_builders.sources.icd10cm:ICD10CMBuilder",
+    "icd10cm_index": "data_builders.sources.icd10cm_index:ICD10CMIndexBuilder",
+    "joined_spans": "data_builders.synthetic.joined_spans:JoinedSpansBuilder",
+    "merge": "data_builders.sources.merge:MergeBuilder",
+    "sssom": "data_builders.sources.sssom:SSSOMBuilder",
+    "template_notes": "data_builders.synthetic.template_notes:TemplateNotesBuilder",
+    "user_table": "data_builders.sources.user_table:UserTableBuilder",
 }
 
 

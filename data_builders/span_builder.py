@@ -18,7 +18,7 @@ from cclearn.notes.contract import Grade
 from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, Rejected
 from data_builders.claims import Claim, is_gold, own_claims, rank
 from data_builders.noise import VARIANT, WEIGHTS, Abbreviations
-from data_builders.spread import Spread, here, processes
+from data_builders.parallel import Spread, here, processes
 from data_builders.variants import VariantSettings, with_variants
 
 

@@ -15,7 +15,7 @@ from cclearn.notes import SpanPair
 from data_builders.builder import Built
 from data_builders.noise import VARIANT, Abbreviations, Noise
 from data_builders.noise.context import Context, context_of, vocabulary
-from data_builders.spread import Spread
+from data_builders.parallel import Spread
 
 _BATCH = 1_000
 """Rows whose variants are made in one go."""

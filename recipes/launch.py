@@ -8,11 +8,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cclearn.errors import CclearnError, ConfigurationError, unexpected_errors
-from cclearn.progress import quiet_libraries, step_bar
-from cclearn.shown import tell as tell_user
-from cclearn.shown import visible
-from cclearn.stopping import cleaning_up_when_stopped
+from cclearn.errors import CclearnError, ConfigurationError, unexpected_errors, visible
+from cclearn.runtime.progress import quiet_libraries, step_bar
+from cclearn.runtime.shown import tell as tell_user
+from cclearn.runtime.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -60,9 +59,9 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
 
     recipe = load_recipe(arguments.config, arguments.overrides)
 
-    from cclearn.audit import audited, model_of
     from cclearn.models import read_manifest
-    from cclearn.processes import process_state
+    from cclearn.runtime.audit import audited, model_of
+    from cclearn.runtime.processes import process_state
 
     state = process_state()
     tell = _teller(state)

@@ -55,7 +55,7 @@ counts = os.open(counted, os.O_WRONLY | os.O_CREAT)
 sys.addaudithook(operation)
 sys.argv = arguments
 if arguments[0] == "cclearn":
-    from cclearn.cli import main
+    from cclearn.cli.main import main
     main()
 else:
     runpy.run_path(arguments[0], run_name="__main__")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cclearn import cli
+from cclearn.cli import main as cli
 from cclearn.errors import CclearnError, DataError, foreign_errors
 
 SECRET = "Mrs Jones has pneumonia"

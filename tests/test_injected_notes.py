@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cclearn import Note
 from cclearn.codes import CodeSystem
-from cclearn.coding.llm import LLMCoder
+from cclearn.coding.single_pass.coder import LLMCoder
 from tests.models import random_engine
 
 DATA = Path(__file__).parent.parent / "benchmarks" / "data" / "injected_notes.jsonl"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.llm import template_of
+from cclearn.coding.single_pass.coder import template_of
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.models import adapter_base, read_manifest

@@ -11,8 +11,8 @@ from rich.console import Console
 from typer.main import get_command
 
 from cclearn import Coder
-from cclearn.cli import app
-from cclearn.display import coded_note_view
+from cclearn.cli.main import app
+from cclearn.cli.tables import coded_note_view
 from cclearn.notes.jsonl import read_notes
 from tests.codes.official import TABLE
 

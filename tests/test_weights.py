@@ -13,10 +13,10 @@ from transformers import BertConfig, BertForMaskedLM, BertModel
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
-from cclearn.coding.calibration import MadeFor
-from cclearn.coding.each import code_each
+from cclearn.coding.batch import code_each
+from cclearn.coding.calibration.model import MadeFor
 from cclearn.engines import Answer, Choice
-from cclearn.engines.engine import TokenPiece, Weights
+from cclearn.engines.base import TokenPiece, Weights
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.models import load_encoder, load_model, model_hash
@@ -30,8 +30,8 @@ from cclearn.weights import (
     sha256_of_model,
     sha256_of_weights,
 )
+from tests.cli.test_main import fails
 from tests.models import random_engine
-from tests.test_cli import fails
 
 MATRIX = "model.layers.0.mlp.up_proj.weight"
 WEIGHTS = "model.safetensors"

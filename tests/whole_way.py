@@ -19,9 +19,9 @@ import spacy
 from cclearn.bulk import BulkOptions, code_corpus
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
-from cclearn.coding.loop import LoopSettings
 from cclearn.coding.settings import CoderSettings
-from cclearn.engines.named import EngineSettings
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.notes import Note
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.outputs import find_output, format_names
@@ -33,7 +33,7 @@ from cclearn.training.prepare import prepare
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.start import start_tokenizer
 from data_builders.builder import build, configure, find_builder
-from tests.data_builders import test_disease_ontology, test_icd10cm_index, test_sssom
+from tests.data_builders.sources import test_disease_ontology, test_icd10cm_index, test_sssom
 from tests.training.runs import overrides
 
 TITLES = 40
@@ -104,7 +104,7 @@ def coding(system: CodeSystem, model: str) -> None:
 
 def outputs() -> None:
     """Write coded notes in every format, and evaluate those that have a gold."""
-    from cclearn.cli import app
+    from cclearn.cli.main import app
 
     coded = list(read_coded_notes(Path("coded/shards/00000.jsonl")))
     Path("formats").mkdir()

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from cclearn.bulk.identifiers import Identifiers
 from cclearn.errors import CclearnError, DataError
-from cclearn.files import read_bytes, sha256_of_file
 from cclearn.notes import Note
 from cclearn.notes.jsonl import parse_line, row_of, text_files, text_note
 from cclearn.notes.parquet import ParquetReader, count_rows, parquet_rows
+from cclearn.runtime.files import read_bytes, sha256_of_file
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH

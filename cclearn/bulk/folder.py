@@ -20,12 +20,12 @@ from pydantic import ValidationError
 from cclearn.bulk.identity import differences, run_hash
 from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
-from cclearn.engines.named import EngineSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.errors import CclearnError, DataError
-from cclearn.files import atomic_file, read_text, sha256_of_file, write_json
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, row_to_json
-from cclearn.parsing import read_json
+from cclearn.runtime.files import atomic_file, read_text, sha256_of_file, write_json
+from cclearn.runtime.parsing import read_json
 
 MANIFEST, REJECTED, SUMMARY, SHARDS = "manifest.json", "rejected.jsonl", "summary.json", "shards"
 

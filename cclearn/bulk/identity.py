@@ -10,13 +10,13 @@ from typing import Any
 import cclearn
 from cclearn.bulk.corpus import Survey
 from cclearn.codes import CodeSystem
+from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.coding.settings import CoderSettings
-from cclearn.coding.tables import tables_sha256
-from cclearn.engines.named import load_engine, weights_of
+from cclearn.engines.registry import load_engine, weights_of
 from cclearn.errors import DataError, shown_id
-from cclearn.files import sha256_of_file, sha256_of_text
 from cclearn.models import adapter_base
 from cclearn.prompts import prompt_hash
+from cclearn.runtime.files import sha256_of_file, sha256_of_text
 from cclearn.weights import CALIBRATION, sha256_of_model
 
 _TRANSPORT = {
@@ -148,7 +148,7 @@ def _file_hash(path: Path) -> str:
 def _prompts(settings: CoderSettings, system: CodeSystem) -> str | None:
     if settings.model == "lexicon":
         return None
-    from cclearn.coding.llm import template_of
+    from cclearn.coding.single_pass.coder import template_of
 
     return prompt_hash(system.name, template_of(settings.model, system))
 

@@ -43,7 +43,7 @@ def place_among_processes() -> Place:
     """Return this process's place; on a machine with GPUs it is given its own at the first call."""
     if not is_one_of_several():
         return Place()  # Without torch, which the lexicon does not need.
-    from cclearn.processes import process_state
+    from cclearn.runtime.processes import process_state
 
     state = process_state()
     return Place(state.process_index, state.num_processes)
@@ -72,6 +72,6 @@ def from_the_first(place: Place, produce: Callable[[], Told]) -> Told:
 def leave(place: Place) -> None:
     """Part from the other processes; one that just ended would be aborted now and then."""
     if place.processes > 1:
-        from cclearn.processes import process_state
+        from cclearn.runtime.processes import process_state
 
         process_state().destroy_process_group()

@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.bulk.corpus import Corpus, Shard, open_corpus
 from cclearn.bulk.shard import CodedShard, Marker, code_shard
-from cclearn.cluster import LOST_WORKERS, count_other_machines, errors_for_the_user, ray_cluster
 from cclearn.coding import Coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import ConfigurationError
+from cclearn.runtime.ray_cluster import (
+    LOST_WORKERS,
+    count_other_machines,
+    errors_for_the_user,
+    ray_cluster,
+)
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -64,7 +69,7 @@ def coded_on_ray(
     """Yield shards as the workers finish them, in any order; each comes once.
 
     Args:
-        address: Of the cluster, as `cclearn.cluster.ray_cluster` takes it.
+        address: Of the cluster, as `cclearn.runtime.ray_cluster.ray_cluster` takes it.
         workers: How many; None for one a GPU where the model runs on one, else one a core.
         source: The corpus.
         settings: Of the coder.
@@ -118,7 +123,7 @@ def refuse_other_machines(ray: Any, address: str, settings: CoderSettings) -> No
     """Refuse a cluster of several machines, unless the user has said twice that notes may go there.
 
     Args:
-        ray: The module that `cclearn.cluster.ray_cluster` gives.
+        ray: The module that `cclearn.runtime.ray_cluster.ray_cluster` gives.
         address: The address of the cluster, for the message.
         settings: The settings of the coder, whose engine settings hold the two permissions.
 

@@ -18,10 +18,10 @@ from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
-from cclearn.engines.named import refuse_missing
+from cclearn.engines.registry import refuse_missing
 from cclearn.errors import ConfigurationError
-from cclearn.files import writing_alone
-from cclearn.progress import corpus_progress
+from cclearn.runtime.files import writing_alone
+from cclearn.runtime.progress import corpus_progress
 
 _LOOK = 0.2
 """Seconds between two looks at what is finished, by this process and the others."""

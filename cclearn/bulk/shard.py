@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from cclearn.bulk.corpus import Corpus, Shard
 from cclearn.coding import Coder
-from cclearn.coding.each import code_each
-from cclearn.engines.engine import NOT_FINITE
+from cclearn.coding.batch import code_each
+from cclearn.engines.base import NOT_FINITE
 from cclearn.errors import CclearnError, NoteError, UnansweredError, type_and_place
 from cclearn.notes import Note
 from cclearn.notes.jsonl import row_to_json

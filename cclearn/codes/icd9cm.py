@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.errors import DataError, DataErrors
-from cclearn.files import read_bytes
+from cclearn.runtime.files import read_bytes
 
 _LINE = re.compile(r"(?P<code>(?:\d{3}|V(?!00)\d{2}|E\d{3})\d{0,2})\s+(?P<title>\S.*)", re.ASCII)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.codes.tabular import read_tabular
 from cclearn.errors import ConfigurationError, DataError, did_you_mean
-from cclearn.files import sha256_of_file
+from cclearn.runtime.files import sha256_of_file
 
 if TYPE_CHECKING:
     from cclearn.codes.order_file import OrderRow

@@ -9,12 +9,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from cclearn.caches import cache_file
 from cclearn.codes.sources import Source, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
 from cclearn.errors import UnknownCodeError, did_you_mean
-from cclearn.files import making_many_objects
+from cclearn.runtime.caches import cache_file
+from cclearn.runtime.files import making_many_objects
 
 Status = Literal["valid", "header", "retired", "unknown"]
 """`valid`: billable in this release · `header`: has children, cannot be billed · `retired`: billable

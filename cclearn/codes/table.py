@@ -8,7 +8,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cclearn.caches import read_sealed, write_sealed
+from cclearn.runtime.caches import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from typing import Any
 
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.errors import DataError
-from cclearn.parsing import read_xml
+from cclearn.runtime.parsing import read_xml
 
 # The XML's element for each column of notes.
 _NOTES = {

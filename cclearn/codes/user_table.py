@@ -22,7 +22,7 @@ from pathlib import Path
 
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.errors import DataError, DataErrors, did_you_mean
-from cclearn.files import decode_text, read_bytes
+from cclearn.runtime.files import decode_text, read_bytes
 
 COLUMNS = ("code", "description", "synonyms", "parent", "billable", "release")
 REQUIRED = ("code", "description")

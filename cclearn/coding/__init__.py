@@ -1,6 +1,6 @@
 """Coders: from a note to codes with cited evidence."""
 
-from cclearn.coding.coder import Coder
-from cclearn.coding.uncertainty import Encounter
+from cclearn.coding.base import Coder
+from cclearn.coding.guidelines.uncertain import Encounter
 
 __all__ = ["Coder", "Encounter"]

@@ -20,7 +20,7 @@ def refusing_damage(
 
     Args:
         results: The results of the model, in order.
-        is_not_finite: Says whether the problem of a result is `cclearn.engines.engine.NOT_FINITE`.
+        is_not_finite: Says whether the problem of a result is `cclearn.engines.base.NOT_FINITE`.
         name: The model, for the message.
 
     Raises:

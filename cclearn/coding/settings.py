@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.coder import Coder
-from cclearn.coding.loop import LoopSettings
-from cclearn.coding.uncertainty import Encounter
-from cclearn.engines.named import EngineSettings
+from cclearn.coding.base import Coder
+from cclearn.coding.guidelines.uncertain import Encounter
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.errors import ConfigurationError
 
 
@@ -86,7 +86,7 @@ class CoderSettings:
         self.check()
         system = system or self.load_system()
         if not self.is_lexicon:
-            from cclearn.progress import quiet_libraries
+            from cclearn.runtime.progress import quiet_libraries
 
             quiet_libraries()
         if self.pairs is not None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from cclearn.caches import cache_folder
 from cclearn.errors import CclearnError, DataError
+from cclearn.runtime.caches import cache_folder
 
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite writes beside a database; it holds answers too."""

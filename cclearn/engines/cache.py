@@ -11,10 +11,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cclearn.durable import make_folder
-from cclearn.engines.engine import Answer, Choice, Engine, Request, TokenPiece, Weights
+from cclearn.engines.base import Answer, Choice, Engine, Request, TokenPiece, Weights
 from cclearn.errors import CclearnError, foreign_errors
-from cclearn.files import sha256_of_text
+from cclearn.runtime.durable import make_folder
+from cclearn.runtime.files import sha256_of_text
 
 _AT_ONCE = 8_192
 """Requests under way, at most: known answers wait here for new ones before them."""

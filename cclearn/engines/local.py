@@ -19,9 +19,9 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from transformers import LogitsProcessor
 
 from cclearn.engines.attention_cache import roomy_cache
-from cclearn.engines.choices import score_answers
-from cclearn.engines.engine import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
+from cclearn.engines.base import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
 from cclearn.engines.logits import broken_rows
+from cclearn.engines.tree_scoring import score_answers
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash

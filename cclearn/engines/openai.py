@@ -14,11 +14,11 @@ from functools import cached_property, partial
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 
-from cclearn.engines.engine import Answer, Engine, Request, TokenPiece
+from cclearn.engines.base import Answer, Engine, Request, TokenPiece
 from cclearn.engines.server import server_fingerprint
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
-from cclearn.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 from cclearn.prompts.templates import answer_lines
+from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cclearn.engines.engine import Answer, Engine, Request
+from cclearn.engines.base import Answer, Engine, Request
 from cclearn.errors import DataError, DataErrors, shown_id
-from cclearn.files import read_lines, sha256_of_file
-from cclearn.parsing import parse_json
+from cclearn.runtime.files import read_lines, sha256_of_file
+from cclearn.runtime.parsing import parse_json
 
 
 class ReplayEngine(Engine):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cclearn.errors import CclearnError
-from cclearn.files import sha256_of_file, sha256_of_text
 from cclearn.models import model_hash
+from cclearn.runtime.files import sha256_of_file, sha256_of_text
 
 if TYPE_CHECKING:
     from openai import OpenAI

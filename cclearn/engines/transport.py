@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 
 from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
-from cclearn.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
+from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 
 
 def http_client(

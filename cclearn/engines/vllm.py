@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, get_args
 from llguidance import LLTokenizer
 from llguidance.hf import from_tokenizer
 
-from cclearn.engines.engine import Answer, Request, TokenPiece
+from cclearn.engines.base import Answer, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, DataError, NoteError
 from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
-from cclearn.parsing import read_json
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
+from cclearn.runtime.parsing import read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cclearn.engines.engine import Answer, Engine, Request
+from cclearn.engines.base import Answer, Engine, Request
 from cclearn.prompts.encoding import encode_prompt
 
 if TYPE_CHECKING:

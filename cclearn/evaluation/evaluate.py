@@ -8,27 +8,27 @@ from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError, shown_id
-from cclearn.evaluation.area import AreaTable
-from cclearn.evaluation.calibration import Bin, calibration
-from cclearn.evaluation.code_scores import (
+from cclearn.evaluation.bootstrap import Difference, Score, score_tables
+from cclearn.evaluation.metrics.codes import (
     add_code_scores,
     add_grouped_scores,
     add_hierarchical_scores,
     chapter_groups,
     frequency_groups,
 )
-from cclearn.evaluation.confusion import Branch, Confusion, confusion_tree, confusions
-from cclearn.evaluation.evidence_scores import add_evidence_scores
-from cclearn.evaluation.facts import Aligned, Facts, align, facts_of
-from cclearn.evaluation.labels import Labels, labels_of
-from cclearn.evaluation.rates import (
+from cclearn.evaluation.metrics.evidence import add_evidence_scores
+from cclearn.evaluation.metrics.labels import Labels, labels_of
+from cclearn.evaluation.metrics.rates import (
     add_decision_scores,
     add_rates,
     gold_warnings,
     warnings_of,
 )
-from cclearn.evaluation.resampling import Difference, Score, score_tables
-from cclearn.evaluation.tables import RatioTable, Table
+from cclearn.evaluation.metrics.reliability import Bin, calibration
+from cclearn.evaluation.metrics.roc import AreaTable
+from cclearn.evaluation.metrics.tables import RatioTable, Table
+from cclearn.evaluation.report.confusion import Branch, Confusion, confusion_tree, confusions
+from cclearn.evaluation.scored_notes import Aligned, Facts, align, facts_of
 from cclearn.notes import CodedNote
 
 _IN_TREE = 24

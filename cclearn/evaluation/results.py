@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 import cclearn
 from cclearn.codes import CodeSystem
-from cclearn.evaluation.calibration import expected_calibration_error
 from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings
-from cclearn.files import sha256_of_file, write_json
+from cclearn.evaluation.metrics.reliability import expected_calibration_error
+from cclearn.runtime.files import sha256_of_file, write_json
 
 CONFUSIONS = 100
 """How many of a system's confusions the file holds."""
@@ -34,7 +34,7 @@ class ScoreResult(_Part):
 
 
 class DifferenceResult(_Part):
-    """A difference with its 95 % interval and p-values (`cclearn.evaluation.resampling`)."""
+    """A difference with its 95 % interval and p-values (`cclearn.evaluation.bootstrap`)."""
 
     value: float | None
     low: float | None

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, did_you_mean, shown_id
-from cclearn.files import atomic_file, decode_text, read_bytes
 from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
 from cclearn.notes.parquet import parquet_rows
+from cclearn.runtime.files import atomic_file, decode_text, read_bytes
 
 Row = TypeVar("Row", bound=BaseModel)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from cclearn.errors import DataError, foreign_errors
-from cclearn.files import atomic_file
+from cclearn.runtime.files import atomic_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

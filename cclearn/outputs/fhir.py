@@ -16,9 +16,9 @@ from urllib.parse import quote
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cclearn.errors import ConfigurationError
-from cclearn.files import sha256_of_text
 from cclearn.notes import CODED, AssignedCode, CodedNote, Evidence
 from cclearn.outputs.output import Output
+from cclearn.runtime.files import sha256_of_text
 
 EXTENSION = "urn:cclearn:fhir:"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from cclearn.errors import ConfigurationError, did_you_mean
-from cclearn.files import atomic_file
 from cclearn.notes import CodedNote
-from cclearn.plugins import find_plugin
+from cclearn.registry import find_plugin
+from cclearn.runtime.files import atomic_file
 
 
 class Output(ABC):

@@ -12,7 +12,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, TypedDict
 
-from cclearn.files import sha256_of_text
 from cclearn.notes import CodedNote
 from cclearn.notes.grounding import as_quote
 from cclearn.prompts.layout import (
@@ -23,6 +22,7 @@ from cclearn.prompts.layout import (
     NOTHING,
     Template,
 )
+from cclearn.runtime.files import sha256_of_text
 
 RowKind = Literal["span", "document"]
 

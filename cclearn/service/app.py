@@ -19,7 +19,7 @@ import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.facts import CodeFacts, code_facts
 from cclearn.errors import UnknownCodeError
-from cclearn.loopback import is_loopback
+from cclearn.runtime.loopback import is_loopback
 from cclearn.service.access import Access
 from cclearn.service.answers import (
     HUNG_UP,

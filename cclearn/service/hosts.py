@@ -10,7 +10,7 @@ from functools import lru_cache
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cclearn.loopback import is_loopback, parse_authority
+from cclearn.runtime.loopback import is_loopback, parse_authority
 from cclearn.service.metrics import Metrics
 
 _KNOWN_HOSTS = 16

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from cclearn.loopback import is_loopback, parse_authority
+from cclearn.runtime.loopback import is_loopback, parse_authority
 
 KEY_VARIABLE = "CCLEARN_API_KEY"  # The name of it, no key.
 

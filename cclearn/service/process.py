@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from cclearn.coding.each import code_each
+from cclearn.coding.batch import code_each
 from cclearn.errors import CclearnError, RestrictedTextError, UnansweredError, type_and_place
 from cclearn.notes.jsonl import row_to_json
 

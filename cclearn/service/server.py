@@ -16,7 +16,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from cclearn.codes import CodeSystem
 from cclearn.codes.facts import code_facts
 from cclearn.errors import ConfigurationError
-from cclearn.loopback import is_loopback
+from cclearn.runtime.loopback import is_loopback
 from cclearn.service.app import make_app
 from cclearn.service.batching import Batcher
 from cclearn.service.connections import Connection

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cclearn.shown import markdown_text, visible
+from cclearn.errors import visible
+from cclearn.runtime.shown import markdown_text
 
 _INTENDED = """\
 Proposing {system} codes for clinical notes in the language of its data, each with the words of the note

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cclearn.durable import flush, remove, seal_folder
 from cclearn.errors import CclearnError, ConfigurationError, DataError, shown_id
-from cclearn.files import sha256_of_file, write_json
-from cclearn.parsing import read_json
+from cclearn.runtime.durable import flush, remove, seal_folder
+from cclearn.runtime.files import sha256_of_file, write_json
+from cclearn.runtime.parsing import read_json
 from cclearn.training.recipe import Recipe
 
 MARKER = "complete.json"

@@ -8,7 +8,7 @@ from functools import partial
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
-from cclearn.coding.lexicon import LexiconCoder
+from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.errors import ConfigurationError
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.rows import (

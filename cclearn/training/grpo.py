@@ -11,15 +11,15 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.aggregation import conclude
-from cclearn.coding.reading import Part, read_parts
+from cclearn.coding.guidelines.aggregate import conclude
+from cclearn.coding.single_pass.answers import Part, read_parts
 from cclearn.engines import Answer
 from cclearn.errors import ConfigurationError, shown_id
 from cclearn.evaluation.reward import reward
 from cclearn.notes import CodedNote
-from cclearn.processes import process_state
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow, TrainingRow
+from cclearn.runtime.processes import process_state
 from cclearn.training.choose import choose_rows
 from cclearn.training.prepare import prepare
 from cclearn.training.recipe import Grpo, Recipe

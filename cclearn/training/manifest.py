@@ -9,9 +9,9 @@ from typing import Any
 
 import cclearn
 from cclearn.codes import CodeSystem
-from cclearn.files import sha256_of_file, sha256_of_text
 from cclearn.prompts import prompt_hash
 from cclearn.rows import EncodedRow
+from cclearn.runtime.files import sha256_of_file, sha256_of_text
 from cclearn.training.recipe import Recipe
 
 _PACKAGES = (

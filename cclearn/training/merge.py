@@ -8,7 +8,6 @@ import torch
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.files import atomic_folder, read_text, refuse_existing, sha256_of_file, write_json
 from cclearn.models import (
     ADAPTER_WEIGHTS,
     adapter_base,
@@ -20,6 +19,13 @@ from cclearn.models import (
 )
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
+from cclearn.runtime.files import (
+    atomic_folder,
+    read_text,
+    refuse_existing,
+    sha256_of_file,
+    write_json,
+)
 from cclearn.weights import RECORDED, sha256_of_weights
 
 _TEXT = "Admitted with acute heart failure and type 2 diabetes. No pneumonia."

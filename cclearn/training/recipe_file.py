@@ -12,9 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
-from cclearn.files import read_text
+from cclearn.runtime.files import read_text
+from cclearn.runtime.yaml_files import parse_yaml
 from cclearn.training.recipe import Recipe
-from cclearn.yaml_files import parse_yaml
 
 _BITS = 64
 """Longer numbers are not shown: Python refuses to write very long ones."""

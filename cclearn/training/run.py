@@ -17,17 +17,17 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
-from cclearn.files import (
+from cclearn.models import model_hash
+from cclearn.prompts import prompt_hash
+from cclearn.runtime.files import (
     atomic_folder,
     partial_folder,
     refuse_existing,
     write_json,
     writing_alone,
 )
-from cclearn.memory import peak_gpu_mib, peak_mib
-from cclearn.models import model_hash
-from cclearn.processes import on_gpu, process_state, sharding
-from cclearn.prompts import prompt_hash
+from cclearn.runtime.memory import peak_gpu_mib, peak_mib
+from cclearn.runtime.processes import on_gpu, process_state, sharding
 from cclearn.training.card import model_card
 from cclearn.training.checkpoints import (
     Checkpoint,

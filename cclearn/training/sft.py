@@ -12,7 +12,7 @@ from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.processes import process_state
+from cclearn.runtime.processes import process_state
 from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.choose import choose_rows
 from cclearn.training.optimizer import MuonWithAdamW

@@ -19,8 +19,8 @@ from transformers.utils import is_flash_attn_2_available
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.models import adapter_base, load_model, load_tokenizer
-from cclearn.processes import on_gpu, process_state, sharding
 from cclearn.rows import TrainingRow
+from cclearn.runtime.processes import on_gpu, process_state, sharding
 from cclearn.training.recipe import Adapter, Recipe, Training
 from cclearn.training.scratch import make_model, make_tokenizer
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cclearn.errors import DataError
-from cclearn.files import read_lines
+from cclearn.runtime.files import read_lines
 from data_builders.noise.context import Context
 from data_builders.noise.meaning import meaning_marks, words_of
 

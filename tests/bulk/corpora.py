@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
-from cclearn.coding.coder import Usage
+from cclearn.coding.base import Usage
 from cclearn.coding.findings import Reading
 from cclearn.notes import CodedNote, Note, Origin
 

@@ -9,9 +9,9 @@ import pytest
 from cclearn.bulk.folder import CodedFolder, coded_notes, refuse_foreign
 from cclearn.bulk.shard import CodedShard, Marker, Rejected
 from cclearn.bulk.summary import Pace
-from cclearn.engines.named import EngineSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.errors import CclearnError, DataError
-from cclearn.files import sha256_of_text
+from cclearn.runtime.files import sha256_of_text
 
 MANIFEST: dict[str, Any] = {"shard_size": 10, "coder": {"model": "lexicon"}, "corpus": {"rows": 20}}
 

@@ -11,7 +11,7 @@ import pytest
 from cclearn.bulk import BulkOptions, code_corpus
 from cclearn.bulk.ray_data import refuse_other_machines
 from cclearn.coding.settings import CoderSettings
-from cclearn.engines.named import EngineSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.errors import ConfigurationError
 from tests.bulk.corpora import files_in, write_jsonl
 

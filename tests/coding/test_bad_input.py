@@ -10,9 +10,9 @@ import pytest
 
 from cclearn import CodedNote, Coder, Note
 from cclearn.codes import CodeSystem
-from cclearn.coding.lexicon import LexiconCoder
-from cclearn.coding.loop import LoopSettings
-from cclearn.engines.named import EngineSettings
+from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.prompts.parser import MAXIMUM_LINES
 from tests.engines.servers import Reply, completion, serving
 from tests.models import random_engine
@@ -101,7 +101,7 @@ def test_the_lexicon_codes_any_note(system: CodeSystem) -> None:
 
 @pytest.mark.parametrize("template", ["paired", "listed"])
 def test_a_local_model_codes_any_note(system: CodeSystem, template: str) -> None:
-    from cclearn.coding.llm import LLMCoder
+    from cclearn.coding.single_pass.coder import LLMCoder
 
     coder = LLMCoder(random_engine(0, 8, max_new_tokens=24), system, template=template)  # type: ignore[arg-type]
     for note in code_among_good_ones(coder, odd_notes(4_000)).values():

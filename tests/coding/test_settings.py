@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.loop import LoopSettings
 from cclearn.coding.settings import CoderSettings
+from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import ConfigurationError
 from cclearn.notes import SpanPair
 from cclearn.notes.jsonl import write_rows

@@ -193,7 +193,7 @@ def test_a_broken_table_of_abbreviations_is_told_in_any_number_of_processes(
 
 
 def test_an_interrupt_of_all_processes_ends_the_build(tmp_path: Path) -> None:
-    command = "from cclearn.cli import main; main()"
+    command = "from cclearn.cli.main import main; main()"
     arguments = ["build", "icd10cm", "under=19", "variants=8", "workers=2", "--out", "out"]
     process = subprocess.Popen(
         [sys.executable, "-c", command, *arguments],

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cclearn.engines import Answer, Request
-from cclearn.engines.engine import TokenPiece
+from cclearn.engines.base import TokenPiece
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import ConfigurationError
 from cclearn.prompts import document_prompt

@@ -14,8 +14,8 @@ from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.engines import Request
 from cclearn.engines.cache import CachedEngine
-from cclearn.engines.named import EngineSettings, load_engine
 from cclearn.engines.openai import Budget, OpenAIEngine
+from cclearn.engines.registry import EngineSettings, load_engine
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.notes import Note
 from cclearn.prompts import document_prompt, parse_answer

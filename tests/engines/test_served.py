@@ -20,8 +20,8 @@ from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.engines import Request
 from cclearn.engines.local import LocalEngine
-from cclearn.engines.named import EngineSettings
 from cclearn.engines.openai import OpenAIEngine
+from cclearn.engines.registry import EngineSettings
 from cclearn.notes import Note
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_completion, encode_prompt

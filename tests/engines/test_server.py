@@ -10,12 +10,12 @@ from cclearn import Coder
 from cclearn.bulk.corpus import open_corpus
 from cclearn.bulk.identity import manifest_of
 from cclearn.codes import CodeSystem
-from cclearn.coding.calibration import MadeFor
+from cclearn.coding.calibration.model import MadeFor
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines import Request
 from cclearn.engines.cache import CachedEngine
-from cclearn.engines.named import EngineSettings, load_engine
 from cclearn.engines.openai import OpenAIEngine
+from cclearn.engines.registry import EngineSettings, load_engine
 from cclearn.errors import CclearnError
 from cclearn.prompts import document_prompt
 from tests.bulk.corpora import write_jsonl

@@ -18,13 +18,13 @@ import pytest
 from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.engines import Request
-from cclearn.engines.named import EngineSettings
 from cclearn.engines.openai import OpenAIEngine
+from cclearn.engines.registry import EngineSettings
 from cclearn.engines.transport import ThisMachineOnly, http_client
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
-from cclearn.loopback import AnotherMachineError, is_loopback, loopback_addresses
 from cclearn.notes import Note, Origin
 from cclearn.prompts import document_prompt
+from cclearn.runtime.loopback import AnotherMachineError, is_loopback, loopback_addresses
 from tests.engines.servers import completion, serving
 
 GOOD = completion("none")
@@ -83,7 +83,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.05)
     monkeypatch.setattr(
-        "cclearn.loopback.is_loopback", lambda host: host != OTHER and is_loopback(host)
+        "cclearn.runtime.loopback.is_loopback", lambda host: host != OTHER and is_loopback(host)
     )
 
 

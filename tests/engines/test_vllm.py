@@ -19,7 +19,7 @@ from cclearn.codes import CodeSystem
 from cclearn.engines import Answer, Request
 from cclearn.engines.cache import CachedEngine
 from cclearn.engines.local import LocalEngine
-from cclearn.engines.named import EngineSettings, load_engine
+from cclearn.engines.registry import EngineSettings, load_engine
 from cclearn.engines.vllm import VLLMEngine
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import Note

@@ -9,7 +9,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
-from cclearn.evaluation.calibration import bins_of, expected_calibration_error
+from cclearn.evaluation.metrics.reliability import bins_of, expected_calibration_error
 from cclearn.evaluation.results import Result, result_of, write_result
 from cclearn.notes import AssignedCode, CodedNote, Invalid, Ungrounded
 from cclearn.notes.jsonl import read_coded_notes, write_rows

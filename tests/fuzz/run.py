@@ -357,7 +357,7 @@ def _main(command: list[str], place: Path, folder: Path) -> int:
 
             code: Any = sft()
         else:
-            from cclearn.cli import main
+            from cclearn.cli.main import main
 
             main()
             code = 0

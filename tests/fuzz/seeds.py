@@ -11,15 +11,15 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
-from cclearn.engines.named import EngineSettings
+from cclearn.engines.registry import EngineSettings
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.jsonl import write_rows
 from cclearn.notes.parquet import parquet_of_jsonl
 from tests.codes.official import ICD9_TITLES, ORDER, TABLE, TABULAR
-from tests.data_builders.test_disease_ontology import ONTOLOGY
-from tests.data_builders.test_icd10cm_index import INDEX
-from tests.data_builders.test_icd10cm_index import TABLE as DRUG_TABLE
-from tests.data_builders.test_sssom import HEADER, META, ROWS
+from tests.data_builders.sources.test_disease_ontology import ONTOLOGY
+from tests.data_builders.sources.test_icd10cm_index import INDEX
+from tests.data_builders.sources.test_icd10cm_index import TABLE as DRUG_TABLE
+from tests.data_builders.sources.test_sssom import HEADER, META, ROWS
 from tests.fuzz.canary import CANARY
 
 FAILURE = "acute systolic heart failure"
@@ -203,7 +203,7 @@ def _settings(folder: Path, system: CodeSystem) -> None:
     text = text.replace("quickstart/pairs/pairs.jsonl", "pairs.jsonl")
     text = text.replace("quickstart/train/notes.jsonl", "gold.jsonl")
     (folder / "recipe.yaml").write_text(text)
-    from cclearn.calibrating import calibrate
+    from cclearn.workflows.calibrate import calibrate
 
     _calibration_data(folder / "dev.jsonl")
     found = calibrate(Coder.lexicon(system), folder / "dev.jsonl")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cclearn.coding.segments import find_segments
 from cclearn.notes.sections import Unit
+from cclearn.notes.segments import find_segments
 from cclearn.rows import document_row, segment_rows, segments
 from tests.rows.test_windows import note_of
 

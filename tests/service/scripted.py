@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.coder import Coder, Usage
+from cclearn.coding.base import Coder, Usage
 from cclearn.coding.findings import Finding, Reading
 from cclearn.errors import CclearnError, RestrictedTextError
 from cclearn.notes import Note, Origin

@@ -229,7 +229,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(
 
 
 def test_one_run_at_a_time_writes_to_an_output(data: Path, tmp_path: Path) -> None:
-    from cclearn.files import writing_alone
+    from cclearn.runtime.files import writing_alone
 
     asked = recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
     checkpoints = checkpoints_of(tmp_path / "run")

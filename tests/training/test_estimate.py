@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import Qwen3Config
 
-from cclearn.cli_recipes import header_of
+from cclearn.cli.recipes import header_of
 from cclearn.training.dry_run import dry_run
 from cclearn.training.estimate import memory_of, operations_of, shape_of_config
 from cclearn.training.recipe_file import load_recipe, packaged_recipes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 
-from cclearn.cli_recipes import header_of
+from cclearn.cli.recipes import header_of
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe, packaged_recipes

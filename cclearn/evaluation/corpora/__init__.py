@@ -1,6 +1,6 @@
 """Published corpora of coded notes, read from folders that the user has."""
 
-from cclearn.evaluation.corpora.corpus import (
+from cclearn.evaluation.corpora.base import (
     Corpus,
     CorpusOptions,
     corpus_names,

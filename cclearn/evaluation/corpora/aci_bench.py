@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, shown_id
+from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
-from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import table_rows
 from cclearn.notes import CodedNote
 

@@ -15,11 +15,11 @@ from typing import Literal
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, shown_id
+from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
-from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
-from cclearn.files import read_lines, read_text
 from cclearn.notes import CodedNote
 from cclearn.outputs.codiesp import DIAGNOSIS, PROCEDURE
+from cclearn.runtime.files import read_lines, read_text
 
 _OFFSET = re.compile("[0-9]{1,18}")
 

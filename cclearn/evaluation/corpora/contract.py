@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
-from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 

@@ -16,13 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors
+from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.building import coded_note
-from cclearn.evaluation.corpora.corpus import Corpus, CorpusOptions
 from cclearn.evaluation.corpora.tables import find_table, table_rows
-from cclearn.files import read_lines
 from cclearn.notes import CodedNote
 from cclearn.outputs.mdace import CODE_SYSTEMS
-from cclearn.parsing import read_json
+from cclearn.runtime.files import read_lines
+from cclearn.runtime.parsing import read_json
 
 _NUMBER = re.compile("[0-9]{1,18}")
 

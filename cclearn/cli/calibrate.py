@@ -1,0 +1,126 @@
+"""The command that makes scores mean something: calibrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cclearn.cli.options import (
+    EngineOption,
+    LoopOption,
+    ModeOption,
+    OverwriteOption,
+    ReleaseOption,
+    SystemOption,
+    engine_settings,
+    load_system,
+    loop_settings,
+)
+from cclearn.errors import ConfigurationError
+from cclearn.runtime.shown import tell
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cclearn.coding.calibration.model import Calibration
+
+
+def calibrate(
+    model: Annotated[
+        str, typer.Option(help="lexicon, a model's folder, openai:NAME, replay:FILE.")
+    ],
+    data: Annotated[
+        Path, typer.Option(help="Coded notes that the model was not trained on (JSONL).")
+    ],
+    method: Annotated[
+        Literal["platt", "isotonic"], typer.Option(help="platt, or isotonic on the score alone.")
+    ] = "platt",
+    precision: Annotated[
+        float, typer.Option(help="The share of the accepted codes that shall be right.")
+    ] = 0.9,
+    rejected_right: Annotated[
+        float, typer.Option(help="The most of the rejected codes that may be right.")
+    ] = 0.1,
+    engine: EngineOption = None,
+    mode: ModeOption = "single_pass",
+    loop: LoopOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; else in the model's folder.")
+    ] = None,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Learn from coded notes what scores mean, and which codes to accept, review and reject."""
+    from rich.console import Console
+
+    from cclearn.coding import Coder
+    from cclearn.runtime.audit import audited, model_of
+    from cclearn.runtime.files import list_file, refuse_existing, write_json
+    from cclearn.runtime.progress import quiet_libraries, track
+    from cclearn.weights import CALIBRATION
+    from cclearn.workflows.calibrate import calibrate as fit
+
+    if out is None:
+        if not Path(model).is_dir():
+            raise ConfigurationError(
+                [f"calibrate (model = {model}): it has no folder to write to. Name --out."]
+            )
+        out = Path(model) / CALIBRATION
+    refuse_existing(out, overwrite)
+    settings, looped = engine_settings(engine), loop_settings(mode, loop)
+    if model != "lexicon" or looped is not None:
+        quiet_libraries()
+    loaded = load_system(system, release, None)
+    with audited("calibrate") as audit:
+        coder = Coder.named(model, loaded, settings=settings, loop=looped, calibration="off")
+        audit.begin([model_of(model, coder.model_sha256)], loaded)
+        found = fit(
+            coder,
+            data,
+            method,
+            precision,
+            rejected_right,
+            lambda notes: track(audit.read(notes), f"coding with {coder.name}"),
+        )
+    list_file(out)  # First: a folder may be replaced although a listed file is missing.
+    write_json(out, found.model_dump(mode="json"), overwrite)
+    Console().print(_table(found))
+    for remark in found.remarks:
+        tell(f"{remark}.")
+    tell(f"Calibration: {out}")
+
+
+def _table(found: Calibration) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    before, after = (
+        "–" if error is None else f"{error:.3f}"
+        for error in (
+            found.expected_calibration_error.before,
+            found.expected_calibration_error.after,
+        )
+    )
+    head = Text(
+        f"{found.notes:,} notes, {found.codes:,} codes, {found.base_rate:.1%} of them right\n"
+        f"expected calibration error {before} before, {after} after (cross-validated)"
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for column in ("score", "codes", "share", "right"):
+        table.add_column(column, justify="right")
+    limits = {"accept": ("≥", found.thresholds.accept), "reject": ("≤", found.thresholds.reject)}
+    for decision, made in found.decisions.items():
+        sign, limit = limits.get(decision, ("", None))
+        table.add_row(
+            decision,
+            "" if limit is None else f"{sign} {limit:.3f}",
+            f"{made.codes:,}",
+            f"{made.codes / found.codes:.1%}",
+            f"{made.right / made.codes:.1%}" if made.codes else "–",
+        )
+    return Group(head, table)

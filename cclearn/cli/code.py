@@ -1,0 +1,273 @@
+"""The command that codes notes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cclearn.cli.options import (
+    CalibrationOption,
+    EncounterOption,
+    EngineOption,
+    FormatOption,
+    LoopOption,
+    ModelOption,
+    ModeOption,
+    OverwriteOption,
+    PairsOption,
+    RayOption,
+    ReleaseOption,
+    SystemOption,
+    coder_settings,
+)
+from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.runtime.shown import tell
+
+if TYPE_CHECKING:
+    from cclearn.bulk import BulkOptions
+    from cclearn.bulk.corpus import Survey
+    from cclearn.codes import CodeSystem
+    from cclearn.coding.settings import CoderSettings
+    from cclearn.notes import CodedNote, Note
+    from cclearn.runtime.audit import Audit
+
+
+def code(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A .txt file, a folder of them, a .jsonl or .parquet file, or - for stdin."
+        ),
+    ],
+    model: ModelOption = "lexicon",
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="A file to write to; or a folder (coded/), for a corpus in shards that goes on after"
+            " any stop."
+        ),
+    ] = None,
+    format_name: FormatOption = None,
+    engine: EngineOption = None,
+    mode: ModeOption = "single_pass",
+    loop: LoopOption = None,
+    calibration: CalibrationOption = None,
+    encounter: EncounterOption = None,
+    pairs: PairsOption = None,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    overwrite: OverwriteOption = False,
+    shard_size: Annotated[
+        int, typer.Option(min=1, help="Into a folder: notes a shard, the most that a stop costs.")
+    ] = 1_000,
+    ray: RayOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --ray, how many; else one a GPU where a model needs one, or a core."
+        ),
+    ] = None,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry",
+            help="Into a folder: code the shards again in which a note got no answer.",
+        ),
+    ] = False,
+) -> None:
+    """Code notes: every code with the words of the note that justify it."""
+    from cclearn.bulk.launched import is_one_of_several, is_the_first
+    from cclearn.runtime.audit import audited
+
+    settings = coder_settings(
+        model, engine, mode, loop, calibration, encounter, pairs, system, release
+    )
+    if out is not None and _is_folder(out, format_name):
+        from cclearn.bulk import BulkOptions
+
+        options = BulkOptions(shard_size, overwrite, retry, ray, workers)
+        with audited("code", writes=is_the_first()) as audit:
+            _code_to_folder(source, settings, Path(out), format_name, options, audit)
+    else:
+        if ray is not None or workers is not None or is_one_of_several():
+            raise ConfigurationError(
+                [
+                    f"output (out = {out}): several processes write a folder. Name one (--out coded/)."
+                ]
+            )
+        if retry:
+            raise ConfigurationError(
+                [
+                    f"retry (out = {out}): shards alone are coded again. Name their folder with --out."
+                ]
+            )
+        path = None if out is None else Path(out)
+        with audited("code") as audit:
+            _code_to_file(source, settings, path, format_name, overwrite, audit)
+
+
+def export(
+    source: Annotated[
+        Path, typer.Argument(help="Coded notes: a .jsonl or .parquet file, or a folder of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="A file to write to.")],
+    format_name: FormatOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write coded notes in another format, or the shards of a run as one file."""
+    from cclearn.bulk.folder import coded_notes
+    from cclearn.notes.jsonl import read_coded_notes
+    from cclearn.outputs import find_output
+    from cclearn.runtime.files import refuse_existing
+    from cclearn.runtime.progress import track
+
+    refuse_existing(out, overwrite)
+    output = find_output(out, format_name)
+    notes = coded_notes(source) if source.is_dir() else read_coded_notes(source)
+    count = output.write(track(notes, f"writing {output.name}"), overwrite)
+    tell(f"{count} notes: {out}")
+
+
+def _is_folder(out: str, format_name: str | None) -> bool:
+    """Say whether an output is a folder: it is one, is written as one, or has no ending of a file."""
+    if out.endswith(("/", os.sep)) or Path(out).is_dir():
+        return True
+    return format_name is None and not Path(out).suffix
+
+
+def _code_to_folder(
+    source: str,
+    settings: CoderSettings,
+    out: Path,
+    format_name: str | None,
+    options: BulkOptions,
+    audit: Audit,
+) -> None:
+    """Code a corpus in shards."""
+    from cclearn.bulk import code_corpus
+    from cclearn.runtime.audit import model_of
+    from cclearn.runtime.files import FULL
+
+    problems = []
+    if source == "-":
+        problems.append("source (source = -): a run that can go on reads a file. Save it first.")
+    if format_name not in (None, "jsonl"):
+        problems.append(
+            f"format (format = {format_name}): a folder of shards holds JSONL. Leave --format out."
+        )
+    if problems:
+        raise ConfigurationError(problems)
+
+    def begun(survey: Survey, system: CodeSystem) -> None:
+        corpus = {"notes": survey.rows, "corpus_sha256": survey.sha256}
+        model = model_of(settings.model, engine=settings.engine)
+        audit.begin([model], system, **corpus)
+
+    try:
+        summary = code_corpus(Path(source), out, settings, options, begun)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise CclearnError(
+            f"{error.filename}: {error.strerror}. What is finished stays: make room, and run the same"
+            " command again to go on."
+        ) from None
+    except KeyboardInterrupt:
+        tell("Stopped. What is finished stays; the same command goes on.")
+        raise
+    if summary is None:  # Another process tells.
+        return
+    audit.known["counts"] = {
+        "coded": summary.notes,
+        "codes": summary.codes,
+        "rejected": sum(summary.rejected.values()),
+    }
+    for line in summary.lines(out):
+        tell(line)
+    if not summary.notes:
+        raise CclearnError(f"output (out = {out}): no note was coded.")
+
+
+def _code_to_file(
+    source: str,
+    settings: CoderSettings,
+    out: Path | None,
+    format_name: str | None,
+    overwrite: bool,
+    audit: Audit,
+) -> None:
+    """Code notes in this process, to one file, the terminal or standard output."""
+    from cclearn.outputs import find_output
+    from cclearn.runtime.audit import model_of
+    from cclearn.runtime.files import refuse_existing
+    from cclearn.runtime.progress import track
+
+    if out is not None:
+        refuse_existing(out, overwrite)
+    output = find_output(out, format_name)
+    system = settings.load_system()
+    unread: list[DataError] = []
+    notes = _readable(_notes(source), unread)
+    coder = settings.load(system)
+    failures: Counter[str] = Counter()
+    counts = Counter(coded=0, codes=0)
+    audit.begin([model_of(settings.model, coder.model_sha256)], system, counts=counts)
+    coded = _counted(coder.code_many(audit.read(notes)), failures, counts)
+    if out is not None:
+        count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
+        tell(f"{count} notes coded with {coder.name}: {out}")
+    elif format_name is None and sys.stdout.isatty():
+        from rich.console import Console
+
+        from cclearn.cli.tables import coded_note_view
+
+        console = Console()
+        for note in coded:
+            console.print(coded_note_view(note))
+    else:
+        for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
+            sys.stdout.buffer.write(chunk.encode())
+    for flag, count in sorted(failures.items()):
+        tell(f"notes flagged {flag}: {count}")
+    if unread:
+        raise unread[0]
+
+
+def _counted(
+    coded: Iterator[CodedNote], failures: Counter[str], counts: Counter[str]
+) -> Iterator[CodedNote]:
+    """Yield coded notes; count their failures, and them and their codes."""
+    for note in coded:
+        failures.update(note.failures)
+        counts.update(coded=1, codes=len(note.codes))
+        yield note
+
+
+def _readable(notes: Iterator[Note], unread: list[DataError]) -> Iterator[Note]:
+    """Yield notes; what is wrong with others waits until these are coded, unless there are none."""
+    some = False
+    try:
+        for note in notes:
+            some = True
+            yield note
+    except DataError as error:
+        if not some:
+            raise
+        unread.append(error)
+
+
+def _notes(source: str) -> Iterator[Note]:
+    from cclearn.notes import Note
+    from cclearn.notes.jsonl import read_notes
+    from cclearn.runtime.files import decode_text
+
+    if source != "-":
+        return read_notes(Path(source))
+    text = decode_text(sys.stdin.buffer.read(), "standard input")
+    return iter([Note(id="stdin", text=text)])

@@ -1,0 +1,217 @@
+"""The commands about recipes and the adapters that they write."""
+
+from __future__ import annotations
+
+import re
+import sys
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cclearn.cli.options import OverwriteOption
+from cclearn.errors import ConfigurationError, visible
+from cclearn.runtime.files import atomic_file, read_bytes, read_text, refuse_existing
+
+if TYPE_CHECKING:
+    from cclearn.training.dry_run import DryRun
+    from cclearn.training.recipe import Recipe
+
+recipes_app = typer.Typer(help="Look at recipes, copy them, check them.", no_args_is_help=True)
+
+_HEADING = re.compile(r"# (\w+) +(\S.*)")
+
+NameArgument = Annotated[str, typer.Argument(help="A YAML file, or a name that `ls` shows.")]
+
+
+def add_recipe_commands(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(recipes_app, name="recipes")
+    app.command()(merge)
+
+
+@recipes_app.command("ls")
+def list_recipes() -> None:
+    """List the recipes that come with the package."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from cclearn.training.recipe_file import packaged_recipes
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("recipe", "purpose", "hardware"):
+        table.add_column(column, overflow="fold")
+    for name, path in packaged_recipes().items():
+        head = header_of(path)
+        cells = (name, head.get("Purpose", ""), head.get("Hardware", ""))
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    Console().print(table)
+
+
+@recipes_app.command()
+def show(name: NameArgument) -> None:
+    """Print a recipe."""
+    from cclearn.training.recipe_file import find_recipe
+
+    text = read_text(find_recipe(name))
+    if sys.stdout.isatty():  # Into a file or a pipe it goes exactly as it is.
+        text = "".join(f"{visible(line)}\n" for line in text.expandtabs().splitlines())
+    typer.echo(text, nl=False)
+
+
+@recipes_app.command("cp")
+def copy(
+    name: NameArgument,
+    to: Annotated[Path, typer.Argument(help="The file to write.")],
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Copy a recipe, to make it one's own."""
+    from cclearn.training.recipe_file import find_recipe
+
+    source = find_recipe(name)
+    target = to / source.name if to.is_dir() else to
+    refuse_existing(target, overwrite)
+    with atomic_file(target, overwrite) as stream:
+        stream.write(read_bytes(source))
+    shown = visible(str(target))
+    typer.echo(f"{shown}. Next: cclearn recipes validate {shown} --dry-run")
+
+
+@recipes_app.command()
+def validate(
+    name: NameArgument,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key.sub=value, as for the launch.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the rows and say what a run would take.")
+    ] = False,
+    processes: Annotated[int, typer.Option(min=1, help="How many processes would run it.")] = 1,
+) -> None:
+    """Check a recipe; all that is wrong with it is told at once."""
+    from cclearn.training.recipe_file import load_recipe
+
+    recipe = load_recipe(name, overrides or ())
+    missing = [path for path in recipe.rows.files if not path.is_file()]
+    if missing:
+        raise ConfigurationError(
+            [
+                f"rows (path = {path}): no such file. Build it (cclearn build --list), or name"
+                " another with rows.sources.N.path=…"
+                for path in missing
+            ]
+        )
+    if dry_run:
+        from cclearn.runtime.progress import quiet_libraries
+
+        quiet_libraries()
+        from cclearn.training.dry_run import dry_run as try_out
+
+        _print(recipe, try_out(recipe, processes), processes)
+    typer.echo(f"{visible(name)}: no problem found.")
+
+
+def merge(
+    adapter: Annotated[Path, typer.Argument(help="A folder with an adapter.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Merge an adapter into its base model in bf16, and check that it answers as before."""
+    from cclearn.runtime.progress import quiet_libraries
+
+    quiet_libraries()
+    from cclearn.training.merge import merge_adapter
+
+    moved, merged = merge_adapter(adapter, out, overwrite)
+    typer.echo(
+        f"The merged model is in {visible(str(out))}. The adapter moves the log-probabilities of the"
+        f" next token by {moved:.2g} on average; merging it moved them by {merged:.2g}."
+    )
+
+
+def header_of(path: Path) -> dict[str, str]:
+    """Return what a recipe's header says, by its headings."""
+    found: dict[str, str] = {}
+    heading = ""
+    for line in read_text(path).splitlines():
+        if not line.startswith("#"):
+            break
+        match = _HEADING.fullmatch(line)
+        if match:
+            heading = match[1]
+            found[heading] = match[2]
+        elif heading:
+            found[heading] += " " + line.removeprefix("#").strip()
+    return found
+
+
+def _print(recipe: Recipe, run: DryRun, processes: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    rows = sum(share.rows for share in run.shares)
+    table = Table(box=None, pad_edge=False, title="One epoch", title_justify="left")
+    for column in ("source", "kind", "grade"):
+        table.add_column(column, overflow="fold")
+    for column in ("rows", "share", "tokens", "supervised"):
+        table.add_column(column, justify="right")
+    for share in run.shares:
+        table.add_row(
+            str(share.source),
+            Text(visible(share.kind)),
+            Text(visible(share.grade or "")),
+            f"{share.rows:,}",
+            f"{share.rows / rows:.1%}",
+            f"{share.tokens:,}",
+            f"{share.supervised_tokens:,}",
+        )
+    console.print(table)
+    longest = max(count for _, _, count in run.lengths)
+    lengths = Table(box=None, pad_edge=False, title="Lengths of rows", title_justify="left")
+    lengths.add_column("tokens", justify="right")
+    lengths.add_column("rows", justify="right")
+    lengths.add_column("")
+    for low, high, count in run.lengths:
+        lengths.add_row(f"{low + 1}–{high}", f"{count:,}", "█" * ceil(30 * count / longest))
+    console.print(lengths)
+
+    def say(name: str, value: str) -> None:
+        console.print(f"{name:<12} {value}", soft_wrap=True, markup=False, highlight=False)
+
+    say(
+        "Left out",
+        f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens, {run.contaminated:,}"
+        f" that an evaluation holds; {run.windowed:,} notes split into windows",
+    )
+    unit = "packs" if recipe.training.batching == "packed" else "rows"
+    say(
+        "Steps",
+        f"{run.steps:,} of {run.batch} {unit} ({processes} process{'es'[: 2 * (processes > 1)]}),"
+        f" {run.epochs:.2f} epochs, {run.tokens:,} tokens",
+    )
+    shape = run.shape
+    say(
+        "Model",
+        f"{shape.parameters:,} parameters, {shape.trained:,} trained"
+        f" ({shape.trained / shape.parameters:.2%})",
+    )
+    for memory, name in zip(run.memory, ("bf16", "fp32"), strict=True):
+        if recipe.training.precision in ("auto", name):
+            say(
+                "Memory",
+                f"about {memory.total:.2f} GiB a device in {name}: weights {memory.weights:.2f},"
+                f" training state {memory.trained:.2f}, activations {memory.activations:.2f};"
+                " sharding divides the first two",
+            )
+    say("Work", f"{run.operations:.3g} floating-point operations")
+    if run.document_tokens and run.document_operations:
+        say(
+            "Against",
+            f"as many rows of documents alone: {run.document_tokens:,} tokens; this run reads"
+            f" {run.tokens / run.document_tokens:.0%} of them and does"
+            f" {run.operations / run.document_operations:.0%} of the work",
+        )

@@ -1,0 +1,1 @@
+"""The rules of coding: aggregation over a note, uncertain diagnoses, flags."""

@@ -1,0 +1,143 @@
+"""From findings to codes: each code once, with all its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+from cclearn.codes import CodeSystem, Kind
+from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.guidelines.flags import seventh_character_flags
+from cclearn.coding.guidelines.uncertain import FLAGS, Encounter, gives_code, withheld_flag
+from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
+from cclearn.notes.oddities import oddity_flags
+
+_SUREST: tuple[Assertion, ...] = ("present", "historical", "uncertain")
+"""A code has the first of these that one of its findings has."""
+
+
+def conclude(reading: Reading, system: CodeSystem, encounter: Encounter | None = None) -> CodedNote:
+    """Bring what was found in a note together into its codes.
+
+    Args:
+        reading: What was found, in any order; what stands in it twice counts once.
+        system: The code system, for validity and rules.
+        encounter: Decides on uncertain diagnoses; None where it is not known.
+    """
+    note = reading.note
+    codes = aggregate(note.text, reading.findings, system, encounter)
+    codes = _with_headers(note.text, codes, reading.headers, system, encounter)
+    return CodedNote(
+        id=note.id,
+        text=note.text,
+        origin=note.origin,
+        codes=codes,
+        ungrounded=reading.ungrounded,
+        invalid=reading.invalid,
+        repeated=reading.repeated,
+        flags=sorted(reading.flags | _note_flags(reading, codes, system, encounter)),
+    )
+
+
+def aggregate(
+    text: str,
+    findings: Iterable[Finding],
+    system: CodeSystem,
+    encounter: Encounter | None = None,
+) -> list[AssignedCode]:
+    """Gather findings into codes, in order of first mention.
+
+    The result does not depend on the order of the findings, and a finding given twice counts once.
+    A code's score is the best of its findings'.
+
+    Args:
+        text: The note.
+        findings: What was found; those whose assertion gives no code in the encounter are left out.
+        system: The code system, for descriptions and validity.
+        encounter: Decides on uncertain diagnoses; None where it is not known.
+    """
+    by_code: dict[str, set[Finding]] = {}
+    for finding in findings:
+        if gives_code(finding, system, encounter):
+            by_code.setdefault(finding.code, set()).add(finding)
+    assigned = [_assign(text, code, group, system, encounter) for code, group in by_code.items()]
+    return sorted(assigned, key=_first_mention)
+
+
+def _first_mention(assigned: AssignedCode) -> tuple[int, int, str]:
+    return assigned.evidence[0].start, assigned.evidence[0].end, assigned.code
+
+
+def _assign(
+    text: str, code: str, group: set[Finding], system: CodeSystem, encounter: Encounter | None
+) -> AssignedCode:
+    scores = [finding.score for finding in group if finding.score is not None]
+    assertions = {finding.assertion for finding in group}
+    assertion = next(each for each in _SUREST if each in assertions)
+    return AssignedCode(
+        code=code,
+        system=system.name,
+        description=system.description(code) if code in system else "",
+        score=max(scores) if scores else None,
+        evidence=_evidence(text, {(finding.start, finding.end) for finding in group}),
+        assertion=assertion,
+        status=system.status(code),
+        flags=[FLAGS[encounter]] if assertion == "uncertain" else [],
+    )
+
+
+def _evidence(text: str, spans: Iterable[tuple[int, int]]) -> list[Evidence]:
+    return [Evidence(start=start, end=end, text=text[start:end]) for start, end in sorted(spans)]
+
+
+def _with_headers(
+    text: str,
+    codes: list[AssignedCode],
+    headers: Iterable[Finding],
+    system: CodeSystem,
+    encounter: Encounter | None,
+) -> list[AssignedCode]:
+    """Let each answered header give way to the billable code below it that the note cites.
+
+    Where there is exactly one, the header's evidence joins it and the code is flagged; nothing else of
+    the code changes. No other code is guessed, and the answer stays in `invalid` whatever becomes of it:
+    it was one (Official Guidelines, I.A.3).
+    """
+    by_code = {assigned.code: assigned for assigned in codes}
+    for header in sorted(set(headers), key=attrgetter("start", "end", "code")):
+        if not gives_code(header, system, encounter) or system[header.code].kind < Kind.CATEGORY:
+            continue
+        below = [c for c in by_code if c in system and header.code in system.ancestors(c)]
+        if len(below) != 1:
+            continue
+        assigned = by_code[below[0]]
+        spans = {(each.start, each.end) for each in assigned.evidence}
+        flag = (
+            f"header: {header.code} ({header.start}:{header.end}) gives way to this code"
+            ' (Section I.A.3: "only codes are permissible, not categories or subcategories")'
+        )
+        by_code[below[0]] = assigned.model_copy(
+            update={
+                "evidence": _evidence(text, spans | {(header.start, header.end)}),
+                "flags": list(dict.fromkeys([*assigned.flags, flag])),
+            }
+        )
+    return sorted(by_code.values(), key=_first_mention)
+
+
+def _note_flags(
+    reading: Reading,
+    codes: list[AssignedCode],
+    system: CodeSystem,
+    encounter: Encounter | None,
+) -> set[str]:
+    """Return what the rules say of answers and findings that gave no code, and what is odd in a note."""
+    assigned = {each.code for each in codes}
+    withheld = (
+        withheld_flag(finding, system, encounter)
+        for finding in reading.findings
+        if finding.code not in assigned
+    )
+    headers = {each.code for each in reading.invalid if each.code and each.status == "header"}
+    rules = {flag for flag in withheld if flag} | seventh_character_flags(headers, system)
+    return rules | oddity_flags(reading.note.text)

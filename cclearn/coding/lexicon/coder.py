@@ -1,0 +1,156 @@
+"""The coder without a model: phrases of the code system, found in the note, read with assertion rules.
+
+The baseline that every model must beat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.search import search
+from cclearn.coding.base import Coder, Usage
+from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.lexicon.matcher import PhraseMatcher
+from cclearn.coding.lexicon.normalise import STOP, TOKEN, WORDING
+from cclearn.coding.lexicon.phrases import collect_phrases, phrase_words, same_words
+from cclearn.coding.lexicon.tables import tables_sha256
+from cclearn.notes import Note, Origin
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.folding import lower_case
+from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
+from cclearn.runtime.files import making_many_objects, sha256_of_text
+
+if TYPE_CHECKING:
+    from cclearn.notes import SpanPair
+
+_PHRASES_VERSION = 6
+"""Raised whenever the phrases are chosen differently, so that an older cache is rebuilt."""
+
+_NEAREST = 20
+"""How many codes, headers too, are searched for a span."""
+
+_STOPPED = (STOP,)
+"""How a stop is known."""
+
+_SHORT = 3
+"""A phrase of a single word this short is no evidence unless the note writes it in capitals."""
+
+
+class LexiconCoder(Coder):
+    """Phrase matching over titles, inclusion terms, "Includes" notes and our table of clinical phrases.
+
+    The words of a phrase may stand in any order, in any spelling that means the same. A phrase that
+    stands for a header is given its unspecified child.
+
+    Args:
+        system: The code system.
+        pairs: Further strings, e.g. a builder's; they win over the system's own.
+    """
+
+    def __init__(self, system: CodeSystem, pairs: Iterable[SpanPair] = ()) -> None:
+        self.name = "lexicon"
+        self.system = system
+        self.usage = Usage()
+        self._extra = {phrase_words(pair.text): system.canonical(pair.code) for pair in pairs}
+        self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
+        self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
+
+    def prepare(self) -> None:
+        """Build the matcher and read the tables of the rules."""
+        self.code("Asthma.")
+
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Find the phrases of each note."""
+        return (Reading(note, self.find(note.text)) for note in notes)
+
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
+        """Return the code of the phrase that a span is or holds, then those that a search finds."""
+        for text in texts:
+            found = [hit.code for hit in search(self.system, text, _NEAREST)]
+            nearest = [code.code for code in found if code.billable]
+            yield list(dict.fromkeys([*self.codes_of(text), *nearest]))
+
+    def codes_of(self, text: str) -> list[str]:
+        """Return the code of the phrase that a text is, and of the longest one that it holds."""
+        whole = self.phrases.get(phrase_words(text))
+        longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
+        found = [whole, longest.code if longest else None]
+        return list(dict.fromkeys(code for code in found if code))
+
+    def find(self, text: str) -> list[Finding]:
+        """Return every match in a note, in order, with its assertion; no two overlap."""
+        rules = AssertionRules(text)
+        findings = []
+        for start, end, code in self._matches(text):
+            section = rules.section_at(start)
+            # "History of present illness" is no illness.
+            if start >= section.body or not section.has_known_header:
+                findings.append(Finding(code, start, end, assertion=rules.of(start, end)))
+        return findings
+
+    def _matches(self, text: str) -> list[tuple[int, int, str]]:
+        """Return offsets and code of every phrase, in order."""
+        lowered = lower_case(text)
+        # Numbers and texts alone, no match objects: thousands of those would keep the garbage
+        # collector busy for a fifth of the time.
+        tokens = TOKEN.findall(lowered)
+        known = list(map(WORDING.__getitem__, tokens))
+        starts = _starts(tokens, lowered)
+        stops = [number for number, words in enumerate(known) if words == _STOPPED]
+        matches: list[tuple[int, int, str]] = []
+        begin = 0
+        for stop in [*stops, len(known)]:
+            for first, last, code in self._matcher.find(known[begin:stop]):
+                start = starts[begin + first]
+                end = starts[begin + last] + len(tokens[begin + last])
+                phrase = text[start:end]
+                if first < last or len(phrase) > _SHORT or phrase.isupper():
+                    matches.append((start, end, code))
+            begin = stop + 1
+        return sorted(matches)
+
+    @cached_property
+    def phrases(self) -> dict[str, str]:
+        """The words of the phrases and the billable code of each; kept in the cache folder."""
+        source = f"{self.system.source} lexicon {self._version}"
+        path = cache_file(self.system.name, source, "lexicon.tsv")
+        content = read_sealed(path, source)
+        if content is None:
+            with making_many_objects():
+                collected = self._collect()
+            content = "\n".join(f"{p}\t{c}" for p, c in collected.items()).encode()
+            # A read-only home only costs the time of the next start.
+            with contextlib.suppress(OSError):
+                write_sealed(path, content, source)
+        # A code system whose titles hold no word has no phrase.
+        lines = content.decode().split("\n") if content else []
+        phrases = dict(line.split("\t") for line in lines)
+        if self._extra:
+            said = set(map(same_words, self._extra))
+            phrases = {w: code for w, code in phrases.items() if same_words(w) not in said}
+        return phrases | self._extra
+
+    def _collect(self) -> dict[str, str]:
+        return collect_phrases(self.system)
+
+    @cached_property
+    def _matcher(self) -> PhraseMatcher:
+        with making_many_objects():
+            return PhraseMatcher(self.phrases)
+
+
+def _starts(tokens: list[str], text: str) -> list[int]:
+    """Return where each token begins; of words exactly, for what is between tokens holds none."""
+    starts = []
+    place = 0
+    for token in tokens:
+        place = text.find(token, place)
+        starts.append(place)
+        place += len(token)
+    return starts

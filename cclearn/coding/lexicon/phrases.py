@@ -1,0 +1,148 @@
+"""The phrases that stand for a code: the classification's own, shorter forms of them, our table's."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, partial
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.claims import Claims
+from cclearn.codes.sources import SYSTEMS
+from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
+from cclearn.coding.lexicon.normalise import JOINED, MARK, STOP, TOKEN, WORDING
+from cclearn.coding.lexicon.tables import PHRASES, read_table
+
+# External causes are coded from circumstances, not from a word such as "street" or "bed".
+_SKIPPED_CHAPTERS = {"icd10cm": "20", "icd9cm": "19"}
+
+_TELLS_NOTHING = frozenset(
+    f"{JOINED} other not elsewhere classified type left right bilateral all any without no".split()
+)
+
+_LESS = tuple(
+    (re.compile(pattern), put)
+    for pattern, put in (
+        (r",? not elsewhere classified$| NEC$", ""),
+        (r",? (?:except|excluding) .*$", ""),
+        (r",? without [^,]*$", ""),
+        (r",? without .*$", ""),
+        (r",? (?:not intractable\b.*|uncomplicated|so stated|single episode|acquired)$", ""),
+        (r",? nontraumatic$|^(?:Acquired|Nontraumatic) ", ""),
+        (r"of unspecified (?:behavior|nature) of", "of"),
+        (r"diabetes mellitus", "diabetes"),
+    )
+)
+"""What a title says to part a code from others, and what is not said where there is nothing of the kind:
+`Unspecified viral hepatitis C without hepatic coma`."""
+
+_SAYS_MORE = re.compile(
+    r"elsewhere|NEC|except|excluding|without|intractable|uncomplicated|stated|episode|cquired|ontraumatic"
+    r"|of unspecified|mellitus"
+)
+"""What a string holds that the patterns above could shorten."""
+
+_NO_JOINING = r"(?!.*\b(?:of|in|to|by|with|without|due|for|from)\b)"
+_AND = re.compile(
+    rf"(?P<head>[\w' -]+ of (?:the )?){_NO_JOINING}(?P<one>[\w' -]+?) and (?P<other>[\w' -]+)"
+    r"|(?P<word>[\w-]+) and (?P<second>[\w-]+)"
+)
+"""In a title, "and" means "and" or "or" (ICD-10-CM Official Guidelines, section I.A.14)."""
+
+_NO_PARTS = ("O", "P", "Z")
+"""Chapters whose titles mean more than they say: a newborn's, a mother's, an encounter."""
+
+
+NO_CODE = "-"
+"""In our table, of words that name nothing that could be coded."""
+
+
+def phrase_words(text: str) -> str:
+    """Return the words of a phrase in their known spelling, each once, in order.
+
+    What stands between words and tells nothing is put as `JOINED`. Nothing is left of a phrase that
+    holds a stop: no note could say it.
+    """
+    words: list[str] = []
+    for token in TOKEN.findall(text.lower()):
+        known = WORDING[token]
+        if known == (STOP,):
+            return ""
+        if known in ((), (MARK,)):
+            known = (JOINED,) if words and words[-1] != JOINED else ()
+        words += [word for word in known if word == JOINED or word not in words]
+    return " ".join(words[:-1] if words and words[-1] == JOINED else words)
+
+
+def same_words(words: str) -> frozenset[str]:
+    """Return what two phrases share that differ in order alone."""
+    return frozenset(words.split(" ")) - {JOINED}
+
+
+def collect_phrases(system: CodeSystem) -> dict[str, str]:
+    """Return the words of all phrases of a code system, each with the billable code it stands for.
+
+    No two hold the same words. Where codes differ over a phrase, the stronger claim wins
+    (`PRECEDENCE`, then forms that say less than a title does); among equals none. The table of
+    ICD-10-CM has the last word.
+    """
+    ordered: dict[frozenset[str], str] = {}
+
+    def key(text: str) -> str:
+        words = phrase_words(text)
+        return ordered.setdefault(same_words(words), words)
+
+    claims = Claims(key)
+    for string in code_strings(system):
+        claims.add(string.text, string.code, PRECEDENCE.index(string.field))
+        if system.name in SYSTEMS:
+            for form in _wider_forms(string.text, string.code, string.field == "title"):
+                claims.add(form, string.code, len(PRECEDENCE))
+    stands_for = cache(partial(_stands_for, system))
+    phrases = {}
+    for words, codes in claims:
+        code, *others = dict.fromkeys(map(stands_for, codes))
+        tells = not _TELLS_NOTHING.issuperset(words.split(" "))
+        if words and code is not None and not others and tells:
+            phrases[words] = code
+    if system.name == "icd10cm":
+        for code, texts in read_table(PHRASES):
+            found = stands_for(code) if code in system else None
+            for words in map(key, texts.split("; ")):
+                if found is not None:
+                    phrases[words] = found
+                elif code == NO_CODE:
+                    phrases.pop(words, None)
+    return phrases
+
+
+def _stands_for(system: CodeSystem, code: str) -> str | None:
+    found = system.unspecified(code)
+    if found is None or system.chapter(found) == _SKIPPED_CHAPTERS.get(system.name):
+        return None
+    return found
+
+
+def _wider_forms(text: str, code: str, is_title: bool) -> list[str]:
+    """Return what is left of a string without what says that there is nothing more to say.
+
+    `Splenomegaly, not elsewhere classified` → `Splenomegaly`; `Anuria and oliguria` → `Anuria`,
+    `oliguria`; `Malignant neoplasm of kidney, except renal pelvis` → `Malignant neoplasm of kidney`.
+    """
+    found: list[str] = []
+    todo = [text]
+    while todo:
+        form = todo.pop()
+        shorter = short_forms(form)
+        if _SAYS_MORE.search(form):
+            shorter += [pattern.sub(put, form).strip(" ,") for pattern, put in _LESS]
+        parts = _AND.fullmatch(form) if is_title and not code.startswith(_NO_PARTS) else None
+        if parts is not None:
+            head = parts["head"] or ""
+            shorter += [
+                head + part for part in parts.group("one", "other", "word", "second") if part
+            ]
+        for each in shorter:
+            if each and each != text and each not in found:
+                found.append(each)
+                todo.append(each)
+    return found

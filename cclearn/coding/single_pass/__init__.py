@@ -1,0 +1,1 @@
+"""The coder that reads a note once and writes all of its codes."""

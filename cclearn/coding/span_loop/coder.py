@@ -1,0 +1,147 @@
+"""The coder that reads a note in segments: recognise the evidence, give each span its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import islice
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.base import Coder, Usage
+from cclearn.coding.damage import refusing_damage
+from cclearn.coding.findings import Finding, Reading, Span
+from cclearn.coding.span_loop.assigners import Assigner, Assignment, Mention, is_not_finite
+from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
+from cclearn.engines import Engine
+from cclearn.notes import CODED, Assertion, Invalid, Note, Origin
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.grounding import as_quote
+from cclearn.notes.segments import Segmentation, find_segments
+
+_TOGETHER = 64
+"""Notes whose segments and spans go to the engines together."""
+
+
+class SpanLoopCoder(Coder):
+    """Segments a note, recognises evidence in each segment, assigns a code to each span (`span_loop`).
+
+    Only spans that the note asserts are assigned; words that it says several times are assigned once.
+
+    Args:
+        recogniser: Finds the evidence of a segment.
+        assigner: Gives a span its code.
+        system: The code system.
+        segmentation: How notes are cut.
+        window: The code points of a window.
+        name: What reports call it.
+        engine: The one that assigns the codes, whose model the coder is known by; None without one.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        assigner: Assigner,
+        system: CodeSystem,
+        *,
+        segmentation: Segmentation = "section",
+        window: int = 1_000,
+        name: str = "span_loop",
+        engine: Engine | None = None,
+    ) -> None:
+        self.name = name
+        self._engine = engine
+        self.system = system
+        self.usage = recogniser.usage = assigner.usage = Usage()
+        self.prompt_sha256 = assigner.prompt_sha256
+        self.grounded = recogniser.grounded and assigner.grounded
+        self._recogniser = recogniser
+        self._assigner = assigner
+        self._segmentation = segmentation
+        self._window = window
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """The hash of the model that assigns the codes; empty where it is known by its name alone."""
+        return "" if self._engine is None else self._engine.model_sha256
+
+    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+        """Read notes in groups, in order."""
+        waiting = iter(notes)
+        while group := list(islice(waiting, _TOGETHER)):
+            spans = [find_segments(n.text, self._segmentation, self._window) for n in group]
+            segments = (
+                Note(id=f"{note.id}#{number}", text=note.text[start:end], origin=note.origin)
+                for note, found in zip(group, spans, strict=True)
+                for number, (start, end) in enumerate(found, start=1)
+            )
+            recognised = self._recogniser.recognise(segments)
+            read = [
+                _Recognised(note, found, list(islice(recognised, len(found))))
+                for note, found in zip(group, spans, strict=True)
+            ]
+            assigned = self._assigner.assign(
+                mention for each in read for mention in each.mentions()
+            )
+            yield from (each.reading(assigned) for each in read)
+
+    def code_spans(
+        self, texts: Iterable[str], origin: Origin = "restricted"
+    ) -> Iterator[list[str]]:
+        """Return the codes that the assigner gives each span."""
+        mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
+        assigned = refusing_damage(self._assigner.assign(mentions), is_not_finite, self.name)
+        return (list(assignment.codes) for assignment in assigned)
+
+
+class _Recognised:
+    """A note, its segments and what was recognised in them."""
+
+    def __init__(self, note: Note, segments: list[Span], found: list[Recognition]) -> None:
+        self._note = note
+        self._segments = segments
+        self._found = found
+        rules = AssertionRules(note.text)
+        # The numbers of the segments in which each span was recognised.
+        self._parts: dict[Span, set[int]] = {}
+        for number, ((first, _), recognition) in enumerate(zip(segments, found, strict=True)):
+            for start, end in recognition.spans:
+                self._parts.setdefault((first + start, first + end), set()).add(number)
+        asserted = {span: rules.of(*span) for span in sorted(self._parts)}
+        self._asserted: dict[Span, Assertion] = {
+            span: assertion for span, assertion in asserted.items() if assertion in CODED
+        }
+        # What is assigned, in order, each once.
+        self._quotes = dict.fromkeys(map(self._quote, self._asserted))
+
+    def _quote(self, span: Span) -> str:
+        return as_quote(self._note.text[slice(*span)])
+
+    def mentions(self) -> Iterator[Mention]:
+        """Yield what is to be assigned, in order."""
+        for number, quote in enumerate(self._quotes, start=1):
+            yield Mention(f"{self._note.id}@{number}", quote, self._note.origin)
+
+    def reading(self, assignments: Iterator[Assignment]) -> Reading:
+        """Take the assignments of the mentions, and return what the note holds."""
+        reading = Reading(self._note, [], self._segments)
+        for recognition in self._found:
+            reading.ungrounded += recognition.ungrounded
+            reading.invalid += [Invalid(code=None, status="unreadable")] * recognition.unreadable
+            reading.flags |= recognition.flags
+        assigned = {quote: next(assignments) for quote in self._quotes}
+        for assignment in assigned.values():
+            if assignment.invalid is not None:
+                reading.invalid.append(assignment.invalid)
+            if assignment.problem is not None:
+                reading.flags.add(assignment.problem)
+        for span, assertion in self._asserted.items():
+            assignment = assigned[self._quote(span)]
+            wrong = assignment.invalid
+            if wrong is not None and wrong.code and wrong.status == "header":
+                reading.headers.append(Finding(wrong.code, *span, assertion=assertion))
+            reading.findings += [
+                Finding(assignment.codes[0], *span, assignment.score, assertion, number)
+                for number in sorted(self._parts[span])
+                if assignment.codes
+            ]
+        return reading

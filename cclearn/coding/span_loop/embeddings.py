@@ -1,0 +1,106 @@
+"""Codes by the meaning of their strings: a sentence encoder's nearest neighbours."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.strings import code_strings
+from cclearn.errors import CclearnError
+from cclearn.models import load_encoder, model_hash
+from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    import torch
+
+_NEAREST = 300
+"""How many strings are handed on."""
+
+_BATCH = 256
+
+
+class EmbeddingRanking:
+    """Ranks codes by the cosine between a span's embedding and those of all strings of the code system.
+
+    An embedding is the mean of the last layer's states over the tokens (Reimers & Gurevych 2019,
+    Sentence-BERT, arXiv 1908.10084). The strings' are kept in the cache folder, by the model's hash.
+
+    Args:
+        system: The code system.
+        model: An encoder: a folder, or a name on the hub.
+
+    Raises:
+        ConfigurationError: There is no model of that name.
+    """
+
+    def __init__(self, system: CodeSystem, model: str) -> None:
+        self.system = system
+        self._name = model
+        self._tokenizer, self._model = load_encoder(model)
+        self._codes = [string.code for string in code_strings(system)]
+
+    def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Return codes for each text, headers too, the best first."""
+        import torch
+
+        for start in range(0, len(texts), _BATCH):
+            found = self._embed(texts[start : start + _BATCH]).cpu() @ self._strings.T
+            least = torch.topk(found, min(_NEAREST, found.shape[1])).values[:, -1:]
+            for row, enough in zip(found, found >= least, strict=True):
+                # Of strings with equal scores the first ones are taken, whatever torch's topk does.
+                places = enough.nonzero()[:, 0]
+                order = torch.sort(row[places], descending=True, stable=True).indices[:_NEAREST]
+                yield [self._codes[place] for place in places[order].tolist()]
+
+    def _embed(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return unit vectors, shape (texts, dimensions)."""
+        import torch
+
+        device = self._model.device
+        read = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=128, return_tensors="pt"
+        ).to(device)
+        # Matrix products in bfloat16 take less time, on a CPU too.
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            states = self._model(**read).last_hidden_state.float()
+        mask = read["attention_mask"][..., None].float()
+        means = (states * mask).sum(1) / mask.sum(1)
+        if not means.isfinite().all():
+            raise CclearnError(
+                f"embeddings (model = {self._name}): they are not finite (NaN or infinite): its weights"
+                " are damaged. Copy the model again."
+            )
+        return torch.nn.functional.normalize(means, dim=-1)
+
+    @cached_property
+    def _strings(self) -> torch.Tensor:
+        """The strings' embeddings, shape (strings, dimensions)."""
+        import torch
+        from safetensors.torch import load, save
+
+        known = model_hash(self._name)
+        source = f"{self.system.source} embeddings {known}"
+        path = cache_file(self.system.name, source, "embeddings.safetensors")
+        content = read_sealed(path, source) if known else None
+        if content is not None:
+            return load(content)["strings"].float()
+        texts = [string.text for string in code_strings(self.system)]
+        # Texts of like length share a batch.
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        strings = torch.empty(0)
+        for start in range(0, len(order), _BATCH):
+            places = order[start : start + _BATCH]
+            made = self._embed([texts[place] for place in places]).cpu()
+            if not len(strings):
+                strings = made.new_empty(len(texts), made.shape[1])
+            strings[torch.tensor(places)] = made
+        # The cache holds half precision: the run that fills it must see what later runs read from it.
+        strings = strings.half()
+        if known:
+            # A read-only home only costs the time of the next start.
+            with contextlib.suppress(OSError):
+                write_sealed(path, save({"strings": strings}), source)
+        return strings.float()

@@ -1,0 +1,1 @@
+"""Export to, and results of, EleutherAI's lm-evaluation-harness."""

@@ -1,0 +1,125 @@
+"""Does a tuned model still know what it knew? Named tasks of lm-evaluation-harness, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cclearn.errors import ConfigurationError, DataError
+from cclearn.runtime.parsing import read_json
+
+
+class Retained(BaseModel):
+    """A score of a task before and after tuning.
+
+    Attributes:
+        task: As the harness calls it.
+        metric: Likewise.
+        before: The score of the model that was tuned.
+        before_error: Its standard error; None where the harness has none.
+        after: The score of the tuned model.
+        after_error: Its standard error.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str
+    metric: str
+    before: float
+    before_error: float | None
+    after: float
+    after_error: float | None
+
+
+def run_retention(
+    before: str,
+    after: str,
+    tasks: Sequence[str],
+    include: Path | None = None,
+    limit: int | None = None,
+    batch_size: int = 8,
+) -> list[Retained]:
+    """Run the tasks with both models.
+
+    Args:
+        before: A model's folder or its name on the hub.
+        after: The tuned model's, or the folder of an adapter.
+        tasks: As the harness names them.
+        include: A folder with further tasks.
+        limit: How many examples of each task; all of them where it is None.
+        batch_size: Of the harness.
+
+    Raises:
+        ConfigurationError: The harness is not installed, or does not know a task.
+    """
+    scores = [_scores(model, tasks, include, limit, batch_size) for model in (before, after)]
+    return [
+        Retained(
+            task=task,
+            metric=metric,
+            before=value,
+            before_error=error,
+            after=scores[1][task, metric][0],
+            after_error=scores[1][task, metric][1],
+        )
+        for (task, metric), (value, error) in scores[0].items()
+    ]
+
+
+def _scores(
+    model: str, tasks: Sequence[str], include: Path | None, limit: int | None, batch_size: int
+) -> dict[tuple[str, str], tuple[float, float | None]]:
+    try:
+        from lm_eval import simple_evaluate
+        from lm_eval.tasks import TaskManager
+    except ImportError:
+        raise ConfigurationError(
+            ["retention: lm-evaluation-harness is not installed. `pip install cclearn[retention]`."]
+        ) from None
+    import torch
+
+    manager = TaskManager(include_path=str(include) if include else None)
+    unknown = [task for task in tasks if task not in manager.all_tasks]
+    if unknown:
+        raise ConfigurationError(
+            [f"retention (task = {task}): the harness does not know it." for task in unknown]
+        )
+    result: dict[str, Any] = simple_evaluate(
+        model="hf",
+        model_args=_arguments(model),
+        tasks=list(tasks),
+        task_manager=manager,
+        limit=limit,
+        batch_size=batch_size,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        apply_chat_template=True,
+        log_samples=False,
+        bootstrap_iters=0,
+    )
+    found: dict[tuple[str, str], tuple[float, float | None]] = {}
+    for task, metrics in result["results"].items():
+        for name, value in metrics.items():
+            metric, _, kind = name.partition(",")
+            if isinstance(value, float) and not metric.endswith("_stderr"):
+                error = metrics.get(f"{metric}_stderr,{kind}")
+                found[task, metric] = (value, error if isinstance(error, float) else None)
+    return found
+
+
+def _arguments(model: str) -> dict[str, Any]:
+    adapter = Path(model) / "adapter_config.json"
+    if not adapter.is_file():
+        return {"pretrained": model, "trust_remote_code": False}
+    base = read_json(adapter).get("base_model_name_or_path")
+    return {"pretrained": base, "peft": model, "trust_remote_code": False}
+
+
+def read_retention(path: Path) -> list[Retained]:
+    """Read what `cclearn retention` wrote. Raises DataError."""
+    try:
+        return [Retained.model_validate(each) for each in read_json(path)["retention"]]
+    except (ValueError, KeyError, TypeError, ValidationError):
+        raise DataError(path, "not a file of `cclearn retention`") from None

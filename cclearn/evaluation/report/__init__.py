@@ -1,0 +1,1 @@
+"""The report on an evaluation as a page, with its plots."""

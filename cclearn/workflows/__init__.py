@@ -1,0 +1,1 @@
+"""Whole commands without a terminal: score, benchmark, calibrate, quickstart."""

@@ -1,0 +1,1 @@
+"""Builders that read a published source, one module each."""

@@ -1,0 +1,181 @@
+"""Pairs from a mapping file in SSSOM format: what another vocabulary calls the concept of a code.
+
+SSSOM, the Simple Standard for Sharing Ontological Mappings (https://mapping-commons.github.io/sssom), is
+a tab-separated table below metadata whose lines begin with `#`.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import DataError, DataErrors
+from cclearn.notes.contract import Grade
+from cclearn.runtime.files import read_lines
+from data_builders.builder import Rejected
+from data_builders.claims import Claim
+from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
+
+EXACT = "skos:exactMatch"
+_CURATED = "semapv:ManualMappingCuration"
+_REQUIRED = ("subject_id", "predicate_id", "object_id")
+_LABELS = ("subject_label", "object_label")
+
+
+class SSSOMConfig(SpanBuilderConfig):
+    """Settings of the builder.
+
+    Attributes:
+        files: The mapping files.
+        predicates: Which mappings are read; all but exact ones give silver pairs.
+        least_confidence: Mappings that say they are less certain are rejected.
+        prefix: That of the codes' identifiers; the code system's name in capitals where it is None.
+    """
+
+    files: tuple[Path, ...] = Field(min_length=1)
+    predicates: tuple[str, ...] = (EXACT,)
+    least_confidence: float = Field(default=0.0, ge=0, le=1)
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A row of a mapping file, empty where it says nothing.
+
+    Attributes:
+        subject: The identifier on one side, e.g. `MONDO:0005015`.
+        subject_label: What that is called.
+        predicate: E.g. `skos:exactMatch`.
+        negated: Whether the row says that the two do not match so.
+        object: The identifier on the other side.
+        object_label: What that is called.
+        justification: How the mapping was found.
+        confidence: From 0 to 1, None where it is not said.
+    """
+
+    subject: str
+    subject_label: str
+    predicate: str
+    negated: bool
+    object: str
+    object_label: str
+    justification: str
+    confidence: float | None
+
+
+class SSSOMBuilder(SpanBuilder):
+    """Walks over the mappings with a code on either side; the label on the other side is the string.
+
+    An exact match that a person curated is gold, all others are silver. Rows without a code of the
+    system are passed over.
+    """
+
+    name = "sssom"
+    summary = "Span pairs from SSSOM mapping files: the labels that are mapped to a code."
+    config_type = SSSOMConfig
+
+    def claims(self, config: SSSOMConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+        """Yield the label of every mapping to a code.
+
+        Raises:
+            DataErrors: A file is not of this format.
+        """
+        prefix = (config.prefix or system.name).casefold()
+        for path in config.files:
+            for mapping in read_sssom(path):
+                sides = (
+                    (mapping.subject, mapping.object_label, mapping.object),
+                    (mapping.object, mapping.subject_label, mapping.subject),
+                )
+                for identifier, label, other in sides:
+                    vocabulary, _, code = identifier.partition(":")
+                    if code and vocabulary.casefold() == prefix:
+                        yield _claim(mapping, code, label, other, config)
+
+
+def _claim(
+    mapping: Mapping, code: str, label: str, other: str, config: SSSOMConfig
+) -> Claim | Rejected:
+    reason = ""
+    if mapping.negated:
+        reason = "negated mapping"
+    elif mapping.predicate not in config.predicates:
+        reason = f"mapped by {mapping.predicate}"
+    elif mapping.confidence is not None and mapping.confidence < config.least_confidence:
+        reason = "not certain enough"
+    elif not label:
+        reason = "no label"
+    if reason:
+        return Rejected(text=label, code=code, reason=reason, detail=other)
+    curated = mapping.predicate == EXACT and mapping.justification == _CURATED
+    grade: Grade = "gold" if curated else "silver"
+    return Claim(label, code, "sssom/mapping", grade)
+
+
+def read_sssom(path: Path) -> Iterator[Mapping]:
+    """Read the mappings of a file in its order.
+
+    Raises:
+        DataErrors: A needed column is missing, a row has too many or too few fields, an identifier or
+            a confidence is none; all of them with their lines.
+    """
+    lines = read_lines(path)
+    head = next(
+        (number for number, line in enumerate(lines) if not line.startswith("#")), len(lines)
+    )
+    reader = csv.reader(lines[head:], delimiter="\t")
+    problems: list[DataError] = []
+    found: list[Mapping] = []
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        missing = [name for name in _REQUIRED if name not in names]
+        if not set(_LABELS) & set(names):
+            missing.append(" or ".join(_LABELS))
+        problems += [DataError(path, f"the column {name} is missing", head + 1) for name in missing]
+        for values in reader if not problems else ():
+            line = head + reader.line_num
+            if not any(values):
+                continue
+            if len(values) != len(names):
+                problem = f"{len(values)} fields, the header has {len(names)}"
+                problems.append(DataError(path, problem, line))
+                continue
+            fields = dict(zip(names, (" ".join(value.split()) for value in values), strict=True))
+            found.append(_mapping(path, line, fields, problems))
+    except csv.Error as error:
+        problems.append(DataError(path, f"not a table: {error}", head + reader.line_num))
+    if problems:
+        raise DataErrors(problems)
+    return iter(found)
+
+
+def _mapping(path: Path, line: int, fields: dict[str, str], problems: list[DataError]) -> Mapping:
+    for name in ("subject_id", "object_id"):
+        if ":" not in fields[name]:
+            problems.append(
+                DataError(path, "not an identifier of the form PREFIX:NAME", line, name)
+            )
+    confidence = None
+    if said := fields.get("confidence"):
+        try:
+            confidence = float(said)
+        except ValueError:
+            confidence = math.nan
+        if not 0 <= confidence <= 1:
+            problems.append(DataError(path, "not a number from 0 to 1", line, "confidence"))
+    return Mapping(
+        fields["subject_id"],
+        fields.get("subject_label", ""),
+        fields["predicate_id"],
+        fields.get("predicate_modifier", "") == "Not",
+        fields["object_id"],
+        fields.get("object_label", ""),
+        fields.get("mapping_justification", ""),
+        confidence,
+    )

@@ -1,0 +1,1 @@
+"""Builders that write text: notes from templates, and joined spans."""

@@ -1,0 +1,270 @@
+"""Synthetic discharge summaries from a set of codes: every mention's offsets are known."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import overload
+
+from pydantic import Field
+
+from cclearn.codes import CodeSystem
+from cclearn.notes import AssignedCode, CodedNote, Evidence
+from cclearn.notes.contract import Grade
+from cclearn.notes.jsonl import read_coded_notes
+from cclearn.rows import in_share
+from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.noise import WEIGHTS, Noise
+from data_builders.noise.context import context_of, vocabulary
+from data_builders.noise.spelling import lower_first
+from data_builders.parallel import Spread, here, numbers
+from data_builders.synthetic import note_frames as frames
+from data_builders.synthetic.mentions import GRADES, read_mentions, wanted_codes
+
+# A mention stands in a sentence already, and a first letter is set by its place.
+_WEIGHTS = {name: weight for name, weight in WEIGHTS.items() if name not in ("frame", "casing")}
+
+
+class TemplateNotesConfig(BuilderConfig):
+    """Settings of the builder.
+
+    Attributes:
+        pairs: Span pairs, whose strings are the mentions.
+        grades: Of which grades.
+        notes: How many notes to write.
+        codes: The codes to write about; all that the pairs hold where it is None.
+        most_codes: A note has between one and this many codes.
+        without_codes: The share of notes that have none.
+        mentioned_twice: The share of codes that a note mentions a second time.
+        distractors: The most mentions that give no code: negated, ruled out, hypothetical or a
+            relative's.
+        longest_mention: Strings with more characters are not used, but for a code that has no other.
+            Real evidence is short: 31 characters at the 90th percentile of MDACE.
+        noise: The share of mentions that are misspelt, abbreviated or otherwise changed.
+        reserved: The share of each code's strings that these notes never use; a code's first string
+            is never reserved. Notes built with another share, and the same split_seed, use more.
+        split_seed: Decides which strings are reserved.
+        prefix: Of the notes' ids.
+        avoid: Coded notes, such as a test's; a note with the text of one of them is rejected.
+    """
+
+    pairs: Path
+    grades: tuple[Grade, ...] = GRADES
+    notes: int = Field(gt=0)
+    codes: tuple[str, ...] | None = None
+    most_codes: int = Field(default=4, ge=1)
+    without_codes: float = Field(default=0.1, ge=0, le=1)
+    mentioned_twice: float = Field(default=0.25, ge=0, le=1)
+    distractors: int = Field(default=2, ge=0)
+    longest_mention: int = Field(default=60, ge=1)
+    noise: float = Field(default=0.1, ge=0, le=1)
+    reserved: float = Field(default=0.0, ge=0, lt=1)
+    split_seed: int = 0
+    prefix: str = "note"
+    avoid: Path | None = None
+
+
+class TemplateNotesBuilder(Builder):
+    """Writes notes with sections like a discharge summary's.
+
+    A note depends on the seed and its own number alone, so that any part of a run is the same
+    wherever it is built.
+    """
+
+    name = "template_notes"
+    summary = "Synthetic discharge summaries with codes, exact evidence and distractors."
+    config_type = TemplateNotesConfig
+    row_type = CodedNote
+    data_file = "notes.jsonl"
+
+    def can_spread(self, config: TemplateNotesConfig) -> bool:
+        """Every note is written alone."""
+        return True
+
+    def rows(
+        self, config: TemplateNotesConfig, system: CodeSystem, spread: Spread = here
+    ) -> Iterator[Built]:
+        """Yield coded notes; a wanted code that no pair holds is rejected."""
+        mentions = read_mentions(config.pairs, config.longest_mention, system, config.grades)
+        strings = {code: _used(code, texts, config) for code, texts in mentions.items()}
+        codes, rejected = wanted_codes(config.codes, strings, system)
+        yield from rejected
+        if not codes:
+            return
+        avoided = {note.text for note in read_coded_notes(config.avoid)} if config.avoid else set()
+        make = partial(_Notes, config, system, strings, codes)
+        for notes in spread(make, numbers(config.notes)):
+            for note in notes:
+                if note.text in avoided:
+                    reason = "the text is to be avoided"
+                    yield Rejected(text=note.id, code="", reason=reason)
+                else:
+                    yield note
+
+
+def _used(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
+    """Leave out the reserved ones."""
+    first, *others = strings
+    return [first] + [
+        s for s in others if not in_share(f"{code} {s}", config.reserved, config.split_seed)
+    ]
+
+
+class _Notes:
+    """Writes notes by their numbers."""
+
+    def __init__(
+        self,
+        config: TemplateNotesConfig,
+        system: CodeSystem,
+        strings: dict[str, list[str]],
+        codes: list[str],
+    ) -> None:
+        self._config = config
+        self._system = system
+        self._strings = strings
+        self._codes = codes
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, code in enumerate(codes):
+            self._places[code].append(place)
+        self._noise = Noise(_WEIGHTS, vocabulary=vocabulary(system))
+
+    def __call__(self, numbers: range) -> list[CodedNote]:
+        """Return the notes of these numbers."""
+        return [self._note(number) for number in numbers]
+
+    def _note(self, number: int) -> CodedNote:
+        config, codes = self._config, self._codes
+        order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+        chosen: list[str] = []
+        if order.random() >= config.without_codes:
+            most = min(config.most_codes, len(codes))
+            chosen = order.sample(codes, order.randint(1, most))
+        # Of the codes in hand too: a code kept out of these notes is not even negated in them.
+        others = _Others(codes, {place for code in chosen for place in self._places[code]})
+        distractors = order.sample(others, min(len(others), order.randint(0, config.distractors)))
+        writer = _Writer(config, self._system, self._strings, self._noise, order)
+        return writer.write(f"{config.prefix}-{number}", chosen, distractors)
+
+
+class _Others(Sequence[str]):
+    """Codes without those at some places: a list of all but a few would be most of a note's time."""
+
+    def __init__(self, codes: list[str], without: set[int]) -> None:
+        self._codes = codes
+        self._without = sorted(without)
+
+    def __len__(self) -> int:
+        return len(self._codes) - len(self._without)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        for place in self._without:
+            index += place <= index
+        return self._codes[index]
+
+
+class _Writer:
+    """Writes one note piece by piece and keeps the offsets of its mentions."""
+
+    def __init__(
+        self,
+        config: TemplateNotesConfig,
+        system: CodeSystem,
+        strings: dict[str, list[str]],
+        noise: Noise,
+        order: random.Random,
+    ) -> None:
+        self._config = config
+        self._system = system
+        self._strings = strings
+        self._noise = noise
+        self._order = order
+        self._text = ""
+        self._evidence: dict[str, list[Evidence]] = {}
+        self._said: set[str] = set()
+
+    def write(self, identifier: str, chosen: list[str], distractors: list[str]) -> CodedNote:
+        """Write a note that credits the chosen codes, and mentions the others."""
+        self._compose(chosen, distractors)
+        return CodedNote(
+            id=identifier,
+            text=self._text,
+            origin="synthetic",
+            codes=[
+                AssignedCode(
+                    code=code,
+                    system=self._system.name,
+                    description=self._system.description(code),
+                    evidence=evidence,
+                    status=self._system.status(code),
+                )
+                for code, evidence in self._evidence.items()
+            ],
+        )
+
+    def _compose(self, chosen: list[str], distractors: list[str]) -> None:
+        order = self._order
+        plan: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
+        for code in chosen:
+            twice = order.random() < self._config.mentioned_twice
+            for section in order.sample(frames.CODED_SECTIONS, 2 if twice else 1):
+                plan[section].append((order.choice(frames.CODED[section]), code, code))
+        for code in distractors:
+            section, sentence = order.choice(frames.DISTRACTORS)
+            plan[section].append((sentence, code, None))
+        for section in frames.SECTIONS:
+            sentences: list[tuple[str, str | None, str | None]] = plan[section]
+            order.shuffle(sentences)
+            if section in frames.FILLERS and (not sentences or order.random() < 0.5):
+                sentences.insert(0, (order.choice(frames.FILLERS[section]), None, None))
+            if not sentences:
+                continue
+            as_list = section in frames.LISTS
+            self._text += f"{section}:" + ("" if as_list else " ")
+            for number, (sentence, named, credited) in enumerate(sentences):
+                if as_list:
+                    self._text += f"\n{number + 1}. "
+                elif number:
+                    self._text += " "
+                self._sentence(sentence, named, credited)
+            self._text += "\n"
+
+    def _sentence(self, sentence: str, code: str | None, credited: str | None) -> None:
+        person = {
+            "age": str(self._order.randint(19, 91)),
+            "sex": self._order.choice(("man", "woman")),
+            "relative": self._order.choice(("Mother", "Father", "Brother", "Sister")),
+        }
+        head, mark, tail = sentence.partition("{mention}")
+        self._text += head.format(**person)
+        if mark and code is not None:
+            self._mention(code, credited)
+        self._text += tail.format(**person)
+
+    def _mention(self, code: str, credited: str | None) -> None:
+        # A second mention is put in other words where there are any.
+        fresh = [string for string in self._strings[code] if string not in self._said]
+        mention = self._order.choice(fresh or self._strings[code])
+        self._said.add(mention)
+        if self._order.random() < self._config.noise:
+            context = context_of(self._system, code, framed=False)
+            mention = self._noise.change(mention, self._order, context)
+        begins = self._text.endswith((": ", "- ", ". ")) or not self._text
+        if not begins or self._order.random() < 0.3:
+            mention = lower_first(mention)
+        start = len(self._text)
+        self._text += mention
+        if credited is not None:
+            found = Evidence(start=start, end=len(self._text), text=mention)
+            self._evidence.setdefault(credited, []).append(found)

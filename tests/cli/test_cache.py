@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from cclearn.cli.main import main
+from cclearn.engines.cache import CachedEngine
+from tests.models import random_engine
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a cache with one answer."""
+    path = tmp_path_factory.mktemp("cache") / "answers.sqlite"
+    engine = random_engine(seed=0)
+    cached = CachedEngine(engine, path)
+    cached._write("key", {"secret": "appendicitis"})
+    cached.close()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def cache(answers: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default cache, with what a killed run leaves beside it."""
+    monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path))
+    path = tmp_path / "answers.sqlite"
+    path.write_bytes(answers)
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["cclearn", "cache", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as error:
+        return int(error.code or 0)
+    return 0
+
+
+def test_the_cache_is_shown_and_purged_with_what_lies_beside_it(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cache.parent / "other.pickle").write_bytes(b"")
+    assert run(monkeypatch, "show") == 0
+    assert f"{cache}: 1 answers" in capsys.readouterr().out
+    # A run that was killed leaves its log behind.
+    killed = sqlite3.connect(cache)
+    killed.execute("INSERT INTO answers VALUES ('2', 'pneumonia')")
+    killed.commit()
+    wal = cache.with_name("answers.sqlite-wal")
+    kept = wal.read_bytes()
+    killed.close()
+    wal.write_bytes(kept)
+    assert run(monkeypatch, "purge", "--yes") == 0
+    assert f"removed {cache}" in capsys.readouterr().out
+    assert [path.name for path in cache.parent.iterdir()] == ["other.pickle"]
+    assert run(monkeypatch, "purge", "--yes") == 0
+    assert "there is none" in capsys.readouterr().out
+
+
+def test_nobody_is_asked_where_nobody_answers(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "purge") == 2
+    assert "--yes" in capsys.readouterr().err
+    assert cache.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None])
+def test_what_is_no_cache_stays(
+    content: bytes | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "file"
+    if content is None:
+        with sqlite3.connect(path) as other:
+            other.execute("CREATE TABLE patients (key TEXT)")
+        other.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    assert run(monkeypatch, "purge", path, "--yes") == 2
+    assert "no cache of answers" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_a_link_is_followed_to_what_it_names(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = cache.with_name("link")
+    link.symlink_to(cache)
+    assert run(monkeypatch, "purge", link, "--yes") == 0
+    assert not cache.exists()
+
+
+def test_a_cache_that_a_run_has_open_stays(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = sqlite3.connect(cache)
+    other.execute("SELECT count(*) FROM answers").fetchone()
+    assert run(monkeypatch, "purge", "--yes") == 2
+    assert "another run" in capsys.readouterr().err
+    assert other.execute("SELECT count(*) FROM answers").fetchone() == (1,)
+    other.close()

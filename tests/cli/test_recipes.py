@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cclearn.cli.main import app, main
+from cclearn.cli.recipes import header_of
+from cclearn.codes import CodeSystem
+from cclearn.training.recipe_file import packaged_recipes
+from data_builders.builder import build, configure, find_builder
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        app(list(arguments))
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> str:
+    monkeypatch.setattr("sys.argv", ["cclearn", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.fixture
+def settings(tmp_path: Path, system: CodeSystem) -> list[str]:
+    spans = find_builder("icd10cm")
+    pairs = build(spans, configure(spans, {"under": "I21"}), tmp_path / "pairs", system).data
+    notes = find_builder("template_notes")
+    config = configure(notes, {"pairs": str(pairs), "notes": 20})
+    documents = build(notes, config, tmp_path / "notes", system).data
+    return [
+        f"rows.sources.0.path={json.dumps(str(pairs))}",
+        f"rows.sources.1.path={json.dumps(str(documents))}",
+    ]
+
+
+def test_recipes_are_listed_shown_and_copied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    listed = call(capsys, "recipes", "ls")
+    assert all(name in listed for name in packaged_recipes())
+    assert "one GPU of 24 GB" in listed
+    path = packaged_recipes()["llama-3.1-8b/sft_qlora"]
+    assert call(capsys, "recipes", "show", "llama-3.1-8b/sft_qlora") == path.read_text()
+    target = tmp_path / "new" / "mine.yaml"
+    said = call(capsys, "recipes", "cp", "llama-3.1-8b/sft_qlora", str(target))
+    assert f"cclearn recipes validate {target} --dry-run" in said
+    assert target.read_bytes() == path.read_bytes()
+    call(capsys, "recipes", "cp", str(target), str(tmp_path))
+    assert (tmp_path / "mine.yaml").exists()
+    assert "--overwrite" in refused(
+        capsys, monkeypatch, "recipes", "cp", "tiny/sft_scratch", str(target)
+    )
+    assert "Did you mean 'tiny/sft_scratch'?" in refused(
+        capsys, monkeypatch, "recipes", "show", "tiny/sft_scrach"
+    )
+
+
+def test_a_copy_on_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "mine.yaml"
+    command = [sys.executable, "-m", "cclearn", "recipes", "cp", "tiny/sft_scratch", str(target)]
+    # The largest file that a process may write stands for a full disk: the call fails likewise.
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 1; exec "$@"', "-", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"{target}: File too large\n"
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_recipe_is_checked(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: list[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no problem found" in call(capsys, "recipes", "validate", "tiny/sft_scratch", *settings)
+    said = refused(capsys, monkeypatch, "recipes", "validate", "tiny/sft_scratch")
+    assert said.count("no such file") == 2
+    said = refused(
+        capsys, monkeypatch, "recipes", "validate", "tiny/sft_scratch", "trainin.steps=1", "seed=x"
+    )
+    assert "trainin: unknown key. Did you mean 'training'?" in said
+    assert "seed: " in said
+    said = refused(
+        capsys,
+        monkeypatch,
+        *("recipes", "validate", "tiny/sft_scratch", "--dry-run", "training.max_length=30"),
+        *settings,
+    )
+    assert "longer than max_length = 30" in said
+
+
+def test_a_dry_run_says_what_a_run_would_take(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: list[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    said = call(
+        capsys,
+        *("recipes", "validate", "tiny/sft_scratch", "--dry-run", "--processes", "2"),
+        *("training.batching=packed", "training.batch_size=3", "training.steps=50"),
+        *("rows.evaluation=[{kind: document, path: " + settings[1].split("=", 1)[1] + "}]",),
+        *("rows.order=span_only", *settings),
+    )
+    assert "50 of 6 packs (2 processes)" in said
+    assert "0 rows too long for 512 tokens, 0 that an evaluation holds" in said
+    assert "Lengths of rows" in said
+    assert "█" in said
+    assert "GiB a device in bf16" in said
+    assert "parameters" in said
+    assert "documents alone" not in said
+    said = call(capsys, "recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings)
+    assert "as many rows of documents alone" in said
+
+
+def test_what_an_evaluation_holds_is_left_out_in_a_dry_run(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: list[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    notes = Path(json.loads(settings[1].split("=", 1)[1]))
+    held = tmp_path / "held.jsonl"
+    held.write_text("".join(notes.read_text().splitlines(keepends=True)[:3]))
+    evaluation = json.dumps([{"kind": "document", "path": str(held)}])
+    said = call(
+        capsys,
+        *("recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings),
+        f"rows.evaluation={evaluation}",
+    )
+    assert ", 3 that an evaluation holds" in said
+
+
+def test_headers_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("# Purpose   one\n#           two\n# Hardware  three\nname: x\n# Time  no\n")
+    assert header_of(path) == {"Purpose": "one two", "Hardware": "three"}

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cclearn.coding.calibration.features import Signals
+from cclearn.coding.calibration.fit import (
+    FOLDS,
+    Array,
+    Flags,
+    find_thresholds,
+    fit_curve,
+    folds_of,
+    out_of_fold,
+    refuse_unfit,
+    wilson_bound,
+)
+from cclearn.coding.calibration.model import Method
+from cclearn.errors import ConfigurationError
+from cclearn.evaluation.metrics.reliability import bins_of, expected_calibration_error
+
+
+def drawn(count: int, seed: int, scored: bool = True) -> tuple[list[Signals], Flags]:
+    """Draw codes whose scores boast: what has the log-odds x is right with the log-odds x / 3 − 1."""
+    random = np.random.default_rng(seed)
+    log_odds = random.normal(1, 3, count)
+    signals = [
+        Signals(
+            probability=1 / (1 + math.exp(-x)) if scored else None,
+            evidence=int(random.integers(1, 4)),
+            agreement=1.0,
+            words=int(random.integers(1, 6)),
+            characters=int(random.integers(3, 30)),
+        )
+        for x in log_odds
+    ]
+    return signals, random.random(count) < 1 / (1 + np.exp(1 - log_odds / 3))
+
+
+def test_platt_is_what_scikit_learn_predicts() -> None:
+    signals, right = drawn(300, 0)
+    held, _ = drawn(50, 1)
+    names = sorted(signals[0].features())
+    matrix, other = (
+        [[each.features()[name] for name in names] for each in group] for group in (signals, held)
+    )
+    theirs = make_pipeline(StandardScaler(), LogisticRegression()).fit(matrix, right)
+    ours = fit_curve("platt", signals, right).scores(held)
+    assert ours == pytest.approx(theirs.predict_proba(other)[:, 1].tolist(), rel=1e-9)
+    # Nothing can be learnt from what is the same everywhere.
+    curve = fit_curve("platt", signals, right)
+    assert curve.model_dump()["coefficients"]["agreement"] == 0.0
+
+
+def test_isotonic_is_what_scikit_learn_predicts() -> None:
+    signals, right = drawn(300, 0)
+    held, _ = drawn(200, 1)
+    raw, other = ([each.probability for each in group] for group in (signals, held))
+    theirs = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(raw, right)
+    ours = fit_curve("isotonic", signals, right).scores(held)
+    assert ours == pytest.approx(theirs.predict(other).tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_scores_that_boast_are_put_right_on_other_codes(method: Method) -> None:
+    signals, right = drawn(2_000, 0)
+    held, truth = drawn(2_000, 1)
+    before = expected_calibration_error(bins_of([each.probability for each in held], truth))
+    after = expected_calibration_error(
+        bins_of(fit_curve(method, signals, right).scores(held), truth)
+    )
+    assert before is not None
+    assert after is not None
+    assert before > 0.15
+    assert after < 0.05
+
+
+def test_overlapping_nothing_the_curve_stays_finite() -> None:
+    signals = [Signals(p, 1, 1.0, 1, 5) for p in (0.0, 0.1, 0.9, 1.0) * 20]
+    right = np.array([False, False, True, True] * 20)
+    scores = fit_curve("platt", signals, right).scores(signals[:4])
+    assert [score is not None and 0 < score < 1 for score in scores] == [True] * 4
+    assert scores == sorted(scores, key=lambda score: score or 0.0)
+
+
+def test_without_scores_the_other_signals_decide() -> None:
+    signals, right = drawn(300, 0, scored=False)
+    curve = fit_curve("platt", signals, right).model_dump()
+    assert set(curve["coefficients"]) == set(signals[0].features())
+    assert "log_odds" not in curve["coefficients"]
+
+
+def test_codes_are_scored_by_curves_that_do_not_know_their_notes() -> None:
+    signals, right = drawn(100, 0)
+    folds = np.arange(100) % FOLDS
+    scores = out_of_fold("platt", signals, right, folds)
+    inside = folds == 2
+    left = [each for each, held in zip(signals, inside, strict=True) if not held]
+    held = [each for each, held in zip(signals, inside, strict=True) if held]
+    assert scores[inside].tolist() == fit_curve("platt", left, right[~inside]).scores(held)
+
+
+def test_notes_are_dealt_by_their_ids_alone() -> None:
+    ids = [f"note-{number}" for number in range(23)]
+    folds = dict(zip(ids, folds_of(ids).tolist(), strict=True))
+    assert sorted(np.bincount(list(folds.values())).tolist()) == [4, 4, 5, 5, 5]
+    again = random.Random(0).sample(ids, len(ids))
+    assert dict(zip(again, folds_of(again).tolist(), strict=True)) == folds
+    assert folds_of([]).tolist() == []
+
+
+def test_what_cannot_be_fitted_is_refused_all_at_once() -> None:
+    signals, right = drawn(60, 0)
+    folds = np.arange(60) % FOLDS
+    refuse_unfit("platt", signals, right, folds)
+    with pytest.raises(ConfigurationError, match="fewer than 50"):
+        refuse_unfit("platt", signals[:49], right[:49], folds[:49])
+    with pytest.raises(ConfigurationError, match="right codes = 0 of 60"):
+        refuse_unfit("platt", signals, np.zeros(60, bool), folds)
+    with pytest.raises(ConfigurationError, match="wrong codes = 0 of 60"):
+        refuse_unfit("platt", signals, np.ones(60, bool), folds)
+    # All right codes stand in one fold's notes.
+    with pytest.raises(ConfigurationError, match="right codes = 12 of 60"):
+        refuse_unfit("platt", signals, folds == 3, folds)
+    odd = [Signals(math.nan, 1, 1.0, 1, 1), Signals(None, 1, 1.0, 1, 1), *signals[2:]]
+    with pytest.raises(ConfigurationError) as error:
+        refuse_unfit("isotonic", odd, right, folds)
+    assert len(error.value.problems) == 2
+    assert "not finite" in error.value.problems[0]
+    assert "1 of 60 codes have no score" in error.value.problems[1]
+
+
+def test_wilsons_bound_by_hand_and_by_scipy() -> None:
+    # All of 10 right: 10 / (10 + 1.645²).
+    assert wilson_bound(10, 10) == pytest.approx(10 / (10 + 2.7055), rel=1e-4)
+    for hits, count in ((0, 7), (3, 7), (90, 100), (1, 1)):
+        theirs = binomtest(hits, count).proportion_ci(0.90, method="wilson").low
+        assert wilson_bound(hits, count) == pytest.approx(theirs, abs=1e-12)
+
+
+def by_hand(
+    scores: Array, right: Flags, precision: float, rejected_right: float
+) -> tuple[float | None, float | None]:
+    """Try every score."""
+    levels = sorted(set(scores.tolist()))
+    reject = accept = None
+    for level in levels:
+        wrong = ~right[scores <= level]
+        if wilson_bound(wrong.sum(), len(wrong)) >= 1 - rejected_right:
+            reject = level
+    for level in levels[::-1]:
+        if reject is not None and level <= reject:
+            break
+        chosen = right[scores >= level]
+        if wilson_bound(chosen.sum(), len(chosen)) >= precision:
+            accept = level
+    return accept, reject
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=80),
+    st.sampled_from([0.3, 0.5, 0.8]),
+    st.sampled_from([0.05, 0.25]),
+)
+def test_thresholds_reach_as_far_as_they_may(
+    codes: list[tuple[int, bool]], precision: float, rejected_right: float
+) -> None:
+    scores = np.array([number / 12 for number, _ in codes])
+    right = np.array([flag for _, flag in codes], bool)
+    found = find_thresholds(scores, right, precision, rejected_right)
+    assert (found.accept, found.reject) == by_hand(scores, right, precision, rejected_right)
+
+
+def test_thresholds_by_hand() -> None:
+    scores = np.repeat([0.9, 0.5, 0.1], 30)
+    right = np.array([True] * 30 + [True] * 15 + [False] * 45)
+    found = find_thresholds(scores, right, 0.9, 0.1)
+    # 30 of 30: Wilson's bound is 30 / 32.7 = 0.917.
+    assert (found.accept, found.reject) == (0.9, 0.1)
+    few = find_thresholds(scores[::3], right[::3], 0.9, 0.1)
+    # 10 of 10: 10 / 12.7 = 0.787.
+    assert (few.accept, few.reject) == (None, None)
+    # 45 of 60 in the upper two: bound 0.648.
+    assert find_thresholds(scores, right, 0.64, 0.1).accept == 0.5
+    assert find_thresholds(scores, right, 0.65, 0.1).accept == 0.9

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cclearn.coding.lexicon.normalise import MARK, STOP, TOKEN, WORDING, Wording
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("anaemia", "anemia"),
+        ("oedema", "edema"),
+        ("oesophagus", "esophagus"),
+        ("diarrhoea", "diarrhea"),
+        ("haematuria", "hematuria"),
+        ("tumours", "tumor"),
+        ("fibres", "fiber"),
+        ("biopsies", "biopsy"),
+        ("masses", "mass"),
+        ("reflexes", "reflex"),
+        ("metastases", "metastasis"),
+        ("diseases", "disease"),
+        ("adenomata", "adenoma"),
+        ("kidneys", "renal"),
+        ("testes", "testicular"),
+        ("haemorrhage", "bleeding"),
+    ],
+)
+def test_one_spelling(one: str, other: str) -> None:
+    assert WORDING[one] == WORDING[other] != ()
+
+
+@pytest.mark.parametrize(
+    "word", ["virus", "ascites", "pus", "hive", "aerobic", "abscess", "pelvis"]
+)
+def test_what_is_no_plural_stays(word: str) -> None:
+    assert WORDING[word] in ((word,), ("ascite",))
+
+
+def test_a_word_may_stand_for_several() -> None:
+    assert WORDING["cancer"] == ("malignant", "neoplasm")
+    assert WORDING["hives"] != WORDING["hiv"]
+
+
+def test_words_that_tell_nothing_marks_and_stops() -> None:
+    assert (WORDING["of"], WORDING["and"], WORDING["\n \n"]) == ((), (MARK,), (STOP,))
+    tokens = TOKEN.findall("e. coli 2.5, secondary to it.\n\nend")
+    assert tokens == ["e", "coli", "2.5", ",", "secondary to", "it", ".", "\n\n", "end"]
+
+
+@given(st.text())
+def test_any_token_has_a_wording(text: str) -> None:
+    wording = Wording()
+    for token in TOKEN.findall(text.lower()):
+        assert all(word and " " not in word for word in wording[token])

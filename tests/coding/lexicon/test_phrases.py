@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.lexicon.phrases import NO_CODE, collect_phrases, phrase_words, same_words
+from cclearn.coding.lexicon.tables import PHRASES, read_table
+
+
+@pytest.fixture(scope="module")
+def phrases(system: CodeSystem) -> dict[frozenset[str], str]:
+    return {same_words(words): code for words, code in collect_phrases(system).items()}
+
+
+def test_words_of_a_phrase() -> None:
+    assert phrase_words("Neoplasms of the Kidney, left") == "neoplasm of kidney of left"
+    assert phrase_words("Renal tumour") == "kidney neoplasm"
+    assert phrase_words("Chronic; acute") == ""
+    assert same_words("neoplasm of kidney") == same_words("kidney neoplasm")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("splenomegaly", "R16.1"),  # Not elsewhere classified.
+        ("oliguria", "R34"),  # Anuria and oliguria.
+        ("kidney cancer", "C64.9"),  # Except renal pelvis.
+        ("liver metastases", "C78.7"),  # Liver and intrahepatic bile duct.
+        ("gallstones", "K80.20"),
+        ("bladder tumour", "D49.4"),  # Of unspecified behaviour.
+        ("high blood pressure", "I10"),
+        ("diabetic", "E11.9"),
+        ("diabetes mellitus", "E11.9"),
+        ("pain in the right lower limb", "M79.604"),
+        ("ex-smoker", "Z87.891"),
+    ],
+)
+def test_what_is_not_said_is_left_out(
+    phrases: dict[frozenset[str], str], said: str, code: str
+) -> None:
+    assert phrases[same_words(phrase_words(said))] == code
+
+
+@pytest.mark.parametrize(
+    "said", ["tumor", "cancer", "fracture", "injury", "pregnancy", "needle", "left", "examination"]
+)
+def test_words_that_name_no_diagnosis_have_no_code(
+    phrases: dict[frozenset[str], str], said: str
+) -> None:
+    assert same_words(phrase_words(said)) not in phrases
+
+
+def test_no_two_phrases_hold_the_same_words(system: CodeSystem) -> None:
+    words = Counter(map(same_words, collect_phrases(system)))
+    assert words.most_common(1)[0][1] == 1
+
+
+def test_each_line_of_the_table_changes_something(system: CodeSystem) -> None:
+    rows = read_table(PHRASES)
+    said = [(code, same_words(phrase_words(p))) for code, ps in rows for p in ps.split("; ")]
+    assert len(said) > 500
+    assert max(Counter(words for _, words in said).values()) == 1
+    assert frozenset({""}) not in {words for _, words in said}
+    assert [code for code, _ in rows] == sorted({code for code, _ in rows})
+    lost = {c for c, _ in rows if c != NO_CODE and (c not in system or not system.unspecified(c))}
+    assert not lost
+
+
+def test_other_systems_have_their_own_words_alone(tmp_path: Path) -> None:
+    table = tmp_path / "operations.csv"
+    table.write_text("code,description\n1,Bypass without graft\n", encoding="utf-8")
+    assert collect_phrases(CodeSystem.load(str(table))) == {"bypass without graft": "1"}

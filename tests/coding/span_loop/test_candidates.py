@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.span_loop.candidates import Candidates
+
+
+@pytest.fixture(scope="module")
+def candidates(system: CodeSystem) -> Candidates:
+    return Candidates(LexiconCoder(system))
+
+
+def test_titles_inflections_and_typing_errors_are_found(candidates: Candidates) -> None:
+    texts = [
+        "Anxiety disorder, unspecified",
+        "rheumatic mitral stenoses",
+        "ashtma",
+        "cholelithiasys",
+    ]
+    found = list(candidates.of(texts, 20))
+    assert [codes[0] for codes in found[:2]] == ["F41.9", "I05.0"]
+    assert "J45.909" in found[2]
+    assert "K80.20" in found[3]
+
+
+def test_they_are_billable_and_stand_once(candidates: Candidates) -> None:
+    for most in (1, 7, 100):
+        for codes in candidates.of(["fracture of femur", "diabetes", "?", "xyzzy"], most):
+            assert len(codes) == len(set(codes)) <= most
+            assert all(candidates.system.is_billable(code) for code in codes)
+
+
+def test_siblings_of_the_nearest_are_among_them(candidates: Candidates, system: CodeSystem) -> None:
+    (codes,) = candidates.of(["type 2 diabetes mellitus with foot ulcer"], 60)
+    assert codes[0] == "E11.621"
+    assert set(system.neighbours("E11.621")) < set(codes)
+
+
+def test_of_strings_with_equal_scores_the_first_are_handed_on(tmp_path: Path) -> None:
+    path = tmp_path / "equal.csv"
+    # So many, and so like one another, that some of them are beyond what is handed on.
+    rows = "".join(f"A{number:04},Hypertension,1\n" for number in range(3_000))
+    path.write_text(f"code,description,billable\n{rows}")
+    equal = Candidates(LexiconCoder(CodeSystem.load(str(path))))
+    (codes,) = equal._by_characters(["hypertension"])
+    assert codes == [f"A{number:04}" for number in range(600)]
+
+
+def test_a_further_ranking_counts(system: CodeSystem) -> None:
+    class Fixed:
+        def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
+            return iter([["A00", "Z99.2"]] * len(texts))
+
+    (codes,) = Candidates(LexiconCoder(system), Fixed()).of(["qqq"], 10)
+    # A header stands for its unspecified child.
+    assert codes[:2] == ["A00.9", "Z99.2"]

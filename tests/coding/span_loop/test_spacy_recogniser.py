@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli.train import train
+
+from cclearn import Coder
+from cclearn.cli.recipes import header_of
+from cclearn.codes import CodeSystem
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
+from cclearn.errors import ConfigurationError
+from cclearn.notes import AssignedCode, CodedNote, Evidence, Note
+from cclearn.notes.jsonl import write_rows
+from cclearn.rows import examples
+
+RECIPES = Path(__file__).parents[3] / "recipes" / "spacy"
+PHRASES = ("acute heart failure", "type 2 diabetes", "atrial fibrillation", "pneumonia")
+
+
+def notes() -> list[CodedNote]:
+    found = []
+    for number in range(40):
+        phrase = PHRASES[number % 4]
+        text = f"Patient {number} came at night.\r\nSeen for {phrase} 🚑 today. He walks well."
+        start = text.index(phrase)
+        evidence = [Evidence(start=start, end=start + len(phrase), text=phrase)]
+        if number % 4 == 0:  # Of it a second one, inside.
+            inner = start + len("acute ")
+            evidence.append(Evidence(start=inner, end=start + len(phrase), text="heart failure"))
+        codes = [AssignedCode(code="I10", evidence=evidence)]
+        found.append(CodedNote(id=f"n{number}", text=text, codes=codes))
+    return found
+
+
+def spans(recogniser: SpacyRecogniser, texts: list[str]) -> list[list[tuple[int, int]]]:
+    segments = (Note(id=str(number), text=text) for number, text in enumerate(texts))
+    return [recognition.spans for recognition in recogniser.recognise(segments)]
+
+
+@pytest.fixture(scope="module", params=["ner", "spancat"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline, trained for sixty steps by one of the packaged configurations."""
+    place = tmp_path_factory.mktemp(request.param)
+    write_rows(place / "notes.jsonl", notes())
+    paths = dict.fromkeys(("paths.train", "paths.dev"), str(place / "notes.jsonl"))
+    steps = {"training.max_steps": 60, "training.eval_frequency": 30}
+    train(RECIPES / f"{request.param}.cfg", place / "run", overrides={**paths, **steps})
+    return place / "run" / "model-best"
+
+
+def test_a_trained_pipeline_finds_what_it_was_shown(folder: Path) -> None:
+    recogniser = SpacyRecogniser(folder)
+    assert recogniser.name == f"spacy:{folder}"
+    texts = ["🚑\r\nSeen for atrial fibrillation 🚑 today.", "", " \n", "He walks well."] * 100
+    texts.append("Seen for acute heart failure 🚑 today.")
+    found = spans(recogniser, texts)
+    assert found[:-1] == [[(12, 31)], [], [], []] * 100
+    last = [texts[-1][start:end] for start, end in found[-1]]
+    overlapping = folder.parent.parent.name.startswith("spancat")
+    # The entity is the piece that ends first, of two that end together the shorter.
+    assert last == (["acute heart failure"] * overlapping + ["heart failure"])
+
+
+def test_a_pipeline_may_only_have_what_spacy_has_itself(folder: Path, tmp_path: Path) -> None:
+    config = (folder / "config.cfg").read_text()
+    name = "ner" if 'factory = "ner"' in config else "spancat"
+    changes = {
+        (f'factory = "{name}"', 'factory = "transformer"'): f"component {name} may load or run",
+        (
+            f'factory = "{name}"',
+            'source = "en_core_web_sm"',
+        ): f"component {name} may load or run",
+        (
+            '@architectures = "spacy.MultiHashEmbed.v2"',
+            '@architectures = "mine.v1"',
+        ): "@architectures = mine.v1 may load or run",
+        (
+            '@tokenizers = "spacy.Tokenizer.v1"',
+            '@layers = "TorchScriptWrapper.v1"',
+        ): "@layers = TorchScriptWrapper.v1 may load or run",
+        (
+            "before_creation = null",
+            'before_creation = {"@callbacks": "spacy.copy_from_base_model.v1", "tokenizer": "x"}',
+        ): "@callbacks = spacy.copy_from_base_model.v1 may load or run",
+    }
+    for (before, after), message in changes.items():
+        shutil.copytree(folder, tmp_path / "changed", dirs_exist_ok=True)
+        assert before in config
+        (tmp_path / "changed" / "config.cfg").write_text(config.replace(before, after))
+        with pytest.raises(ConfigurationError) as error:
+            SpacyRecogniser(tmp_path / "changed")
+        assert message in str(error.value)
+
+
+def test_what_training_alone_needs_is_not_asked_for(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "changed")
+    path = tmp_path / "changed" / "config.cfg"
+    path.write_text(path.read_text().replace("cclearn.CodedNotes.v1", "gone.v1"))
+    assert spans(SpacyRecogniser(path.parent), ["He walks well."]) == [[]]
+
+
+def test_a_folder_that_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"holds no pipeline\. Name the folder model-best"):
+        SpacyRecogniser(tmp_path)
+    shutil.copytree(folder, tmp_path / "damaged")
+    (tmp_path / "damaged" / "tok2vec" / "model").write_bytes(b"\x80\x04.")
+    with pytest.raises(ConfigurationError, match="spaCy cannot load or run it"):
+        SpacyRecogniser(tmp_path / "damaged")
+    blank = spacy.blank("en")
+    blank.add_pipe("sentencizer")
+    blank.to_disk(tmp_path / "blank")
+    with pytest.raises(ConfigurationError, match="none of its components finds evidence"):
+        SpacyRecogniser(tmp_path / "blank")
+
+
+def test_a_pipeline_recognises_and_another_engine_assigns(folder: Path, system: CodeSystem) -> None:
+    loop = LoopSettings(recogniser=f"spacy:{folder}", segments="sentence")
+    coder = Coder.named("lexicon", system, loop=loop)
+    text = "He came.\r\nSeen for atrial fibrillation 🚑 today. Seen for asthma."
+    (code,) = coder.code(text).codes
+    assert (code.code, code.evidence[0].text) == ("I48.91", "atrial fibrillation")
+    with pytest.raises(ConfigurationError, match="holds no pipeline"):
+        Coder.named("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))
+
+
+def test_every_configuration_says_what_it_takes() -> None:
+    found = sorted(RECIPES.glob("*.cfg"))
+    assert [path.stem for path in found] == ["ner", "spancat"]
+    assert examples.SPANS_KEY == "sc"
+    for path in found:
+        head = header_of(path)
+        for heading in ("Purpose", "Hardware", "Memory", "Time", "Data", "Launch", "Use"):
+            assert head[heading], f"{path}: {heading}"
+        assert f"spacy train recipes/spacy/{path.name} " in head["Launch"]

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError, DataError
+from cclearn.evaluation.lm_eval.export import export_task
+from cclearn.evaluation.lm_eval.retention import Retained, read_retention, run_retention
+from cclearn.evaluation.report.pages import html_report, markdown_report
+from tests.evaluation.notes import note
+
+
+def test_the_harness_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    with pytest.raises(ConfigurationError, match=r"pip install cclearn\[retention\]"):
+        run_retention("a", "b", ["medqa"])
+
+
+def test_scores_come_back_and_into_the_report(tmp_path: Path) -> None:
+    one = Retained(
+        task="<medqa>",
+        metric="acc",
+        before=0.5,
+        before_error=0.02,
+        after=0.25,
+        after_error=None,
+    )
+    path = tmp_path / "retention.json"
+    path.write_text(json.dumps({"models": {}, "retention": [one.model_dump()]}))
+    assert read_retention(path) == [one]
+    page = html_report("t", [], {}, retained=[one])
+    assert "<td>&lt;medqa&gt;</td><td>acc</td><td>0.500 ± 0.020</td><td>0.250</td>" in page
+    assert "| &lt;medqa&gt; | acc | 0.500 ± 0.020 | 0.250 |" in markdown_report(
+        "t", [], {}, retained=[one]
+    )
+    path.write_text("{}")
+    with pytest.raises(DataError, match="not a file of `cclearn retention`"):
+        read_retention(path)
+
+
+@pytest.mark.slow
+def test_the_harness_runs_before_and_after(tmp_path: Path, system: CodeSystem) -> None:
+    pytest.importorskip("lm_eval", reason="the extra `retention` is not installed")
+    from tests.models import random_engine
+
+    for seed in (0, 1):
+        engine = random_engine(seed)
+        engine.model.save_pretrained(tmp_path / str(seed))
+        engine.tokenizer.save_pretrained(tmp_path / str(seed))
+    task = tmp_path / "task"
+    export_task([note(str(n), {"I25.2": [(4, 6)]}) for n in range(3)], "cclearn_x", system, task)
+    models = str(tmp_path / "0"), str(tmp_path / "1")
+    found = run_retention(*models, ["cclearn_x"], include=task, limit=2)
+    assert {each.metric for each in found} == {"micro_f1", "invalid_rate"}
+    assert all(0 <= each.before <= 1 and 0 <= each.after <= 1 for each in found)
+    with pytest.raises(ConfigurationError, match=r"task = nothing\): the harness does not know"):
+        run_retention(*models, ["nothing"], include=task)

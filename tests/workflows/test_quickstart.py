@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError
+from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.workflows.quickstart import RESERVED, build_data, eligible_codes, run_quickstart
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def test_span_only_codes_are_in_no_training_note(tmp_path: Path, system: CodeSystem) -> None:
+    data = build_data(tmp_path, eligible_codes("9", system), seed=0, system=system)
+    training = {a.code for note in read_coded_notes(data.training) for a in note.codes}
+    held_out = {a.code for note in read_coded_notes(data.held_out) for a in note.codes}
+    paired = {pair.code for pair in read_span_pairs(data.pairs)}
+    assert not data.span_only & training
+    assert len(data.span_only & held_out) > 0.8 * len(data.span_only)
+    assert training | data.span_only == paired
+    texts = {note.text for note in read_coded_notes(data.training)}
+    assert not texts & {note.text for note in read_coded_notes(data.held_out)}
+
+
+def test_held_out_notes_say_what_no_training_note_says(tmp_path: Path, system: CodeSystem) -> None:
+    data = build_data(tmp_path, eligible_codes("9", system), seed=0, system=system)
+    known = {
+        (e.text.casefold(), a.code)
+        for note in read_coded_notes(data.training)
+        for a in note.codes
+        for e in a.evidence
+    }
+    mentions = [
+        (e.text.casefold(), a.code)
+        for note in read_coded_notes(data.held_out)
+        for a in note.codes
+        for e in a.evidence
+        if a.code not in data.span_only
+    ]
+    new = sum(mention not in known for mention in mentions) / len(mentions)
+    assert 0.5 * RESERVED < new < 0.5
+
+
+@pytest.mark.slow
+def test_the_whole_way(tmp_path: Path) -> None:
+    said: list[str] = []
+    scores = run_quickstart(tmp_path / "out", steps=20, say=said.append)
+    assert set(scores) == {"tiny/sft_scratch", "lexicon"}
+    for evaluation in scores.values():
+        assert evaluation.value("invalid_rate") == evaluation.value("ungrounded_rate") == 0
+        assert evaluation.value("unseen/micro_recall") is not None
+    lexicon = scores["lexicon"].scores["micro_f1"]
+    assert lexicon.value is not None
+    assert lexicon.value > 0.5
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["systems"]["lexicon"]["scores"]["micro_f1"]["value"] == lexicon.value
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "held-out-1" in page
+    assert said
+    assert (tmp_path / "out" / "note.txt").read_text()
+    with pytest.raises(CclearnError, match="--overwrite"):
+        run_quickstart(tmp_path / "out", steps=20)
+    # A wrong chapter is told before anything is removed.
+    with pytest.raises(CclearnError, match="not in icd10cm"):
+        run_quickstart(tmp_path / "out", chapter="99", overwrite=True)
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_quickstart_that_was_stopped_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def killed(folder: Path, *_: object) -> None:
+        (folder / "train").mkdir()
+        (folder / ".note.txt.partial").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cclearn.workflows.quickstart.build_data", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_quickstart(out, say=lambda line: None)
+    (out / "report.html").touch()
+    with pytest.raises(CclearnError, match="--overwrite"):
+        run_quickstart(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_of_the_users_is_never_cleared(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "precious").touch()
+    with pytest.raises(CclearnError, match="no quickstart wrote it"):
+        run_quickstart(tmp_path, overwrite=True)
+    assert (tmp_path / "model" / "precious").exists()
+
+
+def test_a_chapter_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CclearnError, match=r"chapter \(chapter = 22\)"):
+        run_quickstart(tmp_path / "out", chapter="22")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(CclearnError, match="not in icd10cm"):
+        run_quickstart(tmp_path / "out", chapter="99")
