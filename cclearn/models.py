@@ -27,6 +27,9 @@ from cclearn.weights import (
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_LONGEST_TOKEN = 1_000
+"""Characters. The grammar of answers takes many seconds with a special token of 100,000."""
+
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
@@ -34,7 +37,8 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     """Load a model's tokenizer; that of an adapter without one is its base model's.
 
     Raises:
-        ConfigurationError: There is none of that name.
+        ConfigurationError: There is no tokenizer of that name, or one of its special tokens is longer
+            than 1,000 characters.
     """
     from transformers import AutoTokenizer
 
@@ -45,7 +49,15 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             name, revision=revision, trust_remote_code=False
         )
-        return tokenizer
+    longest = max(map(len, tokenizer.all_special_tokens), default=0)
+    if longest > _LONGEST_TOKEN:
+        raise ConfigurationError(
+            [
+                f"model (name = {name}): a special token of its tokenizer has {longest:,} characters;"
+                f" at most {_LONGEST_TOKEN:,} are allowed. The tokenizer's files may be damaged."
+            ]
+        )
+    return tokenizer
 
 
 def load_model(name: str, revision: str | None = None, **options: Any) -> PreTrainedModel:

@@ -55,6 +55,16 @@ def test_a_damaged_model_is_told_without_its_text(
     assert SECRET not in str(error.value)
 
 
+def test_a_special_token_that_is_too_long_is_refused(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(whole, folder)
+    fields = json.loads((folder / "tokenizer_config.json").read_text())
+    fields["pad_token"] = "x" * 100_000
+    (folder / "tokenizer_config.json").write_text(json.dumps(fields))
+    with pytest.raises(ConfigurationError, match="special token of its tokenizer has 100,000"):
+        LocalEngine.load(folder)
+
+
 @pytest.mark.parametrize(
     "manifest",
     [

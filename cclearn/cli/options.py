@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cclearn.errors import ConfigurationError, DataError, did_you_mean
+from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -114,9 +114,9 @@ def read_settings(items: list[str]) -> dict[str, Any]:
             read, _ = parse_yaml(value, key, scalars=False)
             found[key] = None if read in ("null", "~") else read
         except DataError:
-            problems.append(f"setting ({item}): the value is not YAML. Quote it.")
+            problems.append(f"setting ({shown_id(item)}): the value is not YAML. Quote it.")
         if not equals:
-            problems.append(f"setting ({item}): it is not of the form key=value.")
+            problems.append(f"setting ({shown_id(item)}): it is not of the form key=value.")
     if problems:
         raise ConfigurationError(problems)
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
 from cclearn.models import (
     ADAPTER_WEIGHTS,
     adapter_base,
@@ -82,7 +82,13 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
         folder = Path(partial)
         adapted.merge_and_unload().save_pretrained(folder)
         del model, adapted
-        tokenizer.save_pretrained(folder)
+        with foreign_errors(
+            lambda where: CclearnError(
+                f"adapter (path = {adapter}): its tokenizer cannot be saved ({where})."
+                " Copy the tokenizer's files from the base model into the adapter's folder."
+            )
+        ):
+            tokenizer.save_pretrained(folder)
         merged = _log_probabilities(load_model(str(folder), dtype=torch.bfloat16).eval(), prompt)
         moved = float((beside - alone).abs().mean())
         lost = float((merged - beside).abs().mean())

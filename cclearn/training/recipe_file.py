@@ -75,7 +75,7 @@ def _override(fields: dict[str, Any], item: str) -> str | None:
     """Set one value in place; return what is wrong with the override, if anything."""
     key, equals, value = item.partition("=")
     if not equals:
-        return f"override ({item}): it is not of the form key=value."
+        return f"override ({shown_id(item)}): it is not of the form key=value."
     parts = key.split(".")
     place: Any = fields
     try:
@@ -87,7 +87,7 @@ def _override(fields: dict[str, Any], item: str) -> str | None:
             place[parts[-1]] = parse_yaml(value, "override")[0]
     except (ValueError, IndexError, TypeError, AttributeError, DataError):
         return (
-            f"override ({item}): the recipe has no such place, or the value is not YAML."
+            f"override ({shown_id(item)}): the recipe has no such place, or the value is not YAML."
             " Name the keys as in the file, quote the value."
         )
     return None

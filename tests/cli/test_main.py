@@ -190,6 +190,9 @@ def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
     assert "it is a file" in one_line(message)
     assert "seed: " in fails("build", "icd10cm", "seed=2024-13-45", "--out", tmp_path / "o")
     assert "not YAML" in fails("build", "icd10cm", "codes=[I10", "--out", tmp_path / "o")
+    long = fails("build", "icd10cm", "words of a note " * 50 + "SECRET", "--out", tmp_path / "o")
+    assert "not of the form key=value" in long
+    assert "SECRET" not in long
     assert (tmp_path / "file").read_bytes() == b""
 
 

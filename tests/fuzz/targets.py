@@ -250,6 +250,7 @@ def _codes() -> Iterator[Target]:
             kind,
             file,
             ("codes", "show", "S72", "--release", file),
+            shows_notes=True,  # It shows what the file says of the code.
             weight=2,
         )
         yield Target(f"--release {file[8:]}", kind, file, (*search, "--release", file), weight=0.5)

@@ -31,7 +31,7 @@ def test_of_another_error_the_text_stays_behind() -> None:
         raise ValueError("the note's words")
     line = test_of_another_error_the_text_stays_behind.__code__.co_firstlineno + 2
     assert str(error.value) == (
-        f"a worker failed: ValueError in tests/runtime/test_ray_cluster.py:{line}. Report it."
+        f"a worker failed: ValueError in runtime/test_ray_cluster.py:{line}. Report it."
     )
     assert error.value.__cause__ is None
 
@@ -97,7 +97,11 @@ def test_nothing_answers(tmp_path: Path) -> None:
     [
         ("auto", ConnectionError("Could not find any"), "no cluster runs on this machine"),
         ("head:6379", RuntimeError("Version mismatch:\n Ray: 2.59"), "Version mismatch: Ray: 2.59"),
-        ("head:6379", ConnectionError("no"), r"the connection failed \(ConnectionError in tests/"),
+        (
+            "head:6379",
+            ConnectionError("no"),
+            r"the connection failed \(ConnectionError in runtime/",
+        ),
     ],
 )
 def test_why_a_connection_fails_is_one_line(address: str, error: Exception, why: str) -> None:

@@ -202,3 +202,16 @@ def test_in_16_bits_an_adapter_stays_beside_its_base(
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     monkeypatch.chdir(adapters["lora"])
     load_model(str(folder), dtype=torch.float32)
+
+
+def test_a_tokenizer_that_cannot_be_saved_is_one_line(
+    adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(adapters["lora"], broken)
+    fields = json.loads((broken / "tokenizer_config.json").read_text())
+    # JSON allows half of a surrogate pair; a file of UTF-8 cannot hold it.
+    (broken / "tokenizer_config.json").write_text(json.dumps({**fields, "note": "\ud800"}))
+    with pytest.raises(CclearnError, match=r"its tokenizer cannot be saved \(UnicodeEncodeError"):
+        merge_adapter(broken, tmp_path / "merged")
+    assert not list(tmp_path.glob("*merged*"))
