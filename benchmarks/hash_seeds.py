@@ -45,6 +45,7 @@ def prepare(work: Path, count: int) -> None:
         assert (work / "prepared").read_text() == str(count), "the work folder has another count"
         return
     from cclearn.notes.jsonl import read_coded_notes, write_rows
+    from cclearn.workflows.quickstart import QuickstartData, train
     from data_builders.builder import build, configure, find_builder
 
     system = CodeSystem.load()
@@ -58,28 +59,12 @@ def prepare(work: Path, count: int) -> None:
     for name, seed, rows in (("training", 1, 2_000), ("short", 2, count)):
         settings = {"pairs": str(pairs), "rows": rows, "seed": seed, "most": 2}
         build(joined, configure(joined, settings), work / name, system)
-    short = read_coded_notes(work / "short" / "notes.jsonl")
-    write_rows(work / "short.jsonl", (note.note for note in short))
-    write_model(work)
+    training, short = (work / name / "notes.jsonl" for name in ("training", "short"))
+    write_rows(work / "short.jsonl", (note.note for note in read_coded_notes(short)))
+    # A model with random weights answers `none`: equal outputs would then show nothing.
+    data = QuickstartData(pairs, training, short, span_only=frozenset())
+    train("tiny/sft_scratch", data, work / "model", list(SMALLER))
     (work / "prepared").write_text(str(count))
-
-
-def write_model(work: Path) -> None:
-    """Train a small model for a few minutes, so that most of its answers name codes."""
-    from cclearn.training.recipe_file import load_recipe
-    from cclearn.training.sft import run_sft
-
-    files = {
-        "span": work / "block_pairs" / "pairs.jsonl",
-        "document": work / "training/notes.jsonl",
-    }
-    recipe = load_recipe("tiny/sft_scratch")
-    changes = [
-        f"rows.sources.{number}.path={json.dumps(str(files[source.kind]))}"
-        for number, source in enumerate(recipe.rows.sources)
-    ]
-    changes += [f"output={json.dumps(str(work / 'model'))}", *SMALLER]
-    run_sft(load_recipe("tiny/sft_scratch", changes))
 
 
 def command(work: Path, mode: str, out: Path, count: int) -> list[str]:

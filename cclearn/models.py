@@ -54,7 +54,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
         raise ConfigurationError(
             [
                 f"model (name = {name}): a special token of its tokenizer has {longest:,} characters;"
-                f" at most {_LONGEST_TOKEN:,} are allowed. The tokenizer's files may be damaged."
+                f" at most {_LONGEST_TOKEN:,} are allowed. Copy the tokenizer's files again."
             ]
         )
     return tokenizer

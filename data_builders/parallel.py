@@ -88,7 +88,7 @@ def on_ray(ray: Any) -> Spread:
     what the cluster's object store has room for.
 
     Args:
-        ray: Of `cclearn.runtime.ray_cluster.ray_cluster`, connected.
+        ray: The connected module that `cclearn.runtime.ray_cluster.ray_cluster` gives.
     """
 
     def spread(

@@ -69,8 +69,9 @@ def coded_on_ray(
     """Yield shards as the workers finish them, in any order; each comes once.
 
     Args:
-        address: Of the cluster, as `cclearn.runtime.ray_cluster.ray_cluster` takes it.
-        workers: How many; None for one a GPU where the model runs on one, else one a core.
+        address: The address of the cluster, as `cclearn.runtime.ray_cluster.ray_cluster` takes it.
+        workers: The number of workers. None means one for each GPU where the model runs on GPUs, and
+            one for each core otherwise.
         source: The corpus.
         settings: Of the coder.
         shards: To be coded.
