@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cclearn.notes import Assertion, Invalid, Note, Ungrounded
-
-Span = tuple[int, int]
-"""Half-open code-point offsets."""
+from cclearn.notes.spans import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from cclearn.notes.contract import Assertion
 from cclearn.notes.folding import lower_case
 from cclearn.notes.sections import Section, find_sections, find_sentences
+from cclearn.notes.spans import Span
 
 _RELATIVE = (
     r"mother|father|parents?|grandmother|grandfather|grandparents?|mom|dad|sisters?|brothers?|siblings?"
@@ -221,7 +222,7 @@ class AssertionRules:
         return lower_case(self._text)
 
     @cached_property
-    def _sentences(self) -> list[tuple[int, int]]:
+    def _sentences(self) -> list[Span]:
         return find_sentences(self._text)
 
     @cached_property

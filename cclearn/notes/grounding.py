@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from cclearn.notes.folding import lower_case
-
-Span = tuple[int, int]
-"""Half-open code-point offsets."""
+from cclearn.notes.spans import Span
 
 MAXIMUM_OCCURRENCES = 1_000
 """Occurrences of one quote that are looked at; bounds the work on any note."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from cclearn.notes.spans import Span
+
 Unit = Literal["section", "sentence"]
 """What a note is cut into."""
 
@@ -77,7 +79,7 @@ def find_sections(text: str) -> list[Section]:
     return [Section(*fields, end) for fields, end in zip(opened, ends, strict=True)]
 
 
-def find_sentences(text: str) -> list[tuple[int, int]]:
+def find_sentences(text: str) -> list[Span]:
     """Split a note into sentences and list items that cover it without a gap; overlong ones are cut."""
     ends = (match for match in _SENTENCE_END.finditer(text) if match.lastgroup is None)
     starts = [0, *(match.end() for match in ends)]
@@ -85,7 +87,7 @@ def find_sentences(text: str) -> list[tuple[int, int]]:
     return [part for start, end in spans for part in _shortened(text, start, end)]
 
 
-def _shortened(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _shortened(text: str, start: int, end: int) -> Iterator[Span]:
     while end - start > _LONGEST_SENTENCE:
         furthest = start + _LONGEST_SENTENCE
         cut = text.rfind(" ", start, furthest) + 1 or furthest
@@ -95,7 +97,7 @@ def _shortened(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def find_units(text: str, unit: Unit) -> list[tuple[int, int]]:
+def find_units(text: str, unit: Unit) -> list[Span]:
     """Return the sections or the sentences of a note that hold more than white space, in order.
 
     No sentence reaches over the header of a section.

@@ -1,13 +1,14 @@
-"""Segments of a note that are read one by one: its sections, its sentences, or windows."""
+"""Splitting a note into the segments that are read one by one: sections, sentences or windows."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
-from cclearn.coding.findings import Span
-from cclearn.notes.sections import find_units
-from cclearn.notes.windows import parts_of
+from cclearn.notes.sections import Unit, find_units
+from cclearn.notes.spans import Span, merge_overlapping
+from cclearn.notes.windows import overlapping_windows
 
 Segmentation = Literal["section", "sentence", "window"]
 
@@ -15,17 +16,30 @@ _NOT_BLANK = re.compile(r"\S")
 
 
 def find_segments(text: str, segmentation: Segmentation, window: int = 1_000) -> list[Span]:
-    """Return the segments of a note that hold more than white space, in order.
+    """Return the segments of a note that contain more than white space, in order.
 
     Sections and sentences (`cclearn.notes.sections`) do not overlap. Windows overlap by an eighth, so
-    that what one cuts may stand whole in the next.
+    that a mention that one window cuts may be whole in the next.
 
     Args:
-        text: A note.
-        segmentation: What is cut.
-        window: The most code points of a window.
+        text: Text of the note.
+        segmentation: Kind of the segments.
+        window: Maximum length of a window in code points.
     """
     if segmentation != "window":
         return find_units(text, segmentation)
-    spans = parts_of(text, lambda part: len(part) <= window)
+    spans = overlapping_windows(text, lambda part: len(part) <= window)
     return [(start, end) for start, end in spans if _NOT_BLANK.search(text, start, end)]
+
+
+def find_whole_segments(text: str, unit: Unit, whole: Iterable[Span]) -> list[Span]:
+    """Return the segments of a note, none of which cuts a given span.
+
+    Units that share such a span are joined into one segment.
+
+    Args:
+        text: Text of the note.
+        unit: Kind of the segments.
+        whole: Spans that no segment may cut.
+    """
+    return merge_overlapping({*whole, *find_units(text, unit)})

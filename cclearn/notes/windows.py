@@ -1,68 +1,145 @@
-"""Parts of notes that are too long for a model: overlapping windows."""
+"""Splitting a text that is too long for a model into windows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 
-from cclearn.coding.findings import Span
-from cclearn.notes import CodedNote
-from cclearn.rows.windows import windows
+from cclearn.notes.spans import Span
+
+# A window may end after an empty line, a line, a sentence or a word; the best kinds of boundary come
+# first. 200 characters without white space are not a word but, for example, an encoded image. Long runs
+# of white space are split in the same way.
+_BOUNDARIES = tuple(
+    map(re.compile, (r"\n[ \t]*\n+", r"\n+", r"(?<=[.!?;])\s+", r"\s{1,200}|\S{200}"))
+)
 
 _OVERLAP = 8
-"""A window begins with so small a part of the one before: an eighth."""
+"""Overlapping windows share one part in so many of their length: an eighth."""
 
-_LEAST = 400
-"""Characters of a part that is not halved any more."""
+_SHORTEST_HALVED = 400
+"""A window with fewer code points is not halved."""
 
 
-def parts_of(text: str, fits: Callable[[str], bool]) -> list[Span]:
-    """Return overlapping windows of a text, each of which fits; the whole text where that does, or where
-    nothing can be done. Blank windows are left out.
+class TooLongError(ValueError):
+    """A word, or a span that must stay whole, is longer than a window may be."""
 
-    Windows end where a reader would end them (`cclearn.rows.windows`), and begin at a blank.
+
+def split_text(
+    text: str, fits: Callable[[int, int], bool], whole: Iterable[Span] = ()
+) -> Iterator[Span]:
+    """Split a text into consecutive windows that fit and that cover it without a gap.
+
+    Each window is as long as possible. If its second half contains the end of a paragraph, the window
+    ends there; otherwise it ends after a line, a sentence or a word.
 
     Args:
-        text: A note.
-        fits: Says whether a text is short enough.
+        text: The text to split.
+        fits: Tells whether the window from a start to an end is short enough. Every part of a window
+            that fits must fit too.
+        whole: Spans that no window may cut.
+
+    Yields:
+        The windows, in order.
+
+    Raises:
+        TooLongError: A single word, or a span of `whole`, does not fit.
+    """
+    kept_whole = sorted(whole)
+    boundaries = [_boundaries(text, pattern, kept_whole) for pattern in _BOUNDARIES]
+    start = 0
+    while start < len(text):
+        end = _furthest_end(start, boundaries[-1], fits)
+        if end < len(text):
+            middle = start + (end - start) // 2
+            for better in boundaries[:-1]:
+                index = bisect_left(better, end + 1) - 1
+                if index >= 0 and better[index] > middle:
+                    end = better[index]
+                    break
+        yield start, end
+        start = end
+
+
+def _boundaries(text: str, pattern: re.Pattern[str], whole: list[Span]) -> list[int]:
+    """Return the ends of a pattern's matches that cut no span of `whole`, and the end of the text."""
+    ends: list[int] = []
+    reach = index = 0
+    for match in pattern.finditer(text):
+        end = match.end()
+        while index < len(whole) and whole[index][0] < end:
+            reach = max(reach, whole[index][1])
+            index += 1
+        if reach <= end < len(text):
+            ends.append(end)
+    return [*ends, len(text)]
+
+
+def _furthest_end(start: int, ends: list[int], fits: Callable[[int, int], bool]) -> int:
+    """Return the last of `ends` at which a window that begins at `start` fits."""
+    low = bisect_left(ends, start + 1)
+    if not fits(start, ends[low]):
+        raise TooLongError(f"characters {start} to {ends[low]} do not fit")
+    # The steps double at first, so that `fits` is never called with a window that is far too long.
+    step, high = 1, low + 1
+    while high < len(ends) and fits(start, ends[high]):
+        low, step = high, 2 * step
+        high = low + step
+    high = min(high, len(ends))
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(start, ends[middle]):
+            low = middle
+        else:
+            high = middle
+    return ends[low]
+
+
+def overlapping_windows(text: str, fits: Callable[[str], bool]) -> list[Span]:
+    """Return overlapping windows of a text, each of which fits.
+
+    A window ends at a boundary that `split_text` chooses and begins at a word. Blank windows are left
+    out. A text that fits, or that cannot be split, is returned as one window.
+
+    Args:
+        text: The text to split.
+        fits: Tells whether a text is short enough.
     """
     if fits(text):
         return [(0, len(text))]
-    note = CodedNote(id="-", text=text)
+
+    def fits_with_overlap(start: int, end: int) -> bool:
+        return fits(text[start:end] + text[start : start + (end - start) // _OVERLAP + 1])
+
     try:
-        # With room for the overlap.
-        found = list(
-            windows(
-                note, lambda part: fits(part.text + part.text[: len(part.text) // _OVERLAP + 1])
-            )
-        )
-    except ValueError:
+        consecutive = list(split_text(text, fits_with_overlap))
+    except TooLongError:
         return [(0, len(text))]
-    spans: list[Span] = []
-    start = 0
-    for window in found:
-        end = start + len(window.text)
-        first = _blank_before(text, start, (end - start) // _OVERLAP)
-        if not window.text.isspace():
-            spans.append((first if fits(text[first:end]) else start, end))
-        start = end
-    return spans or [(0, 0)]
+    windows: list[Span] = []
+    for start, end in consecutive:
+        if text[start:end].isspace():
+            continue
+        earlier = _word_start_before(text, start, (end - start) // _OVERLAP)
+        windows.append((earlier if fits(text[earlier:end]) else start, end))
+    return windows or [(0, 0)]
 
 
-def halves_of(text: str, span: Span) -> list[Span]:
-    """Return two overlapping parts of a part of a text, itself where it is short."""
+def overlapping_halves(text: str, span: Span) -> list[Span]:
+    """Return two overlapping halves of a span of a text, or the span itself if it is short."""
     start, end = span
-    if end - start < _LEAST:
+    if end - start < _SHORTEST_HALVED:
         return [span]
     half = (end - start) // 2 + 1
-    found = parts_of(text[start:end], lambda part: len(part) <= half + half // _OVERLAP)
-    return [(start + first, start + last) for first, last in found]
+    halves = overlapping_windows(text[start:end], lambda part: len(part) <= half + half // _OVERLAP)
+    return [(start + first, start + last) for first, last in halves]
 
 
-def _blank_before(text: str, place: int, most: int) -> int:
-    """Return the begin of a word at most so many characters before a place."""
-    first = max(0, place - most)
-    if first == 0:
+def _word_start_before(text: str, offset: int, distance: int) -> int:
+    """Return the first start of a word that is at most `distance` characters before `offset`."""
+    start = max(0, offset - distance)
+    if start == 0:
         return 0
-    while first < place and not text[first - 1].isspace():
-        first += 1
-    return first
+    while start < offset and not text[start - 1].isspace():
+        start += 1
+    return start

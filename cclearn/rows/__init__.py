@@ -4,7 +4,7 @@ from cclearn.rows.build import TrainingRow, document_row, read_source, span_row,
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
 from cclearn.rows.mixture import Mixing, mix, shares_of
 from cclearn.rows.negatives import Negatives
-from cclearn.rows.segments import segment_rows, segments
+from cclearn.rows.segments import note_segments, segment_rows
 from cclearn.rows.selection import Contamination, capped, weighed
 from cclearn.rows.splits import in_share
 
@@ -20,9 +20,9 @@ __all__ = [
     "encode_rows",
     "in_share",
     "mix",
+    "note_segments",
     "read_source",
     "segment_rows",
-    "segments",
     "shares_of",
     "span_row",
     "span_rows",

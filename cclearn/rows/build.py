@@ -13,6 +13,7 @@ from cclearn.notes import CodedNote, Evidence, SpanPair
 from cclearn.notes.contract import Grade, Origin
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.notes.spans import Span
 from cclearn.prompts import (
     Message,
     Template,
@@ -124,7 +125,7 @@ def refuse_uncited(note: CodedNote) -> None:
 
 def span_rows(
     row: TrainingRow,
-    negatives: Iterable[tuple[int, int]] = (),
+    negatives: Iterable[Span] = (),
     describe: Callable[[str], str] | None = None,
 ) -> Iterator[TrainingRow]:
     """Yield span rows of the note that a row was made from: of its evidence, and of other words.

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.notes.contract import Grade
+from cclearn.notes.windows import TooLongError
 from cclearn.prompts.encoding import encode_completion, encode_prompt
 from cclearn.prompts.templates import RowKind
 from cclearn.rows.build import TrainingRow, document_row
-from cclearn.rows.windows import windows
+from cclearn.rows.windows import note_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -169,9 +170,9 @@ def _windowed(
         return _encoded(document_row(note, row.system, row.template), tokenizer)
 
     try:
-        parts = windows(row.note, lambda part: len(encode(part).input_ids) <= max_length)
+        parts = note_windows(row.note, lambda part: len(encode(part).input_ids) <= max_length)
         return [encode(part) for part in parts]
-    except ValueError:
+    except TooLongError:
         return []
 
 

@@ -21,7 +21,7 @@ from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.notes.sections import Unit
 from cclearn.rows.build import refuse_uncited
-from cclearn.rows.segments import segments as segments_of
+from cclearn.rows.segments import note_segments
 
 LABEL = "EVIDENCE"
 """Of every entity and span."""
@@ -95,7 +95,7 @@ class CodedNotes:
         alignment = Alignment()
         for note in read_coded_notes(self._path):
             refuse_uncited(note)
-            for part in [note] if self._unit is None else segments_of(note, self._unit):
+            for part in [note] if self._unit is None else note_segments(note, self._unit):
                 if part.text.strip():
                     reference = annotate(nlp.make_doc(part.text), part, alignment)
                     yield Example(nlp.make_doc(part.text), reference)

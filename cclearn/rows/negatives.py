@@ -10,8 +10,7 @@ from itertools import chain
 from cclearn.codes.strings import string_key
 from cclearn.notes import CodedNote
 from cclearn.notes.sections import find_sentences
-
-Span = tuple[int, int]
+from cclearn.notes.spans import Span
 
 _WORD = re.compile(r"\w+")
 

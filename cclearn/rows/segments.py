@@ -1,34 +1,29 @@
-"""Notes as segments: every evidence stands whole in one of them."""
+"""Splitting coded notes into segments that keep every piece of evidence whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cclearn.notes import CodedNote
-from cclearn.notes.sections import Unit, find_units
+from cclearn.notes.sections import Unit
+from cclearn.notes.segments import find_whole_segments
 from cclearn.rows.build import TrainingRow, document_row
 from cclearn.rows.splits import in_share
-from cclearn.rows.windows import part_of
+from cclearn.rows.windows import evidence_spans, note_part
 
 
-def segments(note: CodedNote, unit: Unit) -> Iterator[CodedNote]:
-    """Split a note into segments as `span_loop` does, none of which cuts an evidence.
+def note_segments(note: CodedNote, unit: Unit) -> Iterator[CodedNote]:
+    """Split a coded note into segments as `span_loop` does, none of which cuts a piece of evidence.
 
-    Units that an evidence reaches over are one segment. Only white space is in none.
+    Units that share a piece of evidence are joined into one segment. Only white space is left out.
 
     Args:
-        note: With its codes; a segment has the codes whose evidence is in it.
-        unit: What a segment is.
+        note: Coded note to split. A segment has the codes whose evidence it contains.
+        unit: Kind of the segments.
     """
-    cited = {(e.start, e.end) for code in note.codes for e in code.evidence}
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(cited | set(find_units(note.text, unit))):
-        if joined and start < joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((start, end))
-    for number, (start, end) in enumerate(joined, start=1):
-        yield part_of(note, start, end, number)
+    spans = find_whole_segments(note.text, unit, evidence_spans(note))
+    for number, (start, end) in enumerate(spans, start=1):
+        yield note_part(note, start, end, number)
 
 
 def segment_rows(
@@ -37,13 +32,16 @@ def segment_rows(
     """Yield a document row for each segment of the note that a row was made from.
 
     Args:
-        row: Of a whole note.
-        unit: What a segment is.
-        empty: The share kept of the segments without evidence, whose answer is that there is none.
-        seed: Of the draw by the segments' ids.
+        row: Document row of a whole note.
+        unit: Kind of the segments.
+        empty: Share of the segments without evidence to keep. Their answer is `none`.
+        seed: Seed of the choice among the segments without evidence, which follows from their ids.
+
+    Raises:
+        ValueError: The row is a span row.
     """
     if row.note is None:
         raise ValueError(f"{row.id}: a span has no segments")
-    for segment in segments(row.note, unit):
+    for segment in note_segments(row.note, unit):
         if segment.codes or in_share(f"empty {segment.id}", empty, seed):
             yield document_row(segment, row.system, row.template)

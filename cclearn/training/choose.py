@@ -11,6 +11,7 @@ from cclearn.codes.strings import string_key
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.errors import ConfigurationError
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.notes.spans import Span
 from cclearn.rows import (
     Contamination,
     Negatives,
@@ -112,7 +113,7 @@ def _maker(
     notes = [row.note for row in (*chosen.rows, *chosen.development) if row.note is not None]
     lexicon = LexiconCoder(system)
 
-    def mentions(text: str) -> list[tuple[int, int]]:
+    def mentions(text: str) -> list[Span]:
         return [(finding.start, finding.end) for finding in lexicon.find(text)]
 
     def describe(code: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cclearn.notes.sections import Unit
 from cclearn.notes.segments import find_segments
-from cclearn.rows import document_row, segment_rows, segments
+from cclearn.rows import document_row, note_segments, segment_rows
 from tests.rows.test_windows import note_of
 
 TEXT = "Mother well. No fever.\nFINDINGS: acute heart failure. Oedema of\nboth legs.\nPLAN: rest."
@@ -23,7 +23,7 @@ def test_segments_keep_every_evidence_whole(
     text: str, places: list[tuple[int, int]], unit: Unit
 ) -> None:
     cited = sorted({(a, min(a + n, len(text))) for a, n in places if a < len(text)})
-    parts = list(segments(note_of(text, cited), unit))
+    parts = list(note_segments(note_of(text, cited), unit))
     assert all(part.text.strip() or part.codes for part in parts)
     assert [part.id for part in parts] == [f"n#{number + 1}" for number in range(len(parts))]
     found = []
@@ -46,12 +46,12 @@ def test_segments_keep_every_evidence_whole(
 
 def test_a_note_is_split_at_its_sentences_or_sections() -> None:
     whole = note_of(TEXT, [])
-    assert [part.text for part in segments(whole, "section")] == [
+    assert [part.text for part in note_segments(whole, "section")] == [
         "Mother well. No fever.\n",
         "FINDINGS: acute heart failure. Oedema of\nboth legs.\n",
         "PLAN: rest.",
     ]
-    assert [part.text for part in segments(whole, "sentence")] == [
+    assert [part.text for part in note_segments(whole, "sentence")] == [
         "Mother well. ",
         "No fever.\n",
         "FINDINGS: acute heart failure. ",
@@ -60,11 +60,11 @@ def test_a_note_is_split_at_its_sentences_or_sections() -> None:
     ]
     # No sentence reaches over a header, and none is blank.
     lines = note_of("\n\n Seen\nPLAN:\nhome", [])
-    assert [part.text for part in segments(lines, "sentence")] == ["Seen\n", "PLAN:\nhome"]
+    assert [part.text for part in note_segments(lines, "sentence")] == ["Seen\n", "PLAN:\nhome"]
     start = TEXT.index("failure")
-    parts = list(segments(note_of(TEXT, [(start, TEXT.index(" of\n"))]), "sentence"))
+    parts = list(note_segments(note_of(TEXT, [(start, TEXT.index(" of\n"))]), "sentence"))
     assert "FINDINGS: acute heart failure. Oedema of\nboth legs.\n" in [part.text for part in parts]
-    assert list(segments(note_of(" \n", []), "sentence")) == []
+    assert list(note_segments(note_of(" \n", []), "sentence")) == []
 
 
 def test_rows_of_segments_learn_to_say_that_there_is_nothing() -> None:

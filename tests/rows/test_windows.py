@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cclearn.errors import ConfigurationError
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.rows import document_row, encode_rows
-from cclearn.rows.windows import windows
+from cclearn.rows.windows import note_windows
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows as some_rows
 
@@ -29,7 +29,7 @@ def test_windows_hold_their_evidence_whole_and_lose_nothing(
     cited = [(a, min(a + n, len(text))) for a, n in places if a < len(text)]
     note = note_of(text, sorted(set(cited)))
     try:
-        parts = list(windows(note, lambda part: len(part.text) <= room))
+        parts = list(note_windows(note, lambda part: len(part.text) <= room))
     except ValueError:
         # Only what cannot be parted is refused: a word with its blanks, or overlapping evidence.
         pieces = max(len(word) for word in text.split(" ")) if text.strip() else len(text)
@@ -51,16 +51,16 @@ def test_windows_hold_their_evidence_whole_and_lose_nothing(
 
 def test_windows_end_where_a_reader_would_end_them() -> None:
     text = "First line.\nSecond one. And more.\n\nNext paragraph here, with words"
-    parts = [part.text for part in windows(note_of(text, []), lambda p: len(p.text) <= 40)]
+    parts = [part.text for part in note_windows(note_of(text, []), lambda p: len(p.text) <= 40)]
     assert parts == [
         "First line.\nSecond one. And more.\n\n",
         "Next paragraph here, with words",
     ]
-    parts = [part.text for part in windows(note_of(text, []), lambda p: len(p.text) <= 26)]
+    parts = [part.text for part in note_windows(note_of(text, []), lambda p: len(p.text) <= 26)]
     assert parts[0] == "First line.\nSecond one. "
     assert "".join(parts) == text
     with pytest.raises(ValueError, match="n: characters 0 to"):
-        list(windows(note_of("x" * 50, []), lambda p: len(p.text) <= 26))
+        list(note_windows(note_of("x" * 50, []), lambda p: len(p.text) <= 26))
 
 
 def test_a_long_note_is_trained_on_in_windows() -> None:
@@ -89,6 +89,6 @@ def test_rejected_codes_have_no_place_in_windows() -> None:
     text = "asthma. cough."
     rejected = AssignedCode(code="R05.9", evidence=[Evidence(start=8, end=13, text="cough")])
     note = note_of(text, [(0, 6)]).model_copy(update={"rejected": [rejected]})
-    parts = list(windows(note, lambda part: len(part.text) <= 8))
+    parts = list(note_windows(note, lambda part: len(part.text) <= 8))
     assert len(parts) == 2
     assert [part.rejected for part in parts] == [[], []]

@@ -11,6 +11,7 @@ from cclearn.coding.guidelines.flags import seventh_character_flags
 from cclearn.coding.guidelines.uncertain import FLAGS, Encounter, gives_code, withheld_flag
 from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
 from cclearn.notes.oddities import oddity_flags
+from cclearn.notes.spans import Span
 
 _SUREST: tuple[Assertion, ...] = ("present", "historical", "uncertain")
 """A code has the first of these that one of its findings has."""
@@ -86,7 +87,7 @@ def _assign(
     )
 
 
-def _evidence(text: str, spans: Iterable[tuple[int, int]]) -> list[Evidence]:
+def _evidence(text: str, spans: Iterable[Span]) -> list[Evidence]:
     return [Evidence(start=start, end=end, text=text[start:end]) for start, end in sorted(spans)]
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.findings import Finding, Reading, Span
+from cclearn.coding.findings import Finding, Reading
 from cclearn.engines import Answer
 from cclearn.notes import CODED, Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
+from cclearn.notes.spans import Span
 from cclearn.prompts import ParsedAnswer, parse_answer
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
 from cclearn.coding.damage import refusing_damage
-from cclearn.coding.findings import Reading, Span
+from cclearn.coding.findings import Reading
 from cclearn.coding.single_pass.answers import Part, read_parts
 from cclearn.coding.span_loop.assigners import GeneratingAssigner, Mention, is_not_finite
 from cclearn.engines import Engine, Request
@@ -19,7 +19,8 @@ from cclearn.engines.registry import weights_of
 from cclearn.errors import CclearnWarning, ConfigurationError
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
-from cclearn.notes.windows import halves_of, parts_of
+from cclearn.notes.spans import Span
+from cclearn.notes.windows import overlapping_halves, overlapping_windows
 from cclearn.prompts import Message, Template, document_prompt, prompt_hash
 from cclearn.prompts.grammar import codes_regex, document_grammar
 from cclearn.runtime.files import sha256_of_text
@@ -103,7 +104,7 @@ class LLMCoder(Coder):
 
         def requests() -> Iterator[Request]:
             for note in notes:
-                spans = parts_of(note.text, partial(self._fits, note))
+                spans = overlapping_windows(note.text, partial(self._fits, note))
                 asked.append((note, spans))
                 for number in range(len(spans)):
                     yield self._request(note, spans, number)
@@ -125,7 +126,7 @@ class LLMCoder(Coder):
             for part in parts:
                 halves = []
                 if part.answer.problem == "exceeds_context":
-                    halves = halves_of(note.text, (part.start, part.end))
+                    halves = overlapping_halves(note.text, (part.start, part.end))
                 if len(halves) > 1:
                     spans += halves
                 else:

@@ -9,7 +9,7 @@ from itertools import islice
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
 from cclearn.coding.damage import refusing_damage
-from cclearn.coding.findings import Finding, Reading, Span
+from cclearn.coding.findings import Finding, Reading
 from cclearn.coding.span_loop.assigners import Assigner, Assignment, Mention, is_not_finite
 from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
 from cclearn.engines import Engine
@@ -17,6 +17,7 @@ from cclearn.notes import CODED, Assertion, Invalid, Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.segments import Segmentation, find_segments
+from cclearn.notes.spans import Span
 
 _TOGETHER = 64
 """Notes whose segments and spans go to the engines together."""

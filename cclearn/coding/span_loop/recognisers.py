@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cclearn.coding.base import Usage
-from cclearn.coding.findings import Span
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.single_pass.answers import read_quotes
 from cclearn.coding.single_pass.coder import LLMCoder
 from cclearn.notes import Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.spans import Span
 
 
 @dataclass(slots=True)

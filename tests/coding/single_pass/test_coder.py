@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cclearn import CodedNote, Note
 from cclearn.codes import CodeSystem
@@ -18,7 +15,6 @@ from cclearn.engines import Answer, Engine, Request
 from cclearn.engines.base import TokenPiece
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnWarning, ConfigurationError
-from cclearn.notes.windows import parts_of
 
 NOTES = [
     "Chief complaint: chest pain.\nPlan: rest.",
@@ -248,18 +244,6 @@ def test_what_two_windows_find_counts_once_and_headings_reach_into_them(
     # The heading of this one stands before it.
     inner = Part(text.index("Asthma"), second, answer)
     assert coded([inner]).codes == []
-
-
-@given(text=st.text(st.sampled_from("ab .\n\u00e9"), max_size=400), most=st.integers(1, 120))
-def test_parts_cover_the_note_and_fit(text: str, most: int) -> None:
-    spans = parts_of(text, lambda part: len(part) <= most)
-    if len(spans) == 1 and spans[0] in [(0, 0), (0, len(text))]:
-        return
-    for (_, end), (_, last) in pairwise(spans):
-        assert end < last
-    covered = {place for start, end in spans for place in range(start, end)}
-    assert all(place in covered for place, character in enumerate(text) if character.strip())
-    assert all(end - start <= most for start, end in spans)
 
 
 def test_batches_do_not_change_the_answers(system: CodeSystem) -> None:
