@@ -17,12 +17,13 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from measure import RESULTS, save
+from random_models import SMALL, TINY, corpus_notes, made_notes, small_engine, timed, unending
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from cclearn import CodedNote, Coder, Note
@@ -37,37 +38,13 @@ from cclearn.coding.span_loop.recognisers import LLMRecogniser
 from cclearn.engines.local import LocalEngine
 from cclearn.engines.tree_scoring import score_answers
 from cclearn.evaluation import Settings, evaluate
-from cclearn.evaluation.corpora import find_corpus
 from cclearn.notes import Evidence
 from cclearn.prompts import Template, span_answer, span_prompt
 from cclearn.prompts.encoding import encode_prompt
-from cclearn.rows import document_row
 from cclearn.runtime.progress import quiet_libraries
-from cclearn.training.recipe import Scratch
-from cclearn.training.scratch import make_model, make_tokenizer
-from data_builders.builder import build, configure, find_builder
 
-TINY = Scratch(hidden_size=64, layers=2, heads=2, intermediate_size=128, vocabulary=1_500)
-SMALL = Scratch(hidden_size=384, layers=9, heads=6, intermediate_size=1_152, vocabulary=8_000)
 TEMPLATES: tuple[Template, ...] = ("paired", "listed")
 SCORES = ("micro_precision", "micro_recall", "micro_f1", "macro_f1", "category_f1")
-
-
-def corpus_notes(name: str, folder: Path, system: CodeSystem, split: str) -> Iterator[CodedNote]:
-    corpus = find_corpus(name)
-    options = corpus.options_type()
-    return corpus.read(folder / name.replace("-", "_"), split, options, system)
-
-
-def made_notes(count: int, folder: Path, system: CodeSystem) -> list[Note]:
-    """Return notes that the builders write."""
-    spans, writer = find_builder("icd10cm"), find_builder("template_notes")
-    pairs = build(spans, configure(spans, {"under": "9"}), folder / "pairs", system).data
-    config = configure(writer, {"pairs": str(pairs), "notes": count})
-    data = build(writer, config, folder / "notes", system).data
-    from cclearn.notes.jsonl import read_coded_notes
-
-    return [note.note for note in read_coded_notes(data.with_suffix(".jsonl"))]
 
 
 def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
@@ -134,30 +111,6 @@ def grounded(notes: list[Note], system: CodeSystem) -> dict[str, Any]:
     return figures
 
 
-def small_engine(
-    shape: Scratch, notes: list[Note], template: Template, **settings: Any
-) -> LocalEngine:
-    """Return an engine over random weights, with a tokenizer of the notes."""
-    rows = [
-        document_row(CodedNote(id=note.id, text=note.text), "icd10cm", template)
-        for note in notes[:400]
-    ]
-    torch.manual_seed(0)
-    tokenizer = make_tokenizer(rows, shape.vocabulary, template=template)
-    model = make_model(shape, tokenizer, max_length=2_048).eval()
-    return LocalEngine(model, tokenizer, **settings)
-
-
-def unending(engine: LocalEngine) -> None:
-    """Let random weights go on to write: as many lines as there is room for, and never `none`."""
-    vocabulary = engine.tokenizer.get_vocab()
-    barred = [
-        engine._end,
-        *(vocabulary[each] for each in ("n", "no", "non", "none") if each in vocabulary),
-    ]
-    engine.model.generation_config.sequence_bias = [[[token], -50.0] for token in barred]
-
-
 def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
     """Time `code_many` beside one call of `generate` a note, and the grammar beside none."""
     answer, batch = 96, 64
@@ -178,7 +131,7 @@ def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
 
     runs = [(run(batched, notes), run(single, few), run(free, notes)) for _ in range(rounds)]
     ours, alone, unbound = (
-        statistics.median(each[place][0] for each in runs) for place in range(3)
+        statistics.median(round_[variant][0] for round_ in runs) for variant in range(3)
     )
     (_, coded, coder), (_, by_one, _), (_, _, unbound_coder) = runs[0]
     same = sum(found(a) == found(b) for a, b in zip(coded[:: batch // 8], by_one, strict=True))
@@ -204,7 +157,7 @@ def found(note: CodedNote) -> list[tuple[str, list[Evidence]]]:
     return [(code.code, code.evidence) for code in note.codes]
 
 
-def choices(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
+def candidate_scoring(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
     """Time weighing candidates beside one forward pass over the prompt and all of them in a row."""
     used = small_engine(SMALL, notes, "paired")
     text = "type 2 diabetes mellitus with diabetic chronic kidney disease"
@@ -244,12 +197,12 @@ def choices(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any
     for _ in range(rounds * 5):
         for name, action in variants.items():
             taken[name].append(timed(action))
-    median = {name: statistics.median(each) for name, each in taken.items()}
+    median = {name: statistics.median(seconds) for name, seconds in taken.items()}
     return {
         "parameters": used.model.num_parameters(),
         "candidates": len(codes),
         "tokens_of_prompt_and_candidates": len(row),
-        "milliseconds": {name: round(1e3 * each, 1) for name, each in median.items()},
+        "milliseconds": {name: round(1e3 * seconds, 1) for name, seconds in median.items()},
         "ratios": {
             "weighed / forward": round(median["weighed"] / median["forward"], 2),
             "each answer with its prompt / weighed": round(
@@ -351,15 +304,6 @@ def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
     return figures
 
 
-def timed(action: Callable[[], object]) -> float:
-    """Return the seconds that an action takes."""
-    started = time.perf_counter()
-    action()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -387,7 +331,7 @@ def main() -> None:
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "grounded": lambda: grounded(real, system),
         "engine": lambda: engine(made, system, asked.rounds),
-        "choices": lambda: choices(made, system, asked.rounds),
+        "choices": lambda: candidate_scoring(made, system, asked.rounds),
         "candidates": lambda: candidates(system, asked.rounds, asked.data),
     }
     if asked.data is not None:

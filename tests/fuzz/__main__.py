@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     if arguments.valid:
         chosen = list(enumerate(known))
     if arguments.number:
-        chosen = [each for each in chosen if each[0] in arguments.number]
+        chosen = [entry for entry in chosen if entry[0] in arguments.number]
     began = time.monotonic()
 
     def told(number: int, defect: object) -> None:

@@ -1,0 +1,72 @@
+"""Engines over random weights, and the notes that they are given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cclearn import CodedNote, Note
+from cclearn.codes import CodeSystem
+from cclearn.engines.local import LocalEngine
+from cclearn.evaluation.corpora import find_corpus
+from cclearn.notes.jsonl import read_coded_notes
+from cclearn.prompts import Template
+from cclearn.rows import document_row
+from cclearn.training.recipe import Scratch
+from cclearn.training.scratch import make_model, make_tokenizer
+from data_builders.builder import build, configure, find_builder
+
+TINY = Scratch(hidden_size=64, layers=2, heads=2, intermediate_size=128, vocabulary=1_500)
+SMALL = Scratch(hidden_size=384, layers=9, heads=6, intermediate_size=1_152, vocabulary=8_000)
+
+
+def corpus_notes(name: str, folder: Path, system: CodeSystem, split: str) -> Iterator[CodedNote]:
+    corpus = find_corpus(name)
+    options = corpus.options_type()
+    return corpus.read(folder / name.replace("-", "_"), split, options, system)
+
+
+def made_notes(count: int, folder: Path, system: CodeSystem) -> list[Note]:
+    """Return notes that the builders write."""
+    spans, writer = find_builder("icd10cm"), find_builder("template_notes")
+    pairs = build(spans, configure(spans, {"under": "9"}), folder / "pairs", system).data
+    config = configure(writer, {"pairs": str(pairs), "notes": count})
+    data = build(writer, config, folder / "notes", system).data
+    return [note.note for note in read_coded_notes(data.with_suffix(".jsonl"))]
+
+
+def small_engine(
+    shape: Scratch, notes: list[Note], template: Template, **settings: Any
+) -> LocalEngine:
+    """Return an engine over random weights, with a tokenizer of the notes."""
+    rows = [
+        document_row(CodedNote(id=note.id, text=note.text), "icd10cm", template)
+        for note in notes[:400]
+    ]
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(rows, shape.vocabulary, template=template)
+    model = make_model(shape, tokenizer, max_length=2_048).eval()
+    return LocalEngine(model, tokenizer, **settings)
+
+
+def unending(engine: LocalEngine) -> None:
+    """Let random weights go on to write: as many lines as there is room for, and never `none`."""
+    vocabulary = engine.tokenizer.get_vocab()
+    barred = [
+        engine._end,
+        *(vocabulary[word] for word in ("n", "no", "non", "none") if word in vocabulary),
+    ]
+    engine.model.generation_config.sequence_bias = [[[token], -50.0] for token in barred]
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Return the seconds that an action takes."""
+    started = time.perf_counter()
+    action()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
