@@ -67,7 +67,7 @@ def test_a_key_is_asked_for(system: CodeSystem) -> None:
             for reply in (served.code(note, **shown), served.ask("GET", "/codes/I10", **shown)):
                 assert reply.status == 401
                 assert reply.headers["www-authenticate"] == "Bearer"
-                assert reply.detail == "Authorization: show the key, as `Bearer KEY`."
+                assert reply.detail == "Authorization: send the key as `Bearer KEY`."
         assert served.code(note, authorization=f"Bearer {key}").status == 200
         assert served.ask("GET", "/codes/I10", authorization=f"Bearer {key}").status == 200
         for path in ("/healthz", "/metrics", "/openapi.json"):
