@@ -59,8 +59,9 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
 
     recipe = load_recipe(arguments.config, arguments.overrides)
 
+    from cclearn.coding.model_record import model_record
     from cclearn.models import read_manifest
-    from cclearn.runtime.audit import audited, model_of
+    from cclearn.runtime.audit import audited
     from cclearn.runtime.processes import process_state
 
     state = process_state()
@@ -80,10 +81,10 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
         step_bar(title, state.is_main_process) as progress,
     ):
         base = recipe.model.path
-        audit.begin([model_of(base)] if base else [])
+        audit.begin([model_record(base)] if base else [])
         folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
         if state.is_main_process:
-            name, digest = model_of(str(folder))
+            name, digest = model_record(str(folder))
             trained = {"name": name, "sha256": digest}
             rows = (read_manifest(folder) or {}).get("rows_sha256")
             audit.known.update(trained=trained, rows_sha256=rows)

@@ -57,7 +57,8 @@ def calibrate(
     from rich.console import Console
 
     from cclearn.coding import Coder
-    from cclearn.runtime.audit import audited, model_of
+    from cclearn.coding.model_record import model_record
+    from cclearn.runtime.audit import audited
     from cclearn.runtime.files import list_file, refuse_existing, write_json
     from cclearn.runtime.progress import quiet_libraries, track
     from cclearn.weights import CALIBRATION
@@ -76,7 +77,7 @@ def calibrate(
     loaded = load_system(system, release, None)
     with audited("calibrate") as audit:
         coder = Coder.named(model, loaded, settings=settings, loop=looped, calibration="off")
-        audit.begin([model_of(model, coder.model_sha256)], loaded)
+        audit.begin([model_record(model, coder.model_sha256)], loaded)
         found = fit(
             coder,
             data,

@@ -151,7 +151,7 @@ def _code_to_folder(
 ) -> None:
     """Code a corpus in shards."""
     from cclearn.bulk import code_corpus
-    from cclearn.runtime.audit import model_of
+    from cclearn.coding.model_record import model_record
     from cclearn.runtime.files import FULL
 
     problems = []
@@ -166,7 +166,7 @@ def _code_to_folder(
 
     def begun(survey: Survey, system: CodeSystem) -> None:
         corpus = {"notes": survey.rows, "corpus_sha256": survey.sha256}
-        model = model_of(settings.model, engine=settings.engine)
+        model = model_record(settings.model, engine=settings.engine)
         audit.begin([model], system, **corpus)
 
     try:
@@ -203,8 +203,8 @@ def _code_to_file(
     audit: Audit,
 ) -> None:
     """Code notes in this process, to one file, the terminal or standard output."""
+    from cclearn.coding.model_record import model_record
     from cclearn.outputs import find_output
-    from cclearn.runtime.audit import model_of
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import track
 
@@ -217,7 +217,7 @@ def _code_to_file(
     coder = settings.load(system)
     failures: Counter[str] = Counter()
     counts = Counter(coded=0, codes=0)
-    audit.begin([model_of(settings.model, coder.model_sha256)], system, counts=counts)
+    audit.begin([model_record(settings.model, coder.model_sha256)], system, counts=counts)
     coded = _counted(coder.code_many(audit.read(notes)), failures, counts)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"), overwrite)

@@ -142,7 +142,8 @@ def spans(
     from rich.console import Console
 
     from cclearn.cli.tables import difference_table, score_table
-    from cclearn.runtime.audit import audited, model_of
+    from cclearn.coding.model_record import model_record
+    from cclearn.runtime.audit import audited
     from cclearn.runtime.files import sha256_of_file
     from cclearn.runtime.progress import quiet_libraries
     from cclearn.workflows.score import score_spans
@@ -153,7 +154,9 @@ def spans(
     loaded = load_system(system, release, earlier)
     with audited("spans") as audit:
         digest = sha256_of_file(pairs) if pairs.is_file() else None
-        audit.begin([model_of(each, engine=asked) for each in model], loaded, corpus_sha256=digest)
+        audit.begin(
+            [model_record(each, engine=asked) for each in model], loaded, corpus_sha256=digest
+        )
         found = score_spans(
             pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
         )
@@ -216,7 +219,8 @@ def benchmark(
             [f"benchmark: {', '.join(missing)} needed. See `cclearn benchmark --list`."]
         )
     from cclearn.cli.tables import difference_table, score_table
-    from cclearn.runtime.audit import audited, model_of
+    from cclearn.coding.model_record import model_record
+    from cclearn.runtime.audit import audited
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import quiet_libraries, track
     from cclearn.workflows.benchmark import Run, run_benchmark
@@ -242,7 +246,7 @@ def benchmark(
     )
     loaded = load_system(system, release, earlier)
     with audited("benchmark") as audit:
-        audit.begin([model_of(each, engine=asked) for each in model], loaded)
+        audit.begin([model_record(each, engine=asked) for each in model], loaded)
 
         def read(
             coded: Iterable[CodedNote], title: str, count: int

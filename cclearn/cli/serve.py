@@ -65,8 +65,9 @@ def serve(
     `POST /code` takes a note, an array of notes, or lines. `GET /codes/CODE`, `/healthz`, `/metrics` and
     `/openapi.json` are there too. A key in CCLEARN_API_KEY is then asked for.
     """
+    from cclearn.coding.model_record import model_record
     from cclearn.registry import checked_settings
-    from cclearn.runtime.audit import audited, model_of
+    from cclearn.runtime.audit import audited
     from cclearn.service.limits import KEY_VARIABLE, Limits, ServiceSettings
 
     problems: list[str] = []
@@ -102,7 +103,7 @@ def serve(
     _log_to_standard_error(log_level)
     loaded = coder.load_system()
     with audited("serve") as audit:
-        audit.begin([model_of(model, engine=coder.engine)], loaded)
+        audit.begin([model_record(model, engine=coder.engine)], loaded)
         finished = serve_until_stopped(coder.load, loaded, settings, ahead=coder.is_lexicon)
     if not finished:
         raise typer.Exit(1)

@@ -17,30 +17,43 @@ import pwd
 import stat
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import cclearn
-from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.errors import ConfigurationError
 from cclearn.runtime.shown import tell
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
-    from cclearn.codes import CodeSystem
-    from cclearn.engines.registry import EngineSettings
-    from cclearn.notes import CodedNote, Note
-
 VARIABLE = "CCLEARN_AUDIT"
 OFF = "off"
 
 AUDIT_VERSION = 1
-"""Of the lines; it changes when a field changes its meaning or goes."""
+"""The version of the lines. It changes when a field changes its meaning or is removed."""
 
-AnyNote = TypeVar("AnyNote", "Note", "CodedNote")
+
+class _Note(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+class _CodeSystem(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def release(self) -> str: ...
+
+
+NoteT = TypeVar("NoteT", bound=_Note)
 
 
 class Audit:
@@ -69,7 +82,10 @@ class Audit:
         }
 
     def begin(
-        self, models: Sequence[tuple[str, str]] = (), system: CodeSystem | None = None, **known: Any
+        self,
+        models: Sequence[tuple[str, str]] = (),
+        system: _CodeSystem | None = None,
+        **known: Any,
     ) -> None:
         """Write the first line of the run.
 
@@ -85,7 +101,7 @@ class Audit:
         self._began = True
         self._write(event="start")
 
-    def read(self, notes: Iterable[AnyNote]) -> Iterator[AnyNote]:
+    def read(self, notes: Iterable[NoteT]) -> Iterator[NoteT]:
         """Yield notes, and record how many there were and their hash.
 
         The hash is the SHA-256 of the id and the text of each note, in order, each as a netstring: the
@@ -142,32 +158,6 @@ def audited(command: str, writes: bool = True) -> Iterator[Audit]:
         audit.end("failed")
         raise
     audit.end("finished")
-
-
-def model_of(name: str, digest: str = "", engine: EngineSettings | None = None) -> tuple[str, str]:
-    """Return a model's name and its hash.
-
-    The lexicon's hash is that of its tables, that of `replay:FILE` the file's, that of a server what it
-    says of its model; it is empty where a server says nothing or does not answer.
-
-    Args:
-        name: The name of the model, as commands take it.
-        digest: The hash, where it is known already.
-        engine: The settings of the engine, which name a server's address.
-    """
-    from cclearn.coding.lexicon.tables import tables_sha256
-    from cclearn.engines.registry import load_engine, scheme_of, weights_of
-    from cclearn.models import model_hash
-
-    if name == "lexicon":
-        return name, tables_sha256()
-    if digest:
-        return name, digest
-    if scheme_of(name) in ("openai", "replay"):
-        with suppress(CclearnError):
-            digest = load_engine(name, engine).model_sha256
-        return name, digest
-    return name, model_hash(weights_of(name))
 
 
 def _writable_log() -> Path | None:
