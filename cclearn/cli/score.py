@@ -223,7 +223,7 @@ def benchmark(
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import quiet_libraries, track
-    from cclearn.workflows.benchmark import Run, run_benchmark
+    from cclearn.workflows.benchmark import BenchmarkData, BenchmarkSettings, run_benchmark
 
     corpus = find_corpus(name)
     options = options_of(corpus, read_settings(settings or []))
@@ -231,7 +231,7 @@ def benchmark(
     refuse_existing(out, overwrite)
     if any(each != "lexicon" for each in model):
         quiet_libraries()
-    run = Run(
+    run = BenchmarkSettings(
         tuple(model),
         shots,
         limit,
@@ -253,7 +253,8 @@ def benchmark(
         ) -> Iterable[CodedNote]:  # The same notes for each model.
             return track(audit.read(coded), title, count)
 
-        comparison = run_benchmark(corpus, data, options, loaded, run, out, overwrite, read)
+        notes = BenchmarkData(corpus, data, options, loaded)
+        comparison = run_benchmark(notes, run, out, overwrite, read)
     Console().print(score_table(comparison.evaluations))
     if comparison.differences:
         Console().print(difference_table(comparison.differences))

@@ -1,11 +1,10 @@
-"""Coding a corpus with any number of models, and scoring them on the same notes."""
+"""Code a corpus with any number of models, and score them on the same notes."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import EngineSettings, weights_of
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
-from cclearn.evaluation.corpora import Corpus, CorpusOptions
+from cclearn.evaluation.corpora import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.lm_eval.retention import read_retention
 from cclearn.evaluation.report.cost import Cost
 from cclearn.evaluation.report.pages import introduction, write_reports
@@ -25,30 +24,57 @@ from cclearn.evaluation.results import result_of, write_result
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
-from cclearn.runtime.files import atomic_folder, read_text, sha256_of_text
-from cclearn.runtime.memory import peak_gpu_mib, peak_mib
-from cclearn.runtime.yaml_files import parse_yaml
+from cclearn.runtime.files import atomic_folder, sha256_of_text
+from cclearn.workflows.prices import Prices, measure_cost, read_prices
 from cclearn.workflows.score import model_names
+
+Progress = Callable[[Iterable[CodedNote], str, int], Iterable[CodedNote]]
+"""Yields coded notes while it shows their number under a title; the last argument is their total."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """How a benchmark is run.
+class BenchmarkData:
+    """The notes of a benchmark.
 
     Attributes:
-        models: As `Coder.named` takes them.
-        shots: How many notes of the training split each model is shown.
-        limit: How many notes are coded; all of them where it is None.
-        draws: Of the bootstrap.
-        seed: Of the draws.
-        prices: A YAML file: by model, the price of a million tokens read (`prompt`) and written
-            (`answer`), and of an hour of the machine (`hour`).
-        retention: What `cclearn retention` wrote, to be put into the report.
+        corpus: The corpus, which reads the notes.
+        folder: The folder that holds the corpus's files.
+        options: Options of the corpus, which name the splits.
+        system: The code system of the gold codes; the models code with it too.
+    """
+
+    corpus: BenchmarkCorpus
+    folder: Path
+    options: CorpusOptions
+    system: CodeSystem
+
+    def read(self, split: str) -> Iterator[CodedNote]:
+        """Stream the coded notes of a split.
+
+        Raises:
+            DataError: A file of the corpus is missing or malformed.
+        """
+        return self.corpus.read(self.folder, split, self.options, self.system)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkSettings:
+    """Settings of a benchmark.
+
+    Attributes:
+        models: Names of the models, in any form that `--model` accepts.
+        shots: Number of training notes that each model is shown as examples.
+        limit: Maximum number of notes to code; None codes all of them.
+        draws: Number of bootstrap draws.
+        seed: Seed of the bootstrap.
+        prices: YAML file that maps each model to the price of a million tokens read (`prompt`), of a
+            million tokens written (`answer`), and of an hour of the machine (`hour`).
+        retention: File written by `cclearn retention`, which is added to the report.
         engine: Settings of the models' engines.
-        loop: Settings of `span_loop`; None for `single_pass`.
-        calibration: A file that `cclearn calibrate` wrote, `off` for raw scores; where it is None, each
-            model's own.
-        encounter: The setting of the notes.
+        loop: Settings of `span_loop`; None uses `single_pass`.
+        calibration: File written by `cclearn calibrate`, or `off` for raw scores; None uses the
+            calibration in each model's folder.
+        encounter: Setting in which the notes were written.
     """
 
     models: tuple[str, ...]
@@ -64,124 +90,104 @@ class Run:
     encounter: Encounter | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """What the training split contributes to a benchmark.
+
+    Attributes:
+        counts: Number of training notes that contain each code; None if there are no training notes.
+        examples: The shortest training notes, which the models are shown.
+        warning: What a reader of the scores must know about the training split; None if nothing.
+    """
+
+    counts: dict[str, int] | None = None
+    examples: Sequence[CodedNote] = ()
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelRun:
+    """One model's part of a benchmark.
+
+    Attributes:
+        predictions: File with the notes that the model coded.
+        cost: Time, tokens, memory and price of coding.
+        description: What the result file records about the model.
+    """
+
+    predictions: Path
+    cost: Cost
+    description: dict[str, Any]
+
+
 def run_benchmark(
-    corpus: Corpus,
-    folder: Path,
-    options: CorpusOptions,
-    system: CodeSystem,
-    run: Run,
+    data: BenchmarkData,
+    settings: BenchmarkSettings,
     out: Path,
     overwrite: bool = False,
-    progress: Callable[[Iterable[CodedNote], str, int], Iterable[CodedNote]] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
-    """Code a corpus with each model, score them, and write everything to a folder.
+    """Code a corpus with each model, score the models, and write everything to a folder.
 
-    The folder gets `predictions/MODEL.jsonl`, readable by their owner alone, `metrics.json`,
-    `report.html` and `report.md`, none of which holds text of a note.
+    The folder receives `predictions/MODEL.jsonl`, which only its owner can read, `metrics.json`,
+    `report.html` and `report.md`. The last three contain no text of a note.
 
     Args:
-        corpus: Reads the notes.
-        folder: The corpus's.
-        options: Which notes.
-        system: The code system that the models code with.
-        run: Models and settings.
-        out: The folder; it appears when all is done.
-        overwrite: Whether it may be replaced.
-        progress: Passes coded notes on while it shows them under a title.
+        data: The notes.
+        settings: The models and how they are run.
+        out: The folder to write, which appears when everything is done.
+        overwrite: Whether an existing folder may be replaced.
+        progress: Shows the progress of coding.
 
     Raises:
-        DataError: The corpus cannot be read.
-        ConfigurationError: A model cannot be loaded, or examples are asked for and there are none.
-        CclearnError: The folder exists.
+        DataError: The corpus or another file cannot be read.
+        ConfigurationError: A model cannot be loaded, or there are too few examples for `shots`.
+        CclearnError: The folder exists already.
     """
-    names = model_names(run.models)
-    prices = _prices(run.prices, run.models)
-    retained = read_retention(run.retention) if run.retention is not None else []
-    _refuse_inputs(out, [folder, *map(Path, run.models)])
+    names = model_names(settings.models)
+    prices = read_prices(settings.prices, settings.models)
+    retained = read_retention(settings.retention) if settings.retention is not None else []
+    _refuse_inputs(out, [data.folder, *map(Path, settings.models)])
     with atomic_folder(out, overwrite, "benchmark") as partial:
         gold = partial / "gold.jsonl"
-        notes = corpus.read(folder, options.split, options, system)
-        count = write_rows(gold, islice(notes, run.limit))
-        if not count:
-            raise DataError(folder, f"split {options.split!r} holds no notes")
-        scored = {sha256_of_text(note.text) for note in read_coded_notes(gold)}
-        training, examples, warning = _training(corpus, folder, options, system, run.shots, scored)
-        settings = Settings(draws=run.draws, seed=run.seed, training=training)
-        files = {"gold": gold}
-        costs, described = {}, {}
+        count = _write_gold(data, settings.limit, gold)
+        training = _read_training(data, settings.shots, _text_hashes(gold))
+        runs = {}
         for model, name in names.items():
-            coder = Coder.named(
-                model,
-                system,
-                examples=examples,
-                settings=run.engine,
-                loop=run.loop,
-                calibration=run.calibration,
-                encounter=run.encounter,
-            )
-            files[name] = partial / "predictions" / f"{name}.jsonl"
-            coded: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
-            if progress:
-                coded = progress(coded, f"coding with {name}", count)
-            started = time.perf_counter()
-            write_rows(files[name], coded)
-            manifest = read_manifest(weights_of(model))
-            described[name] = {
-                "model": model,
-                "manifest": manifest,
-                "prompt_sha256": coder.prompt_sha256,
-                "grounded": coder.grounded,
-                "calibration": coder.calibration
-                and coder.calibration.model_dump(mode="json", exclude={"curve"}),
-            }
-            costs[name] = _cost(
-                coder, count, time.perf_counter() - started, prices.get(model), manifest
-            )
-        comparison = evaluate(
-            read_coded_notes(gold, system),
-            {name: read_coded_notes(files[name], system) for name in names.values()},
-            system,
-            settings,
-            compare=True,
-        )
-        if warning:
-            comparison = replace(comparison, warnings=(*comparison.warnings, warning))
+            coder = _load_coder(model, data.system, settings, training.examples)
+            notes: Iterable[CodedNote] = coder.code_many(n.note for n in read_coded_notes(gold))
+            if progress is not None:
+                notes = progress(notes, f"coding with {name}", count)
+            path = partial / "predictions" / f"{name}.jsonl"
+            runs[name] = _run_model(model, coder, notes, count, path, prices.get(model))
+        scoring = Settings(draws=settings.draws, seed=settings.seed, training=training.counts)
+        comparison = _score(gold, runs, data.system, scoring, training.warning)
         result = result_of(
             comparison,
-            system,
-            settings,
-            files,
-            benchmark={
-                "name": corpus.name,
-                "options": options.model_dump(mode="json"),
-                "shots": run.shots,
-                "limit": run.limit,
-                "encounter": run.encounter,
-            },
-            engine=run.engine.model_dump(mode="json"),
-            loop=run.loop.model_dump(mode="json") if run.loop else None,
-            models=described,
-            cost={name: asdict(cost) for name, cost in costs.items()},
-            retention=[each.model_dump() for each in retained],
+            data.system,
+            scoring,
+            {"gold": gold, **{name: run.predictions for name, run in runs.items()}},
+            **_description(data, settings, runs),
+            retention=[row.model_dump() for row in retained],
         )
         write_result(partial / "metrics.json", result)
-        gold.unlink()  # The corpus is the user's; its hash is kept.
+        gold.unlink()  # The user has the corpus; the result file keeps the hash.
         write_reports(
             partial,
-            f"{corpus.name}, {options.split}",
+            f"{data.corpus.name}, {data.options.split}",
             comparison,
             introduction(result),
-            costs=costs,
+            costs={name: run.cost for name, run in runs.items()},
             retained=retained,
         )
     return comparison
 
 
 def _refuse_inputs(out: Path, inputs: Sequence[Path]) -> None:
-    """Refuse to write over, or above, what is read."""
-    place = out.resolve()
+    """Refuse an output folder that contains, or is, one of the inputs."""
+    folder = out.resolve()
     inside = [
-        str(path) for path in inputs if path.exists() and path.resolve().is_relative_to(place)
+        str(path) for path in inputs if path.exists() and path.resolve().is_relative_to(folder)
     ]
     if inside:
         raise ConfigurationError(
@@ -189,27 +195,43 @@ def _refuse_inputs(out: Path, inputs: Sequence[Path]) -> None:
         )
 
 
-def _training(
-    corpus: Corpus,
-    folder: Path,
-    options: CorpusOptions,
-    system: CodeSystem,
-    shots: int,
-    scored: Collection[str],
-) -> tuple[dict[str, int] | None, list[CodedNote], str | None]:
-    """Return how many training notes hold each code, the shortest of them as examples, and what a reader
-    must know where there are none to be had. Notes whose text is scored are no training notes."""
-    if options.training is None:
+def _write_gold(data: BenchmarkData, limit: int | None, path: Path) -> int:
+    """Write the notes to score to a file and return their number."""
+    split = data.options.split
+    count = write_rows(path, islice(data.read(split), limit))
+    if not count:
+        raise DataError(data.folder, f"split {split!r} holds no notes")
+    return count
+
+
+def _text_hashes(path: Path) -> set[str]:
+    return {sha256_of_text(note.text) for note in read_coded_notes(path)}
+
+
+def _read_training(data: BenchmarkData, shots: int, scored: Collection[str]) -> _Training:
+    """Count the codes of the training notes, and take the shortest notes as examples.
+
+    Args:
+        data: The notes of the benchmark.
+        shots: Number of examples.
+        scored: Hashes of the texts that are scored. Notes with these texts are not training notes.
+
+    Raises:
+        ConfigurationError: There are too few examples.
+        DataError: The training split cannot be read, although examples are needed.
+    """
+    split = data.options.training
+    if split is None:
         if shots:
             raise ConfigurationError(
                 ["shots: the benchmark has no training split. Name one: training=train."]
             )
-        return None, [], None
+        return _Training()
     counts: Counter[str] = Counter()
     examples: list[CodedNote] = []
     notes = shared = 0
     try:
-        for note in corpus.read(folder, options.training, options, system):
+        for note in data.read(split):
             if sha256_of_text(note.text) in scored:
                 shared += 1
                 continue
@@ -217,86 +239,98 @@ def _training(
             counts.update(assigned.code for assigned in note.codes)
             if note.codes and all(assigned.evidence for assigned in note.codes):
                 examples.append(note)
-                examples.sort(key=lambda each: (len(each.text), each.id))
+                examples.sort(key=lambda example: (len(example.text), example.id))
                 del examples[shots:]
     except DataError as error:
         if shots:
             raise
-        return None, [], f"Scores by training frequency are left out: {error}"
+        return _Training(warning=f"Scores by training frequency are left out: {error}")
     if len(examples) < shots:
         raise ConfigurationError(
             [
-                f"shots (shots = {shots}): {len(examples)} notes of the training split"
-                f" ({options.training}) have evidence for every code and are not scored. Name fewer,"
-                " or another split."
+                f"shots (shots = {shots}): {len(examples)} notes of the training split ({split})"
+                " have evidence for every code and are not scored. Name fewer, or another split."
             ]
         )
     if not notes:
-        why = f"the training split ({options.training}) holds none but the scored notes"
-        return None, [], f"Scores by training frequency are left out: {why}"
+        why = f"the training split ({split}) holds none but the scored notes"
+        return _Training(warning=f"Scores by training frequency are left out: {why}")
     warning = f"{shared} of the training notes are scored, and left out of the training"
-    return dict(counts), examples, warning if shared else None
+    return _Training(dict(counts), examples, warning if shared else None)
 
 
-def _prices(path: Path | None, models: Sequence[str]) -> dict[str, dict[str, float]]:
-    if path is None:
-        return {}
-    table, _ = parse_yaml(read_text(path), path)
-    try:
-        prices = {
-            str(model): {str(kind): _price(price) for kind, price in kinds.items()}
-            for model, kinds in table.items()
-        }
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        raise DataError(path, "not a table of prices: `MODEL: {prompt: 1, answer: 2}`") from None
-    bad = [
-        f"{model}: {kind}"
-        for model, kinds in prices.items()
-        for kind, price in kinds.items()
-        if not 0 <= price < math.inf
-    ]
-    if bad:
-        raise DataError(path, f"not a price: {', '.join(bad)}. Prices are 0 or more.")
-    known = {"prompt", "answer", "hour"}
-    wrong = sorted({kind for kinds in prices.values() for kind in kinds} - known)
-    if wrong:
-        raise DataError(
-            path, f"unknown: {', '.join(wrong)}. There are: {', '.join(sorted(known))}."
-        )
-    missing = [model for model in models if model not in prices]
-    if missing:
-        raise DataError(path, f"no price of {', '.join(missing)}")
-    return prices
-
-
-def _price(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError
-    return float(value)
-
-
-def _cost(
-    coder: Coder,
-    notes: int,
-    seconds: float,
-    price: dict[str, float] | None,
-    manifest: dict[str, Any] | None,
-) -> Cost:
-    paid = None
-    if price is not None:
-        read = price.get("prompt", 0) * coder.usage.prompt_tokens
-        written = price.get("answer", 0) * coder.usage.answer_tokens
-        paid = (read + written) / 1e6 / notes + price.get("hour", 0) * seconds / 3600 / notes
-    return Cost(
-        notes=notes,
-        seconds=round(seconds / notes, 4),
-        prompt_tokens=round(coder.usage.prompt_tokens / notes, 1),
-        answer_tokens=round(coder.usage.answer_tokens / notes, 1),
-        peak_mib=peak_mib(),
-        gpu_seconds=round(coder.usage.gpu_seconds / notes, 4),
-        peak_gpu_mib=peak_gpu_mib(),
-        price=paid,
-        training_tokens=(manifest or {}).get("tokens_seen"),
-        training_seconds=(manifest or {}).get("seconds"),
-        training_gpu_seconds=(manifest or {}).get("gpu_seconds"),
+def _load_coder(
+    model: str, system: CodeSystem, settings: BenchmarkSettings, examples: Sequence[CodedNote]
+) -> Coder:
+    return Coder.named(
+        model,
+        system,
+        examples=examples,
+        settings=settings.engine,
+        loop=settings.loop,
+        calibration=settings.calibration,
+        encounter=settings.encounter,
     )
+
+
+def _run_model(
+    model: str,
+    coder: Coder,
+    notes: Iterable[CodedNote],
+    count: int,
+    predictions: Path,
+    prices: Prices | None,
+) -> _ModelRun:
+    """Write the notes that a model codes to a file, and measure what coding them costs."""
+    started = time.perf_counter()
+    write_rows(predictions, notes)
+    seconds = time.perf_counter() - started
+    manifest = read_manifest(weights_of(model))
+    calibration = coder.calibration
+    description = {
+        "model": model,
+        "manifest": manifest,
+        "prompt_sha256": coder.prompt_sha256,
+        "grounded": coder.grounded,
+        "calibration": calibration and calibration.model_dump(mode="json", exclude={"curve"}),
+    }
+    cost = measure_cost(coder.usage, count, seconds, prices, manifest)
+    return _ModelRun(predictions, cost, description)
+
+
+def _score(
+    gold: Path,
+    runs: Mapping[str, _ModelRun],
+    system: CodeSystem,
+    scoring: Settings,
+    warning: str | None,
+) -> Comparison:
+    comparison = evaluate(
+        read_coded_notes(gold, system),
+        {name: read_coded_notes(run.predictions, system) for name, run in runs.items()},
+        system,
+        scoring,
+        compare=True,
+    )
+    if warning is None:
+        return comparison
+    return replace(comparison, warnings=(*comparison.warnings, warning))
+
+
+def _description(
+    data: BenchmarkData, settings: BenchmarkSettings, runs: Mapping[str, _ModelRun]
+) -> dict[str, Any]:
+    """Return what the result file records about the benchmark besides its scores."""
+    return {
+        "benchmark": {
+            "name": data.corpus.name,
+            "options": data.options.model_dump(mode="json"),
+            "shots": settings.shots,
+            "limit": settings.limit,
+            "encounter": settings.encounter,
+        },
+        "engine": settings.engine.model_dump(mode="json"),
+        "loop": settings.loop.model_dump(mode="json") if settings.loop else None,
+        "models": {name: run.description for name, run in runs.items()},
+        "cost": {name: asdict(run.cost) for name, run in runs.items()},
+    }

@@ -17,7 +17,7 @@ from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import document_answer
 from cclearn.runtime.files import write_json
-from cclearn.workflows.benchmark import Run, run_benchmark
+from cclearn.workflows.benchmark import BenchmarkData, BenchmarkSettings, run_benchmark
 from data_builders.builder import build, configure, find_builder
 from tests.coding.calibration.test_model import made
 from tests.engines.servers import completion, serving
@@ -53,8 +53,8 @@ def run(
     folder: Path, out: Path, system: CodeSystem, *models: str, **settings: object
 ) -> Comparison:
     corpus = find_corpus("synthetic")
-    how = Run(models, draws=20, **settings)  # type: ignore[arg-type]
-    return run_benchmark(corpus, folder, options_of(corpus, {}), system, how, out)
+    data = BenchmarkData(corpus, folder, options_of(corpus, {}), system)
+    return run_benchmark(data, BenchmarkSettings(models, draws=20, **settings), out)  # type: ignore[arg-type]
 
 
 def test_models_are_coded_and_scored_on_the_same_notes(
@@ -215,29 +215,22 @@ def test_scored_notes_are_no_examples(tmp_path: Path, folder: Path, system: Code
     test = list(read_coded_notes(folder / "test" / "notes.jsonl", system))
     write_rows(tmp_path / "test.jsonl", test)
     out = tmp_path / "out"
-    options = options_of(corpus, {})
-    how = Run(("lexicon",), draws=0)
-    found = run_benchmark(corpus, tmp_path / "test.jsonl", options, system, how, out)
+    data = BenchmarkData(corpus, tmp_path / "test.jsonl", options_of(corpus, {}), system)
+    found = run_benchmark(data, BenchmarkSettings(("lexicon",), draws=0), out)
     assert "holds none but the scored notes" in found.warnings[-1]
     assert found.evaluations["lexicon"].value("unseen/micro_recall") is None
     with pytest.raises(ConfigurationError, match="0 notes of the training split"):
-        run_benchmark(
-            corpus,
-            tmp_path / "test.jsonl",
-            options,
-            system,
-            Run(("lexicon",), shots=1),
-            tmp_path / "x",
-        )
+        run_benchmark(data, BenchmarkSettings(("lexicon",), shots=1), tmp_path / "x")
 
 
 def test_nothing_that_is_read_is_written_over(
     tmp_path: Path, folder: Path, system: CodeSystem
 ) -> None:
     corpus = find_corpus("synthetic")
-    how = Run(("lexicon",), draws=0)
+    data = BenchmarkData(corpus, folder, options_of(corpus, {}), system)
+    settings = BenchmarkSettings(("lexicon",), draws=0)
     with pytest.raises(ConfigurationError, match="is in it"):
-        run_benchmark(corpus, folder, options_of(corpus, {}), system, how, folder, overwrite=True)
+        run_benchmark(data, settings, folder, overwrite=True)
     assert (folder / "test" / "notes.jsonl").exists()
 
 

@@ -1,11 +1,11 @@
 """Published corpora of coded notes, read from folders that the user has."""
 
 from cclearn.evaluation.corpora.base import (
-    Corpus,
+    BenchmarkCorpus,
     CorpusOptions,
     corpus_names,
     find_corpus,
     options_of,
 )
 
-__all__ = ["Corpus", "CorpusOptions", "corpus_names", "find_corpus", "options_of"]
+__all__ = ["BenchmarkCorpus", "CorpusOptions", "corpus_names", "find_corpus", "options_of"]

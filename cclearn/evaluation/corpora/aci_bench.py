@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, shown_id
-from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.tables import table_rows
 from cclearn.notes import CodedNote
@@ -30,7 +30,7 @@ class ACIBenchOptions(CorpusOptions):
     codes: Path
 
 
-class ACIBench(Corpus):
+class ACIBench(BenchmarkCorpus):
     """Reads the notes of a file; those that the code file does not name have no codes."""
 
     name = "aci-bench"

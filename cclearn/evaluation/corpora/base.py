@@ -29,7 +29,7 @@ class CorpusOptions(BaseModel):
     training: str | None = "train"
 
 
-class Corpus(ABC):
+class BenchmarkCorpus(ABC):
     """Reads the notes of a corpus, each split on its own.
 
     Attributes:
@@ -57,7 +57,7 @@ _CORPORA = {
     "aci-bench": "cclearn.evaluation.corpora.aci_bench:ACIBench",
     "codiesp": "cclearn.evaluation.corpora.codiesp:CodiEsp",
     "jsonl": "cclearn.evaluation.corpora.contract:Contract",
-    "mdace": "cclearn.evaluation.corpora.mdace:MDACE",
+    "mdace": "cclearn.evaluation.corpora.mdace:MDACECorpus",
     "mimic4-icd10": "cclearn.evaluation.corpora.mimic4:MIMIC4",
     "synthetic": "cclearn.evaluation.corpora.contract:Synthetic",
 }
@@ -68,12 +68,14 @@ def corpus_names() -> list[str]:
     return sorted(_CORPORA)
 
 
-def find_corpus(name: str) -> Corpus:
+def find_corpus(name: str) -> BenchmarkCorpus:
     """Return a corpus by name. Raises ConfigurationError when there is none."""
-    corpus: Corpus = find_plugin(name, _CORPORA, "benchmark", "See `cclearn benchmark --list`.")()
+    corpus: BenchmarkCorpus = find_plugin(
+        name, _CORPORA, "benchmark", "See `cclearn benchmark --list`."
+    )()
     return corpus
 
 
-def options_of(corpus: Corpus, settings: dict[str, Any]) -> CorpusOptions:
+def options_of(corpus: BenchmarkCorpus, settings: dict[str, Any]) -> CorpusOptions:
     """Check options, all of them at once. Raises ConfigurationError."""
     return checked_settings(corpus.options_type, settings, corpus.name)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, shown_id
-from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.notes import CodedNote
 from cclearn.outputs.codiesp import DIAGNOSIS, PROCEDURE
@@ -40,7 +40,7 @@ class CodiEspOptions(CorpusOptions):
     procedures: bool = False
 
 
-class CodiEsp(Corpus):
+class CodiEsp(BenchmarkCorpus):
     """Reads a split.
 
     Fragments of one piece of evidence are read as one, the words between included, as the official

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
-from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 
 
-class Contract(Corpus):
+class Contract(BenchmarkCorpus):
     """Reads `SPLIT.jsonl` or `SPLIT.parquet` of a folder; a file is a split of its own."""
 
     name = "jsonl"
@@ -25,7 +25,7 @@ class Contract(Corpus):
         return read_coded_notes(_file(folder, [f"{split}.jsonl", f"{split}.parquet"]), system)
 
 
-class Synthetic(Corpus):
+class Synthetic(BenchmarkCorpus):
     """Reads what `cclearn build template_notes` and the quickstart wrote: `SPLIT/notes.jsonl`."""
 
     name = "synthetic"

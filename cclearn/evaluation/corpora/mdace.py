@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors
-from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import coded_note
 from cclearn.evaluation.corpora.tables import find_table, table_rows
 from cclearn.notes import CodedNote
@@ -59,7 +59,7 @@ class MDACEOptions(CorpusOptions):
     categories: tuple[str, ...] = ()
 
 
-class MDACE(Corpus):
+class MDACECorpus(BenchmarkCorpus):
     """Reads the annotated notes of a split; codes of other systems than the one asked for stay out."""
 
     name = "mdace"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, foreign_errors, shown_id
-from cclearn.evaluation.corpora.base import Corpus, CorpusOptions
+from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
 from cclearn.evaluation.corpora.tables import find_table, table_rows
 from cclearn.notes import CodedNote
@@ -32,7 +32,7 @@ class MIMIC4Options(CorpusOptions):
     procedures: bool = False
 
 
-class MIMIC4(Corpus):
+class MIMIC4(BenchmarkCorpus):
     """Reads the summaries of a split in the table's order; a stay without ICD-10 codes stays out."""
 
     name = "mimic4-icd10"
