@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,11 +20,6 @@ from cclearn.cli.options import (
 )
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.shown import tell
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from cclearn.coding.calibration.model import Calibration
 
 
 def calibrate(
@@ -54,8 +49,7 @@ def calibrate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Learn from coded notes what scores mean, and which codes to accept, review and reject."""
-    from rich.console import Console
-
+    from cclearn.cli.tables import calibration_view, print_view
     from cclearn.coding import Coder
     from cclearn.coding.model_record import model_record
     from cclearn.runtime.audit import audited
@@ -88,40 +82,7 @@ def calibrate(
         )
     list_file(out)  # First: a folder may be replaced although a listed file is missing.
     write_json(out, found.model_dump(mode="json"), overwrite)
-    Console().print(_table(found))
+    print_view(calibration_view(found))
     for remark in found.remarks:
         tell(f"{remark}.")
     tell(f"Calibration: {out}")
-
-
-def _table(found: Calibration) -> RenderableType:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    before, after = (
-        "–" if error is None else f"{error:.3f}"
-        for error in (
-            found.expected_calibration_error.before,
-            found.expected_calibration_error.after,
-        )
-    )
-    head = Text(
-        f"{found.notes:,} notes, {found.codes:,} codes, {found.base_rate:.1%} of them right\n"
-        f"expected calibration error {before} before, {after} after (cross-validated)"
-    )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for column in ("score", "codes", "share", "right"):
-        table.add_column(column, justify="right")
-    limits = {"accept": ("≥", found.thresholds.accept), "reject": ("≤", found.thresholds.reject)}
-    for decision, made in found.decisions.items():
-        sign, limit = limits.get(decision, ("", None))
-        table.add_row(
-            decision,
-            "" if limit is None else f"{sign} {limit:.3f}",
-            f"{made.codes:,}",
-            f"{made.codes / found.codes:.1%}",
-            f"{made.right / made.codes:.1%}" if made.codes else "–",
-        )
-    return Group(head, table)

@@ -223,13 +223,10 @@ def _code_to_file(
         count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
         tell(f"{count} notes coded with {coder.name}: {out}")
     elif format_name is None and sys.stdout.isatty():
-        from rich.console import Console
+        from cclearn.cli.tables import coded_note_view, print_view
 
-        from cclearn.cli.tables import coded_note_view
-
-        console = Console()
         for note in coded:
-            console.print(coded_note_view(note))
+            print_view(coded_note_view(note))
     else:
         for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
             sys.stdout.buffer.write(chunk.encode())

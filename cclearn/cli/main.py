@@ -102,23 +102,20 @@ def quickstart(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Go the whole way on a small piece of ICD-10-CM: build, train, code, evaluate, report."""
-    from rich.console import Console
-
-    from cclearn.cli.tables import score_table
+    from cclearn.cli.tables import print_view, score_table
     from cclearn.runtime.audit import audited
     from cclearn.runtime.progress import quiet_libraries
     from cclearn.workflows.quickstart import run_quickstart
 
     quiet_libraries()
-    console = Console()
 
     def say(line: str) -> None:
-        console.print(visible(line), soft_wrap=True, markup=False, highlight=False)
+        typer.echo(visible(line))
 
     with audited("quickstart") as audit:
         audit.begin()
         scores = run_quickstart(out, chapter, seed, steps, overwrite, say)
-    console.print(score_table(scores))
+    print_view(score_table(scores))
     say(f"Report       {out / 'report.html'}")
     say(f"Model        {out / 'model'}")
     say(f"Predictions  {out / 'predictions'}")
@@ -196,11 +193,9 @@ def show_code(
     earlier: EarlierOption = None,
 ) -> None:
     """Show a code: its status, title, synonyms and neighbours."""
-    from rich.console import Console
+    from cclearn.cli.tables import code_view, print_view
 
-    from cclearn.cli.tables import code_view
-
-    Console().print(code_view(load_system(system, release, earlier), code))
+    print_view(code_view(load_system(system, release, earlier), code))
 
 
 @codes_app.command("search")
@@ -211,13 +206,11 @@ def search_codes(
     release: ReleaseOption = None,
 ) -> None:
     """Search titles and synonyms."""
-    from rich.console import Console
-
-    from cclearn.cli.tables import hits_table
+    from cclearn.cli.tables import hits_table, print_view
     from cclearn.codes.search import search
 
     loaded = load_system(system, release, None)
-    Console().print(hits_table(search(loaded, text, limit), loaded))
+    print_view(hits_table(search(loaded, text, limit), loaded))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,21 +32,19 @@ def add_recipe_commands(app: typer.Typer) -> None:
 
 @recipes_app.command("ls")
 def list_recipes() -> None:
-    """List the recipes that come with the package."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """List the recipes of the package."""
+    from cclearn.cli.tables import print_view, recipe_table
     from cclearn.training.recipe_file import packaged_recipes
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("recipe", "purpose", "hardware"):
-        table.add_column(column, overflow="fold")
-    for name, path in packaged_recipes().items():
-        head = header_of(path)
-        cells = (name, head.get("Purpose", ""), head.get("Hardware", ""))
-        table.add_row(*(Text(visible(cell)) for cell in cells))
-    Console().print(table)
+    headers = {name: header_of(path) for name, path in packaged_recipes().items()}
+    print_view(
+        recipe_table(
+            {
+                name: (header.get("Purpose", ""), header.get("Hardware", ""))
+                for name, header in headers.items()
+            }
+        )
+    )
 
 
 @recipes_app.command()
@@ -109,7 +106,7 @@ def validate(
         quiet_libraries()
         from cclearn.training.dry_run import dry_run as try_out
 
-        _print(recipe, try_out(recipe, processes), processes)
+        _print_dry_run(recipe, try_out(recipe, processes), processes)
     typer.echo(f"{visible(name)}: no problem found.")
 
 
@@ -147,40 +144,13 @@ def header_of(path: Path) -> dict[str, str]:
     return found
 
 
-def _print(recipe: Recipe, run: DryRun, processes: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
+    from cclearn.cli.tables import dry_run_view, print_view
 
-    console = Console()
-    rows = sum(share.rows for share in run.shares)
-    table = Table(box=None, pad_edge=False, title="One epoch", title_justify="left")
-    for column in ("source", "kind", "grade"):
-        table.add_column(column, overflow="fold")
-    for column in ("rows", "share", "tokens", "supervised"):
-        table.add_column(column, justify="right")
-    for share in run.shares:
-        table.add_row(
-            str(share.source),
-            Text(visible(share.kind)),
-            Text(visible(share.grade or "")),
-            f"{share.rows:,}",
-            f"{share.rows / rows:.1%}",
-            f"{share.tokens:,}",
-            f"{share.supervised_tokens:,}",
-        )
-    console.print(table)
-    longest = max(count for _, _, count in run.lengths)
-    lengths = Table(box=None, pad_edge=False, title="Lengths of rows", title_justify="left")
-    lengths.add_column("tokens", justify="right")
-    lengths.add_column("rows", justify="right")
-    lengths.add_column("")
-    for low, high, count in run.lengths:
-        lengths.add_row(f"{low + 1}–{high}", f"{count:,}", "█" * ceil(30 * count / longest))
-    console.print(lengths)
+    print_view(dry_run_view(run))
 
     def say(name: str, value: str) -> None:
-        console.print(f"{name:<12} {value}", soft_wrap=True, markup=False, highlight=False)
+        typer.echo(f"{name:<12} {visible(value)}")
 
     say(
         "Left out",

@@ -68,9 +68,7 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Score predictions: codes, evidence, invalid and ungrounded answers."""
-    from rich.console import Console
-
-    from cclearn.cli.tables import score_table
+    from cclearn.cli.tables import print_view, score_table
     from cclearn.workflows.score import score_files
 
     if show and out is None:
@@ -79,7 +77,7 @@ def evaluate(
         )
     loaded = load_system(system, release, earlier)
     comparison = score_files(gold, pred, loaded, out, train, draws, seed, show, overwrite=overwrite)
-    Console().print(score_table(comparison.evaluations))
+    print_view(score_table(comparison.evaluations))
     _warn(comparison)
 
 
@@ -96,9 +94,7 @@ def compare(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Compare systems on the same notes: differences with intervals and p-values."""
-    from rich.console import Console
-
-    from cclearn.cli.tables import difference_table
+    from cclearn.cli.tables import difference_table, print_view
     from cclearn.workflows.score import score_files
 
     if len(pred) < 2:
@@ -111,7 +107,7 @@ def compare(
     comparison = score_files(
         gold, pred, loaded, out, train, draws, seed, compare=True, overwrite=overwrite
     )
-    Console().print(difference_table(comparison.differences))
+    print_view(difference_table(comparison.differences))
     _warn(comparison)
 
 
@@ -141,7 +137,7 @@ def spans(
     """Code evidence spans with any number of models, and score them."""
     from rich.console import Console
 
-    from cclearn.cli.tables import difference_table, score_table
+    from cclearn.cli.tables import difference_table, print_view, score_table
     from cclearn.coding.model_record import model_record
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import sha256_of_file
@@ -160,9 +156,9 @@ def spans(
         found = score_spans(
             pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
         )
-    Console().print(score_table(found.evaluations, "spans"))
+    print_view(score_table(found.evaluations, "spans"))
     if found.differences:
-        Console().print(difference_table(found.differences))
+        print_view(difference_table(found.differences))
     _warn(found)
 
 
@@ -199,8 +195,6 @@ def benchmark(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Code a published corpus with any number of models, and score them."""
-    from rich.console import Console
-
     from cclearn.evaluation.corpora import corpus_names, find_corpus, options_of
 
     if listing:
@@ -218,7 +212,7 @@ def benchmark(
         raise ConfigurationError(
             [f"benchmark: {', '.join(missing)} needed. See `cclearn benchmark --list`."]
         )
-    from cclearn.cli.tables import difference_table, score_table
+    from cclearn.cli.tables import difference_table, print_view, score_table
     from cclearn.coding.model_record import model_record
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import refuse_existing
@@ -255,9 +249,9 @@ def benchmark(
 
         notes = BenchmarkData(corpus, data, options, loaded)
         comparison = run_benchmark(notes, run, out, overwrite, read)
-    Console().print(score_table(comparison.evaluations))
+    print_view(score_table(comparison.evaluations))
     if comparison.differences:
-        Console().print(difference_table(comparison.differences))
+        print_view(difference_table(comparison.differences))
     _warn(comparison)
     tell(f"Report: {out / 'report.html'}")
 

@@ -1,11 +1,18 @@
-"""What the command line shows on a terminal."""
+"""Tables and other views that the command line prints.
+
+A view is a list of lines and tables. `print_view` fits it to the terminal. A pipe or a file receives
+plain text, in which no cell is wrapped or truncated.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from math import ceil
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,27 +21,68 @@ from cclearn.codes.facts import NamedCode, code_facts
 from cclearn.errors import visible
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from cclearn.codes.search import Hit
+    from cclearn.coding.calibration.model import Calibration
     from cclearn.evaluation import Evaluation
     from cclearn.evaluation.bootstrap import Difference
     from cclearn.notes import CodedNote, Evidence
+    from cclearn.training.dry_run import DryRun
+
+View = Sequence[Text | Table]
+"""What a command prints: lines and tables, from top to bottom."""
 
 _CONTEXT = 12
-"""Code points of the note shown on each side of a quote."""
+"""Code points of the note that are shown on each side of a quote."""
 
-_MANY = 12
-"""A longer list of codes is cut, and says so."""
+_LONGEST_LIST = 12
+"""Longer lists of codes are cut, and their length is shown."""
+
+_BAR = 30
+"""Characters of the longest bar of a histogram."""
+
+_UNLIMITED = 1_000_000
+"""Columns of a pipe or a file."""
 
 
-def coded_note_view(note: CodedNote) -> RenderableType:
-    """Show a note's codes, each with its quotes in their surroundings, and what the rules say."""
+def print_view(view: View) -> None:
+    """Print a view to standard output: fitted to a terminal, as plain text otherwise."""
+    if sys.stdout.isatty():
+        console = Console()
+        for part in view:
+            console.print(part)
+    else:
+        sys.stdout.write(plain_text(view))
+
+
+def plain_text(view: View) -> str:
+    """Return a view without colours and borders, and with every cell on one line."""
+    stream = StringIO()
+    console = Console(file=stream, width=_UNLIMITED, color_system=None, force_terminal=False)
+    for part in view:
+        if isinstance(part, Table):
+            part.box, part.pad_edge = None, False
+            for column in part.columns:
+                column.no_wrap = True
+        console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+def _plain_table(padding: tuple[int, int, int, int] = (0, 1, 0, 1)) -> Table:
+    """Return an empty table without lines around its cells, on a terminal too."""
+    return Table(box=None, pad_edge=False, padding=padding)
+
+
+def coded_note_view(note: CodedNote) -> View:
+    """Show the codes of a note with their evidence in its context, and the flags of the rules."""
     title = _text(note.id, style="bold")
     for flag in note.flags:
         title.append(f"  {visible(flag)}", style="yellow")
     shown = [*note.codes, *note.rejected]
     if not shown:
-        return Group(title, Text("no codes", style="dim"))
-    table = Table(title=title, title_justify="left")
+        return [title, Text("no codes", style="dim")]
+    table = Table()
     table.add_column("code", style="bold", no_wrap=True)
     table.add_column("description")
     scored = any(assigned.score is not None for assigned in shown)
@@ -54,7 +102,7 @@ def coded_note_view(note: CodedNote) -> RenderableType:
         quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
         table.add_row(*cells, quotes, style="dim" if rejected else None)
     flags = [(assigned.code, flag) for assigned in note.codes for flag in assigned.flags]
-    return Group(table, *(_text(f"{code} {flag}", style="yellow") for code, flag in flags))
+    return [title, table, *(_text(f"{code} {flag}", style="yellow") for code, flag in flags)]
 
 
 def _quote(text: str, evidence: Evidence) -> Text:
@@ -70,7 +118,7 @@ def _quote(text: str, evidence: Evidence) -> Text:
 
 
 def _visible(text: str) -> str:
-    """Return a note's words, on one line, with a mark for each character that a terminal would obey."""
+    """Return text of a note on one line, with a replacement for each control character."""
     return "".join(
         " " if character.isspace() else character if visible(character) == character else "\ufffd"
         for character in text
@@ -78,29 +126,38 @@ def _visible(text: str) -> str:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Return foreign text for rich, which neither it nor the terminal obeys."""
+    """Return text that may come from a file, so that it contains no markup and no control characters."""
     return Text(visible(text), style=style)
 
 
-def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> Table:
-    """Show the scores of one or more systems, with their 95 % intervals, and of how many notes."""
+def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> View:
+    """Show the scores of systems with their 95 % intervals, and the number of notes or spans.
+
+    Args:
+        scores: Scores by the name of the system.
+        unit: Name of what was scored, in the plural.
+    """
     from cclearn.evaluation.report.pages import score_rows
 
     count = max(evaluation.notes for evaluation in scores.values())
-    table = Table(title=f"{count} {unit}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = _plain_table((0, 2, 0, 0))
     table.add_column("")
     for name in scores:
         table.add_column(_text(name), justify="right", overflow="fold")
     for heading, *cells in score_rows(scores):
         table.add_row(heading, *cells)
-    return table
+    return [Text(f"{count} {unit}"), table]
 
 
-def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Difference]]) -> Table:
-    """Show how systems differ, with the 95 % intervals and p-values of the differences."""
+def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Difference]]) -> View:
+    """Show the differences between systems with their 95 % intervals and p-values.
+
+    Args:
+        differences: Differences by pair of systems and by score.
+    """
     from cclearn.evaluation.report.pages import difference_rows
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = _plain_table((0, 2, 0, 0))
     table.add_column("")
     table.add_column("difference (95 %)", justify="right", no_wrap=True)
     # By bootstrap and by randomisation; short, for a terminal of 80 columns.
@@ -110,11 +167,15 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Differen
         table.add_row(_text(f"{one} − {two}", style="bold"))
         for heading, *cells in difference_rows(scores):
             table.add_row(f"  {heading}", *cells)
-    return table
+    return [table]
 
 
-def code_view(system: CodeSystem, code: str) -> RenderableType:
-    """Show a code of a release. Raises UnknownCodeError."""
+def code_view(system: CodeSystem, code: str) -> View:
+    """Show a code of a release with its family and its instructional notes.
+
+    Raises:
+        UnknownCodeError: The release does not contain the code.
+    """
     facts = code_facts(system, code)
     head = _text(f"{facts.code}  ", style="bold").append(visible(facts.description))
     lines = [head, _text(f"{facts.system} {facts.release}: {facts.status}", style="dim")]
@@ -141,20 +202,20 @@ def code_view(system: CodeSystem, code: str) -> RenderableType:
     for title, entries in sections.items():
         if entries:
             lines.append(Text(title, style="bold"))
-            lines += [_text(f"  {entry}") for entry in entries[:_MANY]]
-            if len(entries) > _MANY:
+            lines += [_text(f"  {entry}") for entry in entries[:_LONGEST_LIST]]
+            if len(entries) > _LONGEST_LIST:
                 lines.append(Text(f"  … {len(entries)} in all", style="dim"))
-    return Group(*lines)
+    return lines
 
 
 def _named(named: NamedCode) -> str:
     return f"{named.code} {named.description}"
 
 
-def hits_table(hits: list[Hit], system: CodeSystem) -> RenderableType:
-    """Show what a search found."""
+def hits_table(hits: list[Hit], system: CodeSystem) -> View:
+    """Show the codes that a search found."""
     if not hits:
-        return Text("Nothing found.")
+        return [Text("Nothing found.")]
     table = Table()
     table.add_column("code", style="bold", no_wrap=True)
     table.add_column("status")
@@ -166,4 +227,86 @@ def hits_table(hits: list[Hit], system: CodeSystem) -> RenderableType:
         status = system.status(hit.code.code)
         cells = map(_text, (hit.code.code, status, hit.code.description, matched))
         table.add_row(*cells, f"{hit.score:.0f}")
+    return [table]
+
+
+def recipe_table(recipes: Mapping[str, tuple[str, str]]) -> View:
+    """Show recipes.
+
+    Args:
+        recipes: Purpose and hardware by the name of the recipe.
+    """
+    table = _plain_table()
+    table.add_column("recipe", no_wrap=True)
+    for heading in ("purpose", "hardware"):
+        table.add_column(heading, overflow="fold")
+    for name, cells in recipes.items():
+        table.add_row(*map(_text, (name, *cells)))
+    return [table]
+
+
+def calibration_view(calibration: Calibration) -> View:
+    """Show the error of a calibration before and after, and how many codes it accepts and rejects."""
+    errors = calibration.expected_calibration_error
+    before, after = (
+        "–" if error is None else f"{error:.3f}" for error in (errors.before, errors.after)
+    )
+    table = _plain_table()
+    table.add_column("")
+    for heading in ("score", "codes", "share", "right"):
+        table.add_column(heading, justify="right")
+    thresholds = calibration.thresholds
+    limits = {"accept": ("≥", thresholds.accept), "reject": ("≤", thresholds.reject)}
+    for decision, decided in calibration.decisions.items():
+        sign, limit = limits.get(decision, ("", None))
+        table.add_row(
+            decision,
+            "" if limit is None else f"{sign} {limit:.3f}",
+            f"{decided.codes:,}",
+            f"{decided.codes / calibration.codes:.1%}",
+            f"{decided.right / decided.codes:.1%}" if decided.codes else "–",
+        )
+    return [
+        Text(
+            f"{calibration.notes:,} notes, {calibration.codes:,} codes,"
+            f" {calibration.base_rate:.1%} of them right"
+        ),
+        Text(f"expected calibration error {before} before, {after} after (cross-validated)"),
+        table,
+    ]
+
+
+def dry_run_view(run: DryRun) -> View:
+    """Show the rows of one epoch by source, and a histogram of their lengths."""
+    return [Text("One epoch"), _share_table(run), Text("Lengths of rows"), _length_table(run)]
+
+
+def _share_table(run: DryRun) -> Table:
+    rows = sum(share.rows for share in run.shares)
+    table = _plain_table()
+    for heading in ("source", "kind", "grade"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("rows", "share", "tokens", "supervised"):
+        table.add_column(heading, justify="right")
+    for share in run.shares:
+        table.add_row(
+            str(share.source),
+            _text(share.kind),
+            _text(share.grade or ""),
+            f"{share.rows:,}",
+            f"{share.rows / rows:.1%}",
+            f"{share.tokens:,}",
+            f"{share.supervised_tokens:,}",
+        )
+    return table
+
+
+def _length_table(run: DryRun) -> Table:
+    longest = max(count for _, _, count in run.lengths)
+    table = _plain_table()
+    table.add_column("tokens", justify="right")
+    table.add_column("rows", justify="right")
+    table.add_column("")
+    for low, high, count in run.lengths:
+        table.add_row(f"{low + 1}–{high}", f"{count:,}", "█" * ceil(_BAR * count / longest))
     return table

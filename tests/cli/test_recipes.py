@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,6 +69,43 @@ def test_recipes_are_listed_shown_and_copied(
     assert "Did you mean 'tiny/sft_scratch'?" in refused(
         capsys, monkeypatch, "recipes", "show", "tiny/sft_scrach"
     )
+
+
+def test_names_of_recipes_stay_whole_in_a_pipe() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cclearn", "recipes", "ls"],
+        env={**os.environ, "COLUMNS": "80", "FORCE_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heading, *lines = done.stdout.splitlines()
+    assert heading.split() == ["recipe", "purpose", "hardware"]
+    assert [line.split()[0] for line in lines] == list(packaged_recipes())
+    for line, path in zip(lines, packaged_recipes().values(), strict=True):
+        header = header_of(path)
+        assert header["Purpose"] in line
+        assert line.endswith(header["Hardware"])
+
+
+def test_names_of_recipes_stay_whole_on_a_terminal_of_80_columns() -> None:
+    reader, writer = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "cclearn", "recipes", "ls"],
+        env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
+        stdout=writer,
+    ) as process:
+        os.close(writer)
+        shown = b""
+        with suppress(OSError):  # The end of a pseudo-terminal.
+            while part := os.read(reader, 4_096):
+                shown += part
+    os.close(reader)
+    assert process.returncode == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+    assert max(map(len, lines)) <= 80
+    names = [line.split()[0] for line in lines[1:] if not line.startswith(" ")]
+    assert names == list(packaged_recipes())
 
 
 def test_a_copy_on_a_full_disk_leaves_no_file(tmp_path: Path) -> None:

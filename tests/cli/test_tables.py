@@ -1,23 +1,38 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
+from rich.table import Table
 
-from cclearn.cli.tables import code_view, coded_note_view, difference_table, score_table
+from cclearn.cli.tables import (
+    View,
+    code_view,
+    coded_note_view,
+    difference_table,
+    dry_run_view,
+    hits_table,
+    plain_text,
+    recipe_table,
+    score_table,
+)
 from cclearn.codes import CodeSystem
-from cclearn.evaluation import Settings, evaluate
+from cclearn.codes.search import Hit
+from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.notes import AssignedCode, CodedNote, Evidence
+from cclearn.training.prepare import Share
 
 TEXT = "Admitted with [bold]acute\nheart failure, on day 2."
 
 
-def shown(renderable: Any, width: int = 80) -> tuple[str, str]:
+def shown(view: View, width: int = 80) -> tuple[str, str]:
     """Return what a terminal of this width shows, plain and with its colours."""
     plain, coloured = io.StringIO(), io.StringIO()
-    Console(width=width, file=plain, no_color=True).print(renderable)
-    Console(width=width, file=coloured, force_terminal=True).print(renderable)
+    for part in view:
+        Console(width=width, file=plain, no_color=True).print(part)
+        Console(width=width, file=coloured, force_terminal=True).print(part)
     return plain.getvalue(), coloured.getvalue()
 
 
@@ -116,3 +131,43 @@ def test_a_code_is_shown_with_its_notes(system: CodeSystem) -> None:
     plain, _ = shown(code_view(system, "S72.001"), width=120)
     assert "A initial encounter for closed fracture" in plain
     assert "traumatic amputation of hip and thigh (S78.-)" in plain
+
+
+@pytest.fixture(scope="module")
+def scores(system: CodeSystem) -> Comparison:
+    """Two systems, whose names are longer than a terminal together."""
+    systems = {name * 12: [note()] for name in ("first-", "second-")}
+    return evaluate([note()], systems, system, Settings(draws=20), compare=True)
+
+
+def all_views(system: CodeSystem, scores: Comparison) -> dict[str, View]:
+    """Return every view of the command line, with content that does not fit into 80 columns."""
+    hit = Hit(system["I21.4"], "words that match the title of the code " * 3, 90.0)
+    share = Share(source=0, kind="span", grade="gold", rows=9, tokens=99, supervised_tokens=9)
+    run = SimpleNamespace(shares=[share], lengths=[(0, 64, 9)])
+    return {
+        "note": coded_note_view(note(flags=["truncated"])),
+        "scores": score_table(scores.evaluations),
+        "differences": difference_table(scores.differences),
+        "code": code_view(system, "I21"),
+        "hits": hits_table([hit], system),
+        "recipes": recipe_table({"a/" + "name_" * 12: ("purpose " * 20, "hardware " * 20)}),
+        "dry run": dry_run_view(run),  # type: ignore[arg-type]
+    }
+
+
+def test_a_pipe_gets_every_table_as_plain_text(
+    system: CodeSystem, scores: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for name, view in all_views(system, scores).items():
+        text = plain_text(view)
+        assert not set(text) & set("│┃─━┏┓└┘├┤\x1b"), name
+        assert all(line == line.rstrip() for line in text.splitlines()), name
+        for part in view:
+            if isinstance(part, Table):
+                for column in part.columns:
+                    for cell in column.cells:
+                        for line in str(cell).splitlines():
+                            assert line.strip() in text, (name, line)
