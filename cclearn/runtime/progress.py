@@ -1,4 +1,4 @@
-"""Progress on standard error: bars on a terminal; of long runs, lines elsewhere."""
+"""Progress on standard error: a bar on a terminal, otherwise a line every 30 seconds."""
 
 from __future__ import annotations
 
@@ -45,55 +45,101 @@ def _bars(shown: bool = True) -> Progress:
     )
 
 
+_INTERVAL = 30.0
+"""Seconds between two lines of progress."""
+
+
+class _Lines:
+    """Writes a line of progress every 30 seconds.
+
+    Args:
+        shown: Whether lines are written. Without a terminal they take the place of a bar.
+    """
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._written = time.monotonic()
+
+    def write(self, line: str) -> None:
+        """Write a line, unless the last one is less than 30 seconds old.
+
+        Args:
+            line: Text of the line.
+        """
+        now = time.monotonic()
+        if self._shown and now - self._written >= _INTERVAL:
+            self._written = now
+            sys.stderr.write(f"{visible(line)}\n")
+
+
 @contextmanager
 def step_bar(title: str, shown: bool = True) -> Iterator[Callable[[int, int, float | None], None]]:
-    """Show a bar for steps; call it with the steps done, the steps in all, and the loss."""
+    """Show the progress of training.
+
+    Args:
+        title: Name of what is shown.
+        shown: Whether anything is shown.
+
+    Yields:
+        A function that takes the steps done, the steps in all, and the loss.
+    """
     with _bars(shown) as bars:
         task = bars.add_task(visible(title), total=None, remark="")
+        lines = _Lines(shown and bars.disable)
 
         def show(done: int, total: int, loss: float | None) -> None:
             remark = "" if loss is None else f"loss {loss:.3f}"
             bars.update(task, completed=done, total=total, remark=remark)
+            line = f"{title}: {done:,} of {total:,} steps"
+            lines.write(f"{line}, {remark}" if remark else line)
 
         yield show
 
 
-_QUIET = 30.0
-"""Seconds between two lines where there is no terminal for a bar."""
-
-
 @contextmanager
 def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show how far a long run is and when it will end; call it with the notes that are done.
+    """Show the progress of a long run, its speed, and the time that is left.
 
-    A bar on a terminal; elsewhere, as in the log of a job, a line now and then.
+    Args:
+        total: Number of notes.
+        shown: Whether anything is shown.
+
+    Yields:
+        A function that takes the number of notes done.
     """
-    began = told = time.monotonic()
+    began = time.monotonic()
     before: int | None = None
 
     with _bars(shown) as bars:
         task = bars.add_task("coding", total=total, remark="")
+        lines = _Lines(shown and bars.disable)
 
         def show(done: int) -> None:
-            nonlocal before, told
-            now = time.monotonic()
+            nonlocal before
             if before is None:
-                before = done  # What an earlier run has done says nothing of this one's speed.
-            speed = (done - before) / max(now - began, 1e-9)
+                before = done  # Notes that an earlier run coded are no part of this run's speed.
+            speed = (done - before) / max(time.monotonic() - began, 1e-9)
             bars.update(task, completed=done, remark=f"{speed:,.0f} notes/s")
-            if bars.disable and shown and speed and now - told >= _QUIET:
-                told = now
+            if speed:
                 left = timedelta(seconds=round((total - done) / speed))
-                line = f"{done:,} of {total:,} notes, {speed:,.1f} notes/s, {left} left"
-                sys.stderr.write(line + "\n")
+                lines.write(f"{done:,} of {total:,} notes, {speed:,.1f} notes/s, {left} left")
 
         yield show
 
 
 def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
-    """Yield items while a bar counts them."""
+    """Yield items and show how many there were.
+
+    Args:
+        items: The items.
+        title: Name of what is shown.
+        total: Number of items, if it is known.
+    """
     with _bars() as bars:
         task = bars.add_task(visible(title), total=total, remark="")
-        for item in items:
+        lines = _Lines(bars.disable)
+        of_total = "" if total is None else f" of {total:,}"
+        for count, item in enumerate(items, start=1):
             yield item
             bars.advance(task)
+            lines.write(f"{title}: {count:,}{of_total}")
