@@ -135,7 +135,6 @@ def spans(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Code evidence spans with any number of models, and score them."""
-    from rich.console import Console
 
     from cclearn.cli.tables import difference_table, print_view, score_table
     from cclearn.coding.model_record import model_record
