@@ -21,7 +21,7 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.notes import Note
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.outputs import find_output, format_names

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from cclearn.bulk.identity import differences, run_hash
 from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, DataError
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, row_to_json

@@ -12,7 +12,7 @@ from cclearn.bulk.corpus import Survey
 from cclearn.codes import CodeSystem
 from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.coding.settings import CoderSettings
-from cclearn.engines.registry import load_engine, weights_of
+from cclearn.engines.registry import is_lexicon, load_engine
 from cclearn.errors import DataError, shown_id
 from cclearn.models import adapter_base
 from cclearn.prompts import prompt_hash
@@ -97,9 +97,8 @@ def run_hash(manifest: Mapping[str, Any]) -> str:
 
 def _folders(settings: CoderSettings) -> list[tuple[str, Path]]:
     """Return the folders of the models that the settings name, those of adapters' bases too."""
-    named = {"model": weights_of(settings.model) if settings.model != "lexicon" else ""}
+    named = {role: model.weights or "" for role, model in settings.models().items()}
     if settings.loop is not None:
-        named["recogniser"] = (settings.loop.recogniser or "").removeprefix("spacy:")
         named["embeddings"] = settings.loop.embeddings or ""
     found = [(role, Path(name)) for role, name in named.items() if name and Path(name).is_dir()]
     bases = [(f"{role} base", adapter_base(folder)) for role, folder in found]
@@ -110,22 +109,19 @@ def _folders(settings: CoderSettings) -> list[tuple[str, Path]]:
 
 def _replayed(settings: CoderSettings) -> list[tuple[str, Path]]:
     """Return the files of answers that the settings name."""
-    named = {"model": settings.model, "recogniser": settings.loop and settings.loop.recogniser}
-    scheme = "replay:"
     return [
-        (f"{role} answers", Path(name.removeprefix(scheme)))
-        for role, name in named.items()
-        if name and name.startswith(scheme)
+        (f"{role} answers", model.file)
+        for role, model in settings.models().items()
+        if model.file is not None
     ]
 
 
 def _servers(settings: CoderSettings) -> dict[str, str]:
     """Return the fingerprints of the models behind the servers that the settings name."""
-    named = {"model": settings.model, "recogniser": settings.loop and settings.loop.recogniser}
     return {
-        f"{role} server": load_engine(name, settings.engine).model_sha256
-        for role, name in named.items()
-        if name and name.startswith("openai:")
+        f"{role} server": load_engine(model.name, settings.engine).model_sha256
+        for role, model in settings.models().items()
+        if model.is_remote
     }
 
 
@@ -146,7 +142,7 @@ def _file_hash(path: Path) -> str:
 
 
 def _prompts(settings: CoderSettings, system: CodeSystem) -> str | None:
-    if settings.model == "lexicon":
+    if is_lexicon(settings.model):
         return None
     from cclearn.coding.single_pass.coder import template_of
 

@@ -87,11 +87,14 @@ def coded_on_ray(
 
         # Each shard has a number: none waits for another.
         DataContext.get_current().execution_options.preserve_order = False
-        gpus = _gpus(settings)
+        gpus = count_gpus(settings)
         available = ray.cluster_resources()
-        if gpus and not available.get("GPU") and settings.model.startswith("vllm:"):
+        if not available.get("GPU") and any(m.needs_gpu for m in settings.models().values()):
             raise ConfigurationError(
-                [f"ray (address = {address}): the cluster has no GPU, which vLLM needs. Add one."]
+                [
+                    f"ray (address = {address}): the cluster has no GPU, which the model's engine"
+                    " needs. Add one."
+                ]
             )
         gpus = gpus if available.get("GPU") else 0
         most = int(available["GPU"] // gpus if gpus else available.get("CPU", 0))
@@ -145,9 +148,6 @@ def refuse_other_machines(ray: Any, address: str, settings: CoderSettings) -> No
         )
 
 
-def _gpus(settings: CoderSettings) -> int:
-    """Return how many GPUs a worker's coder runs on."""
-    if settings.model.startswith("vllm:"):
-        return settings.engine.tensor_parallel_size
-    remote = settings.model == "lexicon" or settings.model.startswith(("openai:", "replay:"))
-    return 0 if remote else 1
+def count_gpus(settings: CoderSettings) -> int:
+    """Return how many GPUs a worker's coder uses. The engines of its models share them."""
+    return max(model.gpus(settings.engine) for model in settings.models().values())

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from cclearn.bulk.corpus import Corpus, Shard, Survey, open_corpus
@@ -18,7 +17,7 @@ from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
-from cclearn.engines.registry import refuse_missing
+from cclearn.engines.registry import ModelSpec
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.files import writing_alone
 from cclearn.runtime.progress import corpus_progress
@@ -140,15 +139,22 @@ def code_corpus(
 def _check(settings: CoderSettings, options: BulkOptions, place: Place) -> None:
     """Raise ConfigurationError for all that can be seen to be wrong before anything is read."""
     problems: list[str] = []
-    for check in (settings.check, partial(refuse_missing, settings.model)):
+    models: dict[str, ModelSpec] = {}
+    checks = [settings.check]
+    try:
+        models = settings.models()
+        checks.append(models["model"].refuse_missing)
+    except ConfigurationError as error:
+        problems += error.problems
+    for check in checks:
         try:
             check()
         except ConfigurationError as error:
             problems += error.problems
-    if place.processes > 1 and settings.model.startswith("vllm:"):
+    if place.processes > 1 and any(model.needs_gpu for model in models.values()):
         problems.append(
-            f"model (model = {settings.model}): vLLM takes GPUs of its own. Use --ray, or one process"
-            " with --engine tensor_parallel_size=N."
+            f"model (model = {settings.model}): its engine takes GPUs of its own. Use --ray, or one"
+            " process with --engine tensor_parallel_size=N."
         )
     if options.ray is not None and place.processes > 1:
         problems.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from cclearn.bulk.shard import Marker
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 
 
 class Pace(BaseModel):

@@ -10,6 +10,7 @@ import typer
 from cclearn.cli.options import (
     EngineOption,
     LoopOption,
+    ModelOption,
     ModeOption,
     OverwriteOption,
     ReleaseOption,
@@ -23,9 +24,7 @@ from cclearn.runtime.shown import tell
 
 
 def calibrate(
-    model: Annotated[
-        str, typer.Option(help="lexicon, a model's folder, openai:NAME, replay:FILE.")
-    ],
+    model: ModelOption,
     data: Annotated[
         Path, typer.Option(help="Coded notes that the model was not trained on (JSONL).")
     ],
@@ -52,6 +51,7 @@ def calibrate(
     from cclearn.cli.tables import calibration_view, print_view
     from cclearn.coding import Coder
     from cclearn.coding.model_record import model_record
+    from cclearn.engines.registry import is_lexicon
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import list_file, refuse_existing, write_json
     from cclearn.runtime.progress import quiet_libraries, track
@@ -66,7 +66,7 @@ def calibrate(
         out = Path(model) / CALIBRATION
     refuse_existing(out, overwrite)
     settings, looped = engine_settings(engine), loop_settings(mode, loop)
-    if model != "lexicon" or looped is not None:
+    if not is_lexicon(model) or looped is not None:
         quiet_libraries()
     loaded = load_system(system, release, None)
     with audited("calibrate") as audit:

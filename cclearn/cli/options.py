@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.coding.settings import CoderSettings
     from cclearn.coding.span_loop.settings import LoopSettings
-    from cclearn.engines.registry import EngineSettings
+    from cclearn.engines.settings import EngineSettings
 
 SystemOption = Annotated[
     str, typer.Option("--system", help="icd10cm, icd9cm, or a .csv table of your own.")
@@ -32,10 +32,10 @@ EarlierOption = Annotated[
     list[Path] | None,
     typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
 ]
-ModelOption = Annotated[
-    str,
-    typer.Option(help="lexicon, a trained model's folder, vllm:FOLDER, openai:NAME, replay:FILE."),
-]
+MODEL_HELP = "lexicon, a trained model's folder, vllm:FOLDER, openai:NAME or replay:FILE"
+"""The help of every `--model`, without its full stop."""
+
+ModelOption = Annotated[str, typer.Option(help=f"{MODEL_HELP}.")]
 PairsOption = Annotated[
     Path | None,
     typer.Option(help="Span pairs of a builder, whose phrases the lexicon is to know too."),
@@ -124,7 +124,7 @@ def read_settings(items: list[str]) -> dict[str, Any]:
 
 def engine_settings(items: list[str] | None) -> EngineSettings:
     """Read the settings of engines. Raises ConfigurationError."""
-    from cclearn.engines.registry import EngineSettings
+    from cclearn.engines.settings import EngineSettings
     from cclearn.registry import checked_settings
 
     return checked_settings(EngineSettings, read_settings(items or []), "--engine")

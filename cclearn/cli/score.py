@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cclearn.cli.options import (
+    MODEL_HELP,
     CalibrationOption,
     EarlierOption,
     EncounterOption,
@@ -117,9 +118,7 @@ def spans(
     ],
     model: Annotated[
         list[str],
-        typer.Option(
-            help="lexicon, a model's folder, vllm:FOLDER, openai:NAME, replay:FILE; repeatable."
-        ),
+        typer.Option(help=f"{MODEL_HELP}; repeatable."),
     ],
     out: ResultOption = None,
     train: TrainOption = None,
@@ -138,13 +137,14 @@ def spans(
 
     from cclearn.cli.tables import difference_table, print_view, score_table
     from cclearn.coding.model_record import model_record
+    from cclearn.engines.registry import is_lexicon
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import sha256_of_file
     from cclearn.runtime.progress import quiet_libraries
     from cclearn.workflows.score import score_spans
 
     asked, looped = engine_settings(engine), loop_settings(mode, loop)
-    if any(each != "lexicon" for each in model):
+    if not all(map(is_lexicon, model)):
         quiet_libraries()
     loaded = load_system(system, release, earlier)
     with audited("spans") as audit:
@@ -169,9 +169,7 @@ def benchmark(
     data: Annotated[Path | None, typer.Option(help="The folder that holds its data.")] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            help="lexicon, a model's folder, vllm:FOLDER, openai:NAME, replay:FILE; repeatable."
-        ),
+        typer.Option(help=f"{MODEL_HELP}; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
     shots: Annotated[int, typer.Option(min=0, help="Training notes shown to each model.")] = 0,
@@ -213,6 +211,7 @@ def benchmark(
         )
     from cclearn.cli.tables import difference_table, print_view, score_table
     from cclearn.coding.model_record import model_record
+    from cclearn.engines.registry import is_lexicon
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import quiet_libraries, track
@@ -222,7 +221,7 @@ def benchmark(
     options = options_of(corpus, read_settings(settings or []))
     asked, looped = engine_settings(engine), loop_settings(mode, loop)
     refuse_existing(out, overwrite)
-    if any(each != "lexicon" for each in model):
+    if not all(map(is_lexicon, model)):
         quiet_libraries()
     run = BenchmarkSettings(
         tuple(model),

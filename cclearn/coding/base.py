@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cclearn.coding.lexicon.coder import LexiconCoder
     from cclearn.coding.span_loop.settings import LoopSettings
     from cclearn.engines import Answer
-    from cclearn.engines.registry import EngineSettings
+    from cclearn.engines.settings import EngineSettings
     from cclearn.notes import SpanPair
 
 
@@ -103,7 +103,9 @@ class Coder(ABC):
                 calibration is another's.
             DataError: The calibration cannot be read.
         """
-        if model == "lexicon" and loop is None:
+        from cclearn.engines.registry import is_lexicon
+
+        if is_lexicon(model) and loop is None:
             return Coder.lexicon(system, calibration=calibration, encounter=encounter)
         return Coder.load(
             model,

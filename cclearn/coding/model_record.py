@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cclearn.coding.lexicon.tables import tables_sha256
-from cclearn.engines.registry import load_engine, scheme_of, weights_of
+from cclearn.engines.registry import ModelSpec, load_engine
 from cclearn.errors import CclearnError
 from cclearn.models import model_hash
 
 if TYPE_CHECKING:
-    from cclearn.engines.registry import EngineSettings
+    from cclearn.engines.settings import EngineSettings
 
 
 def model_record(
@@ -28,12 +28,13 @@ def model_record(
         digest: Hash of the model if it is known already.
         engine: Settings of the engine, which contain the address of a server.
     """
-    if name == "lexicon":
+    spec = ModelSpec.parse(name)
+    if spec.is_lexicon:
         return name, tables_sha256()
     if digest:
         return name, digest
-    if scheme_of(name) in ("openai", "replay"):
+    if spec.weights is None:
         with suppress(CclearnError):
             digest = load_engine(name, engine).model_sha256
         return name, digest
-    return name, model_hash(weights_of(name))
+    return name, model_hash(spec.weights)

@@ -9,7 +9,8 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder
 from cclearn.coding.guidelines.uncertain import Encounter
 from cclearn.coding.span_loop.settings import LoopSettings
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.registry import ModelSpec, is_lexicon
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 
 
@@ -50,22 +51,38 @@ class CoderSettings:
     @property
     def is_lexicon(self) -> bool:
         """Whether no language model is asked."""
-        return self.model == "lexicon" and self.loop is None
+        return is_lexicon(self.model) and self.loop is None
+
+    def models(self) -> dict[str, ModelSpec]:
+        """Return the named models by role: `model`, and `recogniser` if it has a model of its own.
+
+        Raises:
+            ConfigurationError: A name has the prefix of no engine.
+        """
+        found = {"model": ModelSpec.parse(self.model)}
+        if self.loop is not None and self.loop.recogniser is not None:
+            found["recogniser"] = ModelSpec.parse(self.loop.recogniser, recogniser=True)
+        return found
 
     def resolved(self) -> CoderSettings:
-        """Return the settings with whole paths, for a process with another working directory."""
+        """Return the settings with absolute paths, for a process with another working directory."""
+        models = {role: spec.resolved() for role, spec in self.models().items()}
+        calibration = self.calibration
+        if calibration is not None and calibration != "off":
+            calibration = _absolute(calibration)
         loop = self.loop
         if loop is not None:
-            named = (loop.recogniser, loop.embeddings)
-            recogniser, embeddings = (name and _whole(name) for name in named)
-            loop = loop.model_copy(update={"recogniser": recogniser, "embeddings": embeddings})
+            embeddings = loop.embeddings and _absolute(loop.embeddings)
+            loop = loop.model_copy(
+                update={"recogniser": models.get("recogniser"), "embeddings": embeddings}
+            )
         return replace(
             self,
-            model=_whole(self.model),
-            system=_whole(self.system) if self.system.endswith(".csv") else self.system,
+            model=models["model"],
+            system=_absolute(self.system) if self.system.endswith(".csv") else self.system,
             release=self.release and self.release.resolve(),
             loop=loop,
-            calibration=self.calibration and _whole(self.calibration),
+            calibration=calibration,
             pairs=self.pairs and self.pairs.resolve(),
         )
 
@@ -108,11 +125,6 @@ class CoderSettings:
         )
 
 
-def _whole(name: str) -> str:
-    """Return a name with the whole path of what it is here; one that is no path stays."""
-    scheme, colon, rest = name.partition(":")
-    if scheme in ("replay", "spacy", "vllm"):
-        return f"{scheme}{colon}{_whole(rest)}"
-    # A folder of such a name is not what is meant.
-    is_path = name not in ("", "lexicon", "off") and Path(name).exists()
-    return str(Path(name).resolve()) if is_path else name
+def _absolute(name: str) -> str:
+    """Return the absolute path of an existing file or folder; any other name as it is."""
+    return str(Path(name).resolve()) if name and Path(name).exists() else name

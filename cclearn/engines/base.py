@@ -7,10 +7,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cclearn.errors import CclearnError
 from cclearn.notes import Origin
 from cclearn.prompts import Message
+
+if TYPE_CHECKING:
+    from cclearn.engines.settings import EngineSettings
 
 _HALVES = re.compile(r"[\ud800-\udfff]")
 
@@ -137,15 +141,44 @@ class Weights:
 class Engine(ABC):
     """Answers requests.
 
+    An engine is registered in `cclearn.engines.registry` or by an entry point in the group
+    `cclearn.engines`. The class attributes say what its models need before one is loaded.
+
     Attributes:
+        refers_to: What the part of a model's name after the prefix is: `weights` (a folder, or a name on
+            the hub), a `file`, or a `name` that the engine alone understands.
+        is_remote: Whether a server runs the model.
+        needs_gpu: Whether the engine runs on GPUs only, which it takes for itself.
         name: What reports call it.
         grounded: Whether it keeps to a request's grammar.
         weighs: Whether it can `weigh` answers.
     """
 
+    refers_to: ClassVar[Literal["weights", "file", "name"]] = "name"
+    is_remote: ClassVar[bool] = False
+    needs_gpu: ClassVar[bool] = False
+
     name: str
     grounded: bool
     weighs: bool = False
+
+    @classmethod
+    def from_name(cls, target: str, settings: EngineSettings) -> Engine:
+        """Return the engine for a model's name.
+
+        Args:
+            target: The part of the name after the prefix.
+            settings: Settings of all engines, from which the engine takes its own.
+
+        Raises:
+            CclearnError: The model cannot be loaded.
+        """
+        raise NotImplementedError(f"{cls.__name__} is not registered under a name")
+
+    @classmethod
+    def gpus(cls, settings: EngineSettings) -> int:
+        """Return how many GPUs of this machine the engine uses if there are any."""
+        return 0
 
     @property
     def model_sha256(self) -> str:

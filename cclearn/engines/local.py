@@ -11,24 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
-from llguidance.hf import from_tokenizer
-from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
-from transformers import LogitsProcessor
 
-from cclearn.engines.attention_cache import roomy_cache
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
-from cclearn.engines.logits import broken_rows
-from cclearn.engines.tree_scoring import score_answers
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from cclearn.engines.settings import EngineSettings
 
 # llguidance's defaults give up on long notes that repeat the same few words; and its messages would
 # quote the grammar, and with it the note.
@@ -69,6 +64,8 @@ class LocalEngine(WindowedEngine):
         name: str = "local",
         model_sha256: str = "",
     ) -> None:
+        from llguidance.hf import from_tokenizer
+
         self.name = name
         self._model_sha256 = model_sha256
         self.model = model
@@ -85,6 +82,18 @@ class LocalEngine(WindowedEngine):
         self._executor = LLExecutor(num_threads=os.cpu_count())
 
     @classmethod
+    def from_name(cls, target: str, settings: EngineSettings) -> LocalEngine:
+        """Load a model from a folder or the hub."""
+        return cls.load(
+            target, batch_size=settings.batch_size, max_new_tokens=settings.max_new_tokens
+        )
+
+    @classmethod
+    def gpus(cls, settings: EngineSettings) -> int:
+        """Return 1: a model is not spread over several GPUs."""
+        return 1
+
+    @classmethod
     def load(
         cls, name_or_path: str | Path, *, batch_size: int = 32, max_new_tokens: int = 1024
     ) -> LocalEngine:
@@ -93,6 +102,8 @@ class LocalEngine(WindowedEngine):
         Raises:
             ConfigurationError: There is no model of that name.
         """
+        import torch
+
         name = str(name_or_path)
         tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -108,6 +119,10 @@ class LocalEngine(WindowedEngine):
 
     def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
         """Weigh the answers of choices in order, each by one forward pass."""
+        import torch
+
+        from cclearn.engines.tree_scoring import score_answers
+
         for choice in choices:
             prompt = encode_prompt(self.tokenizer, choice.prompt)
             answers = encode_texts(self.tokenizer, choice.answers)
@@ -183,6 +198,8 @@ class LocalEngine(WindowedEngine):
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
         """Answer a batch, in halves where it is too much for the memory of the GPU."""
+        import torch
+
         try:
             fresh = [matcher and matcher.deep_copy() for matcher in matchers]
             return self._answer_batch(requests, prompts, fresh)
@@ -201,13 +218,17 @@ class LocalEngine(WindowedEngine):
     def _context(self) -> int:
         return int(getattr(self.model.config, "max_position_embeddings", 0) or 2**31)
 
-    @torch.inference_mode()
     def _answer_batch(
         self,
         requests: list[Request],
         prompts: list[list[int]],
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
+        import torch
+
+        from cclearn.engines.attention_cache import roomy_cache
+        from cclearn.engines.grammar_guide import GrammarGuide
+
         width = max(len(prompt) for prompt in prompts)
         pad = self.tokenizer.pad_token_id
         pad = self.tokenizer.eos_token_id if pad is None else pad
@@ -216,7 +237,7 @@ class LocalEngine(WindowedEngine):
         guide = GrammarGuide(matchers, self._executor, width, self._end)
         device = self.model.device
         started = time.perf_counter()
-        with _telling(self.name):
+        with torch.inference_mode(), _telling(self.name):
             output: Any = self.model.generate(
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
@@ -277,6 +298,7 @@ class LocalEngine(WindowedEngine):
 @contextmanager
 def _telling(name: str) -> Iterator[None]:
     """Tell errors of a model's code, but for lack of memory on the GPU, which has its own remedy."""
+    import torch
 
     def unusable(place: str) -> ConfigurationError:
         return ConfigurationError(
@@ -294,79 +316,3 @@ def _telling(name: str) -> Iterator[None]:
             short = error
     if short is not None:
         raise short
-
-
-class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
-    """Masks the tokens that a row's grammar does not allow next, all rows of a batch in parallel.
-
-    Args:
-        matchers: One a row, None where the row is free.
-        executor: llguidance's pool of threads.
-        prompt_length: Tokens before the first generated one.
-        end: The token that ends an answer; the only one allowed where a grammar is fulfilled.
-
-    Attributes:
-        log_probabilities: Of each row's generated tokens, under the mask, the last one not counted.
-        given_up: Whether a row's grammar met a limit of llguidance's, so that its answer was ended.
-        not_finite: Whether a row had broken logits (`broken_rows`), so that its answer was ended; of
-            shape (rows,).
-    """
-
-    def __init__(
-        self,
-        matchers: list[LLMatcher | None],
-        executor: LLExecutor,
-        prompt_length: int,
-        end: int,
-    ) -> None:
-        self._matchers = matchers
-        self._end = end
-        self._executor = executor
-        self._prompt_length = prompt_length
-        self._last = torch.empty(0)
-        self.log_probabilities: list[list[float]] = [[] for _ in matchers]
-        self.given_up = [False] * len(matchers)
-        self.not_finite = torch.zeros(len(matchers), dtype=torch.bool)
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Return the scores with the disallowed tokens at minus infinity.
-
-        Args:
-            input_ids: Tokens so far, shape (rows, length).
-            scores: Logits of the next token, shape (rows, vocabulary).
-        """
-        if input_ids.shape[1] > self._prompt_length:
-            self._consume(input_ids[:, -1])
-        rows, vocabulary = scores.shape
-        self.not_finite = self.not_finite.to(scores.device) | broken_rows(scores)
-        bound = [
-            (matcher, row) for row, matcher in enumerate(self._matchers) if matcher is not None
-        ]
-        if bound:
-            bits = allocate_token_bitmask(rows, vocabulary)
-            if active := [(matcher, row) for matcher, row in bound if not matcher.is_stopped()]:
-                fill_next_token_bitmask_par(self._executor, active, bits)
-            allowed = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, :vocabulary]
-            for matcher, row in bound:
-                if matcher.is_stopped():  # Fulfilled, or given up at a limit: the answer ends.
-                    allowed[row] = 0
-                    allowed[row, self._end] = 1
-                    self.given_up[row] |= matcher.is_error()
-            barred = torch.from_numpy(allowed == 0).to(scores.device)
-            scores = scores.masked_fill(barred, float("-inf"))
-        if self.not_finite.any():
-            scores = scores.clone()
-            scores[self.not_finite] = float("-inf")
-            scores[self.not_finite, self._end] = 0.0
-        self._last = scores
-        return scores
-
-    def _consume(self, tokens: torch.Tensor) -> None:
-        logs = self._last.float().log_softmax(-1).gather(1, tokens[:, None])[:, 0].tolist()
-        for row, token in enumerate(tokens.tolist()):
-            matcher = self._matchers[row]
-            if matcher is not None:
-                if matcher.is_stopped():
-                    continue
-                matcher.consume_token(token)
-            self.log_probabilities[row].append(logs[row])

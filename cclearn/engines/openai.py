@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,8 @@ from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, 
 
 if TYPE_CHECKING:
     from openai import OpenAI
+
+    from cclearn.engines.settings import EngineSettings
 
 Constraint = Literal["none", "json", "grammar"]
 """How a server is held to the form of an answer. `json`: a JSON schema, where the server has structured
@@ -110,6 +113,8 @@ class OpenAIEngine(Engine):
         ConfigurationError: There is no key in `OPENAI_API_KEY`, and the server is on another machine.
     """
 
+    is_remote = True
+
     def __init__(
         self,
         model: str,
@@ -158,6 +163,26 @@ class OpenAIEngine(Engine):
         self._tokens = [0, 0]
         self._failed_connections = 0
         self._failed_at = 0.0
+
+    @classmethod
+    def from_name(cls, target: str, settings: EngineSettings) -> OpenAIEngine:
+        """Return the engine for a model's name on the server."""
+        price = {"prompt": settings.prompt_price, "answer": settings.answer_price}
+        return cls(
+            target,
+            base_url=settings.base_url,
+            concurrency=settings.concurrency,
+            retries=settings.retries,
+            timeout=settings.timeout,
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            constraint=settings.constraint,
+            log_probabilities=settings.log_probabilities,
+            budget=Budget(settings.seconds, settings.tokens, settings.cost, price),
+            send_restricted=settings.send_restricted,
+            may_send_restricted=settings.may_send_restricted,
+            trust_name=settings.cache != Path("auto"),
+        )
 
     @property
     def model_sha256(self) -> str:

@@ -1,168 +1,208 @@
-"""Engines by the names that commands take, with their settings."""
+"""The names of models: what each one means, and the engine that runs it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from cclearn.engines.answer_file import default_answer_file
 from cclearn.engines.base import Engine
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.registry import find_plugin
 
-SCHEMES = ("openai", "replay", "vllm")
-"""What stands before the colon in the names of models that transformers does not run."""
+_LEXICON = "lexicon"
+_SPACY = "spacy"
+_DEFAULT = "transformers"
+"""The engine of a name without a prefix."""
+
+_ENGINES = {
+    "openai": "cclearn.engines.openai:OpenAIEngine",
+    "replay": "cclearn.engines.replay:ReplayEngine",
+    "transformers": "cclearn.engines.local:LocalEngine",
+    "vllm": "cclearn.engines.vllm:VLLMEngine",
+}
+
+_PLACEHOLDERS = {"weights": "MODEL", "file": "FILE", "name": "NAME"}
 
 
-class EngineSettings(BaseModel):
-    """Settings of engines; each takes those that concern it.
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What the name of a model means.
 
-    `batch_size` is of local models, `gpu_memory_utilization` and `tensor_parallel_size` are of vLLM. The
-    others are of servers (`cclearn.engines.openai`); `prompt_price` and `answer_price` are of a million
-    tokens. Answers of servers are kept in `cache`: a file, `off`, or `auto`, which is `answers.sqlite`
-    in the cache folder, for servers that say which weights they run; those of models on this machine
-    only in a named file.
+    A name is `lexicon`, `ENGINE:TARGET`, a folder, or a name on the hub. The recogniser of
+    `span_loop` may also be `spacy:FOLDER`. `parse` reads the name; no model is loaded.
+
+    Attributes:
+        name: The name as the user wrote it.
+        engine: The name of the engine that runs the model, e.g. `openai`; `transformers` for a name
+            without a prefix. `lexicon` and `spacy` are no engines and cannot be loaded as one.
+        target: The part of the name after the prefix: a folder, a file or a name.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    engine: str
+    target: str
 
-    batch_size: int = Field(default=32, ge=1)
-    max_new_tokens: int = Field(default=1024, ge=1)
-    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
-    tensor_parallel_size: int = Field(default=1, ge=1)
-    base_url: str | None = None
-    concurrency: int = Field(default=16, ge=1)
-    retries: int = Field(default=5, ge=0)
-    timeout: float = Field(default=120.0, gt=0)
-    temperature: float | None = Field(default=0.0, ge=0)
-    constraint: Literal["none", "json", "grammar"] = "none"
-    log_probabilities: bool = False
-    seconds: float | None = Field(default=None, gt=0)
-    tokens: int | None = Field(default=None, gt=0)
-    cost: float | None = Field(default=None, gt=0)
-    prompt_price: float = Field(default=0.0, ge=0)
-    answer_price: float = Field(default=0.0, ge=0)
-    send_restricted: bool = False
-    may_send_restricted: bool = False
-    cache: Path = Path("auto")
+    @classmethod
+    def parse(cls, name: str, *, recogniser: bool = False) -> ModelSpec:
+        """Return what a name means.
 
+        Args:
+            name: The name of a model.
+            recogniser: Whether the model is a recogniser of `span_loop`, which may be a spaCy pipeline.
 
-def scheme_of(model: str) -> str | None:
-    """Return the engine that a model's name begins with, None for a folder or a name on the hub."""
-    scheme, colon, rest = model.partition(":")
-    if not colon or Path(model).exists():
-        return None
-    if scheme in SCHEMES and rest:
-        return scheme
-    # "C:\\model" is a folder that is missing, and no name on the hub has a colon.
-    raise ConfigurationError(
-        [
-            f"model (model = {model}): there is no engine {scheme}. Use lexicon, openai:NAME,"
-            " replay:FILE, vllm:MODEL, a folder that a recipe wrote, or a model on the hub."
-        ]
-    )
-
-
-def weights_of(model: str) -> str:
-    """Return the folder or the name on the hub in a model's name: what follows `vllm:`, or all of it."""
-    return model.removeprefix("vllm:") if scheme_of(model) == "vllm" else model
-
-
-def refuse_missing(model: str) -> None:
-    """Raise ConfigurationError for a model that can be seen to be missing, without asking the hub.
-
-    Args:
-        model: `lexicon`, or what `load_engine` takes.
-    """
-    if model == "lexicon" or Path(model).is_dir():
-        return
-    scheme = scheme_of(model)
-    if scheme == "replay" and not Path(model.partition(":")[2]).is_file():
-        raise ConfigurationError([f"model (model = {model}): there is no such file."])
-    weights = weights_of(model)
-    if scheme in ("openai", "replay") or Path(weights).is_dir():
-        return
-    # The hub's names are OWNER/NAME; the folder of runs here is no owner.
-    parts = Path(weights).parts
-    if len(parts) != 2 or weights[0] in "./~" or Path(parts[0]).is_dir():
-        hint = did_you_mean(model, ["lexicon"])
+        Raises:
+            ConfigurationError: The name has the prefix of no engine.
+        """
+        if is_lexicon(name):
+            return cls(name, _LEXICON, "")
+        prefix, colon, target = name.partition(":")
+        if recogniser and colon and prefix == _SPACY:
+            return cls(name, _SPACY, target)
+        if not colon or Path(name).exists():
+            return cls(name, _DEFAULT, name)
+        if prefix in _ENGINES and prefix != _DEFAULT and target:
+            return cls(name, prefix, target)
+        # "C:\\model" is a folder that is missing: no name on the hub has a colon.
         raise ConfigurationError(
             [
-                f"model (model = {model}): there is no such folder.{hint} Name lexicon, a folder that a"
-                " recipe wrote, OWNER/NAME on the hub, vllm: before either, openai:NAME or replay:FILE."
+                f"model (model = {name}): there is no engine {prefix}. Use lexicon, {_prefixes()},"
+                " a folder that a recipe wrote, or a model on the hub."
             ]
         )
+
+    @property
+    def is_lexicon(self) -> bool:
+        """Whether the name is that of the lexicon, which needs no language model."""
+        return self.engine == _LEXICON
+
+    @property
+    def is_spacy(self) -> bool:
+        """Whether the name is that of a spaCy pipeline."""
+        return self.engine == _SPACY
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server runs the model."""
+        return self._has_engine and self.engine_type.is_remote
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether the model runs on GPUs only, which its engine takes for itself."""
+        return self._has_engine and self.engine_type.needs_gpu
+
+    def gpus(self, settings: EngineSettings) -> int:
+        """Return how many GPUs of this machine the model uses if there are any."""
+        return self.engine_type.gpus(settings) if self._has_engine else 0
+
+    @property
+    def weights(self) -> str | None:
+        """The folder of the model's weights or its name on the hub; None for a model that this machine
+        does not load from weights."""
+        if self.is_spacy or (self._has_engine and self.engine_type.refers_to == "weights"):
+            return self.target
+        return None
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the name refers to; None for a name that refers to something else."""
+        if self._has_engine and self.engine_type.refers_to == "file":
+            return Path(self.target)
+        return None
+
+    @property
+    def short_name(self) -> str:
+        """The last part of the folder, file or name, without the ending of a file."""
+        target = Path(self.target)
+        return (target.name if self.file is None else target.stem) or self.name
+
+    @property
+    def engine_type(self) -> type[Engine]:
+        """The class of the engine.
+
+        Raises:
+            ConfigurationError: The name is that of no language model.
+        """
+        if not self._has_engine:
+            raise ConfigurationError(
+                [
+                    f"model (model = {self.name}): it is no language model. Use Coder.lexicon() or"
+                    " Coder.named()."
+                ]
+            )
+        found: type[Engine] = find_plugin(self.engine, _ENGINES, "engine", f"Use {_prefixes()}.")
+        return found
+
+    @property
+    def _has_engine(self) -> bool:
+        return not (self.is_lexicon or self.is_spacy)
+
+    def resolved(self) -> str:
+        """Return the name with an absolute path, for a process with another working directory.
+
+        A target that does not exist on this machine, such as a name on the hub, stays as it is.
+        """
+        path = self.file or (Path(self.weights) if self.weights else None)
+        if path is None or not path.exists():
+            return self.name
+        return self.name.removesuffix(self.target) + str(path.resolve())
+
+    def refuse_missing(self) -> None:
+        """Raise ConfigurationError if the model is visibly missing. The hub is not asked."""
+        if self.file is not None and not self.file.is_file():
+            raise ConfigurationError([f"model (model = {self.name}): there is no such file."])
+        if self.weights is None or Path(self.weights).is_dir():
+            return
+        # A name on the hub is OWNER/NAME. An existing folder such as `runs` is no owner.
+        parts = Path(self.weights).parts
+        if len(parts) != 2 or self.weights[0] in "./~" or Path(parts[0]).is_dir():
+            hint = did_you_mean(self.name, [_LEXICON])
+            raise ConfigurationError(
+                [
+                    f"model (model = {self.name}): there is no such folder.{hint} Name lexicon, a folder"
+                    " that a recipe wrote, OWNER/NAME on the hub, vllm: before either, openai:NAME or"
+                    " replay:FILE."
+                ]
+            )
+
+
+def is_lexicon(name: str) -> bool:
+    """Return whether a name is that of the lexicon. Unlike `ModelSpec.parse`, it never raises."""
+    return name == _LEXICON
 
 
 def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
-    """Return the engine that a name stands for, with its cache.
+    """Return the engine that runs a model, with the cache of its answers.
 
     Args:
-        model: `openai:NAME`, `replay:FILE`, a folder that a recipe wrote, or a name on the hub; `vllm:`
-            before one of the last two has vLLM run it.
-        settings: Of the engine.
+        model: The name of a language model (`ModelSpec`).
+        settings: Settings of the engine.
 
     Raises:
         ConfigurationError: There is no such model, or no key for a server.
-        DataError: A file of answers is not what it should be.
+        DataError: A file of answers cannot be read.
     """
-    if model == "lexicon":
-        raise ConfigurationError(
-            [
-                "model (model = lexicon): it is no language model. Use Coder.lexicon() or Coder.named()."
-            ]
-        )
-    refuse_missing(model)
+    spec = ModelSpec.parse(model)
+    engine_type = spec.engine_type
+    spec.refuse_missing()
     settings = settings or EngineSettings()
-    scheme = scheme_of(model)
-    engine = _bare(model, scheme, settings)
+    engine = engine_type.from_name(spec.target, settings)
     path = settings.cache
     if path == Path("auto"):
-        path = default_answer_file() if scheme == "openai" else Path("off")
-    if path == Path("off") or scheme == "replay":
+        path = default_answer_file() if spec.is_remote else Path("off")
+    # The identity of a server is not asked for here, because the server may not have started yet.
+    if path == Path("off") or not (spec.is_remote or engine.identity):
         return engine
     from cclearn.engines.cache import CachedEngine
 
     return CachedEngine(engine, path)
 
 
-def _bare(model: str, scheme: str | None, settings: EngineSettings) -> Engine:
-    rest = model.partition(":")[2]
-    if scheme == "replay":
-        from cclearn.engines.replay import ReplayEngine
-
-        return ReplayEngine(Path(rest))
-    if scheme == "openai":
-        from cclearn.engines.openai import Budget, OpenAIEngine
-
-        price = {"prompt": settings.prompt_price, "answer": settings.answer_price}
-        return OpenAIEngine(
-            rest,
-            base_url=settings.base_url,
-            concurrency=settings.concurrency,
-            retries=settings.retries,
-            timeout=settings.timeout,
-            max_new_tokens=settings.max_new_tokens,
-            temperature=settings.temperature,
-            constraint=settings.constraint,
-            log_probabilities=settings.log_probabilities,
-            budget=Budget(settings.seconds, settings.tokens, settings.cost, price),
-            send_restricted=settings.send_restricted,
-            may_send_restricted=settings.may_send_restricted,
-            trust_name=settings.cache != Path("auto"),
-        )
-    if scheme == "vllm":
-        from cclearn.engines.vllm import VLLMEngine
-
-        return VLLMEngine.load(
-            rest,
-            max_new_tokens=settings.max_new_tokens,
-            gpu_memory_utilization=settings.gpu_memory_utilization,
-            tensor_parallel_size=settings.tensor_parallel_size,
-        )
-    from cclearn.engines.local import LocalEngine
-
-    return LocalEngine.load(
-        model, batch_size=settings.batch_size, max_new_tokens=settings.max_new_tokens
-    )
+def _prefixes() -> str:
+    """Return the names of models that have a prefix, for messages."""
+    names = [name for name in sorted(_ENGINES) if name != _DEFAULT]
+    types: dict[str, type[Engine]] = {
+        name: find_plugin(name, _ENGINES, "engine", "") for name in names
+    }
+    return ", ".join(f"{name}:{_PLACEHOLDERS[types[name].refers_to]}" for name in names)

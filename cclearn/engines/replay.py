@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cclearn.engines.base import Answer, Engine, Request
 from cclearn.errors import DataError, DataErrors, shown_id
 from cclearn.runtime.files import read_lines, sha256_of_file
 from cclearn.runtime.parsing import parse_json
+
+if TYPE_CHECKING:
+    from cclearn.engines.settings import EngineSettings
 
 
 class ReplayEngine(Engine):
@@ -20,6 +24,8 @@ class ReplayEngine(Engine):
     Raises:
         DataError: A line is something else, or an id stands twice; all of them are told at once.
     """
+
+    refers_to = "file"
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
@@ -48,6 +54,11 @@ class ReplayEngine(Engine):
                 self._answers[identifier] = Answer(identifier, text, bool(complete))
         if problems:
             raise DataErrors(problems)
+
+    @classmethod
+    def from_name(cls, target: str, settings: EngineSettings) -> ReplayEngine:
+        """Return the engine over a file."""
+        return cls(Path(target))
 
     @property
     def model_sha256(self) -> str:

@@ -10,9 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
-from llguidance import LLTokenizer
-from llguidance.hf import from_tokenizer
-
 from cclearn.engines.base import Answer, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, DataError, NoteError
@@ -21,7 +18,10 @@ from cclearn.prompts.encoding import encode_prompt, end_of_turn
 from cclearn.runtime.parsing import read_json
 
 if TYPE_CHECKING:
+    from llguidance import LLTokenizer
     from transformers import PreTrainedTokenizerBase
+
+    from cclearn.engines.settings import EngineSettings
 
 _AT_ONCE = 1_024
 """Requests that vLLM is given together; it decodes as many of them at a time as its memory holds."""
@@ -56,6 +56,7 @@ class VLLMEngine(WindowedEngine):
             none.
     """
 
+    needs_gpu = True
     grounded = True
     _runner = "vllm"
 
@@ -70,6 +71,8 @@ class VLLMEngine(WindowedEngine):
         name: str = "vllm",
         model_sha256: str = "",
     ) -> None:
+        from llguidance.hf import from_tokenizer
+
         self.name = name
         self._model_sha256 = model_sha256
         self.llm = llm
@@ -82,6 +85,21 @@ class VLLMEngine(WindowedEngine):
         self._spelling: LLTokenizer = from_tokenizer(
             tokenizer, n_vocab=vocabulary, eos_token=end_of_turn(tokenizer)
         )
+
+    @classmethod
+    def from_name(cls, target: str, settings: EngineSettings) -> VLLMEngine:
+        """Load a model from a folder or the hub."""
+        return cls.load(
+            target,
+            max_new_tokens=settings.max_new_tokens,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            tensor_parallel_size=settings.tensor_parallel_size,
+        )
+
+    @classmethod
+    def gpus(cls, settings: EngineSettings) -> int:
+        """Return how many GPUs the model is spread over."""
+        return settings.tensor_parallel_size
 
     @classmethod
     def load(

@@ -23,6 +23,8 @@ class WindowedEngine(Engine):
         window: How many requests are read ahead.
     """
 
+    refers_to = "weights"
+
     tokenizer: PreTrainedTokenizerBase
     max_new_tokens: int
     window: int

@@ -13,7 +13,8 @@ from typing import Any
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder, Encounter
 from cclearn.coding.span_loop.settings import LoopSettings
-from cclearn.engines.registry import EngineSettings, weights_of
+from cclearn.engines.registry import ModelSpec
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import BenchmarkCorpus, CorpusOptions
@@ -285,7 +286,7 @@ def _run_model(
     started = time.perf_counter()
     write_rows(predictions, notes)
     seconds = time.perf_counter() - started
-    manifest = read_manifest(weights_of(model))
+    manifest = read_manifest(ModelSpec.parse(model).weights or model)
     calibration = coder.calibration
     description = {
         "model": model,

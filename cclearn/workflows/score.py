@@ -12,7 +12,8 @@ from pathlib import Path
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.coding.span_loop.settings import LoopSettings
-from cclearn.engines.registry import EngineSettings, refuse_missing, scheme_of
+from cclearn.engines.registry import ModelSpec
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.metrics.spans import evaluate_spans
@@ -158,8 +159,9 @@ def model_names(models: Sequence[str]) -> dict[str, str]:
     problems = []
     for model in models:
         try:
-            refuse_missing(model)
-            name = _short_name(model)
+            spec = ModelSpec.parse(model)
+            spec.refuse_missing()
+            name = spec.short_name
         except ConfigurationError as error:
             problems += error.problems
             continue
@@ -172,12 +174,6 @@ def model_names(models: Sequence[str]) -> dict[str, str]:
     if problems:
         raise ConfigurationError(problems)
     return names
-
-
-def _short_name(model: str) -> str:
-    scheme = scheme_of(model)
-    rest = Path(model if scheme is None else model.partition(":")[2])
-    return (rest.stem if scheme == "replay" else rest.name) or model
 
 
 def _training(path: Path | None, system: CodeSystem) -> Counter[str] | None:

@@ -9,7 +9,7 @@ import pytest
 from cclearn.bulk.folder import CodedFolder, coded_notes, refuse_foreign
 from cclearn.bulk.shard import CodedShard, Marker, Rejected
 from cclearn.bulk.summary import Pace
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, DataError
 from cclearn.runtime.files import sha256_of_text
 

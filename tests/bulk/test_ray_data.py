@@ -9,9 +9,10 @@ import psutil
 import pytest
 
 from cclearn.bulk import BulkOptions, code_corpus
-from cclearn.bulk.ray_data import refuse_other_machines
+from cclearn.bulk.ray_data import count_gpus, refuse_other_machines
 from cclearn.coding.settings import CoderSettings
-from cclearn.engines.registry import EngineSettings
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from tests.bulk.corpora import files_in, write_jsonl
 
@@ -108,3 +109,26 @@ def test_notes_go_to_other_machines_only_where_the_user_says_so_twice() -> None:
         settings = CoderSettings(engine=EngineSettings(**said))
         with pytest.raises(ConfigurationError, match=r"has 1 other machines.*say so twice"):
             refuse_other_machines(two, "auto", settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "recogniser", "gpus"),
+    [
+        ("lexicon", None, 0),
+        ("lexicon", "runs/recogniser", 1),
+        ("lexicon", "vllm:runs/recogniser", 2),
+        ("lexicon", "spacy:runs/recogniser", 0),
+        ("openai:x", "lexicon", 0),
+        ("runs/model", None, 1),
+        ("vllm:runs/model", "runs/recogniser", 2),
+    ],
+)
+def test_workers_ask_for_the_gpus_of_all_their_models(
+    model: str, recogniser: str | None, gpus: int
+) -> None:
+    settings = CoderSettings(
+        model=model,
+        engine=EngineSettings(tensor_parallel_size=2),
+        loop=LoopSettings(recogniser=recogniser),
+    )
+    assert count_gpus(settings) == gpus

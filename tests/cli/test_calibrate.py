@@ -10,7 +10,7 @@ from cclearn import Coder, Note
 from cclearn.cli.calibrate import calibrate
 from cclearn.codes import CodeSystem
 from cclearn.coding.calibration.model import read_calibration
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.models import model_hash
 from cclearn.notes import AssignedCode, CodedNote

@@ -12,7 +12,7 @@ from cclearn import CodedNote, Coder, Note
 from cclearn.codes import CodeSystem
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.span_loop.settings import LoopSettings
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.prompts.parser import MAXIMUM_LINES
 from tests.engines.servers import Reply, completion, serving
 from tests.models import random_engine

@@ -15,7 +15,8 @@ from cclearn.codes import CodeSystem
 from cclearn.engines import Request
 from cclearn.engines.cache import CachedEngine
 from cclearn.engines.openai import Budget, OpenAIEngine
-from cclearn.engines.registry import EngineSettings, load_engine
+from cclearn.engines.registry import load_engine
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.notes import Note
 from cclearn.prompts import document_prompt, parse_answer

@@ -21,7 +21,7 @@ from cclearn.codes import CodeSystem
 from cclearn.engines import Request
 from cclearn.engines.local import LocalEngine
 from cclearn.engines.openai import OpenAIEngine
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.notes import Note
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_completion, encode_prompt

@@ -15,7 +15,8 @@ from cclearn.coding.settings import CoderSettings
 from cclearn.engines import Request
 from cclearn.engines.cache import CachedEngine
 from cclearn.engines.openai import OpenAIEngine
-from cclearn.engines.registry import EngineSettings, load_engine
+from cclearn.engines.registry import load_engine
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError
 from cclearn.prompts import document_prompt
 from tests.bulk.corpora import write_jsonl

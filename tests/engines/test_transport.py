@@ -19,7 +19,7 @@ from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.engines import Request
 from cclearn.engines.openai import OpenAIEngine
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.engines.transport import ThisMachineOnly, http_client
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
 from cclearn.notes import Note, Origin

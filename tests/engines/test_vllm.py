@@ -19,7 +19,8 @@ from cclearn.codes import CodeSystem
 from cclearn.engines import Answer, Request
 from cclearn.engines.cache import CachedEngine
 from cclearn.engines.local import LocalEngine
-from cclearn.engines.registry import EngineSettings, load_engine
+from cclearn.engines.registry import load_engine
+from cclearn.engines.settings import EngineSettings
 from cclearn.engines.vllm import VLLMEngine
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import Note

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.jsonl import write_rows
 from cclearn.notes.parquet import parquet_of_jsonl

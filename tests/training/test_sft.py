@@ -13,7 +13,7 @@ import torch
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import evaluate
 from cclearn.notes.jsonl import read_coded_notes

@@ -8,7 +8,7 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
-from cclearn.engines.registry import EngineSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import Comparison
 from cclearn.evaluation.corpora import find_corpus, options_of

@@ -15,7 +15,7 @@ from cclearn.coding.findings import Reading
 from cclearn.coding.single_pass.answers import Part, read_parts
 from cclearn.coding.span_loop.assigners import GeneratingAssigner, Mention, is_not_finite
 from cclearn.engines import Engine, Request
-from cclearn.engines.registry import weights_of
+from cclearn.engines.registry import ModelSpec
 from cclearn.errors import CclearnWarning, ConfigurationError
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
@@ -38,7 +38,7 @@ def template_of(model: str | Path, system: CodeSystem) -> Template:
     Raises:
         ConfigurationError: It has learnt the codes of another system.
     """
-    manifest = read_manifest(weights_of(str(model))) or {}
+    manifest = read_manifest(ModelSpec.parse(str(model)).weights or model) or {}
     learnt = manifest.get("code_system", {})
     name, release = learnt.get("name") or system.name, learnt.get("release") or system.release
     if name != system.name:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cclearn.coding.span_loop.coder import SpanLoopCoder
     from cclearn.coding.span_loop.recognisers import Recogniser
     from cclearn.engines import Engine
-    from cclearn.engines.registry import EngineSettings
+    from cclearn.engines.settings import EngineSettings
     from cclearn.prompts import Template
 
 
@@ -67,10 +67,10 @@ def load_span_loop(
     from cclearn.coding.lexicon.coder import LexiconCoder
     from cclearn.coding.single_pass.coder import template_of
     from cclearn.coding.span_loop.coder import SpanLoopCoder
-    from cclearn.engines.registry import load_engine
+    from cclearn.engines.registry import is_lexicon, load_engine
 
     template = template_of(model, system)
-    engine = None if model == "lexicon" else load_engine(model, settings)
+    engine = None if is_lexicon(model) else load_engine(model, settings)
     _refuse_impossible(model, engine, loop)
     lexicon = LexiconCoder(system)  # It reads its phrases when it is first asked.
     recogniser = _recogniser(loop.recogniser, engine, lexicon, template, settings)
@@ -135,19 +135,20 @@ def _recogniser(
 ) -> Recogniser:
     from cclearn.coding.single_pass.coder import LLMCoder, template_of
     from cclearn.coding.span_loop.recognisers import LexiconRecogniser, LLMRecogniser
-    from cclearn.engines.registry import load_engine
+    from cclearn.engines.registry import ModelSpec, load_engine
 
     system = lexicon.system
     if name is None and engine is not None:
         return LLMRecogniser(LLMCoder(engine, system, template=template))
-    if name in (None, "lexicon"):
+    spec = None if name is None else ModelSpec.parse(name, recogniser=True)
+    if spec is None or spec.is_lexicon:
         return LexiconRecogniser(lexicon)
-    if str(name).startswith("spacy:"):
+    if spec.is_spacy:
         from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
 
-        return SpacyRecogniser(Path(str(name).removeprefix("spacy:")))
-    other = load_engine(str(name), settings)
-    return LLMRecogniser(LLMCoder(other, system, template=template_of(str(name), system)))
+        return SpacyRecogniser(Path(spec.target))
+    other = load_engine(spec.name, settings)
+    return LLMRecogniser(LLMCoder(other, system, template=template_of(spec.name, system)))
 
 
 def _assigner(
