@@ -21,6 +21,9 @@ MARKER = "complete.json"
 FINISHED = "finished.json"
 """In the folder of checkpoints: the hash of the manifest of the model that they led to."""
 
+METRICS = "metrics.jsonl"
+"""Name of the file of logged values, in a checkpoint and in the output folder."""
+
 _FREE = {
     "name",
     "output",

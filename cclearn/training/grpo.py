@@ -20,11 +20,14 @@ from cclearn.notes import CodedNote
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.runtime.processes import process_state
+from cclearn.training.arguments import common_arguments
 from cclearn.training.choose import choose_rows
 from cclearn.training.prepare import prepare
 from cclearn.training.recipe import Grpo, Recipe
-from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
+from cclearn.training.resume import Notify
+from cclearn.training.run import Job, run_recipe
 from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer
+from cclearn.training.trainer import CheckpointPublisher, Progress
 
 
 def run_grpo(
@@ -32,14 +35,14 @@ def run_grpo(
     overwrite: bool = False,
     resume: str | None = None,
     progress: Progress | None = None,
-    tell: Tell = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> Path:
     """Train a model on rewards; arguments, result and errors as of `cclearn.training.run.run_recipe`."""
     if recipe.grpo is None:
         raise ConfigurationError(
             [f"grpo ({recipe.name}): the recipe has no such section. Launch recipes/sft.py."]
         )
-    return run_recipe(recipe, make_job, overwrite, resume, progress, tell)
+    return run_recipe(recipe, make_job, overwrite, resume, progress, notify)
 
 
 def make_job(recipe: Recipe, system: CodeSystem) -> Job:
@@ -68,7 +71,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
         ]
     )
 
-    def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> WholeCheckpoints:
+    def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> CheckpointPublisher:
         arguments.output_dir = str(folder)
         return _Trainer(
             model=model,
@@ -158,7 +161,7 @@ def _arguments(recipe: Recipe, settings: Grpo) -> GRPOConfig:
     )
 
 
-class _Trainer(WholeCheckpoints, GRPOTrainer):  # type: ignore[misc]
+class _Trainer(CheckpointPublisher, GRPOTrainer):  # type: ignore[misc]
     """TRL's, with an order of notes that any stop leaves as it was."""
 
     def __init__(self, **settings: Any) -> None:

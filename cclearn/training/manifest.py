@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import cclearn
@@ -13,6 +14,7 @@ from cclearn.prompts import prompt_hash
 from cclearn.rows import EncodedRow
 from cclearn.runtime.files import sha256_of_file, sha256_of_text
 from cclearn.training.recipe import Recipe
+from cclearn.weights import RECORDED, RECORDED_BASE, sha256_of_weights
 
 _PACKAGES = (
     "torch",
@@ -42,6 +44,20 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def weight_hashes(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Return the hash of the saved weights and, for an adapter, that of the base model's weights.
+
+    Args:
+        recipe: Recipe of the run.
+        folder: Folder where the run saved its weights.
+    """
+    hashes = {RECORDED: sha256_of_weights(folder)}
+    base = Path(recipe.model.path or "")
+    if recipe.adapter.kind != "none" and recipe.model.path and base.is_dir():
+        hashes[RECORDED_BASE] = sha256_of_weights(base)
+    return hashes
 
 
 def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[str, Any]:

@@ -13,13 +13,16 @@ from trl import SFTConfig, SFTTrainer
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.processes import process_state
+from cclearn.training.arguments import common_arguments
 from cclearn.training.batches import RowSampler, dataset_of
 from cclearn.training.choose import choose_rows
 from cclearn.training.optimizer import MuonWithAdamW
 from cclearn.training.prepare import prepare
 from cclearn.training.recipe import Recipe, Training
-from cclearn.training.run import Job, Progress, Tell, WholeCheckpoints, common_arguments, run_recipe
+from cclearn.training.resume import Notify
+from cclearn.training.run import Job, run_recipe
 from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer
+from cclearn.training.trainer import CheckpointPublisher, Progress
 
 
 def run_sft(
@@ -27,14 +30,14 @@ def run_sft(
     overwrite: bool = False,
     resume: str | None = None,
     progress: Progress | None = None,
-    tell: Tell = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> Path:
     """Train a model on rows; arguments, result and errors as of `cclearn.training.run.run_recipe`."""
     if recipe.grpo is not None:
         raise ConfigurationError(
             [f"grpo ({recipe.name}): the recipe is of that stage. Launch recipes/grpo.py."]
         )
-    return run_recipe(recipe, make_job, overwrite, resume, progress, tell)
+    return run_recipe(recipe, make_job, overwrite, resume, progress, notify)
 
 
 def make_job(recipe: Recipe, system: CodeSystem) -> Job:
@@ -55,7 +58,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     if prepared.development:
         held_out, _ = dataset_of([prepared.development], recipe.training)
 
-    def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> WholeCheckpoints:
+    def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> CheckpointPublisher:
         arguments.output_dir = str(folder)
         return _Trainer(
             model=model,
@@ -109,7 +112,7 @@ def _arguments(recipe: Recipe) -> SFTConfig:
     )
 
 
-class _Trainer(WholeCheckpoints, SFTTrainer):  # type: ignore[misc]
+class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
     """TRL's, with an order of rows that any stop leaves as it was."""
 
     def __init__(self, *, sampler: RowSampler, **settings: Any) -> None:

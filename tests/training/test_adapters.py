@@ -160,16 +160,16 @@ def test_an_adapted_run_goes_on_after_a_stop(
 ) -> None:
     settings = adapting(run, kind, "training.steps=4", "training.save_every=2")
     whole = run_sft(recipe(data, tmp_path / "whole", *settings))
-    from cclearn.training import run as running
+    from cclearn.training import trainer as trainers
 
-    publish = running.publish
+    publish = trainers.publish
 
     def stop(*args: object, **named: object) -> None:
         publish(*args, **named)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "publish", stop)
+        patch.setattr(trainers, "publish", stop)
         with pytest.raises(KeyboardInterrupt):
             run_sft(recipe(data, tmp_path / "run", *settings))
     run_sft(recipe(data, tmp_path / "run", *settings), resume="auto")

@@ -1,0 +1,66 @@
+"""The point where a run begins: its first step, or a checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cclearn.errors import CclearnError
+from cclearn.runtime.files import writing_alone
+from cclearn.runtime.processes import process_state
+from cclearn.training.checkpoints import Checkpoint, latest, read_checkpoint
+
+Notify = Callable[[str], None]
+"""Called with a message for the user."""
+
+AUTO = "auto"
+"""Value of `resume` that selects the last complete checkpoint, if there is one."""
+
+
+def find_start(
+    checkpoints: Path, resume: str | None, overwrite: bool, run: dict[str, Any], notify: Notify
+) -> Checkpoint | None:
+    """Return the checkpoint that a run resumes from, or None if it begins at its first step.
+
+    Args:
+        checkpoints: Folder of the run's checkpoints. Existing ones are removed if the run begins at its
+            first step and `overwrite` is set.
+        resume: `auto`, the folder of a checkpoint, or None.
+        overwrite: Whether existing checkpoints may be removed.
+        run: Fingerprint of the run.
+        notify: Called with the step that the run resumes from, and with checkpoints that are skipped.
+
+    Raises:
+        ConfigurationError: The checkpoint belongs to another run.
+        CclearnError: The checkpoint is incomplete, or there are checkpoints and neither `resume` nor
+            `overwrite` is given.
+    """
+    if resume == AUTO:
+        checkpoint = latest(checkpoints, run, notify)
+        notify(
+            f"Going on after step {checkpoint.step}."
+            if checkpoint
+            else "No checkpoint: beginning anew."
+        )
+        return checkpoint
+    if resume is not None:
+        return read_checkpoint(Path(resume), run)
+    if any(checkpoints.glob("step-*")):
+        if not overwrite:
+            raise CclearnError(
+                f"output (checkpoints = {checkpoints}): a run was stopped here. Go on with"
+                " --resume auto, or begin anew with --overwrite."
+            )
+        _remove(checkpoints)
+    return None
+
+
+def _remove(checkpoints: Path) -> None:
+    state = process_state()
+    state.wait_for_everyone()
+    if state.is_main_process:
+        with writing_alone(checkpoints):
+            for checkpoint in checkpoints.glob("step-*"):
+                shutil.rmtree(checkpoint)

@@ -1,0 +1,96 @@
+"""What the trainers of all stages add to that of transformers: complete checkpoints and metrics."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback, Trainer, TrainerCallback
+
+from cclearn.runtime.processes import process_state
+from cclearn.training.checkpoints import METRICS, Checkpoint, publish
+from cclearn.training.run_folder import reporting_write_errors
+
+Progress = Callable[[int, int, float | None], None]
+"""Called with the number of steps done, the total number of steps, and the last logged loss or None."""
+
+
+class CheckpointPublisher(Trainer):  # type: ignore[misc]
+    """Mix-in that publishes each checkpoint only when it is complete.
+
+    It precedes the trainer in the list of base classes.
+    """
+
+    def prepare_run(
+        self,
+        checkpoints: Path,
+        run: dict[str, Any],
+        keep: int,
+        metrics: Path,
+        start: Checkpoint | None,
+    ) -> None:
+        """Set what the trainer must know about the run, before it begins.
+
+        Args:
+            checkpoints: Folder where complete checkpoints are published.
+            run: Fingerprint of the run.
+            keep: Number of checkpoints to keep.
+            metrics: File of metrics, which is copied into each checkpoint.
+            start: Checkpoint that the run resumes from, or None.
+        """
+        self._checkpoints, self._run, self._keep = checkpoints, run, keep
+        self._metrics_file = metrics
+        self._started = time.perf_counter() - (start.seconds if start else 0.0)
+        # It would print dictionaries between the lines of the progress bar.
+        self.remove_callback(PrinterCallback)
+
+    def seconds(self) -> float:
+        """Return the seconds that the run has taken, including those before it was resumed."""
+        return time.perf_counter() - self._started
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if self.state.global_step >= self.state.max_steps:
+            return  # The model is saved next; resuming from this step would train one step more.
+        with reporting_write_errors(self._checkpoints):
+            super()._save_checkpoint(model, trial)
+            state = process_state()
+            state.wait_for_everyone()
+            if state.is_main_process:
+                step = self.state.global_step
+                written = Path(self.args.output_dir) / f"checkpoint-{step}"
+                shutil.copyfile(self._metrics_file, written / METRICS)
+                publish(written, self._checkpoints, step, self.seconds(), self._run, self._keep)
+            state.wait_for_everyone()
+
+
+class MetricsWriter(TrainerCallback):  # type: ignore[misc]
+    """Callback that writes the logged values to a file and reports the progress.
+
+    Args:
+        path: File that receives one line of JSON for each log entry.
+        progress: Called after each step, or None.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        self._path = path
+        self._progress = progress
+        self._loss: float | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            self._path.touch()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._progress is not None and state.is_world_process_zero:
+            self._progress(state.global_step, state.max_steps, self._loss)
+
+    def on_log(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        logs = parts.get("logs") or {}
+        self._loss = logs.get("loss", self._loss)
+        if state.is_world_process_zero:
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({"step": state.global_step, **logs}, sort_keys=True) + "\n")
