@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 recipes_app = typer.Typer(help="Look at recipes, copy them, check them.", no_args_is_help=True)
 
-_HEADING = re.compile(r"# (\w+) +(\S.*)")
-
 NameArgument = Annotated[str, typer.Argument(help="A YAML file, or a name that `ls` shows.")]
 
 
@@ -34,14 +31,14 @@ def add_recipe_commands(app: typer.Typer) -> None:
 def list_recipes() -> None:
     """List the recipes of the package."""
     from cclearn.cli.tables import print_view, recipe_table
-    from cclearn.training.recipe_file import packaged_recipes
+    from cclearn.training.recipe_file import load_recipe, packaged_recipes
 
-    headers = {name: header_of(path) for name, path in packaged_recipes().items()}
+    recipes = {name: load_recipe(path) for name, path in packaged_recipes().items()}
     print_view(
         recipe_table(
             {
-                name: (header.get("Purpose", ""), header.get("Hardware", ""))
-                for name, header in headers.items()
+                name: (recipe.description or "", recipe.hardware or "")
+                for name, recipe in recipes.items()
             }
         )
     )
@@ -126,22 +123,6 @@ def merge(
         f"The merged model is in {visible(str(out))}. The adapter moves the log-probabilities of the"
         f" next token by {moved:.2g} on average; merging it moved them by {merged:.2g}."
     )
-
-
-def header_of(path: Path) -> dict[str, str]:
-    """Return what a recipe's header says, by its headings."""
-    found: dict[str, str] = {}
-    heading = ""
-    for line in read_text(path).splitlines():
-        if not line.startswith("#"):
-            break
-        match = _HEADING.fullmatch(line)
-        if match:
-            heading = match[1]
-            found[heading] = match[2]
-        elif heading:
-            found[heading] += " " + line.removeprefix("#").strip()
-    return found
 
 
 def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:

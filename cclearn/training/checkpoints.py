@@ -63,9 +63,7 @@ def fingerprint(recipe: Recipe, **measured: Any) -> dict[str, Any]:
         recipe: As it is run.
         measured: Hashes, and the number of processes.
     """
-    settings = {
-        key: value for key, value in _flat(recipe.model_dump(mode="json")) if key not in _FREE
-    }
+    settings = {key: value for key, value in _flat(recipe.settings()) if key not in _FREE}
     return {**settings, **measured}
 
 

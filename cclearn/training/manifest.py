@@ -69,7 +69,7 @@ def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[st
         measured: What the run itself counted.
     """
     return {
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.settings(),
         "versions": package_versions(),
         "code_system": {"name": system.name, "release": system.release, "source": system.source},
         "prompt_sha256": prompt_hash(system.name, recipe.rows.template),

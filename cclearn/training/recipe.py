@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -266,8 +266,45 @@ class Grpo(_Settings):
     invalid: float = Field(default=0.5, ge=0)
 
 
-class Recipe(_Settings):
-    """A training run. `licence` goes into the model card."""
+class RecipeMetadata(_Settings):
+    """What a recipe says about itself to its reader. It has no influence on the run.
+
+    Attributes:
+        description: Purpose of the recipe, in one sentence. `cclearn recipes ls` shows it.
+        hardware: Hardware that the recipe is meant for. `cclearn recipes ls` shows it.
+        memory: Memory that the run needs, and whether it is estimated or measured.
+        time: Time that the run takes, and whether it is measured.
+        data: Files that the run reads, and how they are built.
+        prerequisite: Command that must have been run before, if any.
+        command: Command that starts the run.
+        ablations: Overrides for runs to compare with, by name, as they follow `command`.
+    """
+
+    description: str | None = None
+    hardware: str | None = None
+    memory: str | None = None
+    time: str | None = None
+    data: str | None = None
+    prerequisite: str | None = None
+    command: str | None = None
+    ablations: dict[str, str] = {}
+
+
+class Recipe(RecipeMetadata):
+    """A training run.
+
+    Attributes:
+        name: Name of the recipe.
+        seed: Seed of the initial weights and of the order of the rows.
+        output: Folder of the model.
+        licence: Licence of the model, for its model card.
+        code_system: Code system of the rows.
+        model: Model that the run starts from.
+        adapter: Adapter that is trained, if any.
+        rows: Rows that the model is trained on.
+        training: Settings of the training.
+        grpo: Settings of the second stage. A recipe without them is for supervised fine-tuning.
+    """
 
     name: str = Field(pattern=r"^[\w.-]+$")
     seed: int = 0
@@ -279,6 +316,10 @@ class Recipe(_Settings):
     rows: Rows
     training: Training
     grpo: Grpo | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of the run as JSON values, without the metadata of the recipe."""
+        return self.model_dump(mode="json", exclude=set(RecipeMetadata.model_fields))
 
     @model_validator(mode="after")
     def _the_parts_fit(self) -> Self:

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from cclearn.cli.main import app, main
-from cclearn.cli.recipes import header_of
 from cclearn.codes import CodeSystem
-from cclearn.training.recipe_file import packaged_recipes
+from cclearn.training.recipe_file import load_recipe, packaged_recipes
 from data_builders.builder import build, configure, find_builder
 
 
@@ -82,10 +81,12 @@ def test_names_of_recipes_stay_whole_in_a_pipe() -> None:
     heading, *lines = done.stdout.splitlines()
     assert heading.split() == ["recipe", "purpose", "hardware"]
     assert [line.split()[0] for line in lines] == list(packaged_recipes())
-    for line, path in zip(lines, packaged_recipes().values(), strict=True):
-        header = header_of(path)
-        assert header["Purpose"] in line
-        assert line.endswith(header["Hardware"])
+    for line, name in zip(lines, packaged_recipes(), strict=True):
+        recipe = load_recipe(name)
+        assert recipe.description is not None
+        assert recipe.hardware is not None
+        assert recipe.description in line
+        assert line.endswith(recipe.hardware)
 
 
 def test_names_of_recipes_stay_whole_on_a_terminal_of_80_columns() -> None:
@@ -188,9 +189,3 @@ def test_what_an_evaluation_holds_is_left_out_in_a_dry_run(
         f"rows.evaluation={evaluation}",
     )
     assert ", 3 that an evaluation holds" in said
-
-
-def test_headers_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text("# Purpose   one\n#           two\n# Hardware  three\nname: x\n# Time  no\n")
-    assert header_of(path) == {"Purpose": "one two", "Hardware": "three"}

@@ -89,5 +89,5 @@ _SHARDED = {"llama-3.3-70b/sft_qlora_fsdp2": 2, "llama-3.3-70b/sft_lora_zero3": 
 
 
 def devices_of(name: str) -> int:
-    """Return over how many devices a recipe's header shards the weights."""
+    """Return the number of devices over which a recipe shards the weights."""
     return _SHARDED.get(name, 1)

@@ -14,12 +14,14 @@ from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.training.checkpoints import (
     MARKER,
     checkpoints_of,
+    fingerprint,
     latest,
     mark_finished,
     publish,
     read_checkpoint,
     remove_finished,
 )
+from cclearn.training.recipe_file import load_recipe
 from cclearn.training.sft import run_sft
 from tests.training.runs import losses, recipe, script
 
@@ -73,6 +75,20 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Pa
     assert "seed was 0 and is 1" in str(error.value)
     with pytest.raises(ConfigurationError):
         read_checkpoint(place, other)
+
+
+def test_a_recipe_with_other_metadata_resumes_the_run(tmp_path: Path) -> None:
+    asked = load_recipe("tiny/sft_scratch")
+    described = load_recipe(
+        "tiny/sft_scratch", ["description=Another.", "hardware=null", "ablations={}"]
+    )
+    assert described != asked
+    written = tmp_path / "writing"
+    written.mkdir()
+    publish(written, tmp_path, 2, 1.0, fingerprint(asked), keep=1)
+    found = latest(tmp_path, fingerprint(described), print)
+    assert found is not None
+    assert found.step == 2
 
 
 def test_checkpoints_are_removed_once_their_model_is_in_place(tmp_path: Path) -> None:

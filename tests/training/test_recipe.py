@@ -6,36 +6,61 @@ from pathlib import Path
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 
-from cclearn.cli.recipes import header_of
 from cclearn.errors import ConfigurationError, DataError
+from cclearn.training.checkpoints import fingerprint
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe, packaged_recipes
+from tests.training.recipe_headers import EXAMPLE_OVERRIDES, recipe_header
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 GOOD = (RECIPES / "tiny" / "sft_scratch.yaml").read_text()
 MODEL = ["model.scratch=null", "model.path=x"]
 
 
-def test_every_recipe_is_valid() -> None:
+def test_every_packaged_recipe_is_valid() -> None:
     found = [path for path in RECIPES.rglob("*.yaml") if path.parent.name != "accelerate"]
     assert len(found) == len(packaged_recipes()) == 11
     for path in found:
         recipe = load_recipe(path)
         name = path.relative_to(RECIPES).with_suffix("").as_posix()
         assert recipe.name == re.sub("[/_]", "-", name)
-        head = header_of(path)
-        for heading in ("Purpose", "Hardware", "Memory", "Time", "Data", "Launch", "Override"):
-            assert head[heading], f"{path}: {heading}"
-        script = "grpo" if recipe.grpo else "sft"
-        assert f"recipes/{script}.py --config recipes/{name}.yaml" in head["Launch"]
-        assert head["Override"].startswith(head["Launch"] + " ")
-        load_recipe(path, head["Override"].removeprefix(head["Launch"]).split())
-        if recipe.grpo is None:
-            arms = re.findall(r"alone[^:]*: ([^;]+)|other: ([^;]+)", head["Arms"])
-            orders = [load_recipe(path, (a or b).split()).rows.order for a, b in arms]
-            assert {"document_only", "span_only"} <= set(orders)
-            if len(arms) > 2:
-                assert orders[2] == "span_then_document"
+
+
+@pytest.mark.parametrize("name", packaged_recipes())
+def test_a_packaged_recipe_describes_itself(name: str) -> None:
+    recipe = load_recipe(name)
+    for field in ("description", "hardware", "memory", "time", "data", "command"):
+        assert getattr(recipe, field), field
+    script = "grpo" if recipe.grpo else "sft"
+    assert f"recipes/{script}.py --config recipes/{name}.yaml" in (recipe.command or "")
+    assert (recipe.prerequisite is not None) == (recipe.grpo is not None)
+    text = packaged_recipes()[name].read_text()
+    assert text.startswith(recipe_header(recipe)), "Run python -m tests.training.recipe_headers"
+    assert text.removeprefix(recipe_header(recipe)).startswith("name: ")
+
+
+@pytest.mark.parametrize("name", packaged_recipes())
+def test_the_ablations_of_a_packaged_recipe_can_be_run(name: str) -> None:
+    recipe = load_recipe(name)
+    load_recipe(name, EXAMPLE_OVERRIDES.split())
+    orders = {
+        ablation: load_recipe(name, overrides.split()).rows.order
+        for ablation, overrides in recipe.ablations.items()
+    }
+    assert orders == {ablation: ablation for ablation in orders}
+    if recipe.grpo is None:
+        assert {"document_only", "span_only"} <= set(orders)
+
+
+def test_metadata_are_optional_and_are_no_settings_of_the_run() -> None:
+    described = load_recipe("tiny/sft_scratch")
+    plain = Recipe.model_validate(described.settings())
+    assert (plain.description, plain.hardware, plain.ablations) == (None, None, {})
+    assert plain.settings() == described.settings()
+    assert fingerprint(plain) == fingerprint(described)
+    assert not {"description", "hardware", "command"} & set(fingerprint(described))
+    with pytest.raises(ConfigurationError, match=r"descripton: unknown key\. Did you mean 'descr"):
+        load_recipe("tiny/sft_scratch", ["descripton=x"])
 
 
 def test_every_launch_configuration_is_one() -> None:
@@ -45,7 +70,8 @@ def test_every_launch_configuration_is_one() -> None:
     for path in found:
         config = load_config_from_file(str(path))
         assert config.num_processes >= 1
-        assert f"--config_file recipes/accelerate/{path.name}" in header_of(path)["Launch"]
+        launch = f"#   accelerate launch --config_file recipes/accelerate/{path.name} "
+        assert launch in path.read_text()
 
 
 def test_the_arms_differ_in_their_rows_alone() -> None:

@@ -8,14 +8,12 @@ import spacy
 from spacy.cli.train import train
 
 from cclearn import Coder
-from cclearn.cli.recipes import header_of
 from cclearn.codes import CodeSystem
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
 from cclearn.errors import ConfigurationError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note
 from cclearn.notes.jsonl import write_rows
-from cclearn.rows import examples
 
 RECIPES = Path(__file__).parents[3] / "recipes" / "spacy"
 PHRASES = ("acute heart failure", "type 2 diabetes", "atrial fibrillation", "pneumonia")
@@ -125,14 +123,3 @@ def test_a_pipeline_recognises_and_another_engine_assigns(folder: Path, system: 
     assert (code.code, code.evidence[0].text) == ("I48.91", "atrial fibrillation")
     with pytest.raises(ConfigurationError, match="holds no pipeline"):
         Coder.named("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))
-
-
-def test_every_configuration_says_what_it_takes() -> None:
-    found = sorted(RECIPES.glob("*.cfg"))
-    assert [path.stem for path in found] == ["ner", "spancat"]
-    assert examples.SPANS_KEY == "sc"
-    for path in found:
-        head = header_of(path)
-        for heading in ("Purpose", "Hardware", "Memory", "Time", "Data", "Launch", "Use"):
-            assert head[heading], f"{path}: {heading}"
-        assert f"spacy train recipes/spacy/{path.name} " in head["Launch"]
