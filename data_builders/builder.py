@@ -25,7 +25,7 @@ from data_builders.coverage import Coverage, markdown, plot, string_hash
 from data_builders.parallel import Spread, here
 
 
-class Rejected(BaseModel):
+class RejectedRow(BaseModel):
     """A row that a builder did not make, and why.
 
     Attributes:
@@ -68,7 +68,7 @@ class BuilderConfig(BaseModel):
     seed: int = 0
 
 
-Built = SpanPair | CodedNote | Rejected | Ambiguous
+Built = SpanPair | CodedNote | RejectedRow | Ambiguous
 
 
 class Builder(ABC):
@@ -251,7 +251,7 @@ class _Tally:
     def kept(self, rows: Iterable[Built]) -> Iterator[SpanPair | CodedNote]:
         """Yield the rows that are data."""
         for row in rows:
-            if isinstance(row, Rejected):
+            if isinstance(row, RejectedRow):
                 self.rejected[row.reason] += 1
                 self._rejected.write(row_to_json(row) + "\n")
             elif isinstance(row, Ambiguous):

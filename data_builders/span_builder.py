@@ -15,7 +15,7 @@ from cclearn.codes.strings import string_key
 from cclearn.errors import did_you_mean
 from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
-from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, Rejected
+from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, RejectedRow
 from data_builders.claims import Claim, is_gold, own_claims, rank
 from data_builders.noise import VARIANT, WEIGHTS, Abbreviations
 from data_builders.parallel import Spread, here, processes
@@ -73,7 +73,7 @@ class SpanBuilder(Builder):
     data_file: ClassVar[str] = "pairs.jsonl"
 
     @abstractmethod
-    def claims(self, config: Any, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(self, config: Any, system: CodeSystem) -> Iterator[Claim | RejectedRow]:
         """Yield what the source claims, the same in the same order each time it is called."""
 
     def can_spread(self, config: SpanBuilderConfig) -> bool:
@@ -120,16 +120,16 @@ class SpanBuilder(Builder):
             known = claim.code in system
             if asked is not None and known and system.canonical(claim.code) not in asked:
                 continue
-            if isinstance(claim, Rejected):
+            if isinstance(claim, RejectedRow):
                 yield claim
                 continue
             if not any(map(str.isalnum, claim.text)):
-                yield Rejected(text=claim.text, code=claim.code, reason="no words")
+                yield RejectedRow(text=claim.text, code=claim.code, reason="no words")
                 continue
             assigned = _assigned(claim, config, system)
             if not assigned:
                 reason = f"{system.status(claim.code)} code"
-                yield Rejected(text=claim.text, code=claim.code, reason=reason)
+                yield RejectedRow(text=claim.text, code=claim.code, reason=reason)
             for text, code, grade in assigned:
                 if wanted is not None and code not in wanted:
                     continue
@@ -137,14 +137,14 @@ class SpanBuilder(Builder):
                 strength, codes = claims.winners(text) or (0, ())
                 if code not in codes:
                     reason = "claimed by a stronger source"
-                    yield Rejected(text=text, code=code, reason=reason, detail=" ".join(codes))
+                    yield RejectedRow(text=text, code=code, reason=reason, detail=" ".join(codes))
                 elif len(codes) > 1:
                     if key not in ambiguous:
                         ambiguous.add(key)
                         yield Ambiguous(text=text, codes=codes, source=claim.source)
                 # A variant may be another casing of a string that is made already.
                 elif (text if claim.source.endswith(VARIANT) else key) in made:
-                    yield Rejected(text=text, code=code, reason="duplicate")
+                    yield RejectedRow(text=text, code=code, reason="duplicate")
                 else:
                     made.update((key, text))
                     number += 1

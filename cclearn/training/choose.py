@@ -23,7 +23,7 @@ from cclearn.rows import (
     span_rows,
     weighed,
 )
-from cclearn.training.recipe import Recipe, Rows, Source
+from cclearn.training.recipe import Recipe, Rows, RowSourceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Chosen:
         development: Rows that are not trained on: the loss on them is told.
     """
 
-    source: Source
+    source: RowSourceSettings
     rows: list[TrainingRow]
     read: int
     contaminated: list[str]
@@ -82,7 +82,7 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
 
 
 def _read(
-    source: Source, recipe: Recipe, system: CodeSystem, contamination: Contamination
+    source: RowSourceSettings, recipe: Recipe, system: CodeSystem, contamination: Contamination
 ) -> Chosen:
     """Return the rows of a source's pairs or whole notes."""
     read = 0
@@ -148,7 +148,7 @@ def _contamination(rows: Rows) -> Contamination:
     )
 
 
-def refuse_empty(sources: Sequence[Source], problem: str) -> None:
+def refuse_empty(sources: Sequence[RowSourceSettings], problem: str) -> None:
     """Raise ConfigurationError where a problem has left sources without a row."""
     if sources:
         raise ConfigurationError([f"rows.sources (path = {s.path}): {problem}" for s in sources])

@@ -13,7 +13,7 @@ from cclearn.prompts.templates import RowKind
 from cclearn.rows import EncodedRow, encode_rows, mix, shares_of
 from cclearn.rows.encode import Reports
 from cclearn.training.choose import Chosen, refuse_empty
-from cclearn.training.recipe import Recipe, Rows, Source
+from cclearn.training.recipe import Recipe, Rows, RowSourceSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -139,7 +139,7 @@ def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizer
 
 
 def _shares(
-    rows: Rows, sources: Sequence[Source], parts: Sequence[Sequence[object]]
+    rows: Rows, sources: Sequence[RowSourceSettings], parts: Sequence[Sequence[object]]
 ) -> list[float] | None:
     given = [source.share for source in sources]
     mixing = rows.mixing or ("fixed_ratio" if all(given) else "concatenate")

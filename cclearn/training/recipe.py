@@ -92,7 +92,7 @@ class System(_Settings):
     release: Path | None = None
 
 
-class Source(_Settings):
+class RowSourceSettings(_Settings):
     """A file of rows.
 
     `share` is its part of the mix, of the rows. `grades` says how often a pair of each grade stands in
@@ -142,7 +142,7 @@ class Source(_Settings):
         return self.kind if self.negatives is None else "document"
 
 
-class Evaluation(_Settings):
+class EvaluationSettings(_Settings):
     """A file that the model will be evaluated on: nothing of it is trained on."""
 
     kind: RowKind
@@ -161,14 +161,14 @@ class Rows(_Settings):
     `training.evaluate_every` steps. `template` is the layout of the answers (`cclearn.prompts.layout`).
     """
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[RowSourceSettings, ...] = Field(min_length=1)
     template: Template = "paired"
     order: Order = "mixed"
     mixing: Mixing | None = None
     temperature: float = Field(default=1.0, ge=1)
     overflow: Overflow = "raise"
     describe: bool = True
-    evaluation: tuple[Evaluation, ...] = ()
+    evaluation: tuple[EvaluationSettings, ...] = ()
     development: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -190,7 +190,7 @@ class Rows(_Settings):
         return self
 
     @property
-    def used(self) -> tuple[Source, ...]:
+    def used(self) -> tuple[RowSourceSettings, ...]:
         """Return the sources that the order has rows of."""
         kind = {"document_only": "document", "span_only": "span"}.get(self.order)
         return tuple(source for source in self.sources if kind in (None, source.kind))

@@ -125,7 +125,7 @@ def _known_keys(where: tuple[str, ...]) -> list[str]:
 
 
 def _settings_of(annotation: Any) -> Any:
-    """Return the settings in an annotation such as `tuple[Source, ...]` or `Scratch | None`."""
+    """Return the settings in an annotation, e.g. `tuple[RowSourceSettings, ...]`, `Scratch | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inside = (_settings_of(part) for part in typing.get_args(annotation))

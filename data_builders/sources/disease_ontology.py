@@ -9,7 +9,7 @@ from typing import Literal
 
 from cclearn.codes import CodeSystem
 from cclearn.notes.contract import Grade
-from data_builders.builder import Rejected
+from data_builders.builder import RejectedRow
 from data_builders.claims import Claim
 from data_builders.sources.obo import read_obo
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
@@ -52,7 +52,7 @@ class DiseaseOntologyBuilder(SpanBuilder):
 
     def claims(
         self, config: DiseaseOntologyConfig, system: CodeSystem
-    ) -> Iterator[Claim | Rejected]:
+    ) -> Iterator[Claim | RejectedRow]:
         """Yield the label and the synonyms of every term, once for each of its codes.
 
         Raises:
@@ -68,7 +68,7 @@ class DiseaseOntologyBuilder(SpanBuilder):
             grade: Grade = "gold" if len(codes) == 1 else "silver"
             for code in codes:
                 if term.obsolete:
-                    yield Rejected(
+                    yield RejectedRow(
                         text=term.label, code=code, reason="obsolete term", detail=term.id
                     )
                     continue
@@ -81,7 +81,7 @@ class DiseaseOntologyBuilder(SpanBuilder):
                     text = _tidy(re.sub(r"\\(.)", r"\1", match["text"]))
                     exact = grade if scope == "exact" else "silver"
                     if _REMARK.search(text):
-                        yield Rejected(text=text, code=code, reason="an editor's remark")
+                        yield RejectedRow(text=text, code=code, reason="an editor's remark")
                     elif text:
                         yield Claim(text, code, f"{self.name}/{scope}", exact)
 

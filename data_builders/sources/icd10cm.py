@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
-from data_builders.builder import Rejected, needs_system
+from data_builders.builder import RejectedRow, needs_system
 from data_builders.claims import Claim, points_away
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -24,7 +24,9 @@ class ICD10CMBuilder(SpanBuilder):
     )
     config_type = SpanBuilderConfig
 
-    def claims(self, config: SpanBuilderConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(
+        self, config: SpanBuilderConfig, system: CodeSystem
+    ) -> Iterator[Claim | RejectedRow]:
         """Yield every string of the tabular list.
 
         Raises:
@@ -33,7 +35,9 @@ class ICD10CMBuilder(SpanBuilder):
         needs_system(self, "icd10cm", system)
         for string in code_strings(system):
             if string.field != "title" and points_away(string.text):
-                yield Rejected(text=string.text, code=string.code, reason="refers to other codes")
+                yield RejectedRow(
+                    text=string.text, code=string.code, reason="refers to other codes"
+                )
                 continue
             yield Claim(string.text, string.code, f"{self.name}/{string.field}")
             if string.field == "title":

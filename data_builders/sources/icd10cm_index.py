@@ -11,7 +11,7 @@ from pydantic import Field
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, shown_id
 from cclearn.notes.contract import Grade
-from data_builders.builder import Rejected, needs_system
+from data_builders.builder import RejectedRow, needs_system
 from data_builders.claims import Claim, points_away
 from data_builders.noise.spelling import lower_first
 from data_builders.sources.index_phrases import alternatives, phrases
@@ -62,7 +62,9 @@ class ICD10CMIndexBuilder(SpanBuilder):
     summary = "Gold span pairs from ICD-10-CM's indexes, neoplasm table and drug table (XML)."
     config_type = ICD10CMIndexConfig
 
-    def claims(self, config: ICD10CMIndexConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(
+        self, config: ICD10CMIndexConfig, system: CodeSystem
+    ) -> Iterator[Claim | RejectedRow]:
         """Yield every phrase with its code, in the order of the files.
 
         Raises:
@@ -74,7 +76,7 @@ class ICD10CMIndexBuilder(SpanBuilder):
             yield from _found(path, read_index(path))
 
 
-def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
+def _found(path: Path, index: Index) -> Iterator[Claim | RejectedRow]:
     """Yield every phrase of a file with its code, and the entries that lead nowhere."""
     for head in index.heads.values():
         if head not in TABLE_PHRASES:
@@ -94,7 +96,7 @@ def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
                 said = ", ".join(title.text for title in entry.path)
                 detail = str(entry.see or entry.see_also)
                 missing = "no such term" if tree.is_lost(entry) else "a term without a code"
-                yield Rejected(text=said, code="", reason=f"{how}: {missing}", detail=detail)
+                yield RejectedRow(text=said, code="", reason=f"{how}: {missing}", detail=detail)
             continue
         grade: Grade = "silver" if how == "see also" else "gold"
         source = f"icd10cm_index/{kind}" + (f"/{how.replace(' ', '_')}" if how else "")
@@ -109,11 +111,11 @@ def _found(path: Path, index: Index) -> Iterator[Claim | Rejected]:
                 yield _claim(said, code, source, grade)
 
 
-def _claim(phrase: str, code: str, source: str, grade: Grade) -> Claim | Rejected:
+def _claim(phrase: str, code: str, source: str, grade: Grade) -> Claim | RejectedRow:
     if code.endswith("-"):
-        return Rejected(text=phrase, code=code, reason="incomplete code")
+        return RejectedRow(text=phrase, code=code, reason="incomplete code")
     if points_away(phrase):
-        return Rejected(text=phrase, code=code, reason="refers to other codes")
+        return RejectedRow(text=phrase, code=code, reason="refers to other codes")
     return Claim(phrase, code, source, grade)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cclearn.codes import CodeSystem
-from data_builders.builder import Rejected, read_pairs
+from data_builders.builder import RejectedRow, read_pairs
 from data_builders.claims import Claim
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -34,7 +34,7 @@ class MergeBuilder(SpanBuilder):
     summary = "Span pairs of several files as one set: one code a string, the stronger source wins."
     config_type = MergeConfig
 
-    def claims(self, config: MergeConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(self, config: MergeConfig, system: CodeSystem) -> Iterator[Claim | RejectedRow]:
         """Yield the pairs in the order of the files.
 
         Raises:

@@ -18,7 +18,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors
 from cclearn.notes.contract import Grade
 from cclearn.runtime.files import read_lines
-from data_builders.builder import Rejected
+from data_builders.builder import RejectedRow
 from data_builders.claims import Claim
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -80,7 +80,7 @@ class SSSOMBuilder(SpanBuilder):
     summary = "Span pairs from SSSOM mapping files: the labels that are mapped to a code."
     config_type = SSSOMConfig
 
-    def claims(self, config: SSSOMConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(self, config: SSSOMConfig, system: CodeSystem) -> Iterator[Claim | RejectedRow]:
         """Yield the label of every mapping to a code.
 
         Raises:
@@ -101,7 +101,7 @@ class SSSOMBuilder(SpanBuilder):
 
 def _claim(
     mapping: Mapping, code: str, label: str, other: str, config: SSSOMConfig
-) -> Claim | Rejected:
+) -> Claim | RejectedRow:
     reason = ""
     if mapping.negated:
         reason = "negated mapping"
@@ -112,7 +112,7 @@ def _claim(
     elif not label:
         reason = "no label"
     if reason:
-        return Rejected(text=label, code=code, reason=reason, detail=other)
+        return RejectedRow(text=label, code=code, reason=reason, detail=other)
     curated = mapping.predicate == EXACT and mapping.justification == _CURATED
     grade: Grade = "gold" if curated else "silver"
     return Claim(label, code, "sssom/mapping", grade)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.table import Kind
-from data_builders.builder import Rejected
+from data_builders.builder import RejectedRow
 from data_builders.claims import Claim
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -18,7 +18,9 @@ class UserTableBuilder(SpanBuilder):
     summary = "Gold span pairs from the titles and synonyms of any code system (--system FILE.csv)."
     config_type = SpanBuilderConfig
 
-    def claims(self, config: SpanBuilderConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(
+        self, config: SpanBuilderConfig, system: CodeSystem
+    ) -> Iterator[Claim | RejectedRow]:
         """Yield every title and synonym in the table's order."""
         for code in system.rows():
             if code.kind < Kind.CATEGORY:

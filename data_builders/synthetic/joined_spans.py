@@ -12,12 +12,11 @@ from pydantic import Field, model_validator
 
 from cclearn.codes import CodeSystem, conflict
 from cclearn.notes import AssignedCode, CodedNote, Evidence
-from cclearn.notes.contract import Grade
-from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.builder import Builder, Built, RejectedRow
 from data_builders.noise import WEIGHTS, Abbreviations, Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.parallel import Spread, here, numbers
-from data_builders.synthetic.mentions import GRADES, read_mentions, wanted_codes
+from data_builders.synthetic.mentions import MentionSettings, Share, read_mentions, select_codes
 
 _HEADS = ("", "", "", "Dx: ", "Assessment: ", "Impression: ", "Problems: ", "Problem list: ")
 _JOINED = ((", ", " and "), (", ", ", "), ("; ", "; "), (" / ", " / "), (" + ", " + "))
@@ -33,29 +32,21 @@ Guidelines, I.A.15 and I.C): beside them a condition's own code may be the wrong
 _TRIES = 20
 
 
-class JoinedSpansConfig(BuilderConfig):
-    """Settings of the builder.
+class JoinedSpansConfig(MentionSettings):
+    """Settings of the builder, besides those of `MentionSettings`.
 
     Attributes:
-        pairs: Span pairs, whose strings are joined.
-        grades: Of which grades.
-        rows: How many spans to make.
-        codes: The codes to join; all that the pairs hold where it is None.
-        least: The fewest conditions of a span.
-        most: The most.
-        longest_mention: Strings with more characters are not used, but for a code that has no other.
-        noise: The share of conditions that are misspelt, abbreviated or otherwise changed.
-        abbreviations: A table of abbreviations besides our own small list.
+        rows: Number of rows to build.
+        least: Smallest number of conditions in a row.
+        most: Largest number of conditions in a row.
+        noise: Share of mentions that are misspelt, abbreviated or otherwise changed.
+        abbreviations: Path of a table of abbreviations that extends the built-in list.
     """
 
-    pairs: Path
-    grades: tuple[Grade, ...] = GRADES
     rows: int = Field(gt=0)
-    codes: tuple[str, ...] | None = None
     least: int = Field(default=2, ge=2)
     most: int = Field(default=4, ge=2)
-    longest_mention: int = Field(default=60, ge=1)
-    noise: float = Field(default=0.3, ge=0, le=1)
+    noise: Share = 0.3
     abbreviations: Path | None = None
 
     @model_validator(mode="after")
@@ -91,8 +82,8 @@ class JoinedSpansBuilder(Builder):
         Raises:
             DataError: The pairs or the table cannot be read.
         """
-        strings = read_mentions(config.pairs, config.longest_mention, system, config.grades)
-        codes, rejected = wanted_codes(config.codes, strings, system)
+        strings = read_mentions(config, system)
+        codes, rejected = select_codes(config.codes, strings, system)
         yield from rejected
         apart = _codes_that_change_others(system)
         codes = [code for code in codes if code not in apart]
@@ -131,7 +122,7 @@ class _Joiner:
         identifier = f"joined-{number}"
         if len(chosen) < config.least:
             reason = "too few codes that may stand together"
-            return Rejected(text=identifier, code="", reason=reason, detail=" ".join(chosen))
+            return RejectedRow(text=identifier, code="", reason=reason, detail=" ".join(chosen))
         mentions = []
         for code in chosen:
             mention = order.choice(self._strings[code])

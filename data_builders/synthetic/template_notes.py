@@ -13,54 +13,43 @@ from pydantic import Field
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote, Evidence
-from cclearn.notes.contract import Grade
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import in_share
-from data_builders.builder import Builder, BuilderConfig, Built, Rejected
+from data_builders.builder import Builder, Built, RejectedRow
 from data_builders.noise import WEIGHTS, Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.noise.spelling import lower_first
 from data_builders.parallel import Spread, here, numbers
 from data_builders.synthetic import note_frames as frames
-from data_builders.synthetic.mentions import GRADES, read_mentions, wanted_codes
+from data_builders.synthetic.mentions import MentionSettings, Share, read_mentions, select_codes
 
 # A mention stands in a sentence already, and a first letter is set by its place.
 _WEIGHTS = {name: weight for name, weight in WEIGHTS.items() if name not in ("frame", "casing")}
 
 
-class TemplateNotesConfig(BuilderConfig):
-    """Settings of the builder.
+class TemplateNotesConfig(MentionSettings):
+    """Settings of the builder, besides those of `MentionSettings`.
 
     Attributes:
-        pairs: Span pairs, whose strings are the mentions.
-        grades: Of which grades.
-        notes: How many notes to write.
-        codes: The codes to write about; all that the pairs hold where it is None.
-        most_codes: A note has between one and this many codes.
-        without_codes: The share of notes that have none.
-        mentioned_twice: The share of codes that a note mentions a second time.
-        distractors: The most mentions that give no code: negated, ruled out, hypothetical or a
-            relative's.
-        longest_mention: Strings with more characters are not used, but for a code that has no other.
-            Real evidence is short: 31 characters at the 90th percentile of MDACE.
-        noise: The share of mentions that are misspelt, abbreviated or otherwise changed.
-        reserved: The share of each code's strings that these notes never use; a code's first string
-            is never reserved. Notes built with another share, and the same split_seed, use more.
-        split_seed: Decides which strings are reserved.
-        prefix: Of the notes' ids.
-        avoid: Coded notes, such as a test's; a note with the text of one of them is rejected.
+        notes: Number of notes to build.
+        most_codes: Largest number of codes of a note that has codes.
+        without_codes: Share of notes that have no code.
+        mentioned_twice: Share of codes that a note mentions a second time.
+        distractors: Largest number of mentions in a note that give no code, because they are negated,
+            ruled out, hypothetical or about a relative.
+        reserved: Share of each code's strings that the notes never use. A code's first string is never
+            reserved. Notes that are built with a smaller share and the same `split_seed` use more.
+        split_seed: Seed that determines which strings are reserved.
+        prefix: Beginning of the ids of the notes.
+        avoid: Path of coded notes, such as those of a test set. A note with the text of one of them is
+            rejected.
     """
 
-    pairs: Path
-    grades: tuple[Grade, ...] = GRADES
     notes: int = Field(gt=0)
-    codes: tuple[str, ...] | None = None
     most_codes: int = Field(default=4, ge=1)
-    without_codes: float = Field(default=0.1, ge=0, le=1)
-    mentioned_twice: float = Field(default=0.25, ge=0, le=1)
+    without_codes: Share = 0.1
+    mentioned_twice: Share = 0.25
     distractors: int = Field(default=2, ge=0)
-    longest_mention: int = Field(default=60, ge=1)
-    noise: float = Field(default=0.1, ge=0, le=1)
     reserved: float = Field(default=0.0, ge=0, lt=1)
     split_seed: int = 0
     prefix: str = "note"
@@ -88,9 +77,9 @@ class TemplateNotesBuilder(Builder):
         self, config: TemplateNotesConfig, system: CodeSystem, spread: Spread = here
     ) -> Iterator[Built]:
         """Yield coded notes; a wanted code that no pair holds is rejected."""
-        mentions = read_mentions(config.pairs, config.longest_mention, system, config.grades)
+        mentions = read_mentions(config, system)
         strings = {code: _used(code, texts, config) for code, texts in mentions.items()}
-        codes, rejected = wanted_codes(config.codes, strings, system)
+        codes, rejected = select_codes(config.codes, strings, system)
         yield from rejected
         if not codes:
             return
@@ -100,7 +89,7 @@ class TemplateNotesBuilder(Builder):
             for note in notes:
                 if note.text in avoided:
                     reason = "the text is to be avoided"
-                    yield Rejected(text=note.id, code="", reason=reason)
+                    yield RejectedRow(text=note.id, code="", reason=reason)
                 else:
                     yield note
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import SpanPair
-from data_builders.builder import Ambiguous, Rejected, configure, find_builder
+from data_builders.builder import Ambiguous, RejectedRow, configure, find_builder
 
 
 def built(
     name: str, settings: Mapping[str, object], system: CodeSystem
-) -> tuple[dict[str, SpanPair], list[Rejected], dict[str, Ambiguous]]:
+) -> tuple[dict[str, SpanPair], list[RejectedRow], dict[str, Ambiguous]]:
     """Run a builder of span pairs.
 
     Returns:
@@ -23,6 +23,6 @@ def built(
     assert len({pair.id for pair in pairs}) == len(pairs)
     return (
         {pair.text: pair for pair in pairs},
-        [row for row in rows if isinstance(row, Rejected)],
+        [row for row in rows if isinstance(row, RejectedRow)],
         {row.text: row for row in rows if isinstance(row, Ambiguous)},
     )

@@ -12,7 +12,7 @@ from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import CODED, CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
-from data_builders.builder import Rejected, build, builder_names, configure, find_builder
+from data_builders.builder import RejectedRow, build, builder_names, configure, find_builder
 from data_builders.noise import WEIGHTS
 from tests.data_builders.built import built
 
@@ -46,7 +46,7 @@ def test_pairs_are_the_classifications_own_strings(pairs: Path, system: CodeSyst
 def test_what_is_not_made_is_rejected_with_the_reason(system: CodeSystem) -> None:
     builder = find_builder("icd10cm")
     rows = list(builder.rows(configure(builder, {"under": "10"}), system))
-    rejected = [row for row in rows if isinstance(row, Rejected)]
+    rejected = [row for row in rows if isinstance(row, RejectedRow)]
     reasons = Counter(row.reason for row in rejected)
     assert reasons["header code"] > 50
     assert {row.code for row in rejected if row.reason == "header code"}.isdisjoint(

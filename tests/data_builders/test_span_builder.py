@@ -14,7 +14,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import SpanPair
-from data_builders.builder import Rejected, build, configure, find_builder
+from data_builders.builder import RejectedRow, build, configure, find_builder
 from data_builders.claims import Claim
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 from tests.data_builders.built import built
@@ -27,14 +27,16 @@ class Said(SpanBuilder):
     summary = "For tests."
     config_type = SpanBuilderConfig
 
-    def __init__(self, *claims: Claim | Rejected) -> None:
+    def __init__(self, *claims: Claim | RejectedRow) -> None:
         self._claims = claims
 
-    def claims(self, config: SpanBuilderConfig, system: CodeSystem) -> Iterator[Claim | Rejected]:
+    def claims(
+        self, config: SpanBuilderConfig, system: CodeSystem
+    ) -> Iterator[Claim | RejectedRow]:
         return iter(self._claims)
 
 
-def made(system: CodeSystem, *claims: Claim | Rejected, **settings: object) -> list[object]:
+def made(system: CodeSystem, *claims: Claim | RejectedRow, **settings: object) -> list[object]:
     builder = Said(*claims)
     rows = builder.rows(configure(builder, settings), system)
     return [

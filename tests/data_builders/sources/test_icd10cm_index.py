@@ -8,7 +8,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import SpanPair
-from data_builders.builder import Rejected, build, configure, find_builder
+from data_builders.builder import RejectedRow, build, configure, find_builder
 from data_builders.sources.index_phrases import phrases
 from data_builders.sources.index_xml import Title, read_index
 from tests.data_builders.built import built
@@ -81,7 +81,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return index, table
 
 
-def rows_of(system: CodeSystem, *paths: Path) -> tuple[dict[str, SpanPair], list[Rejected]]:
+def rows_of(system: CodeSystem, *paths: Path) -> tuple[dict[str, SpanPair], list[RejectedRow]]:
     settings = {"files": [str(path) for path in paths]}
     pairs, rejected, _ = built("icd10cm_index", settings, system)
     return pairs, rejected
