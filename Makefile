@@ -29,8 +29,9 @@ quickstart: $(INSTALLED)
 	$(BIN)/cclearn quickstart --overwrite
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not real_model and not browser"
 
+# Tests with any marker. Those whose data, device, model or browser is missing are skipped.
 test-all: $(INSTALLED)
 	$(BIN)/pytest
 
@@ -38,7 +39,7 @@ test-all: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --inputs 10000 --out fuzz.json
 
-# Everything: the slow tests too, the fuzz tests, and the vulnerability scan.
+# Tests with any marker (slow, real_model, browser), the fuzz tests and the vulnerability scan.
 nightly: test-all fuzz audit
 
 lint: $(INSTALLED)
