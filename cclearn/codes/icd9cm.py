@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cclearn.codes.sources import OfficialSource, file_source
 from cclearn.codes.table import CodeTable, Kind
 from cclearn.errors import DataError, DataErrors
 from cclearn.runtime.files import read_bytes
@@ -34,6 +35,11 @@ CHAPTERS = (
 )
 """First and last category and the title of each chapter, a little wider than the categories in use;
 the two supplementary classifications at the end."""
+
+
+def find_official_source(path: Path) -> OfficialSource:
+    """Return the source of a release, which is read from a title file."""
+    return file_source("icd9cm", path, read_title_file)
 
 
 def read_title_file(path: Path) -> CodeTable:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from cclearn.codes.sources import SYSTEMS
 from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
@@ -80,7 +79,7 @@ def code_strings(system: CodeSystem) -> tuple[CodeString, ...]:
 
 
 def _strings(system: CodeSystem) -> Iterator[CodeString]:
-    forms = short_forms if system.name in SYSTEMS else _no_forms
+    forms = short_forms if system.traits.icd_conventions else _no_forms
     for code in system.rows():
         if code.kind < Kind.CATEGORY:
             continue

@@ -9,9 +9,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from cclearn.codes.sources import Source, find_source
+from cclearn.codes.sources import OfficialSource, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
+from cclearn.codes.traits import traits_of
 from cclearn.errors import UnknownCodeError, did_you_mean
 from cclearn.runtime.caches import cache_file
 from cclearn.runtime.files import making_many_objects
@@ -58,7 +59,8 @@ class CodeSystem:
     form. Validity comes from the release's table, never from a pattern.
 
     Attributes:
-        name: E.g. `icd10cm`.
+        name: Name of the code system, e.g. `icd10cm`.
+        traits: What distinguishes the code system from others.
         release: E.g. `April-1-2026`.
         source: What the table was read from, with its version; caches of derived data name it.
         earlier: Earlier releases, which tell retired codes from unknown ones.
@@ -72,6 +74,7 @@ class CodeSystem:
         earlier: Sequence[CodeSystem] = (),
     ) -> None:
         self.name = name
+        self.traits = traits_of(name)
         self.source = source
         self.release = table.release
         self.earlier = tuple(earlier)
@@ -132,7 +135,8 @@ class CodeSystem:
         row = self._find(code)
         if row is not None:
             return self._codes[row]
-        return _tidy(code) if self.name == "icd10cm" else code.strip().upper()
+        dot_after = self.traits.dot_after
+        return code.strip().upper() if dot_after is None else _tidy(code, dot_after)
 
     def status(self, code: str) -> Status:
         """Say whether a code, in any spelling, may be assigned in this release."""
@@ -240,7 +244,7 @@ class CodeSystem:
         return {
             child[-1]: self.description(child).removeprefix(title).strip(", ")
             for child in self.children(code)
-            if len(child) == EXTENDED_LENGTH and self.name == "icd10cm"
+            if len(child) == EXTENDED_LENGTH and self.traits.has_seventh_characters
         }
 
     def extended(self, code: str, character: str) -> str:
@@ -362,17 +366,19 @@ class CodeSystem:
         return [known for known in self._codes if known.startswith(stem)]
 
 
-def _tidy(code: str) -> str:
-    """Spell a code with upper-case letters and its dot after the third character."""
+def _tidy(code: str, dot_after: int) -> str:
+    """Spell a code with upper-case letters and its dot after `dot_after` characters."""
     bare = code.strip().upper()
-    if "-" in bare or len(bare) <= 3:
+    if "-" in bare or len(bare) <= dot_after:
         return bare.rstrip(".")
-    bare = bare.replace(".", "", 1) if bare.find(".") == 3 else bare
-    return f"{bare[:3]}.{bare[3:]}" if "." not in bare and len(bare) > 3 else bare
+    bare = bare.replace(".", "", 1) if bare.find(".") == dot_after else bare
+    if "." in bare or len(bare) <= dot_after:
+        return bare
+    return f"{bare[:dot_after]}.{bare[dot_after:]}"
 
 
 @lru_cache(maxsize=8)
-def _load(source: Source) -> CodeSystem:
+def _load(source: OfficialSource) -> CodeSystem:
     path = cache_file(source.name, source.identity, "arrow")
     table: CodeTable | LazyTable | None = load_table(path, source.identity)
     if table is None:

@@ -15,17 +15,13 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from cclearn.codes.traits import traits_of
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CODED, AssignedCode, CodedNote, Evidence
 from cclearn.outputs.output import Output
 from cclearn.runtime.files import sha256_of_text
 
 EXTENSION = "urn:cclearn:fhir:"
-
-CODE_SYSTEMS = {
-    "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
-    "icd9cm": "http://hl7.org/fhir/sid/icd-9-cm",
-}
 
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -168,7 +164,7 @@ def _subject(note: CodedNote) -> _Element:
 
 
 def _concept(assigned: AssignedCode) -> _Element:
-    system = CODE_SYSTEMS.get(assigned.system, f"urn:cclearn:system:{quote(assigned.system)}")
+    system = traits_of(assigned.system).fhir_uri or f"urn:cclearn:system:{quote(assigned.system)}"
     coding = {"system": system, "code": assigned.code}
     if assigned.description.strip():
         coding["display"] = _clean(assigned.description)

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cclearn.codes.traits import traits_of
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.outputs.output import Output
-
-CODE_SYSTEMS = {"icd10cm": "ICD-10-CM", "icd9cm": "ICD-9-CM"}
-"""Ours, and what MDACE calls them."""
 
 _CHART = re.compile(r"(?P<number>[0-9]+)-.+\.json")
 
@@ -57,7 +55,7 @@ def _note(note: CodedNote) -> dict[str, Any]:
             "begin": piece.start,
             "end": piece.end,
             "code": assigned.code,
-            "code_system": CODE_SYSTEMS.get(assigned.system, assigned.system),
+            "code_system": traits_of(assigned.system).display_name,
             "description": assigned.description,
             "type": "cclearn",
         }

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, TypedDict
 
+from cclearn.codes.traits import traits_of
 from cclearn.notes import CodedNote
 from cclearn.notes.grounding import as_quote
 from cclearn.prompts.layout import (
@@ -25,9 +26,6 @@ from cclearn.prompts.layout import (
 from cclearn.runtime.files import sha256_of_text
 
 RowKind = Literal["span", "document"]
-
-_WRITTEN = {"icd10cm": "ICD-10-CM", "icd9cm": "ICD-9-CM"}
-"""How prompts write the name of a code system; that of a user's own is written as it is."""
 
 
 class Message(TypedDict):
@@ -48,7 +46,7 @@ def instruction(kind: RowKind, system: str, template: Template = "paired") -> st
     """
     file = files("cclearn.prompts").joinpath("texts", f"{kind}_{template}.txt")
     return (
-        file.read_text(encoding="utf-8").strip().replace("{system}", _WRITTEN.get(system, system))
+        file.read_text(encoding="utf-8").strip().replace("{system}", traits_of(system).display_name)
     )
 
 

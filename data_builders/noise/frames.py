@@ -35,16 +35,19 @@ NEUTRAL_FRAMES = ("# {}", "- {}")
 
 
 def frames_for(system: CodeSystem, code: str) -> tuple[str, ...]:
-    """Return the frames that keep the meaning of a code, by its chapter in ICD-10-CM.
+    """Return the frames that keep the meaning of a code, by its chapter.
 
     What the codes of another system stand for is not known: it may be procedures.
     """
-    chapter = system.chapter(code) if system.name == "icd10cm" else "21"
-    if chapter == "20":
-        return EVENT_FRAMES
-    if chapter == "21":  # Factors influencing health status: no condition.
+    traits = system.traits
+    if traits.health_status_chapter is None:
         return NEUTRAL_FRAMES
-    return FRAMES + COMPLAINT_FRAMES if chapter == "18" else FRAMES
+    chapter = system.chapter(code)
+    if chapter == traits.health_status_chapter:  # Its codes name no condition.
+        return NEUTRAL_FRAMES
+    if chapter == traits.external_causes_chapter:
+        return EVENT_FRAMES
+    return FRAMES + COMPLAINT_FRAMES if chapter == traits.symptoms_chapter else FRAMES
 
 
 def framed(text: str, frames: tuple[str, ...], order: random.Random) -> str:

@@ -25,10 +25,6 @@ _JOINED = ((", ", " and "), (", ", ", "), ("; ", "; "), (" / ", " / "), (" + ", 
 _LISTED = ("{}. ", "{}) ", "# ", "- ")
 """What stands before each condition of a list."""
 
-_CHANGES_OTHERS = ("B20", "E08-E13", "I10-I1A", "15")
-"""HIV disease, diabetes, hypertension and pregnancy change how other conditions are coded (Official
-Guidelines, I.A.15 and I.C): beside them a condition's own code may be the wrong one."""
-
 _TRIES = 20
 
 
@@ -133,11 +129,9 @@ class _Joiner:
 
 
 def _codes_that_change_others(system: CodeSystem) -> set[str]:
-    if system.name != "icd10cm":
-        return set()
     return {
         code
-        for above in _CHANGES_OTHERS
+        for above in system.traits.changes_other_codes
         if above in system
         for code in (above, *system.descendants(above))
     }

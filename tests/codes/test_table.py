@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cclearn.codes.sources import Source
+from cclearn.codes.sources import OfficialSource
 from cclearn.codes.table import NOTE_COLUMNS, CodeTable, Kind, load_table, save_table
 
 TABLE = CodeTable("2026")
@@ -72,7 +72,9 @@ def test_a_damaged_cache_is_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         reads.append(1)
         return TABLE
 
-    monkeypatch.setattr(module, "find_source", lambda name, release: Source(name, "s", read))
+    monkeypatch.setattr(
+        module, "find_source", lambda name, release: OfficialSource(name, "s", read)
+    )
     for round_, damage in enumerate((None, b"{}\nnothing", b""), start=1):
         if damage is not None:
             (cache,) = tmp_path.glob("icd10cm-*.arrow")

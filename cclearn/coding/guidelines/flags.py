@@ -54,7 +54,7 @@ def code_flags(text: str, codes: Sequence[str], system: CodeSystem) -> dict[str,
     for code in known:
         flags[code] += _code_first(code, index, places, system)
         flags[code] += _use_additional(code, index, system)
-    if system.name == "icd10cm":
+    if system.traits.has_limits:
         for code, remark in _limits(text, known):
             flags[code].append(remark)
     return flags

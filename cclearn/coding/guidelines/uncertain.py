@@ -11,15 +11,6 @@ from cclearn.notes import CODED
 Encounter = Literal["inpatient", "outpatient"]
 """The setting; None wherever it is not known."""
 
-_CONFIRMED_ONLY = {
-    "I.C.1.a.1": ("B20", "B97.35", "O98.7", "Z21"),
-    "I.C.1.f.1": ("A92.5",),
-    "I.C.1.g.1.a": ("U07.1",),
-    "I.C.10.c": ("J09", "J10"),
-}
-"""By section of the guidelines, the codes that only a confirmed case is given, an inpatient's too: HIV,
-Zika, COVID-19, certain identified influenza viruses."""
-
 _OUTPATIENT = "IV.H"
 
 FLAGS: dict[Encounter | None, str] = {
@@ -48,8 +39,7 @@ def withheld_flag(finding: Finding, system: CodeSystem, encounter: Encounter | N
 def _forbidden_by(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:
     if finding.assertion != "uncertain":
         return None
-    if system.name == "icd10cm":
-        for section, stems in _CONFIRMED_ONLY.items():
-            if finding.code.startswith(stems):
-                return section
+    for section, stems in system.traits.confirmed_only.items():
+        if finding.code.startswith(stems):
+            return section
     return _OUTPATIENT if encounter == "outpatient" else None

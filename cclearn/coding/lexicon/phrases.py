@@ -7,13 +7,9 @@ from functools import cache, partial
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.claims import Claims
-from cclearn.codes.sources import SYSTEMS
 from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
 from cclearn.coding.lexicon.normalise import JOINED, MARK, STOP, TOKEN, WORDING
 from cclearn.coding.lexicon.tables import PHRASES, read_table
-
-# External causes are coded from circumstances, not from a word such as "street" or "bed".
-_SKIPPED_CHAPTERS = {"icd10cm": "20", "icd9cm": "19"}
 
 _TELLS_NOTHING = frozenset(
     f"{JOINED} other not elsewhere classified type left right bilateral all any without no".split()
@@ -94,7 +90,7 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
     claims = Claims(key)
     for string in code_strings(system):
         claims.add(string.text, string.code, PRECEDENCE.index(string.field))
-        if system.name in SYSTEMS:
+        if system.traits.icd_conventions:
             for form in _wider_forms(string.text, string.code, string.field == "title"):
                 claims.add(form, string.code, len(PRECEDENCE))
     stands_for = cache(partial(_stands_for, system))
@@ -104,7 +100,7 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
         tells = not _TELLS_NOTHING.issuperset(words.split(" "))
         if words and code is not None and not others and tells:
             phrases[words] = code
-    if system.name == "icd10cm":
+    if system.traits.has_phrase_table:
         for code, texts in read_table(PHRASES):
             found = stands_for(code) if code in system else None
             for words in map(key, texts.split("; ")):
@@ -117,7 +113,8 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
 
 def _stands_for(system: CodeSystem, code: str) -> str | None:
     found = system.unspecified(code)
-    if found is None or system.chapter(found) == _SKIPPED_CHAPTERS.get(system.name):
+    # External causes are coded from circumstances, not from a word such as "street" or "bed".
+    if found is None or system.chapter(found) == system.traits.external_causes_chapter:
         return None
     return found
 

@@ -15,18 +15,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.traits import traits_of
 from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import coded_note
 from cclearn.evaluation.corpora.tables import find_table, table_rows
 from cclearn.notes import CodedNote
-from cclearn.outputs.mdace import CODE_SYSTEMS
 from cclearn.runtime.files import read_lines
 from cclearn.runtime.parsing import read_json
 
 _NUMBER = re.compile("[0-9]{1,18}")
-
-_FOLDERS = {"icd10cm": "ICD-10", "icd9cm": "ICD-9"}
 
 
 class _Annotation(BaseModel):
@@ -75,9 +73,9 @@ class MDACECorpus(BenchmarkCorpus):
             DataErrors: Files are missing or not of the format, notes have no text, evidence lies outside
                 its text.
         """
-        known = system.name if system.name in _FOLDERS else "icd10cm"
-        wanted = CODE_SYSTEMS[known]
-        charts = folder / "data" / options.care / _FOLDERS[known] / "1.0"
+        traits = system.traits if system.traits.mdace_folder else traits_of("icd10cm")
+        wanted = traits.display_name
+        charts = folder / "data" / options.care / str(traits.mdace_folder) / "1.0"
         named = ((f.name.split("-")[0], f) for f in sorted(charts.glob("*.json")))
         files = {int(number): f for number, f in named if _NUMBER.fullmatch(number)}
         if not files:
