@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.facts import NamedCode, code_facts
+from cclearn.codes.code_info import NamedCode, code_info
 from cclearn.errors import visible
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def code_view(system: CodeSystem, code: str) -> View:
     Raises:
         UnknownCodeError: The release does not contain the code.
     """
-    facts = code_facts(system, code)
+    facts = code_info(system, code)
     head = _text(f"{facts.code}  ", style="bold").append(visible(facts.description))
     lines = [head, _text(f"{facts.system} {facts.release}: {facts.status}", style="dim")]
     if facts.stands_for:

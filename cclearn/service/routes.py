@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import cclearn
 from cclearn.codes import CodeSystem
-from cclearn.codes.facts import CodeFacts, code_facts
+from cclearn.codes.code_info import CodeInfo, code_info
 from cclearn.errors import UnknownCodeError
 from cclearn.service.answers import Health, NoteStream, whole_answer
 from cclearn.service.batching import Batcher
@@ -124,10 +124,10 @@ def add_code_system_route(app: FastAPI, system: CodeSystem, check: KeyCheck) -> 
                 openapi_examples={"a code": {"value": "I21.4"}},
             ),
         ],
-    ) -> CodeFacts:
+    ) -> CodeInfo:
         """Return a code's status, title, synonyms, notes and neighbours."""
         try:
-            return code_facts(system, code)
+            return code_info(system, code)
         except UnknownCodeError as error:
             raise Refused(404, str(error), "unknown_code") from None
 

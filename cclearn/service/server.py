@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.facts import code_facts
+from cclearn.codes.code_info import code_info
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.loopback import is_loopback
 from cclearn.service.app import make_app
@@ -72,7 +72,7 @@ async def _serve(
         for worker in workers:
             loaded = await worker.start()
         # Else the first caller waits until the tables are read.
-        code_facts(system, system.billable_codes()[0])
+        code_info(system, system.billable_codes()[0])
         listener = _listen(settings)
         metrics = Metrics()
         batcher = Batcher(workers, settings.limits, metrics, ahead)

@@ -7,7 +7,7 @@ import re
 
 import cclearn
 from cclearn.codes import CodeSystem
-from cclearn.codes.facts import code_facts
+from cclearn.codes.code_info import code_info
 from tests.service.served import Served, scripted, serving
 
 CANARY = "Zyxwvut Qponmlk"
@@ -17,7 +17,7 @@ CANARY = "Zyxwvut Qponmlk"
 def test_a_code_is_told_with_its_family(lexicon: Served, system: CodeSystem) -> None:
     reply = lexicon.ask("GET", "/codes/i214")
     assert reply.status == 200
-    assert reply.json == code_facts(system, "I21.4").model_dump()
+    assert reply.json == code_info(system, "I21.4").model_dump()
     assert lexicon.ask("GET", "/codes/I20-I25").json["status"] == "header"
     unknown = lexicon.ask("GET", "/codes/I21.44")
     assert unknown.status == 404
