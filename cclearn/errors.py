@@ -10,6 +10,9 @@ from pathlib import Path
 
 _LONGEST_ID = 40
 
+_SHOWN_ALIKE = 3
+"""How many identical problems of a file are shown on lines of their own."""
+
 _CLOSE = 60
 """Of 100: how much of two names must be alike."""
 
@@ -57,6 +60,8 @@ class DataError(CclearnError):
 
     Attributes:
         reason: The field and the problem, without the place.
+        line: The line number that was given.
+        kind: The message without the line number. Errors of one kind differ only in their lines.
     """
 
     def __init__(
@@ -65,12 +70,12 @@ class DataError(CclearnError):
         if field:
             field = shown_id(field)  # It may be a key of the file, and so a note's text.
         self.reason = f"{field}: {problem}" if field else problem
+        self.line = line
+        self.kind = f"{visible(str(path))}: {self.reason}"
         place = visible(str(path))
         if line is not None:
             place += f":{line}"
-        if field:
-            place += f": {field}"
-        super().__init__(f"{place}: {problem}")
+        super().__init__(f"{place}: {self.reason}")
 
 
 class DataErrors(DataError):
@@ -84,16 +89,40 @@ class DataErrors(DataError):
 
     def __init__(self, problems: Sequence[DataError]) -> None:
         self.problems = list(problems)
-        self.reason = "\n".join(self.lines)
+        self.line = None
+        self.reason = self.kind = "\n".join(self.lines)
         CclearnError.__init__(self, self.reason)
 
     @property
     def lines(self) -> list[str]:
-        """The first problems, and how many more there are."""
-        lines = [str(problem) for problem in self.problems[: self.SHOWN]]
-        if len(self.problems) > self.SHOWN:
-            lines.append(f"and {len(self.problems) - self.SHOWN} more")
+        """One line for each of the first problems, and a count of the others.
+
+        A problem that occurs in many lines of a file is shown once.
+        """
+        kinds: dict[str, list[DataError]] = {}
+        for problem in self.problems:
+            kinds.setdefault(problem.kind, []).append(problem)
+        groups = [
+            group
+            for alike in kinds.values()
+            for group in ([alike] if len(alike) > _SHOWN_ALIKE else [[one] for one in alike])
+        ]
+        lines = [_line_of(group) for group in groups[: self.SHOWN]]
+        if len(groups) > self.SHOWN:
+            lines.append(f"and {sum(map(len, groups[self.SHOWN :]))} more")
         return lines
+
+
+def _line_of(alike: Sequence[DataError]) -> str:
+    """Return one line for errors of one kind."""
+    if len(alike) == 1:
+        return str(alike[0])
+    others = f"{len(alike) - 1:,} more lines"
+    numbers = [str(error.line) for error in alike[1:] if error.line is not None]
+    if numbers:
+        shown = ", ".join(numbers[:_SHOWN_ALIKE])
+        others += f": {shown}" + (", …" if len(numbers) > _SHOWN_ALIKE else "")
+    return f"{alike[0]} (and {others})"
 
 
 class ConfigurationError(CclearnError):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cclearn.cli import main as cli
-from cclearn.errors import CclearnError, DataError, foreign_errors
+from cclearn.errors import CclearnError, DataError, DataErrors, foreign_errors
 
 SECRET = "Mrs Jones has pneumonia"
 
@@ -51,3 +51,21 @@ def test_the_command_line_never_shows_an_unexpected_error_in_its_own_words(
     assert shown.startswith("internal error (AttributeError in tests/test_errors.py:")
     assert shown.count("\n") == 1
     assert SECRET not in shown
+
+
+def test_identical_problems_are_one_line() -> None:
+    missing = [DataError("p.jsonl", "missing", line, "grade") for line in range(1, 1_500)]
+    twice = [DataError("p.jsonl", "'a' stands twice", line, "id") for line in (7, 9)]
+    assert DataErrors([missing[0], *twice, *missing[1:]]).lines == [
+        "p.jsonl:1: grade: missing (and 1,498 more lines: 2, 3, 4, …)",
+        "p.jsonl:7: id: 'a' stands twice",
+        "p.jsonl:9: id: 'a' stands twice",
+    ]
+
+
+def test_the_first_problems_are_shown_and_the_others_counted() -> None:
+    several = [DataError("p.jsonl", f"problem {number}", number) for number in range(30)]
+    lines = DataErrors(several).lines
+    assert len(lines) == 21
+    assert lines[0] == "p.jsonl:0: problem 0"
+    assert lines[-1] == "and 10 more"

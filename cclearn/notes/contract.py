@@ -163,7 +163,8 @@ class SpanPair(_Row):
         text: The evidence span.
         code: The official dotted form.
         system: The code system.
-        release: The release whose table holds the code.
+        release: Release whose table contains the code. A user's pairs may leave it out: it is then empty
+            until `read_span_pairs` fills in the release that is loaded.
         grade: `gold` from a knowledge base, `silver` found by a model, `synthetic` inferred by one.
         source: The builder and field it came from, e.g. `icd10cm/title`.
         origin: As for a note.
@@ -174,7 +175,7 @@ class SpanPair(_Row):
     text: str = Field(min_length=1)
     code: str = Field(min_length=1)
     system: str = "icd10cm"
-    release: str
+    release: str = ""
     grade: Grade
     source: str
     origin: Origin = "public"

@@ -238,7 +238,14 @@ def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[C
 
 
 def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[SpanPair]:
-    """Stream span pairs, their codes in the official spelling where a system is given.
+    """Stream span pairs.
+
+    If a code system is given, codes are returned in its official spelling, and pairs without a release
+    get the release of the system.
+
+    Args:
+        path: Path of a JSONL or a Parquet file.
+        system: Code system of the pairs.
 
     Raises:
         DataError: The file is not what it should be, or the system does not hold a code.
@@ -253,4 +260,5 @@ def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[Sp
             )
             raise DataError(path, problem, field="code")
         else:
-            yield pair.model_copy(update={"code": system.canonical(pair.code)})
+            release = pair.release or system.release
+            yield pair.model_copy(update={"code": system.canonical(pair.code), "release": release})

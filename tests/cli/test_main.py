@@ -302,10 +302,8 @@ def test_other_releases_and_tables_of_the_users(tmp_path: Path) -> None:
     assert "not in icd10cm 2031; it was in 2030" in one_line(message)
     order.write_text("nonsense\n" * 30, encoding="utf-8")
     message = fails("codes", "show", "T07", "--release", order)
-    assert message.count("\n") == 21
-    assert f"{order}:1: not a line of an order file" in message
-    assert "and 10 more" not in message
-    assert "and 11 more" in message
+    assert message.count("\n") == 2
+    assert f"{order}:1: not a line of an order file (and 29 more lines: 2, 3, 4, …)" in message
 
 
 @pytest.mark.parametrize(

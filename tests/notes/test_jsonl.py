@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note
-from cclearn.notes.jsonl import read_coded_notes, read_notes, read_rows, row_to_json, write_rows
+from cclearn.notes.jsonl import (
+    read_coded_notes,
+    read_notes,
+    read_rows,
+    read_span_pairs,
+    row_to_json,
+    write_rows,
+)
 
 AWKWARD = "İstanbul\r\nnaïve e\u0301 \u00a0👩‍⚕️ “quote”\u2028 end \t"
 SECRET = "the patient John Doe"
@@ -136,3 +143,29 @@ def test_rejected_codes_are_tidied_like_the_others(tmp_path: Path, system: CodeS
     write_rows(path, [twice])
     with pytest.raises(DataError, match="I10 stands twice"):
         list(read_coded_notes(path, system))
+
+
+def test_pairs_without_a_release_are_of_the_one_that_is_loaded(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    fields = {"text": "MI", "code": "i219", "grade": "gold", "source": "mine"}
+    rows = [{"id": "a", **fields}, {"id": "b", "release": "2020", **fields}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    pairs = list(read_span_pairs(path, system))
+    assert [(pair.code, pair.release) for pair in pairs] == [
+        ("I21.9", system.release),
+        ("I21.9", "2020"),
+    ]
+    assert [pair.release for pair in read_span_pairs(path)] == ["", "2020"]
+
+
+def test_pairs_that_all_lack_a_field_give_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"id": str(n), "text": "MI", "code": "I21.9", "grade": "gold"} for n in range(2_000)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        list(read_span_pairs(path))
+    assert error.value.lines == [
+        f"{path}:1: source: missing (and 999 more lines: 2, 3, 4, …)",
+    ]
