@@ -59,7 +59,7 @@ def main() -> None:
 
     def assertions(note: str) -> list[str]:
         rules = AssertionRules(note)
-        return [rules.of(start, end) for start, end in spans[note]]
+        return [rules.assertion_of(start, end) for start, end in spans[note]]
 
     def spacy_matcher() -> Callable[[str], object]:
         import spacy

@@ -18,7 +18,7 @@ from cclearn.codes.strings import string_key
 from cclearn.errors import ConfigurationError, DataError, shown_id
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_rows, row_to_json, write_rows
-from cclearn.notes.parquet import parquet_of_jsonl
+from cclearn.notes.parquet import jsonl_to_parquet
 from cclearn.registry import checked_settings, find_plugin
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from data_builders.coverage import Coverage, markdown, plot, string_hash
@@ -203,7 +203,7 @@ def build(
             write_rows(data, tally.kept(rows))
             if builder.row_type is SpanPair:
                 tally.set_aside_shared(data)
-        parquet_of_jsonl(data, data.with_suffix(".parquet"), builder.row_type)
+        jsonl_to_parquet(data, data.with_suffix(".parquet"), builder.row_type)
         coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
             **dict(sorted(tally.counts.items())),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.claims import Claims
+from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import string_key
 from cclearn.errors import did_you_mean
 from cclearn.notes import SpanPair
@@ -91,7 +91,7 @@ class SpanBuilder(Builder):
         """
         # Claims are weighed over the whole source, so that a part of it holds the same pairs.
         wanted = _wanted(config, system)
-        claims = Claims()
+        claims = StringClaims()
         for text, code, strength in own_claims(system):
             claims.add(text, code, strength)
         for claim in self.claims(config, system):
@@ -109,7 +109,7 @@ class SpanBuilder(Builder):
         self,
         config: SpanBuilderConfig,
         system: CodeSystem,
-        claims: Claims,
+        claims: StringClaims,
         wanted: set[str] | None,
     ) -> Iterator[Built]:
         # A header above a code asked for may have strings for it.

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice, tee
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.claims import Claims
+from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import string_key
 from cclearn.notes import SpanPair
 from data_builders.builder import Built
@@ -45,7 +45,7 @@ def with_variants(
     rows: Iterable[Built],
     settings: VariantSettings,
     system: CodeSystem,
-    claims: Claims,
+    claims: StringClaims,
     spread: Spread,
 ) -> Iterator[Built]:
     """Yield rows as they come, each pair with its variants behind it; they keep its grade.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from cclearn.bulk.identifiers import Identifiers
 from cclearn.errors import CclearnError, DataError
 from cclearn.notes import Note
-from cclearn.notes.jsonl import parse_line, row_of, text_files, text_note
+from cclearn.notes.jsonl import parse_line, parse_row, text_files, text_note
 from cclearn.notes.parquet import ParquetReader, count_rows, parquet_rows
 from cclearn.runtime.files import read_bytes, sha256_of_file
 
@@ -235,7 +235,7 @@ class ParquetCorpus(Corpus):
     def _identified(self) -> Iterator[tuple[int, str]]:
         for place, fields in enumerate(parquet_rows(self.path), start=1):
             with suppress(DataError):
-                yield place, row_of(fields, Note, self.path, place).id
+                yield place, parse_row(fields, Note, self.path, place).id
 
     def _read(self, shard: Shard) -> Iterator[Row]:
         self._sha256 = self._sha256 or sha256_of_file(self.path)
@@ -245,7 +245,7 @@ class ParquetCorpus(Corpus):
         if len(wanted) < shard.rows:
             raise self._changed()
         for place, fields in enumerate(wanted, start=shard.first):
-            read = partial(row_of, fields, Note, self.path, place)
+            read = partial(parse_row, fields, Note, self.path, place)
             yield _row(place, read, partial(fields.get, "id"))
 
 

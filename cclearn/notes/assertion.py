@@ -242,7 +242,7 @@ class AssertionRules:
         """Return the section that holds a place of the note."""
         return self.sections[bisect_right(self._section_starts, place) - 1]
 
-    def of(self, start: int, end: int) -> Assertion:
+    def assertion_of(self, start: int, end: int) -> Assertion:
         """Return what the note says of the words at `start:end` (code points, half-open)."""
         number = bisect_right(self._starts, start) - 1
         cues = self._cues_of.get(number)

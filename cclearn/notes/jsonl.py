@@ -41,7 +41,7 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
     if path.suffix == ".parquet":
         numbered = enumerate(parquet_rows(path), start=1)
         yield from checked_rows(
-            ((n, partial(row_of, fields, row_type, path, n)) for n, fields in numbered), path
+            ((n, partial(parse_row, fields, row_type, path, n)) for n, fields in numbered), path
         )
         return
     if not path.is_file():
@@ -94,7 +94,7 @@ def parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Ro
     """Return the row that a line of JSONL holds; `name` and `number` are for the DataError."""
     if number == 1:
         raw = raw.removeprefix(BOM_UTF8)
-    return row_of(parse_json(raw, name, number), row_type, name, number)
+    return parse_row(parse_json(raw, name, number), row_type, name, number)
 
 
 def parse_json(raw: bytes, name: object, number: int | None = None) -> Any:
@@ -113,7 +113,7 @@ def parse_json(raw: bytes, name: object, number: int | None = None) -> Any:
     return value
 
 
-def row_of(fields: Any, row_type: type[Row], name: object, number: int | None = None) -> Row:
+def parse_row(fields: Any, row_type: type[Row], name: object, number: int | None = None) -> Row:
     """Return the row that parsed JSON holds.
 
     Args:
@@ -209,7 +209,7 @@ def text_note(path: Path, content: bytes) -> Note:
         identifier.encode()
     except UnicodeEncodeError:
         raise DataError(path, "its name is not UTF-8. Rename the file.", field="id") from None
-    return row_of({"id": identifier, "text": decode_text(content, path)}, Note, path)
+    return parse_row({"id": identifier, "text": decode_text(content, path)}, Note, path)
 
 
 def _read_text(path: Path) -> Note:

@@ -29,7 +29,7 @@ _UNREADABLE = b"\xff"
 with a string that is not UTF-8, a time that is out of range."""
 
 
-def schema_of(row_type: type[BaseModel]) -> pa.Schema:
+def arrow_schema(row_type: type[BaseModel]) -> pa.Schema:
     """Return the columns of a kind of row: those of its JSON, `schema_version` the first."""
     import pyarrow as pa
 
@@ -53,7 +53,7 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     return {int: pa.int64(), float: pa.float64()}.get(annotation, pa.string())
 
 
-def parquet_of_jsonl(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> None:
+def jsonl_to_parquet(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> None:
     """Write a JSONL file of the contract again as Parquet, in bounded memory.
 
     Args:
@@ -64,7 +64,7 @@ def parquet_of_jsonl(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> N
     from pyarrow import json as arrow_json
     from pyarrow import parquet as arrow_parquet
 
-    schema = schema_of(row_type)
+    schema = arrow_schema(row_type)
     with (
         atomic_file(parquet) as stream,
         arrow_parquet.ParquetWriter(stream, schema, compression="zstd") as writer,

@@ -62,7 +62,7 @@ _SURROUNDINGS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Stated(Generic[Value]):
+class Statement(Generic[Value]):
     """What a note states, and where.
 
     Attributes:
@@ -80,8 +80,8 @@ class Stated(Generic[Value]):
 class Patient:
     """What a note states of its patient; None where it does not, or contradicts itself."""
 
-    sex: Stated[Sex] | None = None
-    age: Stated[int] | None = None
+    sex: Statement[Sex] | None = None
+    age: Statement[int] | None = None
 
 
 def read_patient(text: str) -> Patient:
@@ -91,8 +91,8 @@ def read_patient(text: str) -> Patient:
     infant"; no pronouns, and nothing in a sentence or a section on the family. The first one holds;
     where another contradicts it (the other sex, or an age more than a year apart), nothing is known.
     """
-    sexes: list[Stated[Sex]] = []
-    ages: list[Stated[int]] = []
+    sexes: list[Statement[Sex]] = []
+    ages: list[Statement[int]] = []
     for sex, age in _statements(text):
         place = age or sex
         if place is not None and not _of_a_relative(text, place.start, place.end):
@@ -107,7 +107,7 @@ def read_patient(text: str) -> Patient:
     )
 
 
-def _statements(text: str) -> Iterator[tuple[Stated[Sex] | None, Stated[int] | None]]:
+def _statements(text: str) -> Iterator[tuple[Statement[Sex] | None, Statement[int] | None]]:
     for match in _ages(text):
         old = match["old"] or match["mark"]
         if not old and match["unit"] != "year":
@@ -126,14 +126,14 @@ def _statements(text: str) -> Iterator[tuple[Stated[Sex] | None, Stated[int] | N
             yield sex, _age(match)
     for match in _NEWBORN.finditer(text) if "ewborn" in text or "eonate" in text else ():
         if _SENTENCE_BEFORE.search(text[max(0, match.start() - _LOOK) : match.start()]):
-            yield _sex(match), Stated(0, *match.span())
+            yield _sex(match), Statement(0, *match.span())
     for match in _AGE_FIELD.finditer(text):
-        yield None, Stated(int(match["number"]), *match.span("number"))
+        yield None, Statement(int(match["number"]), *match.span("number"))
     for match in chain.from_iterable(each.finditer(text) for each in (_SEX_FIELD, _SEX_SAID)):
         yield _sex(match), None
     for match in _TITLE.finditer(text):
         title: Sex = "female" if match["female"] else "male"
-        yield Stated(title, match.start(), match.end(title)), None
+        yield Statement(title, match.start(), match.end(title)), None
 
 
 def _ages(text: str) -> Iterator[re.Match[str]]:
@@ -148,19 +148,19 @@ def _of_a_relative(text: str, start: int, end: int) -> bool:
     around = text[first : end + _LOOK]
     if not _MAY_BE_A_RELATIVE.search(around):
         return False
-    return AssertionRules(around).of(start - first, end - first) == "family"
+    return AssertionRules(around).assertion_of(start - first, end - first) == "family"
 
 
-def _sex(match: re.Match[str], offset: int = 0) -> Stated[Sex] | None:
+def _sex(match: re.Match[str], offset: int = 0) -> Statement[Sex] | None:
     if match["female"]:
-        return Stated("female", offset + match.start("female"), offset + match.end("female"))
+        return Statement("female", offset + match.start("female"), offset + match.end("female"))
     if match["male"]:
-        return Stated("male", offset + match.start("male"), offset + match.end("male"))
+        return Statement("male", offset + match.start("male"), offset + match.end("male"))
     return None
 
 
-def _age(match: re.Match[str]) -> Stated[int]:
+def _age(match: re.Match[str]) -> Statement[int]:
     word = match["number"].lower()
     number = int(word) if word.isdigit() else _NUMBERS.index(word) + 1
     unit = (match["unit"] or match["short"]).lower()
-    return Stated(number // _PARTS[unit[0]], *match.span())
+    return Statement(number // _PARTS[unit[0]], *match.span())

@@ -2,10 +2,10 @@
 
 from cclearn.rows.build import TrainingRow, document_row, read_source, span_row, span_rows
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
-from cclearn.rows.mixture import Mixing, mix, shares_of
+from cclearn.rows.mixture import Mixing, epoch_shares, mix
 from cclearn.rows.negatives import Negatives
 from cclearn.rows.segments import note_segments, segment_rows
-from cclearn.rows.selection import Contamination, capped, weighed
+from cclearn.rows.selection import Contamination, limit_rows, repeat_by_grade
 from cclearn.rows.splits import in_share
 
 __all__ = [
@@ -15,16 +15,16 @@ __all__ = [
     "Mixing",
     "Negatives",
     "TrainingRow",
-    "capped",
     "document_row",
     "encode_rows",
+    "epoch_shares",
     "in_share",
+    "limit_rows",
     "mix",
     "note_segments",
     "read_source",
+    "repeat_by_grade",
     "segment_rows",
-    "shares_of",
     "span_row",
     "span_rows",
-    "weighed",
 ]

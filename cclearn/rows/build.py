@@ -97,7 +97,7 @@ def document_row(
     Raises:
         ConfigurationError: A code has no evidence: the row would teach to leave the code out.
     """
-    refuse_uncited(note)
+    require_evidence(note)
     return TrainingRow(
         note.id,
         "document",
@@ -110,7 +110,7 @@ def document_row(
     )
 
 
-def refuse_uncited(note: CodedNote) -> None:
+def require_evidence(note: CodedNote) -> None:
     """Raise ConfigurationError where a code of a note has no evidence: words that justify it would be
     taken for words that justify nothing."""
     bare = [assigned.code for assigned in note.codes if not assigned.evidence]

@@ -20,7 +20,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.notes.sections import Unit
-from cclearn.rows.build import refuse_uncited
+from cclearn.rows.build import require_evidence
 from cclearn.rows.segments import note_segments
 
 LABEL = "EVIDENCE"
@@ -94,7 +94,7 @@ class CodedNotes:
         """
         alignment = Alignment()
         for note in read_coded_notes(self._path):
-            refuse_uncited(note)
+            require_evidence(note)
             for part in [note] if self._unit is None else note_segments(note, self._unit):
                 if part.text.strip():
                     reference = annotate(nlp.make_doc(part.text), part, alignment)

@@ -14,7 +14,7 @@ power 1 / temperature (Raffel et al. 2020, arXiv 1910.10683, section 3.5.2) · `
 share."""
 
 
-def shares_of(
+def epoch_shares(
     sizes: Sequence[int], mixing: Mixing, given: Sequence[float | None], temperature: float = 1.0
 ) -> list[float] | None:
     """Return the share of rows that each source has in an epoch, None where every row stands once.

@@ -53,7 +53,7 @@ class Negatives:
         self._coded = coded
         self._seed = seed
 
-    def of(self, note: CodedNote) -> list[Span]:
+    def sample(self, note: CodedNote) -> list[Span]:
         """Return spans of a note, in their order, as half-open code-point offsets."""
         if not self._most:
             return []

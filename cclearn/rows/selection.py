@@ -9,7 +9,7 @@ from cclearn.codes.strings import string_key
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.contract import Grade
 from cclearn.rows.build import TrainingRow
-from cclearn.rows.splits import in_share, place_of
+from cclearn.rows.splits import hash_fraction, in_share
 
 _SHINGLE = 8
 """Words of a shingle (Broder 1997); of those that two notes share, a text of its own has few."""
@@ -19,7 +19,7 @@ _CONTAINED = 0.8
 its own."""
 
 
-def weighed(
+def repeat_by_grade(
     rows: Iterable[TrainingRow], grades: Mapping[Grade, float], seed: int = 0
 ) -> Iterator[TrainingRow]:
     """Yield each row as often as its grade says: 2 gives it twice, 0.5 half of the rows, 0 none.
@@ -36,7 +36,7 @@ def weighed(
             yield row
 
 
-def capped(
+def limit_rows(
     rows: Iterable[TrainingRow], most: int | None, most_per_code: int | None, seed: int = 0
 ) -> list[TrainingRow]:
     """Return at most so many rows, in their order; which are kept follows from their ids alone.
@@ -51,7 +51,7 @@ def capped(
     if most is None and most_per_code is None:
         return kept
     # Another draw than that of the grades, which kept the rows that are first in it.
-    drawn = sorted(range(len(kept)), key=lambda place: place_of(f"cap {kept[place].id}", seed))
+    drawn = sorted(range(len(kept)), key=lambda place: hash_fraction(f"cap {kept[place].id}", seed))
     if most_per_code is not None:
         counts: Counter[str] = Counter()
         few = []
@@ -82,7 +82,7 @@ class Contamination:
             self._sizes.append(len(shingles))
         self._strings = {string_key(pair.text) for pair in spans}
 
-    def holds(self, row: TrainingRow) -> bool:
+    def contains(self, row: TrainingRow) -> bool:
         """Say whether a row is of the evaluation."""
         if row.note is None:
             return string_key(row.text) in self._strings

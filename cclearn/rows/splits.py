@@ -13,10 +13,10 @@ def in_share(identifier: str, share: float, seed: int = 0) -> bool:
         share: Between 0 and 1. A larger share holds all ids of a smaller one.
         seed: Another seed, another split.
     """
-    return place_of(identifier, seed) < share
+    return hash_fraction(identifier, seed) < share
 
 
-def place_of(identifier: str, seed: int = 0) -> float:
+def hash_fraction(identifier: str, seed: int = 0) -> float:
     """Return where between 0 and 1 the hash of an id lies, evenly spread over ids."""
     digest = hashlib.sha256(f"{seed}\x1f{identifier}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from cclearn.errors import DataError
 from cclearn.notes import Note
-from cclearn.notes.jsonl import checked_rows, parse_json, parse_line, row_of
+from cclearn.notes.jsonl import checked_rows, parse_json, parse_line, parse_row
 from cclearn.service.limits import Limits
 from cclearn.service.refusal import Refused
 
@@ -164,10 +164,10 @@ def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
             _refuse_many_tokens(body, most)
             value = parse_json(body, _PLACE)
             if not isinstance(value, list):
-                return [row_of(value, Note, _PLACE)], True
+                return [parse_row(value, Note, _PLACE)], True
             if len(value) > most:
                 raise _too_many(most)
-            rows = ((n, partial(row_of, row, Note, _PLACE, n)) for n, row in enumerate(value, 1))
+            rows = ((n, partial(parse_row, row, Note, _PLACE, n)) for n, row in enumerate(value, 1))
         return list(checked_rows(rows, _PLACE, most_problems=1)), False
     except DataError as error:
         raise Refused(422, str(error), "contract") from None

@@ -16,12 +16,12 @@ from cclearn.rows import (
     Contamination,
     Negatives,
     TrainingRow,
-    capped,
     in_share,
+    limit_rows,
     read_source,
+    repeat_by_grade,
     segment_rows,
     span_rows,
-    weighed,
 )
 from cclearn.training.recipe import Recipe, Rows, RowSourceSettings
 
@@ -63,12 +63,12 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
         contaminated = list(chosen.contaminated)
         for row in (made for whole in chosen.rows for made in make(whole)):
             # A note that no evaluation holds may cite a string that one does.
-            if row.note is None and contamination.holds(row):
+            if row.note is None and contamination.contains(row):
                 contaminated.append(row.id)
             else:
                 clean.append(row)
-        rows = capped(
-            weighed(clean, source.grades, recipe.seed),
+        rows = limit_rows(
+            repeat_by_grade(clean, source.grades, recipe.seed),
             source.most,
             source.most_per_code,
             recipe.seed,
@@ -92,7 +92,7 @@ def _read(
     describe, template = recipe.rows.describe, recipe.rows.template
     for row in read_source(source.path, source.holds, system, describe, template):
         read += 1
-        if contamination.holds(row):
+        if contamination.contains(row):
             contaminated.append(row.id)
         elif in_share(_split_by(row), recipe.rows.development, recipe.seed):
             development.append(row)
@@ -120,7 +120,7 @@ def _maker(
         return system.description(code) if recipe.rows.describe and code in system else ""
 
     negatives = Negatives(notes, source.negatives, mentions, coded, seed)
-    return lambda row: span_rows(row, negatives.of(row.note) if row.note else (), describe)
+    return lambda row: span_rows(row, negatives.sample(row.note) if row.note else (), describe)
 
 
 def _coded_strings(read: Sequence[Chosen]) -> set[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cclearn.errors import ConfigurationError
 from cclearn.notes.contract import Grade
 from cclearn.prompts.templates import RowKind
-from cclearn.rows import EncodedRow, encode_rows, mix, shares_of
+from cclearn.rows import EncodedRow, encode_rows, epoch_shares, mix
 from cclearn.rows.encode import Reports
 from cclearn.training.choose import Chosen, refuse_empty
 from cclearn.training.recipe import Recipe, Rows, RowSourceSettings
@@ -143,4 +143,4 @@ def _shares(
 ) -> list[float] | None:
     given = [source.share for source in sources]
     mixing = rows.mixing or ("fixed_ratio" if all(given) else "concatenate")
-    return shares_of([len(part) for part in parts], mixing, given, rows.temperature)
+    return epoch_shares([len(part) for part in parts], mixing, given, rows.temperature)

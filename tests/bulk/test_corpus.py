@@ -12,7 +12,7 @@ from cclearn.bulk.corpus import Corpus, Row, open_corpus
 from cclearn.errors import CclearnError, DataError
 from cclearn.notes import Note
 from cclearn.notes.jsonl import read_notes, write_rows
-from cclearn.notes.parquet import parquet_of_jsonl
+from cclearn.notes.parquet import jsonl_to_parquet
 from tests.bulk.corpora import text, write_jsonl
 
 
@@ -43,7 +43,7 @@ def corpora(tmp_path: Path) -> list[Path]:
     source = write_jsonl(tmp_path / "notes.jsonl", 12)
     whole = tmp_path / "whole.jsonl"
     write_rows(whole, read_notes(source))
-    parquet_of_jsonl(whole, tmp_path / "notes.parquet", Note)
+    jsonl_to_parquet(whole, tmp_path / "notes.parquet", Note)
     folder = tmp_path / "texts"
     folder.mkdir()
     for number in range(12):

@@ -115,7 +115,7 @@ def test_distractors_are_not_credited_and_read_as_such(
         for assigned in note.codes:
             for evidence in assigned.evidence:
                 assert evidence.text.casefold() in strings
-                assert rules.of(evidence.start, evidence.end) in CODED
+                assert rules.assertion_of(evidence.start, evidence.end) in CODED
 
 
 def test_the_same_seed_gives_the_same_bytes(

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.claims import Claims
+from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import PRECEDENCE as FIELDS
 from data_builders.claims import PRECEDENCE, is_gold, own_claims, rank
 
 
 def test_the_strongest_claim_wins() -> None:
-    claims = Claims()
+    claims = StringClaims()
     claims.add("Cyst  of kidney", "B", 2)
     claims.add("cyst of KIDNEY", "A", 2)
     assert claims.winners("Cyst of kidney") == (2, ("A", "B"))

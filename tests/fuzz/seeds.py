@@ -14,7 +14,7 @@ from cclearn.coding import Coder
 from cclearn.engines.settings import EngineSettings
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.jsonl import write_rows
-from cclearn.notes.parquet import parquet_of_jsonl
+from cclearn.notes.parquet import jsonl_to_parquet
 from tests.codes.official import ICD9_TITLES, ORDER, TABLE, TABULAR
 from tests.data_builders.sources.test_disease_ontology import ONTOLOGY
 from tests.data_builders.sources.test_icd10cm_index import INDEX
@@ -88,9 +88,9 @@ def _notes(folder: Path, system: CodeSystem) -> None:
     for number in range(3):
         (folder / "texts" / f"n{number}.txt").write_text(f"{CANARY} {number}")
     write_rows(folder / "notes.jsonl", [_note(f"n{number}") for number in range(4)])
-    parquet_of_jsonl(folder / "notes.jsonl", folder / "notes.parquet", Note)
+    jsonl_to_parquet(folder / "notes.jsonl", folder / "notes.parquet", Note)
     write_rows(folder / "gold.jsonl", [_coded(f"n{number}") for number in range(4)])
-    parquet_of_jsonl(folder / "gold.jsonl", folder / "gold.parquet", CodedNote)
+    jsonl_to_parquet(folder / "gold.jsonl", folder / "gold.parquet", CodedNote)
     for name in ("pred.jsonl", "other.jsonl"):
         write_rows(folder / name, [_coded(f"n{number}") for number in range(4)])
     pairs = [
@@ -105,7 +105,7 @@ def _notes(folder: Path, system: CodeSystem) -> None:
         for number in range(4)
     ]
     write_rows(folder / "pairs.jsonl", pairs)
-    parquet_of_jsonl(folder / "pairs.jsonl", folder / "pairs.parquet", SpanPair)
+    jsonl_to_parquet(folder / "pairs.jsonl", folder / "pairs.parquet", SpanPair)
     from cclearn.bulk import BulkOptions, code_corpus
     from cclearn.coding.settings import CoderSettings
 

@@ -92,19 +92,21 @@ UNCERTAIN = [
 def test_cues(expected: str, marked: str) -> None:
     start = marked.index("*")
     end = marked.index("*", start + 1) - 1
-    assert AssertionRules(marked.replace("*", "")).of(start, end) == expected
+    assert AssertionRules(marked.replace("*", "")).assertion_of(start, end) == expected
 
 
 def test_a_long_run_of_marks_takes_no_time() -> None:
     text = "asthma " + "-'/" * 5_000 + " a b c d e f g h negative"
-    assert AssertionRules(text).of(0, 6) == "present"
+    assert AssertionRules(text).assertion_of(0, 6) == "present"
 
 
 @given(st.text(max_size=80), st.data())
 def test_any_span_of_any_text_has_an_assertion(text: str, data: st.DataObject) -> None:
     if text:
         start = data.draw(st.integers(0, len(text) - 1))
-        assert AssertionRules(text).of(start, data.draw(st.integers(start + 1, len(text))))
+        assert AssertionRules(text).assertion_of(
+            start, data.draw(st.integers(start + 1, len(text)))
+        )
 
 
 @given(st.text(st.sampled_from("aA.:; \r\n-1İ\u2028"), max_size=60))

@@ -13,7 +13,7 @@ from cclearn.errors import DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.contract import Invalid, Ungrounded
 from cclearn.notes.jsonl import read_coded_notes, read_notes, read_rows, read_span_pairs, write_rows
-from cclearn.notes.parquet import ParquetReader, parquet_of_jsonl, parquet_rows, schema_of
+from cclearn.notes.parquet import ParquetReader, arrow_schema, jsonl_to_parquet, parquet_rows
 
 PAIR = SpanPair(id="p1", text="grippe 🤒 é", code="J11.1", release="x", grade="gold", source="test")
 TEXT = "İ fever\r\nand cough"
@@ -40,7 +40,7 @@ NOTES = [
 
 def converted(folder: Path, rows: list[BaseModel], row_type: type[BaseModel]) -> Path:
     write_rows(folder / "rows.jsonl", rows)
-    parquet_of_jsonl(folder / "rows.jsonl", folder / "rows.parquet", row_type)
+    jsonl_to_parquet(folder / "rows.jsonl", folder / "rows.parquet", row_type)
     return folder / "rows.parquet"
 
 
@@ -60,7 +60,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row_type", [Note, CodedNote, SpanPair])
 def test_there_is_a_column_for_every_field(row_type: type[BaseModel]) -> None:
-    assert schema_of(row_type).names == ["schema_version", *row_type.model_fields]
+    assert arrow_schema(row_type).names == ["schema_version", *row_type.model_fields]
 
 
 def test_wrong_files_are_refused(tmp_path: Path) -> None:

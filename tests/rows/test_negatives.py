@@ -42,8 +42,8 @@ def test_negatives_are_words_that_are_no_evidence(
     mentions = (lambda t: [(n, n + 2) for n in range(len(t) - 1)]) if guessed else nothing
     coded = {string_key(text[a:b]) for a, b in cited}
     negatives = Negatives([note], most, mentions, coded, seed)
-    found = negatives.of(note)
-    assert found == negatives.of(note)
+    found = negatives.sample(note)
+    assert found == negatives.sample(note)
     assert len(found) <= most
     assert not any(a < d and c < b for a, b in found for c, d in cited)
     assert all(before[1] <= after[0] for before, after in pairwise(found))
@@ -72,7 +72,7 @@ def test_words_that_look_like_evidence_come_first() -> None:
         return [(7, 17), (25, 38), (40, 44)]
 
     def strings(most: int, coded: set[str]) -> list[str]:
-        spans = Negatives([NOTE], most, mentions, coded).of(NOTE)
+        spans = Negatives([NOTE], most, mentions, coded).sample(NOTE)
         return [NOTE.text[start:end] for start, end in spans]
 
     assert strings(1, set()) == ["chest pain"]
@@ -86,12 +86,12 @@ def test_runs_of_words_are_as_long_as_evidence() -> None:
     notes = [NOTE.model_copy(update={"id": f"n{number}"}) for number in range(200)]
     negatives = Negatives(notes, 4, nothing, set())
     lengths = Counter(
-        len(words(note.text[start:end])) for note in notes for start, end in negatives.of(note)
+        len(words(note.text[start:end])) for note in notes for start, end in negatives.sample(note)
     )
     assert set(lengths) == {1, 3}
     assert lengths[3] == pytest.approx(lengths[1], rel=0.35)
-    assert negatives.of(notes[0]) != negatives.of(notes[1])
-    assert Negatives([note_of("a b", [])], 4, nothing, set()).of(NOTE) == []
+    assert negatives.sample(notes[0]) != negatives.sample(notes[1])
+    assert Negatives([note_of("a b", [])], 4, nothing, set()).sample(NOTE) == []
 
 
 def test_a_note_makes_rows_of_its_evidence_and_of_other_words() -> None:

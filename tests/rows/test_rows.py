@@ -15,10 +15,10 @@ from cclearn.rows import (
     TrainingRow,
     document_row,
     encode_rows,
+    epoch_shares,
     in_share,
     mix,
     read_source,
-    shares_of,
 )
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows as some_rows
@@ -99,7 +99,7 @@ def test_shares_are_kept_and_no_row_is_lost(
 ) -> None:
     sources = [[(kind, number) for number in range(size)] for kind, size in enumerate(sizes)]
     given = shares[: len(sizes)]
-    chosen = shares_of(sizes, "fixed_ratio", given)
+    chosen = epoch_shares(sizes, "fixed_ratio", given)
     assert chosen is not None
     assert sum(chosen) == pytest.approx(1)
     epoch = mix(sources, chosen, seed)
@@ -115,11 +115,11 @@ def test_shares_are_kept_and_no_row_is_lost(
 
 def test_the_named_mixing_strategies() -> None:
     sizes = [10_000, 100]
-    assert shares_of(sizes, "concatenate", [None, None]) is None
-    assert shares_of(sizes, "proportional", [None, None]) == pytest.approx([100 / 101, 1 / 101])
+    assert epoch_shares(sizes, "concatenate", [None, None]) is None
+    assert epoch_shares(sizes, "proportional", [None, None]) == pytest.approx([100 / 101, 1 / 101])
     # Square roots: 100 and 10.
-    assert shares_of(sizes, "proportional", [None, None], 2) == pytest.approx([10 / 11, 1 / 11])
-    assert shares_of(sizes, "fixed_ratio", [0.9, 0.1]) == pytest.approx([0.9, 0.1])
+    assert epoch_shares(sizes, "proportional", [None, None], 2) == pytest.approx([10 / 11, 1 / 11])
+    assert epoch_shares(sizes, "fixed_ratio", [0.9, 0.1]) == pytest.approx([0.9, 0.1])
     epoch = mix([range(10_000), range(10_000, 10_100)], [0.9, 0.1], seed=0)
     counts = Counter(row >= 10_000 for row in epoch)
     assert counts == {False: 10_000, True: 1_111}

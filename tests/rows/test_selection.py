@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.contract import Grade
-from cclearn.rows import Contamination, TrainingRow, capped, document_row, span_row, weighed
+from cclearn.rows import (
+    Contamination,
+    TrainingRow,
+    document_row,
+    limit_rows,
+    repeat_by_grade,
+    span_row,
+)
 
 GRADES: tuple[Grade, ...] = ("gold", "silver", "synthetic")
 
@@ -26,23 +33,23 @@ def some(count: int, grade: Grade = "gold") -> list[TrainingRow]:
 
 def test_grades_are_weighed() -> None:
     rows = some(1_000, "silver")
-    assert list(weighed(rows, {})) == rows
-    assert list(weighed(rows, {"silver": 0})) == []
-    assert Counter(r.id for r in weighed(rows, {"silver": 2})) == {r.id: 2 for r in rows}
-    half = {row.id for row in weighed(rows, {"silver": 0.5})}
+    assert list(repeat_by_grade(rows, {})) == rows
+    assert list(repeat_by_grade(rows, {"silver": 0})) == []
+    assert Counter(r.id for r in repeat_by_grade(rows, {"silver": 2})) == {r.id: 2 for r in rows}
+    half = {row.id for row in repeat_by_grade(rows, {"silver": 0.5})}
     assert 430 < len(half) < 570
-    assert half == {row.id for row in weighed(rows, {"silver": 0.5})}
-    assert half != {row.id for row in weighed(rows, {"silver": 0.5}, seed=1)}
+    assert half == {row.id for row in repeat_by_grade(rows, {"silver": 0.5})}
+    assert half != {row.id for row in repeat_by_grade(rows, {"silver": 0.5}, seed=1)}
     # A larger share holds all of a smaller one.
-    assert half < {row.id for row in weighed(rows, {"silver": 0.7})}
-    assert len(list(weighed(rows, {"silver": 1.5}))) == 1_000 + len(half)
-    assert list(weighed(rows, {"gold": 0})) == rows
+    assert half < {row.id for row in repeat_by_grade(rows, {"silver": 0.7})}
+    assert len(list(repeat_by_grade(rows, {"silver": 1.5}))) == 1_000 + len(half)
+    assert list(repeat_by_grade(rows, {"gold": 0})) == rows
 
 
 @given(st.integers(0, 60), st.none() | st.integers(1, 20), st.none() | st.integers(1, 5))
 def test_caps_hold_and_keep_the_order(count: int, most: int | None, each: int | None) -> None:
     rows = some(count)
-    kept = capped(rows, most, each)
+    kept = limit_rows(rows, most, each)
     places = [rows.index(row) for row in kept]
     assert places == sorted(set(places))
     assert most is None or len(kept) <= most
@@ -53,14 +60,14 @@ def test_caps_hold_and_keep_the_order(count: int, most: int | None, each: int | 
         assert codes == {c: min(n, each or n) for c, n in wanted.items()}
     # What is kept follows from the ids, not from what stands beside them.
     if each is None and most is not None and count:
-        assert {r.id for r in capped(rows[::-1], most, None)} == {r.id for r in kept}
+        assert {r.id for r in limit_rows(rows[::-1], most, None)} == {r.id for r in kept}
 
 
 def test_a_cap_keeps_the_grades_as_they_were_weighed() -> None:
     rows = [span_row(pair(n, grade=grade)) for n in range(4_000) for grade in GRADES]
     rows = [replace(row, id=f"{row.id} {row.grade}") for row in rows]
-    weighed_rows = list(weighed(rows, {"silver": 0.5, "synthetic": 0.25}))
-    counts = Counter(row.grade for row in capped(weighed_rows, 700, None))
+    weighed_rows = list(repeat_by_grade(rows, {"silver": 0.5, "synthetic": 0.25}))
+    counts = Counter(row.grade for row in limit_rows(weighed_rows, 700, None))
     assert counts["gold"] == pytest.approx(400, rel=0.2)
     assert counts["silver"] == pytest.approx(200, rel=0.25)
     assert counts["synthetic"] == pytest.approx(100, rel=0.3)
@@ -68,7 +75,7 @@ def test_a_cap_keeps_the_grades_as_they_were_weighed() -> None:
 
 def test_caps_on_codes_leave_notes_alone() -> None:
     notes = [document_row(CodedNote(id=f"n{n}", text=f"note {n}")) for n in range(5)]
-    assert capped(notes, None, 1) == notes
+    assert limit_rows(notes, None, 1) == notes
 
 
 WORDS = "Admitted with acute heart failure after three days of cough and fever at home with wife"
@@ -80,7 +87,7 @@ def test_what_an_evaluation_holds_is_known_again() -> None:
     contamination = Contamination(held, [pair(0, "Heart  Attack")])
 
     def holds(text: str) -> bool:
-        return contamination.holds(document_row(CodedNote(id="x", text=text)))
+        return contamination.contains(document_row(CodedNote(id="x", text=text)))
 
     assert holds(long)
     assert holds(long.upper().replace(" ", "\n"))
@@ -91,7 +98,7 @@ def test_what_an_evaluation_holds_is_known_again() -> None:
     assert not holds("acute mi again")
     assert not holds(" ".join(reversed(long.split())))
     assert not holds(WORDS[:60] + " " + " ".join(f"other{n}" for n in range(20)))
-    assert contamination.holds(span_row(pair(1, "heart attack")))
+    assert contamination.contains(span_row(pair(1, "heart attack")))
     # That a note holds these words is no reason to leave out that a code is called so.
-    assert not contamination.holds(span_row(pair(1, "acute heart failure")))
-    assert not Contamination().holds(document_row(held[0]))
+    assert not contamination.contains(span_row(pair(1, "acute heart failure")))
+    assert not Contamination().contains(document_row(held[0]))

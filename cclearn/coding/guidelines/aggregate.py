@@ -10,8 +10,8 @@ from cclearn.coding.findings import Finding, Reading
 from cclearn.coding.guidelines.flags import seventh_character_flags
 from cclearn.coding.guidelines.uncertain import FLAGS, Encounter, gives_code, withheld_flag
 from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
-from cclearn.notes.oddities import oddity_flags
 from cclearn.notes.spans import Span
+from cclearn.notes.text_flags import text_flags
 
 _SUREST: tuple[Assertion, ...] = ("present", "historical", "uncertain")
 """A code has the first of these that one of its findings has."""
@@ -141,4 +141,4 @@ def _note_flags(
     )
     headers = {each.code for each in reading.invalid if each.code and each.status == "header"}
     rules = {flag for flag in withheld if flag} | seventh_character_flags(headers, system)
-    return rules | oddity_flags(reading.note.text)
+    return rules | text_flags(reading.note.text)

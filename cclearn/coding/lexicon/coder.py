@@ -91,7 +91,7 @@ class LexiconCoder(Coder):
             section = rules.section_at(start)
             # "History of present illness" is no illness.
             if start >= section.body or not section.has_known_header:
-                findings.append(Finding(code, start, end, assertion=rules.of(start, end)))
+                findings.append(Finding(code, start, end, assertion=rules.assertion_of(start, end)))
         return findings
 
     def _matches(self, text: str) -> list[tuple[int, int, str]]:

@@ -6,7 +6,7 @@ import re
 from functools import cache, partial
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.claims import Claims
+from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
 from cclearn.coding.lexicon.normalise import JOINED, MARK, STOP, TOKEN, WORDING
 from cclearn.coding.lexicon.tables import PHRASES, read_table
@@ -87,7 +87,7 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
         words = phrase_words(text)
         return ordered.setdefault(same_words(words), words)
 
-    claims = Claims(key)
+    claims = StringClaims(key)
     for string in code_strings(system):
         claims.add(string.text, string.code, PRECEDENCE.index(string.field))
         if system.traits.icd_conventions:

@@ -48,7 +48,7 @@ def read_quotes(
         text[first : part.end],
         [line.quote for line in parsed.lines],
         # A quote may stand twice, first negated or only suspected: the model means the other one.
-        prefer=lambda start, end: _likelihood(rules.of(first + start, first + end)),
+        prefer=lambda start, end: _likelihood(rules.assertion_of(first + start, first + end)),
     )
     return parsed, [span and (first + span[0], first + span[1]) for span in spans]
 
@@ -95,7 +95,7 @@ def _read_part(
             ungrounded.append(Ungrounded(code=code, quote=line.quote))
         elif span is not None and status in ("valid", "header"):
             probability = part.answer.probability(line.code_start, line.code_end)
-            findings.append(Finding(code, *span, probability, rules.of(*span), number))
+            findings.append(Finding(code, *span, probability, rules.assertion_of(*span), number))
     return findings, ungrounded, invalid
 
 

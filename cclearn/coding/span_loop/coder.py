@@ -107,7 +107,7 @@ class _Recognised:
         for number, ((first, _), recognition) in enumerate(zip(segments, found, strict=True)):
             for start, end in recognition.spans:
                 self._parts.setdefault((first + start, first + end), set()).add(number)
-        asserted = {span: rules.of(*span) for span in sorted(self._parts)}
+        asserted = {span: rules.assertion_of(*span) for span in sorted(self._parts)}
         self._asserted: dict[Span, Assertion] = {
             span: assertion for span, assertion in asserted.items() if assertion in CODED
         }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cclearn.notes.oddities import oddity_flags
+from cclearn.notes.text_flags import text_flags
 
 NOTE = (
     "71-year-old woman with type 2 diabetes (HbA1c < 7 %), BP <120/80, seen for a cough of two weeks."
@@ -48,7 +48,7 @@ SPANISH = (
     ],
 )
 def test_what_is_no_plain_english_note_is_flagged(text: str, expected: set[str]) -> None:
-    assert oddity_flags(text) == {f"text: {each}" for each in expected}
+    assert text_flags(text) == {f"text: {each}" for each in expected}
 
 
 @pytest.mark.shared_data
@@ -56,6 +56,6 @@ def test_real_notes_are_told_by_their_language(shared_data: Path) -> None:
     flagged = {}
     for language in ("text_files", "text_files_en"):
         files = sorted((shared_data / "codiesp").glob(f"*/{language}/*.txt"))
-        flags = [oddity_flags(path.read_text(encoding="utf-8")) for path in files]
+        flags = [text_flags(path.read_text(encoding="utf-8")) for path in files]
         flagged[language] = (len(files), sum("text: not English" in each for each in flags))
     assert flagged == {"text_files": (750, 750), "text_files_en": (750, 0)}

@@ -10,7 +10,7 @@ Winners = tuple[int, tuple[str, ...]]
 """The rank of the strongest claims to a string, and the codes that make them, sorted."""
 
 
-class Claims:
+class StringClaims:
     """The strongest claims to each string; a claim of a lower rank is stronger.
 
     Args:

@@ -36,7 +36,7 @@ _NOT_PROSE = frozenset({"binary", "HTML", "RTF"})
 """What has so many words of its own that the language cannot be told."""
 
 
-def oddity_flags(text: str) -> set[str]:
+def text_flags(text: str) -> set[str]:
     """Return flags for what a note's text is besides, or instead of, plain English.
 
     `binary`: more than one in ten characters is a control character, or base64 stands in it ·
