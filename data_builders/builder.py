@@ -19,7 +19,7 @@ from cclearn.errors import ConfigurationError, DataError, shown_id
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_rows, row_to_json, write_rows
 from cclearn.notes.parquet import jsonl_to_parquet
-from cclearn.registry import checked_settings, find_plugin
+from cclearn.registry import BUILDERS, checked_settings
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from data_builders.coverage import Coverage, markdown, plot, string_hash
 from data_builders.parallel import Spread, here
@@ -104,27 +104,20 @@ class Builder(ABC):
         """Say whether these settings ask for a heavy step, which `spread` would share."""
 
 
-_BUILDERS = {
-    "disease_ontology": "data_builders.sources.disease_ontology:DiseaseOntologyBuilder",
-    "icd10cm": "data_builders.sources.icd10cm:ICD10CMBuilder",
-    "icd10cm_index": "data_builders.sources.icd10cm_index:ICD10CMIndexBuilder",
-    "joined_spans": "data_builders.synthetic.joined_spans:JoinedSpansBuilder",
-    "merge": "data_builders.sources.merge:MergeBuilder",
-    "sssom": "data_builders.sources.sssom:SSSOMBuilder",
-    "template_notes": "data_builders.synthetic.template_notes:TemplateNotesBuilder",
-    "user_table": "data_builders.sources.user_table:UserTableBuilder",
-}
-
-
 def builder_names() -> list[str]:
     """Return the names of all builders."""
-    return sorted(_BUILDERS)
+    return BUILDERS.names()
 
 
 def find_builder(name: str) -> Builder:
     """Return a builder by name. Raises ConfigurationError when there is none."""
-    builder: Builder = find_plugin(name, _BUILDERS, "builder", "See `cclearn build --list`.")()
+    builder: Builder = BUILDERS.find(name, Builder)()
     return builder
+
+
+def all_builders() -> dict[str, Builder]:
+    """Return every builder by name. A plug-in that cannot be imported is left out with a warning."""
+    return {name: builder() for name, builder in BUILDERS.find_all(Builder).items()}
 
 
 def needs_system(builder: Builder, name: str, system: CodeSystem) -> None:

@@ -121,7 +121,7 @@ def _servers(settings: CoderSettings) -> dict[str, str]:
     return {
         f"{role} server": load_engine(model.name, settings.engine).model_sha256
         for role, model in settings.models().items()
-        if model.is_remote
+        if not model.is_lexicon and model.weights is None and model.file is None
     }
 
 

@@ -147,13 +147,12 @@ def build(
     """Build span pairs or coded notes."""
     from cclearn.runtime.progress import track
     from cclearn.runtime.ray_cluster import ray_cluster
+    from data_builders.builder import all_builders, configure, find_builder
     from data_builders.builder import build as run_builder
-    from data_builders.builder import builder_names, configure, find_builder
     from data_builders.parallel import here, on_ray
 
     if listing:
-        for known in builder_names():
-            builder = find_builder(known)
+        for known, builder in all_builders().items():
             typer.echo(f"{known}: {builder.summary}")
             list_settings(builder.config_type)
         return

@@ -192,11 +192,10 @@ def benchmark(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Code a published corpus with any number of models, and score them."""
-    from cclearn.evaluation.corpora import corpus_names, find_corpus, options_of
+    from cclearn.evaluation.corpora import all_corpora, find_corpus, options_of
 
     if listing:
-        for known in corpus_names():
-            corpus = find_corpus(known)
+        for known, corpus in all_corpora().items():
             typer.echo(f"{known}: {corpus.summary}")
             list_settings(corpus.options_type)
         return

@@ -9,19 +9,12 @@ from cclearn.engines.answer_file import default_answer_file
 from cclearn.engines.base import Engine
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, did_you_mean
-from cclearn.registry import find_plugin
+from cclearn.registry import ENGINES
 
 _LEXICON = "lexicon"
 _SPACY = "spacy"
 _DEFAULT = "transformers"
 """The engine of a name without a prefix."""
-
-_ENGINES = {
-    "openai": "cclearn.engines.openai:OpenAIEngine",
-    "replay": "cclearn.engines.replay:ReplayEngine",
-    "transformers": "cclearn.engines.local:LocalEngine",
-    "vllm": "cclearn.engines.vllm:VLLMEngine",
-}
 
 _PLACEHOLDERS = {"weights": "MODEL", "file": "FILE", "name": "NAME"}
 
@@ -62,7 +55,7 @@ class ModelSpec:
             return cls(name, _SPACY, target)
         if not colon or Path(name).exists():
             return cls(name, _DEFAULT, name)
-        if prefix in _ENGINES and prefix != _DEFAULT and target:
+        if target and prefix != _DEFAULT and prefix in ENGINES.names():
             return cls(name, prefix, target)
         # "C:\\model" is a folder that is missing: no name on the hub has a colon.
         raise ConfigurationError(
@@ -131,7 +124,7 @@ class ModelSpec:
                     " Coder.named()."
                 ]
             )
-        found: type[Engine] = find_plugin(self.engine, _ENGINES, "engine", f"Use {_prefixes()}.")
+        found: type[Engine] = ENGINES.find(self.engine, Engine)
         return found
 
     @property
@@ -200,9 +193,10 @@ def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
 
 
 def _prefixes() -> str:
-    """Return the names of models that have a prefix, for messages."""
-    names = [name for name in sorted(_ENGINES) if name != _DEFAULT]
-    types: dict[str, type[Engine]] = {
-        name: find_plugin(name, _ENGINES, "engine", "") for name in names
-    }
-    return ", ".join(f"{name}:{_PLACEHOLDERS[types[name].refers_to]}" for name in names)
+    """Return the forms of names that have a prefix, for messages."""
+    engines: dict[str, type[Engine]] = ENGINES.find_all(Engine)
+    return ", ".join(
+        f"{name}:{_PLACEHOLDERS[engine.refers_to]}"
+        for name, engine in engines.items()
+        if name != _DEFAULT
+    )

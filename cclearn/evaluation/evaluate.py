@@ -18,6 +18,7 @@ from cclearn.evaluation.metrics.codes import (
 )
 from cclearn.evaluation.metrics.evidence import add_evidence_scores
 from cclearn.evaluation.metrics.labels import Labels, labels_of
+from cclearn.evaluation.metrics.plugin import add_plugin_scores
 from cclearn.evaluation.metrics.rates import (
     add_decision_scores,
     add_rates,
@@ -197,6 +198,7 @@ def _tables(
     add_rates(ratios, aligned, system)
     if decided:
         add_decision_scores(ratios, aligned)
+    add_plugin_scores(ratios, aligned, system)
     tables: list[Table] = [ratios, by_label]
     if any(facts.codes for facts in aligned.predicted) and all(
         facts.scores is not None for facts in aligned.predicted

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cclearn.errors import ConfigurationError, did_you_mean
 from cclearn.notes import CodedNote
-from cclearn.registry import find_plugin
+from cclearn.registry import OUTPUTS
 from cclearn.runtime.files import atomic_file
 
 
@@ -70,16 +70,6 @@ class Output(ABC):
         return written
 
 
-_FORMATS = {
-    "codiesp-d": "cclearn.outputs.codiesp:CodiEspD",
-    "codiesp-x": "cclearn.outputs.codiesp:CodiEspX",
-    "fhir": "cclearn.outputs.fhir:FHIR",
-    "html": "cclearn.outputs.html:HTML",
-    "jsonl": "cclearn.outputs.jsonl:JSONL",
-    "mdace": "cclearn.outputs.mdace:MDACE",
-    "tsv": "cclearn.outputs.tsv:TSV",
-}
-
 _SUFFIXES = {
     ".htm": "html",
     ".html": "html",
@@ -91,7 +81,7 @@ _SUFFIXES = {
 
 def format_names() -> list[str]:
     """Return the names of all formats."""
-    return sorted(_FORMATS)
+    return OUTPUTS.names()
 
 
 def find_output(out: Path | None = None, name: str | None = None) -> Output:
@@ -107,8 +97,7 @@ def find_output(out: Path | None = None, name: str | None = None) -> Output:
     """
     if name is None:
         name = "jsonl" if out is None else _format_of(out)
-    known = ", ".join(format_names())
-    output: Output = find_plugin(name, _FORMATS, "format", f"Name one of: {known}.")(out)
+    output: Output = OUTPUTS.find(name, Output)(out)
     return output
 
 

@@ -3,9 +3,17 @@
 from cclearn.evaluation.corpora.base import (
     BenchmarkCorpus,
     CorpusOptions,
+    all_corpora,
     corpus_names,
     find_corpus,
     options_of,
 )
 
-__all__ = ["BenchmarkCorpus", "CorpusOptions", "corpus_names", "find_corpus", "options_of"]
+__all__ = [
+    "BenchmarkCorpus",
+    "CorpusOptions",
+    "all_corpora",
+    "corpus_names",
+    "find_corpus",
+    "options_of",
+]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import CodedNote
-from cclearn.registry import checked_settings, find_plugin
+from cclearn.registry import CORPORA, checked_settings
 
 
 class CorpusOptions(BaseModel):
@@ -53,27 +53,20 @@ class BenchmarkCorpus(ABC):
         """
 
 
-_CORPORA = {
-    "aci-bench": "cclearn.evaluation.corpora.aci_bench:ACIBench",
-    "codiesp": "cclearn.evaluation.corpora.codiesp:CodiEsp",
-    "jsonl": "cclearn.evaluation.corpora.contract:Contract",
-    "mdace": "cclearn.evaluation.corpora.mdace:MDACECorpus",
-    "mimic4-icd10": "cclearn.evaluation.corpora.mimic4:MIMIC4",
-    "synthetic": "cclearn.evaluation.corpora.contract:Synthetic",
-}
-
-
 def corpus_names() -> list[str]:
     """Return the names of all corpora."""
-    return sorted(_CORPORA)
+    return CORPORA.names()
 
 
 def find_corpus(name: str) -> BenchmarkCorpus:
     """Return a corpus by name. Raises ConfigurationError when there is none."""
-    corpus: BenchmarkCorpus = find_plugin(
-        name, _CORPORA, "benchmark", "See `cclearn benchmark --list`."
-    )()
+    corpus: BenchmarkCorpus = CORPORA.find(name, BenchmarkCorpus)()
     return corpus
+
+
+def all_corpora() -> dict[str, BenchmarkCorpus]:
+    """Return every corpus by name. A plug-in that cannot be imported is left out with a warning."""
+    return {name: corpus() for name, corpus in CORPORA.find_all(BenchmarkCorpus).items()}
 
 
 def options_of(corpus: BenchmarkCorpus, settings: dict[str, Any]) -> CorpusOptions:

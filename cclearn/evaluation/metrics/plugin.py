@@ -1,0 +1,70 @@
+"""Metrics of other packages, which they register in the entry-point group `cclearn.metrics`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from typing import ClassVar
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError, foreign_errors
+from cclearn.evaluation.metrics.tables import RatioTable
+from cclearn.evaluation.scored_notes import Aligned, Facts
+from cclearn.registry import METRICS
+
+
+class Metric(ABC):
+    """Scores that are a sum over notes divided by another sum over notes.
+
+    The scores appear in every evaluation as `METRIC/VALUE`, with the same intervals and comparisons as
+    the scores of cclearn. `METRIC` is the name of the entry point.
+
+    Attributes:
+        values: The names of the scores that the metric computes.
+    """
+
+    values: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def ratios(
+        self, gold: Facts, predicted: Facts, system: CodeSystem
+    ) -> Mapping[str, tuple[float, float]]:
+        """Return the numerator and the denominator that one note adds to each score.
+
+        Args:
+            gold: The gold codes and evidence of the note.
+            predicted: The predicted codes and evidence of the note.
+            system: The code system of the evaluation.
+
+        Returns:
+            A pair for each of `values`. A score without a pair gets nothing from the note.
+        """
+
+
+def add_plugin_scores(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
+    """Add the scores of every metric that a plug-in provides; without plug-ins nothing is added.
+
+    Args:
+        table: The table to add the scores to.
+        aligned: The gold and the predictions of one system.
+        system: The code system of the evaluation.
+
+    Raises:
+        CclearnError: A metric fails.
+    """
+    for name, metric_type in METRICS.find_all(Metric).items():
+        with foreign_errors(partial(_failure, name)):
+            metric: Metric = metric_type()
+            pairs = zip(aligned.gold, aligned.predicted, strict=True)
+            notes = [metric.ratios(gold, predicted, system) for gold, predicted in pairs]
+            for value in metric.values:
+                ratios = [note.get(value, (0.0, 0.0)) for note in notes]
+                numerators, denominators = zip(*ratios, strict=True)
+                table.add(f"{name}/{value}", numerators, denominators)
+
+
+def _failure(name: str, place: str) -> CclearnError:
+    return CclearnError(
+        f"metric (name = {name}): it failed ({place}). Repair or remove its package."
+    )
