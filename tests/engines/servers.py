@@ -10,6 +10,10 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from cclearn.engines import Request
+from cclearn.engines.openai import OpenAIEngine
+from cclearn.prompts import document_prompt
+
 Reply = dict[str, Any] | int | str | tuple[int, dict[str, str]]
 """A completion's fields; a status; a raw body; a status with headers."""
 
@@ -126,3 +130,16 @@ def serving(
         yield server
     finally:
         server.close()
+
+
+GOOD = completion("- heart failure => I50.9")
+
+
+def requests(count: int, **fields: Any) -> list[Request]:
+    """Return requests with the numbers from 0 as ids."""
+    return [Request(str(n), document_prompt(f"note {n}"), **fields) for n in range(count)]
+
+
+def engine(url: str, **settings: Any) -> OpenAIEngine:
+    """Return an engine that gives up soon."""
+    return OpenAIEngine("owner/tiny", base_url=url, **{"retries": 2, "timeout": 5.0, **settings})
