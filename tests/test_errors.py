@@ -55,11 +55,11 @@ def test_the_command_line_never_shows_an_unexpected_error_in_its_own_words(
 
 def test_identical_problems_are_one_line() -> None:
     missing = [DataError("p.jsonl", "missing", line, "grade") for line in range(1, 1_500)]
-    twice = [DataError("p.jsonl", "'a' stands twice", line, "id") for line in (7, 9)]
+    twice = [DataError("p.jsonl", "'a' occurs twice", line, "id") for line in (7, 9)]
     assert DataErrors([missing[0], *twice, *missing[1:]]).lines == [
         "p.jsonl:1: grade: missing (and 1,498 more lines: 2, 3, 4, …)",
-        "p.jsonl:7: id: 'a' stands twice",
-        "p.jsonl:9: id: 'a' stands twice",
+        "p.jsonl:7: id: 'a' occurs twice",
+        "p.jsonl:9: id: 'a' occurs twice",
     ]
 
 

@@ -49,7 +49,7 @@ def read_title_file(path: Path) -> CodeTable:
     from the codes' own prefixes and have no title.
 
     Raises:
-        DataErrors: Lines are not of this form, or a code stands twice.
+        DataErrors: Lines are not of this form, or a code occurs twice.
     """
     titles: dict[str, str] = {}
     problems: list[DataError] = []
@@ -60,7 +60,7 @@ def read_title_file(path: Path) -> CodeTable:
         if match is None:
             problems.append(DataError(path, "not a code and its title", number))
         elif match["code"] in titles:
-            problems.append(DataError(path, f"{match['code']} stands twice", number, "code"))
+            problems.append(DataError(path, f"{match['code']} occurs twice", number, "code"))
         else:
             titles[match["code"]] = " ".join(match["title"].split())
     if not titles and not problems:

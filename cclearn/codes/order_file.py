@@ -50,7 +50,7 @@ def read_order_file(path: Path) -> list[OrderRow]:
             continue
         code = match["code"]
         if code in seen:
-            problems.append(DataError(path, f"{code} stands twice", number, "code"))
+            problems.append(DataError(path, f"{code} occurs twice", number, "code"))
         seen.add(code)
         rows.append(OrderRow(code, match["billable"] == "1", line[_SHORT_TITLE].strip(), title))
     if not rows:

@@ -1,4 +1,4 @@
-"""The data contract: notes, evidence, coded notes and span pairs, and how they are read and written."""
+"""The data contract (notes, evidence, coded notes, span pairs), its files, and analysis of notes."""
 
 from cclearn.notes.contract import (
     CODED,

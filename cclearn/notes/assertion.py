@@ -1,7 +1,8 @@
-"""What a note says of a mention: present, uncertain, past, possible, negated or another person's.
+"""Assertion rules: whether a mention is present, uncertain, historical, hypothetical, negated or a
+relative's.
 
-Rules in the manner of ConText (Harkema et al. 2009): a cue reaches the mentions behind it, or before
-it, up to the end of the sentence or a word that ends its scope.
+The rules follow ConText (Harkema et al. 2009): a cue applies to the mentions after it, or before it,
+up to the end of the sentence or a word that ends its scope.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _SEEN = (
 )
 _HISTORY = r"(?:history|background|antecedents?)"
 
-# Cues that say nothing about the mention, though they hold the words of one that does.
+# Phrases that contain the words of a cue but do not assert anything about the mention.
 _PSEUDO = "|".join(
     (
-        # Of "no change in the nodule" and the like the thing itself is there.
+        # "No change in the nodule": the nodule itself is present.
         r"no (?:\w+ )?(?:increase|decrease|change|improvement|response|relief|progression|resolution"
         r"|benefit|recovery)(?: in| to| of| from)?",
         r"no (?:longer|doubt|further)|not (?:only|necessarily|just)",
@@ -42,17 +43,17 @@ _PSEUDO = "|".join(
         r"(?:improv\w*|respond\w*|toler\w*|reliev\w*|resolv\w*|control\w*|tak(?:en?|ing)|perform\w*"
         r"|treat\w*|intubated|operated|achiev\w*|allow\w*|want\w*|able|affiliated|complian\w*|deny)",
         r"excluded from",
-        # "No relevant history" ends before what brought the patient.
+        # "No relevant history" does not negate the reason for the visit.
         rf"(?:no|without)(?: \w+){{0,3}} {_HISTORY}(?: of (?:interest|note|relevance)|(?= (?:who|that"
         r"|was|is)\b)|(?=,))",
         rf"{_HISTORY} of (?:interest|note|relevance)",
-        # Who tells, comes along or lives with the patient has not the disease.
+        # A relative who reports, accompanies or lives with the patient does not have the disease.
         rf"(?:{_RELATIVE}) (?:who )?(?:reports?|reported|states?|stated|says|said|brings|brought"
         r"|refer(?:s|red)|notic(?:es|ed)|tells|told|describes?|explains?|confirms?)",
         r"(?:according to|accompanied by|lives with|living with|brought (?:in )?by|came with|comes with)"
         rf" (?:\w+ )?(?:{_RELATIVE})",
         r"(?:mother|father) of (?:a|an|one|two|three|four|five|six|\d+)",
-        # A duration of what is there still.
+        # The duration of a condition that is still present.
         r"(?:hour|day|week|month|year|time)s?[- ]old",
         r"(?:hour|day|week|month|year)s?(?:[- ]long)?[- ]history of|long-?standing history of",
         r"history of (?:the )?present(?:ing)?",
@@ -60,7 +61,7 @@ _PSEUDO = "|".join(
     )
 )
 
-# What Section II.H of the ICD-10-CM Official Guidelines lists, IV.H besides, and similar terms.
+# The terms that Sections II.H and IV.H of the ICD-10-CM Official Guidelines list, and similar ones.
 _UNCERTAIN_BEFORE = (
     r"(?:probabl[ey]|(?<!as )(?<!if )(?<!when )(?<!not )possible(?! to\b)|possibly|likely(?! to\b)|"
     r"questionable|presumed|presumptive(?:ly)?|presumably|suspect(?:s|ed|ing)?(?: (?:of|to)"
@@ -81,7 +82,7 @@ _UNCERTAIN_MARKED = (
     rf"[,(] ?{_UNCERTAIN}(?=\s*(?:[.;,)]|$))|, ?(?:still |yet )?to be (?:ruled out|excluded)"
 )
 
-# Ordered: where cues of several kinds reach a mention, the first kind listed is what holds.
+# If cues of several kinds apply to a mention, the kind that is listed first wins.
 _BEFORE: dict[Assertion, str] = {
     "ruled_out": (
         r"(?:ruled|rules|ruling) out(?: for)?|to (?:rule[- ]?out|r/o)|exclud(?:e|es|ed|ing)"
@@ -133,7 +134,7 @@ _AFTER: dict[Assertion, str] = {
     ),
 }
 _BOTH_WAYS = re.compile(rf"ruled out|excluded|denied|resolved|{_NOT} {_SEEN}")
-"""Cues of `_BEFORE` that reach back too: `Sepsis ruled out`."""
+"""Cues of `_BEFORE` that also apply to the mention before them: `Sepsis ruled out`."""
 
 _ENDS = (
     r"yet|nevertheless|apart from|aside from|other than|now has|now with|has|have|had|shows?|showed"
@@ -148,21 +149,22 @@ _ENDS_ALL = (
     r"|past medical|presents?(?: today)? (?:with|for|to)|presented(?: \w+)? (?:with|to|at|for)"
     r"|admitted|consulted"
 )
-"""Without a verb of its own, "had a stroke" after "mother" is still the mother's: these end that too."""
+"""Words that end the scope of all cues. After the words of `_ENDS` alone, a mention may still be a
+relative's: in "mother ... had a stroke" the stroke is the mother's."""
 
 _FAMILY_SECTION = re.compile(r"^(?:family(?: medical)? (?:history|hx)|fhx?|family)$")
 _NEAR: dict[Assertion, re.Pattern[str]] = {
     "historical": re.compile(r"[\s:]*(?:[\w'-]+\s+){0,3}"),
     "uncertain": re.compile(r"[\s:]*(?:(?!and\b)[\w'/-]+\s+){0,6}"),
 }
-"""What may stand between a cue that reaches the nearest words alone and the mention."""
+"""The words allowed between the mention and a cue that applies only to the nearest words."""
 
 _STOPS = frozenset(",;")
 _WORDS_AFTER = 6
-"""How many words behind a mention a cue that looks back may stand."""
+"""Maximum number of words between a mention and a cue after it."""
 
 _REACH = 2_000
-"""Code points. No cue reaches further, which bounds the work on text without sentences."""
+"""Maximum distance of a cue in code points, which bounds the work on text without sentences."""
 
 _NON = re.compile(r"(?<!\w)non[- ]?$")
 _VERB = re.compile(r"\s+(?:was|were|is|are|has|had|began|appeared|developed|persisted|ensued)\b")
@@ -171,7 +173,8 @@ _CUES = re.compile(
     r"(?:(?<!\w)(?:"
     + "|".join(
         (
-            # "Not ruled out" is no exclusion, "likely due to" ends no scope.
+            # These come first: "not ruled out" is not an exclusion, "likely due to" does not end a
+            # scope.
             f"(?P<after_uncertain>{_AFTER['uncertain']})",
             f"(?P<before_uncertain>{_BEFORE['uncertain']})",
             f"(?P<pseudo>{_PSEUDO})",
@@ -188,15 +191,20 @@ _GROUPS: dict[str, tuple[str, Assertion]] = {
     for way, cues in (("before", _BEFORE), ("after", _AFTER))
     for kind in cues
 } | {"marked": ("after", "uncertain")}
-"""What the named groups of `_CUES` mean, besides `pseudo`, `ends` and `ends_all`."""
+"""The direction and the assertion of each named group of `_CUES` except `pseudo`, `ends` and
+`ends_all`."""
 
 
 class _Cue(NamedTuple):
-    """A cue in a note, as half-open offsets.
+    """A cue in a note.
 
     Attributes:
-        way: `before` or `after` the mention, `ends`, `ends_all` or `pseudo`.
-        kind: What it says, None where it ends a scope or says nothing.
+        start: Offset of the first code point.
+        end: Offset after the last code point.
+        way: `before` or `after` for a cue before or after the mention, otherwise `ends`, `ends_all` or
+            `pseudo`.
+        kind: Assertion of the cue, None if the cue only ends a scope or asserts nothing.
+        both_ways: Whether the cue applies to mentions on both sides.
     """
 
     start: int
@@ -207,10 +215,10 @@ class _Cue(NamedTuple):
 
 
 class AssertionRules:
-    """Tells the assertion of any span of one note; the note's structure is found once.
+    """Finds the assertion of any span of one note. The structure of the note is analysed only once.
 
     Args:
-        text: The note.
+        text: Text of the note.
     """
 
     def __init__(self, text: str) -> None:
@@ -231,19 +239,19 @@ class AssertionRules:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """The note's sections."""
+        """Sections of the note."""
         return find_sections(self._text)
 
     @cached_property
     def _section_starts(self) -> list[int]:
         return [section.start for section in self.sections]
 
-    def section_at(self, place: int) -> Section:
-        """Return the section that holds a place of the note."""
-        return self.sections[bisect_right(self._section_starts, place) - 1]
+    def section_at(self, offset: int) -> Section:
+        """Return the section that contains an offset."""
+        return self.sections[bisect_right(self._section_starts, offset) - 1]
 
     def assertion_of(self, start: int, end: int) -> Assertion:
-        """Return what the note says of the words at `start:end` (code points, half-open)."""
+        """Return the assertion of the span from `start` to `end`."""
         number = bisect_right(self._starts, start) - 1
         cues = self._cues_of.get(number)
         if cues is None:
@@ -276,9 +284,9 @@ class AssertionRules:
         return reaching
 
     def _begins_clause(self, cue_end: int, start: int, end: int) -> bool:
-        """Say whether a mention behind a comma has a verb of its own.
+        """Return whether a mention after a comma begins a clause of its own.
 
-        `Without any other illness, hypertension was found`; not so in a list:
+        It does in `Without any other illness, hypertension was found`, but not in the list
         `no fever or cough was seen`.
         """
         return (

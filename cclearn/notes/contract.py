@@ -1,7 +1,7 @@
-"""What a note, its evidence, its codes and a span pair are.
+"""The data contract: notes, evidence, assigned codes, coded notes and span pairs.
 
-Offsets are Unicode code points, half-open, into the note exactly as it was given. One invariant
-holds everywhere: `note.text[e.start:e.end] == e.text`. Notes are never edited.
+Offsets are half-open and count Unicode code points of the unedited note. For every piece of evidence,
+`note.text[e.start:e.end] == e.text`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cclearn.codes import Status
 
 SCHEMA_VERSION = 1
-"""Of every row below; it changes when a field changes its meaning or goes."""
+"""Version of the rows below. It changes when a field is removed or changes its meaning."""
 
 Origin = Literal["public", "synthetic", "restricted"]
 Grade = Literal["gold", "silver", "synthetic"]
@@ -24,22 +24,24 @@ Assertion = Literal[
 
 
 CODED: frozenset[Assertion] = frozenset({"present", "historical", "uncertain"})
-"""Assertions that give a code; negated, family, ruled-out and hypothetical mentions give none.
-An uncertain one gives an inpatient a code, an outpatient none (Official Guidelines, II.H, IV.H)."""
+"""Assertions of mentions that are coded. Negated, family, ruled-out and hypothetical mentions are not
+coded. Uncertain mentions are coded for inpatients but not for outpatients (Official Guidelines, II.H,
+IV.H)."""
 
 
 class _Row(BaseModel):
-    # The input is hidden: pydantic would else quote a note's text in its messages.
+    # The input is hidden, because pydantic would quote the text of a note in its messages.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Note(_Row):
-    """A clinical note, exactly as it was given.
+    """A clinical note.
 
     Attributes:
-        id: Unique in its file.
-        text: The note; no character is ever changed.
-        origin: `restricted` text never leaves the machine unless the user says so twice.
+        id: Identifier, unique within a file.
+        text: Text of the note, which is never changed.
+        origin: Origin of the text. `restricted` text never leaves the machine unless the user allows it
+            twice.
     """
 
     id: str = Field(min_length=1)
@@ -48,7 +50,13 @@ class Note(_Row):
 
 
 class Evidence(_Row):
-    """Words of a note that justify a code, as half-open code-point offsets."""
+    """A span of a note that justifies a code.
+
+    Attributes:
+        start: Offset of the first code point.
+        end: Offset after the last code point.
+        text: Text of the span.
+    """
 
     start: int = Field(ge=0)
     end: int = Field(gt=0)
@@ -56,19 +64,19 @@ class Evidence(_Row):
 
 
 class AssignedCode(_Row):
-    """A code assigned to a note, with all the evidence that is cited for it.
+    """A code assigned to a note, with the evidence that is cited for it.
 
     Attributes:
-        code: The official dotted form.
-        system: The code system, e.g. `icd10cm`.
-        description: The official title.
-        score: Between 0 and 1, None where nothing was scored; of a calibrated coder, the probability
-            that the code is right.
-        evidence: In order of mention, no two alike.
-        assertion: What the note says of it.
+        code: Code in the official dotted form.
+        system: Name of the code system, e.g. `icd10cm`.
+        description: Official title of the code.
+        score: Score between 0 and 1, None if the coder computes no scores. The score of a calibrated
+            coder is the probability that the code is correct.
+        evidence: Distinct pieces of evidence in order of mention.
+        assertion: Assertion of the code's mentions.
         status: Validity in the release that coded the note.
-        flags: Remarks for a reviewer, `rule: what it says`; none holds text of the note.
-        decision: What thresholds on the score say; None where there are none, or the code is rejected.
+        flags: Remarks for a reviewer in the form `rule: remark`. They never contain text of the note.
+        decision: Decision by thresholds on the score; None without thresholds or for a rejected code.
     """
 
     code: str = Field(min_length=1)
@@ -83,30 +91,30 @@ class AssignedCode(_Row):
 
 
 class Ungrounded(_Row):
-    """An answered quote that is not in the note."""
+    """A quote in a model's answer that is not in the note."""
 
     code: str
     quote: str
 
 
 class Invalid(_Row):
-    """An answered code that may not be assigned, or a line that could not be read (`code` None)."""
+    """A code in a model's answer that may not be assigned, or an unreadable line (`code` is None)."""
 
     code: str | None
     status: Status | Literal["unreadable"]
 
 
 class CodedNote(Note):
-    """A note with its codes: the gold of a data set, or a prediction.
+    """A note with its codes, either the gold labels of a data set or a prediction.
 
     Attributes:
-        codes: No code stands twice, here and in `rejected` together.
-        rejected: Of a prediction, the codes whose score is too low; they are not assigned.
-        ungrounded: Of a prediction, the quotes that are not in the note; counted, never repaired.
-        invalid: Of a prediction, the codes that may not be assigned; counted, never dropped.
-        repeated: Of a prediction, the answered lines that say a code and its evidence again.
-        flags: Remarks on the whole note: a word where the answer is not whole, e.g. `truncated`;
-            `rule: what it says` where a rule has a remark, `text: what is odd` of the note's own text.
+        codes: Assigned codes. No code occurs twice in `codes` and `rejected` together.
+        rejected: Predicted codes whose score is too low. They are not assigned.
+        ungrounded: Predicted quotes that are not in the note. They are counted, never repaired.
+        invalid: Predicted codes that may not be assigned. They are counted, never dropped.
+        repeated: Number of predicted lines that repeat a code with the same evidence.
+        flags: Remarks on the whole note: a single word, e.g. `truncated`, if the answer is incomplete;
+            `rule: remark` for a remark of a rule; `text: remark` for an anomaly of the note's text.
     """
 
     codes: list[AssignedCode] = []
@@ -119,56 +127,57 @@ class CodedNote(Note):
     @model_validator(mode="after")
     def _evidence_is_in_the_note(self) -> Self:
         seen: set[tuple[str, str]] = set()
-        placed = [(f"codes.{place}", assigned) for place, assigned in enumerate(self.codes)]
-        placed += [(f"rejected.{place}", assigned) for place, assigned in enumerate(self.rejected)]
-        for place, assigned in placed:
+        fields = [(f"codes.{index}", assigned) for index, assigned in enumerate(self.codes)]
+        fields += [(f"rejected.{index}", assigned) for index, assigned in enumerate(self.rejected)]
+        for field, assigned in fields:
             if (assigned.system, assigned.code) in seen:
-                raise ValueError(f"{place}: {assigned.code} stands twice")
+                raise ValueError(f"{field}: {assigned.code} occurs twice")
             seen.add((assigned.system, assigned.code))
             spans = {(evidence.start, evidence.end) for evidence in assigned.evidence}
             if len(spans) < len(assigned.evidence):
-                raise ValueError(f"{place}.evidence: one piece stands twice")
+                raise ValueError(f"{field}.evidence: one piece of evidence occurs twice")
             for number, evidence in enumerate(assigned.evidence):
                 inside = evidence.end <= len(self.text)
                 if not inside or self.text[evidence.start : evidence.end] != evidence.text:
                     raise ValueError(
-                        f"{place}.evidence.{number}: the note does not hold the quote"
+                        f"{field}.evidence.{number}: the quote is not in the note"
                         f" at {evidence.start}:{evidence.end}"
                     )
         return self
 
     @property
     def ranked(self) -> list[AssignedCode]:
-        """The codes that the note assigns, by their assertion: the best scored first, those scored
-        alike, or not at all, in the note's order."""
+        """Codes whose assertion is coded, by decreasing score. Codes with equal scores, or without
+        scores, keep their order."""
         coded = [assigned for assigned in self.codes if assigned.assertion in CODED]
         return sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
 
     @property
     def failures(self) -> list[str]:
-        """The flags that say that the answer is not whole: cut off, refused, not given."""
+        """Flags of an incomplete answer, which was cut off, refused or not given."""
         return [flag for flag in self.flags if ": " not in flag]
 
     @property
     def note(self) -> Note:
-        """The note alone."""
+        """The note without its codes."""
         return Note(id=self.id, text=self.text, origin=self.origin)
 
 
 class SpanPair(_Row):
-    """A short text and the code it stands for.
+    """A short text and the code that it stands for.
 
     Attributes:
-        id: Unique in its file.
-        text: The evidence span.
-        code: The official dotted form.
-        system: The code system.
+        id: Identifier, unique within a file.
+        text: Text of the span.
+        code: Code in the official dotted form.
+        system: Name of the code system.
         release: Release whose table contains the code. A user's pairs may leave it out: it is then empty
             until `read_span_pairs` fills in the release that is loaded.
-        grade: `gold` from a knowledge base, `silver` found by a model, `synthetic` inferred by one.
-        source: The builder and field it came from, e.g. `icd10cm/title`.
-        origin: As for a note.
-        neighbour: Of a synthetic pair, the code whose evidence it was inferred from.
+        grade: Grade of the label: `gold` from a knowledge base, `silver` found by a model, `synthetic`
+            inferred by a model.
+        source: Builder and field that the pair comes from, e.g. `icd10cm/title`.
+        origin: Origin of the text.
+        neighbour: Code whose evidence a synthetic pair was inferred from.
     """
 
     id: str = Field(min_length=1)

@@ -1,10 +1,13 @@
-"""Small letters that stand where the given ones stood."""
+"""Lower-casing that keeps offsets."""
 
 from __future__ import annotations
 
 
 def lower_case(text: str) -> str:
-    """Lower-case position by position: `İ` lower-cased as a whole would become two characters."""
+    """Return a text in lower case with every character at its old offset.
+
+    `str.lower` would turn `İ` into two characters; such characters are kept.
+    """
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered

@@ -1,4 +1,4 @@
-"""From quotes to offsets: where in a note the quoted words stand."""
+"""Grounding: finding the offsets of quotes in a note."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cclearn.notes.folding import lower_case
 from cclearn.notes.spans import Span
 
 MAXIMUM_OCCURRENCES = 1_000
-"""Occurrences of one quote that are looked at; bounds the work on any note."""
+"""Maximum number of occurrences of a quote that are considered, which bounds the work on any note."""
 
 
 _WHITE_SPACE = re.compile(r"\s+")
@@ -19,7 +19,7 @@ _LONGER_WHITE_SPACE = re.compile(r"\s{2,}")
 
 
 def as_quote(text: str) -> str:
-    """Return a piece of a note as an answer quotes it: on one line, white space as single blanks."""
+    """Return a text as answers quote it: on one line, with single blanks."""
     return " ".join(text.split())
 
 
@@ -28,37 +28,37 @@ def ground(
     quotes: Sequence[str],
     prefer: Callable[[int, int], int] | None = None,
 ) -> list[Span | None]:
-    """Find where each quote stands, taking the quotes as listed in order of mention.
+    """Find the span of each quote, assuming that quotes are listed in order of mention.
 
-    Any white space of the note answers a blank of the quote, and no other character may differ; where
-    the note holds no such place, upper and lower case may differ too. Among the occurrences of a
-    quote the first at or behind the end of the quote before is taken, else the first that no earlier
-    quote took, else the last taken: a quote repeated more often than the note repeats it says
-    nothing new.
+    A blank of a quote matches any white space of the note; all other characters must be equal. If
+    there is no such occurrence, upper and lower case may differ.
+
+    A quote may occur several times. The first occurrence after the previous quote is chosen, otherwise
+    the first one that no earlier quote uses, otherwise the last one that was used.
 
     Args:
-        text: The note.
-        quotes: The quotes, in the order of the answer.
-        prefer: Ranks occurrences by how likely each is meant (say, not negated); only the likeliest are
-            used.
+        text: Text of the note.
+        quotes: Quotes in the order of the answer.
+        prefer: Function that ranks a span by how likely it is meant, for example lower if it is negated.
+            Only the occurrences with the highest rank are considered.
 
     Returns:
-        One span a quote, None where the note does not hold it.
+        One span for each quote, None if the quote is not in the note.
     """
-    note = _Squeezed(text)
+    note = _CollapsedText(text)
     known: dict[str, list[Span]] = {}
     taken: dict[str, dict[Span, None]] = {}
     cursor = 0
     spans: list[Span | None] = []
     for quote in quotes:
-        wanted = as_quote(quote)
-        if wanted not in known:
-            known[wanted] = _likeliest(note.occurrences(wanted), prefer)
-        occurrences = known[wanted]
+        collapsed = as_quote(quote)
+        if collapsed not in known:
+            known[collapsed] = _likeliest(note.occurrences(collapsed), prefer)
+        occurrences = known[collapsed]
         if not occurrences:
             spans.append(None)
             continue
-        used = taken.setdefault(wanted, {})
+        used = taken.setdefault(collapsed, {})
         free = [span for span in occurrences if span not in used]
         ahead = [span for span in free if span[0] >= cursor]
         span = (ahead or free or list(used)[-1:])[0]
@@ -76,44 +76,46 @@ def _likeliest(spans: list[Span], prefer: Callable[[int, int], int] | None) -> l
     return [span for span, rank in zip(spans, ranks, strict=True) if rank == best]
 
 
-class _Squeezed:
-    """A note with each run of white space as one blank, and where in the note its characters stand.
+class _CollapsedText:
+    """A text with each run of white space as one blank, and the offsets of its characters in the
+    original.
 
-    Searching it takes a time that grows with the note and the quote, never with their product.
+    The time of a search grows with the sum of the lengths of the text and the quote, not with their
+    product.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._squeezed = _WHITE_SPACE.sub(" ", text)
-        self._places: list[int] = []
+        self._collapsed = _WHITE_SPACE.sub(" ", text)
+        self._offsets: list[int] = []
         self._shifts = [0]
         for run in _LONGER_WHITE_SPACE.finditer(text):
-            self._places.append(run.start() - self._shifts[-1])
+            self._offsets.append(run.start() - self._shifts[-1])
             self._shifts.append(self._shifts[-1] + len(run[0]) - 1)
 
     @cached_property
     def _lowered(self) -> str:
-        return lower_case(self._squeezed)
+        return lower_case(self._collapsed)
 
     def occurrences(self, quote: str) -> list[Span]:
-        """Return where a quote stands: as whole words, or inside words only where it stands nowhere
-        else."""
+        """Return the spans of a quote. Occurrences inside words count only if there are no others."""
         if not quote:
             return []
-        found = self._find(self._squeezed, quote) or self._find(self._lowered, lower_case(quote))
+        found = self._find(self._collapsed, quote) or self._find(self._lowered, lower_case(quote))
         return [span for span in found if _is_whole(self._text, span)] or found
 
     def _find(self, text: str, quote: str) -> list[Span]:
         found: list[Span] = []
-        place = text.find(quote)
-        while place >= 0 and len(found) < MAXIMUM_OCCURRENCES:
-            end = place + len(quote)
-            found.append((self._offset(place), self._offset(end - 1) + 1))
-            place = text.find(quote, end)
+        start = text.find(quote)
+        while start >= 0 and len(found) < MAXIMUM_OCCURRENCES:
+            end = start + len(quote)
+            found.append((self._offset(start), self._offset(end - 1) + 1))
+            start = text.find(quote, end)
         return found
 
-    def _offset(self, place: int) -> int:
-        return place + self._shifts[bisect_left(self._places, place)]
+    def _offset(self, collapsed_offset: int) -> int:
+        """Return the offset in the original text of a character of the collapsed text."""
+        return collapsed_offset + self._shifts[bisect_left(self._offsets, collapsed_offset)]
 
 
 def _is_whole(text: str, span: Span) -> bool:

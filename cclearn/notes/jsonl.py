@@ -1,4 +1,4 @@
-"""Reading and writing the rows of the contract: JSONL, the interchange format, and Parquet."""
+"""Reading and writing the rows of the data contract as JSONL. Parquet files are read too."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ Row = TypeVar("Row", bound=BaseModel)
 _LONGEST_KEY = 30
 
 _MOST_PROBLEMS = 1_000
-"""A file with so many is read no further."""
+"""Number of problems after which a file is not read any further."""
 
 
 def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
     """Stream the rows of a JSONL or a Parquet file.
 
     Args:
-        path: The file, Parquet where its name ends so; empty lines of JSONL are passed over.
-        row_type: `Note`, `CodedNote` or `SpanPair`.
+        path: Path of the file, which is read as Parquet if its name ends with `.parquet`. Empty lines of
+            JSONL are skipped.
+        row_type: Type of the rows: `Note`, `CodedNote` or `SpanPair`.
 
     Raises:
-        DataError: As `file:line: field: problem`, never with a row's content: the file is missing or
-            not UTF-8, a line is not a JSON object, a field is missing, unknown or of another type,
-            an id stands twice, or a line has another schema version. Rows of Parquet count as lines.
-            All problems are told at once, behind the last row that is right.
+        DataError: The file is missing or not UTF-8, a line is not a JSON object, a field is missing,
+            unknown or of another type, an id occurs twice, or a line has another schema version. The
+            message has the form `file:line: field: problem` and never contains the row's content. The
+            rows of a Parquet file count as lines. All problems are reported together after the last
+            valid row.
     """
     if path.suffix == ".parquet":
         numbered = enumerate(parquet_rows(path), start=1)
@@ -51,7 +53,16 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
 
 
 def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterator[Row]:
-    """Stream the rows of an open JSONL file, which messages call `name`. Raises DataError."""
+    """Stream the rows of an open JSONL file.
+
+    Args:
+        stream: Open file.
+        row_type: Type of the rows.
+        name: Name of the file in messages.
+
+    Raises:
+        DataError: A line is not a valid row.
+    """
     numbered = enumerate(stream, start=1)
     return checked_rows(
         ((n, partial(parse_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
@@ -64,12 +75,15 @@ def checked_rows(
     name: object,
     most_problems: int = _MOST_PROBLEMS,
 ) -> Iterator[Row]:
-    """Yield the rows that are right, no id twice. Raises DataError with all problems, at the end.
+    """Yield the valid rows, and report all problems after the last one.
 
     Args:
-        lines: The number of each, and what reads it.
-        name: What messages call the place.
-        most_problems: The number of problems at which reading ends.
+        lines: Line numbers, None if there are none, each with a function that reads the row.
+        name: Name of the file in messages.
+        most_problems: Number of problems after which reading stops.
+
+    Raises:
+        DataError: A row cannot be read, or an id occurs twice.
     """
     seen: set[str] = set()
     problems: list[DataError] = []
@@ -78,7 +92,7 @@ def checked_rows(
             row = read()
             identifier = str(getattr(row, "id", number))
             if identifier in seen:
-                raise DataError(name, f"'{shown_id(identifier)}' stands twice", number, "id")
+                raise DataError(name, f"'{shown_id(identifier)}' occurs twice", number, "id")
         except DataError as error:
             problems.append(error)
             if len(problems) == most_problems:
@@ -91,14 +105,24 @@ def checked_rows(
 
 
 def parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
-    """Return the row that a line of JSONL holds; `name` and `number` are for the DataError."""
+    """Return the row in a line of JSONL.
+
+    Args:
+        raw: Bytes of the line.
+        row_type: Type of the row.
+        name: Name of the file in messages.
+        number: Line number, counted from 1.
+
+    Raises:
+        DataError: The line is not a valid row.
+    """
     if number == 1:
         raw = raw.removeprefix(BOM_UTF8)
     return parse_row(parse_json(raw, name, number), row_type, name, number)
 
 
 def parse_json(raw: bytes, name: object, number: int | None = None) -> Any:
-    """Return what JSON text says. Raises DataError, never with a word of it."""
+    """Return the value of JSON text. Raises DataError, whose message never quotes the text."""
     text = decode_text(raw, name, number)
     try:
         value = json.loads(text)
@@ -107,23 +131,23 @@ def parse_json(raw: bytes, name: object, number: int | None = None) -> Any:
     except json.JSONDecodeError as error:
         raise DataError(name, f"not JSON at column {error.colno}", number) from None
     except UnicodeEncodeError:
-        raise DataError(name, "holds half of a surrogate pair", number) from None
+        raise DataError(name, "contains half of a surrogate pair", number) from None
     except (RecursionError, ValueError):
         raise DataError(name, "nested too deeply or with too long a number", number) from None
     return value
 
 
 def parse_row(fields: Any, row_type: type[Row], name: object, number: int | None = None) -> Row:
-    """Return the row that parsed JSON holds.
+    """Return the row in a parsed JSON value.
 
     Args:
-        fields: What was parsed.
-        row_type: `Note`, `CodedNote` or `SpanPair`.
-        name: What messages call the place.
-        number: Of the row, counted from 1.
+        fields: Parsed value.
+        row_type: Type of the row: `Note`, `CodedNote` or `SpanPair`.
+        name: Name of the file in messages.
+        number: Number of the row, counted from 1.
 
     Raises:
-        DataError: As for `read_rows`.
+        DataError: The value is not a valid row.
     """
     if not isinstance(fields, dict):
         raise DataError(name, "not a JSON object", number)
@@ -139,14 +163,14 @@ def parse_row(fields: Any, row_type: type[Row], name: object, number: int | None
 
 
 def _first_problem(error: ValidationError, row_type: type[BaseModel]) -> tuple[str | None, str]:
-    """Tell the first problem, by field, in words that do not quote the row."""
+    """Return the field and the description of the first problem, without quoting the row."""
     problem = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in problem["loc"]) or None
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
         message = f"unknown field.{did_you_mean(key, row_type.model_fields)}"
-        if not key.isidentifier() or len(key) > _LONGEST_KEY:  # It may be a note's text.
+        if not key.isidentifier() or len(key) > _LONGEST_KEY:  # The key may be text of a note.
             field = ".".join(str(part) for part in problem["loc"][:-1]) or None
     elif problem["type"] == "missing":
         message = "missing"
@@ -156,15 +180,15 @@ def _first_problem(error: ValidationError, row_type: type[BaseModel]) -> tuple[s
 
 
 def row_to_json(row: BaseModel) -> str:
-    """Return a row as one line of JSON with its schema version, without the final newline."""
+    """Return a row as one line of JSON with the schema version, without a newline at the end."""
     return f'{{"schema_version":{SCHEMA_VERSION},{row.model_dump_json()[1:]}'
 
 
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
-    """Write rows as JSONL, whole or not at all, readable by their owner alone.
+    """Write rows as JSONL. The file appears only when it is complete, readable by its owner only.
 
     Returns:
-        How many rows were written.
+        Number of rows written.
     """
     count = 0
     with atomic_file(path) as stream:
@@ -175,15 +199,13 @@ def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
 
 
 def read_notes(path: Path) -> Iterator[Note]:
-    """Stream the notes of a `.txt` file, a folder of them, or of rows of `id` and `text`.
+    """Stream the notes of a `.txt` file, of a folder of such files, or of a `.jsonl` or `.parquet` file.
 
-    Rows are read from `.jsonl` and `.parquet`.
-
-    A text file's id is its name without the ending. Text is taken as it is: no newline conversion.
+    The id of a text file's note is the file's name without its suffix. Newlines are not converted.
 
     Raises:
-        DataError: Nothing there can be read, or something is not what it should be: all of it is told at
-            once, behind the last note that is right.
+        DataError: The path cannot be read, or notes in it are not valid. All problems are reported
+            together after the last valid note.
     """
     if path.is_dir():
         files = text_files(path)
@@ -195,15 +217,23 @@ def read_notes(path: Path) -> Iterator[Note]:
 
 
 def text_files(folder: Path) -> list[Path]:
-    """Return the text files of a folder, by name. Raises DataError where it holds none."""
+    """Return the text files of a folder, sorted by name. Raises DataError if there are none."""
     files = sorted(folder.glob("*.txt"))
     if not files:
-        raise DataError(folder, "holds no .txt file")
+        raise DataError(folder, "contains no .txt file")
     return files
 
 
 def text_note(path: Path, content: bytes) -> Note:
-    """Return the note that a text file is; its name without the ending is the id. Raises DataError."""
+    """Return the note in a text file.
+
+    Args:
+        path: Path of the file, whose name without its suffix is the id of the note.
+        content: Content of the file.
+
+    Raises:
+        DataError: The name or the content of the file is not UTF-8.
+    """
     identifier = path.stem or path.name
     try:
         identifier.encode()
@@ -217,10 +247,16 @@ def _read_text(path: Path) -> Note:
 
 
 def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:
-    """Stream coded notes, their codes in the official spelling where a system is given.
+    """Stream coded notes.
+
+    If a code system is given, codes are returned in its official spelling.
+
+    Args:
+        path: Path of a JSONL or a Parquet file.
+        system: Code system of the notes.
 
     Raises:
-        DataError: The file is not what it should be, or two spellings of one code stand in a note.
+        DataError: A line is not a valid coded note, or a note has two spellings of one code.
     """
     for note in read_rows(path, CodedNote):
         assigned = (*note.codes, *note.rejected)
@@ -228,8 +264,8 @@ def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[C
             yield note
             continue
         fields = note.model_dump()
-        for each in (*fields["codes"], *fields["rejected"]):
-            each["code"] = system.canonical(each["code"])
+        for assigned_fields in (*fields["codes"], *fields["rejected"]):
+            assigned_fields["code"] = system.canonical(assigned_fields["code"])
         try:
             yield CodedNote.model_validate(fields)
         except ValidationError as error:
@@ -248,7 +284,7 @@ def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[Sp
         system: Code system of the pairs.
 
     Raises:
-        DataError: The file is not what it should be, or the system does not hold a code.
+        DataError: A line is not a valid pair, or the code system does not contain a code.
     """
     for pair in read_rows(path, SpanPair):
         if system is None:

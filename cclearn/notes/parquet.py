@@ -1,4 +1,4 @@
-"""The rows of the contract as Parquet, the fast format: made from JSONL, read back the same."""
+"""The rows of the data contract as Parquet, which is faster to read than JSONL."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 _BLOCK = 16 * 2**20
-"""Bytes that are converted at once; no single line may be longer."""
+"""Bytes that are converted at once. No single line may be longer."""
 
 _READ = 1_000
-"""Rows that are read at once."""
+"""Number of rows that are read at once."""
 
 
 _UNREADABLE = b"\xff"
-"""In the place of a value that cannot be read and has no bytes of its own to give: a list or a structure
-with a string that is not UTF-8, a time that is out of range."""
+"""Stands for an unreadable value without accessible bytes, e.g. a list with a string that is not
+UTF-8."""
 
 
 def arrow_schema(row_type: type[BaseModel]) -> pa.Schema:
-    """Return the columns of a kind of row: those of its JSON, `schema_version` the first."""
+    """Return the Arrow schema of a type of row: `schema_version` and the fields of its JSON."""
     import pyarrow as pa
 
     fields = row_type.model_fields.items()
@@ -39,7 +39,7 @@ def arrow_schema(row_type: type[BaseModel]) -> pa.Schema:
 
 
 def _arrow_type(annotation: Any) -> pa.DataType:
-    """Return the Arrow type of a field's annotation; any of them may be null."""
+    """Return the Arrow type of a field's annotation. Every type may be null."""
     import pyarrow as pa
 
     parts = [part for part in get_args(annotation) if part is not NoneType]
@@ -54,12 +54,12 @@ def _arrow_type(annotation: Any) -> pa.DataType:
 
 
 def jsonl_to_parquet(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> None:
-    """Write a JSONL file of the contract again as Parquet, in bounded memory.
+    """Convert a JSONL file to Parquet in bounded memory.
 
     Args:
-        jsonl: What `write_rows` wrote.
-        parquet: Appears when it is complete.
-        row_type: `Note`, `CodedNote` or `SpanPair`.
+        jsonl: Path of a file that `write_rows` has written.
+        parquet: Path of the Parquet file, which appears only when it is complete.
+        row_type: Type of the rows: `Note`, `CodedNote` or `SpanPair`.
     """
     from pyarrow import json as arrow_json
     from pyarrow import parquet as arrow_parquet
@@ -85,28 +85,27 @@ def jsonl_to_parquet(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> N
 def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Stream the rows of a Parquet file as dictionaries.
 
-    A value that cannot be read, e.g. a string that is not UTF-8 or a time that is out of range, is given
-    as bytes, which no field of the contract accepts: the row is then rejected by its number, and the
-    others are read.
+    A value that cannot be read, e.g. a string that is not UTF-8 or a time out of range, is returned as
+    bytes. No field of the data contract accepts bytes, so that only this row is rejected.
 
     Args:
-        path: The file.
-        columns: Those to read; None for all. Where the file lacks them, the rows are empty.
+        path: Path of the file.
+        columns: Names of the columns to read, None for all. Columns that the file lacks are left out.
 
     Raises:
-        DataError: It is missing, or no Parquet.
+        DataError: The file is missing or is not a Parquet file.
     """
     for batch in _batches(path, columns):
         yield from _rows(batch, path)
 
 
 def _rows(batch: pa.RecordBatch, path: Path) -> list[dict[str, Any]]:
-    with foreign_errors(lambda place: DataError(path, f"a row cannot be read ({place})")):
+    with foreign_errors(lambda location: DataError(path, f"a row cannot be read ({location})")):
         try:
             rows: list[dict[str, Any]] = batch.to_pylist()
         except (ValueError, OverflowError):
             columns = zip(batch.schema.names, batch.columns, strict=True)
-            values = {name: [_value(each) for each in column] for name, column in columns}
+            values = {name: [_value(scalar) for scalar in column] for name, column in columns}
             return [{name: values[name][row] for name in values} for row in range(batch.num_rows)]
     return rows
 
@@ -127,41 +126,50 @@ def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Record
 
 
 class ParquetReader:
-    """Reads runs of a Parquet file's rows; those between two of them are passed over cheaply.
+    """Reads ranges of the rows of a Parquet file, skipping the rows between them cheaply.
 
     Args:
-        path: The file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._batches = _batches(path)
-        self._rest: pa.RecordBatch | None = None
-        self._place = 0
+        self._remaining: pa.RecordBatch | None = None
+        self._position = 0
 
     def rows(self, start: int, end: int) -> Iterator[dict[str, Any]]:
-        """Yield the rows from one number to another, from 0, half-open. Raises DataError.
+        """Yield a range of rows. The file is decoded only once if ranges are read in rising order.
 
-        Whoever asks in rising order decodes the file once.
+        Args:
+            start: Number of the first row, counted from 0.
+            end: Number after the last row.
+
+        Raises:
+            DataError: The file cannot be read.
         """
-        if start < self._place:
-            self._batches, self._rest, self._place = _batches(self._path), None, 0
-        while self._place < end:
-            if self._rest is None:
-                self._rest = next(self._batches, None)
-                if self._rest is None:
+        if start < self._position:
+            self._batches, self._remaining, self._position = _batches(self._path), None, 0
+        while self._position < end:
+            if self._remaining is None:
+                self._remaining = next(self._batches, None)
+                if self._remaining is None:
                     return
-            batch = self._rest
-            last = self._place + batch.num_rows
-            low, high = max(start, self._place), min(end, last)
+            batch = self._remaining
+            last = self._position + batch.num_rows
+            low, high = max(start, self._position), min(end, last)
             if low < high:
-                yield from _rows(batch.slice(low - self._place, high - low), self._path)
-            self._rest = None if high >= last else batch.slice(high - self._place)
-            self._place = max(high, self._place) if self._rest is not None else last
+                yield from _rows(batch.slice(low - self._position, high - low), self._path)
+            self._remaining = None if high >= last else batch.slice(high - self._position)
+            self._position = max(high, self._position) if self._remaining is not None else last
 
 
 def count_rows(path: Path) -> int:
-    """Return how many rows a Parquet file says it has. Raises DataError as `parquet_rows` does."""
+    """Return the number of rows in the metadata of a Parquet file.
+
+    Raises:
+        DataError: The file is missing or is not a Parquet file.
+    """
     with _open(path) as file:
         return int(file.metadata.num_rows)
 
@@ -173,7 +181,9 @@ def _open(path: Path) -> Iterator[ParquetFile]:
     if not path.is_file():
         raise DataError(path, "no such file")
     with (
-        foreign_errors(lambda place: DataError(path, f"not Parquet that can be read ({place})")),
+        foreign_errors(
+            lambda location: DataError(path, f"not a readable Parquet file ({location})")
+        ),
         arrow_parquet.ParquetFile(path) as file,
     ):
         yield file

@@ -1,4 +1,4 @@
-"""Where a note's sections and sentences begin and end, as offsets into the untouched text."""
+"""Finding the sections and the sentences of a note."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Literal
 from cclearn.notes.spans import Span
 
 Unit = Literal["section", "sentence"]
-"""What a note is cut into."""
+"""Kind of the units that a note is split into."""
 
 _HEADER = re.compile(
     r"^[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|(?<=[A-Z])[ \t]*$)", re.MULTILINE
 )
-"""A capitalised name before a colon at the start of a line, or a line of capitals alone."""
+"""A capitalised name before a colon at the start of a line, or a line in capitals."""
 
 _LINE_END = r"\r\n\x0b\x0c\x85\u2028\u2029"
 _SENTENCE_END = re.compile(
-    rf"[.!?;{_LINE_END}]"  # One set first: the search skips to it.
-    r"(?:(?<=[.!?;])\s++"  # Punctuation and a blank: never inside "2.5" or "e.g.,".
+    rf"[.!?;{_LINE_END}]"  # A single character class first makes the search fast.
+    r"(?:(?<=[.!?;])\s++"  # Punctuation and white space: never inside "2.5" or "e.g.,".
     r"|(?<![.!?;])(?:\s*+(?=[-*•\d]|[A-Z])"  # A new item or a new sentence.
     rf"|(?:(?<=\r)\n)?+[^\S{_LINE_END}]*+[{_LINE_END}]\s*+"  # An empty line.
-    r"|\s*+(?P<same_sentence>)))"  # Taken too, so that no white space is looked at again and again.
+    r"|\s*+(?P<same_sentence>)))"  # Consumed too, so that white space is scanned only once.
 )
 
 _LONGEST_SENTENCE = 1_000
-"""Code points. What is longer is no sentence: rules that look at all of one have a bounded task."""
+"""Maximum length of a sentence in code points, which bounds the work of rules on a sentence."""
 
 _KNOWN_HEADER = re.compile(
     r"(?:history of )?present(?:ing)? (?:illness|complaints?)|(?:past |family |social |surgical )*"
@@ -37,18 +37,18 @@ _KNOWN_HEADER = re.compile(
     r"assessment(?: (?:and|&) plan)?|plan|impression|findings|results|procedures?|vital signs|"
     r"laboratory(?: \w+)?|labs|disposition|follow[- ]?up"
 )
-"""Headers that name a part of the note; other words before a colon may be a finding themselves."""
+"""Headers that only name a part of the note. Other words before a colon may be a finding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a note, as half-open offsets.
+    """A section of a note.
 
     Attributes:
-        name: Its header's words in lower case, empty before the first header.
-        start: Where its header begins.
-        body: Where its text begins, behind the header.
-        end: Where it ends.
+        name: Words of the header in lower case, empty before the first header.
+        start: Offset of the header.
+        body: Offset of the text after the header.
+        end: Offset after the section.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Section:
 
     @property
     def has_known_header(self) -> bool:
-        """Whether the header only names a part of the note and is no finding itself."""
+        """Whether the header only names a part of the note, so that it cannot be a finding."""
         return _KNOWN_HEADER.fullmatch(self.name) is not None
 
 
 def find_sections(text: str) -> list[Section]:
-    """Split a note into sections that cover it without a gap.
+    """Return the sections of a note, which cover it without a gap.
 
     A header belongs to its section. The text before the first header is a section without a name.
     """
@@ -80,14 +80,17 @@ def find_sections(text: str) -> list[Section]:
 
 
 def find_sentences(text: str) -> list[Span]:
-    """Split a note into sentences and list items that cover it without a gap; overlong ones are cut."""
+    """Return the sentences and list items of a note, which cover it without a gap.
+
+    A sentence that is too long is split.
+    """
     ends = (match for match in _SENTENCE_END.finditer(text) if match.lastgroup is None)
     starts = [0, *(match.end() for match in ends)]
     spans = zip(starts, [*starts[1:], len(text)], strict=True)
-    return [part for start, end in spans for part in _shortened(text, start, end)]
+    return [part for start, end in spans for part in _split_long(text, start, end)]
 
 
-def _shortened(text: str, start: int, end: int) -> Iterator[Span]:
+def _split_long(text: str, start: int, end: int) -> Iterator[Span]:
     while end - start > _LONGEST_SENTENCE:
         furthest = start + _LONGEST_SENTENCE
         cut = text.rfind(" ", start, furthest) + 1 or furthest
@@ -98,9 +101,9 @@ def _shortened(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def find_units(text: str, unit: Unit) -> list[Span]:
-    """Return the sections or the sentences of a note that hold more than white space, in order.
+    """Return the sections or the sentences of a note that contain more than white space, in order.
 
-    No sentence reaches over the header of a section.
+    A sentence never extends across the header of a section.
     """
     borders = {section.start for section in find_sections(text)}
     if unit == "sentence":

@@ -1,17 +1,18 @@
-"""What is odd about the text of a note, for its reviewer. It is coded as it is all the same."""
+"""Flags for anomalies of a note's text, such as HTML or control characters. The note is coded anyway."""
 
 from __future__ import annotations
 
 import re
 
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")
-"""Control characters that are no white space, and what decoders write for bytes that are no text."""
+"""Control characters other than white space, and the replacement character that decoders write."""
 
-# Zero-width marks, marks of direction, tags; a byte order mark may begin a file, a joiner makes emojis.
+# Zero-width characters, direction marks and tags. A byte order mark may begin a file; joiners are part
+# of emojis and are therefore not listed.
 _HIDDEN = r"\u200b\u2060\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f\ufeff"
 _INVISIBLE = re.compile(rf"[{_HIDDEN}](?<!\A\ufeff)")
 _UNSEEN = re.compile(rf"{CONTROL.pattern[:-1]}{_HIDDEN}]")
-"""Any of both, for one search instead of two."""
+"""Control or invisible characters, so that one search is enough for most notes."""
 _BASE64 = re.compile(r"[a-z0-9+/=]{1000}")
 _RTF = re.compile(r"\s*\{\\rtf")
 _HTML = re.compile(
@@ -28,21 +29,23 @@ _ENGLISH = frozenset(
     " an it patient history pain left right blood disease chronic daily twice tablets day days week"
     " weeks year years old".split()
 )
-"""Function words, and words of lists."""
+"""Common function words, and words that are frequent in lists."""
+
 _FEWEST_WORDS = 40
-"""A shorter note may be a list."""
+"""The language of a note with fewer words is not checked, because it may be a list."""
 
 _NOT_PROSE = frozenset({"binary", "HTML", "RTF"})
-"""What has so many words of its own that the language cannot be told."""
+"""Flags of texts with so many words of their own that the language is not checked."""
 
 
 def text_flags(text: str) -> set[str]:
-    """Return flags for what a note's text is besides, or instead of, plain English.
+    """Return flags for the properties of a note's text that plain English text does not have.
 
-    `binary`: more than one in ten characters is a control character, or base64 stands in it ·
-    `control characters`: it holds some, or others that cannot be seen · `HTML`, `RTF`: it has the marks
-    of these · `chat marks`: it spells marks by which chats with models are written · `not English`:
-    fewer than one word in fifty is one of the commonest English ones.
+    - `binary`: More than one in ten characters is a control character, or the text contains base64.
+    - `control characters`: The text contains control characters or invisible characters.
+    - `HTML`, `RTF`: The text contains the markup of these formats.
+    - `chat marks`: The text contains the special tokens of chat models, spelled out.
+    - `not English`: Fewer than one word in fifty is a common English word.
     """
     found = set()
     words = text.lower().split()
@@ -58,7 +61,7 @@ def text_flags(text: str) -> set[str]:
         found.add("HTML")
     if ("<" in text or "[" in text) and _CHAT_MARKS.search(text):
         found.add("chat marks")
-    told = len(words) > _FEWEST_WORDS and found.isdisjoint(_NOT_PROSE)
-    if told and 50 * sum(map(_ENGLISH.__contains__, words)) < len(words):
+    checks_language = len(words) > _FEWEST_WORDS and found.isdisjoint(_NOT_PROSE)
+    if checks_language and 50 * sum(map(_ENGLISH.__contains__, words)) < len(words):
         found.add("not English")
-    return {f"text: {each}" for each in found}
+    return {f"text: {anomaly}" for anomaly in found}

@@ -1,4 +1,4 @@
-"""From span pairs and coded notes to training rows."""
+"""Making training rows from span pairs and coded notes."""
 
 from cclearn.rows.build import TrainingRow, document_row, read_source, span_row, span_rows
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows

@@ -1,4 +1,4 @@
-"""Training rows: a prompt and the completion that is learnt."""
+"""Making training rows: prompts and the completions to be learnt."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from cclearn.prompts.templates import RowKind
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """One example.
+    """A training example.
 
     Attributes:
-        id: Of the pair or note it was made from.
-        kind: `span` or `document`.
-        prompt: The messages before the answer.
-        completion: The answer; the loss is on it alone.
-        grade: Of a span row's pair.
-        code: Of a span row; empty where the answer is that it has none.
-        text: A span row's span.
-        note: What a document row was made from.
-        system: The name of the code system that the prompt says.
-        template: The layout of the answer.
-        origin: Of the pair or note.
+        id: Identifier, derived from that of the span pair or the note.
+        kind: Kind of the row, `span` or `document`.
+        prompt: Messages before the answer.
+        completion: Answer. The loss is computed only on it.
+        grade: Grade of the span pair, None for a row that was made from a note.
+        code: Code of a span row, empty for a span without a code and for a document row.
+        text: Text of the span, empty for a document row.
+        note: Coded note that a document row was made from, None for a span row.
+        system: Name of the code system in the prompt.
+        template: Layout of the answer.
+        origin: Origin of the span pair or the note.
     """
 
     id: str
@@ -62,12 +62,13 @@ def span_row(
     describe: Callable[[str], str] | None = None,
     template: Template = "paired",
 ) -> TrainingRow:
-    """Make a row of a span pair.
+    """Return the training row of a span pair.
 
     Args:
-        pair: The span and its code.
-        describe: Gives a code's description, which then follows the code in the answer.
-        template: The layout of the answer.
+        pair: Span pair.
+        describe: Function that returns the description of a code. If it is given, descriptions follow
+            the codes in answers.
+        template: Layout of the answer.
     """
     description = describe(pair.code) if describe else ""
     return TrainingRow(
@@ -87,15 +88,15 @@ def span_row(
 def document_row(
     note: CodedNote, system: str = "icd10cm", template: Template = "paired"
 ) -> TrainingRow:
-    """Make a row of a coded note.
+    """Return the training row of a coded note.
 
     Args:
-        note: The note and its codes.
-        system: The name of their code system.
-        template: The layout of the answer.
+        note: Coded note.
+        system: Name of the code system.
+        template: Layout of the answer.
 
     Raises:
-        ConfigurationError: A code has no evidence: the row would teach to leave the code out.
+        ConfigurationError: A code has no evidence, so that a model would learn to leave it out.
     """
     require_evidence(note)
     return TrainingRow(
@@ -111,13 +112,18 @@ def document_row(
 
 
 def require_evidence(note: CodedNote) -> None:
-    """Raise ConfigurationError where a code of a note has no evidence: words that justify it would be
-    taken for words that justify nothing."""
-    bare = [assigned.code for assigned in note.codes if not assigned.evidence]
-    if bare:
+    """Refuse a note with a code that has no evidence.
+
+    A model would learn that the words that justify the code justify nothing.
+
+    Raises:
+        ConfigurationError: A code has no evidence.
+    """
+    uncited = [assigned.code for assigned in note.codes if not assigned.evidence]
+    if uncited:
         raise ConfigurationError(
             [
-                f"document rows (id = {note.id}): {', '.join(bare)} without evidence. Give each code"
+                f"document rows (id = {note.id}): {', '.join(uncited)} without evidence. Give each code"
                 " its evidence, or leave the note out."
             ]
         )
@@ -128,23 +134,27 @@ def span_rows(
     negatives: Iterable[Span] = (),
     describe: Callable[[str], str] | None = None,
 ) -> Iterator[TrainingRow]:
-    """Yield span rows of the note that a row was made from: of its evidence, and of other words.
+    """Yield span rows for the evidence of a document row's note, and for spans that are not evidence.
 
     Args:
-        row: Of a whole note.
-        negatives: Offsets of words that are no evidence; their answer is that they have no code.
-        describe: Gives a code's description, which then follows the code in the answer.
+        row: Document row of a whole note.
+        negatives: Spans of the note that are not evidence. Their answer is `none`.
+        describe: Function that returns the description of a code. If it is given, descriptions follow
+            the codes in answers.
+
+    Raises:
+        ValueError: The row is a span row.
     """
     note = row.note
     if note is None:
         raise ValueError(f"{row.id}: it was not made from a note")
 
-    def made(words: str, place: str, answer: str, code: str = "") -> TrainingRow:
+    def row_of_span(words: str, location: str, answer: str, code: str = "") -> TrainingRow:
         text = as_quote(words)
         prompt = tuple(span_prompt(text, row.system, row.template))
         return replace(
             row,
-            id=f"{note.id}@{place}",
+            id=f"{note.id}@{location}",
             kind="span",
             prompt=prompt,
             completion=answer,
@@ -159,9 +169,9 @@ def span_rows(
             cited.setdefault((string_key(evidence.text), assigned.code), evidence)
     for (_, code), evidence in cited.items():
         answer = span_answer(evidence.text, code, describe(code) if describe else "", row.template)
-        yield made(evidence.text, f"{evidence.start}:{evidence.end} {code}", answer, code)
+        yield row_of_span(evidence.text, f"{evidence.start}:{evidence.end} {code}", answer, code)
     for start, end in negatives:
-        yield made(note.text[start:end], f"{start}:{end}", answer_lines((), row.template))
+        yield row_of_span(note.text[start:end], f"{start}:{end}", answer_lines((), row.template))
 
 
 def read_source(
@@ -171,18 +181,18 @@ def read_source(
     describes: bool = True,
     template: Template = "paired",
 ) -> Iterator[TrainingRow]:
-    """Stream the rows of a file of span pairs or coded notes.
+    """Stream the training rows of a file of span pairs or coded notes.
 
     Args:
-        path: JSONL of the contract.
-        kind: Which of the two the file holds.
-        system: Spells the codes in the official form and gives their descriptions.
-        describes: Whether a span's code is followed by its description.
-        template: The layout of the answers.
+        path: Path of a JSONL or a Parquet file.
+        kind: Kind of the rows: `span` for a file of span pairs, `document` for a file of coded notes.
+        system: Code system that provides the official spelling and the descriptions of codes.
+        describes: Whether descriptions follow the codes in answers to spans.
+        template: Layout of the answers.
 
     Raises:
-        DataError: The file is not what it should be.
-        ConfigurationError: A code has no evidence, or no description where one is wanted.
+        DataError: A line of the file is not valid.
+        ConfigurationError: A code of a note has no evidence.
     """
     if kind == "document":
         name = "icd10cm" if system is None else system.name

@@ -1,4 +1,4 @@
-"""From rows to tokens: what is supervised, how long it is, and what to do with what is too long."""
+"""Encoding training rows as tokens, and handling rows that are too long."""
 
 from __future__ import annotations
 
@@ -20,21 +20,25 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Overflow = Literal["raise", "drop", "window"]
-"""What becomes of a row longer than the context. `raise`: it stops the run · `drop`: it is left out and
-counted · `window`: a note is split into windows that hold their evidence whole (`cclearn.rows.windows`);
-a span that is too long, or an evidence, stops the run."""
+"""How to handle a row that is longer than the context.
+
+- `raise`: Stop the run.
+- `drop`: Leave the row out and count it.
+- `window`: Split a note into windows that keep every piece of evidence whole (`cclearn.rows.windows`).
+  A span or a piece of evidence that is too long stops the run.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """A row as tokens.
+    """A training row as tokens.
 
     Attributes:
-        id: The row's id.
-        kind: `span` or `document`.
-        input_ids: Prompt and completion.
-        completion_mask: 1 where the token is supervised, 0 on the prompt.
-        grade: Of a span row's pair.
+        id: Identifier of the row.
+        kind: Kind of the row, `span` or `document`.
+        input_ids: Tokens of the prompt and the completion.
+        completion_mask: 1 for each token of the completion, 0 for each token of the prompt.
+        grade: Grade of the span pair, None for a row that was made from a note.
     """
 
     id: str
@@ -46,15 +50,15 @@ class EncodedRow:
 
 @dataclass(slots=True)
 class LengthReport:
-    """Counts of rows.
+    """Counts of encoded rows and their tokens.
 
     Attributes:
-        rows: Rows that are trained on.
-        tokens: Their tokens.
-        supervised_tokens: Those the loss is on.
-        lengths: How many rows have so many tokens.
-        dropped: Ids of the rows that were too long.
-        windowed: Ids of the notes that were split into windows.
+        rows: Number of rows that are trained on.
+        tokens: Number of tokens of these rows.
+        supervised_tokens: Number of tokens that the loss is computed on.
+        lengths: Number of rows by their length in tokens.
+        dropped: Ids of rows that were left out because they are too long.
+        windowed: Ids of notes that were split into windows.
     """
 
     rows: int = 0
@@ -84,7 +88,7 @@ class LengthReport:
 
 
 Reports = dict[tuple[RowKind, Grade | None], LengthReport]
-"""Counts by kind and grade of row."""
+"""Reports by the kind and the grade of rows."""
 
 
 def encode_rows(
@@ -94,21 +98,22 @@ def encode_rows(
     overflow: Overflow = "raise",
     answer_room: int = 0,
 ) -> tuple[list[EncodedRow], Reports]:
-    """Encode rows, refusing to cut any.
+    """Encode training rows. No row is truncated.
 
     Args:
-        rows: What to encode.
-        tokenizer: Its chat template renders the messages.
-        max_length: The context, in tokens.
-        overflow: What to do with a longer row.
-        answer_room: Tokens that must be left for an answer, however short the row's own is.
+        rows: Training rows.
+        tokenizer: Tokenizer whose chat template renders the messages.
+        max_length: Context length in tokens.
+        overflow: How to handle longer rows.
+        answer_room: Minimum number of tokens to reserve for an answer, even if the row's answer is
+            shorter.
 
     Returns:
-        The encoded rows and a report by kind and grade.
+        Encoded rows, and reports by kind and grade.
 
     Raises:
-        ConfigurationError: Rows are too long and may not be left out, or a row has an empty
-            completion, so that nothing of it would be learnt. All such rows are told at once.
+        ConfigurationError: Rows are too long and may not be left out, or rows have an empty completion.
+            All such rows are reported together.
     """
     encoded: list[EncodedRow] = []
     reports: Reports = {}
@@ -116,7 +121,7 @@ def encode_rows(
     unsupervised: list[str] = []
     for row in rows:
         report = reports.setdefault((row.kind, row.grade), LengthReport())
-        whole = _encoded(row, tokenizer)
+        whole = _encode_row(row, tokenizer)
         length = max(len(whole.input_ids), whole.completion_mask.count(0) + answer_room)
         if not row.completion.strip():
             unsupervised.append(row.id)
@@ -135,8 +140,8 @@ def encode_rows(
     problems = []
     if unsupervised:
         problems.append(
-            f"rows (ids = {_some(unsupervised)}): the completion is empty, nothing would be learnt."
-            " Remove these rows."
+            f"rows (ids = {_first_ids(unsupervised)}): the completion is empty, so nothing would be"
+            " learnt. Remove these rows."
         )
     if too_long:
         longest = max(length for _, length in too_long)
@@ -144,7 +149,7 @@ def encode_rows(
         problems.append(
             f"rows.overflow (overflow = {overflow}): {len(too_long)} {kind} are longer than max_length"
             f" = {max_length}, the longest row {longest} tokens (ids = "
-            f"{_some([i for i, _ in too_long])}). Raise training.max_length or set"
+            f"{_first_ids([i for i, _ in too_long])}). Raise training.max_length or set"
             " rows.overflow=drop" + (", or window." if overflow == "raise" else ".")
         )
     if problems:
@@ -152,7 +157,7 @@ def encode_rows(
     return encoded, reports
 
 
-def _encoded(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> EncodedRow:
+def _encode_row(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> EncodedRow:
     prompt = encode_prompt(tokenizer, row.prompt)
     completion = encode_completion(tokenizer, row.prompt, row.completion)
     mask = [0] * len(prompt) + [1] * len(completion)
@@ -162,12 +167,12 @@ def _encoded(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> EncodedRow
 def _windowed(
     row: TrainingRow, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[EncodedRow]:
-    """Return the rows of a note's windows, none where it cannot be split so."""
+    """Return the encoded windows of a document row's note, empty if they cannot all be short enough."""
     if row.note is None:
         return []
 
     def encode(note: CodedNote) -> EncodedRow:
-        return _encoded(document_row(note, row.system, row.template), tokenizer)
+        return _encode_row(document_row(note, row.system, row.template), tokenizer)
 
     try:
         parts = note_windows(row.note, lambda part: len(encode(part).input_ids) <= max_length)
@@ -176,6 +181,6 @@ def _windowed(
         return []
 
 
-def _some(identifiers: list[str]) -> str:
+def _first_ids(identifiers: list[str]) -> str:
     shown = ", ".join(identifiers[:5])
     return f"{shown}, …" if len(identifiers) > 5 else shown

@@ -1,7 +1,7 @@
-"""Coded notes as the examples that spaCy trains a recogniser of evidence on.
+"""Coded notes as examples for training a spaCy recogniser of evidence.
 
-spaCy finds `cclearn.CodedNotes.v1` by an entry point of the package; the configurations under
-`recipes/spacy` name it.
+spaCy finds the reader `cclearn.CodedNotes.v1` by an entry point of the package. The configurations in
+`recipes/spacy` use it.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from cclearn.rows.build import require_evidence
 from cclearn.rows.segments import note_segments
 
 LABEL = "EVIDENCE"
-"""Of every entity and span."""
+"""Label of all entities and spans."""
 
 SPANS_KEY = "sc"
-"""Under which a document keeps its spans, by spaCy's default; they may overlap, its entities may not."""
+"""spaCy's default key for the spans of a document. Spans may overlap, entities may not."""
 
 _log = logging.getLogger("spacy")
 
 
 @dataclass(slots=True)
 class Alignment:
-    """How the evidence of notes lies on tokens.
+    """Counts of how evidence is aligned with tokens.
 
     Attributes:
-        segments: Documents that were made.
-        evidence: Pieces of evidence, each range of a note once.
-        expanded: Those that begin or end inside a token, which is then taken whole.
-        blank: Those that hold no token but white space; left out.
-        merged: Those that others have the tokens of, once expanded; they count once.
-        overlapping: Spans that are no entity, for one that ends sooner overlaps them.
-        longest: Tokens of the longest span.
+        segments: Number of documents.
+        evidence: Number of distinct pieces of evidence.
+        expanded: Number of pieces that begin or end inside a token and were expanded to it.
+        blank: Number of pieces that contain only white space and were left out.
+        merged: Number of pieces that cover the same tokens as another one and were left out.
+        overlapping: Number of spans that are not entities, because they overlap one that ends sooner.
+        longest: Length of the longest span in tokens.
     """
 
     segments: int = 0
@@ -56,16 +56,16 @@ class Alignment:
 
     @property
     def level(self) -> int:
-        """Of the message that says so: a warning where something is not as it was annotated."""
+        """Logging level of the message: a warning if any annotation was changed or left out."""
         changed = self.expanded or self.blank or self.merged or self.overlapping
         return logging.WARNING if changed else logging.INFO
 
     def __str__(self) -> str:
         return (
             f"{self.evidence} pieces of evidence in {self.segments} segments, the longest of"
-            f" {self.longest} tokens. {self.expanded} end inside a token and take it whole."
-            f" Left out: {self.blank} blank, {self.merged} on the tokens of another;"
-            f" {self.overlapping} overlap one that ends sooner and are spans, but no entities"
+            f" {self.longest} tokens. {self.expanded} end inside a token and were expanded to it."
+            f" Left out: {self.blank} blank, {self.merged} with the same tokens as another;"
+            f" {self.overlapping} overlap one that ends sooner and are spans but not entities"
         )
 
 
@@ -73,11 +73,11 @@ class CodedNotes:
     """Reads examples from a file of coded notes, split into segments.
 
     Args:
-        path: JSONL or Parquet of the contract.
-        unit: What a segment is; None for whole notes.
+        path: Path of a JSONL or a Parquet file of coded notes.
+        unit: Kind of the segments, None for whole notes.
 
     Attributes:
-        alignment: Of what was read last, whole files only.
+        alignment: Counts of the last complete pass over the file, None before the first.
     """
 
     def __init__(self, path: Path, unit: Unit | None) -> None:
@@ -86,10 +86,13 @@ class CodedNotes:
         self.alignment: Alignment | None = None
 
     def __call__(self, nlp: Any) -> Iterator[Example]:
-        """Yield an example for each segment that holds a token.
+        """Yield an example for each segment that is not blank.
+
+        Args:
+            nlp: spaCy pipeline that tokenizes the segments.
 
         Raises:
-            DataError: The file is not what it should be.
+            DataError: A line of the file is not a valid coded note.
             ConfigurationError: A code has no evidence.
         """
         alignment = Alignment()
@@ -105,19 +108,22 @@ class CodedNotes:
 
 
 def annotate(doc: Doc, note: CodedNote, alignment: Alignment) -> Doc:
-    """Mark the evidence of a note on its tokens and return them.
+    """Set the spans and entities of a spaCy document from the evidence of a coded note.
 
     Args:
-        doc: The note's tokens.
-        note: With its codes.
-        alignment: Counts what was done.
+        doc: Document made from the text of the note.
+        note: Coded note.
+        alignment: Counts to update.
+
+    Returns:
+        The same document.
     """
     alignment.segments += 1
     found: dict[tuple[int, int], Span] = {}
     for start, end in sorted({(e.start, e.end) for c in note.codes for e in c.evidence}):
         alignment.evidence += 1
         words = note.text[start:end]
-        # No entity begins or ends with white space (spaCy, E024).
+        # An entity must not begin or end with white space (spaCy error E024).
         start, end = (
             start + len(words) - len(words.lstrip()),
             end - len(words) + len(words.rstrip()),
@@ -132,7 +138,8 @@ def annotate(doc: Doc, note: CodedNote, alignment: Alignment) -> Doc:
         found[span.start, span.end] = span
     doc.spans[SPANS_KEY] = list(found.values())
     entities: list[Span] = []
-    # Whatever ends first: no other choice keeps more (Kleinberg and Tardos 2005, section 4.1).
+    # Choosing by the earliest end keeps as many entities as possible (Kleinberg and Tardos 2005,
+    # section 4.1).
     for span in sorted(found.values(), key=lambda span: (span.end, -span.start)):
         if not entities or entities[-1].end <= span.start:
             entities.append(span)
@@ -143,21 +150,21 @@ def annotate(doc: Doc, note: CodedNote, alignment: Alignment) -> Doc:
 
 @spacy.registry.readers("cclearn.CodedNotes.v1")  # type: ignore[untyped-decorator]
 def coded_notes(path: str | Path | None, segments: Unit | None = "sentence") -> CodedNotes:
-    """Return a reader of examples, as a configuration asks for it.
+    """Return the reader of examples that a spaCy configuration asks for.
 
     Args:
-        path: JSONL or Parquet of coded notes.
-        segments: `sentence`, `section`, or null for whole notes.
+        path: Path of a JSONL or a Parquet file of coded notes.
+        segments: Kind of the segments: `sentence`, `section`, or null for whole notes.
 
     Raises:
-        ConfigurationError: There is no path, or no such segment.
+        ConfigurationError: The path is missing, or the kind of segments is not known.
     """
     problems = []
     if path is None:
         problems.append("paths: no notes are named. Give --paths.train FILE --paths.dev FILE.")
     if segments not in (None, *get_args(Unit)):
         known = ", ".join(get_args(Unit))
-        problems.append(f"segments ({segments}): not known. Say {known}, or null for whole notes.")
+        problems.append(f"segments ({segments}): not known. Use {known}, or null for whole notes.")
     if path is None or problems:
         raise ConfigurationError(problems)
     return CodedNotes(Path(path), segments)

@@ -1,4 +1,4 @@
-"""Words of notes that are no evidence, to learn that they have no code."""
+"""Sampling spans of notes that are not evidence, so that a model learns that they have no code."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from cclearn.notes.spans import Span
 _WORD = re.compile(r"\w+")
 
 _TRIES = 10
-"""Draws for each span that is wanted; a note that is all evidence has none."""
+"""Number of draws per span. A note that consists of evidence has no other spans."""
 
 
 class Negatives:
-    """Draws spans of notes that are no evidence.
+    """Samples spans of notes that are not evidence.
 
-    First come mentions that look like evidence and are none, then runs of words within a sentence,
-    which have so many words as the evidence of all the notes has. No span overlaps an evidence or
-    another span, or cuts a word. None is a string that has a code elsewhere: the model is shown a span
-    without its note, and "heart failure" has a code though this note denies it.
+    Mentions that look like evidence are chosen first, then runs of words within a sentence, with the
+    lengths of the evidence of all notes. A span never overlaps evidence or another span and never cuts
+    a word. Strings that have a code elsewhere are excluded: a model sees a span without its note, and
+    "heart failure" has a code even if this note negates it.
 
     Args:
-        notes: All of them, for the lengths of their evidence.
-        most: Spans of a note.
-        mentions: Finds what looks like evidence in a text.
-        coded: Strings that have a code, as `string_key` spells them.
-        seed: Of the draw, which follows from it, a note's id and those lengths.
+        notes: Notes whose evidence gives the distribution of lengths.
+        most: Maximum number of spans per note.
+        mentions: Function that finds spans that look like evidence in a text.
+        coded: Strings that have a code, normalised by `string_key`.
+        seed: Seed of the sampling, which also depends on the id of a note.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Negatives:
         self._seed = seed
 
     def sample(self, note: CodedNote) -> list[Span]:
-        """Return spans of a note, in their order, as half-open code-point offsets."""
+        """Return sampled spans of a note, in order."""
         if not self._most:
             return []
-        draw = random.Random(f"{self._seed} {note.id}")  # noqa: S311 - reproducible, not secret
+        rng = random.Random(f"{self._seed} {note.id}")  # noqa: S311 - reproducible, not secret
         mentions = list(self._mentions(note.text))
-        draw.shuffle(mentions)
+        rng.shuffle(mentions)
         sentences = [
             [match.span() for match in _WORD.finditer(note.text, *sentence)]
             for sentence in find_sentences(note.text)
@@ -69,13 +69,15 @@ class Negatives:
         taken = [(e.start, e.end) for code in note.codes for e in code.evidence]
         strings: set[str] = set()
         chosen: list[Span] = []
-        for start, end in chain(mentions, self._runs(sentences, draw)):
+        for start, end in chain(mentions, self._runs(sentences, rng)):
             if len(chosen) == self._most:
                 break
             string = string_key(note.text[start:end])
             known = string in strings or string in self._coded
             cuts_a_word = start not in starts or end not in ends
-            overlaps = any(start < last and first < end for first, last in taken)
+            overlaps = any(
+                start < other_end and other_start < end for other_start, other_end in taken
+            )
             if known or cuts_a_word or overlaps:
                 continue
             strings.add(string)
@@ -83,12 +85,12 @@ class Negatives:
             chosen.append((start, end))
         return sorted(chosen)
 
-    def _runs(self, sentences: list[list[Span]], draw: random.Random) -> Iterator[Span]:
-        words = [(place, sentence) for sentence in sentences for place in range(len(sentence))]
+    def _runs(self, sentences: list[list[Span]], rng: random.Random) -> Iterator[Span]:
+        words = [(first, sentence) for sentence in sentences for first in range(len(sentence))]
         if not words or not self._lengths:
             return
         for _ in range(_TRIES * self._most):
-            place, sentence = draw.choice(words)
-            last = place + draw.choice(self._lengths) - 1
+            first, sentence = rng.choice(words)
+            last = first + rng.choice(self._lengths) - 1
             if last < len(sentence):
-                yield sentence[place][0], sentence[last][1]
+                yield sentence[first][0], sentence[last][1]

@@ -1,4 +1,4 @@
-"""Splits by the hash of an id: fixed before anything is mixed, the same in every run and process."""
+"""Splitting by the hash of an identifier, which gives the same split in every run and process."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import hashlib
 
 
 def in_share(identifier: str, share: float, seed: int = 0) -> bool:
-    """Say whether an id falls into a share of all ids.
+    """Return whether an identifier falls into a share of all identifiers.
 
     Args:
-        identifier: A document's id, a code, or a string; split by what must not be on both sides.
-        share: Between 0 and 1. A larger share holds all ids of a smaller one.
-        seed: Another seed, another split.
+        identifier: Identifier of what must not be on both sides of the split, e.g. the id of a note.
+        share: Share between 0 and 1. A larger share contains all identifiers of a smaller one.
+        seed: Seed of the split.
     """
     return hash_fraction(identifier, seed) < share
 
 
 def hash_fraction(identifier: str, seed: int = 0) -> float:
-    """Return where between 0 and 1 the hash of an id lies, evenly spread over ids."""
+    """Return the hash of an identifier as a number from 0 to 1, uniformly distributed."""
     digest = hashlib.sha256(f"{seed}\x1f{identifier}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

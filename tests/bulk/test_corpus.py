@@ -135,7 +135,7 @@ def test_a_corpus_without_notes_is_none(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n\n")
     with pytest.raises(DataError, match="holds no note"):
         open_corpus(tmp_path / "empty.jsonl").survey(10)
-    with pytest.raises(DataError, match=r"holds no \.txt file"):
+    with pytest.raises(DataError, match=r"contains no \.txt file"):
         open_corpus(tmp_path)
     with pytest.raises(DataError, match="no such file"):
         open_corpus(tmp_path / "missing.jsonl")

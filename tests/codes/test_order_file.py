@@ -72,7 +72,7 @@ def test_every_wrong_line_is_told(tmp_path: Path) -> None:
     text = str(error.value)
     assert f"{NAME}:2: not a line of an order file" in text
     assert f"{NAME}:4: not a line of an order file" in text
-    assert f"{NAME}:9: code: S72 stands twice" in text
+    assert f"{NAME}:9: code: S72 occurs twice" in text
     assert len(error.value.problems) == 3
 
 

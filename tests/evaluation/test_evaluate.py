@@ -80,13 +80,9 @@ def test_all_broken_lines_are_told(tmp_path: Path, system: CodeSystem) -> None:
         evaluate(gold, {"it": read_coded_notes(path, system)}, system)
     lines = str(error.value).replace(str(path), "pred").splitlines()
     assert lines[0].startswith("pred:1: not JSON at column")
-    assert lines[1].startswith(
-        "pred:2: codes.0.evidence.0: the note does not hold the quote at 0:999"
-    )
-    assert lines[2].startswith(
-        "pred:3: codes.0.evidence.0: the note does not hold the quote at 0:3"
-    )
-    assert lines[3] == "pred:6: id: '1' stands twice"
+    assert lines[1].startswith("pred:2: codes.0.evidence.0: the quote is not in the note at 0:999")
+    assert lines[2].startswith("pred:3: codes.0.evidence.0: the quote is not in the note at 0:3")
+    assert lines[3] == "pred:6: id: '1' occurs twice"
 
 
 def test_collapsed_predictors_are_told(system: CodeSystem) -> None:

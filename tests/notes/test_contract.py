@@ -16,14 +16,14 @@ def coded(*pieces: tuple[int, int, str], text: str = SECRET) -> CodedNote:
 def test_evidence_must_be_the_words_of_the_note() -> None:
     assert coded((13, 19, "sepsis")).codes[0].evidence[0].text == "sepsis"
     for piece in [(13, 18, "sepsis"), (0, 6, "sepsis"), (13, 19, "Sepsis"), (40, 46, "sepsis")]:
-        with pytest.raises(ValidationError, match="does not hold the quote"):
+        with pytest.raises(ValidationError, match="the quote is not in the note"):
             coded(piece)
 
 
 def test_offsets_end_inside_the_note_and_no_piece_stands_twice() -> None:
-    with pytest.raises(ValidationError, match="does not hold the quote"):
+    with pytest.raises(ValidationError, match="the quote is not in the note"):
         coded((13, 99, "sepsis"))
-    with pytest.raises(ValidationError, match="one piece stands twice"):
+    with pytest.raises(ValidationError, match="one piece of evidence occurs twice"):
         coded((13, 19, "sepsis"), (13, 19, "sepsis"))
 
 
@@ -38,7 +38,7 @@ def test_messages_never_quote_the_note() -> None:
 
 def test_a_code_stands_once() -> None:
     twice = [AssignedCode(code="A41.9"), AssignedCode(code="A41.9")]
-    with pytest.raises(ValidationError, match=r"A41\.9 stands twice"):
+    with pytest.raises(ValidationError, match=r"A41\.9 occurs twice"):
         CodedNote(id="n", text="x", codes=twice)
     other = AssignedCode(code="A41.9", system="user")
     assert len(CodedNote(id="n", text="x", codes=[twice[0], other]).codes) == 2
@@ -46,11 +46,13 @@ def test_a_code_stands_once() -> None:
 
 def test_rejected_codes_stand_beside_the_others() -> None:
     code = AssignedCode(code="A41.9")
-    with pytest.raises(ValidationError, match=r"rejected\.0: A41\.9 stands twice"):
+    with pytest.raises(ValidationError, match=r"rejected\.0: A41\.9 occurs twice"):
         CodedNote(id="n", text="x", codes=[code], rejected=[code])
     evidence = Evidence(start=0, end=1, text="y")
     strange = AssignedCode(code="A41.9", evidence=[evidence])
-    with pytest.raises(ValidationError, match=r"rejected\.0\.evidence\.0: the note does not hold"):
+    with pytest.raises(
+        ValidationError, match=r"rejected\.0\.evidence\.0: the quote is not in the note"
+    ):
         CodedNote(id="n", text="x", rejected=[strange])
 
 

@@ -79,13 +79,13 @@ def test_text_files_are_taken_as_they_are(tmp_path: Path) -> None:
         (b'{"id": "a"}', ":2: text: missing$"),
         (b'{"id": "a", "text": 5}', ":2: text: Input should be a valid string$"),
         (b'{"id": "a", "txt": "x", "text": "y"}', ":2: txt: unknown field. Did you mean 'text'"),
-        (b'{"id": "first", "text": "y"}', ":2: id: 'first' stands twice$"),
+        (b'{"id": "first", "text": "y"}', ":2: id: 'first' occurs twice$"),
         (b'{"id": "", "text": "y"}', ":2: id: String should have at least 1 character$"),
         (b'{"id": "a", "text": "\xff"}', r":2: not UTF-8 at byte 21\."),
         (b'{"id": "a", "text": "x", "schema_version": "John"}', ":2: schema_version: only 1 is"),
         (b'{"id": "a", "text": "x", "John Doe\\n": 1}', ":2: unknown field.$"),
         (b'{"id": ' + b"1" * 5_000 + b"}", ":2: "),
-        (b'{"id": "a", "text": "\\ud800"}', ":2: holds half of a surrogate pair$"),
+        (b'{"id": "a", "text": "\\ud800"}', ":2: contains half of a surrogate pair$"),
         (b"[" * 100_000, ":2: "),
     ],
 )
@@ -114,7 +114,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         notes_of(tmp_path / "gone.txt")
     with pytest.raises(DataError, match=r"gone\.jsonl: no such file"):
         notes_of(tmp_path / "gone.jsonl")
-    with pytest.raises(DataError, match=r"holds no \.txt file"):
+    with pytest.raises(DataError, match=r"contains no \.txt file"):
         notes_of(tmp_path)
     (tmp_path / "latin.txt").write_bytes("naïve".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8 at byte 2"):
@@ -141,7 +141,7 @@ def test_rejected_codes_are_tidied_like_the_others(tmp_path: Path, system: CodeS
     assert [a.code for a in read.rejected] == ["E11.9"]
     twice = note.model_copy(update={"rejected": [AssignedCode(code="I10")]})
     write_rows(path, [twice])
-    with pytest.raises(DataError, match="I10 stands twice"):
+    with pytest.raises(DataError, match="I10 occurs twice"):
         list(read_coded_notes(path, system))
 
 

@@ -67,10 +67,10 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         list(read_rows(tmp_path / "none.parquet", Note))
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(DataError, match=r"bad\.parquet: not Parquet"):
+    with pytest.raises(DataError, match=r"bad\.parquet: not a readable Parquet"):
         list(read_rows(tmp_path / "bad.parquet", Note))
     twice = converted(tmp_path, [PAIR, PAIR], SpanPair)
-    with pytest.raises(DataError, match=r"rows\.parquet:2: id: 'p1' stands twice"):
+    with pytest.raises(DataError, match=r"rows\.parquet:2: id: 'p1' occurs twice"):
         list(read_span_pairs(twice))
     with pytest.raises(DataError, match=r"rows\.parquet:1: .*(missing|unknown)"):
         list(read_rows(converted(tmp_path, [PAIR], SpanPair), CodedNote))
@@ -128,6 +128,6 @@ def test_a_damaged_file_and_two_columns_of_one_name_are_told(tmp_path: Path) -> 
     with pytest.raises(DataError, match="two columns have the same name"):
         list(read_notes(tmp_path / "x.parquet"))
     (tmp_path / "x.parquet").write_bytes((tmp_path / "x.parquet").read_bytes()[:-20])
-    with pytest.raises(DataError, match=r"not Parquet that can be read \(ArrowInvalid in") as error:
+    with pytest.raises(DataError, match=r"not a readable Parquet file \(ArrowInvalid in") as error:
         list(read_notes(tmp_path / "x.parquet"))
     assert SECRET not in str(error.value)

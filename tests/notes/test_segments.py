@@ -48,7 +48,9 @@ def test_nothing_but_white_space_is_left_out(text: str, window: int) -> None:
         left = [text[place] for place in range(len(text)) if place not in covered]
         assert all(character.isspace() for character in left)
         assert all(text[start:end].strip() for start, end in spans)
-        assert all(first < second for (first, _), (second, _) in pairwise(spans))
+        # The overlap may contain all of a short window, so that two windows begin together.
+        assert all(first <= second for (first, _), (second, _) in pairwise(spans))
+        assert all(end < last for (_, end), (_, last) in pairwise(spans))
         if segmentation != "window":
             assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 

@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         coded_notes(None, "word")  # type: ignore[arg-type]
     assert len(error.value.problems) == 2
-    assert "segments (word): not known. Say section, sentence, or null" in str(error.value)
+    assert "segments (word): not known. Use section, sentence, or null" in str(error.value)
     path = tmp_path / "notes.jsonl"
     write_rows(path, [CodedNote(id="bare", text="x", codes=[AssignedCode(code="I10")])])
     with pytest.raises(ConfigurationError, match=r"\(id = bare\): I10 without evidence"):

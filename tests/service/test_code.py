@@ -90,13 +90,13 @@ def test_lines_come_as_soon_as_they_are_ready(tight: Served) -> None:
             b'{"id": "a", "text": "x", "schema_version": 9}',
             "body: schema_version: only 1 is supported",
         ),
-        (b'{"id": "a", "text": "\\ud800"}', "body: holds half of a surrogate pair"),
+        (b'{"id": "a", "text": "\\ud800"}', "body: contains half of a surrogate pair"),
         (b'{"id": "a", "text": "\xff"}', "body: not UTF-8 at byte 21. Convert it first."),
         (b"[" * 2_000, "body: nested too deeply or with too long a number"),
         (b"9" * 5_000, "body: nested too deeply or with too long a number"),
         (
             b'[{"id": "a", "text": ""}, {"id": "a", "text": ""}, {"text": 1}]',
-            "body:2: id: 'a' stands twice",  # The first problem ends the reading.
+            "body:2: id: 'a' occurs twice",  # The first problem ends the reading.
         ),
     ],
 )
