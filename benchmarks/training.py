@@ -31,13 +31,13 @@ from cclearn.runtime.progress import quiet_libraries
 from cclearn.training import sft
 from cclearn.training.choose import choose_rows
 from cclearn.training.dry_run import dry_run
-from cclearn.training.estimate import operations_of
-from cclearn.training.prepare import prepare
+from cclearn.training.estimate import estimate_operations
+from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.run import Job
 from cclearn.training.scratch import make_tokenizer
-from cclearn.training.start import adapter_of, start_model, start_tokenizer
+from cclearn.training.start import adapter_config, start_model, start_tokenizer
 from data_builders.builder import build, configure, find_builder
 
 WARM_UP = 3
@@ -106,7 +106,7 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
     model = start_model(recipe, tokenizer)
-    (rows,) = prepare(recipe, chosen, tokenizer).phases
+    (rows,) = prepare_rows(recipe, chosen, tokenizer).phases
     dataset = Dataset.from_list(
         [{"input_ids": r.input_ids, "completion_mask": r.completion_mask} for r in rows]
     )
@@ -124,7 +124,7 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
         ),
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=adapter_of(recipe),
+        peft_config=adapter_config(recipe),
         callbacks=[clock],
     )
     trainer.train()
@@ -286,7 +286,7 @@ def on_gpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
     figures = _run(variants, rounds)
     counted = dry_run(recipes["lora"])
     mean = counted.tokens / counted.steps
-    operations = operations_of(counted.shape, recipes["lora"], 1, min(mean, 64.0))
+    operations = estimate_operations(counted.shape, recipes["lora"], 1, min(mean, 64.0))
     for each in figures.values():
         each["model_flop_utilisation"] = round(
             each["tokens_per_second"] * operations / H200_BF16, 3

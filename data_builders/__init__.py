@@ -1,1 +1,1 @@
-"""Builders: one module a source, each from a configuration to a stream of pairs or notes."""
+"""Builders, which turn a source and settings into span pairs or coded notes."""

@@ -1,4 +1,4 @@
-"""What every builder is, and the folder that each of them writes."""
+"""The base class of builders, and the folder that a build writes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from cclearn.notes.parquet import jsonl_to_parquet
 from cclearn.registry import BUILDERS, checked_settings
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_file, write_json
 from data_builders.coverage import Coverage, markdown, plot, string_hash
-from data_builders.parallel import Spread, here
+from data_builders.parallel import ParallelMap, in_process
 
 
 class RejectedRow(BaseModel):
-    """A row that a builder did not make, and why.
+    """A row that a builder does not include in its data, and the reason.
 
     Attributes:
-        text: The string, or a note's id.
-        code: The code it would have had.
-        reason: In a few words, the same for all rows of a kind; counted in `stats.json`.
-        detail: What tells this row apart, e.g. the codes that claim the string.
+        text: String of a pair, or id of a note.
+        code: Code of the row.
+        reason: Short reason, which is the same for all rows of its kind and is counted in `stats.json`.
+        detail: Further information about this row, for example the codes that claim the string.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,12 +44,12 @@ class RejectedRow(BaseModel):
 
 
 class Ambiguous(BaseModel):
-    """A string that several codes claim with equal right; it stands for none of them.
+    """A string that several codes claim equally strongly. No pair is built for it.
 
     Attributes:
-        text: The string.
-        codes: The codes that claim it.
-        source: Where it was met first.
+        text: The ambiguous string.
+        codes: Codes that claim it.
+        source: Source where it occurs first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,9 +60,13 @@ class Ambiguous(BaseModel):
 
 
 class BuilderConfig(BaseModel):
-    """Settings that all builders share."""
+    """Settings that all builders share.
 
-    # A chapter given as 9 is as good as "9".
+    Attributes:
+        seed: Seed of all random choices.
+    """
+
+    # YAML and the command line yield numbers for settings such as a chapter.
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     seed: int = 0
@@ -72,15 +76,15 @@ Built = SpanPair | CodedNote | RejectedRow | Ambiguous
 
 
 class Builder(ABC):
-    """A source of rows.
+    """Base class of builders, which turn settings into rows.
 
     Attributes:
-        name: As `cclearn build NAME` calls it.
-        summary: One line for `cclearn build --list`.
-        config_type: Its settings.
-        row_type: What its rows are.
-        data_file: The name of the file that holds the rows; a Parquet file of the same rows stands
-            beside it.
+        name: Name of the builder for `cclearn build NAME`.
+        summary: One-line description for `cclearn build --list`.
+        config_type: Class of the settings.
+        row_type: Class of the rows.
+        data_file: Name of the JSONL file of the rows. A Parquet file of the same rows is written beside
+            it.
     """
 
     name: ClassVar[str]
@@ -90,18 +94,26 @@ class Builder(ABC):
     data_file: ClassVar[str]
 
     @abstractmethod
-    def rows(self, config: Any, system: CodeSystem, spread: Spread = here) -> Iterator[Built]:
-        """Yield rows and rejected rows, the same ones in the same order for the same settings.
+    def rows(
+        self, config: Any, system: CodeSystem, parallel_map: ParallelMap = in_process
+    ) -> Iterator[Built]:
+        """Yield rows, rejected rows and ambiguous strings.
+
+        The result depends only on the settings and the code system.
 
         Args:
-            config: The settings.
-            system: The code system.
-            spread: Where the heavy step is done; the rows are the same wherever.
+            config: Settings of the builder.
+            system: Code system of the rows.
+            parallel_map: Map that runs the expensive step. It does not influence the result.
         """
 
     @abstractmethod
-    def can_spread(self, config: Any) -> bool:
-        """Say whether these settings ask for a heavy step, which `spread` would share."""
+    def has_parallel_step(self, config: Any) -> bool:
+        """Return whether these settings require an expensive step that `parallel_map` runs.
+
+        Args:
+            config: Settings of the builder.
+        """
 
 
 def builder_names() -> list[str]:
@@ -110,7 +122,7 @@ def builder_names() -> list[str]:
 
 
 def find_builder(name: str) -> Builder:
-    """Return a builder by name. Raises ConfigurationError when there is none."""
+    """Return a builder by name. Raises ConfigurationError if there is none."""
     builder: Builder = BUILDERS.find(name, Builder)()
     return builder
 
@@ -121,21 +133,31 @@ def all_builders() -> dict[str, Builder]:
 
 
 def needs_system(builder: Builder, name: str, system: CodeSystem) -> None:
-    """Raise ConfigurationError unless the system is the one that the builder's source is about."""
+    """Raise ConfigurationError unless the code system is that of the builder's source.
+
+    Args:
+        builder: Builder that requires a code system.
+        name: Name of the required code system.
+        system: Code system of the build.
+    """
     if system.name != name:
         raise ConfigurationError(
             [
-                f"code system (system = {system.name}): the builder {builder.name} reads {name}"
-                " alone. Use user_table for titles and synonyms of any system."
+                f"code system (system = {system.name}): the builder {builder.name} only reads"
+                f" {name}. Use user_table for titles and synonyms of any system."
             ]
         )
 
 
 def read_pairs(path: Path, system: CodeSystem) -> Iterator[SpanPair]:
-    """Read span pairs of a code system.
+    """Yield the span pairs of a file, which must belong to a code system.
+
+    Args:
+        path: Path of the file.
+        system: Code system of the pairs.
 
     Raises:
-        DataError: The file is not what it should be, or holds pairs of another code system.
+        DataError: The file is invalid, or contains pairs of another code system.
     """
     for pair in read_rows(path, SpanPair):
         if pair.system != system.name:
@@ -145,13 +167,24 @@ def read_pairs(path: Path, system: CodeSystem) -> Iterator[SpanPair]:
 
 
 def configure(builder: Builder, settings: dict[str, Any]) -> BuilderConfig:
-    """Check settings, all of them at once. Raises ConfigurationError."""
+    """Return checked settings. Raises ConfigurationError, which lists all problems.
+
+    Args:
+        builder: Builder that the settings are for.
+        settings: Values by the names of the settings.
+    """
     return checked_settings(builder.config_type, settings, builder.name)
 
 
 @dataclass
 class BuildResult:
-    """Where a build is, and what it counted."""
+    """Result of a build.
+
+    Attributes:
+        folder: Folder that the build wrote.
+        data: Path of the file of rows.
+        stats: Content of `stats.json`.
+    """
 
     folder: Path
     data: Path
@@ -165,19 +198,21 @@ def build(
     system: CodeSystem | None = None,
     overwrite: bool = False,
     progress: Callable[[Iterable[Built], str], Iterable[Built]] | None = None,
-    spread: Spread = here,
+    parallel_map: ParallelMap = in_process,
 ) -> BuildResult:
-    """Run a builder and write its folder: data as JSONL and Parquet, rejected rows, counts, manifest,
-    and a dataset card with a table and a plot of the codes that are covered.
+    """Run a builder and write its folder.
+
+    The folder contains the rows as JSONL and Parquet, the rejected rows, the ambiguous strings, counts,
+    a manifest, and a data card with a table and a plot of the coverage of the code system.
 
     Args:
-        builder: What to run.
-        config: Its settings.
-        folder: The output; it appears only when the build is complete.
-        system: The code system, ICD-10-CM if none is given.
-        overwrite: Whether the folder may be replaced.
-        progress: Passes the rows on while it shows them under a title.
-        spread: Where the builder's heavy step is done.
+        builder: Builder to run.
+        config: Settings of the builder.
+        folder: Output folder, which appears only when the build is complete.
+        system: Code system of the rows. The default is ICD-10-CM.
+        overwrite: Whether an existing output folder may be replaced.
+        progress: Wraps the rows to show the progress under a title, or None.
+        parallel_map: Map that runs the expensive step of the builder.
 
     Raises:
         CclearnError: The folder exists, or an input cannot be read.
@@ -190,12 +225,12 @@ def build(
             (partial / "ambiguous.jsonl").open("w", encoding="utf-8") as ambiguous,
         ):
             tally = _Tally(rejected, ambiguous)
-            rows: Iterable[Built] = builder.rows(config, system, spread)
+            rows: Iterable[Built] = builder.rows(config, system, parallel_map)
             if progress:
                 rows = progress(rows, f"building {builder.name}")
-            write_rows(data, tally.kept(rows))
+            write_rows(data, tally.data_rows(rows))
             if builder.row_type is SpanPair:
-                tally.set_aside_shared(data)
+                tally.remove_shared_strings(data)
         jsonl_to_parquet(data, data.with_suffix(".parquet"), builder.row_type)
         coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
@@ -225,14 +260,14 @@ def build(
 
 
 def _inputs(config: BuilderConfig) -> list[Path]:
-    """Return the files that the settings name."""
+    """Return the paths in the settings."""
     values = [getattr(config, name) for name in type(config).model_fields]
-    each = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-    return [part for part in each if isinstance(part, Path)]
+    items = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+    return [item for item in items if isinstance(item, Path)]
 
 
 class _Tally:
-    """Counts rows as they pass, and writes those that are no data away."""
+    """Counts the rows of a build, and writes rejected rows and ambiguous strings to their files."""
 
     def __init__(self, rejected: IO[str], ambiguous: IO[str]) -> None:
         self._rejected = rejected
@@ -241,8 +276,8 @@ class _Tally:
         self.rejected: Counter[str] = Counter()
         self.coverage = Coverage()
 
-    def kept(self, rows: Iterable[Built]) -> Iterator[SpanPair | CodedNote]:
-        """Yield the rows that are data."""
+    def data_rows(self, rows: Iterable[Built]) -> Iterator[SpanPair | CodedNote]:
+        """Yield the span pairs and coded notes."""
         for row in rows:
             if isinstance(row, RejectedRow):
                 self.rejected[row.reason] += 1
@@ -258,24 +293,25 @@ class _Tally:
                     self._count_note(row)
                 yield row
 
-    def set_aside_shared(self, data: Path) -> None:
-        """Move the pairs whose strings stand for several codes out of the data.
+    def remove_shared_strings(self, data: Path) -> None:
+        """Move pairs whose strings have several codes from the data to the ambiguous strings.
 
-        A builder settles what its source claims; what is left are variants that turned out alike, such
-        as `choera`, of cholera or of chorea. They are known when all rows are: the file is read again.
+        A builder resolves the claims of its source. The remaining cases are equal variants of different
+        strings, such as `choera` for cholera and for chorea. They are known only when all rows
+        are built, so that the file is read again.
         """
         shared = self.coverage.shared()
         if not shared:
             return
-        found: dict[str, list[dict[str, str]]] = {}
+        ambiguous: dict[str, list[dict[str, str]]] = {}
         with data.open("rb") as lines, atomic_file(data) as kept:
             for line in lines:
                 fields = json.loads(line)
                 if string_hash(fields["text"]) in shared:
-                    found.setdefault(string_key(fields["text"]), []).append(fields)
+                    ambiguous.setdefault(string_key(fields["text"]), []).append(fields)
                 else:
                     kept.write(line)
-        for pairs in found.values():
+        for pairs in ambiguous.values():
             text, source = pairs[0]["text"], pairs[0]["source"]
             codes = tuple(sorted({fields["code"] for fields in pairs}))
             self._count_ambiguous(Ambiguous(text=text, codes=codes, source=source))

@@ -1,4 +1,4 @@
-"""What a source says: a string stands for a code; and which source is believed before which."""
+"""Claims of sources that a string has a code, and the precedence of the sources."""
 
 from __future__ import annotations
 
@@ -26,35 +26,36 @@ PRECEDENCE = (
     ("related",),
     ("broad",),
 )
-"""Where several codes claim one string, the first of these wins: the code system itself in the order of
-`cclearn.codes.strings.PRECEDENCE`, then the index, then ontologies and mappings. Names are those behind
-a source's slash (`icd10cm_index/table/see`); sources that are not named here come last, claims that are
-not gold behind all that are."""
+"""Fields of sources from the strongest to the weakest. If several codes claim one string, the strongest
+field wins: those of the code system in the order of `cclearn.codes.strings.PRECEDENCE`, then the index,
+then ontologies and mappings. A field is the part of a source's name after the first slash
+(`icd10cm_index/table/see`). Fields that are not listed are the weakest, and claims that are not gold are
+weaker than all gold claims."""
 
-_PLACE = {name: place for place, names in enumerate(PRECEDENCE) for name in names}
+_POSITION = {name: position for position, names in enumerate(PRECEDENCE) for name in names}
 _GRADE_STEP = len(PRECEDENCE) + 1
 
-_POINTS_AWAY = re.compile(
+_REFERENCE = re.compile(
     r"\b(?:classifi\w+|conditions?|categor\w+) (?:(?:to|in|under) .*)?\b[A-Z]\d\d", re.IGNORECASE
 )
 
 
-def points_away(text: str) -> bool:
-    """Say whether a term says what it means by other codes: `any condition classifiable to I70.218`."""
-    return _POINTS_AWAY.search(text) is not None
+def refers_to_codes(text: str) -> bool:
+    """Return whether a term refers to other codes, as `any condition classifiable to I70.218` does."""
+    return _REFERENCE.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A string, and the code that a source gives it, as printed.
+    """A string and the code that a source assigns to it.
 
     Attributes:
-        text: The string.
-        code: The code, in any spelling; it need not be billable.
-        source: The builder and the field, e.g. `icd10cm/title`.
-        grade: As in a span pair.
-        origin: As in a span pair.
-        neighbour: As in a span pair.
+        text: The string as printed.
+        code: The code in any spelling. It need not be billable.
+        source: Name of the builder and the field, for example `icd10cm/title`.
+        grade: Grade of the span pair.
+        origin: Origin of the span pair.
+        neighbour: Neighbouring code of the span pair, or None.
     """
 
     text: str
@@ -66,22 +67,27 @@ class Claim:
 
 
 def rank(source: str, grade: Grade) -> int:
-    """Return how strong a claim is, 0 the strongest."""
+    """Return the rank of a claim. The strongest claims have rank 0.
+
+    Args:
+        source: Source of the claim.
+        grade: Grade of the claim.
+    """
     _, _, field = source.removesuffix(VARIANT).partition("/")
-    place = _PLACE.get(field.partition("/")[0], len(PRECEDENCE))
+    position = _POSITION.get(field.partition("/")[0], len(PRECEDENCE))
     if grade != "gold":
-        place += _GRADE_STEP
-    return place + (2 * _GRADE_STEP if source.endswith(VARIANT) else 0)
+        position += _GRADE_STEP
+    return position + (2 * _GRADE_STEP if source.endswith(VARIANT) else 0)
 
 
 def is_gold(strength: int) -> bool:
-    """Say whether a claim of this rank is gold, and no variant's."""
+    """Return whether the rank is that of a gold claim which is not a variant."""
     return strength < _GRADE_STEP
 
 
 def own_claims(system: CodeSystem) -> Iterator[tuple[str, str, int]]:
-    """Yield the strings that a code system itself gives its billable codes, with code and rank."""
-    ranks = {name: _PLACE[name] for name in FIELDS}
+    """Yield the strings of the billable codes of a code system, with their code and rank."""
+    ranks = {name: _POSITION[name] for name in FIELDS}
     for string in code_strings(system):
         if system.is_billable(string.code):
             yield string.text, string.code, ranks[string.field]

@@ -1,4 +1,4 @@
-"""How much of a code system a data set covers: distinct strings a code, by chapter."""
+"""Coverage of a code system by a data set: the number of distinct strings for each code, by chapter."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
 
 BUCKETS = ("0", "1", "2–4", "5–9", "≥ 10")
-"""Distinct strings of a code."""
+"""Names of the buckets, which are ranges of the number of distinct strings for a code."""
 
 _STARTS = (0, 1, 2, 5, 10)
 
 MOST_GROUPS = 40
-"""A system with more chapters (a user's flat table) is shown as a whole alone."""
+"""Largest number of chapters that are listed. A flat table of a user may have many more."""
 
 
 def string_hash(text: str) -> int:
-    """Return a 64-bit hash of a string, which ignores case and white space.
+    """Return a 64-bit hash of a string that ignores case and white space.
 
-    Python's own hash differs from one process to the next, and a collision would change the counts.
+    Python's `hash` is not used, because it differs between processes, so that a rare collision would
+    change the counts of one of them.
     """
     digest = hashlib.blake2b(string_key(text).encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "little", signed=True)
 
 
 class Coverage:
-    """Counts the distinct strings of each code, case and blanks aside, eight bytes a string."""
+    """Counts the distinct strings of each code, without case and white space, in 8 bytes per string."""
 
     def __init__(self) -> None:
         self._strings: dict[str, array[int]] = {}
 
     def add(self, code: str, text: str) -> None:
-        """Count a string of a code."""
+        """Add a string of a code."""
         hashes = self._strings.get(code)
         if hashes is None:
             hashes = self._strings[code] = array("q")
         hashes.append(string_hash(text))
 
     def shared(self) -> set[int]:
-        """Return the hashes of the strings that stand for more than one code."""
+        """Return the hashes of the strings that have more than one code."""
         import numpy as np
 
         own = [np.unique(np.frombuffer(hashes, np.int64)) for hashes in self._strings.values()]
@@ -52,36 +53,36 @@ class Coverage:
         return set(hashes[counts > 1].tolist())
 
     def remove(self, code: str, text: str) -> None:
-        """Take a string of a code back."""
+        """Remove a string of a code."""
         self._strings[code].remove(string_hash(text))
 
     @property
     def codes(self) -> int:
-        """How many codes have a string."""
+        """Return the number of codes that have a string."""
         return sum(len(hashes) > 0 for hashes in self._strings.values())
 
     def distinct(self, code: str) -> int:
-        """Return how many strings a code has."""
+        """Return the number of distinct strings of a code."""
         return len(set(self._strings.get(code, ())))
 
     def table(self, system: CodeSystem) -> dict[str, dict[str, int]]:
         """Count the billable codes of each chapter by their distinct strings.
 
         Returns:
-            By chapter, those alone of which some code has a string, and `all`: by bucket, the codes.
+            Number of codes by bucket, for each chapter with a string and for `all` codes.
         """
         table: dict[str, Counter[str]] = {}
-        every: Counter[str] = Counter()
+        total: Counter[str] = Counter()
         for code in system.billable_codes():
             bucket = _bucket(self.distinct(code))
-            every[bucket] += 1
+            total[bucket] += 1
             table.setdefault(system.chapter(code), Counter())[bucket] += 1
         shown = {name: counts for name, counts in table.items() if set(counts) != {BUCKETS[0]}}
         if len(table) > MOST_GROUPS:
             shown = {}
         return {
             name: {bucket: counts[bucket] for bucket in BUCKETS}
-            for name, counts in {**shown, "all": every}.items()
+            for name, counts in {**shown, "all": total}.items()
         }
 
 
@@ -92,7 +93,7 @@ def _bucket(count: int) -> str:
 
 
 def markdown(table: dict[str, dict[str, int]], system: CodeSystem) -> str:
-    """Write the table for a dataset card."""
+    """Return the table in Markdown for the data card."""
     lines = [
         "| chapter | " + " | ".join(BUCKETS) + " |",
         "| --- |" + " ---: |" * len(BUCKETS),
@@ -104,7 +105,7 @@ def markdown(table: dict[str, dict[str, int]], system: CodeSystem) -> str:
 
 
 def plot(table: dict[str, dict[str, int]], path: Path) -> None:
-    """Draw the shares of the buckets, a bar a chapter, as a PNG file."""
+    """Write a PNG file with one bar per chapter, which shows the shares of the buckets."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -113,7 +114,7 @@ def plot(table: dict[str, dict[str, int]], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     left = [0.0] * len(names)
-    # Light to dark, so that it reads in print.
+    # The colours go from light to dark, so that they differ in print.
     greys = ("#e0e0e0", "#c6dbef", "#9ecae1", "#4292c6", "#08519c")
     for bucket, colour in zip(BUCKETS, greys, strict=True):
         widths = [100 * table[n][bucket] / max(sum(table[n].values()), 1) for n in names]

@@ -1,4 +1,4 @@
-"""The heavy step of a builder as one ordered map: in this process, in several, or on a cluster."""
+"""Ordered maps that run the expensive step of a builder in this process, in others, or on a cluster."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _ROWS = 500
-"""Numbered rows that are made in one go."""
+"""Number of rows per task."""
 
 
-class Spread(Protocol):
-    """Maps tasks to results in the order of the tasks, wherever the work is done."""
+class ParallelMap(Protocol):
+    """Map from tasks to results that keeps their order."""
 
     def __call__(
         self, make: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task]
@@ -29,29 +29,33 @@ class Spread(Protocol):
         """Yield the result of each task.
 
         Args:
-            make: Makes what does the work, once in each process; it can be pickled, as tasks and
-                results can. The work depends on nothing but the task.
-            tasks: Each worth a second or so, or the way to a worker costs more than it saves.
+            make: Returns the function from a task to its result. It is called once in each process. It
+                must be picklable, as tasks and results must, and a result must depend on its task only.
+            tasks: Tasks. Each should take about a second, so that the transfer does not dominate.
         """
 
 
-def here(make: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task]) -> Iterator[Result]:
-    """Do the work in this process, a task at a time."""
+def in_process(
+    make: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task]
+) -> Iterator[Result]:
+    """Run the tasks in this process, one after the other."""
     yield from map(make(), tasks)
 
 
-def processes(count: int) -> Spread:
-    """Return a spread over processes of this machine; a few tasks more than processes are held.
+def in_processes(count: int) -> ParallelMap:
+    """Return a map that runs tasks in processes of this machine.
+
+    At most two tasks per process are waiting at a time.
 
     Args:
-        count: How many processes.
+        count: Number of processes.
     """
 
-    def spread(
+    def parallel_map(
         make: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task]
     ) -> Iterator[Result]:
         waiting: deque[Future[Result]] = deque()
-        # Forking would copy the threads' locks of the libraries that are loaded.
+        # A forked process would inherit the locks of other threads, and could wait for them for ever.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(count, context, _start, (make,)) as pool:
             try:
@@ -64,7 +68,7 @@ def processes(count: int) -> Spread:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    return spread
+    return parallel_map
 
 
 _work: Callable[[Any], Any] | None = None
@@ -72,8 +76,8 @@ _work: Callable[[Any], Any] | None = None
 
 def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _work
-    # Ctrl-C reaches every process of the terminal: the parent alone answers it, or a worker that dies
-    # at the wrong moment would keep the parent waiting for ever.
+    # Ctrl-C reaches every process of the terminal. Only the parent handles it, because a worker that
+    # dies at the wrong moment would keep the parent waiting for ever.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work = make()
 
@@ -83,15 +87,16 @@ def _run(task: Any) -> Any:
     return _work(task)
 
 
-def on_ray(ray: Any) -> Spread:
-    """Return a spread over the cores of a cluster by Ray Data; it holds all tasks, and of the results
-    what the cluster's object store has room for.
+def on_ray(ray: Any) -> ParallelMap:
+    """Return a map that runs tasks on the cores of a cluster with Ray Data.
+
+    All tasks are in memory, and as many results as fit into the cluster's object store.
 
     Args:
-        ray: The connected module that `cclearn.runtime.ray_cluster.ray_cluster` gives.
+        ray: Connected module `ray`, which `cclearn.runtime.ray_cluster.ray_cluster` yields.
     """
 
-    def spread(
+    def parallel_map(
         make: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task]
     ) -> Iterator[Result]:
         items = [pickle.dumps(task) for task in tasks]
@@ -108,14 +113,14 @@ def on_ray(ray: Any) -> Spread:
         for batch in done.iter_batches(batch_size=None, batch_format="pyarrow"):
             for result in batch["result"]:
                 with making_many_objects():
-                    made = pickle.loads(result.as_py())  # noqa: S301 - our worker wrote it
-                yield made
+                    unpickled = pickle.loads(result.as_py())  # noqa: S301 - our worker wrote it
+                yield unpickled
 
-    return spread
+    return parallel_map
 
 
 class _Worker:
-    """Does the work of a batch of tasks, in an actor of Ray Data's."""
+    """Actor of Ray Data that runs batches of tasks."""
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
         self._make = make
@@ -132,7 +137,7 @@ class _Worker:
         return pyarrow.table({"result": pyarrow.array(pickled, pyarrow.large_binary())})
 
 
-def numbers(count: int) -> Iterator[range]:
-    """Yield the numbers from 1 to `count` in parts, each a task."""
+def number_ranges(count: int) -> Iterator[range]:
+    """Yield the numbers from 1 to `count` in ranges, one for each task."""
     for start in range(1, count + 1, _ROWS):
         yield range(start, min(start + _ROWS, count + 1))

@@ -1,4 +1,4 @@
-"""The walk that all builders of span pairs share: claims in, pairs and their variants out."""
+"""The base class of builders of span pairs, which turns claims into pairs and their variants."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cclearn.notes.contract import Grade
 from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, RejectedRow
 from data_builders.claims import Claim, is_gold, own_claims, rank
 from data_builders.noise import VARIANT, WEIGHTS, Abbreviations
-from data_builders.parallel import Spread, here, processes
+from data_builders.parallel import ParallelMap, in_process, in_processes
 from data_builders.variants import VariantSettings, with_variants
 
 
@@ -26,16 +26,16 @@ class SpanBuilderConfig(BuilderConfig):
     """Settings of every builder of span pairs.
 
     Attributes:
-        under: Only the codes at and below this chapter, block or code; all of them where it is None.
-        codes: Only these codes; all of them where it is None.
-        headers: What becomes of a header's strings: `reject` them, or give them to the billable code
-            below that says no more than the header (`unspecified`), as silver pairs.
-        variants: How many changed spellings follow each pair, at the most.
-        noise: How often each of the makers of variants is drawn; those left out are not.
-        abbreviations: A table of abbreviations besides our own small list: CSV or tab-separated, with
-            the columns `abbreviation` and `expansion` (or `sense`).
-        workers: Processes that make variants where no cluster does; the rows are the same with any
-            number.
+        under: Chapter, block or code whose codes are used, including itself. With None, all codes.
+        codes: Codes that are used. With None, all codes.
+        headers: Treatment of the strings of headers. `reject` rejects them. `unspecified` assigns them
+            to the unspecified billable code below the header, as silver pairs.
+        variants: Largest number of variants for each pair.
+        noise: Weight of each transform that makes variants. Transforms that are not listed are not used.
+        abbreviations: Path of a table of abbreviations that extends the built-in list. It is CSV or
+            tab-separated, with the columns `abbreviation` and `expansion` (or `sense`).
+        workers: Number of processes that make variants, if there is no cluster. It does not influence
+            the rows.
     """
 
     under: str | None = None
@@ -48,25 +48,26 @@ class SpanBuilderConfig(BuilderConfig):
 
     @field_validator("noise")
     @classmethod
-    def _known_makers(cls, noise: dict[str, float]) -> dict[str, float]:
+    def _transforms_are_known(cls, noise: dict[str, float]) -> dict[str, float]:
         for name in noise:
             if name not in WEIGHTS:
                 known = f"{did_you_mean(name, WEIGHTS)} There are: {', '.join(WEIGHTS)}."
-                raise ValueError(f"{name}: no such maker.{known}")
+                raise ValueError(f"{name}: no such transform.{known}")
         if not any(noise.values()):
-            raise ValueError("no maker has a weight above 0")
+            raise ValueError("no transform has a weight above 0")
         return noise
 
 
 class SpanBuilder(Builder):
-    """A source of span pairs: says what it claims, and the walk decides what becomes of it.
+    """Base class of builders of span pairs. A subclass yields the claims of its source.
 
-    A claim to a billable code is a pair. A code that needs a 7th character gives a pair for each, the
-    character's meaning behind the string, and a silver one for the string alone: the initial
-    encounter. Other headers are rejected, or given to their unspecified code where the settings say
-    so; so are retired and unknown codes, with their status. Where several codes claim one string, in
-    this source or in the code system itself, the strongest claim wins (`data_builders.claims`); a tie
-    is ambiguous and makes no pair.
+    - A claim for a billable code is a pair.
+    - A claim for a code that needs a 7th character is one pair for each character, whose meaning is
+      appended to the string, and one silver pair with the plain string for the initial encounter.
+    - A claim for another header is rejected, or assigned to the unspecified code below the header.
+    - A claim for a retired or unknown code is rejected.
+    - If several codes claim one string, in this source or in the code system itself, the strongest claim
+      wins (`data_builders.claims`). A tie is ambiguous and makes no pair.
     """
 
     row_type = SpanPair
@@ -74,51 +75,57 @@ class SpanBuilder(Builder):
 
     @abstractmethod
     def claims(self, config: Any, system: CodeSystem) -> Iterator[Claim | RejectedRow]:
-        """Yield what the source claims, the same in the same order each time it is called."""
+        """Yield the claims of the source. Each call must yield the same ones in the same order.
 
-    def can_spread(self, config: SpanBuilderConfig) -> bool:
-        """Say whether variants are asked for: all else is one walk over the source."""
+        Args:
+            config: Settings of the builder.
+            system: Code system of the pairs.
+        """
+
+    def has_parallel_step(self, config: SpanBuilderConfig) -> bool:
+        """Return whether the settings ask for variants, which are the expensive step."""
         return config.variants > 0
 
     def rows(
-        self, config: SpanBuilderConfig, system: CodeSystem, spread: Spread = here
+        self, config: SpanBuilderConfig, system: CodeSystem, parallel_map: ParallelMap = in_process
     ) -> Iterator[Built]:
-        """Yield pairs, each with its variants behind it, and what was not made, in the source's order.
+        """Yield pairs, each followed by its variants, rejected rows and ambiguous strings.
 
         Raises:
-            UnknownCodeError: The settings name a code that the release does not hold.
-            DataError: An input is not what it should be.
+            UnknownCodeError: The settings name a code that the release does not contain.
+            DataError: An input is invalid.
         """
-        # Claims are weighed over the whole source, so that a part of it holds the same pairs.
-        wanted = _wanted(config, system)
+        # All claims are compared, so that a build of some codes contains the same pairs for them.
+        selected = _selected_codes(config, system)
         claims = StringClaims()
         for text, code, strength in own_claims(system):
             claims.add(text, code, strength)
         for claim in self.claims(config, system):
             if isinstance(claim, Claim):
-                for text, code, grade in _assigned(claim, config, system):
+                for text, code, grade in _assign(claim, config, system):
                     claims.add(text, code, rank(claim.source, grade))
-        decided = self._decided(config, system, claims, wanted)
+        resolved = self._resolve(config, system, claims, selected)
         abbreviations = Abbreviations.load(config.abbreviations)
         settings = VariantSettings(config.variants, config.noise, abbreviations, config.seed)
-        if spread is here and config.workers > 1:
-            spread = processes(config.workers)
-        yield from with_variants(decided, settings, system, claims, spread)
+        if parallel_map is in_process and config.workers > 1:
+            parallel_map = in_processes(config.workers)
+        yield from with_variants(resolved, settings, system, claims, parallel_map)
 
-    def _decided(
+    def _resolve(
         self,
         config: SpanBuilderConfig,
         system: CodeSystem,
         claims: StringClaims,
-        wanted: set[str] | None,
+        selected: set[str] | None,
     ) -> Iterator[Built]:
-        # A header above a code asked for may have strings for it.
-        asked = wanted and wanted.union(*map(system.ancestors, wanted))
-        number, made = 0, set[str]()
+        """Yield the pairs that the strongest claims make, rejected rows and ambiguous strings."""
+        # The strings of a header may be assigned to a selected code below it.
+        relevant = selected and selected.union(*map(system.ancestors, selected))
+        number, built = 0, set[str]()
         ambiguous: set[str] = set()
         for claim in self.claims(config, system):
             known = claim.code in system
-            if asked is not None and known and system.canonical(claim.code) not in asked:
+            if relevant is not None and known and system.canonical(claim.code) not in relevant:
                 continue
             if isinstance(claim, RejectedRow):
                 yield claim
@@ -126,12 +133,12 @@ class SpanBuilder(Builder):
             if not any(map(str.isalnum, claim.text)):
                 yield RejectedRow(text=claim.text, code=claim.code, reason="no words")
                 continue
-            assigned = _assigned(claim, config, system)
+            assigned = _assign(claim, config, system)
             if not assigned:
                 reason = f"{system.status(claim.code)} code"
                 yield RejectedRow(text=claim.text, code=claim.code, reason=reason)
             for text, code, grade in assigned:
-                if wanted is not None and code not in wanted:
+                if selected is not None and code not in selected:
                     continue
                 key = string_key(text)
                 strength, codes = claims.winners(text) or (0, ())
@@ -142,11 +149,11 @@ class SpanBuilder(Builder):
                     if key not in ambiguous:
                         ambiguous.add(key)
                         yield Ambiguous(text=text, codes=codes, source=claim.source)
-                # A variant may be another casing of a string that is made already.
-                elif (text if claim.source.endswith(VARIANT) else key) in made:
+                # A variant may differ only in case from a string that has a pair.
+                elif (text if claim.source.endswith(VARIANT) else key) in built:
                     yield RejectedRow(text=text, code=code, reason="duplicate")
                 else:
-                    made.update((key, text))
+                    built.update((key, text))
                     number += 1
                     yield SpanPair(
                         id=f"{self.name}-{number}",
@@ -154,7 +161,7 @@ class SpanBuilder(Builder):
                         code=code,
                         system=system.name,
                         release=system.release,
-                        # The classification, or another claim of the source, may say it outright.
+                        # The code system, or another claim of the source, may assign it as gold.
                         grade="gold" if is_gold(strength) else grade,
                         source=claim.source,
                         origin=claim.origin,
@@ -162,10 +169,10 @@ class SpanBuilder(Builder):
                     )
 
 
-def _assigned(
+def _assign(
     claim: Claim, config: SpanBuilderConfig, system: CodeSystem
 ) -> list[tuple[str, str, Grade]]:
-    """Return the billable codes of a claim, each with the words that it stands for."""
+    """Return the billable codes of a claim, each with its string and grade."""
     if system.is_billable(claim.code):
         return [(claim.text, system.canonical(claim.code), claim.grade)]
     if claim.code not in system:
@@ -175,7 +182,7 @@ def _assigned(
     meanings = system.seventh_characters(code)
     for character, meaning in meanings.items():
         extended, text = system.extended(code, character), f"{claim.text}, {meaning}"
-        # A header's title with a meaning is its child's title, which the code system yields itself.
+        # The title of a header with a meaning may be the title of the extended code itself.
         if not (claim.source.endswith("/title") and text == system.description(extended)):
             pairs.append((text, extended, claim.grade))
     if meanings or config.headers == "unspecified":
@@ -185,12 +192,12 @@ def _assigned(
     return pairs
 
 
-def _wanted(config: SpanBuilderConfig, system: CodeSystem) -> set[str] | None:
-    """Return the codes that the settings ask for, None for all. Raises UnknownCodeError."""
-    wanted = None
+def _selected_codes(config: SpanBuilderConfig, system: CodeSystem) -> set[str] | None:
+    """Return the codes that the settings select, or None for all. Raises UnknownCodeError."""
+    selected = None
     if config.under is not None:
-        wanted = {system[config.under].code, *system.descendants(config.under)}
+        selected = {system[config.under].code, *system.descendants(config.under)}
     if config.codes is not None:
-        named = {system[code].code for code in config.codes}
-        wanted = named if wanted is None else wanted & named
-    return wanted
+        listed = {system[code].code for code in config.codes}
+        selected = listed if selected is None else selected & listed
+    return selected

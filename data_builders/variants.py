@@ -1,4 +1,4 @@
-"""Pairs followed by their variants."""
+"""Variants of span pairs, which are changed spellings of their strings."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from cclearn.notes import SpanPair
 from data_builders.builder import Built
 from data_builders.noise import VARIANT, Abbreviations, Noise
 from data_builders.noise.context import Context, context_of, vocabulary
-from data_builders.parallel import Spread
+from data_builders.parallel import ParallelMap
 
 _BATCH = 1_000
-"""Rows whose variants are made in one go."""
+"""Number of rows per task."""
 
 _Task = tuple[str, str, Context]
-"""A pair's id, its text, and what is known of its code."""
+"""Id and text of a pair, and the context of its code."""
 
 
 @dataclass(frozen=True, slots=True)
 class VariantSettings:
-    """How variants are made.
+    """Settings of the variants.
 
     Attributes:
-        count: How many a pair, at the most.
-        noise: How often each maker is drawn.
-        abbreviations: Our list, or a user's table with it.
-        seed: With a pair's id it decides everything.
+        count: Largest number of variants for each pair.
+        noise: Weight of each transform.
+        abbreviations: Abbreviations that the transforms use.
+        seed: Seed, which determines the variants together with the id of a pair.
     """
 
     count: int
@@ -46,40 +46,40 @@ def with_variants(
     settings: VariantSettings,
     system: CodeSystem,
     claims: StringClaims,
-    spread: Spread,
+    parallel_map: ParallelMap,
 ) -> Iterator[Built]:
-    """Yield rows as they come, each pair with its variants behind it; they keep its grade.
+    """Yield rows, with the variants of each pair after it. Variants have the grade of their pair.
 
-    A variant that is a string of its own, of whichever code, is left out, and one that was made of the
-    pair before it already.
+    A variant is left out if its string is claimed by a code, or if it is a variant of a previous pair of
+    the same code.
 
     Args:
-        rows: Pairs and others. No variants are made of a variant.
-        settings: How many variants, of which kinds.
-        system: The code system.
-        claims: Which strings are some code's own.
-        spread: Where they are made.
+        rows: Pairs and other rows. Pairs that are variants get no further variants.
+        settings: Settings of the variants.
+        system: Code system of the pairs.
+        claims: All claimed strings.
+        parallel_map: Map that makes the variants.
     """
     if not settings.count:
         yield from rows
         return
-    code, said = "", set[str]()
+    code, used = "", set[str]()
     rows = iter(rows)
     batches, ahead = tee(iter(lambda: list(islice(rows, _BATCH)), []))
-    make = partial(_Work, settings, vocabulary(system))
+    make = partial(_VariantMaker, settings, vocabulary(system))
     tasks = (_tasks(batch, system) for batch in ahead)
-    for made, batch in zip(spread(make, tasks), batches, strict=True):
-        for row, texts in zip(batch, made, strict=True):
+    for variants, batch in zip(parallel_map(make, tasks), batches, strict=True):
+        for row, texts in zip(batch, variants, strict=True):
             yield row
             if not isinstance(row, SpanPair):
                 continue
             if row.code != code:
-                code, said = row.code, set()
+                code, used = row.code, set()
             own = string_key(row.text)
             for number, text in enumerate(texts, start=1):
                 key = string_key(text)
-                if text not in said and (key == own or key not in claims):
-                    said.add(text)
+                if text not in used and (key == own or key not in claims):
+                    used.add(text)
                     changed = {
                         "id": f"{row.id}-variant-{number}",
                         "text": text,
@@ -97,17 +97,17 @@ def _tasks(batch: list[Built], system: CodeSystem) -> list[_Task | None]:
     ]
 
 
-class _Work:
-    """Makes the texts of variants, in whichever process."""
+class _VariantMaker:
+    """Function from pairs to the texts of their variants."""
 
     def __init__(self, settings: VariantSettings, vocabulary: frozenset[str]) -> None:
         self._noise = Noise(settings.noise, settings.abbreviations, vocabulary)
         self._settings = settings
 
     def __call__(self, tasks: list[_Task | None]) -> list[list[str]]:
-        """Return the variants of each pair; of a row that is to have none, none."""
-        return [self._of(*task) if task else [] for task in tasks]
+        """Return the variants of each pair. A row without a task has none."""
+        return [self._variants(*task) if task else [] for task in tasks]
 
-    def _of(self, identifier: str, text: str, context: Context) -> list[str]:
-        order = random.Random(f"{self._settings.seed} {identifier}")  # noqa: S311 - reproducible
-        return list(self._noise.variants(text, self._settings.count, order, context))
+    def _variants(self, identifier: str, text: str, context: Context) -> list[str]:
+        rng = random.Random(f"{self._settings.seed} {identifier}")  # noqa: S311 - reproducible
+        return list(self._noise.variants(text, self._settings.count, rng, context))

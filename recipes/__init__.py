@@ -1,1 +1,1 @@
-"""Recipes: thin scripts for `accelerate launch` and the YAML files they read."""
+"""Recipes, and the scripts that run them with `accelerate launch`."""

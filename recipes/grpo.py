@@ -1,4 +1,4 @@
-"""Reinforcement on notes after fine-tuning.
+"""Reinforcement learning on notes after fine-tuning.
 
     accelerate launch recipes/grpo.py --config recipes/qwen3-0.6b/grpo.yaml
         [--overwrite | --resume auto] [--processes N] [key=value ...]
@@ -14,8 +14,8 @@ from recipes.launch import launch
 
 
 def main() -> int:
-    """Train as the recipe says. Returns the exit code."""
-    return launch("grpo", "Reinforcement on notes after fine-tuning.")
+    """Train a model according to a recipe. Return the exit code."""
+    return launch("grpo", "Reinforcement learning on notes after fine-tuning.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the launch scripts of all stages share: arguments, messages, exit code."""
+"""The command line that the scripts of all stages share."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def launch(stage: str, description: str) -> int:
-    """Read the recipe, train, and say where the run is.
+    """Read the command line and the recipe, train the model, and print its path.
 
     Args:
-        stage: `sft` or `grpo`.
-        description: Of the script.
+        stage: Stage of training, `sft` or `grpo`.
+        description: Description of the script for its help.
 
     Returns:
         The exit code.
@@ -35,7 +35,7 @@ def launch(stage: str, description: str) -> int:
     parser.add_argument(
         "--resume",
         metavar="auto|FOLDER",
-        help="go on from the last checkpoint that is whole, or this",
+        help="resume from the last complete checkpoint, or from the given one",
     )
     parser.add_argument(
         "--processes", type=int, help="refuse to run with any other number of processes"
@@ -50,7 +50,7 @@ def launch(stage: str, description: str) -> int:
             tell_user(line)
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. A run with checkpoints goes on with --resume auto.\n")
+        sys.stderr.write("Stopped. A run with checkpoints is resumed with --resume auto.\n")
         return 130
 
 
@@ -65,10 +65,10 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
     from cclearn.runtime.processes import process_state
 
     state = process_state()
-    tell = _teller(state)
+    notify = _notifier(state)
     _check_processes(state, arguments.processes)
     batch = recipe.training.batch_size * recipe.training.accumulation
-    tell(
+    notify(
         f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
         f" {state.device.type}, effective batch {batch * state.num_processes} rows."
     )
@@ -82,7 +82,7 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
     ):
         base = recipe.model.path
         audit.begin([model_record(base)] if base else [])
-        folder = train(recipe, arguments.overwrite, arguments.resume, progress, tell)
+        folder = train(recipe, arguments.overwrite, arguments.resume, progress, notify)
         if state.is_main_process:
             name, digest = model_record(str(folder))
             trained = {"name": name, "sha256": digest}
@@ -94,16 +94,21 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _teller(state: PartialState) -> Callable[[str], None]:
-    def tell(message: str) -> None:
+def _notifier(state: PartialState) -> Callable[[str], None]:
+    """Return a function that shows a message to the user in the main process only."""
+
+    def notify(message: str) -> None:
         if state.is_main_process:
             tell_user(message)
 
-    return tell
+    return notify
 
 
-def _check_processes(state: PartialState, wanted: int | None) -> None:
-    """Refuse another number: launchers fall back to one process without a word."""
+def _check_processes(state: PartialState, expected: int | None) -> None:
+    """Raise ConfigurationError if the number of processes is unexpected.
+
+    Launchers fall back to one process without a warning.
+    """
     import torch
 
     if state.num_processes == 1 and state.device.type == "cuda" and torch.cuda.device_count() > 1:
@@ -114,10 +119,10 @@ def _check_processes(state: PartialState, wanted: int | None) -> None:
                 " recipes/accelerate/ddp.yaml."
             ]
         )
-    if wanted is not None and wanted != state.num_processes:
+    if expected is not None and expected != state.num_processes:
         raise ConfigurationError(
             [
-                f"--processes ({wanted}): {state.num_processes} run. Set --num_processes and a"
+                f"--processes ({expected}): {state.num_processes} run. Set --num_processes and a"
                 " distributed_type of the launcher, e.g. --config_file recipes/accelerate/ddp.yaml."
             ]
         )

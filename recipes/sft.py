@@ -14,7 +14,7 @@ from recipes.launch import launch
 
 
 def main() -> int:
-    """Train as the recipe says. Returns the exit code."""
+    """Train a model according to a recipe. Return the exit code."""
     return launch("sft", "Supervised fine-tuning on span rows and document rows.")
 
 

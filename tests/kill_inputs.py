@@ -59,11 +59,11 @@ def _model(inputs: Path) -> None:
 
 def _adapter(inputs: Path) -> None:
     from cclearn.training.sft import run_sft
-    from tests.training.runs import adapting, recipe
+    from tests.training.runs import adapting, tiny_recipe
 
     data = inputs / "data"
     for name in ("pairs", "train"):
         target = data / ("notes" if name == "train" else name)
         shutil.copytree(inputs / "synthetic" / name, target)
-    base = run_sft(recipe(data, inputs / "base"))
-    run_sft(recipe(data, inputs / "adapter", *adapting(base, "lora")))
+    base = run_sft(tiny_recipe(data, inputs / "base"))
+    run_sft(tiny_recipe(data, inputs / "adapter", *adapting(base, "lora")))

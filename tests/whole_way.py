@@ -26,10 +26,10 @@ from cclearn.notes import Note
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.outputs import find_output, format_names
 from cclearn.rows.examples import coded_notes
-from cclearn.training.batches import dataset_of
+from cclearn.training.batches import make_dataset
 from cclearn.training.choose import choose_rows
 from cclearn.training.manifest import rows_hash
-from cclearn.training.prepare import prepare
+from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.start import start_tokenizer
 from data_builders.builder import build, configure, find_builder
@@ -137,8 +137,8 @@ def training(system: CodeSystem) -> None:
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [row for each in chosen for row in each.rows], system)
     tokenizer.save_pretrained("tokenizer")
-    prepared = prepare(recipe, chosen, tokenizer)
-    _, sizes = dataset_of(prepared.phases, recipe.training)
+    prepared = prepare_rows(recipe, chosen, tokenizer)
+    _, sizes = make_dataset(prepared.phases, recipe.training)
     found = {
         "phases": [rows_hash(phase) for phase in prepared.phases],
         "development": rows_hash(prepared.development),

@@ -149,7 +149,7 @@ def build(
     from cclearn.runtime.ray_cluster import ray_cluster
     from data_builders.builder import all_builders, configure, find_builder
     from data_builders.builder import build as run_builder
-    from data_builders.parallel import here, on_ray
+    from data_builders.parallel import in_process, on_ray
 
     if listing:
         for known, builder in all_builders().items():
@@ -163,12 +163,12 @@ def build(
     builder = find_builder(name)
     config = configure(builder, read_settings(settings or []))
     loaded = load_system(system, release, earlier)
-    if ray is not None and not builder.can_spread(config):
+    if ray is not None and not builder.has_parallel_step(config):
         tell(f"{name}: nothing to spread with these settings; built in this process.")
         ray = None
     with ray_cluster(ray) if ray else nullcontext() as cluster:
-        spread = on_ray(cluster) if ray else here
-        result = run_builder(builder, config, out, loaded, overwrite, track, spread)
+        parallel_map = on_ray(cluster) if ray else in_process
+        result = run_builder(builder, config, out, loaded, overwrite, track, parallel_map)
     tell(f"{result.stats.get('rows', 0)} rows: {result.data}")
     if not result.stats.get("rows"):
         why = " rejected.jsonl beside it says why." if result.stats["rejected"] else ""

@@ -1,1 +1,1 @@
-"""Fine-tuning: the recipe, the model it starts from, the run and its manifest."""
+"""Fine-tuning: recipes, rows, models, runs and their manifests."""

@@ -1,4 +1,4 @@
-"""From encoded rows to what the trainer iterates over: labels, packs, and their order."""
+"""The dataset and the sampler of the trainer, made from encoded rows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from cclearn.rows import EncodedRow
 from cclearn.training.recipe import Training
 
 IGNORED = -100
-"""The label of a token that is read and not learnt."""
+"""Label of a token that does not contribute to the loss."""
 
 
-def dataset_of(
+def make_dataset(
     phases: Sequence[Sequence[EncodedRow]], training: Training
 ) -> tuple[Dataset, list[int]]:
-    """Return the rows with their labels, packed if asked, and how many rows each phase has.
+    """Return the rows with their labels as a dataset, and the number of its rows in each phase.
 
-    Packs are filled best fit, longest first; no row is cut, for none is longer than a pack.
+    With `batching: packed` a row of the dataset is a pack. Packs are filled by best-fit decreasing. No
+    example is cut, because none is longer than a pack.
+
+    Args:
+        phases: Encoded rows of each phase.
+        training: Settings of the training.
     """
     parts = [_labelled(phase) for phase in phases]
     if training.batching == "packed":
@@ -46,16 +51,16 @@ def _labelled(rows: Sequence[EncodedRow]) -> Dataset:
 
 
 class RowSampler(Sampler[int]):
-    """Yields the rows of an epoch in an order that follows from the seed and the epoch's number alone.
+    """Sampler whose order depends only on the seed and the number of the epoch.
 
-    So a run that goes on in the middle of an epoch finds the order it had.
+    A run that is resumed in the middle of an epoch therefore continues in the same order.
 
     Args:
-        sizes: Rows of each phase, which lie behind one another.
-        seed: Of the orders.
-        rounds: How often each phase is gone through before the next.
-        lengths: Of the rows, where rows of like length shall stand together.
-        batch: How many rows a step has; with lengths alone.
+        sizes: Number of rows of each phase. The phases follow each other in the dataset.
+        seed: Seed of the orders.
+        rounds: Number of passes over each phase before the next one begins.
+        lengths: Lengths of the rows, if rows of similar lengths are to be in the same batch.
+        batch: Number of rows per step. It is only used with `lengths`.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class RowSampler(Sampler[int]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch is next; the trainer does."""
+        """Set the number of the next epoch. The trainer calls this."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -90,6 +95,6 @@ class RowSampler(Sampler[int]):
                 else:
                     lengths = list(self._lengths[first : first + size])
                     order = get_length_grouped_indices(lengths, self._batch, generator=generator)
-                for place in order:
-                    yield first + place
+                for index in order:
+                    yield first + index
             first += size

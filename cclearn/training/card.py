@@ -1,4 +1,4 @@
-"""The model card: what a model was made from, what it is for, and what it is not for."""
+"""The model card, which documents the data, the intended use and the limits of a model."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _GRADES = {
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
-    """Return the card of a run's model, with the metadata that the hub reads.
+    """Return the model card of a run, with the metadata that the hub reads.
 
     Args:
-        manifest: Of the run, as `cclearn.training.manifest.describe_run` gives it.
+        manifest: Manifest of the run, which `cclearn.training.manifest.describe_run` returns.
     """
     recipe, system = manifest["recipe"], manifest["code_system"]
     base = recipe["model"]["path"]
@@ -79,10 +79,12 @@ def model_card(manifest: Mapping[str, Any]) -> str:
             "",
         ]
     left_out = sum(map(len, manifest["contaminated"].values()))
-    held = ", ".join(markdown_text(str(file["path"])) for file in recipe["rows"]["evaluation"])
+    evaluation = ", ".join(
+        markdown_text(str(file["path"])) for file in recipe["rows"]["evaluation"]
+    )
     lines += [
-        f"Left out because an evaluation holds them: {left_out} rows ({held})."
-        if held
+        f"Left out because an evaluation holds them: {left_out} rows ({evaluation})."
+        if evaluation
         else "The recipe names no evaluation, so no row was compared with one.",
         "",
         "## Limits",

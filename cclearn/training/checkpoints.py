@@ -1,4 +1,4 @@
-"""Checkpoints: each is whole or not there, and is taken up only by the run that wrote it."""
+"""Checkpoints, which are complete or absent, and which only the run that wrote them can resume."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cclearn.runtime.parsing import read_json
 from cclearn.training.recipe import Recipe
 
 MARKER = "complete.json"
-"""Written last: the hash of every file, and what the run was."""
+"""Name of the file that is written last, with the hash of every file and the fingerprint of the run."""
 
 FINISHED = "finished.json"
-"""In the folder of checkpoints: the hash of the manifest of the model that they led to."""
+"""Name of the file in the folder of checkpoints that holds the hash of the final model's manifest."""
 
 METRICS = "metrics.jsonl"
 """Name of the file of logged values, in a checkpoint and in the output folder."""
@@ -33,17 +33,17 @@ _FREE = {
     "training.log_every",
     "training.report_to",
 }
-"""Settings that decide nothing about the weights."""
+"""Settings that have no influence on the weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint that is whole.
+    """A complete checkpoint.
 
     Attributes:
-        folder: Where it is.
-        step: After how many steps it was written.
-        seconds: How long the run had taken.
+        folder: Folder of the checkpoint.
+        step: Number of steps after which it was written.
+        seconds: Seconds that the run had taken until then.
     """
 
     folder: Path
@@ -51,142 +51,149 @@ class Checkpoint:
     seconds: float
 
 
-def checkpoints_of(output: Path) -> Path:
-    """Return the folder of a run's checkpoints, beside its output; it goes when the run is done."""
+def checkpoint_folder(output: Path) -> Path:
+    """Return the folder of a run's checkpoints, which is removed when the run is complete."""
     return output.with_name(f"{output.name}.checkpoints")
 
 
 def fingerprint(recipe: Recipe, **measured: Any) -> dict[str, Any]:
-    """Return what decides a run's weights: its settings, and hashes of its rows and prompts.
+    """Return everything that determines the weights of a run, by dotted key.
 
     Args:
-        recipe: As it is run.
-        measured: Hashes, and the number of processes.
+        recipe: Recipe of the run, with overrides applied.
+        measured: Values that are not in the recipe: hashes, the number of processes and the like.
     """
     settings = {key: value for key, value in _flat(recipe.settings()) if key not in _FREE}
     return {**settings, **measured}
 
 
 def mark_finished(folder: Path, manifest: Path) -> None:
-    """Note in the folder of checkpoints, before a model takes its place, that they are of its run.
+    """Record in the folder of checkpoints that they belong to a model which is about to be published.
 
     Args:
-        folder: The folder of the run's checkpoints. Nothing is done if there is none.
-        manifest: The model's manifest.
+        folder: Folder of the run's checkpoints. Nothing is written if it does not exist.
+        manifest: Path of the model's manifest.
     """
     if folder.is_dir():
         write_json(folder / FINISHED, {"manifest_sha256": sha256_of_file(manifest)})
 
 
 def remove_finished(folder: Path, manifest: Path) -> None:
-    """Remove the checkpoints of a run whose model is in place; a killed run may have left them.
+    """Remove the checkpoints of a run whose model is published. A killed run may have left them.
 
     Args:
-        folder: The folder of the run's checkpoints. Those of another run are kept.
-        manifest: The manifest of the model that is in place.
+        folder: Folder of the run's checkpoints. Checkpoints of another run are kept.
+        manifest: Path of the manifest of the published model.
     """
     try:
-        of = read_json(folder / FINISHED)["manifest_sha256"]
+        recorded = read_json(folder / FINISHED)["manifest_sha256"]
     except (DataError, KeyError, TypeError):
         return
-    if manifest.is_file() and sha256_of_file(manifest) == of:
-        for place in folder.iterdir():
-            if place.name != FINISHED:  # Last, so that a removal that is interrupted can go on.
-                remove(place)
+    if manifest.is_file() and sha256_of_file(manifest) == recorded:
+        for path in folder.iterdir():
+            if (
+                path.name != FINISHED
+            ):  # It is removed last, so that an interrupted removal can go on.
+                remove(path)
         remove(folder)
 
 
-def publish(
+def publish_checkpoint(
     written: Path, folder: Path, step: int, seconds: float, run: dict[str, Any], keep: int
 ) -> None:
-    """Let a checkpoint that was written aside take its place, and drop the oldest.
+    """Move a checkpoint into the folder of checkpoints, and remove the oldest ones.
 
-    Its files are made private and flushed to the disk, then it is renamed, then marked as whole.
+    Its files are made private and flushed to the disk. Then it is renamed, and marked as complete.
 
     Args:
-        written: The checkpoint.
-        folder: Of the run's checkpoints.
-        step: After how many steps.
-        seconds: How long the run has taken.
-        run: Its fingerprint.
-        keep: How many to keep.
+        written: Folder of the unpublished checkpoint.
+        folder: Folder of the run's checkpoints.
+        step: Number of steps after which the checkpoint was written.
+        seconds: Seconds that the run has taken.
+        run: Fingerprint of the run.
+        keep: Number of checkpoints to keep.
     """
-    # Pickled arguments, which nothing reads.
+    # The file holds pickled arguments, which nothing reads.
     (written / "training_args.bin").unlink(missing_ok=True)
     files = sorted(path for path in written.rglob("*") if path.is_file())
     hashes = {path.relative_to(written).as_posix(): sha256_of_file(path) for path in files}
     seal_folder(written)
-    place = folder / f"step-{step:08d}"
-    shutil.rmtree(place, ignore_errors=True)
-    os.replace(written, place)
+    published = folder / f"step-{step:08d}"
+    shutil.rmtree(published, ignore_errors=True)
+    os.replace(written, published)
     flush(folder)
     marker = {"step": step, "seconds": seconds, "run": run, "sha256": hashes}
-    write_json(place / MARKER, marker)
+    write_json(published / MARKER, marker)
     for old in sorted(folder.glob("step-*"))[:-keep]:
         (old / MARKER).unlink(missing_ok=True)
         shutil.rmtree(old)
 
 
-def latest(folder: Path, run: dict[str, Any], tell: Callable[[str], None]) -> Checkpoint | None:
-    """Return the last checkpoint that is whole, None where there is none.
+def latest_checkpoint(
+    folder: Path, run: dict[str, Any], notify: Callable[[str], None]
+) -> Checkpoint | None:
+    """Return the last complete checkpoint, or None.
 
     Args:
-        folder: Of the run's checkpoints.
-        run: The fingerprint of the run that wants to go on.
-        tell: Told of each one that is passed over.
+        folder: Folder of the run's checkpoints.
+        run: Fingerprint of the run that is to be resumed.
+        notify: Called with a message for each checkpoint that is skipped.
 
     Raises:
-        ConfigurationError: It is of another run.
+        ConfigurationError: The checkpoint belongs to another run.
     """
-    for place in sorted(folder.glob("step-*"), reverse=True):
+    for checkpoint in sorted(folder.glob("step-*"), reverse=True):
         try:
-            return read_checkpoint(place, run)
+            return read_checkpoint(checkpoint, run)
         except CclearnError as error:
             if isinstance(error, ConfigurationError):
                 raise
-            tell(f"{error} It is passed over.")
+            notify(f"{error} It is skipped.")
     return None
 
 
-def read_checkpoint(place: Path, run: dict[str, Any]) -> Checkpoint:
-    """Check a checkpoint.
+def read_checkpoint(folder: Path, run: dict[str, Any]) -> Checkpoint:
+    """Check that a checkpoint is complete and belongs to a run, and return it.
 
     Args:
-        place: Its folder.
-        run: The fingerprint of the run that wants to go on.
+        folder: Folder of the checkpoint.
+        run: Fingerprint of the run that is to be resumed.
 
     Raises:
-        ConfigurationError: It is of another run; every setting that differs is told.
-        CclearnError: It is not whole.
+        ConfigurationError: The checkpoint belongs to another run. The error lists every setting that
+            differs.
+        CclearnError: The checkpoint is incomplete.
     """
     try:
-        marker = read_json(place / MARKER)
-        hashes, of, step = dict(marker["sha256"]), dict(marker["run"]), int(marker["step"])
-        seconds = float(marker["seconds"])
+        marker = read_json(folder / MARKER)
+        hashes, written_by = dict(marker["sha256"]), dict(marker["run"])
+        step, seconds = int(marker["step"]), float(marker["seconds"])
     except (DataError, ValueError, KeyError, TypeError, OverflowError):
-        raise CclearnError(f"checkpoint (path = {place}): it was not finished.") from None
+        raise CclearnError(f"checkpoint (path = {folder}): it is incomplete.") from None
     for name, digest in hashes.items():
-        path = place / name
+        path = folder / name
         if not path.is_file() or sha256_of_file(path) != digest:
-            raise CclearnError(f"checkpoint (path = {place}): {name} is not as it was written.")
+            raise CclearnError(
+                f"checkpoint (path = {folder}): {name} has changed since it was written."
+            )
     problems = [
-        f"resume (checkpoint = {place}): {shown_id(key)} was"
-        f" {shown_id(str(of.get(key)))} and is {shown_id(str(run.get(key)))}. Set it"
-        " back, or start anew with --overwrite."
-        for key in sorted({*of, *run})
-        if of.get(key) != run.get(key)
+        f"resume (checkpoint = {folder}): {shown_id(key)} was"
+        f" {shown_id(str(written_by.get(key)))} and is {shown_id(str(run.get(key)))}. Set it"
+        " back, or start again with --overwrite."
+        for key in sorted({*written_by, *run})
+        if written_by.get(key) != run.get(key)
     ]
     if problems:
         raise ConfigurationError(problems)
-    return Checkpoint(place, step, seconds)
+    return Checkpoint(folder, step, seconds)
 
 
 def _flat(value: Any, key: str = "") -> list[tuple[str, Any]]:
     """Return the leaves of nested settings by dotted key."""
     if isinstance(value, dict) and value:
-        pairs = [(f"{key}.{name}" if key else str(name), each) for name, each in value.items()]
+        pairs = [(f"{key}.{name}" if key else str(name), child) for name, child in value.items()]
     elif isinstance(value, list) and value:
-        pairs = [(f"{key}.{number}", each) for number, each in enumerate(value)]
+        pairs = [(f"{key}.{index}", child) for index, child in enumerate(value)]
     else:
         return [(key, value)]
-    return [leaf for name, each in pairs for leaf in _flat(each, name)]
+    return [leaf for name, child in pairs for leaf in _flat(child, name)]

@@ -1,4 +1,4 @@
-"""Which rows a run is trained on: read, made of notes, held against an evaluation, weighed, capped."""
+"""Selection of the rows that a run is trained on."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from cclearn.rows import (
     segment_rows,
     span_rows,
 )
-from cclearn.training.recipe import Recipe, Rows, RowSourceSettings
+from cclearn.training.recipe import Recipe
+from cclearn.training.row_settings import Rows, RowSourceSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The rows of a source that are trained on.
+class ChosenRows:
+    """The rows of a source that are used.
 
     Attributes:
-        source: As the recipe names it.
-        rows: In the file's order.
-        read: How many pairs or notes the file has.
-        contaminated: Ids of those, and of rows made of them, that an evaluation holds.
-        development: Rows that are not trained on: the loss on them is told.
+        source: Settings of the source.
+        rows: Rows that the model is trained on, in the order of the file.
+        read: Number of pairs or notes in the file.
+        contaminated: Ids of the pairs, notes and rows that occur in an evaluation.
+        development: Rows that are held out, on which the loss is evaluated.
     """
 
     source: RowSourceSettings
@@ -45,24 +46,28 @@ class Chosen:
     development: list[TrainingRow]
 
 
-def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
-    """Read the sources that the recipe's order uses, and leave out what it does not want.
+def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
+    """Read the sources that the recipe's order uses, and select rows as the recipe says.
+
+    Args:
+        recipe: Recipe of the run.
+        system: Code system of the rows.
 
     Raises:
-        DataError: A file is not what it should be.
-        ConfigurationError: Nothing of a source is left.
+        DataError: A file is invalid.
+        ConfigurationError: No row of a source is left.
     """
     contamination = _contamination(recipe.rows)
     read = [_read(source, recipe, system, contamination) for source in recipe.rows.used]
     coded = _coded_strings(read)
-    found = []
+    selected = []
     for chosen in read:
         source = chosen.source
-        make = _maker(chosen, recipe, system, coded)
+        expand = _row_maker(chosen, recipe, system, coded)
         clean: list[TrainingRow] = []
         contaminated = list(chosen.contaminated)
-        for row in (made for whole in chosen.rows for made in make(whole)):
-            # A note that no evaluation holds may cite a string that one does.
+        for row in (row for whole in chosen.rows for row in expand(whole)):
+            # A note that is not in an evaluation may cite a string that is.
             if row.note is None and contamination.contains(row):
                 contaminated.append(row.id)
             else:
@@ -73,18 +78,18 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[Chosen]:
             source.most_per_code,
             recipe.seed,
         )
-        development = [made for whole in chosen.development for made in make(whole)]
-        found.append(Chosen(source, rows, chosen.read, contaminated, development))
+        development = [row for whole in chosen.development for row in expand(whole)]
+        selected.append(ChosenRows(source, rows, chosen.read, contaminated, development))
     refuse_empty(
-        [c.source for c in found if not c.rows], "no row of it is left. Name another file."
+        [c.source for c in selected if not c.rows], "no row of it is left. Name another file."
     )
-    return found
+    return selected
 
 
 def _read(
     source: RowSourceSettings, recipe: Recipe, system: CodeSystem, contamination: Contamination
-) -> Chosen:
-    """Return the rows of a source's pairs or whole notes."""
+) -> ChosenRows:
+    """Return one row for each pair or whole note of a source."""
     read = 0
     clean: list[TrainingRow] = []
     contaminated: list[str] = []
@@ -94,17 +99,17 @@ def _read(
         read += 1
         if contamination.contains(row):
             contaminated.append(row.id)
-        elif in_share(_split_by(row), recipe.rows.development, recipe.seed):
+        elif in_share(_split_key(row), recipe.rows.development, recipe.seed):
             development.append(row)
         else:
             clean.append(row)
-    return Chosen(source, clean, read, contaminated, development)
+    return ChosenRows(source, clean, read, contaminated, development)
 
 
-def _maker(
-    chosen: Chosen, recipe: Recipe, system: CodeSystem, coded: Container[str]
+def _row_maker(
+    chosen: ChosenRows, recipe: Recipe, system: CodeSystem, coded: Container[str]
 ) -> Callable[[TrainingRow], Iterable[TrainingRow]]:
-    """Return what makes the rows that a source wants of that of a pair or of a whole note."""
+    """Return a function from the row of a pair or whole note to the rows that its source asks for."""
     source, seed = chosen.source, recipe.seed
     if source.segments is not None:
         return partial(segment_rows, unit=source.segments, empty=source.empty, seed=seed)
@@ -123,8 +128,8 @@ def _maker(
     return lambda row: span_rows(row, negatives.sample(row.note) if row.note else (), describe)
 
 
-def _coded_strings(read: Sequence[Chosen]) -> set[str]:
-    """Return every string that a pair or a note gives a code."""
+def _coded_strings(read: Sequence[ChosenRows]) -> set[str]:
+    """Return every string that has a code in a pair or a note."""
     coded: set[str] = set()
     for row in (row for chosen in read for row in (*chosen.rows, *chosen.development)):
         if row.note is None:
@@ -134,8 +139,8 @@ def _coded_strings(read: Sequence[Chosen]) -> set[str]:
     return coded
 
 
-def _split_by(row: TrainingRow) -> str:
-    """Return what must not be on both sides of a split: a note, or a span's string."""
+def _split_key(row: TrainingRow) -> str:
+    """Return the key of a row that must not be on both sides of a split: a note or a string."""
     return f"development {string_key(row.text) if row.note is None else row.id}"
 
 
@@ -149,6 +154,11 @@ def _contamination(rows: Rows) -> Contamination:
 
 
 def refuse_empty(sources: Sequence[RowSourceSettings], problem: str) -> None:
-    """Raise ConfigurationError where a problem has left sources without a row."""
+    """Raise ConfigurationError if there are sources without a row.
+
+    Args:
+        sources: Sources without a row.
+        problem: Reason, and what the user can do.
+    """
     if sources:
         raise ConfigurationError([f"rows.sources (path = {s.path}): {problem}" for s in sources])

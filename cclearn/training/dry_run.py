@@ -1,4 +1,4 @@
-"""A run without its training: what would be read, how long it is, what it would take."""
+"""A dry run, which reads the rows of a recipe and estimates the cost of the run."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.training.batches import dataset_of
+from cclearn.training.batches import make_dataset
 from cclearn.training.choose import choose_rows
-from cclearn.training.estimate import Memory, Shape, memory_of, operations_of, shape_of
-from cclearn.training.prepare import Prepared, Share, prepare
+from cclearn.training.estimate import Memory, Shape, estimate_memory, estimate_operations, shape_of
+from cclearn.training.prepare import PreparedRows, Share, prepare_rows
 from cclearn.training.recipe import Recipe
 from cclearn.training.start import start_tokenizer
 
 Histogram = list[tuple[int, int, int]]
-"""Lengths above the first and up to the second number, and how many rows have one."""
+"""Bins of lengths: exclusive lower bound, inclusive upper bound, and number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a run would be.
+    """Size and estimated cost of a run.
 
     Attributes:
-        shares: What an epoch holds, by source, kind and grade.
-        lengths: Of the rows of the sources, each once.
-        dropped: Rows that are too long and left out.
-        windowed: Notes that are split into windows.
-        contaminated: Rows that an evaluation holds.
-        batch: Rows, or packs, of a step, of all processes.
-        steps: Of the whole run.
-        epochs: How often the epoch is gone through.
-        tokens: That the run reads, padding aside.
-        document_tokens: That as many rows of documents alone would have, None without documents.
-        shape: The model's size.
-        memory: On one device, unsharded, in 16 bits and in 32.
-        operations: Of the run.
-        document_operations: Of as many rows of documents alone.
+        shares: Number of rows in an epoch by source, kind and grade.
+        lengths: Histogram of the lengths of the rows. Each row of the sources counts once.
+        dropped: Number of rows that are dropped because they are too long.
+        windowed: Number of notes that are split into windows.
+        contaminated: Number of rows that are dropped because they occur in an evaluation.
+        batch: Number of rows or packs per step in all processes.
+        steps: Number of steps of the run.
+        epochs: Number of epochs of the run.
+        tokens: Number of tokens that the run reads, without padding.
+        document_tokens: Number of tokens that a run on as many document rows would read, or None if
+            there are no document rows.
+        shape: Size of the model.
+        memory: Memory of one device without sharding, in bf16 and in fp32.
+        operations: Number of floating-point operations of the run.
+        document_operations: Number of floating-point operations of a run on as many document rows, or
+            None if there are no document rows.
     """
 
     shares: list[Share]
@@ -56,11 +58,11 @@ class DryRun:
 
 
 def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
-    """Read the rows and the tokenizer of a recipe, and count; no weight is loaded.
+    """Read the rows and the tokenizer of a recipe, and estimate the run. No weight is loaded.
 
     Args:
-        recipe: What would be run.
-        processes: How many would run it.
+        recipe: Recipe of the run.
+        processes: Number of processes of the run.
 
     Raises:
         DataError: A row file cannot be read.
@@ -69,8 +71,8 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
-    prepared = prepare(recipe, chosen, tokenizer)
-    _, sizes = dataset_of(prepared.phases, recipe.training)
+    prepared = prepare_rows(recipe, chosen, tokenizer)
+    _, sizes = make_dataset(prepared.phases, recipe.training)
     training = recipe.training
     batch = training.batch_size * training.accumulation * processes
     if recipe.grpo is not None:  # A row of the batch is one answer to a note.
@@ -81,16 +83,16 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     shape = shape_of(recipe, tokenizer)
     rows = sum(share.rows for share in prepared.shares)
     tokens = round(epochs * sum(share.tokens for share in prepared.shares))
-    reach = _reach(prepared)
+    mean_length = _mean_length(prepared)
     documents = [share for share in prepared.shares if share.kind == "document"]
     document_tokens = document_operations = None
     if documents:
         mean = sum(s.tokens for s in documents) / sum(s.rows for s in documents)
         document_tokens = round(epochs * rows * mean)
-        document_operations = operations_of(
-            shape, recipe, document_tokens, _reach(prepared, "document")
+        document_operations = estimate_operations(
+            shape, recipe, document_tokens, _mean_length(prepared, "document")
         )
-    reports = [report for each in prepared.reports for report in each.values()]
+    reports = [report for reports in prepared.reports for report in reports.values()]
     return DryRun(
         shares=prepared.shares,
         lengths=_histogram(sum((report.lengths for report in reports), Counter())),
@@ -103,14 +105,14 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         tokens=tokens,
         document_tokens=document_tokens,
         shape=shape,
-        memory=(memory_of(shape, recipe, True), memory_of(shape, recipe, False)),
-        operations=operations_of(shape, recipe, tokens, reach),
+        memory=(estimate_memory(shape, recipe, True), estimate_memory(shape, recipe, False)),
+        operations=estimate_operations(shape, recipe, tokens, mean_length),
         document_operations=document_operations,
     )
 
 
-def _reach(prepared: Prepared, kind: str | None = None) -> float:
-    """Return the mean length of the row that a token is in."""
+def _mean_length(prepared: PreparedRows, kind: str | None = None) -> float:
+    """Return the mean length of a row, weighted by its tokens."""
     lengths = [
         len(row.input_ids) for phase in prepared.phases for row in phase if kind in (None, row.kind)
     ]
@@ -118,7 +120,7 @@ def _reach(prepared: Prepared, kind: str | None = None) -> float:
 
 
 def _histogram(lengths: Counter[int]) -> Histogram:
-    """Return counts between powers of two."""
+    """Return the number of rows between powers of two."""
     bins: Counter[int] = Counter()
     for length, count in lengths.items():
         bins[(length - 1).bit_length()] += count

@@ -1,4 +1,4 @@
-"""What a run will take, before a weight is loaded: parameters, memory, floating-point operations."""
+"""Estimates of the parameters, the memory and the floating-point operations of a run."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 _GIB = 2**30
 
 _FOUR_BITS = 0.5 + 1 / 64 + 4 / (64 * 256)
-"""Bytes of a parameter in four bits, its block's constant in eight (Dettmers et al. 2023, section 3)."""
+"""Bytes per parameter in 4 bits with double quantisation (Dettmers et al. 2023, section 3)."""
 
 _FOUR_BITS_SINGLE = 0.5 + 4 / 64
-"""The same without double quantisation."""
+"""Bytes per parameter in 4 bits without double quantisation."""
 
 _CHUNK = 256
-"""Positions whose logits TRL's fused loss holds at once."""
+"""Number of positions whose logits TRL's fused loss holds at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A model's size.
+    """Size of a model.
 
     Attributes:
-        parameters: All weights.
-        quantisable: Those in linear layers other than the output layer.
-        trained: Those that the run changes.
-        layers: Hidden layers.
-        width: Of the hidden state.
+        parameters: Number of weights.
+        quantisable: Number of weights in linear layers other than the output layer.
+        trained: Number of weights that the run trains.
+        layers: Number of hidden layers.
+        width: Width of the hidden state.
         feed_forward: Width inside the feed-forward block.
-        attention: Widths of query, key and value, in all.
-        queries: Width of the query, the heads' together.
-        vocabulary: Size of the output.
-        embedded: Weights of the input embedding, which cost no products.
+        attention: Sum of the widths of query, key and value.
+        queries: Width of the query over all heads.
+        vocabulary: Number of tokens in the vocabulary.
+        embedded: Number of weights of the input embedding, which takes no matrix product.
     """
 
     parameters: int
@@ -54,12 +54,12 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one device must hold, in GiB, on one device without sharding.
+    """Memory in GiB that a run needs on one device without sharding.
 
     Attributes:
-        weights: Of the model, in the precision that they are held in.
-        trained: Gradients and the optimiser's state, and an adapter's weights.
-        activations: What the backward pass needs of one batch, the logits included.
+        weights: Memory of the model's weights.
+        trained: Memory of the gradients, the optimizer's state and the adapter's weights.
+        activations: Memory of the activations of one batch, including the logits.
     """
 
     weights: float
@@ -68,15 +68,19 @@ class Memory:
 
     @property
     def total(self) -> float:
-        """Return the sum."""
+        """Return the sum of all parts."""
         return self.weights + self.trained + self.activations
 
 
 def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
-    """Return the size of a recipe's model; no weight is loaded, its configuration alone.
+    """Return the size of a recipe's model. Only its configuration is loaded.
+
+    Args:
+        recipe: Recipe of the run.
+        tokenizer: Tokenizer of the model.
 
     Raises:
-        ConfigurationError: There is no model of that name.
+        ConfigurationError: The model's configuration cannot be loaded.
     """
     from cclearn.training.scratch import make_config
 
@@ -94,15 +98,15 @@ def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
             raise ConfigurationError(
                 [f"model.path (path = {recipe.model.path}): cannot be loaded: {reason}"]
             ) from None
-    return shape_of_config(config, recipe)
+    return shape_from_config(config, recipe)
 
 
-def shape_of_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
-    """Return the size of a model of this configuration, with the recipe's adapter."""
+def shape_from_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
+    """Return the size of a model with the given configuration and the recipe's adapter."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    from cclearn.training.start import adapter_of
+    from cclearn.training.start import adapter_config
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
@@ -113,7 +117,7 @@ def shape_of_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
             for module in model.modules()
             if isinstance(module, torch.nn.Linear) and module is not output
         )
-        trained, settings = parameters, adapter_of(recipe)
+        trained, settings = parameters, adapter_config(recipe)
         if settings is not None:
             from peft import get_peft_model
 
@@ -138,18 +142,19 @@ def shape_of_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
     )
 
 
-def memory_of(shape: Shape, recipe: Recipe, in_bf16: bool) -> Memory:
-    """Estimate what one device must hold.
+def estimate_memory(shape: Shape, recipe: Recipe, in_bf16: bool) -> Memory:
+    """Estimate the memory that a run needs on one device.
 
-    Weights follow from their number. Activations are those that a decoder of the LLaMA kind keeps with
-    an attention that forms no matrix (FlashAttention, SDPA): a layer's input where layers are computed
-    again, with one layer whole; else all that a layer's products and norms read (after Korthikanti et
-    al. 2022, arXiv 2205.05198, section 4, with a gated feed-forward block).
+    The estimate of the activations assumes a decoder of the LLaMA family whose attention does not form
+    the matrix of scores (FlashAttention, SDPA). With gradient checkpointing, the input of every layer
+    and all activations of one layer are kept. Without it, the inputs of all matrix products and norms
+    are kept (after Korthikanti et al. 2022, arXiv 2205.05198, section 4, with a gated feed-forward
+    block).
 
     Args:
-        shape: Of the model.
-        recipe: Its adapter, precision and batch.
-        in_bf16: Whether it computes in 16 bits.
+        shape: Size of the model.
+        recipe: Recipe of the run.
+        in_bf16: Whether the run computes in bf16 rather than fp32.
     """
     kind, training = recipe.adapter.kind, recipe.training
     compute = 2 if in_bf16 else 4
@@ -167,25 +172,26 @@ def memory_of(shape: Shape, recipe: Recipe, in_bf16: bool) -> Memory:
         kept = shape.layers * compute * shape.width + 2 * layer
     else:
         kept = shape.layers * layer
-    # Logits, their log-probabilities and gradients, in 32 bits, a chunk of positions at a time.
+    # Logits, log-probabilities and gradients in 32 bits, for one chunk of positions at a time.
     logits = 3 * 4 * shape.vocabulary * min(tokens, _CHUNK)
     hidden = 4 * compute * shape.width * tokens
     return Memory(weights / _GIB, trained / _GIB, (float(kept) * tokens + hidden + logits) / _GIB)
 
 
-def operations_of(shape: Shape, recipe: Recipe, tokens: int, mean_length: float) -> float:
-    """Return the floating-point operations of training on so many tokens.
+def estimate_operations(shape: Shape, recipe: Recipe, tokens: int, mean_length: float) -> float:
+    """Estimate the number of floating-point operations of a run.
 
-    Two a weight and token forwards, two backwards for activations, two more for weights that are
-    trained (Kaplan et al. 2020, arXiv 2001.08361, section 2.1); attention 4 · queries · length a layer
-    and token forwards, half of it under the causal mask, twice that backwards. Recomputation is not
-    counted: it is no useful work.
+    Each weight takes two operations per token in the forward pass, two in the backward pass, and two
+    more if it is trained (Kaplan et al. 2020, arXiv 2001.08361, section 2.1). Attention takes
+    4 · queries · length operations per layer and token in the forward pass, half of them under the
+    causal mask, and twice as many in the backward pass. Recomputation is not counted, because it is not
+    useful work.
 
     Args:
-        shape: Of the model.
-        recipe: Its adapter.
-        tokens: That are read, padding aside.
-        mean_length: Of the rows, weighted by tokens: how far attention reaches.
+        shape: Size of the model.
+        recipe: Recipe of the run.
+        tokens: Number of tokens that the run reads, without padding.
+        mean_length: Mean length of the rows, weighted by their tokens.
     """
     products = shape.parameters - shape.embedded
     attention = 2.0 * shape.layers * shape.queries * mean_length

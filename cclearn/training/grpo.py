@@ -1,4 +1,4 @@
-"""Reinforcement on notes after fine-tuning, on TRL's GRPOTrainer with a reward from the evaluation."""
+"""Reinforcement learning on notes after fine-tuning, with TRL's GRPOTrainer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
 from cclearn.training.choose import choose_rows
-from cclearn.training.prepare import prepare
+from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Grpo, Recipe
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
-from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer
+from cclearn.training.start import (
+    adapter_config,
+    cast_trained_weights_to_float32,
+    start_model,
+    start_tokenizer,
+)
 from cclearn.training.trainer import CheckpointPublisher, Progress
 
 
@@ -37,7 +42,7 @@ def run_grpo(
     progress: Progress | None = None,
     notify: Notify = lambda message: None,
 ) -> Path:
-    """Train a model on rewards; arguments, result and errors as of `cclearn.training.run.run_recipe`."""
+    """Train a model on rewards. See `cclearn.training.run.run_recipe` for arguments and errors."""
     if recipe.grpo is None:
         raise ConfigurationError(
             [f"grpo ({recipe.name}): the recipe has no such section. Launch recipes/sft.py."]
@@ -48,6 +53,10 @@ def run_grpo(
 def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     """Read the notes and load the model.
 
+    Args:
+        recipe: Recipe of the run.
+        system: Code system of the notes.
+
     Raises:
         DataError: A row file cannot be read.
         ConfigurationError: A note is too long, or the model cannot be loaded.
@@ -56,18 +65,18 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     arguments = _arguments(recipe, settings)
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [], system)
-    prepared = prepare(recipe, chosen, tokenizer)
+    prepared = prepare_rows(recipe, chosen, tokenizer)
     rows = [row for phase in prepared.phases for row in phase]
     _refuse_few(rows, recipe, settings)
     model = start_model(recipe, tokenizer)
-    # Generation may end where the chat template ends a turn, whatever the hub's settings say.
+    # Generation must end at the end of a turn, whatever the model's generation settings contain.
     model.generation_config.eos_token_id = [end_of_turn(tokenizer)]
     known = _by_id(row for c in chosen for row in c.rows)
     gold = [note for row in rows if (note := known[row.id].note) is not None]
     dataset = Dataset.from_list(
         [
-            {"prompt": [dict(turn) for turn in known[row.id].prompt], "place": place}
-            for place, row in enumerate(rows)
+            {"prompt": [dict(turn) for turn in known[row.id].prompt], "note_index": index}
+            for index, row in enumerate(rows)
         ]
     )
 
@@ -79,7 +88,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             args=arguments,
             train_dataset=dataset,
             processing_class=tokenizer,
-            peft_config=adapter_of(recipe),
+            peft_config=adapter_config(recipe),
             callbacks=callbacks,
         )
 
@@ -87,7 +96,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
 
 
 class _Reward:
-    """The reward of answers, as the trainer asks for it."""
+    """Callable that the trainer calls to reward answers."""
 
     __name__ = "reward"
 
@@ -107,13 +116,13 @@ class _Reward:
         self,
         completions: list[list[dict[str, str]]],
         completion_ids: list[list[int]],
-        place: list[int],
+        note_index: list[int],
         **_: Any,
     ) -> list[float]:
         settings = self._settings
         rewards = []
-        for turns, tokens, number in zip(completions, completion_ids, place, strict=True):
-            gold = self._gold[number]
+        for turns, tokens, position in zip(completions, completion_ids, note_index, strict=True):
+            gold = self._gold[position]
             answer = Answer(gold.id, turns[-1]["content"], complete=self._end in tokens)
             whole = Part(0, len(gold.text), answer)
             predicted = conclude(read_parts(gold.note, [whole], self._system), self._system)
@@ -124,26 +133,30 @@ class _Reward:
 
 
 def _by_id(rows: Iterable[TrainingRow]) -> dict[str, TrainingRow]:
-    """Return rows by their ids. Raises ConfigurationError where two notes share one: an answer would be
-    held against the other's codes."""
+    """Return the rows by their ids.
+
+    Raises:
+        ConfigurationError: Two notes share an id, so that an answer could be compared with the codes of
+            the other note.
+    """
     known: dict[str, TrainingRow] = {}
-    twice = [row.id for row in rows if known.setdefault(row.id, row) is not row]
-    if twice:
-        some = ", ".join(map(shown_id, twice[:5]))
+    repeated = [row.id for row in rows if known.setdefault(row.id, row) is not row]
+    if repeated:
+        some = ", ".join(map(shown_id, repeated[:5]))
         raise ConfigurationError(
-            [f"rows.sources (ids = {some}): notes of two sources share them. Give each its own."]
+            [f"rows.sources (ids = {some}): several notes share an id. Give each note its own."]
         )
     return known
 
 
 def _refuse_few(rows: list[EncodedRow], recipe: Recipe, settings: Grpo) -> None:
-    """Refuse fewer notes than a step asks: the trainer would end at once, with nothing learnt."""
+    """Raise ConfigurationError if there are fewer notes than a step needs."""
     answers = recipe.training.batch_size * recipe.training.accumulation
     notes = answers * process_state().num_processes // settings.generations
     if len(rows) < notes:
         raise ConfigurationError(
             [
-                f"rows.sources: they hold {len(rows)} notes, and a step takes {notes}. Name more, or"
+                f"rows.sources: they hold {len(rows)} notes, but a step needs {notes}. Add notes, or"
                 " lower training.batch_size or training.accumulation."
             ]
         )
@@ -162,15 +175,15 @@ def _arguments(recipe: Recipe, settings: Grpo) -> GRPOConfig:
 
 
 class _Trainer(CheckpointPublisher, GRPOTrainer):  # type: ignore[misc]
-    """TRL's, with an order of notes that any stop leaves as it was."""
+    """TRL's trainer with a sampler whose order does not change when a run is resumed."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        hold_in_32_bits(self.model)
+        cast_trained_weights_to_float32(self.model)
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         sampler = super()._get_train_sampler(dataset)
         seed = self.args.seed
-        # Each epoch's order follows from its number, as in `cclearn.training.batches.RowSampler`.
+        # The order depends only on the number of the epoch, as in `cclearn.training.batches.RowSampler`.
         sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(seed + epoch)
         return sampler

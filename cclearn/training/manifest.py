@@ -1,4 +1,4 @@
-"""What a run was made of: enough to make it again, and to know that one has."""
+"""The manifest of a run, which records everything that is needed to repeat it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _PACKAGES = (
 
 
 def rows_hash(rows: Iterable[EncodedRow]) -> str:
-    """Return the SHA-256 of rows as they are trained on: ids, tokens and masks, in order."""
+    """Return the SHA-256 of encoded rows: their ids, tokens and numbers of supervised tokens."""
     lines = (f"{row.id} {row.input_ids} {sum(row.completion_mask)}" for row in rows)
     return sha256_of_text("\n".join(lines))
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide a run's result."""
+    """Return the versions of the packages that influence the result of a run."""
     found = {"cclearn": cclearn.__version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -64,9 +64,9 @@ def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[st
     """Return the manifest of a run.
 
     Args:
-        recipe: As it was run, overrides applied.
-        system: Names the release of the codes.
-        measured: What the run itself counted.
+        recipe: Recipe of the run, with overrides applied.
+        system: Code system of the rows.
+        measured: Further entries, which the run has counted or measured.
     """
     return {
         "recipe": recipe.settings(),

@@ -1,4 +1,4 @@
-"""Merging an adapter into its base model, and checking that nothing is lost."""
+"""Merging of an adapter into its base model, with a check of the merged model."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ from cclearn.weights import RECORDED, sha256_of_weights
 _TEXT = "Admitted with acute heart failure and type 2 diabetes. No pneumonia."
 
 _LOST = 0.5
-"""A merge that moves the model by more than this share of what the adapter moves it by is refused."""
+"""Largest accepted change by the merge, as a share of the change by the adapter."""
 
 
 def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[float, float]:
-    """Merge an adapter into its base model in bf16 and write the whole model.
+    """Merge an adapter into its base model in bf16, and write the merged model.
 
-    An adapter that was trained over four bits goes into the weights before quantisation, which it has
-    not seen. The merged model is loaded again and compared with base and adapter side by side on one
-    prompt.
+    An adapter that was trained over a 4-bit base model is merged into the weights before quantisation,
+    which it was not trained on. The merged model is loaded again, and compared with the base model and
+    its adapter on one prompt.
 
     Args:
-        adapter: Its folder.
-        out: The folder to write to: model, tokenizer, and the adapter's manifest.
-        overwrite: Whether it may be replaced.
+        adapter: Folder of the adapter.
+        out: Output folder, which receives the model, the tokenizer and the manifest.
+        overwrite: Whether an existing output folder may be replaced.
 
     Returns:
-        How far the adapter moves the log-probabilities of the next token, in nats, and how far merging
-        moved them, mean absolute differences over all positions and tokens.
+        The mean absolute change of the log-probabilities by the adapter and that by the merge, in nats,
+        over all positions and tokens.
 
     Raises:
         ConfigurationError: The folder holds no adapter, or its base model cannot be loaded.
-        CclearnError: The merged model answers otherwise.
+        CclearnError: The merge changes the model too much, or a file cannot be written.
     """
     refuse_existing(out, overwrite)
     try:
@@ -68,16 +68,19 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
         )
     if out.resolve() in (adapter.resolve(), Path(base[0]).resolve()):
         raise ConfigurationError(
-            [f"out (path = {out}): it holds what is to be merged. Name another folder."]
+            [
+                f"out (path = {out}): it is the folder of the adapter or of its base"
+                " model. Name another folder."
+            ]
         )
     tokenizer = load_tokenizer(str(adapter))
     manifest = read_manifest(adapter) or {}
     system = manifest.get("code_system", {}).get("name") or CodeSystem.load().name
     prompt = torch.tensor([encode_prompt(tokenizer, document_prompt(_TEXT, system))])
     model = load_model(*base, dtype=torch.bfloat16).eval()
-    alone = _log_probabilities(model, prompt)
+    base_only = _log_probabilities(model, prompt)
     adapted = load_adapter(model, str(adapter), base[0]).eval()
-    beside = _log_probabilities(adapted, prompt)
+    with_adapter = _log_probabilities(adapted, prompt)
     with atomic_folder(out, overwrite, "merged model") as partial:
         folder = Path(partial)
         adapted.merge_and_unload().save_pretrained(folder)
@@ -90,13 +93,13 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
         ):
             tokenizer.save_pretrained(folder)
         merged = _log_probabilities(load_model(str(folder), dtype=torch.bfloat16).eval(), prompt)
-        moved = float((beside - alone).abs().mean())
-        lost = float((merged - beside).abs().mean())
-        if not lost <= _LOST * moved:  # Not a number is no merge either.
+        moved = float((with_adapter - base_only).abs().mean())
+        lost = float((merged - with_adapter).abs().mean())
+        if not lost <= _LOST * moved:  # This is also true if a value is NaN.
             raise CclearnError(
-                f"adapter (path = {adapter}): merging it into bf16 moves the model by {lost:.2g} nats,"
-                f" the adapter itself by {moved:.2g}: most of it would be lost. Use base and adapter as"
-                " they are."
+                f"adapter (path = {adapter}): merging it into bf16 changes the model by {lost:.2g}"
+                f" nats, the adapter itself by {moved:.2g}: most of its effect would be lost. Use"
+                " the base model with the adapter."
             )
         merging = {
             "adapter_sha256": sha256_of_file(adapter / ADAPTER_WEIGHTS),

@@ -1,4 +1,4 @@
-"""Muon for the matrices of the hidden layers, AdamW for everything else."""
+"""An optimizer that uses Muon for the matrices of the hidden layers, and AdamW for other weights."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
-# Muon takes 2-D parameters alone, and the output layer and the embeddings are not meant for it
+# Muon supports only 2-D parameters, and it is not meant for the output layer and the embeddings
 # (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
 _NOT_HIDDEN = ("embed", "lm_head")
 
 
 class MuonWithAdamW(Optimizer):
-    """Two optimizers behind one, with one learning rate.
+    """Muon and AdamW as one optimizer with one learning rate.
 
     Muon's updates are scaled to the size of AdamW's (Liu et al. 2025, arXiv:2502.16982, section
-    2.2), so that both take the same learning rate and a scheduler sees one optimizer.
+    2.2), so that both can use the same learning rate.
 
     Args:
-        model: Its trainable parameters are split by name and shape. Norms and biases are not decayed,
-            as in the trainer's own groups.
-        lr: The learning rate of both.
-        weight_decay: Decoupled, of both.
+        model: Model whose trainable parameters are split by name and shape. Norms and biases are not
+            decayed, as in the parameter groups of transformers' trainer.
+        lr: Learning rate of both optimizers.
+        weight_decay: Decoupled weight decay of both optimizers.
     """
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float) -> None:
@@ -51,11 +51,11 @@ class MuonWithAdamW(Optimizer):
         self._share_groups()
 
     def _share_groups(self) -> None:
-        """Let a scheduler that changes these groups change those of the parts."""
+        """Share the parameter groups with both optimizers, so that a scheduler changes them too."""
         self.param_groups = [group for part in self._parts for group in part.param_groups]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Do one step of both; a closure is evaluated once, before."""
+        """Perform one step of both optimizers. A closure is evaluated once, before the step."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -65,11 +65,11 @@ class MuonWithAdamW(Optimizer):
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states of the parts, in order."""
+        """Return the states of both optimizers."""
         return {"parts": [part.state_dict() for part in self._parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore the states that `state_dict` returned."""
         for part, state in zip(self._parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self._share_groups()

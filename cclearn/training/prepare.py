@@ -1,4 +1,4 @@
-"""The rows of a run, encoded and mixed; the same in a dry run as in the run itself."""
+"""Encoding and mixing of the rows of a run, which a dry run and the run itself share."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes.contract import Grade
 from cclearn.prompts.templates import RowKind
 from cclearn.rows import EncodedRow, encode_rows, epoch_shares, mix
-from cclearn.rows.encode import Reports
-from cclearn.training.choose import Chosen, refuse_empty
-from cclearn.training.recipe import Recipe, Rows, RowSourceSettings
+from cclearn.rows.encode import Overflow, Reports
+from cclearn.training.choose import ChosenRows, refuse_empty
+from cclearn.training.recipe import Recipe
+from cclearn.training.row_settings import Rows, RowSourceSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What an epoch holds of a source's rows of one kind and grade; repeated rows count repeatedly.
+    """Number of rows of one source, kind and grade in an epoch. A repeated row counts repeatedly.
 
     Attributes:
-        source: The file.
-        kind: Of the rows.
-        grade: Of the rows.
-        rows: How many.
-        tokens: Theirs.
-        supervised_tokens: Those the loss is on.
+        source: Path of the row file.
+        kind: Kind of the rows.
+        grade: Grade of the rows, or None for notes.
+        rows: Number of rows.
+        tokens: Number of tokens of the rows.
+        supervised_tokens: Number of tokens that contribute to the loss.
     """
 
     source: Path
@@ -41,25 +42,26 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """The rows of a run as tokens.
+class PreparedRows:
+    """The encoded rows of a run.
 
     Attributes:
-        phases: One epoch of rows, shuffled; two where the spans come before the documents.
-        shares: What it holds of each source, kind and grade.
-        sources: What was chosen of each source.
-        reports: What each source's encoded rows are, by kind and grade, each row counted once.
-        development: Rows that the loss is told on.
+        phases: Shuffled rows of one epoch, one list for each phase. There are two phases if the span
+            rows precede the document rows.
+        shares: Number of rows of each source, kind and grade in the epoch.
+        sources: Chosen rows of each source.
+        reports: Counts of each source's encoded rows by kind and grade. Each row counts once.
+        development: Rows that are held out, on which the loss is evaluated.
     """
 
     phases: list[list[EncodedRow]]
     shares: list[Share]
-    sources: list[Chosen]
+    sources: list[ChosenRows]
     reports: list[Reports]
     development: list[EncodedRow]
 
     def described(self) -> list[dict[str, object]]:
-        """Return the rows of each source, kind and grade, for a manifest."""
+        """Return the counts of each source, kind and grade for the manifest."""
         return [
             {
                 "source": str(chosen.source.path),
@@ -73,74 +75,94 @@ class Prepared:
         ]
 
     def contaminated(self) -> dict[str, list[str]]:
-        """Return the ids that an evaluation holds, by file; two sources may share one."""
+        """Return the ids of the rows that occur in an evaluation, by path. Sources may share a path."""
         found: dict[str, dict[str, None]] = {}
         for chosen in self.sources:
             found.setdefault(str(chosen.source.path), {}).update(dict.fromkeys(chosen.contaminated))
         return {path: list(ids) for path, ids in found.items()}
 
 
-def prepare(recipe: Recipe, chosen: list[Chosen], tokenizer: PreTrainedTokenizerBase) -> Prepared:
+def prepare_rows(
+    recipe: Recipe, chosen: list[ChosenRows], tokenizer: PreTrainedTokenizerBase
+) -> PreparedRows:
     """Encode and mix the chosen rows.
 
+    Args:
+        recipe: Recipe of the run.
+        chosen: Chosen rows of each source.
+        tokenizer: Tokenizer of the model.
+
     Raises:
-        ConfigurationError: Rows are too long, or none of a source is left.
+        ConfigurationError: Rows are too long, or all rows of a source are.
     """
     rows, training = recipe.rows, recipe.training
-    room = recipe.grpo.answer_length if recipe.grpo is not None else 0
-    encoded: list[list[EncodedRow]] = []
-    reports: list[Reports] = []
-    problems: list[str] = []
-    for c in chosen:
-        try:
-            found, report = encode_rows(c.rows, tokenizer, training.max_length, rows.overflow, room)
-        except ConfigurationError as error:
-            problems += [f"rows.sources (path = {c.source.path}): {p}" for p in error.problems]
-            continue
-        encoded.append(found)
-        reports.append(report)
-    if problems:
-        raise ConfigurationError(problems)
-    empty = [c.source for c, each in zip(chosen, encoded, strict=True) if not each]
-    refuse_empty(empty, "all of its rows are too long. Raise training.max_length.")
+    answer_length = recipe.grpo.answer_length if recipe.grpo is not None else 0
+    encoded, reports = _encode(chosen, tokenizer, training.max_length, rows.overflow, answer_length)
     kinds: list[tuple[str, ...]] = [("span", "document")]
     if rows.order == "span_then_document":
         kinds = [("span",), ("document",)]
     phases: list[list[EncodedRow]] = []
     counts: dict[tuple[int, Grade | None], list[int]] = {}
-    for wanted in kinds:
-        places = [place for place, c in enumerate(chosen) if c.source.kind in wanted]
-        if not places:
+    for phase_kinds in kinds:
+        sources = [source for source, c in enumerate(chosen) if c.source.kind in phase_kinds]
+        if not sources:
             continue
-        parts = [[(place, row) for row in encoded[place]] for place in places]
-        shares = _shares(rows, [rows.used[place] for place in places], parts)
+        parts = [[(source, row) for row in encoded[source]] for source in sources]
+        shares = _shares(rows, [rows.used[source] for source in sources], parts)
         epoch = mix(parts, shares, recipe.seed)
-        for place, row in epoch:
-            count = counts.setdefault((place, row.grade), [0, 0, 0])
+        for source, row in epoch:
+            count = counts.setdefault((source, row.grade), [0, 0, 0])
             count[0] += 1
             count[1] += len(row.input_ids)
             count[2] += sum(row.completion_mask)
         phases.append([row for _, row in epoch])
     realised = [
-        Share(rows.used[place].path, rows.used[place].kind, grade, *counts[place, grade])
-        for place, grade in sorted(counts, key=str)
+        Share(rows.used[source].path, rows.used[source].kind, grade, *counts[source, grade])
+        for source, grade in sorted(counts, key=str)
     ]
-    held_out, _ = encode_rows(
+    development, _ = encode_rows(
         (row for c in chosen for row in c.development),
         tokenizer,
         training.max_length,
         rows.overflow,
     )
-    if rows.development and not held_out:
+    if rows.development and not development:
         raise ConfigurationError(
-            [f"rows.development ({rows.development}): no row falls into it. Raise it."]
+            [f"rows.development ({rows.development}): it selects no row. Increase it."]
         )
-    return Prepared(phases, realised, chosen, reports, held_out)
+    return PreparedRows(phases, realised, chosen, reports, development)
+
+
+def _encode(
+    chosen: list[ChosenRows],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    overflow: Overflow,
+    answer_length: int,
+) -> tuple[list[list[EncodedRow]], list[Reports]]:
+    """Return the encoded rows of each source and their counts. Report the problems of all sources."""
+    encoded: list[list[EncodedRow]] = []
+    reports: list[Reports] = []
+    problems: list[str] = []
+    for c in chosen:
+        try:
+            rows, report = encode_rows(c.rows, tokenizer, max_length, overflow, answer_length)
+        except ConfigurationError as error:
+            problems += [f"rows.sources (path = {c.source.path}): {p}" for p in error.problems]
+            continue
+        encoded.append(rows)
+        reports.append(report)
+    if problems:
+        raise ConfigurationError(problems)
+    empty = [c.source for c, rows in zip(chosen, encoded, strict=True) if not rows]
+    refuse_empty(empty, "all of its rows are too long. Increase training.max_length.")
+    return encoded, reports
 
 
 def _shares(
     rows: Rows, sources: Sequence[RowSourceSettings], parts: Sequence[Sequence[object]]
 ) -> list[float] | None:
+    """Return the share of each source in the mix, or None to concatenate the sources."""
     given = [source.share for source in sources]
     mixing = rows.mixing or ("fixed_ratio" if all(given) else "concatenate")
     return epoch_shares([len(part) for part in parts], mixing, given, rows.temperature)

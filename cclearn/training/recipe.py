@@ -1,28 +1,27 @@
-"""A recipe: everything about a training run, said in one place."""
+"""A recipe, which holds all settings of a training run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from cclearn.notes.contract import Grade
-from cclearn.notes.sections import Unit
-from cclearn.prompts.layout import Template
-from cclearn.prompts.templates import RowKind
-from cclearn.rows.encode import Overflow
-from cclearn.rows.mixture import Mixing
-
-Order = Literal["mixed", "span_then_document", "document_only", "span_only"]
+from cclearn.training.row_settings import Rows
+from cclearn.training.section import Section
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Scratch(Section):
+    """Shape of a Qwen3 model with random weights, whose BPE tokenizer is trained on the rows.
 
-
-class Scratch(_Settings):
-    """A Qwen3-architecture model with random weights and a BPE tokenizer trained on the rows."""
+    Attributes:
+        hidden_size: Width of the hidden state.
+        layers: Number of hidden layers.
+        heads: Number of attention heads.
+        intermediate_size: Width of the feed-forward blocks.
+        vocabulary: Number of tokens.
+        initializer_range: Standard deviation of the random weights.
+    """
 
     hidden_size: int = Field(default=160, gt=0)
     layers: int = Field(default=4, gt=0)
@@ -40,8 +39,14 @@ class Scratch(_Settings):
         return self
 
 
-class Model(_Settings):
-    """What the run starts from: a hub name or folder (`path`), or random weights (`scratch`)."""
+class Model(Section):
+    """Model that the run starts from, which is either `path` or `scratch`.
+
+    Attributes:
+        path: Name of a model on the hub, or its folder.
+        revision: Revision of a model on the hub.
+        scratch: Shape of a model with random weights.
+    """
 
     path: str | None = None
     revision: str | None = None
@@ -54,11 +59,14 @@ class Model(_Settings):
         return self
 
 
-class Quantisation(_Settings):
+class Quantisation(Section):
     """How `qlora` stores the weights of the base model (Dettmers et al. 2023, arXiv 2305.14314).
 
-    `storage` is the type that holds the 4-bit numbers: FSDP shards it like the other weights, so it must
-    be theirs.
+    Attributes:
+        type: Data type of the 4-bit values.
+        double: Whether the quantisation constants are quantised too.
+        storage: Data type of the tensors that hold the 4-bit values. With FSDP it must be the type of
+            the other weights, because a shard has a single type.
     """
 
     type: Literal["nf4", "fp4"] = "nf4"
@@ -66,12 +74,17 @@ class Quantisation(_Settings):
     storage: Literal["uint8", "bfloat16"] = "uint8"
 
 
-class Adapter(_Settings):
-    """What is trained: all weights (`none`), or low-rank matrices beside them.
+class Adapter(Section):
+    """Settings of the adapter, which determine the weights that are trained.
 
-    `lora` (Hu et al. 2021, arXiv 2106.09685), `dora` (Liu et al. 2024, arXiv 2402.09353), or `qlora`:
-    LoRA over a base model in four bits. `targets` are the layers that get them; `all-linear` leaves the
-    output layer out. The matrices' product is scaled by `alpha / rank`.
+    Attributes:
+        kind: `none` trains all weights. `lora` (Hu et al. 2021, arXiv 2106.09685) and `dora` (Liu et al.
+            2024, arXiv 2402.09353) train low-rank matrices. `qlora` is LoRA over a 4-bit base model.
+        rank: Rank of the matrices.
+        alpha: Scale of the matrices. Their product is multiplied by `alpha / rank`.
+        dropout: Dropout probability of the adapter.
+        targets: Names of the layers that are adapted. `all-linear` is all of them but the output layer.
+        quantisation: How `qlora` stores the base model.
     """
 
     kind: Literal["none", "lora", "qlora", "dora"] = "none"
@@ -82,142 +95,47 @@ class Adapter(_Settings):
     quantisation: Quantisation = Quantisation()
 
 
-class System(_Settings):
-    """The code system of the rows: its name or a user's table, and its official files.
+class System(Section):
+    """Code system of the rows.
 
-    As `CodeSystem.load` takes them.
+    Attributes:
+        name: Name of a code system, or the path of a user's table.
+        release: Path of its official files.
     """
 
     name: str = "icd10cm"
     release: Path | None = None
 
 
-class RowSourceSettings(_Settings):
-    """A file of rows.
+class Training(Section):
+    """Settings of the training.
 
-    `share` is its part of the mix, of the rows. `grades` says how often a pair of each grade stands in
-    it: 0.5 keeps half of them, 2 has each twice, 0 none; what is not named counts 1. `most_per_code`
-    keeps so many span rows of a code, `most` so many rows in all. What is kept follows from the rows'
-    ids and the seed.
-
-    `segments` makes a document row of each sentence or section of a note instead of the whole; of those
-    without evidence the share `empty` is kept, and their answer is that there is none. With `negatives`
-    the file of a source of span rows holds coded notes: each evidence is a row, and up to so many spans
-    of a note that are no evidence are rows whose answer is that they have no code
-    (`cclearn.rows.negatives`).
-    """
-
-    kind: RowKind
-    path: Path
-    share: float | None = Field(default=None, gt=0, le=1)
-    grades: dict[Grade, Annotated[float, Field(ge=0)]] = {}
-    most: int | None = Field(default=None, gt=0)
-    most_per_code: int | None = Field(default=None, gt=0)
-    segments: Unit | None = None
-    empty: float = Field(default=1.0, ge=0, le=1)
-    negatives: int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _settings_fit_the_kind(self) -> Self:
-        problems = []
-        if self.kind == "document" and (self.grades or self.most_per_code):
-            problems.append("grades and most_per_code are for span rows: a note has no grade")
-        if self.kind == "document" and self.negatives is not None:
-            problems.append(
-                "negatives are span rows: give them to a source of kind span whose path holds the notes"
-            )
-        if self.kind == "span" and self.segments:
-            problems.append("segments are of notes: a source of kind span has none")
-        if self.negatives is not None and self.grades:
-            problems.append("grades are of span pairs: with negatives the path holds notes")
-        if self.empty != 1 and not self.segments:
-            problems.append("empty is a share of segments: set segments to sentence or section")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    @property
-    def holds(self) -> RowKind:
-        """Return what the file holds: notes (`document`) or span pairs (`span`)."""
-        return self.kind if self.negatives is None else "document"
-
-
-class EvaluationSettings(_Settings):
-    """A file that the model will be evaluated on: nothing of it is trained on."""
-
-    kind: RowKind
-    path: Path
-
-
-class Rows(_Settings):
-    """What is trained on.
-
-    `order`: both kinds of rows in one shuffle (`mixed`), all span rows before all document rows, or one
-    kind alone; sources of the other kind are then left out. `mixing` says how much of each source is in
-    an epoch (`cclearn.rows.mixture`). `describe` lets a span row's answer go on with the code's
-    description; `overflow` says what happens to a row longer than the context. What `evaluation` holds
-    is left out (`cclearn.rows.selection.Contamination`). The share `development` of the rows is not
-    trained on either: notes by their ids, spans by their strings; the loss on it is told every
-    `training.evaluate_every` steps. `template` is the layout of the answers (`cclearn.prompts.layout`).
-    """
-
-    sources: tuple[RowSourceSettings, ...] = Field(min_length=1)
-    template: Template = "paired"
-    order: Order = "mixed"
-    mixing: Mixing | None = None
-    temperature: float = Field(default=1.0, ge=1)
-    overflow: Overflow = "raise"
-    describe: bool = True
-    evaluation: tuple[EvaluationSettings, ...] = ()
-    development: float = Field(default=0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _shares_fit_the_mixing(self) -> Self:
-        sources = self.used
-        if not sources:
-            raise ValueError(f"order: {self.order} leaves no source")
-        given = [source.share is not None for source in sources]
-        if any(given) and not all(given):
-            raise ValueError("sources: give every source a share, or none")
-        if self.mixing == "fixed_ratio" and not any(given):
-            raise ValueError("mixing: fixed_ratio needs a share of every source")
-        if self.mixing not in (None, "fixed_ratio") and any(given):
-            raise ValueError(f"mixing: {self.mixing} takes no shares")
-        if self.order == "span_then_document" and len({source.kind for source in sources}) < 2:
-            raise ValueError("order: span_then_document needs sources of both kinds")
-        if self.temperature != 1 and self.mixing != "proportional":
-            raise ValueError("temperature: it is for mixing: proportional")
-        return self
-
-    @property
-    def used(self) -> tuple[RowSourceSettings, ...]:
-        """Return the sources that the order has rows of."""
-        kind = {"document_only": "document", "span_only": "span"}.get(self.order)
-        return tuple(source for source in self.sources if kind in (None, source.kind))
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Return every file that the run reads rows of."""
-        return tuple([*(s.path for s in self.used), *(e.path for e in self.evaluation)])
-
-
-class Training(_Settings):
-    """How it is trained.
-
-    It takes so many `steps`, or so many `epochs`. `optimizer: muon` is for models trained from scratch:
-    Muon on the matrices of the hidden layers, AdamW on the rest; `adamw_8bit` keeps AdamW's state in
-    eight bits (bitsandbytes).
-
-    `max_length` is in tokens, `batch_size` in rows: with `batching: packed` a row is a pack of
-    examples, isolated from each other, of `max_length` tokens together; with `grouped` it is one
-    example, padded to the longest of a batch of like lengths; with `padded` to the longest of any.
-
-    `attention: auto` is FlashAttention 2 where its package and a GPU are there, else PyTorch's own
-    (`sdpa`). `precision: auto` is bf16 on a GPU that has it, else fp32. `gradient_checkpointing`
-    computes activations twice to keep fewer; `liger` takes Liger's kernels (an extra). A checkpoint is
-    written every `save_every` steps and the last `keep` are kept while the run lasts; 0 writes none.
-    The loss is logged every `log_every` steps; `report_to` sends it to TensorBoard's files or to trackio
-    besides `metrics.jsonl`.
+    Attributes:
+        max_length: Largest number of tokens of an example, or of a pack of examples.
+        steps: Number of steps. Either `steps` or `epochs` is given.
+        epochs: Number of epochs.
+        batch_size: Number of rows per device and batch. With `batching: packed` a row is a pack.
+        accumulation: Number of batches whose gradients are accumulated for one step.
+        optimizer: `adamw`, `adamw_8bit`, which keeps the state of AdamW in 8 bits (bitsandbytes), or
+            `muon` for models that are trained from scratch: Muon for the matrices of the hidden layers
+            and AdamW for the other weights.
+        learning_rate: Largest learning rate.
+        scheduler: Schedule of the learning rate.
+        warmup: Share of the steps during which the learning rate rises.
+        weight_decay: Decoupled weight decay.
+        max_grad_norm: Norm to which gradients are clipped.
+        batching: `packed` fills packs with examples that are isolated from each other, `grouped` pads
+            examples of similar lengths, `padded` pads examples of any length.
+        attention: Implementation of attention. `auto` is FlashAttention 2 if its package and a GPU are
+            available, else PyTorch's (`sdpa`).
+        precision: Precision of the computation. `auto` is bf16 on a GPU that supports it, else fp32.
+        gradient_checkpointing: Whether activations are computed twice to save memory.
+        liger: Whether the kernels of Liger are used (extra `liger`).
+        save_every: Number of steps between checkpoints, 0 for none.
+        keep: Number of checkpoints that are kept during the run.
+        log_every: Number of steps between log entries in `metrics.jsonl`.
+        evaluate_every: Number of steps between evaluations of the development rows, 0 for none.
+        report_to: Tracker that receives the log entries besides `metrics.jsonl`.
     """
 
     max_length: int = Field(default=512, gt=0)
@@ -249,13 +167,19 @@ class Training(_Settings):
         return self
 
 
-class Grpo(_Settings):
-    """A second stage: reinforcement on the document rows (GRPO, Shao et al. 2024, arXiv 2402.03300).
+class Grpo(Section):
+    """Settings of the second stage: reinforcement learning on document rows.
 
-    Of every note `generations` answers of at most `answer_length` tokens are drawn at this `temperature`
-    and rewarded (`cclearn.evaluation.reward`); `beta` weighs the distance from the model that it began
-    with. `ungrounded` and `invalid` are what an answer loses for citing words that the note does not
-    hold and for codes that may not be assigned, as a share of what it cites.
+    The method is GRPO (Shao et al. 2024, arXiv 2402.03300). `cclearn.evaluation.reward` rewards the
+    sampled answers.
+
+    Attributes:
+        generations: Number of answers that are sampled for each note.
+        answer_length: Largest number of tokens of an answer.
+        temperature: Sampling temperature.
+        beta: Weight of the divergence from the model that the stage starts from.
+        ungrounded: Penalty for citing words that are not in the note, per share of the citations.
+        invalid: Penalty for codes that must not be assigned, per share of the citations.
     """
 
     generations: int = Field(default=8, ge=2)
@@ -266,7 +190,7 @@ class Grpo(_Settings):
     invalid: float = Field(default=0.5, ge=0)
 
 
-class RecipeMetadata(_Settings):
+class RecipeMetadata(Section):
     """What a recipe says about itself to its reader. It has no influence on the run.
 
     Attributes:
@@ -287,7 +211,7 @@ class RecipeMetadata(_Settings):
     data: str | None = None
     prerequisite: str | None = None
     command: str | None = None
-    ablations: dict[str, str] = {}
+    ablations: dict[str, str] = Field(default_factory=dict)
 
 
 class Recipe(RecipeMetadata):
@@ -322,15 +246,11 @@ class Recipe(RecipeMetadata):
         return self.model_dump(mode="json", exclude=set(RecipeMetadata.model_fields))
 
     @model_validator(mode="after")
-    def _the_parts_fit(self) -> Self:
+    def _settings_are_compatible(self) -> Self:
         if self.adapter.kind != "none" and self.model.scratch is not None:
-            raise ValueError(
-                "adapter: a model with random weights has nothing to be adapted; set none"
-            )
+            raise ValueError("adapter: a model with random weights cannot be adapted; set none")
         if self.adapter.kind != "none" and self.training.optimizer == "muon":
-            raise ValueError(
-                "training.optimizer: muon is for whole matrices; an adapter needs adamw"
-            )
+            raise ValueError("training.optimizer: muon cannot train an adapter; set adamw")
         if self.rows.order == "span_then_document" and self.training.epochs is None:
             raise ValueError(
                 "training.steps: with rows.order = span_then_document they may end before the"
@@ -338,27 +258,27 @@ class Recipe(RecipeMetadata):
             )
         if (self.rows.development > 0) != (self.training.evaluate_every > 0):
             raise ValueError(
-                "rows.development: it goes with training.evaluate_every; give both or none"
+                "rows.development: it requires training.evaluate_every; give both or none"
             )
         if self.grpo is not None:
-            self._fit_for_grpo(self.grpo)
+            self._check_grpo(self.grpo)
         return self
 
-    def _fit_for_grpo(self, grpo: Grpo) -> None:
+    def _check_grpo(self, grpo: Grpo) -> None:
         rows = self.training.batch_size * self.training.accumulation
         problems = []
         if self.model.scratch is not None:
-            problems.append("model.scratch: random weights answer nothing that could be rewarded")
+            problems.append("model.scratch: grpo needs a fine-tuned model; set model.path")
         if self.rows.order != "document_only":
-            problems.append("rows.order: grpo is on notes; set document_only")
+            problems.append("rows.order: grpo trains on notes; set document_only")
         if self.training.optimizer == "muon":
-            problems.append("training.optimizer: grpo takes adamw or adamw_8bit")
+            problems.append("training.optimizer: grpo requires adamw or adamw_8bit")
         if self.training.batching == "packed":
-            problems.append("training.batching: grpo takes rows, not packs; set padded")
+            problems.append("training.batching: grpo cannot use packs; set padded")
         if self.rows.development:
-            problems.append("rows.development: grpo has no loss to tell on it; set 0")
+            problems.append("rows.development: grpo does not evaluate it; set 0")
         if self.rows.overflow == "window":
-            problems.append("rows.overflow: grpo takes whole notes; set raise or drop")
+            problems.append("rows.overflow: grpo needs whole notes; set raise or drop")
         if grpo.answer_length >= self.training.max_length:
             problems.append(
                 "grpo.answer_length: it leaves no room for a note in training.max_length"

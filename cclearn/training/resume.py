@@ -10,7 +10,7 @@ from typing import Any
 from cclearn.errors import CclearnError
 from cclearn.runtime.files import writing_alone
 from cclearn.runtime.processes import process_state
-from cclearn.training.checkpoints import Checkpoint, latest, read_checkpoint
+from cclearn.training.checkpoints import Checkpoint, latest_checkpoint, read_checkpoint
 
 Notify = Callable[[str], None]
 """Called with a message for the user."""
@@ -38,11 +38,11 @@ def find_start(
             `overwrite` is given.
     """
     if resume == AUTO:
-        checkpoint = latest(checkpoints, run, notify)
+        checkpoint = latest_checkpoint(checkpoints, run, notify)
         notify(
-            f"Going on after step {checkpoint.step}."
+            f"Resuming after step {checkpoint.step}."
             if checkpoint
-            else "No checkpoint: beginning anew."
+            else "There is no checkpoint. Training begins at the first step."
         )
         return checkpoint
     if resume is not None:
@@ -50,8 +50,8 @@ def find_start(
     if any(checkpoints.glob("step-*")):
         if not overwrite:
             raise CclearnError(
-                f"output (checkpoints = {checkpoints}): a run was stopped here. Go on with"
-                " --resume auto, or begin anew with --overwrite."
+                f"output (checkpoints = {checkpoints}): they belong to a run that was stopped. Resume"
+                " it with --resume auto, or start again with --overwrite."
             )
         _remove(checkpoints)
     return None

@@ -19,14 +19,14 @@ from cclearn.training.card import model_card
 from cclearn.training.checkpoints import (
     METRICS,
     Checkpoint,
-    checkpoints_of,
+    checkpoint_folder,
     fingerprint,
     mark_finished,
     remove_finished,
 )
 from cclearn.training.manifest import describe_run, rows_hash, weight_hashes
 from cclearn.training.measurements import measure
-from cclearn.training.prepare import Prepared
+from cclearn.training.prepare import PreparedRows
 from cclearn.training.recipe import Recipe
 from cclearn.training.resume import Notify, find_start
 from cclearn.training.run_folder import (
@@ -34,7 +34,7 @@ from cclearn.training.run_folder import (
     run_folder,
     unpublished_checkpoints,
 )
-from cclearn.training.start import attention_of, computes_in_bf16
+from cclearn.training.start import attention_implementation, computes_in_bf16
 from cclearn.training.trainer import CheckpointPublisher, MetricsWriter, Progress
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Job:
 
     tokenizer: PreTrainedTokenizerBase
     make_trainer: Callable[[Path, list[TrainerCallback]], CheckpointPublisher]
-    prepared: Prepared
+    prepared: PreparedRows
 
     @property
     def rows(self) -> list[EncodedRow]:
@@ -96,7 +96,7 @@ def run_recipe(
         CclearnError: The output folder exists, or a file cannot be written.
     """
     state = process_state()
-    checkpoints = checkpoints_of(recipe.output)
+    checkpoints = checkpoint_folder(recipe.output)
     if state.is_main_process:
         remove_finished(checkpoints, recipe.output / _MANIFEST)
     refuse_existing(recipe.output, overwrite, tidy=state.is_main_process)
@@ -137,7 +137,7 @@ def _fingerprint(recipe: Recipe, system: CodeSystem, job: Job) -> dict[str, Any]
         rows_sha256=rows_hash(job.rows),
         base_sha256=model_hash(recipe.model.path or "", recipe.model.revision),
         computes_in_bf16=computes_in_bf16(recipe.training),
-        attention=attention_of(recipe.training),
+        attention=attention_implementation(recipe.training),
         sharding=sharding(),
         prompt_sha256=prompt_hash(system.name, recipe.rows.template),
         release=system.release,
@@ -158,8 +158,8 @@ def _resume_error(recipe: Recipe, start: Checkpoint) -> Callable[[str], CclearnE
     """Return a function that makes the error of a checkpoint that the trainer cannot load."""
     return lambda location: ConfigurationError(
         [
-            f"resume (checkpoint = {start.folder}): training cannot go on from it ({location}). Remove"
-            f" it, to go on from the one before, or start {recipe.name} anew with --overwrite."
+            f"resume (checkpoint = {start.folder}): it cannot be loaded ({location}). Remove it to"
+            f" resume from the one before, or start {recipe.name} again with --overwrite."
         ]
     )
 

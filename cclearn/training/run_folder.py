@@ -72,6 +72,6 @@ def reporting_write_errors(path: Path) -> Iterator[None]:
             raise  # The error does not come from torch's writer of archives.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CclearnError(
-            f"output (path = {path}): it cannot be written: {reason} Make room; a run with"
-            " checkpoints goes on with --resume auto."
+            f"output (path = {path}): it cannot be written: {reason} Free some space. A run"
+            " with checkpoints is resumed with --resume auto."
         ) from error

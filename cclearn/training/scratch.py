@@ -1,4 +1,4 @@
-"""A small model made on the spot: random weights and a tokenizer trained on the rows."""
+"""A small model with random weights, and a tokenizer that is trained on the rows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
-# Digits and the letters of codes stand alone, so that a code is spelt one token a character and its
-# parts (category, subcategory) are shared with its relatives.
+# Digits and the letters of codes are tokens of their own. A code is therefore spelt with one token per
+# character, and related codes share the tokens of their category and subcategory.
 _CODE_CHARACTERS = Regex(r"[0-9]| ?[A-Z](?=[0-9])|(?<=[0-9.X])[A-Z]")
 
 
@@ -40,14 +40,14 @@ def make_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer on the rows.
 
-    The instructions of the prompts are tokens of their own: a model this small need not read them
-    word by word in every row.
+    Each instruction of the prompts is a single token, so that a small model need not read it word by
+    word in every row.
 
     Args:
-        rows: What the tokenizer shall spell well.
-        vocabulary: How many tokens it shall have.
-        system: The name of the code system, which the instructions say.
-        template: The layout of the answers, which the instructions ask for.
+        rows: Rows that the tokenizer is trained on.
+        vocabulary: Number of tokens.
+        system: Name of the code system, which the instructions contain.
+        template: Layout of the answers, which the instructions describe.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -82,14 +82,14 @@ def make_tokenizer(
 def make_model(
     settings: Scratch, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Qwen3ForCausalLM:
-    """Make a Qwen3-architecture model with random weights; seed torch before.
+    """Return a Qwen3 model with random weights. The caller seeds torch.
 
-    Its normalised queries and keys let a model that starts from nothing learn at a high rate.
+    The normalised queries and keys of Qwen3 allow a high learning rate.
 
     Args:
-        settings: Its shape.
-        tokenizer: Gives the vocabulary and the special tokens.
-        max_length: The context in tokens; the model is told it may read four times as much.
+        settings: Shape of the model.
+        tokenizer: Tokenizer, which determines the vocabulary and the special tokens.
+        max_length: Length of the training rows in tokens. The model's context is four times as long.
     """
     return Qwen3ForCausalLM(make_config(settings, tokenizer, max_length))
 
@@ -97,7 +97,13 @@ def make_model(
 def make_config(
     settings: Scratch, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Qwen3Config:
-    """Return the configuration of such a model."""
+    """Return the configuration of a Qwen3 model.
+
+    Args:
+        settings: Shape of the model.
+        tokenizer: Tokenizer, which determines the vocabulary and the special tokens.
+        max_length: Length of the training rows in tokens. The model's context is four times as long.
+    """
     return Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=settings.hidden_size,

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on span rows and document rows in one run, on TRL's SFTTrainer."""
+"""Supervised fine-tuning on span rows and document rows in one run, with TRL's SFTTrainer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
-from cclearn.training.batches import RowSampler, dataset_of
+from cclearn.training.batches import RowSampler, make_dataset
 from cclearn.training.choose import choose_rows
 from cclearn.training.optimizer import MuonWithAdamW
-from cclearn.training.prepare import prepare
+from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
-from cclearn.training.start import adapter_of, hold_in_32_bits, start_model, start_tokenizer
+from cclearn.training.start import (
+    adapter_config,
+    cast_trained_weights_to_float32,
+    start_model,
+    start_tokenizer,
+)
 from cclearn.training.trainer import CheckpointPublisher, Progress
 
 
@@ -32,10 +37,10 @@ def run_sft(
     progress: Progress | None = None,
     notify: Notify = lambda message: None,
 ) -> Path:
-    """Train a model on rows; arguments, result and errors as of `cclearn.training.run.run_recipe`."""
+    """Fine-tune a model on rows. See `cclearn.training.run.run_recipe` for arguments and errors."""
     if recipe.grpo is not None:
         raise ConfigurationError(
-            [f"grpo ({recipe.name}): the recipe is of that stage. Launch recipes/grpo.py."]
+            [f"grpo ({recipe.name}): the recipe is for the second stage. Launch recipes/grpo.py."]
         )
     return run_recipe(recipe, make_job, overwrite, resume, progress, notify)
 
@@ -43,20 +48,24 @@ def run_sft(
 def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     """Read and encode the rows, and load the model.
 
+    Args:
+        recipe: Recipe of the run.
+        system: Code system of the rows.
+
     Raises:
         DataError: A row file cannot be read.
         ConfigurationError: Rows are too long or have nothing to learn, or the model cannot be loaded.
     """
-    # First: DeepSpeed shards the weights while they are loaded only if it is told before.
+    # This comes first, because DeepSpeed shards the weights on loading only if the arguments exist.
     arguments = _arguments(recipe)
     chosen = choose_rows(recipe, system)
     tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
-    prepared = prepare(recipe, chosen, tokenizer)
+    prepared = prepare_rows(recipe, chosen, tokenizer)
     model = start_model(recipe, tokenizer)
-    dataset, sizes = dataset_of(prepared.phases, recipe.training)
-    held_out = None
+    dataset, sizes = make_dataset(prepared.phases, recipe.training)
+    development = None
     if prepared.development:
-        held_out, _ = dataset_of([prepared.development], recipe.training)
+        development, _ = make_dataset([prepared.development], recipe.training)
 
     def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> CheckpointPublisher:
         arguments.output_dir = str(folder)
@@ -64,9 +73,9 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             model=model,
             args=arguments,
             train_dataset=dataset,
-            eval_dataset=held_out,
+            eval_dataset=development,
             processing_class=tokenizer,
-            peft_config=adapter_of(recipe),
+            peft_config=adapter_config(recipe),
             optimizer_cls_and_kwargs=_optimizer(recipe.training),
             callbacks=callbacks,
             sampler=_sampler(recipe, sizes, dataset),
@@ -96,7 +105,7 @@ def _in_phases(recipe: Recipe) -> bool:
 def _arguments(recipe: Recipe) -> SFTConfig:
     training = recipe.training
     arguments = common_arguments(recipe)
-    if _in_phases(recipe):  # Their sampler holds all epochs in one.
+    if _in_phases(recipe):  # The sampler repeats each phase itself.
         arguments["num_train_epochs"] = 1
     return SFTConfig(
         **arguments,
@@ -105,27 +114,29 @@ def _arguments(recipe: Recipe) -> SFTConfig:
         per_device_eval_batch_size=training.batch_size,
         max_length=training.max_length,
         packing=training.batching == "packed",
-        # A pack has no padding, but TRL may pad with the end of turn.
+        # Packs have no padding. The end of turn, which TRL may pad with, must be counted in them.
         include_num_input_tokens_seen="all" if training.batching == "packed" else "non_padding",
         packing_strategy="bfd",  # Isolates the examples of a pack from each other.
-        dataset_kwargs={"skip_prepare_dataset": True},  # Labelled and packed here already.
+        dataset_kwargs={
+            "skip_prepare_dataset": True
+        },  # The dataset is labelled and packed already.
     )
 
 
 class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
-    """TRL's, with an order of rows that any stop leaves as it was."""
+    """TRL's trainer with a sampler whose order does not change when a run is resumed."""
 
     def __init__(self, *, sampler: RowSampler, **settings: Any) -> None:
         self._sampler = sampler
         super().__init__(**settings)
-        hold_in_32_bits(self.model)
+        cast_trained_weights_to_float32(self.model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> RowSampler:
         return self._sampler
 
 
 def _optimizer(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:
-    """Return the trainer's factory for the optimizer, None for one that it knows itself."""
+    """Return the factory of the optimizer and its settings, or None for an optimizer of transformers."""
     if training.optimizer != "muon":
         return None
     settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}

@@ -1,4 +1,4 @@
-"""The model that a run starts from: random weights or given ones, whole, quantised, adapted."""
+"""The tokenizer, the model and the adapter that a run starts from."""
 
 from __future__ import annotations
 
@@ -28,10 +28,15 @@ from cclearn.training.scratch import make_model, make_tokenizer
 def start_tokenizer(
     recipe: Recipe, rows: list[TrainingRow], system: CodeSystem
 ) -> PreTrainedTokenizerBase:
-    """Load the model's tokenizer, or train one on the rows of a model with random weights.
+    """Return the tokenizer of the model. A model with random weights gets a new one.
+
+    Args:
+        recipe: Recipe of the run.
+        rows: Rows that a new tokenizer is trained on.
+        system: Code system of the rows.
 
     Raises:
-        ConfigurationError: There is no model of that name.
+        ConfigurationError: The tokenizer cannot be loaded.
     """
     if recipe.model.scratch is not None:
         vocabulary = recipe.model.scratch.vocabulary
@@ -40,21 +45,26 @@ def start_tokenizer(
 
 
 def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """Return the model, without its adapter; random weights follow the recipe's seed.
+    """Return the model without its adapter. Random weights depend on the seed of the recipe.
 
-    Weights that are trained are held in 32 bits, whatever they are computed in; those that an adapter
-    leaves as they are in the precision of the run, or in four bits.
+    Trained weights are stored in 32 bits, whatever the precision of the computation. The frozen weights
+    below an adapter are stored in the precision of the run, or in 4 bits.
+
+    Args:
+        recipe: Recipe of the run.
+        tokenizer: Tokenizer of the model.
 
     Raises:
-        ConfigurationError: There is no model of that name, or what the run asks for is not here.
+        ConfigurationError: The model cannot be loaded, or the recipe requires a package or hardware that
+            is missing.
     """
     _refuse_unavailable(recipe)
-    attention = attention_of(recipe.training)
+    attention = attention_implementation(recipe.training)
     set_seed(recipe.seed)
     if recipe.model.scratch is not None:
-        made = make_model(recipe.model.scratch, tokenizer, recipe.training.max_length)
-        made.set_attn_implementation(attention)
-        return made
+        model = make_model(recipe.model.scratch, tokenizer, recipe.training.max_length)
+        model.set_attn_implementation(attention)
+        return model
     kind = recipe.adapter.kind
     compute = torch.bfloat16 if computes_in_bf16(recipe.training) else torch.float32
     options: dict[str, Any] = {
@@ -68,8 +78,8 @@ def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTraine
     return load_model(str(recipe.model.path), recipe.model.revision, **options)
 
 
-def adapter_of(recipe: Recipe) -> LoraConfig | None:
-    """Return PEFT's settings of a recipe's adapter, None where all weights are trained."""
+def adapter_config(recipe: Recipe) -> LoraConfig | None:
+    """Return the PEFT configuration of a recipe's adapter, or None if all weights are trained."""
     adapter = recipe.adapter
     if adapter.kind == "none":
         return None
@@ -85,9 +95,12 @@ def adapter_of(recipe: Recipe) -> LoraConfig | None:
     )
 
 
-def hold_in_32_bits(model: torch.nn.Module) -> None:
-    """Hold what is trained in 32 bits: TRL rounds the adapters of quantised models, and a resumed run
-    would not. Where weights are sharded they stay as they are, for a shard has one type."""
+def cast_trained_weights_to_float32(model: torch.nn.Module) -> None:
+    """Convert the trained weights to 32 bits.
+
+    TRL rounds the adapters of quantised models, which a resumed run would not do. Sharded weights are
+    not converted, because all weights of a shard have the same type.
+    """
     if sharding() == "none":
         for weight in model.parameters():
             if weight.requires_grad:
@@ -95,14 +108,14 @@ def hold_in_32_bits(model: torch.nn.Module) -> None:
 
 
 def computes_in_bf16(training: Training) -> bool:
-    """Say whether a run computes in bfloat16: as it says, or on a GPU that has it."""
+    """Return whether a run computes in bf16. With `auto` this depends on the GPU."""
     if training.precision == "auto":
         return on_gpu() and torch.cuda.is_bf16_supported(including_emulation=False)
     return training.precision == "bf16"
 
 
-def attention_of(training: Training) -> str:
-    """Return the attention that a run computes with; FlashAttention takes 16 bits alone."""
+def attention_implementation(training: Training) -> str:
+    """Return the implementation of attention. FlashAttention requires 16 bits."""
     if training.attention != "auto":
         return training.attention
     flash = on_gpu() and computes_in_bf16(training) and is_flash_attn_2_available()
@@ -114,14 +127,14 @@ def _refuse_unavailable(recipe: Recipe) -> None:
     problems = []
     if adapter.kind != "none" and path is not None and _is_adapter(Path(path)):
         problems.append(
-            f"model.path ({path}): it is an adapter itself. Merge it first (cclearn merge), or name the"
-            " model that it was made for."
+            f"model.path ({path}): it is an adapter itself. Merge it first (cclearn merge), or name its"
+            " base model."
         )
     storage = adapter.quantisation.storage
     if adapter.kind == "qlora" and sharding() == "fsdp" and storage != "bfloat16":
         problems.append(
-            f"adapter.quantisation.storage ({storage}): FSDP shards one type of weights. Set it to"
-            " bfloat16."
+            f"adapter.quantisation.storage ({storage}): FSDP requires one type for all weights. Set it"
+            " to bfloat16."
         )
     if training.liger and not on_gpu():
         problems.append("training.liger: its kernels need a GPU. Set training.liger=false.")

@@ -12,7 +12,7 @@ from typing import Any
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.runtime.processes import process_state
-from cclearn.training.checkpoints import METRICS, Checkpoint, publish
+from cclearn.training.checkpoints import METRICS, Checkpoint, publish_checkpoint
 from cclearn.training.run_folder import reporting_write_errors
 
 Progress = Callable[[int, int, float | None], None]
@@ -63,7 +63,9 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
                 step = self.state.global_step
                 written = Path(self.args.output_dir) / f"checkpoint-{step}"
                 shutil.copyfile(self._metrics_file, written / METRICS)
-                publish(written, self._checkpoints, step, self.seconds(), self._run, self._keep)
+                publish_checkpoint(
+                    written, self._checkpoints, step, self.seconds(), self._run, self._keep
+                )
             state.wait_for_everyone()
 
 

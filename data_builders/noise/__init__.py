@@ -1,7 +1,7 @@
-"""Changes to a string that leave its meaning: how the same words are really written.
+"""Noise: changed spellings of a string that keep its meaning, as they occur in clinical notes.
 
-A model that has met every mention in a single spelling learns the mentions by heart; one that has met
-them in many learns to read and to quote what stands there.
+A model that is trained on a single spelling of each mention memorises the mentions. Many spellings teach
+it to read the note and to quote it exactly.
 """
 
 from data_builders.noise.abbreviations import Abbreviations

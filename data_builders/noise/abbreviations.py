@@ -1,4 +1,4 @@
-"""Clinical abbreviations: a small list of our own, and any table that a user brings."""
+"""Clinical abbreviations: a small built-in list, and tables of users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cclearn.runtime.files import read_lines
 from data_builders.noise.context import Context
 from data_builders.noise.meaning import meaning_marks, words_of
 
-_OWN = """
+_BUILT_IN = """
 abd=abdominal
 abx=antibiotics
 AAA=abdominal aortic aneurysm
@@ -89,20 +89,21 @@ VT=ventricular tachycardia
 """
 
 MOST_WORDS = 6
-"""No expansion with more words is looked for."""
+"""Largest number of words of an expansion."""
 
-_MOST_REMEMBERED = 100_000
-"""Words whose marks are kept: misspelt ones would come without end."""
+_CACHE_SIZE = 100_000
+"""Largest number of words whose marks are cached. The number of misspelt words is unbounded."""
 
 LEAST_FREQUENCY = 0.5
-"""Where a table says how often an abbreviation means a sense, rarer senses are passed over."""
+"""Smallest share of an abbreviation's uses that a sense must have, if the table contains the shares."""
 
 
 class Abbreviations:
-    """Short and long forms, both ways.
+    """Abbreviations and their expansions.
 
     Args:
-        pairs: Short and long form of each; one that has several long forms is never expanded.
+        pairs: Pairs of an abbreviation and its expansion. An abbreviation with several expansions is
+            never expanded.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -115,7 +116,7 @@ class Abbreviations:
                 self._long[short].append(" ".join(long.split()))
         self._last: tuple[str, list[tuple[int, int, list[str]]]] = ("", [])
         self._marks_of: dict[str, tuple[str, ...]] = {}
-        # What is written short must be readable: only where the short form has one meaning.
+        # A phrase is abbreviated only if the abbreviation has no other expansion.
         self._clear = {
             long: clear
             for long, shorts in self._short.items()
@@ -124,37 +125,37 @@ class Abbreviations:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Abbreviations:
-        """Return our own list, and a user's table with it.
+        """Return the built-in list, extended by a table.
 
         Args:
-            path: A CSV file, or a tab-separated one, with the columns `abbreviation` and `expansion` (or
-                `sense`), and perhaps `frequency`, the share of its uses that have this sense, and
-                `variation`, its spellings with their counts (`A/P_2|a/p_4`), of which the most
-                frequent is taken.
+            path: Path of a CSV or tab-separated file with the columns `abbreviation` and `expansion` (or
+                `sense`). The optional column `frequency` is the share of the abbreviation's uses that
+                have this sense. The optional column `variation` lists spellings with their counts
+                (`A/P_2|a/p_4`), of which the most frequent one is used.
 
         Raises:
             DataError: The table cannot be read or lacks a column.
         """
-        own = [
+        built_in = [
             (short, long)
-            for short, _, long in (line.partition("=") for line in _OWN.strip().split("\n"))
+            for short, _, long in (line.partition("=") for line in _BUILT_IN.strip().split("\n"))
         ]
-        return cls([*own, *(_read_table(path) if path is not None else ())])
+        return cls([*built_in, *(_read_table(path) if path is not None else ())])
 
-    def abbreviate(self, text: str, order: random.Random) -> str:
-        """Replace one phrase by its short form: `acute on chronic HF`."""
+    def abbreviate(self, text: str, rng: random.Random) -> str:
+        """Replace one phrase by its abbreviation: `acute on chronic HF`."""
         found = self._phrases(text)
         if not found:
             return text
-        start, end, shorts = found[int(order.random() * len(found))]
-        short = shorts[int(order.random() * len(shorts))]
+        start, end, shorts = found[int(rng.random() * len(found))]
+        short = shorts[int(rng.random() * len(shorts))]
         words = text.split(" ")
         if any(_bare(word) == short for word in words):
-            return text  # "Chronic kidney disease (CKD)" would be short twice.
+            return text  # "Chronic kidney disease (CKD)" would contain it twice.
         return " ".join([*words[:start], short, *words[end:]])
 
     def _phrases(self, text: str) -> list[tuple[int, int, list[str]]]:
-        """Return the phrases that can be shortened, as ranges of words; the last text's are kept."""
+        """Return the ranges of words that can be abbreviated, with their abbreviations."""
         if text != self._last[0]:
             words = text.lower().split(" ")
             found = [
@@ -166,32 +167,32 @@ class Abbreviations:
             self._last = (text, found)
         return self._last[1]
 
-    def expand(self, text: str, order: random.Random, context: Context) -> str:
-        """Replace one abbreviation by its long form, where it has a single one and that fits.
+    def expand(self, text: str, rng: random.Random, context: Context) -> str:
+        """Replace one abbreviation by its expansion, if it has only one, which fits the code.
 
         Args:
-            text: What to change.
-            order: Decides which.
-            context: What the text's code says of itself. It must hold every word of the long form, and
-                the text none of them: `PCP` of F16 is no primary care physician, and in `CHF Congo
-                virus` no heart fails.
+            text: Text to change.
+            rng: Random generator.
+            context: Context of the text's code. It must contain every word of the expansion, and the
+                text none of them: `PCP` of F16 is not a primary care physician, and `CHF Congo virus`
+                is not a heart failure.
         """
         words = text.split(" ")
         found = [
-            (place, longs[0])
-            for place, word in enumerate(words)
+            (index, longs[0])
+            for index, word in enumerate(words)
             if len(longs := self._long.get(word, [])) == 1
         ]
         if not found:
             return text
-        place, long = found[int(order.random() * len(found))]
-        said = set(words_of(long))
-        if not said.issubset(context.words) or not said.isdisjoint(words_of(text)):
+        index, long = found[int(rng.random() * len(found))]
+        expansion = set(words_of(long))
+        if not expansion.issubset(context.words) or not expansion.isdisjoint(words_of(text)):
             return text
-        return " ".join([*words[:place], long, *words[place + 1 :]])
+        return " ".join([*words[:index], long, *words[index + 1 :]])
 
     def marks(self, text: str) -> list[str]:
-        """Return the meaning marks of a text, sorted, its abbreviations read as their long forms."""
+        """Return the sorted meaning marks of a text in which abbreviations are expanded."""
         known = self._marks_of
         marks: list[str] = []
         for word in text.split(" "):
@@ -199,7 +200,7 @@ class Abbreviations:
             if own is None:
                 longs = self._long.get(_bare(word), ())
                 own = tuple(meaning_marks(longs[0] if len(longs) == 1 else word))
-                if len(known) < _MOST_REMEMBERED:
+                if len(known) < _CACHE_SIZE:
                     known[word] = own
             if own:
                 marks += own
@@ -227,7 +228,8 @@ def _rows(path: Path) -> Iterable[tuple[str, str]]:
     if "abbreviation" not in names or long is None:
         raise DataError(path, "needs the columns 'abbreviation' and 'expansion' (or 'sense')", 1)
     for row in reader:
-        short, said = (row[names["abbreviation"]] or "").strip(), (row[long] or "").strip()
+        short = (row[names["abbreviation"]] or "").strip()
+        expansion = (row[long] or "").strip()
         frequency = (row[names["frequency"]] or "").strip() if "frequency" in names else ""
         try:
             frequent = not frequency or float(frequency) >= LEAST_FREQUENCY
@@ -235,16 +237,16 @@ def _rows(path: Path) -> Iterable[tuple[str, str]]:
             raise DataError(path, "not a number", reader.line_num, "frequency") from None
         if "variation" in names:
             short = _most_frequent(row[names["variation"]] or "") or short
-        if short and said and frequent:
-            yield short, said
+        if short and expansion and frequent:
+            yield short, expansion
 
 
 def _most_frequent(variation: str) -> str:
-    """Return the spelling with the highest count, the first of those alike."""
-    spelt = [part.rpartition("_") for part in variation.split("|")]
+    """Return the spelling with the highest count. Of several, return the first."""
+    spellings = [part.rpartition("_") for part in variation.split("|")]
     counted = [
         (form, int(count))
-        for form, _, count in spelt
+        for form, _, count in spellings
         if form and re.fullmatch("[0-9]{1,18}", count)
     ]
-    return max(counted, key=lambda each: each[1])[0] if counted else ""
+    return max(counted, key=lambda pair: pair[1])[0] if counted else ""

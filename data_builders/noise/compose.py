@@ -1,4 +1,4 @@
-"""Noise over any text: makers drawn at random, none of which may change the meaning."""
+"""Composition of random transforms of a text, none of which may change its meaning."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from data_builders.noise.spelling import casing, drop, near_key, swap
 from data_builders.noise.wording import drop_stop_words, plural, reorder, shorten
 
 VARIANT = "+variant"
-"""Ends the `source` of a pair that a variant was made for."""
+"""Suffix of the `source` of a pair that is a variant."""
 
-_PlainMaker = Callable[[str, random.Random], str]
-Maker = Callable[[str, random.Random, Context], str]
+_TextTransform = Callable[[str, random.Random], str]
+Transform = Callable[[str, random.Random, Context], str]
 
 WEIGHTS: dict[str, float] = {
     "near_key": 1,
@@ -31,24 +31,26 @@ WEIGHTS: dict[str, float] = {
     "expansion": 2,
     "frame": 2,
 }
-"""How often each maker is drawn."""
+"""Weight of each transform in the random choice."""
 
 _TRIES = 3
+"""Number of attempts for each changed text."""
+
 _MOST_FAILED = 6
-"""How often in a row a variant may turn out to be made already."""
+"""Number of consecutive attempts without a new variant after which no more are made."""
 
 
 class Noise:
-    """Makes changed spellings of a text that mean the same.
+    """Random changes of the spelling of a text that keep its meaning.
 
-    Every change is checked: the words that carry the meaning (`data_builders.noise.meaning`) are the
-    same before and after, or the change is not made.
+    A change is only made if the words that carry the meaning (`data_builders.noise.meaning`) are the
+    same before and after it.
 
     Args:
-        weights: How often each maker is drawn; those left out are not.
-        abbreviations: Short and long forms.
-        vocabulary: Words in small letters that no typing error may make of another: `peroneal` and
-            `perineal` are a key apart.
+        weights: Weight of each transform. Transforms that are not listed are not used.
+        abbreviations: Abbreviations and their expansions. The default is the built-in list.
+        vocabulary: Lower-case words that a typing error must not turn another word into: `peroneal` and
+            `perineal` differ by one key.
     """
 
     def __init__(
@@ -58,67 +60,69 @@ class Noise:
         vocabulary: Container[str] = frozenset(),
     ) -> None:
         self._abbreviations = abbreviations or Abbreviations.load()
-        makers: dict[str, Maker] = {
-            "near_key": _alone(partial(near_key, known=vocabulary)),
-            "swap": _alone(partial(swap, known=vocabulary)),
-            "drop": _alone(partial(drop, known=vocabulary)),
-            "casing": _alone(casing),
-            "reorder": _alone(reorder),
-            "plural": _alone(plural),
-            "stop_words": _alone(drop_stop_words),
-            "short_form": _alone(shorten),
-            "abbreviation": _alone(self._abbreviations.abbreviate),
+        transforms: dict[str, Transform] = {
+            "near_key": _without_context(partial(near_key, known=vocabulary)),
+            "swap": _without_context(partial(swap, known=vocabulary)),
+            "drop": _without_context(partial(drop, known=vocabulary)),
+            "casing": _without_context(casing),
+            "reorder": _without_context(reorder),
+            "plural": _without_context(plural),
+            "stop_words": _without_context(drop_stop_words),
+            "short_form": _without_context(shorten),
+            "abbreviation": _without_context(self._abbreviations.abbreviate),
             "expansion": self._abbreviations.expand,
         }
-        drawn = {name: weight for name, weight in weights.items() if name in makers and weight > 0}
-        self._makers = [makers[name] for name in drawn]
-        self._weights = list(drawn.values())
+        used = {
+            name: weight for name, weight in weights.items() if name in transforms and weight > 0
+        }
+        self._transforms = [transforms[name] for name in used]
+        self._weights = list(used.values())
         total = sum(self._weights)
         frame = weights.get("frame", 0)
         self._frame_share = frame / (total + frame) if total + frame else 0.0
 
-    def change(self, text: str, order: random.Random, context: Context = NO_CONTEXT) -> str:
-        """Return a changed spelling, or the text itself where no maker finds anything to change.
+    def change(self, text: str, rng: random.Random, context: Context = NO_CONTEXT) -> str:
+        """Return a changed spelling, or the text itself if no transform can change it.
 
         Args:
-            text: What to change.
-            order: Decides everything.
-            context: What is known of the text's code.
+            text: Text to change.
+            rng: Random generator.
+            context: Context of the text's code.
         """
         marks = self._abbreviations.marks(text)
         for _ in range(_TRIES):
             changed = text
-            for maker in self._drawn(order):
-                changed = maker(changed, order, context)
-            if context.frames and order.random() < self._frame_share:
-                changed = framed(changed, context.frames, order)
+            for transform in self._choose(rng):
+                changed = transform(changed, rng, context)
+            if context.frames and rng.random() < self._frame_share:
+                changed = framed(changed, context.frames, rng)
             if changed != text and self._abbreviations.marks(changed) == marks:
                 return changed
         return text
 
-    def _drawn(self, order: random.Random) -> list[Maker]:
-        """Return one maker or two; none where frames alone have a weight."""
-        count = 1 if order.random() < 0.6 else 2
-        return order.choices(self._makers, self._weights, k=count) if self._makers else []
+    def _choose(self, rng: random.Random) -> list[Transform]:
+        """Return one or two transforms, or none if only frames have a weight."""
+        count = 1 if rng.random() < 0.6 else 2
+        return rng.choices(self._transforms, self._weights, k=count) if self._transforms else []
 
     def variants(
-        self, text: str, count: int, order: random.Random, context: Context = NO_CONTEXT
+        self, text: str, count: int, rng: random.Random, context: Context = NO_CONTEXT
     ) -> Iterator[str]:
-        """Yield up to `count` changed spellings of a text, no two alike.
+        """Yield up to `count` different changed spellings of a text.
 
         Args:
-            text: What to change.
-            count: How many at the most; short strings have fewer ways to be written.
-            order: Decides everything.
-            context: What is known of the text's code.
+            text: Text to change.
+            count: Largest number of spellings. Short texts have fewer.
+            rng: Random generator.
+            context: Context of the text's code.
         """
         seen = {text}
         failed = 0
         for _ in range(_TRIES * count):
-            # A short string is soon used up; to go on would take longer than all others.
+            # A short text has few spellings, and looking for more would dominate the time.
             if len(seen) > count or failed == _MOST_FAILED:
                 return
-            changed = self.change(text, order, context)
+            changed = self.change(text, rng, context)
             failed += 1
             if changed not in seen:
                 failed = 0
@@ -126,6 +130,6 @@ class Noise:
                 yield changed
 
 
-def _alone(maker: _PlainMaker) -> Maker:
-    """Let a maker do without the context."""
-    return lambda text, order, context: maker(text, order)
+def _without_context(transform: _TextTransform) -> Transform:
+    """Return a transform that ignores the context."""
+    return lambda text, rng, context: transform(text, rng)

@@ -1,4 +1,4 @@
-"""What a code says of itself: it decides what may be done to the texts that stand for it."""
+"""The context of a code, which determines the changes that its strings may undergo."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from data_builders.noise.meaning import words_of
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of the code that a text stands for.
+    """Context of the code that a text is a string of.
 
     Attributes:
-        frames: Pieces of sentences that the text may be put into.
-        words: The words of the code's own strings and of those above it, in small letters.
+        frames: Sentence frames that the text may be inserted into.
+        words: Lower-case words of the strings of the code and of its ancestors.
     """
 
     frames: tuple[str, ...] = ()
@@ -25,33 +25,33 @@ class Context:
 
 
 NO_CONTEXT = Context()
-"""Of a text whose code is not known: no frame, and no abbreviation is read."""
+"""Context of a text whose code is unknown: it has no frames, and no abbreviation is expanded."""
 
 
 @lru_cache(maxsize=1_000)
 def context_of(system: CodeSystem, code: str, framed: bool = True) -> Context:
-    """Return what is known of a code.
+    """Return the context of a code.
 
     Args:
-        system: The code system.
-        code: A code of it.
-        framed: Whether texts for it may be put into frames.
+        system: Code system of the code.
+        code: The code.
+        framed: Whether the texts may be inserted into sentence frames.
 
     Raises:
-        UnknownCodeError: The release holds no such code.
+        UnknownCodeError: The release does not contain the code.
     """
     return Context(frames_for(system, code) if framed else (), _words(system, code))
 
 
 @lru_cache(maxsize=1_000)
 def _words(system: CodeSystem, code: str) -> frozenset[str]:
-    said = (system.description(code), *system.synonyms(code), *system.includes(code))
-    own = frozenset(words_of(" ".join(said)))
-    above = system.parent(code)
-    return own if above is None else own | _words(system, above)
+    strings = (system.description(code), *system.synonyms(code), *system.includes(code))
+    own = frozenset(words_of(" ".join(strings)))
+    parent = system.parent(code)
+    return own if parent is None else own | _words(system, parent)
 
 
 @lru_cache(maxsize=4)
 def vocabulary(system: CodeSystem) -> frozenset[str]:
-    """Return all words of a code system in small letters: no typing error may make one of another."""
+    """Return the lower-case words of all strings of a code system."""
     return frozenset(word for string in code_strings(system) for word in words_of(string.text))

@@ -1,7 +1,7 @@
-"""The words that carry a diagnosis's meaning, in one place: no change of spelling may lose one.
+"""The words that carry the meaning of a diagnosis, which no change of spelling may remove.
 
-ICD-10-CM splits codes by side, course, encounter, rank, number and by what is absent. A changed string
-that says less than this, or something else, would teach a wrong code.
+ICD-10-CM distinguishes codes by side, course, encounter, rank, number and negation. A changed string
+that loses or alters one of them would teach a wrong code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 PROTECTED = frozenset(
-    # What is absent, or joined.
+    # Negation and combination.
     "no not non never none nor neither without with absent absence negative denies lack free due "
     # Side and position.
     "left right bilateral unilateral both upper lower anterior posterior proximal distal medial "
@@ -20,12 +20,12 @@ PROTECTED = frozenset(
     # Behaviour and degree.
     "malignant benign situ metastatic uncertain mild moderate severe profound complete incomplete "
     "partial total open closed displaced nondisplaced controlled uncontrolled "
-    # What is left over.
+    # Residual categories.
     "other unspecified specified unknown "
-    # Who.
+    # Persons.
     "male female maternal newborn child adult".split()
 )
-"""Words that stay as they are, or are written in another of the ways in `ALIASES`."""
+"""Words that are kept, or replaced by one of their spellings in `ALIASES`."""
 
 NUMBER_WORDS = {
     "first": "1st",
@@ -35,7 +35,7 @@ NUMBER_WORDS = {
     "fifth": "5th",
     "sixth": "6th",
 }
-"""Ordinals and how they are written short."""
+"""Ordinals and their short forms."""
 
 SHORT_FORMS = {
     "right": ("rt", "R"),
@@ -46,7 +46,7 @@ SHORT_FORMS = {
     "history": ("hx",),
     **{word: (short,) for word, short in NUMBER_WORDS.items()},
 }
-"""Protected words and the ways in which clinicians shorten them."""
+"""Protected words and their short forms in clinical notes."""
 
 ALIASES: dict[str, str] = {
     short.lower(): word for word, shorts in SHORT_FORMS.items() for short in shorts
@@ -58,16 +58,16 @@ _MARK = re.compile(r"w/o\b|w/|b/l\b|[^\W\d_]+|\d+(?:st|nd|rd|th)\b|\d+")
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in small letters."""
+    """Return the lower-case words of a text."""
     return _WORD.findall(text.lower())
 
 
 def meaning_marks(text: str) -> list[str]:
-    """Return the protected words, numbers and single capital letters of a text, in its order.
+    """Return the protected words, numbers and single capital letters of a text, in their order.
 
-    Two strings that say the same have the same marks, whatever their spelling: `2nd` and `second`,
-    `rt` and `right` are one mark. Roman numerals and single capitals tell types and classes apart
-    (`type II`, `hepatitis B`, `class C`).
+    Two spellings of the same diagnosis have the same marks: `2nd` and `second` are one mark, and so are
+    `rt` and `right`. Roman numerals and single capitals distinguish types and classes (`type II`,
+    `hepatitis B`, `class C`).
     """
     return [mark for word in _MARK.findall(text) if (mark := _mark(word))]
 

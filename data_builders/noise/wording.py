@@ -1,4 +1,4 @@
-"""Other ways of putting the same words: order, number, short forms, words left out."""
+"""Changes of wording: order of words, number, short forms and omitted words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from data_builders.noise.spelling import lower_first
 
 _PLAIN_WORDS = re.compile(r"[A-Za-z-]+(?: [A-Za-z-]+){1,3}")
 _JOINING = frozenset(
-    # Words that hold two parts of a text together: neither part may go to the other's side.
+    # Words that join two parts of a text, whose order must not change.
     "of with without due to and or in by from for nor not no on at as the a an after against along "
     "among around before behind between beyond causing complicating despite during except excluding "
     "following inside into involving like near off onto out outside over per resulting since than "
@@ -27,26 +27,26 @@ _ADJECTIVE = re.compile(
     r"|acute|asthenic|benign|both|chronic|late|left|lower|malignant|mild|moderate|old|open|other"
     r"|right|secondary|severe|single|upper|complete|incomplete|male|female|inner|outer|simple"
 )
-"""Words that may stand before a noun or, behind a comma, after it."""
+"""Adjectives, which may precede a noun or follow it after a comma."""
 
-_NUMBER_IS_FREE = frozenset(
+_FREE_NUMBER = frozenset(
     "abnormality allergy anomaly attack complication convulsion cramp deficiency "
     "difficulty disease disorder disturbance hallucination headache hemorrhoid infection "
     "irregularity malformation palpitation problem reaction seizure spasm symptom".split()
 )
-"""Nouns of which one and several are the same diagnosis. A fracture, a nodule or a site is not among
-them: codes tell one from many."""
+"""Nouns whose singular and plural are the same diagnosis. Fractures, nodules and sites are not among
+them, because codes distinguish one from several."""
 
-_PLURALS = {noun: re.sub("y$", "ie", noun) + "s" for noun in sorted(_NUMBER_IS_FREE)}
+_PLURALS = {noun: re.sub("y$", "ie", noun) + "s" for noun in sorted(_FREE_NUMBER)}
 _OTHER_NUMBER = _PLURALS | {many: one for one, many in _PLURALS.items()}
 _COUNTED = re.compile(rf"\b(?:{'|'.join(_OTHER_NUMBER)})\b", re.IGNORECASE)
 
 
-def reorder(text: str, order: random.Random) -> str:
-    """Put the noun first or last, as indexes and problem lists do.
+def reorder(text: str, rng: random.Random) -> str:
+    """Move the noun to the beginning or to the end, as in indexes and problem lists.
 
     `Closed fracture` → `Fracture, closed`; `Asthma, severe` → `severe asthma`; `Fracture of femur` →
-    `femur fracture`. Only adjectives pass a noun, and only where no joining word is near.
+    `femur fracture`. Only adjectives are moved, and only in texts without a joining word.
     """
     tail = _COMMA_TAIL.fullmatch(text)
     if tail is not None:
@@ -81,40 +81,40 @@ def _is_noun(word: str) -> bool:
     return not word.endswith(("ing", "ly"))
 
 
-def plural(text: str, order: random.Random) -> str:
-    """Put a noun in the plural, or take it out of it, where codes do not tell one from many."""
-    places = [place for place in _COUNTED.finditer(text) if not _named(text[: place.start()])]
-    if not places:
+def plural(text: str, rng: random.Random) -> str:
+    """Change the number of a noun whose singular and plural are the same diagnosis."""
+    matches = [match for match in _COUNTED.finditer(text) if not _has_name(text[: match.start()])]
+    if not matches:
         return text
-    place = places[int(order.random() * len(places))]
-    other = _OTHER_NUMBER[place[0].lower()]
-    return text[: place.start()] + place[0][0] + other[1:] + text[place.end() :]
+    match = matches[int(rng.random() * len(matches))]
+    other = _OTHER_NUMBER[match[0].lower()]
+    return text[: match.start()] + match[0][0] + other[1:] + text[match.end() :]
 
 
-def _named(before: str) -> bool:
-    """Say whether a noun stands behind a name: there is one Lyme disease, and one Crohn's."""
+def _has_name(before: str) -> bool:
+    """Return whether a text ends with a proper name, as in Lyme disease and Crohn's disease."""
     word = before.rstrip().rpartition(" ")[2]
     return "'" in word or not (word.islower() or not word or _is_adjective(word))
 
 
-def drop_stop_words(text: str, order: random.Random) -> str:
-    """Leave out an article or a small preposition: `Fracture neck of femur`.
+def drop_stop_words(text: str, rng: random.Random) -> str:
+    """Omit an article or a short preposition: `Fracture neck of femur`.
 
-    `with`, `without`, `due to`, `by`, `not` and the like are never left out.
+    `with`, `without`, `due to`, `by`, `not` and the like are never omitted.
     """
-    places = list(_STOP_WORDS.finditer(text))
-    if not places:
+    matches = list(_STOP_WORDS.finditer(text))
+    if not matches:
         return text
-    place = places[int(order.random() * len(places))]
-    return f"{text[: place.start()]} {text[place.end() :]}"
+    match = matches[int(rng.random() * len(matches))]
+    return f"{text[: match.start()]} {text[match.end() :]}"
 
 
-def shorten(text: str, order: random.Random) -> str:
-    """Write a side, a number or a joining word in its short form: `rt`, `2nd`, `w/o`."""
-    places = list(_SHORTENED.finditer(text))
-    if not places:
+def shorten(text: str, rng: random.Random) -> str:
+    """Replace a side, an ordinal or a joining word by its short form: `rt`, `2nd`, `w/o`."""
+    matches = list(_SHORTENED.finditer(text))
+    if not matches:
         return text
-    place = places[int(order.random() * len(places))]
-    shorts = SHORT_FORMS[place[0].lower()]
-    short = shorts[int(order.random() * len(shorts))]
-    return text[: place.start()] + short + text[place.end() :]
+    match = matches[int(rng.random() * len(matches))]
+    shorts = SHORT_FORMS[match[0].lower()]
+    short = shorts[int(rng.random() * len(shorts))]
+    return text[: match.start()] + short + text[match.end() :]

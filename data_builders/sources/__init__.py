@@ -1,1 +1,1 @@
-"""Builders that read a published source, one module each."""
+"""Builders that read a published source."""

@@ -20,18 +20,18 @@ _TAG = re.compile(
     r"[)\]])+\s*$"
 )
 _REMARK = re.compile(r"\(&|\([ab]\)|\[")
-"""What SNOMED CT's editors wrote into a synonym: `Volvulus (& [torsion of bowel])`."""
+"""Remarks of the editors of SNOMED CT in a synonym: `Volvulus (& [torsion of bowel])`."""
 
 Scope = Literal["EXACT", "NARROW", "BROAD", "RELATED"]
 
 
 class DiseaseOntologyConfig(SpanBuilderConfig):
-    """Settings of the builder.
+    """Settings of the builder, besides those of `SpanBuilderConfig`.
 
     Attributes:
-        file: The ontology, `.obo` or `.obo.gz`.
-        scopes: Which synonyms are read; all but the exact ones give silver pairs.
-        prefix: That of the cross references; the code system's name in capitals where it is None.
+        file: Path of the ontology, `.obo` or `.obo.gz`.
+        scopes: Scopes of the synonyms that are used. Only exact synonyms give gold pairs.
+        prefix: Prefix of the cross references. The default is the name of the code system in upper case.
     """
 
     file: Path
@@ -40,10 +40,10 @@ class DiseaseOntologyConfig(SpanBuilderConfig):
 
 
 class DiseaseOntologyBuilder(SpanBuilder):
-    """Walks over the terms that a cross reference gives a code.
+    """Builder of pairs from the terms of an ontology that have a cross reference to a code.
 
-    The pairs of a term with a single code are gold; those of a term with several are silver, and where
-    more than one of its codes may be billed its strings are ambiguous. Obsolete terms are rejected.
+    The pairs of a term with a single code are gold. Those of a term with several codes are silver, and
+    its strings are ambiguous if more than one of the codes is billable. Obsolete terms are rejected.
     """
 
     name = "disease_ontology"
@@ -56,7 +56,7 @@ class DiseaseOntologyBuilder(SpanBuilder):
         """Yield the label and the synonyms of every term, once for each of its codes.
 
         Raises:
-            DataErrors: The file is no OBO file, or no hierarchy.
+            DataErrors: The file is not an OBO file, or its terms are not a hierarchy.
         """
         prefix = f"{config.prefix or system.name.upper()}:"
         for term in read_obo(config.file):
@@ -87,5 +87,5 @@ class DiseaseOntologyBuilder(SpanBuilder):
 
 
 def _tidy(text: str) -> str:
-    """Leave out what SNOMED CT writes behind a name, and blanks too many."""
+    """Return a name without the tag of SNOMED CT and without superfluous white space."""
     return " ".join(_TAG.sub("", text).split())

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
 from data_builders.builder import RejectedRow, needs_system
-from data_builders.claims import Claim, points_away
+from data_builders.claims import Claim, refers_to_codes
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
 
 class ICD10CMBuilder(SpanBuilder):
-    """Walks over the code system in tabular order: what the classification itself says is gold.
+    """Builder of gold pairs from the strings of ICD-10-CM, in tabular order.
 
-    The short titles are those of the order file, where the release was read from one. A term of a code
-    that needs a 7th character is composed with each character's meaning.
+    Short titles are included if the release was read from an order file. A term of a code that needs a
+    7th character is combined with the meaning of each character.
     """
 
     name = "icd10cm"
@@ -30,11 +30,11 @@ class ICD10CMBuilder(SpanBuilder):
         """Yield every string of the tabular list.
 
         Raises:
-            ConfigurationError: It is another system.
+            ConfigurationError: The code system is not ICD-10-CM.
         """
         needs_system(self, "icd10cm", system)
         for string in code_strings(system):
-            if string.field != "title" and points_away(string.text):
+            if string.field != "title" and refers_to_codes(string.text):
                 yield RejectedRow(
                     text=string.text, code=string.code, reason="refers to other codes"
                 )

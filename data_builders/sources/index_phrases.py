@@ -1,4 +1,4 @@
-"""From the path of an index entry to words that a clinician would write."""
+"""Phrases in the words of a clinician, made from the path of an index entry."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ _JOINING = frozenset(
 _MOST_BEFORE, _MOST_WORDS = 2, 3
 _MOST_MODIFIER_WORDS = 2
 _MOST_MODIFIED = 4
-"""How many phrases with a modifier an entry gives at the most."""
+"""Largest number of phrases with a modifier for one entry."""
 
 
 def phrases(path: tuple[Title, ...], modified: bool = True) -> Iterator[str]:
-    """Yield the ways of saying an entry, no two alike: as the index has it, and as one would write it.
+    """Yield different phrases for an entry: that of the index, and those of natural word order.
 
     `Failure, kidney, acute` → also `acute kidney failure`; `Fall, from, ladder` → also `fall from
-    ladder`. The last term's modifiers are put in, one at a time: they change no code (Official
-    Guidelines, I.A.7).
+    ladder`. The modifiers of the last term are inserted one at a time, because they do not change the
+    code (Official Guidelines, I.A.7).
+
+    Args:
+        path: Terms from the main term to the term itself.
+        modified: Whether phrases with modifiers are included.
     """
     seen = set()
     natural = _natural(path)
@@ -36,23 +40,22 @@ def phrases(path: tuple[Title, ...], modified: bool = True) -> Iterator[str]:
 
 
 def _natural(path: tuple[Title, ...]) -> str:
-    """Put describing terms before the main term, and terms that begin with a joining word behind.
+    """Return the phrase in natural word order, or an empty string if the order is unclear.
 
-    Returns:
-        The phrase; nothing where the order of the words cannot be told from the path.
+    Descriptive terms precede the main term. Terms that begin with a joining word follow it.
     """
     main, *below = (_first_alternative(title.text) for title in path)
     opening = _opening(path[0], main)
     if below and (opening or _joins_within(main) or "," in main):
-        # "Scratched by, cat"; "Exposure (to), sunlight"; but not what lies deeper.
-        said = opening is not None and len(below) == 1 and not _begins_joining(below[0])
-        return f"{opening} {below[0]}" if said else ""
+        # "Scratched by, cat" and "Exposure (to), sunlight" are phrases, but deeper paths are not.
+        clear = opening is not None and len(below) == 1 and not _begins_joining(below[0])
+        return f"{opening} {below[0]}" if clear else ""
     before: list[str] = []
     after = ""
     for term in below:
         if _begins_joining(term):
             after += f" {term}"
-        elif after:  # Behind "with" or "due to" every further term belongs to it.
+        elif after:  # After "with" or "due to", all further terms belong to it.
             after += f" {term}" if _ends_joining(after) else f", {term}"
         elif len(term.split()) > _MOST_WORDS or len(before) == _MOST_BEFORE or "," in term:
             return ""
@@ -62,7 +65,7 @@ def _natural(path: tuple[Title, ...]) -> str:
 
 
 def _opening(title: Title, main: str) -> str | None:
-    """Return a main term that waits for its object, with the joining word that it is given."""
+    """Return a main term that needs an object, with its joining word, or None."""
     if _ends_joining(main):
         return main
     joining = next((word for word in title.modifiers if word in _JOINING), None)
@@ -87,13 +90,13 @@ def _modified(path: tuple[Title, ...], natural: str) -> Iterator[str]:
     modifiers = [m for m in path[-1].modifiers if re.fullmatch(r"[A-Za-z][A-Za-z -]*", m)]
     for modifier in modifiers[:_MOST_MODIFIED]:
         words = modifier.lower().split()
-        # A joining word alone waits for something; words that are there already would stand twice.
+        # A final joining word needs an object, and words of the phrase would be repeated.
         if words[-1] in _JOINING or not set(words).isdisjoint(natural.lower().split()):
             continue
         if len(words) > _MOST_MODIFIER_WORDS and words[0] not in _JOINING:
             continue
-        behind = _begins_joining(modifier) or len(path) > 1
-        yield f"{natural} {modifier}" if behind else f"{modifier} {lower_first(natural)}"
+        follows = _begins_joining(modifier) or len(path) > 1
+        yield f"{natural} {modifier}" if follows else f"{modifier} {lower_first(natural)}"
 
 
 def alternatives(text: str) -> list[str]:
@@ -106,7 +109,7 @@ def _first_alternative(text: str) -> str:
 
 
 def _lists_forms(text: str) -> bool:
-    """Say whether a term's commas part forms of one word, or joining words that say the same."""
+    """Return whether the commas of a term separate forms of a word or equivalent joining words."""
     head, comma, tail = text.partition(", ")
     if not comma:
         return False

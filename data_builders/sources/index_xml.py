@@ -1,6 +1,6 @@
-"""The indexes and tables of ICD-10-CM as the CDC publishes them: terms below terms, with codes.
+"""Reading of the indexes and tables of ICD-10-CM, which the CDC publishes as XML.
 
-One schema serves the alphabetic index, the external-cause index, the neoplasm table and the drug table:
+The alphabetic index, the external-cause index, the neoplasm table and the drug table have one schema:
 `letter > mainTerm > term[level]`, a title with nonessential modifiers (`nemod`), a code or cells of
 codes, `see` and `seeAlso`.
 """
@@ -25,8 +25,8 @@ class Title:
     """One term of a path.
 
     Attributes:
-        text: The term, without modifiers, `NEC` and `NOS`.
-        modifiers: The nonessential modifiers: words that may be there and change no code.
+        text: The term without modifiers, `NEC` and `NOS`.
+        modifiers: Nonessential modifiers, which are words that do not change the code.
     """
 
     text: str
@@ -35,15 +35,15 @@ class Title:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A term with all the terms above it.
+    """A term and its ancestors.
 
     Attributes:
-        path: The main term first.
-        code: Of an index, the code.
-        cells: Of a table, the codes by column; columns that hold none are left out.
-        see: The term to look under instead.
-        see_also: The term to look under besides.
-        columns: Of a table, how many cells the row has, empty ones too.
+        path: Terms from the main term to the term itself.
+        code: Code of an entry of an index, or None.
+        cells: Codes of a row of a table by column, without empty cells.
+        see: Term that must be looked up instead, or None.
+        see_also: Term that may be looked up too, or None.
+        columns: Number of cells of a row of a table, including empty ones.
     """
 
     path: tuple[Title, ...]
@@ -56,11 +56,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index, or a table.
+    """An index or a table.
 
     Attributes:
-        heads: Of a table, the headings of its columns of codes.
-        entries: Every term, in order.
+        heads: Headings of the columns of codes of a table. An index has none.
+        entries: All terms in the order of the file.
     """
 
     heads: dict[int, str]
@@ -71,13 +71,13 @@ def read_index(path: Path) -> Index:
     """Read an index or a table.
 
     Raises:
-        DataError: The file is not such XML, or is cut off.
+        DataError: The file is not XML of this schema, or is incomplete.
     """
     root = read_xml(path)
     if root.tag != "ICD10CM.index" or root.find("letter") is None:
         raise DataError(path, "not an index or a table of ICD-10-CM: no <letter>")
     heads = {_column(head, path): " ".join((head.text or "").split()) for head in root.iter("head")}
-    heads.pop(1, None)  # That of the terms themselves.
+    heads.pop(1, None)  # The heading of the terms.
     entries = [
         entry
         for letter in root.findall("letter")
@@ -90,12 +90,12 @@ def read_index(path: Path) -> Index:
     return Index(heads, entries)
 
 
-def _entries(node: Any, above: tuple[Title, ...], path: Path) -> Iterator[Entry]:
+def _entries(node: Any, ancestors: tuple[Title, ...], path: Path) -> Iterator[Entry]:
     title = node.find("title")
     if title is None:
-        place = " > ".join(each.text for each in above) or "a letter"
-        raise DataError(path, f"a term below {place} has no title")
-    terms = (*above, _title(title))
+        parent = " > ".join(term.text for term in ancestors) or "a letter"
+        raise DataError(path, f"a term below {parent} has no title")
+    terms = (*ancestors, _title(title))
     cells = node.findall("cell")
     codes = {
         _column(cell, path): cell.text.strip()
@@ -112,7 +112,7 @@ def _entries(node: Any, above: tuple[Title, ...], path: Path) -> Iterator[Entry]
 def _column(node: Any, path: Path) -> int:
     number = node.get("col", "")
     if not re.fullmatch("[0-9]{1,3}", number):
-        raise DataError(path, f"a <{node.tag}> has no number of a column")
+        raise DataError(path, f"a <{node.tag}> has no column number")
     return int(number)
 
 
@@ -122,16 +122,16 @@ def _text(node: Any, tag: str) -> str | None:
 
 
 def _title(node: Any) -> Title:
-    modifiers = "".join(child.text or "" for child in node.findall("nemod"))
+    modifier_text = "".join(child.text or "" for child in node.findall("nemod"))
     own = (node.text or "") + "".join(child.tail or "" for child in node)
-    parts = (plain_term(part) for part in _MODIFIER.findall(modifiers))
-    # "(s)" makes a plural, "(any)" says that nothing more is meant.
-    said = tuple(p for p in parts if p and p not in ("s", "es") and p.split()[0] != "any")
-    return Title(plain_term(own), said)
+    parts = (plain_term(part) for part in _MODIFIER.findall(modifier_text))
+    # "(s)" is a plural, and "(any)" has no meaning of its own.
+    modifiers = tuple(p for p in parts if p and p not in ("s", "es") and p.split()[0] != "any")
+    return Title(plain_term(own), modifiers)
 
 
 def plain_term(text: str) -> str:
-    """Return a term without `NEC`, `NOS` and parentheses; `specified NEC` is `other specified`."""
+    """Return a term without `NEC`, `NOS` and parentheses. `specified NEC` becomes `other specified`."""
     words = " ".join(_MODIFIER.sub("", text).split())
     plain = _NOT_ELSEWHERE.sub("", words).strip(" ,")
     other = plain != words and "NEC" in words and plain.startswith("specified")

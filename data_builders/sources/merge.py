@@ -1,4 +1,4 @@
-"""Pairs of several builders as one set, in which each string stands for one code."""
+"""Pairs of several builders as one set, in which each string has one code."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
 
 class MergeConfig(SpanBuilderConfig):
-    """Settings of the builder.
+    """Settings of the builder, besides those of `SpanBuilderConfig`.
 
     Attributes:
-        files: Span pairs, JSONL or Parquet.
+        files: Paths of files of span pairs, in JSONL or Parquet.
     """
 
     files: tuple[Path, ...] = Field(min_length=1)
 
 
 class MergeBuilder(SpanBuilder):
-    """Walks over files of span pairs, a user's own among them.
+    """Builder of pairs from files of span pairs.
 
-    Where their sources disagree on a string, the stronger one wins (`data_builders.claims.PRECEDENCE`);
-    a tie is ambiguous. Variants in the files are weaker than every pair; no new ones are made of them.
+    If sources disagree on a string, the stronger one wins (`data_builders.claims.PRECEDENCE`). A tie is
+    ambiguous. Variants in the files are weaker than all other pairs, and get no further variants.
     """
 
     name = "merge"
@@ -38,7 +38,7 @@ class MergeBuilder(SpanBuilder):
         """Yield the pairs in the order of the files.
 
         Raises:
-            DataError: A file is not what it should be, or its pairs are of another code system.
+            DataError: A file is invalid, or contains pairs of another code system.
         """
         for path in config.files:
             for pair in read_pairs(path, system):

@@ -1,4 +1,4 @@
-"""Ontologies in OBO format, read by obonet and checked: names, no term twice, no cycle."""
+"""Reading of ontologies in OBO format with obonet. Names, unique ids and the hierarchy are checked."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Term:
     """A term of an ontology.
 
     Attributes:
-        id: E.g. `DOID:0002116`.
-        label: Its name.
-        synonyms: As the file writes them: the text in quotes, its scope, where it is from.
-        references: Its cross references, e.g. `ICD10CM:H11.0`.
-        obsolete: Whether it is no longer in use.
+        id: Identifier, for example `DOID:0002116`.
+        label: Name of the term.
+        synonyms: Synonyms in the syntax of the file: quoted text, scope and source.
+        references: Cross references, for example `ICD10CM:H11.0`.
+        obsolete: Whether the term is no longer in use.
     """
 
     id: str
@@ -38,8 +38,8 @@ def read_obo(path: Path) -> list[Term]:
     """Read the terms of an ontology in the order of the file.
 
     Raises:
-        DataErrors: The file cannot be read, a term has no name, stands twice or lies below itself;
-            all of them with their lines.
+        DataErrors: The file cannot be read, or a term has no name, is defined twice or is its own
+            ancestor. The error lists all problems with their lines.
     """
     text = _text(path)
     lines = text.splitlines()
@@ -47,19 +47,19 @@ def read_obo(path: Path) -> list[Term]:
         graph = _graph(text)
     except (ValueError, KeyError, TypeError) as error:
         raise DataErrors([_syntax_problem(path, lines, str(error))]) from None
-    places: dict[str, int] = {}
+    lines_of_terms: dict[str, int] = {}
     problems: list[DataError] = []
     for number, line in enumerate(lines, start=1):
         if line.startswith("id: "):
             identifier = line.removeprefix("id: ").strip()
-            if identifier in places:
-                problem = f"{identifier} stands in line {places[identifier]} too"
+            if identifier in lines_of_terms:
+                problem = f"{identifier} is also defined in line {lines_of_terms[identifier]}"
                 problems.append(DataError(path, problem, number, "id"))
-            places.setdefault(identifier, number)
-    problems += _nameless(path, graph, places)
-    problems += _cycles(path, graph, places)
-    if not places and not problems:
-        problems.append(DataError(path, "holds no term: not an ontology in OBO format"))
+            lines_of_terms.setdefault(identifier, number)
+    problems += _nameless(path, graph, lines_of_terms)
+    problems += _cycles(path, graph, lines_of_terms)
+    if not lines_of_terms and not problems:
+        problems.append(DataError(path, "contains no term: not an ontology in OBO format"))
     if problems:
         raise DataErrors(problems)
     return [
@@ -71,15 +71,15 @@ def read_obo(path: Path) -> list[Term]:
             node.get("is_obsolete") == "true",
         )
         for identifier, node in graph.nodes(data=True)
-        if node  # Parents that other ontologies hold have nothing here.
+        if node  # Parents that are defined in other ontologies have no data.
     ]
 
 
 def _graph(text: str) -> Any:
-    """Return obonet's graph: an edge a parent; synonyms and references as they are written."""
+    """Return the graph of obonet. Its edges go to parents; synonyms and references are not parsed."""
     import obonet
 
-    # It logs what a header lacks to the root logger, which would print it between our lines.
+    # obonet logs missing header fields to the root logger, which would print them.
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -99,26 +99,26 @@ def _text(path: Path) -> str:
 
 
 def _syntax_problem(path: Path, lines: list[str], message: str) -> DataError:
-    """Find the line that the reader's message quotes."""
+    """Return an error with the line that the message of the reader quotes."""
     quoted = message.splitlines()[-1].strip()
     numbers = (number for number, line in enumerate(lines, start=1) if line.strip() == quoted)
     return DataError(path, "not OBO: no `tag: value`", next(numbers, None))
 
 
-def _nameless(path: Path, graph: Any, places: dict[str, int]) -> Iterator[DataError]:
+def _nameless(path: Path, graph: Any, lines: dict[str, int]) -> Iterator[DataError]:
     for identifier, node in graph.nodes(data=True):
-        if identifier in places and not node.get("name"):
-            yield DataError(path, f"{identifier} has no name", places[identifier], "name")
+        if identifier in lines and not node.get("name"):
+            yield DataError(path, f"{identifier} has no name", lines[identifier], "name")
 
 
-def _cycles(path: Path, graph: Any, places: dict[str, int]) -> Iterator[DataError]:
+def _cycles(path: Path, graph: Any, lines: dict[str, int]) -> Iterator[DataError]:
     import networkx
 
-    above = networkx.DiGraph(
+    parents = networkx.DiGraph(
         (a, b) for a, b, relation in graph.edges(keys=True) if relation == "is_a"
     )
-    for group in networkx.strongly_connected_components(above):
-        members = sorted(group, key=lambda each: (places.get(each, 0), each))
-        if len(members) > 1 or above.has_edge(members[0], members[0]):
-            problem = f"below itself: {', '.join(members)}"
-            yield DataError(path, problem, places.get(members[0]), "is_a")
+    for group in networkx.strongly_connected_components(parents):
+        members = sorted(group, key=lambda term: (lines.get(term, 0), term))
+        if len(members) > 1 or parents.has_edge(members[0], members[0]):
+            problem = f"a term is its own ancestor: {', '.join(members)}"
+            yield DataError(path, problem, lines.get(members[0]), "is_a")

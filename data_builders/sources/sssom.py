@@ -1,7 +1,7 @@
-"""Pairs from a mapping file in SSSOM format: what another vocabulary calls the concept of a code.
+"""Pairs from mapping files in SSSOM format, which map the concepts of other vocabularies to codes.
 
 SSSOM, the Simple Standard for Sharing Ontological Mappings (https://mapping-commons.github.io/sssom), is
-a tab-separated table below metadata whose lines begin with `#`.
+a tab-separated table after metadata, whose lines begin with `#`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ _LABELS = ("subject_label", "object_label")
 
 
 class SSSOMConfig(SpanBuilderConfig):
-    """Settings of the builder.
+    """Settings of the builder, besides those of `SpanBuilderConfig`.
 
     Attributes:
-        files: The mapping files.
-        predicates: Which mappings are read; all but exact ones give silver pairs.
-        least_confidence: Mappings that say they are less certain are rejected.
-        prefix: That of the codes' identifiers; the code system's name in capitals where it is None.
+        files: Paths of the mapping files.
+        predicates: Predicates of the mappings that are used. Only exact matches give gold pairs.
+        least_confidence: Smallest confidence of the mappings that are used.
+        prefix: Prefix of the identifiers of codes. The default is the name of the code system in upper
+            case.
     """
 
     files: tuple[Path, ...] = Field(min_length=1)
@@ -46,17 +47,17 @@ class SSSOMConfig(SpanBuilderConfig):
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A row of a mapping file, empty where it says nothing.
+    """A row of a mapping file. Missing values are empty strings.
 
     Attributes:
-        subject: The identifier on one side, e.g. `MONDO:0005015`.
-        subject_label: What that is called.
-        predicate: E.g. `skos:exactMatch`.
-        negated: Whether the row says that the two do not match so.
-        object: The identifier on the other side.
-        object_label: What that is called.
-        justification: How the mapping was found.
-        confidence: From 0 to 1, None where it is not said.
+        subject: Identifier of the subject, for example `MONDO:0005015`.
+        subject_label: Label of the subject.
+        predicate: Predicate of the mapping, for example `skos:exactMatch`.
+        negated: Whether the mapping is negated.
+        object: Identifier of the object.
+        object_label: Label of the object.
+        justification: Method by which the mapping was found.
+        confidence: Confidence from 0 to 1, or None.
     """
 
     subject: str
@@ -70,10 +71,10 @@ class Mapping:
 
 
 class SSSOMBuilder(SpanBuilder):
-    """Walks over the mappings with a code on either side; the label on the other side is the string.
+    """Builder of pairs from mappings between a code and a concept, whose label is the string.
 
-    An exact match that a person curated is gold, all others are silver. Rows without a code of the
-    system are passed over.
+    An exact match that was curated manually is gold. All others are silver. Rows without a code of the
+    code system are skipped.
     """
 
     name = "sssom"
@@ -84,7 +85,7 @@ class SSSOMBuilder(SpanBuilder):
         """Yield the label of every mapping to a code.
 
         Raises:
-            DataErrors: A file is not of this format.
+            DataErrors: A file is not in this format.
         """
         prefix = (config.prefix or system.name).casefold()
         for path in config.files:
@@ -122,8 +123,8 @@ def read_sssom(path: Path) -> Iterator[Mapping]:
     """Read the mappings of a file in its order.
 
     Raises:
-        DataErrors: A needed column is missing, a row has too many or too few fields, an identifier or
-            a confidence is none; all of them with their lines.
+        DataErrors: A required column is missing, a row has too many or too few fields, or an identifier
+            or a confidence is invalid. The error lists all problems with their lines.
     """
     lines = read_lines(path)
     head = next(
@@ -131,7 +132,7 @@ def read_sssom(path: Path) -> Iterator[Mapping]:
     )
     reader = csv.reader(lines[head:], delimiter="\t")
     problems: list[DataError] = []
-    found: list[Mapping] = []
+    mappings: list[Mapping] = []
     try:
         names = [name.strip() for name in next(reader, [])]
         missing = [name for name in _REQUIRED if name not in names]
@@ -147,12 +148,12 @@ def read_sssom(path: Path) -> Iterator[Mapping]:
                 problems.append(DataError(path, problem, line))
                 continue
             fields = dict(zip(names, (" ".join(value.split()) for value in values), strict=True))
-            found.append(_mapping(path, line, fields, problems))
+            mappings.append(_mapping(path, line, fields, problems))
     except csv.Error as error:
         problems.append(DataError(path, f"not a table: {error}", head + reader.line_num))
     if problems:
         raise DataErrors(problems)
-    return iter(found)
+    return iter(mappings)
 
 
 def _mapping(path: Path, line: int, fields: dict[str, str], problems: list[DataError]) -> Mapping:
@@ -162,9 +163,9 @@ def _mapping(path: Path, line: int, fields: dict[str, str], problems: list[DataE
                 DataError(path, "not an identifier of the form PREFIX:NAME", line, name)
             )
     confidence = None
-    if said := fields.get("confidence"):
+    if value := fields.get("confidence"):
         try:
-            confidence = float(said)
+            confidence = float(value)
         except ValueError:
             confidence = math.nan
         if not 0 <= confidence <= 1:

@@ -12,7 +12,7 @@ from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
 
 class UserTableBuilder(SpanBuilder):
-    """Walks over the code system that `--system` names, a user's table first of all."""
+    """Builder of pairs from the titles and synonyms of the code system that `--system` names."""
 
     name = "user_table"
     summary = "Gold span pairs from the titles and synonyms of any code system (--system FILE.csv)."
@@ -21,11 +21,11 @@ class UserTableBuilder(SpanBuilder):
     def claims(
         self, config: SpanBuilderConfig, system: CodeSystem
     ) -> Iterator[Claim | RejectedRow]:
-        """Yield every title and synonym in the table's order."""
+        """Yield every title and synonym in the order of the table."""
         for code in system.rows():
             if code.kind < Kind.CATEGORY:
                 continue
-            if code.description:  # The headers of ICD-9-CM have none.
+            if code.description:  # The headers of ICD-9-CM have no description.
                 yield Claim(code.description, code.code, f"{self.name}/title")
             for synonym in code.synonyms:
                 yield Claim(synonym, code.code, f"{self.name}/synonym")

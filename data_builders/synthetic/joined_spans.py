@@ -1,4 +1,4 @@
-"""Several conditions in one span: `HTN, COPD and left hip pain`, with the words of each."""
+"""Synthetic spans with several conditions, such as `HTN, COPD and left hip pain`, and their evidence."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from cclearn.notes import AssignedCode, CodedNote, Evidence
 from data_builders.builder import Builder, Built, RejectedRow
 from data_builders.noise import WEIGHTS, Abbreviations, Noise
 from data_builders.noise.context import context_of, vocabulary
-from data_builders.parallel import Spread, here, numbers
+from data_builders.parallel import ParallelMap, in_process, number_ranges
 from data_builders.synthetic.mentions import MentionSettings, Share, read_mentions, select_codes
 
 _HEADS = ("", "", "", "Dx: ", "Assessment: ", "Impression: ", "Problems: ", "Problem list: ")
 _JOINED = ((", ", " and "), (", ", ", "), ("; ", "; "), (" / ", " / "), (" + ", " + "))
-"""What stands between two conditions, and before the last."""
+"""Separators between two conditions, and before the last condition."""
 
 _LISTED = ("{}. ", "{}) ", "# ", "- ")
-"""What stands before each condition of a list."""
+"""Prefixes of the conditions of a list."""
 
 _TRIES = 20
+"""Number of codes that are drawn for one row."""
 
 
 class JoinedSpansConfig(MentionSettings):
@@ -46,18 +47,18 @@ class JoinedSpansConfig(MentionSettings):
     abbreviations: Path | None = None
 
     @model_validator(mode="after")
-    def _least_is_least(self) -> Self:
+    def _most_is_at_least_least(self) -> Self:
         if self.most < self.least:
             raise ValueError(f"most = {self.most} is less than least = {self.least}")
         return self
 
 
 class JoinedSpansBuilder(Builder):
-    """Joins the strings of codes that may stand together, as problem lists and assessments do.
+    """Builder of short coded notes that join the strings of several codes, as problem lists do.
 
-    The rows are coded notes of a line or a list, so that a model reads every condition of a span with
-    its own words. Codes that an Excludes1 note keeps apart are not joined, nor, in ICD-10-CM, those
-    whose presence changes other codes. A row depends on the seed and its own number alone.
+    A note is a line or a list, in which every condition has its own evidence. Codes that an Excludes1
+    note separates are not joined. In ICD-10-CM, neither are codes that change the coding of other
+    conditions. A row depends only on the seed and its number.
     """
 
     name = "joined_spans"
@@ -66,31 +67,31 @@ class JoinedSpansBuilder(Builder):
     row_type = CodedNote
     data_file = "notes.jsonl"
 
-    def can_spread(self, config: JoinedSpansConfig) -> bool:
-        """Every row is made alone."""
+    def has_parallel_step(self, config: JoinedSpansConfig) -> bool:
+        """Return True, because every row is built independently."""
         return True
 
     def rows(
-        self, config: JoinedSpansConfig, system: CodeSystem, spread: Spread = here
+        self, config: JoinedSpansConfig, system: CodeSystem, parallel_map: ParallelMap = in_process
     ) -> Iterator[Built]:
-        """Yield spans; a wanted code that no pair holds is rejected.
+        """Yield coded notes, and a rejected row for each requested code without a pair.
 
         Raises:
-            DataError: The pairs or the table cannot be read.
+            DataError: The pairs or the table of abbreviations cannot be read.
         """
         strings = read_mentions(config, system)
         codes, rejected = select_codes(config.codes, strings, system)
         yield from rejected
-        apart = _codes_that_change_others(system)
-        codes = [code for code in codes if code not in apart]
+        excluded = _codes_that_change_others(system)
+        codes = [code for code in codes if code not in excluded]
         abbreviations = Abbreviations.load(config.abbreviations)
         make = partial(_Joiner, config, system, strings, codes, abbreviations)
-        for rows in spread(make, numbers(config.rows if codes else 0)):
+        for rows in parallel_map(make, number_ranges(config.rows if codes else 0)):
             yield from rows
 
 
 class _Joiner:
-    """Makes rows by their numbers."""
+    """Function from numbers to rows."""
 
     def __init__(
         self,
@@ -108,44 +109,44 @@ class _Joiner:
         self._codes = codes
 
     def __call__(self, numbers: range) -> list[Built]:
-        """Return the rows of these numbers."""
+        """Return the rows with the given numbers."""
         return [self._row(number) for number in numbers]
 
     def _row(self, number: int) -> Built:
         config, system = self._config, self._system
-        order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
-        chosen = _chosen(self._codes, order.randint(config.least, config.most), system, order)
+        rng = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+        chosen = _chosen(self._codes, rng.randint(config.least, config.most), system, rng)
         identifier = f"joined-{number}"
         if len(chosen) < config.least:
             reason = "too few codes that may stand together"
             return RejectedRow(text=identifier, code="", reason=reason, detail=" ".join(chosen))
         mentions = []
         for code in chosen:
-            mention = order.choice(self._strings[code])
-            if order.random() < config.noise:
-                mention = self._noise.change(mention, order, context_of(system, code, framed=False))
+            mention = rng.choice(self._strings[code])
+            if rng.random() < config.noise:
+                mention = self._noise.change(mention, rng, context_of(system, code, framed=False))
             mentions.append(mention)
-        return _joined(identifier, chosen, mentions, system, order)
+        return _joined(identifier, chosen, mentions, system, rng)
 
 
 def _codes_that_change_others(system: CodeSystem) -> set[str]:
     return {
         code
-        for above in system.traits.changes_other_codes
-        if above in system
-        for code in (above, *system.descendants(above))
+        for ancestor in system.traits.changes_other_codes
+        if ancestor in system
+        for code in (ancestor, *system.descendants(ancestor))
     }
 
 
-def _chosen(codes: list[str], count: int, system: CodeSystem, order: random.Random) -> list[str]:
-    """Draw codes that no Excludes1 note keeps apart and that are no siblings."""
+def _chosen(codes: list[str], count: int, system: CodeSystem, rng: random.Random) -> list[str]:
+    """Return random codes that no Excludes1 note separates and that are not siblings."""
     chosen: list[str] = []
     for _ in range(_TRIES):
-        code = order.choice(codes)
+        code = rng.choice(codes)
         parent = system.parent(code)
         siblings = parent is not None and parent in map(system.parent, chosen)
-        apart = any(conflict(system, code, other) for other in chosen)
-        if code not in chosen and not siblings and not apart:
+        excluded = any(conflict(system, code, other) for other in chosen)
+        if code not in chosen and not siblings and not excluded:
             chosen.append(code)
         if len(chosen) == count:
             break
@@ -153,14 +154,18 @@ def _chosen(codes: list[str], count: int, system: CodeSystem, order: random.Rand
 
 
 def _joined(
-    identifier: str, codes: list[str], mentions: list[str], system: CodeSystem, order: random.Random
+    identifier: str, codes: list[str], mentions: list[str], system: CodeSystem, rng: random.Random
 ) -> CodedNote:
-    """Join mentions to a line or a list, whichever keeps them apart."""
-    head, mark = order.choice(_HEADS), order.choice(_LISTED)
-    # A comma or an "and" inside a condition would run into those between them.
-    clear = [joint for joint in _JOINED if not any(part in m for part in joint for m in mentions)]
-    between, last = order.choice(clear or _JOINED)
-    listed = not clear or order.random() < 0.3
+    """Return a note that joins mentions to a line, or to a list if a line would be ambiguous."""
+    head, mark = rng.choice(_HEADS), rng.choice(_LISTED)
+    # A separator must not occur inside a mention.
+    clear = [
+        separators
+        for separators in _JOINED
+        if not any(part in mention for part in separators for mention in mentions)
+    ]
+    between, last = rng.choice(clear or _JOINED)
+    listed = not clear or rng.random() < 0.3
     text = head.rstrip() if listed else head
     evidence = []
     for number, mention in enumerate(mentions, start=1):

@@ -1,4 +1,4 @@
-"""The sentences of the template notes, by section. `{mention}` is where a condition is named."""
+"""The sentences of the template notes by section. `{mention}` is replaced by a condition."""
 
 SECTIONS = (
     "Chief complaint",
@@ -9,7 +9,7 @@ SECTIONS = (
     "Discharge diagnoses",
     "Plan",
 )
-"""In the order of a discharge summary."""
+"""Sections in the order of a discharge summary."""
 
 LISTS = frozenset({"Discharge diagnoses", "Past medical history"})
 """Sections that are written as a list."""
@@ -59,7 +59,7 @@ DISTRACTORS: tuple[tuple[str, str], ...] = (
     ("Plan", "Prophylaxis against {mention} was discussed."),
     ("Plan", "Counselled about the risk of {mention}."),
 )
-"""Sections and sentences whose mention gives no code."""
+"""Sections, and sentences whose mention gives no code."""
 
 FILLERS: dict[str, tuple[str, ...]] = {
     "History of present illness": (
@@ -80,4 +80,4 @@ FILLERS: dict[str, tuple[str, ...]] = {
         "See the general practitioner within a week.",
     ),
 }
-"""Sentences that name no condition."""
+"""Sentences that do not name a condition."""

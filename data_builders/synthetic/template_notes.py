@@ -1,4 +1,4 @@
-"""Synthetic discharge summaries from a set of codes: every mention's offsets are known."""
+"""Synthetic discharge summaries for a set of codes, with the exact offsets of all mentions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from data_builders.builder import Builder, Built, RejectedRow
 from data_builders.noise import WEIGHTS, Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.noise.spelling import lower_first
-from data_builders.parallel import Spread, here, numbers
+from data_builders.parallel import ParallelMap, in_process, number_ranges
 from data_builders.synthetic import note_frames as frames
 from data_builders.synthetic.mentions import MentionSettings, Share, read_mentions, select_codes
 
-# A mention stands in a sentence already, and a first letter is set by its place.
+# A mention is inserted into a sentence, which also determines the case of its first letter.
 _WEIGHTS = {name: weight for name, weight in WEIGHTS.items() if name not in ("frame", "casing")}
 
 
@@ -57,10 +57,9 @@ class TemplateNotesConfig(MentionSettings):
 
 
 class TemplateNotesBuilder(Builder):
-    """Writes notes with sections like a discharge summary's.
+    """Builder of notes with the sections of a discharge summary.
 
-    A note depends on the seed and its own number alone, so that any part of a run is the same
-    wherever it is built.
+    A note depends only on the seed and its number, so that it is the same in every process.
     """
 
     name = "template_notes"
@@ -69,23 +68,26 @@ class TemplateNotesBuilder(Builder):
     row_type = CodedNote
     data_file = "notes.jsonl"
 
-    def can_spread(self, config: TemplateNotesConfig) -> bool:
-        """Every note is written alone."""
+    def has_parallel_step(self, config: TemplateNotesConfig) -> bool:
+        """Return True, because every note is built independently."""
         return True
 
     def rows(
-        self, config: TemplateNotesConfig, system: CodeSystem, spread: Spread = here
+        self,
+        config: TemplateNotesConfig,
+        system: CodeSystem,
+        parallel_map: ParallelMap = in_process,
     ) -> Iterator[Built]:
-        """Yield coded notes; a wanted code that no pair holds is rejected."""
+        """Yield coded notes, and a rejected row for each requested code without a pair."""
         mentions = read_mentions(config, system)
-        strings = {code: _used(code, texts, config) for code, texts in mentions.items()}
+        strings = {code: _unreserved(code, texts, config) for code, texts in mentions.items()}
         codes, rejected = select_codes(config.codes, strings, system)
         yield from rejected
         if not codes:
             return
         avoided = {note.text for note in read_coded_notes(config.avoid)} if config.avoid else set()
-        make = partial(_Notes, config, system, strings, codes)
-        for notes in spread(make, numbers(config.notes)):
+        make = partial(_NoteMaker, config, system, strings, codes)
+        for notes in parallel_map(make, number_ranges(config.notes)):
             for note in notes:
                 if note.text in avoided:
                     reason = "the text is to be avoided"
@@ -94,16 +96,18 @@ class TemplateNotesBuilder(Builder):
                     yield note
 
 
-def _used(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
-    """Leave out the reserved ones."""
+def _unreserved(code: str, strings: list[str], config: TemplateNotesConfig) -> list[str]:
+    """Return the strings of a code that are not reserved."""
     first, *others = strings
     return [first] + [
-        s for s in others if not in_share(f"{code} {s}", config.reserved, config.split_seed)
+        string
+        for string in others
+        if not in_share(f"{code} {string}", config.reserved, config.split_seed)
     ]
 
 
-class _Notes:
-    """Writes notes by their numbers."""
+class _NoteMaker:
+    """Function from numbers to notes."""
 
     def __init__(
         self,
@@ -116,38 +120,38 @@ class _Notes:
         self._system = system
         self._strings = strings
         self._codes = codes
-        self._places: dict[str, list[int]] = defaultdict(list)
-        for place, code in enumerate(codes):
-            self._places[code].append(place)
+        self._positions: dict[str, list[int]] = defaultdict(list)
+        for position, code in enumerate(codes):
+            self._positions[code].append(position)
         self._noise = Noise(_WEIGHTS, vocabulary=vocabulary(system))
 
     def __call__(self, numbers: range) -> list[CodedNote]:
-        """Return the notes of these numbers."""
+        """Return the notes with the given numbers."""
         return [self._note(number) for number in numbers]
 
     def _note(self, number: int) -> CodedNote:
         config, codes = self._config, self._codes
-        order = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
+        rng = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
         chosen: list[str] = []
-        if order.random() >= config.without_codes:
+        if rng.random() >= config.without_codes:
             most = min(config.most_codes, len(codes))
-            chosen = order.sample(codes, order.randint(1, most))
-        # Of the codes in hand too: a code kept out of these notes is not even negated in them.
-        others = _Others(codes, {place for code in chosen for place in self._places[code]})
-        distractors = order.sample(others, min(len(others), order.randint(0, config.distractors)))
-        writer = _Writer(config, self._system, self._strings, self._noise, order)
+            chosen = rng.sample(codes, rng.randint(1, most))
+        # Distractors are among the codes of the builder, so that no other code is mentioned at all.
+        others = _Others(codes, {p for code in chosen for p in self._positions[code]})
+        distractors = rng.sample(others, min(len(others), rng.randint(0, config.distractors)))
+        writer = _Writer(config, self._system, self._strings, self._noise, rng)
         return writer.write(f"{config.prefix}-{number}", chosen, distractors)
 
 
 class _Others(Sequence[str]):
-    """Codes without those at some places: a list of all but a few would be most of a note's time."""
+    """View of codes without those at some positions. Copying the list for each note would be slow."""
 
-    def __init__(self, codes: list[str], without: set[int]) -> None:
+    def __init__(self, codes: list[str], removed: set[int]) -> None:
         self._codes = codes
-        self._without = sorted(without)
+        self._removed = sorted(removed)
 
     def __len__(self) -> int:
-        return len(self._codes) - len(self._without)
+        return len(self._codes) - len(self._removed)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -155,16 +159,16 @@ class _Others(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
+            return [self[position] for position in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
             raise IndexError(index)
-        for place in self._without:
-            index += place <= index
+        for position in self._removed:
+            index += position <= index
         return self._codes[index]
 
 
 class _Writer:
-    """Writes one note piece by piece and keeps the offsets of its mentions."""
+    """Writes one note piece by piece, and records the offsets of its mentions."""
 
     def __init__(
         self,
@@ -172,19 +176,19 @@ class _Writer:
         system: CodeSystem,
         strings: dict[str, list[str]],
         noise: Noise,
-        order: random.Random,
+        rng: random.Random,
     ) -> None:
         self._config = config
         self._system = system
         self._strings = strings
         self._noise = noise
-        self._order = order
+        self._rng = rng
         self._text = ""
         self._evidence: dict[str, list[Evidence]] = {}
-        self._said: set[str] = set()
+        self._used: set[str] = set()
 
     def write(self, identifier: str, chosen: list[str], distractors: list[str]) -> CodedNote:
-        """Write a note that credits the chosen codes, and mentions the others."""
+        """Return a note with the chosen codes, which mentions the distractors without coding them."""
         self._compose(chosen, distractors)
         return CodedNote(
             id=identifier,
@@ -203,37 +207,37 @@ class _Writer:
         )
 
     def _compose(self, chosen: list[str], distractors: list[str]) -> None:
-        order = self._order
+        rng = self._rng
         plan: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
         for code in chosen:
-            twice = order.random() < self._config.mentioned_twice
-            for section in order.sample(frames.CODED_SECTIONS, 2 if twice else 1):
-                plan[section].append((order.choice(frames.CODED[section]), code, code))
+            twice = rng.random() < self._config.mentioned_twice
+            for section in rng.sample(frames.CODED_SECTIONS, 2 if twice else 1):
+                plan[section].append((rng.choice(frames.CODED[section]), code, code))
         for code in distractors:
-            section, sentence = order.choice(frames.DISTRACTORS)
+            section, sentence = rng.choice(frames.DISTRACTORS)
             plan[section].append((sentence, code, None))
         for section in frames.SECTIONS:
             sentences: list[tuple[str, str | None, str | None]] = plan[section]
-            order.shuffle(sentences)
-            if section in frames.FILLERS and (not sentences or order.random() < 0.5):
-                sentences.insert(0, (order.choice(frames.FILLERS[section]), None, None))
+            rng.shuffle(sentences)
+            if section in frames.FILLERS and (not sentences or rng.random() < 0.5):
+                sentences.insert(0, (rng.choice(frames.FILLERS[section]), None, None))
             if not sentences:
                 continue
             as_list = section in frames.LISTS
             self._text += f"{section}:" + ("" if as_list else " ")
-            for number, (sentence, named, credited) in enumerate(sentences):
+            for number, (sentence, mentioned, credited) in enumerate(sentences):
                 if as_list:
                     self._text += f"\n{number + 1}. "
                 elif number:
                     self._text += " "
-                self._sentence(sentence, named, credited)
+                self._sentence(sentence, mentioned, credited)
             self._text += "\n"
 
     def _sentence(self, sentence: str, code: str | None, credited: str | None) -> None:
         person = {
-            "age": str(self._order.randint(19, 91)),
-            "sex": self._order.choice(("man", "woman")),
-            "relative": self._order.choice(("Mother", "Father", "Brother", "Sister")),
+            "age": str(self._rng.randint(19, 91)),
+            "sex": self._rng.choice(("man", "woman")),
+            "relative": self._rng.choice(("Mother", "Father", "Brother", "Sister")),
         }
         head, mark, tail = sentence.partition("{mention}")
         self._text += head.format(**person)
@@ -242,15 +246,15 @@ class _Writer:
         self._text += tail.format(**person)
 
     def _mention(self, code: str, credited: str | None) -> None:
-        # A second mention is put in other words where there are any.
-        fresh = [string for string in self._strings[code] if string not in self._said]
-        mention = self._order.choice(fresh or self._strings[code])
-        self._said.add(mention)
-        if self._order.random() < self._config.noise:
+        # A second mention uses another string if there is one.
+        fresh = [string for string in self._strings[code] if string not in self._used]
+        mention = self._rng.choice(fresh or self._strings[code])
+        self._used.add(mention)
+        if self._rng.random() < self._config.noise:
             context = context_of(self._system, code, framed=False)
-            mention = self._noise.change(mention, self._order, context)
+            mention = self._noise.change(mention, self._rng, context)
         begins = self._text.endswith((": ", "- ", ". ")) or not self._text
-        if not begins or self._order.random() < 0.3:
+        if not begins or self._rng.random() < 0.3:
             mention = lower_first(mention)
         start = len(self._text)
         self._text += mention

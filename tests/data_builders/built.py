@@ -1,4 +1,4 @@
-"""What a builder makes, by kind, for tests."""
+"""Runs builders of span pairs for tests."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_pairs_are_the_classifications_own_strings(pairs: Path, system: CodeSyst
     assert {pair.release for pair in made} == {system.release}
 
 
-def test_what_is_not_made_is_rejected_with_the_reason(system: CodeSystem) -> None:
+def test_rejected_rows_have_a_reason(system: CodeSystem) -> None:
     builder = find_builder("icd10cm")
     rows = list(builder.rows(configure(builder, {"under": "10"}), system))
     rejected = [row for row in rows if isinstance(row, RejectedRow)]
@@ -54,7 +54,7 @@ def test_what_is_not_made_is_rejected_with_the_reason(system: CodeSystem) -> Non
     )
 
 
-def test_one_string_never_stands_for_two_codes(system: CodeSystem) -> None:
+def test_a_string_never_has_two_codes(system: CodeSystem) -> None:
     pairs, _, ambiguous = built("icd10cm", {}, system)
     claimed: dict[str, str] = {}
     for text, pair in pairs.items():
@@ -66,7 +66,7 @@ def test_one_string_never_stands_for_two_codes(system: CodeSystem) -> None:
     assert set(claimed.values()) == set(system.billable_codes())
 
 
-def test_codes_can_be_named(tmp_path: Path, system: CodeSystem) -> None:
+def test_codes_can_be_listed(tmp_path: Path, system: CodeSystem) -> None:
     builder = find_builder("icd10cm")
     config = configure(builder, {"codes": ["i214", "I10"]})
     made = read_span_pairs(build(builder, config, tmp_path / "named", system).data)
@@ -75,7 +75,7 @@ def test_codes_can_be_named(tmp_path: Path, system: CodeSystem) -> None:
         build(builder, configure(builder, {"codes": ["I99.99"]}), tmp_path / "x", system)
 
 
-def test_a_part_holds_what_the_whole_holds(pairs: Path, system: CodeSystem) -> None:
+def test_a_partial_build_is_a_subset_of_the_full_build(pairs: Path, system: CodeSystem) -> None:
     whole, _, _ = built("icd10cm", {}, system)
     assert {(pair.text, pair.code) for pair in read_span_pairs(pairs)} <= {
         (pair.text, pair.code) for pair in whole.values()
@@ -164,14 +164,16 @@ def test_variants_follow_their_pair(system: CodeSystem) -> None:
     assert len({(row.text, row.code) for row in made}) == len(made)
 
 
-def test_only_the_codes_asked_for(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
+def test_only_the_requested_codes_are_built(
+    pairs: Path, tmp_path: Path, system: CodeSystem
+) -> None:
     made = notes(pairs, tmp_path / "some", system, codes=["i214", "I25.2", "Z00.00"])
     assert {assigned.code for note in made for assigned in note.codes} == {"I21.4", "I25.2"}
     (rejected,) = (tmp_path / "some" / "rejected.jsonl").read_text().splitlines()
     assert json.loads(rejected)["code"] == "Z00.00"
 
 
-def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
+def test_a_folder_is_described_by_its_files(pairs: Path, system: CodeSystem) -> None:
     folder = pairs.parent
     names = {path.name for path in folder.iterdir()}
     assert names == {
@@ -205,7 +207,7 @@ def test_a_folder_says_what_it_holds(pairs: Path, system: CodeSystem) -> None:
     assert f"| rows | {stats['rows']} |" in (folder / "README.md").read_text()
 
 
-def test_a_folder_is_not_replaced_unasked(pairs: Path, system: CodeSystem) -> None:
+def test_a_folder_is_replaced_only_on_request(pairs: Path, system: CodeSystem) -> None:
     builder = find_builder("icd10cm")
     config = configure(builder, {"under": "I21"})
     before = pairs.read_bytes()
@@ -222,16 +224,16 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path, system: CodeSystem) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_are_checked_all_at_once() -> None:
+def test_all_problems_of_settings_are_reported_together() -> None:
     builder = find_builder("template_notes")
     with pytest.raises(ConfigurationError) as error:
-        configure(builder, {"notse": 3, "noise": 7})
-    assert "notse: unknown setting. Did you mean 'notes'?" in str(error.value)
+        configure(builder, {"note": 3, "noise": 7})
+    assert "note: unknown setting. Did you mean 'notes'?" in str(error.value)
     assert "pairs: missing" in str(error.value)
     assert "noise: " in str(error.value)
     for noise, message in (
-        ({"swop": 1}, "swop: no such maker. Did you mean 'swap'?"),
-        ({"swap": 0}, "no maker has a weight above 0"),
+        ({"swop": 1}, "swop: no such transform. Did you mean 'swap'?"),
+        ({"swap": 0}, "no transform has a weight above 0"),
         ({"swap": -1}, "noise.swap: "),
     ):
         with pytest.raises(ConfigurationError) as error:

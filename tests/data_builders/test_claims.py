@@ -19,7 +19,7 @@ def test_the_strongest_claim_wins() -> None:
     assert dict(claims) == {"cyst of kidney": ("C",)}
 
 
-def test_official_titles_come_first_and_ontologies_behind_the_index() -> None:
+def test_official_titles_are_stronger_than_the_index_and_ontologies() -> None:
     order = [
         "icd10cm/title",
         "icd10cm/inclusion_term",

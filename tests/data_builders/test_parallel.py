@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
 from data_builders.builder import build, configure, find_builder
-from data_builders.parallel import here, numbers, processes
+from data_builders.parallel import in_process, in_processes, number_ranges
 
 
 @given(st.integers(min_value=0, max_value=3000))
-def test_the_parts_are_the_whole(count: int) -> None:
-    assert list(chain.from_iterable(numbers(count))) == list(range(1, count + 1))
+def test_number_ranges_cover_all_numbers(count: int) -> None:
+    assert list(chain.from_iterable(number_ranges(count))) == list(range(1, count + 1))
 
 
 def to_numbers() -> type[int]:
@@ -28,16 +28,16 @@ def to_numbers() -> type[int]:
 
 def test_results_come_in_the_order_of_the_tasks() -> None:
     tasks = [str(number) for number in range(50)]
-    assert list(here(to_numbers, iter(tasks))) == list(range(50))
-    assert list(processes(2)(to_numbers, iter(tasks))) == list(range(50))
+    assert list(in_process(to_numbers, iter(tasks))) == list(range(50))
+    assert list(in_processes(2)(to_numbers, iter(tasks))) == list(range(50))
 
 
-def test_settings_say_whether_there_is_anything_to_spread(tmp_path: Path) -> None:
+def test_builders_report_whether_they_have_a_parallel_step(tmp_path: Path) -> None:
     pairs = find_builder("icd10cm")
-    assert not pairs.can_spread(configure(pairs, {}))
-    assert pairs.can_spread(configure(pairs, {"variants": 1}))
+    assert not pairs.has_parallel_step(configure(pairs, {}))
+    assert pairs.has_parallel_step(configure(pairs, {"variants": 1}))
     notes = find_builder("template_notes")
-    assert notes.can_spread(configure(notes, {"pairs": "pairs.jsonl", "notes": 1}))
+    assert notes.has_parallel_step(configure(notes, {"pairs": "pairs.jsonl", "notes": 1}))
 
 
 @pytest.fixture
@@ -88,22 +88,22 @@ class Broken:
         raise ValueError("the words of a note")
 
 def killing(make, tasks):
-    return spread(partial(Killed, make, Path("killed").absolute()), tasks)
+    return parallel_map(partial(Killed, make, Path("killed").absolute()), tasks)
 
 def breaking(make, tasks):
-    return spread(Broken, tasks)
+    return parallel_map(Broken, tasks)
 
 with ray_cluster("local") as ray:
-    spread = on_ray(ray)
+    parallel_map = on_ray(ray)
     pairs = find_builder("icd10cm")
     config = configure(pairs, {"under": "I20-I25", "variants": 4})
-    build(pairs, config, Path("pairs-ray"), spread=spread)
+    build(pairs, config, Path("pairs-ray"), parallel_map=parallel_map)
     for name, settings in (("template_notes", {"notes": 1200}), ("joined_spans", {"rows": 1200})):
         builder = find_builder(name)
         config = configure(builder, {"pairs": "pairs/pairs.jsonl", **settings})
-        build(builder, config, Path(f"{name}-ray"), spread=killing)
+        build(builder, config, Path(f"{name}-ray"), parallel_map=killing)
         assert Path("killed").exists()
-    build(builder, config, Path("broken"), spread=breaking)
+    build(builder, config, Path("broken"), parallel_map=breaking)
 """
 
 
@@ -120,12 +120,12 @@ def test_a_cluster_writes_the_same_bytes_and_survives_a_lost_worker(
         build(builder, config, Path(name), system)
     Path("script.py").write_text(_KILLING, encoding="utf-8")
     process = run(folder, "script.py")
-    _, told = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert told.splitlines()[-1].startswith(
+    assert errors.splitlines()[-1].startswith(
         "cclearn.runtime.ray_cluster.WorkerError: a worker failed: ValueError"
     )
-    assert "the words of a note" not in told
+    assert "the words of a note" not in errors
     for name in ("pairs", "template_notes", "joined_spans"):
         assert contents(folder / f"{name}-ray") == contents(folder / name)
     assert list((folder / "ray").iterdir()) == []
@@ -146,8 +146,8 @@ def test_a_build_on_a_cluster_that_is_stopped_leaves_nothing(
         time.sleep(0.1)
     time.sleep(2)  # Actors are being started, or are at work.
     os.killpg(process.pid, number)
-    _, told = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == status
-    assert "Traceback" not in told
+    assert "Traceback" not in errors
     assert [path.name for path in folder.iterdir()] == ["ray"]
     assert list((folder / "ray").iterdir()) == []

@@ -20,10 +20,10 @@ from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 from tests.data_builders.built import built
 
 
-class Said(SpanBuilder):
-    """Claims what a test tells it to."""
+class ClaimsBuilder(SpanBuilder):
+    """Builder with the claims of a test."""
 
-    name = "said"
+    name = "claims"
     summary = "For tests."
     config_type = SpanBuilderConfig
 
@@ -36,8 +36,10 @@ class Said(SpanBuilder):
         return iter(self._claims)
 
 
-def made(system: CodeSystem, *claims: Claim | RejectedRow, **settings: object) -> list[object]:
-    builder = Said(*claims)
+def built_rows(
+    system: CodeSystem, *claims: Claim | RejectedRow, **settings: object
+) -> list[object]:
+    builder = ClaimsBuilder(*claims)
     rows = builder.rows(configure(builder, settings), system)
     return [
         (row.text, row.code, row.grade)
@@ -47,27 +49,29 @@ def made(system: CodeSystem, *claims: Claim | RejectedRow, **settings: object) -
     ]
 
 
-def said(text: str, code: str, **fields: str) -> Claim:
-    return Claim(text, code, **{"source": "said/of it", **fields})  # type: ignore[arg-type]
+def claim(text: str, code: str, **fields: str) -> Claim:
+    return Claim(text, code, **{"source": "claims/test", **fields})  # type: ignore[arg-type]
 
 
 def test_a_claim_is_a_pair_in_the_official_spelling(system: CodeSystem) -> None:
-    assert made(system, said("silent MI", "i214")) == [("silent MI", "I21.4", "gold")]
-    assert made(system, said("old", "I99.99"), said("MI", "I21"), said("none", "?")) == [
+    assert built_rows(system, claim("silent MI", "i214")) == [("silent MI", "I21.4", "gold")]
+    assert built_rows(system, claim("old", "I99.99"), claim("MI", "I21"), claim("none", "?")) == [
         "unknown code",
         "header code",
         "unknown code",
     ]
 
 
-def test_a_header_stands_for_its_unspecified_code_if_asked(system: CodeSystem) -> None:
-    claim = said("weak heart", "I50")
-    assert made(system, claim, headers="unspecified") == [("weak heart", "I50.9", "silver")]
+def test_a_header_is_assigned_to_its_unspecified_code_on_request(system: CodeSystem) -> None:
+    weak_heart = claim("weak heart", "I50")
+    assert built_rows(system, weak_heart, headers="unspecified") == [
+        ("weak heart", "I50.9", "silver")
+    ]
 
 
-def test_a_seventh_character_is_put_in(system: CodeSystem) -> None:
+def test_seventh_characters_are_added(system: CodeSystem) -> None:
     # T75.4 "Electrocution" takes A, D and S behind two placeholders.
-    assert made(system, said("shock from a fence", "T75.4")) == [
+    assert built_rows(system, claim("shock from a fence", "T75.4")) == [
         ("shock from a fence, initial encounter", "T75.4XXA", "gold"),
         ("shock from a fence, subsequent encounter", "T75.4XXD", "gold"),
         ("shock from a fence, sequela", "T75.4XXS", "gold"),
@@ -75,38 +79,38 @@ def test_a_seventh_character_is_put_in(system: CodeSystem) -> None:
     ]
 
 
-def test_the_code_system_itself_is_believed_first(system: CodeSystem) -> None:
-    assert made(system, said("Heart Failure", "I51.9")) == ["claimed by a stronger source"]
+def test_the_code_system_takes_precedence(system: CodeSystem) -> None:
+    assert built_rows(system, claim("Heart Failure", "I51.9")) == ["claimed by a stronger source"]
     # Silver, and the title says the same: gold.
-    assert made(system, said("heart failure", "I50.9", grade="silver")) == [
+    assert built_rows(system, claim("heart failure", "I50.9", grade="silver")) == [
         ("heart failure", "I50.9", "gold")
     ]
 
 
 def test_a_tie_is_ambiguous_once_and_a_gold_claim_breaks_it(system: CodeSystem) -> None:
-    one, two = said("bad chest", "I50.9"), said("bad  chest", "J18.9")
-    (row,) = made(system, one, two)
+    one, two = claim("bad chest", "I50.9"), claim("bad  chest", "J18.9")
+    (row,) = built_rows(system, one, two)
     assert row.codes == ("I50.9", "J18.9")  # type: ignore[attr-defined]
-    weaker = said("bad chest", "J18.9", grade="silver")
-    assert made(system, one, weaker) == [
+    weaker = claim("bad chest", "J18.9", grade="silver")
+    assert built_rows(system, one, weaker) == [
         ("bad chest", "I50.9", "gold"),
         "claimed by a stronger source",
     ]
-    assert made(system, one, one)[1:] == ["duplicate"]
+    assert built_rows(system, one, one)[1:] == ["duplicate"]
 
 
-def test_only_the_codes_asked_for(system: CodeSystem) -> None:
-    claims = said("bad chest", "I50.9"), said("bad lung", "J18.9"), said("MI", "I21")
-    assert made(system, *claims, under="9") == [("bad chest", "I50.9", "gold"), "header code"]
-    assert made(system, *claims, codes=["j189"]) == [("bad lung", "J18.9", "gold")]
+def test_only_the_requested_codes_are_built(system: CodeSystem) -> None:
+    claims = claim("bad chest", "I50.9"), claim("bad lung", "J18.9"), claim("MI", "I21")
+    assert built_rows(system, *claims, under="9") == [("bad chest", "I50.9", "gold"), "header code"]
+    assert built_rows(system, *claims, codes=["j189"]) == [("bad lung", "J18.9", "gold")]
 
 
-def test_retired_codes_are_told_from_unknown_ones(tmp_path: Path) -> None:
+def test_retired_codes_are_distinguished_from_unknown_ones(tmp_path: Path) -> None:
     new, old = tmp_path / "new.csv", tmp_path / "old.csv"
     new.write_text("code,description\n1,Bypass\n", encoding="utf-8")
     old.write_text("code,description\n1,Bypass\n2,Leeches\n", encoding="utf-8")
     system = CodeSystem.load(str(new), earlier=[old])
-    assert made(system, said("bleeding", "2"), said("prayer", "3")) == [
+    assert built_rows(system, claim("bleeding", "2"), claim("prayer", "3")) == [
         "retired code",
         "unknown code",
     ]
@@ -123,7 +127,7 @@ def test_variants_are_the_same_in_any_number_of_processes(
         assert file.read_bytes() == (tmp_path / "3" / file.name).read_bytes(), file.name
 
 
-def test_variants_are_no_other_strings_of_the_system(system: CodeSystem) -> None:
+def test_variants_differ_from_the_strings_of_other_codes(system: CodeSystem) -> None:
     pairs, _, _ = built("icd10cm", {"under": "I20-I25", "variants": 12}, system)
     own = {" ".join(t.casefold().split()) for t, p in pairs.items() if "+" not in p.source}
     texts = [text for text, pair in pairs.items() if pair.source.endswith("+variant")]
@@ -135,9 +139,9 @@ def test_variants_are_no_other_strings_of_the_system(system: CodeSystem) -> None
         assert key == " ".join(of.casefold().split()) or key not in own
 
 
-def test_variants_that_turn_out_alike_are_set_aside(tmp_path: Path, system: CodeSystem) -> None:
+def test_equal_variants_of_several_codes_are_ambiguous(tmp_path: Path, system: CodeSystem) -> None:
     # Without their small words they are alike.
-    builder = Said(said("stiff of the zzz", "I50.9"), said("stiff in the zzz", "J18.9"))
+    builder = ClaimsBuilder(claim("stiff of the zzz", "I50.9"), claim("stiff in the zzz", "J18.9"))
     config = configure(builder, {"variants": 8, "noise": {"stop_words": 1}})
     result = build(builder, config, tmp_path / "out", system)
     lines = (tmp_path / "out" / "ambiguous.jsonl").read_text().splitlines()
@@ -150,7 +154,7 @@ def test_variants_that_turn_out_alike_are_set_aside(tmp_path: Path, system: Code
     ]
     assert result.stats["rows"] == len(texts)
     assert result.stats["ambiguous strings"] == 2
-    assert sum(result.stats[f"source said/of it{end}"] for end in ("", "+variant")) == len(texts)
+    assert sum(result.stats[f"source claims/test{end}"] for end in ("", "+variant")) == len(texts)
 
 
 def test_a_builder_of_one_system_refuses_another(tmp_path: Path) -> None:
@@ -182,7 +186,7 @@ def test_a_users_table_becomes_pairs(tmp_path: Path) -> None:
     ]
 
 
-def test_a_broken_table_of_abbreviations_is_told_in_any_number_of_processes(
+def test_a_broken_table_of_abbreviations_is_reported_in_any_number_of_processes(
     tmp_path: Path, system: CodeSystem
 ) -> None:
     table = tmp_path / "short.csv"
@@ -211,7 +215,7 @@ def test_an_interrupt_of_all_processes_ends_the_build(tmp_path: Path) -> None:
         time.sleep(0.1)
     time.sleep(1.5)  # The workers are being started, or are at work.
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"Traceback" not in told
+    assert b"Traceback" not in errors
     assert list(tmp_path.iterdir()) == []

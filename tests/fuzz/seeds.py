@@ -46,7 +46,7 @@ def make_model_seeds(folder: Path, system: CodeSystem) -> None:
     """Write model folders, an interrupted training run and a spaCy pipeline beside the other inputs."""
     from cclearn.training.sft import run_sft
     from data_builders.builder import build, configure, find_builder
-    from tests.training.runs import adapting, recipe
+    from tests.training.runs import adapting, tiny_recipe
 
     few = ("training.steps=2",)
     # Relative paths: a run is taken up only where its settings are the same.
@@ -58,8 +58,8 @@ def make_model_seeds(folder: Path, system: CodeSystem) -> None:
         notes = find_builder("template_notes")
         config = configure(notes, {"pairs": str(pairs), "notes": 20})
         build(notes, config, rows / "notes", system)
-        run_sft(recipe(rows, Path("model"), *few))
-        run_sft(recipe(rows, Path("lora"), *adapting(Path("model"), "lora", *few)))
+        run_sft(tiny_recipe(rows, Path("model"), *few))
+        run_sft(tiny_recipe(rows, Path("lora"), *adapting(Path("model"), "lora", *few)))
         _interrupted(rows)
         _spacy(Path("spacy"))
         settings = EngineSettings(max_new_tokens=8, batch_size=2, cache=Path("answers.sqlite"))
@@ -235,14 +235,14 @@ def _calibration_data(path: Path) -> None:
 def _interrupted(rows: Path) -> None:
     """Stop a training run behind its first checkpoint."""
     from cclearn.training.sft import run_sft
-    from tests.training.runs import recipe
+    from tests.training.runs import tiny_recipe
 
     def stop(done: int, total: int, loss: float | None) -> None:
         if done >= 2:
             raise KeyboardInterrupt
 
     try:
-        run_sft(recipe(rows, Path("stopped"), *STOPPED), progress=stop)
+        run_sft(tiny_recipe(rows, Path("stopped"), *STOPPED), progress=stop)
     except KeyboardInterrupt:
         return
     raise RuntimeError("the training run was not interrupted")

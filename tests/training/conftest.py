@@ -7,7 +7,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.training.sft import run_sft
 from data_builders.builder import build, configure, find_builder
-from tests.training.runs import recipe
+from tests.training.runs import tiny_recipe
 
 
 @pytest.fixture(scope="session")
@@ -25,4 +25,4 @@ def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
 @pytest.fixture(scope="session")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of six steps from random weights."""
-    return run_sft(recipe(data, tmp_path_factory.mktemp("runs") / "run"))
+    return run_sft(tiny_recipe(data, tmp_path_factory.mktemp("runs") / "run"))

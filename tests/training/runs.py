@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def overrides(data: Path, output: Path, *more: str) -> list[str]:
-    """Return what makes the tiny recipe one of six steps on the tests' data."""
+    """Return the overrides that make the tiny recipe a run of six steps on the data of the tests."""
     return [
         f"output={json.dumps(str(output))}",
         f"rows.sources.0.path={json.dumps(str(data / 'pairs' / 'pairs.jsonl'))}",
@@ -29,13 +29,13 @@ def overrides(data: Path, output: Path, *more: str) -> list[str]:
     ]
 
 
-def recipe(data: Path, output: Path, *more: str) -> Recipe:
+def tiny_recipe(data: Path, output: Path, *more: str) -> Recipe:
     """Return a recipe of six steps."""
     return load_recipe("tiny/sft_scratch", overrides(data, output, *more))
 
 
 def adapting(base: Path, kind: str, *more: str) -> list[str]:
-    """Return what lets a recipe adapt a model that another run made."""
+    """Return the overrides that make a recipe train an adapter for the model of another run."""
     return [
         "model.scratch=null",
         f"model.path={json.dumps(str(base))}",
@@ -46,24 +46,24 @@ def adapting(base: Path, kind: str, *more: str) -> list[str]:
 
 
 def script(data: Path, output: Path, *more: str, accelerate: tuple[str, ...] = ()) -> list[str]:
-    """Return the command line that launches such a run."""
+    """Return the command line that launches a run of six steps."""
     config = str(ROOT / "recipes" / "tiny" / "sft_scratch.yaml")
     launch = [sys.executable, "-m", "accelerate.commands.launch"]
     launch += accelerate or ("--config_file", str(ROOT / "recipes" / "accelerate" / "cpu.yaml"))
     sft = str(ROOT / "recipes" / "sft.py")
-    options = [each for each in more if each.startswith("--") or each == "auto"]
-    settings = [each for each in more if each not in options]
+    options = [word for word in more if word.startswith("--") or word == "auto"]
+    settings = [word for word in more if word not in options]
     return [*launch, sft, "--config", config, *options, *overrides(data, output, *settings)]
 
 
 def launch(data: Path, output: Path, *more: str) -> Path:
-    """Run it through the command line and return the run's folder."""
+    """Launch a run of six steps on the command line, and return its folder."""
     done = subprocess.run(script(data, output, *more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return output
 
 
 def losses(folder: Path) -> list[tuple[int, float]]:
-    """Return the steps and losses that a run wrote."""
+    """Return the steps and losses in the metrics of a run."""
     entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     return [(entry["step"], entry["loss"]) for entry in entries if "loss" in entry]

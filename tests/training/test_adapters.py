@@ -19,7 +19,7 @@ from cclearn.prompts.encoding import encode_prompt
 from cclearn.training.merge import merge_adapter
 from cclearn.training.sft import run_sft
 from cclearn.weights import RECORDED, RECORDED_BASE, sha256_of_weights
-from tests.training.runs import adapting, launch, losses, recipe
+from tests.training.runs import adapting, launch, losses, tiny_recipe
 
 # PEFT asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -49,7 +49,7 @@ def prompt(run: Path) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
-def test_an_adapter_learns_and_is_written_alone(
+def test_an_adapter_learns_and_is_saved_without_its_base(
     adapters: dict[str, Path], run: Path, prompt: torch.Tensor, kind: str
 ) -> None:
     folder = adapters[kind]
@@ -71,7 +71,7 @@ def test_an_adapter_learns_and_is_written_alone(
     assert moved > 0.1
 
 
-def test_the_base_of_qlora_is_held_in_four_bits(
+def test_the_base_model_of_qlora_is_stored_in_4_bits(
     data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cclearn.training import sft
@@ -84,7 +84,7 @@ def test_the_base_of_qlora_is_held_in_four_bits(
         return seen[-1]
 
     monkeypatch.setattr(sft, "start_model", spy)
-    run_sft(recipe(data, tmp_path / "q", *adapting(run, "qlora", "training.steps=1")))
+    run_sft(tiny_recipe(data, tmp_path / "q", *adapting(run, "qlora", "training.steps=1")))
     (model,) = seen
     kinds = {type(module).__name__ for module in model.modules()}
     assert "Linear4bit" in kinds
@@ -104,7 +104,7 @@ def test_the_coder_loads_an_adapter(adapters: dict[str, Path], system: CodeSyste
 
 
 @pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
-def test_merged_is_about_base_and_adapter(
+def test_a_merged_model_is_close_to_base_and_adapter(
     adapters: dict[str, Path], run: Path, prompt: torch.Tensor, tmp_path: Path, kind: str
 ) -> None:
     moved, lost = merge_adapter(adapters[kind], tmp_path / "merged")
@@ -123,7 +123,7 @@ def test_merged_is_about_base_and_adapter(
     assert manifest["rows_sha256"]
 
 
-def test_what_cannot_be_merged_is_told(
+def test_what_cannot_be_merged_is_refused(
     adapters: dict[str, Path], run: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"it holds no adapter_config\.json"):
@@ -143,10 +143,10 @@ def test_what_cannot_be_merged_is_told(
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         if (adapters["lora"] / name).exists():
             (broken / name).write_bytes((adapters["lora"] / name).read_bytes())
-    with pytest.raises(CclearnError, match="most of it would be lost"):
+    with pytest.raises(CclearnError, match="most of its effect would be lost"):
         merge_adapter(broken, tmp_path / "a")
     assert not (tmp_path / "a").exists()
-    with pytest.raises(ConfigurationError, match="it holds what is to be merged"):
+    with pytest.raises(ConfigurationError, match="it is the folder of the adapter or of its base"):
         merge_adapter(adapters["lora"], adapters["lora"], overwrite=True)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
@@ -155,24 +155,24 @@ def test_what_cannot_be_merged_is_told(
 
 
 @pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
-def test_an_adapted_run_goes_on_after_a_stop(
+def test_an_adapted_run_is_resumed_after_an_interrupt(
     data: Path, run: Path, tmp_path: Path, kind: str
 ) -> None:
     settings = adapting(run, kind, "training.steps=4", "training.save_every=2")
-    whole = run_sft(recipe(data, tmp_path / "whole", *settings))
+    whole = run_sft(tiny_recipe(data, tmp_path / "whole", *settings))
     from cclearn.training import trainer as trainers
 
-    publish = trainers.publish
+    publish = trainers.publish_checkpoint
 
     def stop(*args: object, **named: object) -> None:
         publish(*args, **named)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainers, "publish", stop)
+        patch.setattr(trainers, "publish_checkpoint", stop)
         with pytest.raises(KeyboardInterrupt):
-            run_sft(recipe(data, tmp_path / "run", *settings))
-    run_sft(recipe(data, tmp_path / "run", *settings), resume="auto")
+            run_sft(tiny_recipe(data, tmp_path / "run", *settings))
+    run_sft(tiny_recipe(data, tmp_path / "run", *settings), resume="auto")
     name = "adapter_model.safetensors"
     assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
     assert {weight.dtype for weight in load_file(whole / name).values()} == {torch.float32}
@@ -182,10 +182,10 @@ def test_an_adapter_is_not_adapted_again(
     data: Path, adapters: dict[str, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"it is an adapter itself\. Merge it first"):
-        run_sft(recipe(data, tmp_path / "run", *adapting(adapters["lora"], "lora")))
+        run_sft(tiny_recipe(data, tmp_path / "run", *adapting(adapters["lora"], "lora")))
 
 
-def test_in_16_bits_an_adapter_stays_beside_its_base(
+def test_in_16_bits_an_adapter_is_not_merged(
     adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     merged = load_model(str(adapters["lora"]), dtype=torch.float32)

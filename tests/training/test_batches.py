@@ -18,15 +18,15 @@ from safetensors.torch import load_file
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
-from cclearn.training.batches import RowSampler, dataset_of
+from cclearn.training.batches import RowSampler, make_dataset
 from cclearn.training.choose import choose_rows
 from cclearn.training.sft import run_sft
-from tests.training.runs import ROOT, launch, losses, recipe, script
+from tests.training.runs import ROOT, launch, losses, script, tiny_recipe
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[str, ...]:
-    """What launches two processes on the CPU."""
+    """Arguments that launch two processes on the CPU."""
     config = (ROOT / "recipes" / "accelerate" / "ddp.yaml").read_text()
     path = tmp_path / "ddp.yaml"
     path.write_text(config.replace("use_cpu: false", "use_cpu: true"))
@@ -63,7 +63,7 @@ def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_
     assert tokens[0] == tokens[1]
 
 
-def test_two_processes_are_one(data: Path, tmp_path: Path, two: tuple[str, ...]) -> None:
+def test_two_processes_train_like_one(data: Path, tmp_path: Path, two: tuple[str, ...]) -> None:
     settings = [
         "training.batching=padded",
         "training.optimizer=adamw",
@@ -86,7 +86,7 @@ def test_two_processes_are_one(data: Path, tmp_path: Path, two: tuple[str, ...])
     assert "2 processes on cpu, effective batch 8 rows." in done.stderr
     assert done.stdout.count("The model is in") == 1
     assert json.loads((tmp_path / "two" / "manifest.json").read_text())["processes"] == 2
-    alone = run_sft(recipe(data, tmp_path / "one", *settings, "training.batch_size=8"))
+    alone = run_sft(tiny_recipe(data, tmp_path / "one", *settings, "training.batch_size=8"))
     assert_close(alone, tmp_path / "two")
 
 
@@ -103,7 +103,7 @@ def test_another_number_of_processes_is_refused(data: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_killed_rank_ends_the_run_and_leaves_nothing_that_looks_whole(
+def test_a_killed_rank_ends_the_run_and_leaves_no_output(
     data: Path, tmp_path: Path, two: tuple[str, ...]
 ) -> None:
     process = subprocess.Popen(
@@ -125,7 +125,7 @@ def test_a_killed_rank_ends_the_run_and_leaves_nothing_that_looks_whole(
     assert len(ranks) == 2
     os.kill(int(ranks[-1]), signal.SIGKILL)
     try:
-        _, said = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=120)
     finally:
         for rank in ranks:
             with suppress(ProcessLookupError):
@@ -133,7 +133,7 @@ def test_a_killed_rank_ends_the_run_and_leaves_nothing_that_looks_whole(
         process.kill()
         process.wait()
     assert process.returncode != 0
-    assert "SIGKILL" in said or "Signal 9" in said
+    assert "SIGKILL" in errors or "Signal 9" in errors
     assert not (tmp_path / "run").exists()
 
 
@@ -144,10 +144,10 @@ def rows(count: int, kind: str, length: int) -> list[EncodedRow]:
     ]
 
 
-def test_packs_hold_every_row_once_and_whole(data: Path, tmp_path: Path) -> None:
-    training = recipe(data, tmp_path, "training.max_length=20").training
+def test_packs_contain_every_row_once_and_uncut(data: Path, tmp_path: Path) -> None:
+    training = tiny_recipe(data, tmp_path, "training.max_length=20").training
     phases = [rows(50, "span", 4), rows(5, "document", 15)]
-    dataset, sizes = dataset_of(phases, training)
+    dataset, sizes = make_dataset(phases, training)
     assert len(dataset) == sum(sizes) < 55
     found: Counter[tuple[int, ...]] = Counter()
     for number, pack in enumerate(dataset):
@@ -178,10 +178,12 @@ def test_phases_follow_each_other() -> None:
     batch=st.integers(1, 8),
     epoch=st.integers(0, 3),
 )
-def test_an_order_follows_from_seed_and_epoch(lengths: list[int], batch: int, epoch: int) -> None:
+def test_an_order_depends_only_on_seed_and_epoch(
+    lengths: list[int], batch: int, epoch: int
+) -> None:
     for grouped in (None, lengths):
         sampler = RowSampler([len(lengths)], 7, lengths=grouped, batch=batch)
-        torch.manual_seed(epoch)  # Of no matter.
+        torch.manual_seed(epoch)  # The global seed must not matter.
         sampler.set_epoch(epoch)
         order = list(sampler)
         assert sorted(order) == list(range(len(lengths)))
@@ -209,7 +211,7 @@ def test_spans_come_before_documents(
     settings = ["rows.order=span_then_document", "training.steps=null", "training.epochs=2"]
     settings += ["training.batching=padded", "training.batch_size=1"]
     settings += ["rows.sources.0.share=null", "rows.sources.1.share=null"]
-    folder = run_sft(recipe(data, tmp_path / "run", *settings))
+    folder = run_sft(tiny_recipe(data, tmp_path / "run", *settings))
     span, document = json.loads((folder / "manifest.json").read_text())["rows"]
     assert len(seen) == 2 * (span["rows"] + document["rows"])
     spans, documents = seen[: 2 * span["rows"]], seen[2 * span["rows"] :]
@@ -217,11 +219,11 @@ def test_spans_come_before_documents(
     assert sum(documents) == 2 * document["tokens"]
 
 
-def test_what_is_not_here_is_told_at_once(data: Path, tmp_path: Path) -> None:
+def test_missing_packages_are_reported_together(data: Path, tmp_path: Path) -> None:
     settings = ["training.liger=true", "training.attention=flash_attention_2"]
     settings += ["training.report_to=trackio"]
     with pytest.raises(ConfigurationError) as error:
-        run_sft(recipe(data, tmp_path / "run", *settings))
+        run_sft(tiny_recipe(data, tmp_path / "run", *settings))
     assert [problem.split(":")[0].split(" ")[0] for problem in error.value.problems] == [
         "training.liger",
         "training.attention",
@@ -230,15 +232,13 @@ def test_what_is_not_here_is_told_at_once(data: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_development_rows_are_told_the_loss_of_and_not_trained_on(
-    data: Path, tmp_path: Path
-) -> None:
+def test_development_rows_are_evaluated_and_not_trained_on(data: Path, tmp_path: Path) -> None:
     settings = ["rows.development=0.3", "training.evaluate_every=3"]
-    asked = recipe(data, tmp_path / "run", *settings)
-    folder = run_sft(asked)
+    recipe = tiny_recipe(data, tmp_path / "run", *settings)
+    folder = run_sft(recipe)
     manifest = json.loads((folder / "manifest.json").read_text())
     trained = sum(row["rows"] for row in manifest["rows"])
-    lines = sum(len(path.read_text().splitlines()) for path in asked.rows.files)
+    lines = sum(len(path.read_text().splitlines()) for path in recipe.rows.files)
     assert trained + manifest["development_rows"] == lines
     assert 0.15 < manifest["development_rows"] / lines < 0.45
     entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
@@ -246,6 +246,6 @@ def test_development_rows_are_told_the_loss_of_and_not_trained_on(
     assert [step for step, _ in told] == [3, 6]
     assert all(loss > 0 for _, loss in told)
     system = CodeSystem.load()
-    for chosen in choose_rows(asked, system):
+    for chosen in choose_rows(recipe, system):
         kept = {row.text.casefold() or row.id for row in chosen.rows}
         assert not kept & {row.text.casefold() or row.id for row in chosen.development}

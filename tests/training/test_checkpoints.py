@@ -13,17 +13,17 @@ import pytest
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.training.checkpoints import (
     MARKER,
-    checkpoints_of,
+    checkpoint_folder,
     fingerprint,
-    latest,
+    latest_checkpoint,
     mark_finished,
-    publish,
+    publish_checkpoint,
     read_checkpoint,
     remove_finished,
 )
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.sft import run_sft
-from tests.training.runs import losses, recipe, script
+from tests.training.runs import losses, script, tiny_recipe
 
 RUN = {"seed": 0, "rows_sha256": "a"}
 
@@ -33,23 +33,23 @@ def published(folder: Path, step: int, keep: int = 2) -> Path:
     written.mkdir(parents=True)
     (written / "model.safetensors").write_bytes(bytes([step]) * 100)
     (written / "training_args.bin").write_bytes(b"pickled")
-    publish(written, folder, step, 1.5 * step, RUN, keep)
+    publish_checkpoint(written, folder, step, 1.5 * step, RUN, keep)
     return folder / f"step-{step:08d}"
 
 
-def test_the_last_whole_checkpoint_is_found(tmp_path: Path) -> None:
-    said: list[str] = []
-    assert latest(tmp_path, RUN, said.append) is None
+def test_the_last_complete_checkpoint_is_found(tmp_path: Path) -> None:
+    messages: list[str] = []
+    assert latest_checkpoint(tmp_path, RUN, messages.append) is None
     for step in (2, 4, 6):
         place = published(tmp_path, step)
         assert not (place / "training_args.bin").exists()
     assert sorted(p.name for p in tmp_path.glob("step-*")) == ["step-00000004", "step-00000006"]
-    found = latest(tmp_path, RUN, said.append)
+    found = latest_checkpoint(tmp_path, RUN, messages.append)
     assert found is not None
-    assert (found.step, found.seconds, said) == (6, 9.0, [])
+    assert (found.step, found.seconds, messages) == (6, 9.0, [])
 
 
-def test_a_flipped_byte_and_a_missing_marker_are_passed_over(tmp_path: Path) -> None:
+def test_changed_and_incomplete_checkpoints_are_skipped(tmp_path: Path) -> None:
     for step in (2, 4, 6):
         published(tmp_path, step, keep=3)
     (tmp_path / "step-00000006" / MARKER).unlink()
@@ -57,12 +57,13 @@ def test_a_flipped_byte_and_a_missing_marker_are_passed_over(tmp_path: Path) -> 
     content = bytearray(weights.read_bytes())
     content[50] ^= 1
     weights.write_bytes(content)
-    said: list[str] = []
-    found = latest(tmp_path, RUN, said.append)
+    messages: list[str] = []
+    found = latest_checkpoint(tmp_path, RUN, messages.append)
     assert found is not None
     assert found.step == 2
-    assert ["was not finished" in said[0], "is not as it was written" in said[1]] == [True, True]
-    with pytest.raises(CclearnError, match=r"model\.safetensors is not as it was written"):
+    assert "it is incomplete" in messages[0]
+    assert "has changed since it was written" in messages[1]
+    with pytest.raises(CclearnError, match=r"model\.safetensors has changed since it was written"):
         read_checkpoint(weights.parent, RUN)
 
 
@@ -70,7 +71,7 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Pa
     place = published(tmp_path, 2)
     other = {**RUN, "seed": 1, "rows_sha256": "b"}
     with pytest.raises(ConfigurationError) as error:
-        latest(tmp_path, other, print)
+        latest_checkpoint(tmp_path, other, print)
     assert len(error.value.problems) == 2
     assert "seed was 0 and is 1" in str(error.value)
     with pytest.raises(ConfigurationError):
@@ -78,20 +79,20 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Pa
 
 
 def test_a_recipe_with_other_metadata_resumes_the_run(tmp_path: Path) -> None:
-    asked = load_recipe("tiny/sft_scratch")
+    recipe = load_recipe("tiny/sft_scratch")
     described = load_recipe(
         "tiny/sft_scratch", ["description=Another.", "hardware=null", "ablations={}"]
     )
-    assert described != asked
+    assert described != recipe
     written = tmp_path / "writing"
     written.mkdir()
-    publish(written, tmp_path, 2, 1.0, fingerprint(asked), keep=1)
-    found = latest(tmp_path, fingerprint(described), print)
+    publish_checkpoint(written, tmp_path, 2, 1.0, fingerprint(recipe), keep=1)
+    found = latest_checkpoint(tmp_path, fingerprint(described), print)
     assert found is not None
     assert found.step == 2
 
 
-def test_checkpoints_are_removed_once_their_model_is_in_place(tmp_path: Path) -> None:
+def test_checkpoints_are_removed_after_their_model_is_published(tmp_path: Path) -> None:
     checkpoints, manifest = tmp_path / "run.checkpoints", tmp_path / "run" / "manifest.json"
     manifest.parent.mkdir()
     manifest.write_text('{"seconds": 1}')
@@ -109,19 +110,19 @@ def test_checkpoints_are_removed_once_their_model_is_in_place(tmp_path: Path) ->
     assert not checkpoints.exists()
 
 
-def test_a_run_that_was_killed_while_it_tidied_up_is_tidied_up(data: Path, tmp_path: Path) -> None:
-    asked = recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
-    checkpoints = checkpoints_of(tmp_path / "run")
-    run_sft(asked)
+def test_the_remains_of_a_run_killed_at_its_end_are_removed(data: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
+    checkpoints = checkpoint_folder(tmp_path / "run")
+    run_sft(recipe)
     published(checkpoints, 2)
     mark_finished(checkpoints, tmp_path / "run" / "manifest.json")
     (tmp_path / ".run.partial").touch()
     with pytest.raises(CclearnError, match="exists already"):
-        run_sft(asked, resume="auto")
+        run_sft(recipe, resume="auto")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_everything_is_private_and_the_checkpoints_go_last(
+def test_files_are_private_and_checkpoints_are_removed_last(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, int] = {}
@@ -148,7 +149,7 @@ def test_everything_is_private_and_the_checkpoints_go_last(
     monkeypatch.setattr(os, "fsync", flushed)
     before = os.umask(0o022)
     try:
-        run_sft(recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
+        run_sft(tiny_recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
     finally:
         os.umask(before)
     assert {"optimizer.pt", "trainer_state.json", "tokenizer.json", "model.safetensors"} <= {*seen}
@@ -174,7 +175,7 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    place = checkpoints_of(output) / "step-00000006"
+    place = checkpoint_folder(output) / "step-00000006"
     deadline = time.monotonic() + 120
     while not (place / MARKER).exists() and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -190,24 +191,24 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
     # 81 rows: the second time the run is stopped in its second epoch.
     [("packed", "1"), ("grouped", "24")],
 )
-def test_a_run_that_was_killed_goes_on_as_if_it_had_not(
+def test_a_killed_run_is_resumed_with_the_same_result(
     data: Path, tmp_path: Path, batching: tuple[str, str]
 ) -> None:
     size = [f"training.batching={batching[0]}", f"training.batch_size={batching[1]}"]
     settings = [*size, "training.steps=12", "training.keep=9"]
-    whole = run_sft(recipe(data, tmp_path / "whole", *settings, "training.save_every=3"))
-    assert not checkpoints_of(whole).exists()
+    whole = run_sft(tiny_recipe(data, tmp_path / "whole", *settings, "training.save_every=3"))
+    assert not checkpoint_folder(whole).exists()
     output = tmp_path / "run"
     place = stopped(data, output, *size)
     assert not output.exists()
-    again = recipe(data, output, *settings, "training.save_every=3")
+    again = tiny_recipe(data, output, *settings, "training.save_every=3")
     with pytest.raises(CclearnError, match="--resume auto"):
         run_sft(again)
     other = again.model_copy(update={"seed": 1})
     with pytest.raises(ConfigurationError, match="seed was 0 and is 1"):
         run_sft(other, resume="auto")
-    # Later checkpoints may be there: which one it goes on from must not matter.
-    shutil.rmtree(checkpoints_of(output) / "step-00000009", ignore_errors=True)
+    # There may be later checkpoints. The one that the run resumes from must not matter.
+    shutil.rmtree(checkpoint_folder(output) / "step-00000009", ignore_errors=True)
     done = subprocess.run(
         script(data, output, *settings, "training.save_every=3", "--resume", "auto"),
         capture_output=True,
@@ -215,7 +216,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Going on after step 6." in done.stderr
+    assert "Resuming after step 6." in done.stderr
     assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert losses(output) == losses(whole)
     manifest = json.loads((output / "manifest.json").read_text())
@@ -223,13 +224,11 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not(
     assert (
         manifest["tokens_seen"] == json.loads((whole / "manifest.json").read_text())["tokens_seen"]
     )
-    assert not checkpoints_of(output).exists()
+    assert not checkpoint_folder(output).exists()
     assert not place.exists()
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(
-    data: Path, tmp_path: Path
-) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_output(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     # No file may grow beyond 60 kB: the weights do not fit.
     done = subprocess.run(
@@ -240,21 +239,21 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(
     )
     assert done.returncode != 0
     assert "it cannot be written" in done.stderr
-    assert "Make room" in done.stderr
+    assert "Free some space" in done.stderr
     assert not output.exists()
 
 
 def test_one_run_at_a_time_writes_to_an_output(data: Path, tmp_path: Path) -> None:
     from cclearn.runtime.files import writing_alone
 
-    asked = recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
-    checkpoints = checkpoints_of(tmp_path / "run")
+    recipe = tiny_recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
+    checkpoints = checkpoint_folder(tmp_path / "run")
     with writing_alone(checkpoints):
         theirs = published(checkpoints, 2)
         with pytest.raises(CclearnError, match="another run is writing there"):
-            run_sft(asked, overwrite=True)
+            run_sft(recipe, overwrite=True)
         assert (theirs / MARKER).exists()
-    run_sft(asked, overwrite=True)
+    run_sft(recipe, overwrite=True)
     assert not checkpoints.exists()
 
 
@@ -268,15 +267,15 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(
 
     monkeypatch.setattr(sft._Trainer, "train", fail)
     with pytest.raises(KeyboardInterrupt):
-        run_sft(recipe(data, tmp_path / "run", "training.save_every=2"))
+        run_sft(tiny_recipe(data, tmp_path / "run", "training.save_every=2"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_beside_the_output(data: Path, tmp_path: Path) -> None:
-    run_sft(recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
+    run_sft(tiny_recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2"))
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    # What is to be replaced is replaced with its checkpoints.
-    left = checkpoints_of(tmp_path / "run") / "step-00000002"
+    # A run that replaces another one also removes its checkpoints.
+    left = checkpoint_folder(tmp_path / "run") / "step-00000002"
     left.mkdir(parents=True)
-    run_sft(recipe(data, tmp_path / "run", "training.steps=2"), overwrite=True)
+    run_sft(tiny_recipe(data, tmp_path / "run", "training.steps=2"), overwrite=True)
     assert not left.exists()

@@ -14,14 +14,14 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs, write_rows
 from cclearn.rows import TrainingRow, encode_rows
-from cclearn.training.choose import Chosen, choose_rows
+from cclearn.training.choose import ChosenRows, choose_rows
 from cclearn.training.dry_run import dry_run
-from cclearn.training.prepare import Prepared, prepare
+from cclearn.training.prepare import PreparedRows, prepare_rows
 from cclearn.training.scratch import make_model
 from cclearn.training.sft import run_sft
 from cclearn.training.start import start_tokenizer
 from tests.models import SHAPE
-from tests.training.runs import recipe
+from tests.training.runs import tiny_recipe
 
 
 def third(data: Path, **settings: object) -> list[str]:
@@ -38,14 +38,14 @@ def third(data: Path, **settings: object) -> list[str]:
 DOCUMENT = ("segments", "empty")
 
 
-def texts(chosen: Chosen) -> Counter[str]:
+def texts(chosen: ChosenRows) -> Counter[str]:
     return Counter("none" if row.completion == "none" else row.kind for row in chosen.rows)
 
 
 def test_sources_of_notes_give_segments_and_spans(data: Path, system: CodeSystem) -> None:
     notes = list(read_coded_notes(data / "notes" / "notes.jsonl", system))
-    asked = recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"))
-    pairs, documents, spans = choose_rows(asked, system)
+    recipe = tiny_recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"))
+    pairs, documents, spans = choose_rows(recipe, system)
     assert (documents.read, spans.read) == (len(notes), len(notes))
     evidence = sum(len(code.evidence) for note in notes for code in note.codes)
     cited = sum(row.completion.count("- ") for row in documents.rows)
@@ -65,14 +65,14 @@ def test_sources_of_notes_give_segments_and_spans(data: Path, system: CodeSystem
     assert all(row.kind == "span" for row in spans.rows)
     assert all(system.description(row.code)[:1] for row in spans.rows if row.code)
     assert len({row.id for row in spans.rows}) == len(spans.rows)
-    assert choose_rows(asked, system)[2] == spans
-    other = choose_rows(asked.model_copy(update={"seed": 1}), system)[2]
+    assert choose_rows(recipe, system)[2] == spans
+    other = choose_rows(recipe.model_copy(update={"seed": 1}), system)[2]
     assert {row.id for row in other.rows} != {row.id for row in spans.rows}
 
 
-def test_caps_and_shares_take_them_as_other_rows(data: Path, system: CodeSystem) -> None:
-    def spans(**settings: object) -> Chosen:
-        return choose_rows(recipe(data, Path("x"), *third(data, **settings)), system)[2]
+def test_caps_and_shares_apply_to_rows_of_notes(data: Path, system: CodeSystem) -> None:
+    def spans(**settings: object) -> ChosenRows:
+        return choose_rows(tiny_recipe(data, Path("x"), *third(data, **settings)), system)[2]
 
     free = spans(negatives=3)
     per_code = spans(negatives=3, most_per_code=1)
@@ -80,8 +80,8 @@ def test_caps_and_shares_take_them_as_other_rows(data: Path, system: CodeSystem)
     assert max(Counter(row.code for row in per_code.rows if row.code).values()) == 1
     assert len(spans(negatives=3, most=7).rows) == 7
     assert texts(spans(negatives=0))["none"] == 0
-    asked = recipe(data, Path("x"), *third(data, negatives=3, empty=0.0, segments="section"))
-    assert texts(choose_rows(asked, system)[1])["none"] == 0
+    recipe = tiny_recipe(data, Path("x"), *third(data, negatives=3, empty=0.0, segments="section"))
+    assert texts(choose_rows(recipe, system)[1])["none"] == 0
 
 
 @pytest.mark.parametrize(
@@ -93,34 +93,34 @@ def test_caps_and_shares_take_them_as_other_rows(data: Path, system: CodeSystem)
         ("document_only", [{"document"}]),
     ],
 )
-def test_every_order_has_them_among_their_kind(
+def test_every_order_includes_rows_of_notes(
     data: Path, system: CodeSystem, order: str, kinds: list[set[str]]
 ) -> None:
     settings = [f"rows.order={order}", "training.steps=null", "training.epochs=1"]
-    asked = recipe(data, Path("x"), *third(data, negatives=2, segments="section"), *settings)
-    chosen = choose_rows(asked, system)
-    tokenizer = start_tokenizer(asked, [row for c in chosen for row in c.rows], system)
-    prepared = prepare(asked, chosen, tokenizer)
+    recipe = tiny_recipe(data, Path("x"), *third(data, negatives=2, segments="section"), *settings)
+    chosen = choose_rows(recipe, system)
+    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    prepared = prepare_rows(recipe, chosen, tokenizer)
     assert [{row.kind for row in phase} for phase in prepared.phases] == kinds
     nothing = {row.id for c in chosen for row in c.rows if row.completion == "none"}
     assert nothing
     assert nothing < {row.id for phase in prepared.phases for row in phase}
 
 
-def test_what_an_evaluation_holds_is_no_row_of_a_note(
+def test_rows_of_notes_that_occur_in_an_evaluation_are_dropped(
     data: Path, tmp_path: Path, system: CodeSystem
 ) -> None:
     notes = list(read_coded_notes(data / "notes" / "notes.jsonl"))
     pair = next(iter(read_span_pairs(data / "pairs" / "pairs.jsonl")))
     source = third(data, negatives=3, segments="sentence")
-    before = choose_rows(recipe(data, tmp_path, *source), system)[2]
+    before = choose_rows(tiny_recipe(data, tmp_path, *source), system)[2]
     cited = [row for row in before.rows if row.code][-1]
     held = [pair.model_copy(update={"id": "held", "text": cited.text.upper()})]
     write_rows(tmp_path / "pairs.jsonl", held)
     write_rows(tmp_path / "notes.jsonl", notes[:5])
     files = [{"kind": k, "path": str(tmp_path / f"{n}.jsonl")} for k, n in KINDS]
-    asked = recipe(data, tmp_path, *source, f"rows.evaluation={json.dumps(files)}")
-    _, documents, spans = choose_rows(asked, system)
+    recipe = tiny_recipe(data, tmp_path, *source, f"rows.evaluation={json.dumps(files)}")
+    _, documents, spans = choose_rows(recipe, system)
     out = {note.id for note in notes[:5]}
     assert out == set(documents.contaminated)
     # No segment of a note that is left out is trained on, and every one of the others is.
@@ -129,7 +129,7 @@ def test_what_an_evaluation_holds_is_no_row_of_a_note(
     assert {*out, cited.id} <= set(spans.contaminated)
     assert cited.text not in {row.text for row in spans.rows}
     # Two sources name the notes' file: what is left out of either is told.
-    told = Prepared([], [], [documents, spans], [], []).contaminated()
+    told = PreparedRows([], [], [documents, spans], [], []).contaminated()
     assert {path: set(ids) for path, ids in told.items()} == {
         str(data / "notes" / "notes.jsonl"): {*documents.contaminated, *spans.contaminated}
     }
@@ -141,8 +141,8 @@ KINDS = (("span", "pairs"), ("document", "notes"))
 
 def test_the_rows_of_a_note_stay_on_one_side_of_the_split(data: Path, system: CodeSystem) -> None:
     settings = ["rows.development=0.3", "training.evaluate_every=2"]
-    asked = recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"), *settings)
-    _, documents, spans = choose_rows(asked, system)
+    recipe = tiny_recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"), *settings)
+    _, documents, spans = choose_rows(recipe, system)
 
     def notes(rows: list[TrainingRow]) -> set[str]:
         return {row.id.split("#")[0].split("@")[0] for row in rows}
@@ -160,20 +160,20 @@ def test_a_note_that_is_all_evidence_has_no_other_words(tmp_path: Path, system: 
     for name, row in (("notes", note), ("pairs", pair)):
         (tmp_path / name).mkdir()
         write_rows(tmp_path / name / f"{name}.jsonl", [row])
-    _, _, spans = choose_rows(recipe(tmp_path, tmp_path, *third(tmp_path, negatives=5)), system)
+    _, _, spans = choose_rows(
+        tiny_recipe(tmp_path, tmp_path, *third(tmp_path, negatives=5)), system
+    )
     assert [row.code for row in spans.rows] == ["I50.9"]
     write_rows(tmp_path / "notes" / "notes.jsonl", [CodedNote(id="n", text="Seen today.")])
     with pytest.raises(ConfigurationError, match="no row of it is left"):
-        choose_rows(recipe(tmp_path, tmp_path, *third(tmp_path, negatives=5)), system)
+        choose_rows(tiny_recipe(tmp_path, tmp_path, *third(tmp_path, negatives=5)), system)
 
 
-def test_a_run_learns_to_say_that_there_is_nothing(
-    data: Path, tmp_path: Path, system: CodeSystem
-) -> None:
+def test_a_run_learns_the_answer_none(data: Path, tmp_path: Path, system: CodeSystem) -> None:
     settings = [*third(data, negatives=3, segments="sentence"), "training.steps=60"]
-    asked = recipe(data, tmp_path / "run", *settings)
-    told = dry_run(asked)
-    folder = run_sft(asked)
+    recipe = tiny_recipe(data, tmp_path / "run", *settings)
+    told = dry_run(recipe)
+    folder = run_sft(recipe)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert [(row["kind"], row["grade"]) for row in manifest["rows"]] == [
         ("span", "gold"),
@@ -181,13 +181,13 @@ def test_a_run_learns_to_say_that_there_is_nothing(
         ("span", None),
     ]
     assert [share.rows for share in told.shares] == [row["rows"] for row in manifest["rows"]]
-    assert set(manifest["contaminated"]) == {str(source.path) for source in asked.rows.used}
+    assert set(manifest["contaminated"]) == {str(source.path) for source in recipe.rows.used}
     assert "| span |  | synthetic |" in (folder / "README.md").read_text()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
     before = make_model(SHAPE, tokenizer, 512).eval()
     after = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    _, documents, spans = choose_rows(asked, system)
+    _, documents, spans = choose_rows(recipe, system)
     for rows in (documents.rows, spans.rows):
         nothing = [row for row in rows if row.completion == "none"][:8]
         first, last = (_loss(model, tokenizer, nothing) for model in (before, after))

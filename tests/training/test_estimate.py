@@ -8,11 +8,11 @@ import torch
 from transformers import Qwen3Config
 
 from cclearn.training.dry_run import dry_run
-from cclearn.training.estimate import memory_of, operations_of, shape_of_config
+from cclearn.training.estimate import estimate_memory, estimate_operations, shape_from_config
 from cclearn.training.recipe_file import load_recipe, packaged_recipes
 from cclearn.training.sft import run_sft
 from tests.training.configurations import BEFORE, CONFIGURATIONS, LLAMA_8B, devices_of
-from tests.training.runs import recipe
+from tests.training.runs import tiny_recipe
 
 # PEFT asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:Futu
 
 def test_the_size_of_a_known_model() -> None:
     qlora = load_recipe("llama-3.1-8b/sft_qlora")
-    shape = shape_of_config(LLAMA_8B, qlora)
+    shape = shape_from_config(LLAMA_8B, qlora)
     assert shape.parameters == 8_030_261_248  # As its card says.
     assert shape.embedded == 128256 * 4096
     assert shape.quantisable == shape.parameters - 2 * shape.embedded - 65 * 4096
@@ -28,16 +28,16 @@ def test_the_size_of_a_known_model() -> None:
     sides = [(4096, 4096), (4096, 1024), (4096, 1024), (4096, 4096)]
     sides += [(4096, 14336), (4096, 14336), (14336, 4096)]
     assert shape.trained == 32 * 16 * sum(map(sum, sides))
-    memory = memory_of(shape, qlora, in_bf16=True)
+    memory = estimate_memory(shape, qlora, in_bf16=True)
     # 6,979,321,856 weights in four bits and 1,050,939,392 in sixteen.
     assert memory.weights == pytest.approx(
         (6_979_321_856 * (0.5 + 1 / 64 + 4 / 16384) + 2 * 1_050_939_392) / 2**30
     )
     assert memory.total < 24
     whole = load_recipe("llama-3.1-8b/sft_qlora", ["adapter.kind=none"])
-    assert memory_of(shape_of_config(LLAMA_8B, whole), whole, True).weights == pytest.approx(
-        4 * 8_030_261_248 / 2**30
-    )
+    assert estimate_memory(
+        shape_from_config(LLAMA_8B, whole), whole, True
+    ).weights == pytest.approx(4 * 8_030_261_248 / 2**30)
 
 
 def test_tied_embeddings_cost_a_product() -> None:
@@ -51,15 +51,17 @@ def test_tied_embeddings_cost_a_product() -> None:
         head_dim=16,
         tie_word_embeddings=True,
     )
-    asked = load_recipe("tiny/sft_scratch")
-    shape = shape_of_config(config, asked)
+    recipe = load_recipe("tiny/sft_scratch")
+    shape = shape_from_config(config, recipe)
     assert shape.embedded == 0
     assert shape.trained == shape.parameters
     attention = 2 * 2 * 64 * 100
-    assert operations_of(shape, asked, 10, 100.0) == 10 * (6 * shape.parameters + 3 * attention)
+    assert estimate_operations(shape, recipe, 10, 100.0) == 10 * (
+        6 * shape.parameters + 3 * attention
+    )
 
 
-def test_operations_are_those_that_torch_counts() -> None:
+def test_operations_agree_with_the_count_of_torch() -> None:
     """A second count: PyTorch's own, of a forward and backward pass."""
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import AutoModelForCausalLM
@@ -78,19 +80,21 @@ def test_operations_are_those_that_torch_counts() -> None:
     ids = torch.randint(0, 512, (1, 128))
     with FlopCounterMode(display=False) as counter:
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
-    asked = load_recipe("tiny/sft_scratch")
-    shape = shape_of_config(config, asked)
-    estimated = operations_of(shape, asked, 128, 128.0)
+    recipe = load_recipe("tiny/sft_scratch")
+    shape = shape_from_config(config, recipe)
+    estimated = estimate_operations(shape, recipe, 128, 128.0)
     # Eager attention multiplies above the diagonal too; the estimate counts what is useful.
     attention = 128 * 3 * 2.0 * 3 * 64 * 128
     assert counter.get_total_flops() == pytest.approx(estimated + attention, rel=0.05)
 
 
-def test_a_dry_run_counts_what_the_run_does(data: Path, tmp_path: Path) -> None:
-    asked = recipe(data, tmp_path / "run", "training.batching=padded", "training.batch_size=4")
-    found = dry_run(asked)
+def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(
+        data, tmp_path / "run", "training.batching=padded", "training.batch_size=4"
+    )
+    found = dry_run(recipe)
     assert (found.steps, found.batch) == (6, 4)
-    lines = sum(len(path.read_text().splitlines()) for path in asked.rows.files)
+    lines = sum(len(path.read_text().splitlines()) for path in recipe.rows.files)
     assert sum(count for _, _, count in found.lengths) == lines
     rows = sum(share.rows for share in found.shares)
     span, document = found.shares
@@ -101,8 +105,8 @@ def test_a_dry_run_counts_what_the_run_does(data: Path, tmp_path: Path) -> None:
     assert found.document_tokens is not None
     assert found.tokens < found.document_tokens
     assert not (tmp_path / "run").exists()
-    whole = asked.model_copy(
-        update={"training": asked.training.model_copy(update={"steps": None, "epochs": 1})}
+    whole = recipe.model_copy(
+        update={"training": recipe.training.model_copy(update={"steps": None, "epochs": 1})}
     )
     folder = run_sft(whole)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -110,20 +114,24 @@ def test_a_dry_run_counts_what_the_run_does(data: Path, tmp_path: Path) -> None:
     assert manifest["steps"] == counted.steps
     assert manifest["tokens_seen"] == pytest.approx(counted.tokens, rel=0.02)
     assert manifest["parameters"] == counted.shape.parameters
-    only = dry_run(recipe(data, tmp_path / "x", "rows.order=document_only"))
+    only = dry_run(tiny_recipe(data, tmp_path / "x", "rows.order=document_only"))
     assert only.document_tokens == only.tokens
-    assert dry_run(recipe(data, tmp_path / "x", "rows.order=span_only")).document_tokens is None
+    assert (
+        dry_run(tiny_recipe(data, tmp_path / "x", "rows.order=span_only")).document_tokens is None
+    )
 
 
 def test_recipes_state_the_estimated_memory() -> None:
     checked = 0
     for name, path in packaged_recipes().items():
-        asked = load_recipe(path)
-        if asked.model.scratch is not None:
+        recipe = load_recipe(path)
+        if recipe.model.scratch is not None:
             continue
-        base = BEFORE[name.split("/")[0]] if asked.grpo else str(asked.model.path)
-        memory = memory_of(shape_of_config(CONFIGURATIONS[base], asked), asked, in_bf16=True)
+        base = BEFORE[name.split("/")[0]] if recipe.grpo else str(recipe.model.path)
+        memory = estimate_memory(
+            shape_from_config(CONFIGURATIONS[base], recipe), recipe, in_bf16=True
+        )
         device = (memory.weights + memory.trained) / devices_of(name) + memory.activations
-        assert f"about {device:.1f} GiB" in (asked.memory or ""), name
+        assert f"about {device:.1f} GiB" in (recipe.memory or ""), name
         checked += 1
     assert checked == 10

@@ -8,7 +8,7 @@ import pytest
 from cclearn.errors import ConfigurationError
 from cclearn.training.grpo import run_grpo
 from cclearn.training.sft import run_sft
-from tests.training.runs import adapting, recipe
+from tests.training.runs import adapting, tiny_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -23,7 +23,7 @@ SETTINGS = (
 
 
 def test_a_model_is_rewarded(data: Path, run: Path, tmp_path: Path) -> None:
-    folder = run_grpo(recipe(data, tmp_path / "run", *adapting(run, "lora", *SETTINGS)))
+    folder = run_grpo(tiny_recipe(data, tmp_path / "run", *adapting(run, "lora", *SETTINGS)))
     assert (folder / "adapter_model.safetensors").exists()
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["steps"] == 2
@@ -41,18 +41,18 @@ def test_a_model_is_rewarded(data: Path, run: Path, tmp_path: Path) -> None:
 
 
 def test_the_stage_and_its_script_go_together(data: Path, run: Path, tmp_path: Path) -> None:
-    second = recipe(data, tmp_path / "run", *adapting(run, "lora", *SETTINGS))
+    second = tiny_recipe(data, tmp_path / "run", *adapting(run, "lora", *SETTINGS))
     with pytest.raises(ConfigurationError, match=r"Launch recipes/grpo\.py"):
         run_sft(second)
     with pytest.raises(ConfigurationError, match=r"Launch recipes/sft\.py"):
-        run_grpo(recipe(data, tmp_path / "run"))
+        run_grpo(tiny_recipe(data, tmp_path / "run"))
     few = second.model_copy(
         update={"training": second.training.model_copy(update={"batch_size": 42})}
     )
-    with pytest.raises(ConfigurationError, match="they hold 20 notes, and a step takes 21"):
+    with pytest.raises(ConfigurationError, match="they hold 20 notes, but a step needs 21"):
         run_grpo(few)
     twice = second.rows.model_copy(update={"sources": second.rows.used * 2})
-    with pytest.raises(ConfigurationError, match="notes of two sources share them"):
+    with pytest.raises(ConfigurationError, match="several notes share an id"):
         run_grpo(second.model_copy(update={"rows": twice}))
     tight = second.model_copy(
         update={"training": second.training.model_copy(update={"max_length": 60})}

@@ -40,7 +40,7 @@ def weights(model: Small) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in model.parameters()]
 
 
-def test_each_parameter_is_stepped_by_its_own_optimizer(model: Small) -> None:
+def test_every_parameter_is_updated_by_its_optimizer(model: Small) -> None:
     other = copy.deepcopy(model)
     both = MuonWithAdamW(model, lr=0.01, weight_decay=0.1)
     muon = Muon(
@@ -61,7 +61,7 @@ def test_each_parameter_is_stepped_by_its_own_optimizer(model: Small) -> None:
         torch.testing.assert_close(ours, theirs)
 
 
-def test_a_scheduler_reaches_both(model: Small) -> None:
+def test_a_scheduler_changes_both_optimizers(model: Small) -> None:
     optimizer = MuonWithAdamW(model, lr=0.01, weight_decay=0.0)
     scheduler = LambdaLR(optimizer, lambda step: 0.0 if step else 1.0)
     backward(model, 0)
@@ -75,16 +75,16 @@ def test_a_scheduler_reaches_both(model: Small) -> None:
     assert all(torch.equal(a, b) for a, b in zip(moved, weights(model), strict=True))
 
 
-def test_a_restored_optimizer_goes_on_alike(model: Small) -> None:
+def test_a_restored_optimizer_continues_identically(model: Small) -> None:
     optimizer = MuonWithAdamW(model, lr=0.01, weight_decay=0.1)
     backward(model, 0)
     optimizer.step()
     twin = copy.deepcopy(model)
     restored = MuonWithAdamW(twin, lr=0.5, weight_decay=0.1)
     restored.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    for each, its in ((model, optimizer), (twin, restored)):
-        backward(each, 1)
-        its.step()
+    for module, optimizer_of_module in ((model, optimizer), (twin, restored)):
+        backward(module, 1)
+        optimizer_of_module.step()
     assert all(torch.equal(a, b) for a, b in zip(weights(model), weights(twin), strict=True))
     scheduler = LambdaLR(restored, lambda _: 0.0)
     assert scheduler.get_last_lr() == [0.0] * len(restored.param_groups)
@@ -93,6 +93,6 @@ def test_a_restored_optimizer_goes_on_alike(model: Small) -> None:
 def test_frozen_parameters_are_left_out(model: Small) -> None:
     model.out.weight.requires_grad_(False)
     optimizer = MuonWithAdamW(model, lr=0.01, weight_decay=0.0)
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    assert id(model.out.weight) not in held
-    assert len(held) == len(list(model.parameters())) - 1
+    optimized = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert id(model.out.weight) not in optimized
+    assert len(optimized) == len(list(model.parameters())) - 1

@@ -63,7 +63,7 @@ def test_metadata_are_optional_and_are_no_settings_of_the_run() -> None:
         load_recipe("tiny/sft_scratch", ["descripton=x"])
 
 
-def test_every_launch_configuration_is_one() -> None:
+def test_every_launch_configuration_is_valid() -> None:
     found = sorted((RECIPES / "accelerate").glob("*.yaml"))
     names = ["cpu", "cpu_processes", "ddp", "fsdp2_qlora", "single_gpu", "zero3"]
     assert [path.stem for path in found] == names
@@ -74,7 +74,7 @@ def test_every_launch_configuration_is_one() -> None:
         assert launch in path.read_text()
 
 
-def test_the_arms_differ_in_their_rows_alone() -> None:
+def test_ablations_differ_only_in_their_rows() -> None:
     mixed = load_recipe("tiny/sft_scratch")
     document = load_recipe("tiny/sft_scratch", ["rows.order=document_only"])
     span = load_recipe("tiny/sft_scratch", ["rows.order=span_only"])
@@ -85,7 +85,9 @@ def test_the_arms_differ_in_their_rows_alone() -> None:
     assert len(mixed.rows.files) == 2
 
 
-def test_a_packaged_recipe_goes_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_packaged_recipe_is_found_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_recipe("tiny/sft_scratch") == load_recipe(RECIPES / "tiny" / "sft_scratch.yaml")
     with pytest.raises(
@@ -114,7 +116,7 @@ def test_overrides() -> None:
             ["training.steps: ", "rows.overflow: ", "modell: unknown key. Did you mean 'model'?"],
         ),
         (["rows.sources.0.share=null"], ["rows: sources: give every source a share, or none"]),
-        (["rows.sources.9.path=x"], ["rows.sources.9.path=x): the recipe has no such place"]),
+        (["rows.sources.9.path=x"], ["rows.sources.9.path=x): the recipe has no such key"]),
         (["training"], ["override (training): it is not of the form key=value"]),
         (["model.path=x"], ["model: give either path or scratch"]),
         (["model.scratch.heads=3"], ["hidden_size = 128 is not a multiple of 2 * heads = 6"]),
@@ -132,37 +134,37 @@ def test_overrides() -> None:
             ],
             ["rows: order: span_then_document needs sources of both kinds"],
         ),
-        (["rows.temperature=2"], ["rows: temperature: it is for mixing: proportional"]),
+        (["rows.temperature=2"], ["rows: temperature: it requires mixing: proportional"]),
         (
             ["rows.sources.1.grades={gold: 1}"],
             ["rows.sources.1: grades and most_per_code are for span rows"],
         ),
-        (["rows.sources.1.negatives=2"], ["rows.sources.1: negatives are span rows: give them to"]),
+        (["rows.sources.1.negatives=2"], ["rows.sources.1: negatives are span rows: set them for"]),
         (["rows.sources.1.negatives=-1"], ["rows.sources.1.negatives: "]),
-        (["rows.sources.0.segments=sentence"], ["rows.sources.0: segments are of notes"]),
+        (["rows.sources.0.segments=sentence"], ["rows.sources.0: segments are parts of notes"]),
         (["rows.sources.1.segments=words"], ["rows.sources.1.segments: "]),
-        (["rows.sources.1.empty=0.5"], ["rows.sources.1: empty is a share of segments: set"]),
+        (["rows.sources.1.empty=0.5"], ["rows.sources.1: empty requires segments: set"]),
         (
             ["rows.sources.0={kind: span, path: x, share: 1, negatives: 1, grades: {gold: 1}}"],
-            ["rows.sources.0: grades are of span pairs: with negatives the path holds notes"],
+            ["rows.sources.0: grades are for span pairs: with negatives the path holds notes"],
         ),
         (["rows.sources.0.grades={golden: 1}"], ["rows.sources.0.grades.golden"]),
-        (["rows.development=0.1"], ["rows.development: it goes with training.evaluate_every"]),
-        (["adapter={kind: lora}"], ["adapter: a model with random weights has nothing"]),
-        (["adapter={kind: lora}", *MODEL], ["training.optimizer: muon is for whole matrices"]),
+        (["rows.development=0.1"], ["rows.development: it requires training.evaluate_every"]),
+        (["adapter={kind: lora}"], ["adapter: a model with random weights cannot be adapted"]),
+        (["adapter={kind: lora}", *MODEL], ["training.optimizer: muon cannot train an adapter"]),
         (
             ["rows.order=span_then_document"],
             ["training.steps: with rows.order = span_then_document"],
         ),
         (["adapter.quantisation.typ=nf4"], ["adapter.quantisation.typ: unknown key. Did you"]),
-        (["grpo={}"], ["model.scratch: random weights answer nothing"]),
+        (["grpo={}"], ["model.scratch: grpo needs a fine-tuned model"]),
         (
             ["grpo={generations: 5, answer_length: 64}", "rows.order=document_only", *MODEL],
             ["= 24: it must be"],
         ),
     ],
 )
-def test_all_errors_are_told_at_once(overrides: list[str], messages: list[str]) -> None:
+def test_all_errors_are_reported_together(overrides: list[str], messages: list[str]) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_recipe("tiny/sft_scratch", overrides)
     assert len(error.value.problems) == len(messages)
@@ -195,7 +197,9 @@ def test_an_error_names_file_line_and_key(tmp_path: Path) -> None:
         (b"name: 0x" + b"f" * 6_000, "name: Input should be a valid string"),
     ],
 )
-def test_a_file_that_is_no_recipe(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_recipe_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
     with pytest.raises((DataError, ConfigurationError), match=message):

@@ -18,15 +18,15 @@ from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import evaluate
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import encode_rows, read_source
-from cclearn.training.batches import RowSampler, dataset_of
+from cclearn.training.batches import RowSampler, make_dataset
 from cclearn.training.scratch import make_model, make_tokenizer
 from cclearn.training.sft import run_sft
 from data_builders.builder import build, configure, find_builder
 from tests.models import SHAPE
-from tests.training.runs import ROOT, recipe, script
+from tests.training.runs import ROOT, script, tiny_recipe
 
 
-def test_a_run_leaves_a_model_and_its_manifest(run: Path, system: CodeSystem, data: Path) -> None:
+def test_a_run_writes_a_model_and_its_manifest(run: Path, system: CodeSystem, data: Path) -> None:
     names = {path.name for path in run.iterdir()}
     assert {"model.safetensors", "tokenizer.json", "config.json", "manifest.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
@@ -53,7 +53,7 @@ def test_a_run_leaves_a_model_and_its_manifest(run: Path, system: CodeSystem, da
     assert losses[-1]["step"] == 6
 
 
-def test_a_users_system_goes_the_whole_way(tmp_path: Path) -> None:
+def test_a_users_code_system_can_be_trained_and_coded(tmp_path: Path) -> None:
     table = tmp_path / "operations.csv"
     rows = [f"{n}.{k},Repair {k} of organ {n},mending {k} {n}" for n in "abc" for k in "xyz"]
     table.write_text("\n".join(["code,description,synonyms", *rows, ""]), encoding="utf-8")
@@ -64,7 +64,7 @@ def test_a_users_system_goes_the_whole_way(tmp_path: Path) -> None:
     config = configure(notes, {"pairs": str(pairs), "notes": 12})
     build(notes, config, tmp_path / "notes", system)
     trained = run_sft(
-        recipe(tmp_path, tmp_path / "run", f"code_system.name={table}", "training.steps=2")
+        tiny_recipe(tmp_path, tmp_path / "run", f"code_system.name={table}", "training.steps=2")
     )
     manifest = json.loads((trained / "manifest.json").read_text())
     assert manifest["code_system"]["name"] == "operations"
@@ -86,16 +86,16 @@ def test_a_trained_model_codes(run: Path, data: Path, system: CodeSystem) -> Non
 
 
 def test_the_same_recipe_gives_the_same_weights(run: Path, data: Path, tmp_path: Path) -> None:
-    again = run_sft(recipe(data, tmp_path / "again"))
+    again = run_sft(tiny_recipe(data, tmp_path / "again"))
     name = "model.safetensors"
     assert (again / name).read_bytes() == (run / name).read_bytes()
     assert (again / "tokenizer.json").read_bytes() == (run / "tokenizer.json").read_bytes()
-    other = run_sft(recipe(data, tmp_path / "other", "seed=1"))
+    other = run_sft(tiny_recipe(data, tmp_path / "other", "seed=1"))
     assert (other / name).read_bytes() != (run / name).read_bytes()
 
 
 def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
-    folder = run_sft(recipe(data, tmp_path / "long", "training.steps=60"))
+    folder = run_sft(tiny_recipe(data, tmp_path / "long", "training.steps=60"))
     losses = [
         entry["loss"]
         for line in (folder / "metrics.jsonl").read_text().splitlines()
@@ -105,7 +105,7 @@ def test_the_loss_falls(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batching", ["packed", "grouped", "padded"])
-def test_the_trainers_loss_is_that_of_the_examples_alone(
+def test_the_loss_is_that_of_separate_examples(
     data: Path, tmp_path: Path, system: CodeSystem, batching: str
 ) -> None:
     from cclearn.training import sft
@@ -127,11 +127,11 @@ def test_the_trainers_loss_is_that_of_the_examples_alone(
     size = 1 if batching == "packed" else len(encoded)
     settings = [f"training.batching={batching}", f"training.batch_size={size}"]
     settings.append("training.max_length=4096")
-    asked = recipe(data, tmp_path / "x", *settings)
-    dataset, sizes = dataset_of([encoded], asked.training)
+    recipe = tiny_recipe(data, tmp_path / "x", *settings)
+    dataset, sizes = make_dataset([encoded], recipe.training)
     trainer = sft._Trainer(
         model=model,
-        args=sft._arguments(asked),
+        args=sft._arguments(recipe),
         train_dataset=dataset,
         processing_class=tokenizer,
         sampler=RowSampler(sizes, 0),
@@ -144,7 +144,7 @@ def test_the_trainers_loss_is_that_of_the_examples_alone(
 
 
 @pytest.mark.parametrize("batching", ["packed", "grouped"])
-def test_what_the_trainer_is_given_supervises_the_completion_alone(
+def test_only_completions_are_supervised(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batching: str
 ) -> None:
     from cclearn.training import sft
@@ -158,7 +158,7 @@ def test_what_the_trainer_is_given_supervises_the_completion_alone(
 
     monkeypatch.setattr(sft, "_Trainer", Spy)
     settings = [f"training.batching={batching}", "training.steps=1"]
-    folder = run_sft(recipe(data, tmp_path / "spied", *settings))
+    folder = run_sft(tiny_recipe(data, tmp_path / "spied", *settings))
     ((dataset, tokenizer),) = seen
     examples = 0
     for row in dataset:
@@ -179,19 +179,21 @@ def test_what_the_trainer_is_given_supervises_the_completion_alone(
 
 def test_bad_rows_are_refused_before_anything_is_written(data: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"longer than max_length = 20"):
-        run_sft(recipe(data, tmp_path / "a", "training.max_length=20"))
+        run_sft(tiny_recipe(data, tmp_path / "a", "training.max_length=20"))
     with pytest.raises(DataError, match="no such file"):
-        run_sft(recipe(data, tmp_path / "b", "rows.sources.0.path=gone.jsonl"))
+        run_sft(tiny_recipe(data, tmp_path / "b", "rows.sources.0.path=gone.jsonl"))
     empty = tmp_path / "empty.jsonl"
     empty.touch()
     with pytest.raises(ConfigurationError, match="no row of it is left"):
-        run_sft(recipe(data, tmp_path / "c", f"rows.sources.0.path={json.dumps(str(empty))}"))
+        run_sft(tiny_recipe(data, tmp_path / "c", f"rows.sources.0.path={json.dumps(str(empty))}"))
     with pytest.raises(ConfigurationError, match=r"model \(model = .*nowhere"):
-        run_sft(recipe(data, tmp_path / "d", "model={path: ./nowhere}", "training.optimizer=adamw"))
+        run_sft(
+            tiny_recipe(data, tmp_path / "d", "model={path: ./nowhere}", "training.optimizer=adamw")
+        )
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     with pytest.raises(CclearnError, match="--overwrite"):
-        run_sft(recipe(data, tmp_path / "taken"))
+        run_sft(tiny_recipe(data, tmp_path / "taken"))
     assert {path.name for path in tmp_path.iterdir()} == {"empty.jsonl", "taken"}
 
 
@@ -215,7 +217,7 @@ def test_accelerate_launches_the_script(data: Path, tmp_path: Path, run: Path) -
 
 
 @pytest.mark.slow
-def test_a_stopped_run_leaves_nothing_that_looks_whole(data: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_no_output(data: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [
             sys.executable,

@@ -66,7 +66,7 @@ def test_real_titles_keep_their_meaning(system: CodeSystem) -> None:
 
 
 @pytest.mark.parametrize("frames", [FRAMES, COMPLAINT_FRAMES, EVENT_FRAMES, NEUTRAL_FRAMES])
-def test_frames_say_nothing_of_their_own(frames: tuple[str, ...]) -> None:
+def test_frames_do_not_change_the_meaning(frames: tuple[str, ...]) -> None:
     for frame in frames:
         assert meaning_marks(frame.format("")) == []
         assert frame.count("{}") == 1
@@ -82,14 +82,14 @@ def test_frames_suit_the_chapter(system: CodeSystem) -> None:
 
 @pytest.mark.parametrize("word", sorted(PROTECTED))
 def test_words_that_carry_the_meaning_are_never_misspelt(word: str) -> None:
-    for maker in (swap, drop, near_key):
-        assert all(maker(word, random.Random(seed)) == word for seed in range(20))
+    for transform in (swap, drop, near_key):
+        assert all(transform(word, random.Random(seed)) == word for seed in range(20))
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=60), st.integers())
 def test_a_typing_error_changes_one_long_word_only(text: str, seed: int) -> None:
-    for maker in (swap, drop, near_key):
-        changed = maker(text, random.Random(seed))
+    for transform in (swap, drop, near_key):
+        changed = transform(text, random.Random(seed))
         assert abs(len(changed) - len(text)) <= 1
         before, after = text.split(), changed.split()
         assert len(before) == len(after)
@@ -236,7 +236,7 @@ def test_a_published_table_is_read(shared_data: Path) -> None:
     assert len(more._long) > len(own._long) + 500
 
 
-def test_variants_depend_on_the_text_and_the_draw_alone() -> None:
+def test_variants_depend_only_on_text_and_generator() -> None:
     one, two = Noise(), Noise()
     list(two.variants("Something else", 8, random.Random(0)))
     text = "Chronic kidney disease"
@@ -246,16 +246,16 @@ def test_variants_depend_on_the_text_and_the_draw_alone() -> None:
     assert len({text, *made}) == 9
 
 
-@pytest.mark.parametrize("maker", sorted(WEIGHTS))
-def test_every_maker_can_be_alone(maker: str) -> None:
-    noise = Noise({maker: 1.0})
+@pytest.mark.parametrize("transform", sorted(WEIGHTS))
+def test_every_transform_works_without_the_others(transform: str) -> None:
+    noise = Noise({transform: 1.0})
     texts = ("Closed fracture of left femur", "acute kidney injury", "MI", "Disorder of hand")
     context = Context(FRAMES, HEART.words)
     drawn = {noise.change(t, random.Random(seed), context) for t in texts for seed in range(9)}
     assert drawn - set(texts)
 
 
-def test_an_abbreviation_is_read_only_where_the_code_says_so(system: CodeSystem) -> None:
+def test_an_abbreviation_is_expanded_only_in_its_context(system: CodeSystem) -> None:
     own = Abbreviations.load()
 
     def read(text: str, code: str) -> str:
@@ -271,7 +271,7 @@ def test_an_abbreviation_is_read_only_where_the_code_says_so(system: CodeSystem)
     assert own.abbreviate("Chronic kidney disease (CKD)", ORDER) == "Chronic kidney disease (CKD)"
 
 
-def test_every_expansion_is_in_the_codes_own_words(system: CodeSystem) -> None:
+def test_every_expansion_uses_words_of_the_code(system: CodeSystem) -> None:
     own = Abbreviations.load()
     longs = {long for long in own._long.values() for long in long}
     made = 0

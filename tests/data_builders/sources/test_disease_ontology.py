@@ -134,7 +134,7 @@ name: again
 """
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, system: CodeSystem) -> None:
+def test_all_problems_are_reported_together(tmp_path: Path, system: CodeSystem) -> None:
     path = tmp_path / "x.obo"
     path.write_text(CYCLES, encoding="utf-8")
     builder = find_builder("disease_ontology")
@@ -142,10 +142,10 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, system: CodeSystem) -
     with pytest.raises(DataError) as error:
         build(builder, config, tmp_path / "out", system)
     assert set(str(error.value).replace(str(path), "x").splitlines()) == {
-        "x:2: is_a: below itself: A:1, A:2, A:3",
-        "x:17: is_a: below itself: A:4",
+        "x:2: is_a: a term is its own ancestor: A:1, A:2, A:3",
+        "x:17: is_a: a term is its own ancestor: A:4",
         "x:22: name: A:5 has no name",
-        "x:25: id: A:2 stands in line 7 too",
+        "x:25: id: A:2 is also defined in line 7",
     }
     assert not (tmp_path / "out").exists()
 
@@ -154,8 +154,8 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, system: CodeSystem) -
     ("content", "message"),
     [
         ("[Term]\nid: A:1\nname one\n", r"x\.obo:3: not OBO"),
-        ("", "holds no term"),
-        ("code,description\n1,2\n", "not OBO|holds no term"),
+        ("", "contains no term"),
+        ("code,description\n1,2\n", "not OBO|contains no term"),
     ],
 )
 def test_what_is_no_ontology_is_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -174,7 +174,7 @@ def test_the_whole_ontology_is_read(shared_data: Path) -> None:
     assert sum(" EXACT " in s for term in terms for s in term.synonyms) == 15_759
 
 
-def test_symbols_alone_make_no_pair(tmp_path: Path, system: CodeSystem) -> None:
+def test_a_string_of_symbols_is_not_a_pair(tmp_path: Path, system: CodeSystem) -> None:
     path = tmp_path / "x.obo"
     path.write_text(ONTOLOGY.replace("name: wandering heart", "name: -,;()"), encoding="utf-8")
     pairs, rejected, _ = built("disease_ontology", {"file": str(path)}, system)

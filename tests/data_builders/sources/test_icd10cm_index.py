@@ -200,7 +200,7 @@ def test_a_broken_file_leaves_no_folder(
 
 def test_an_unknown_column_is_refused(files: tuple[Path, Path], system: CodeSystem) -> None:
     files[1].write_text(TABLE.replace("Adverse effect", "Side effect"), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="the column 'Side effect' is not known"):
+    with pytest.raises(ConfigurationError, match="unknown column 'Side effect'"):
         rows_of(system, files[1])
 
 
@@ -240,12 +240,12 @@ def test_the_official_files_are_read_without_loss(
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (TABLE.replace('<cell col="2">', "<cell>", 1), "a <cell> has no number of a column"),
-        (TABLE.replace('<head col="2">', '<head col="²">'), "a <head> has no number of a column"),
+        (TABLE.replace('<cell col="2">', "<cell>", 1), "a <cell> has no column number"),
+        (TABLE.replace('<head col="2">', '<head col="²">'), "a <head> has no column number"),
         (TABLE.replace('<head col="2">', '<head col="7">'), "column 2 has codes and no heading"),
     ],
 )
-def test_columns_that_do_not_fit_are_told(tmp_path: Path, content: str, problem: str) -> None:
+def test_invalid_columns_are_reported(tmp_path: Path, content: str, problem: str) -> None:
     (tmp_path / "x.xml").write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=problem):
         read_index(tmp_path / "x.xml")

@@ -73,7 +73,7 @@ def test_a_file_may_have_no_metadata_and_few_columns(tmp_path: Path) -> None:
     assert (mapping.subject, mapping.object_label, mapping.confidence) == ("A:1", "two", None)
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, system: CodeSystem) -> None:
+def test_all_problems_are_reported_together(tmp_path: Path, system: CodeSystem) -> None:
     wrong = [("I50.9", "a", "skos:exactMatch", "", "A:1", "x", "", "sure"), ("A:1", "short")]
     path = write(tmp_path / "x.tsv", wrong)
     builder = find_builder("sssom")
@@ -94,7 +94,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, system: CodeSystem) -
         ("", ["subject_id", "predicate_id", "object_id", "subject_label or object_label"]),
     ],
 )
-def test_missing_columns_are_told(tmp_path: Path, content: str, missing: list[str]) -> None:
+def test_missing_columns_are_reported(tmp_path: Path, content: str, missing: list[str]) -> None:
     path = tmp_path / "x.tsv"
     path.write_text("#a: b\n" + content, encoding="utf-8")
     with pytest.raises(DataError) as error:

@@ -27,7 +27,9 @@ def joined(pairs: Path, folder: Path, system: CodeSystem, **settings: object) ->
     return list(read_coded_notes(build(builder, config, folder, system).data))
 
 
-def test_each_condition_has_its_own_words(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
+def test_every_condition_has_its_own_evidence(
+    pairs: Path, tmp_path: Path, system: CodeSystem
+) -> None:
     rows = joined(pairs, tmp_path / "out", system, noise=0.5)
     assert len(rows) == 300
     for row in rows:
@@ -50,7 +52,7 @@ def test_codes_that_change_others_are_left_out(
     assert used == {"I21.4", "J18.9", "K35.80", "M16.11", "R05.1", "N20.0", "J44.9"}
 
 
-def test_a_row_depends_on_the_seed_and_its_number_alone(
+def test_a_row_depends_only_on_the_seed_and_its_number(
     pairs: Path, tmp_path: Path, system: CodeSystem
 ) -> None:
     many = joined(pairs, tmp_path / "many", system, seed=3)
@@ -58,9 +60,7 @@ def test_a_row_depends_on_the_seed_and_its_number_alone(
     assert joined(pairs, tmp_path / "other", system, seed=4, rows=20) != many[:20]
 
 
-def test_what_may_not_stand_together_is_rejected(
-    pairs: Path, tmp_path: Path, system: CodeSystem
-) -> None:
+def test_incompatible_codes_are_rejected(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
     assert joined(pairs, tmp_path / "out", system, codes=["i214", "Z00.00"], rows=3) == []
     lines = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
     reasons = [json.loads(line)["reason"] for line in lines]

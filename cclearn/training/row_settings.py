@@ -1,0 +1,143 @@
+"""The section of a recipe that selects the rows of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cclearn.notes.contract import Grade
+from cclearn.notes.sections import Unit
+from cclearn.prompts.layout import Template
+from cclearn.prompts.templates import RowKind
+from cclearn.rows.encode import Overflow
+from cclearn.rows.mixture import Mixing
+from cclearn.training.section import Section
+
+Order = Literal["mixed", "span_then_document", "document_only", "span_only"]
+
+
+class RowSourceSettings(Section):
+    """A file of rows, and how many of its rows are used.
+
+    The rows that are kept depend only on their ids and the seed.
+
+    Attributes:
+        kind: Kind of the rows that are made from the file.
+        path: Path of the file.
+        share: Share of the rows of the mix that come from this file.
+        grades: How often a pair of each grade is used: 0.5 keeps half of the pairs, 2 uses each twice, 0
+            drops all. Grades that are not listed count as 1.
+        most: Largest number of rows.
+        most_per_code: Largest number of span rows for one code.
+        segments: Unit of the document rows, if a note is split into sentences or sections.
+        empty: Share of the segments without evidence that are kept. Their answer is `none`.
+        negatives: Largest number of spans per note that are not evidence and become rows whose answer is
+            that they have no code (`cclearn.rows.negatives`). If it is set, the file of a source of span
+            rows holds coded notes, and each piece of evidence is a row.
+    """
+
+    kind: RowKind
+    path: Path
+    share: float | None = Field(default=None, gt=0, le=1)
+    grades: dict[Grade, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    most: int | None = Field(default=None, gt=0)
+    most_per_code: int | None = Field(default=None, gt=0)
+    segments: Unit | None = None
+    empty: float = Field(default=1.0, ge=0, le=1)
+    negatives: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _settings_match_the_kind(self) -> Self:
+        problems = []
+        if self.kind == "document" and (self.grades or self.most_per_code):
+            problems.append("grades and most_per_code are for span rows: a note has no grade")
+        if self.kind == "document" and self.negatives is not None:
+            problems.append(
+                "negatives are span rows: set them for a source of kind span whose path holds notes"
+            )
+        if self.kind == "span" and self.segments:
+            problems.append("segments are parts of notes: a source of kind span has none")
+        if self.negatives is not None and self.grades:
+            problems.append("grades are for span pairs: with negatives the path holds notes")
+        if self.empty != 1 and not self.segments:
+            problems.append("empty requires segments: set segments to sentence or section")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def holds(self) -> RowKind:
+        """Return the kind of the file's content: notes (`document`) or span pairs (`span`)."""
+        return self.kind if self.negatives is None else "document"
+
+
+class EvaluationSettings(Section):
+    """A file that the model will be evaluated on. None of its content is used for training.
+
+    Attributes:
+        kind: Kind of the file's content: notes (`document`) or span pairs (`span`).
+        path: Path of the file.
+    """
+
+    kind: RowKind
+    path: Path
+
+
+class Rows(Section):
+    """The rows that the model is trained on.
+
+    Attributes:
+        sources: Files of rows.
+        template: Layout of the answers (`cclearn.prompts.layout`).
+        order: `mixed` shuffles both kinds of rows together. `span_then_document` has all span rows
+            before all document rows. The others use only one kind of rows.
+        mixing: How many rows of each source are in an epoch (`cclearn.rows.mixture`).
+        temperature: Temperature of proportional mixing.
+        overflow: What happens to a row that is longer than the context.
+        describe: Whether the answer of a span row continues with the description of the code.
+        evaluation: Files of the evaluation. Rows that occur in them are dropped
+            (`cclearn.rows.selection.Contamination`).
+        development: Share of the rows that are held out. Their loss is logged every
+            `training.evaluate_every` steps. Notes are split by their ids, spans by their strings.
+    """
+
+    sources: tuple[RowSourceSettings, ...] = Field(min_length=1)
+    template: Template = "paired"
+    order: Order = "mixed"
+    mixing: Mixing | None = None
+    temperature: float = Field(default=1.0, ge=1)
+    overflow: Overflow = "raise"
+    describe: bool = True
+    evaluation: tuple[EvaluationSettings, ...] = ()
+    development: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _shares_match_the_mixing(self) -> Self:
+        sources = self.used
+        if not sources:
+            raise ValueError(f"order: {self.order} leaves no source")
+        given = [source.share is not None for source in sources]
+        if any(given) and not all(given):
+            raise ValueError("sources: give every source a share, or none")
+        if self.mixing == "fixed_ratio" and not any(given):
+            raise ValueError("mixing: fixed_ratio needs a share of every source")
+        if self.mixing not in (None, "fixed_ratio") and any(given):
+            raise ValueError(f"mixing: {self.mixing} takes no shares")
+        if self.order == "span_then_document" and len({source.kind for source in sources}) < 2:
+            raise ValueError("order: span_then_document needs sources of both kinds")
+        if self.temperature != 1 and self.mixing != "proportional":
+            raise ValueError("temperature: it requires mixing: proportional")
+        return self
+
+    @property
+    def used(self) -> tuple[RowSourceSettings, ...]:
+        """Return the sources whose rows the order uses."""
+        kind = {"document_only": "document", "span_only": "span"}.get(self.order)
+        return tuple(source for source in self.sources if kind in (None, source.kind))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the path of every file that the run reads."""
+        return tuple([*(s.path for s in self.used), *(e.path for e in self.evaluation)])
