@@ -1,1 +1,1 @@
-"""What every folder uses: files, processes, progress, memory, stopping."""
+"""Services that every folder uses: files, processes, progress, memory, stopping, the audit log."""

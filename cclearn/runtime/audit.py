@@ -1,10 +1,10 @@
 """The audit log: which user ran which command with which model on which notes.
 
-A run of a command that codes, trains or serves writes one line of JSON when it begins and one when it
-ends; a run that was killed has no second line. No line holds text or ids of notes, or paths of them.
+A command that codes, trains or serves writes one line of JSON when it starts and one when it ends. A run
+that was killed has no second line. No line contains text, ids or paths of notes.
 
-`CCLEARN_AUDIT` names the file, or is `off`. Without it the file is `cclearn/audit.jsonl` in the XDG
-state folder.
+The environment variable `CCLEARN_AUDIT` is the path of the log, or `off`. Without it, the path is
+`cclearn/audit.jsonl` in the XDG state folder.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ NoteT = TypeVar("NoteT", bound=_Note)
 
 
 class Audit:
-    """The lines of one run.
+    """The lines of one run in the audit log.
 
     Args:
-        command: The command's name.
-        path: The log; None writes nothing.
+        command: Name of the command.
+        path: Path of the log. If it is None, nothing is written.
 
     Attributes:
-        known: Fields of the lines, to which a command adds what it learns, e.g. counts.
+        known: Fields of the lines. A command adds fields as it learns them, for example counts.
     """
 
     def __init__(self, command: str, path: Path | None) -> None:
@@ -90,9 +90,9 @@ class Audit:
         """Write the first line of the run.
 
         Args:
-            models: The name and the SHA-256 of each model; the hash is empty where there is none.
-            system: The code system.
-            known: Further fields of both lines.
+            models: Name and SHA-256 of each model. The hash is empty if there is none.
+            system: Code system of the run.
+            known: Further fields, which both lines have.
         """
         self.known["models"] = [{"name": name, "sha256": digest} for name, digest in models]
         if system is not None:
@@ -102,10 +102,10 @@ class Audit:
         self._write(event="start")
 
     def read(self, notes: Iterable[NoteT]) -> Iterator[NoteT]:
-        """Yield notes, and record how many there were and their hash.
+        """Yield notes, and record their number and their hash.
 
-        The hash is the SHA-256 of the id and the text of each note, in order, each as a netstring: the
-        number of its UTF-8 bytes, a colon, the bytes, a comma.
+        The hash is the SHA-256 of the id and the text of each note, in order. Each of them is
+        hashed as a netstring: the number of its UTF-8 bytes, a colon, the bytes and a comma.
         """
         self._notes, self._digest = 0, sha256()
         for note in notes:
@@ -116,7 +116,7 @@ class Audit:
             yield note
 
     def end(self, outcome: str) -> None:
-        """Write the last line of the run, if it has begun.
+        """Write the last line of the run if the first one was written.
 
         Args:
             outcome: `finished`, `failed` or `stopped`.
@@ -139,14 +139,18 @@ class Audit:
 
 @contextmanager
 def audited(command: str, writes: bool = True) -> Iterator[Audit]:
-    """Give a run its audit lines; how the block ends decides the outcome that the last one tells.
+    """Record a run in the audit log. The way in which the block ends is the outcome of the run.
 
     Args:
-        command: The command's name.
-        writes: Whether this process writes them; of several that share a run, only the first does.
+        command: Name of the command.
+        writes: Whether this process writes the lines. If several processes share a run, only the first
+            one writes them.
+
+    Yields:
+        The lines of the run. The first one is written by `Audit.begin`.
 
     Raises:
-        ConfigurationError: `CCLEARN_AUDIT` names a file that cannot be written.
+        ConfigurationError: The file in `CCLEARN_AUDIT` cannot be written.
     """
     audit = Audit(command, _writable_log() if writes else None)
     try:
@@ -161,17 +165,17 @@ def audited(command: str, writes: bool = True) -> Iterator[Audit]:
 
 
 def _writable_log() -> Path | None:
-    """Return the log's path, None where nothing is to be written."""
-    named = os.environ.get(VARIABLE)
-    if named == OFF:
+    """Return the path of the log, or None if nothing must be written."""
+    setting = os.environ.get(VARIABLE)
+    if setting == OFF:
         return None
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    path = Path(named) if named else Path(state) / "cclearn" / "audit.jsonl"
+    path = Path(setting) if setting else Path(state) / "cclearn" / "audit.jsonl"
     try:
         _append(path, b"")
     except OSError as error:
         why = f"audit log ({VARIABLE} = {path}): it cannot be written: {error.strerror}."
-        if named:
+        if setting:
             raise ConfigurationError([f"{why} Name another file, or `{OFF}`."]) from None
         tell(f"{why} This run is not recorded.")
         return None
@@ -179,10 +183,10 @@ def _writable_log() -> Path | None:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Append a line in one write, whichever other runs append to the file.
+    """Append a line in one write, also while other runs append to the file.
 
     Raises:
-        OSError: The file cannot be opened or written, or is no regular file.
+        OSError: The file cannot be opened or written, or is not a regular file.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Without O_NONBLOCK a FIFO without a reader would never open.
@@ -199,7 +203,7 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def _user_name() -> str | None:
-    """Return the name of the process's user; the environment could claim another."""
+    """Return the name of the user of this process. The environment is not read."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

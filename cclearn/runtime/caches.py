@@ -1,4 +1,4 @@
-"""The cache folder: files that can be made again, sealed with what they were made from."""
+"""The cache folder. Its files can be rebuilt, and each records what it was built from."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from cclearn.runtime.files import atomic_file, sha256_of_text
 
 
 def cache_folder() -> Path:
-    """Return the folder for rebuildable files: `$CCLEARN_CACHE`, else the XDG cache folder."""
-    named = os.environ.get("CCLEARN_CACHE")
-    if named:
-        return Path(named)
+    """Return the cache folder: `$CCLEARN_CACHE`, or `cclearn` in the XDG cache folder."""
+    setting = os.environ.get("CCLEARN_CACHE")
+    if setting:
+        return Path(setting)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cclearn"
 
 
 def cache_file(name: str, source: str, ending: str) -> Path:
-    """Return the place of a cache file; what is made from different sources stands side by side.
+    """Return the path of a cache file. Files that are built from different sources have different paths.
 
     Args:
-        name: What it is of, e.g. a code system.
-        source: What it is made from, with every version that matters.
-        ending: The file's.
+        name: Name of the content, for example of a code system.
+        source: Description of what the content is built from, with every version that matters.
+        ending: Ending of the file's name, without a dot.
     """
     return cache_folder() / f"{name}-{sha256_of_text(source)[:16]}.{ending}"
 
 
 def write_sealed(path: Path, content: bytes, source: str) -> None:
-    """Write a cache file whose first line says what it was made from and its checksum.
+    """Write a cache file. Its first line contains its source and its checksum.
 
-    Nothing is written where another process is writing the same file.
+    Nothing is written if another process is writing the same file.
 
     Args:
-        path: The file.
-        content: What to keep.
-        source: What it was made from, with every version that matters; a read names the same.
+        path: Path of the file.
+        content: Content of the file.
+        source: Description of what the content was built from. `read_sealed` must be given the same.
     """
     seal = {"source": source, "crc32": zlib.crc32(content), "bytes": len(content)}
     with suppress(BusyError), atomic_file(path) as stream:
@@ -47,7 +47,7 @@ def write_sealed(path: Path, content: bytes, source: str) -> None:
 
 
 def read_sealed(path: Path, source: str) -> bytes | None:
-    """Return a cache file's content, None when it is missing, damaged or of another source."""
+    """Return the content of a cache file, or None if it is missing, damaged or from another source."""
     try:
         head, _, content = path.read_bytes().partition(b"\n")
         seal = json.loads(head)

@@ -1,10 +1,10 @@
 """Private, durable outputs: locks that show whether a writer is alive, permissions, flushing to disk.
 
-Whatever is written goes to a hidden name beside its place first. That name is always the same, so that
-a killed process leaves one file or folder at most, and the next one removes it. Whether the writer is
-still alive is shown by a lock (flock(2)) on the hidden file, which the system releases when the process
-ends, however it ends; process ids are reused, and mean nothing on another machine that shares the file
-system. Files have mode 0600 and folders 0700: outputs may hold text of notes.
+An output is written under a hidden name beside its final path first. The hidden name is always the same,
+so a killed process leaves at most one file or folder, and the next process removes it. A lock (flock(2))
+on the hidden file shows whether its writer is alive. The system releases the lock when the process ends,
+in whichever way. A process id would not do: ids are reused, and have no meaning on another machine that
+shares the file system. Files have mode 0600 and folders 0700, because outputs may contain text of notes.
 """
 
 from __future__ import annotations
@@ -22,50 +22,50 @@ from pathlib import Path
 from cclearn.errors import CclearnError
 
 PARTIAL = ".partial"
-"""The ending of the hidden names."""
+"""Ending of the hidden names."""
 
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What flock(2) reports on a file system that has no locks."""
+"""Error numbers of flock(2) on a file system without locks."""
 
 _WITHOUT_FLUSHING = (errno.EINVAL, errno.EOPNOTSUPP)
-"""What fsync(2) reports for directories on a file system that cannot flush them."""
+"""Error numbers of fsync(2) for folders on a file system that cannot flush them."""
 
 
-_DYING = 2.0
-"""Seconds for which a lock is waited for: the system releases that of a large process after a while."""
+_LOCK_TIMEOUT = 2.0
+"""Seconds to wait for a lock. The system needs a moment to release the lock of a large process."""
 
 
 class BusyError(CclearnError):
-    """A run that is still alive is writing the same output."""
+    """Another run, which is alive, is writing the same output."""
 
 
 def partial_of(path: Path) -> Path:
-    """Return the hidden name under which the file `path` is written, and which guards a folder."""
+    """Return the hidden path at which the file `path` is written, or which locks the folder `path`."""
     return path.with_name(f".{path.name}{PARTIAL}")
 
 
 def is_partial(path: Path) -> bool:
-    """Say whether a path has a hidden name that `partial_of` gives."""
+    """Return whether a path has a hidden name as `partial_of` returns it."""
     return path.name.startswith(".") and path.name.endswith(PARTIAL)
 
 
 @contextmanager
 def claimed(path: Path) -> Iterator[int]:
-    """Create and lock the hidden file beside `path`, as the only process that may write `path`.
+    """Create and lock the hidden file beside `path`. Only this process may write `path` meanwhile.
 
-    What a killed process left under the hidden name is removed. At the end the file is removed, unless
-    it has been renamed to `path`.
+    A hidden file that a killed process left is removed. At the end, the hidden file is removed unless it
+    has been renamed to `path`.
 
     Args:
-        path: The output. Its folder must exist.
+        path: Path of the output. Its folder must exist.
 
     Yields:
         The descriptor of the hidden file, open for reading and writing, with mode 0600. The context
-        closes it.
+        manager closes it.
 
     Raises:
-        BusyError: A process that is alive writes `path`, or the file system has no locks and a hidden
-            file is there.
+        BusyError: Another process is writing `path`, or the file system has no locks and there is a
+            hidden file.
     """
     partial = partial_of(path)
     descriptor = _create_locked(partial, path)
@@ -92,7 +92,7 @@ def _create_locked(partial: Path, path: Path) -> int:
 
 
 def _remove_abandoned(partial: Path, path: Path) -> None:
-    """Remove a hidden file that no living process holds. Raises BusyError if one does."""
+    """Remove a hidden file that no process has locked. Raise BusyError if a process has locked it."""
     if partial.is_symlink():
         partial.unlink(missing_ok=True)
         return
@@ -101,7 +101,7 @@ def _remove_abandoned(partial: Path, path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        deadline = time.monotonic() + _DYING
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while (locked := _lock(descriptor)) is False and time.monotonic() < deadline:
             time.sleep(0.05)
         if locked is False:
@@ -113,7 +113,7 @@ def _remove_abandoned(partial: Path, path: Path) -> None:
                 f"output (out = {path}): the file system has no locks, so that nobody can tell whether"
                 f" the run that wrote {partial} is alive. Remove that file if no run is."
             )
-        # A lock on the file that the name still stands for: its writer is gone.
+        # The lock is on the file that still has this name, so its writer has ended.
         if _names(partial, descriptor):
             partial.unlink()
     finally:
@@ -121,15 +121,15 @@ def _remove_abandoned(partial: Path, path: Path) -> None:
 
 
 def open_unlinked(path: Path, flags: int = 0) -> int:
-    """Open a file for reading and writing, neither through a symbolic link nor waiting for a pipe.
+    """Open a file for reading and writing. Symbolic links are not followed, and pipes do not block.
 
     Args:
-        path: The file. It is not truncated.
-        flags: Further flags of open(2). A file that they create has mode 0600.
+        path: Path of the file. The file is not truncated.
+        flags: Further flags for open(2). A file that is created has mode 0600.
 
     Raises:
         CclearnError: `path` is a symbolic link.
-        OSError: As for `os.open`.
+        OSError: The file cannot be opened.
     """
     flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -141,7 +141,7 @@ def open_unlinked(path: Path, flags: int = 0) -> int:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Lock a file without waiting; return whether it worked, None where there are no locks."""
+    """Lock a file without waiting. Return whether it is locked, or None if there are no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -154,7 +154,7 @@ def _lock(descriptor: int) -> bool | None:
 
 
 def _names(path: Path, descriptor: int) -> bool:
-    """Say whether a path still stands for an open file."""
+    """Return whether a path is still the path of an open file."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except FileNotFoundError:
@@ -162,18 +162,18 @@ def _names(path: Path, descriptor: int) -> bool:
 
 
 @contextmanager
-def held(path: Path, shared: bool) -> Iterator[int]:
-    """Hold a lock file that stays: it is created where it is missing, and never truncated.
+def lock_file(path: Path, shared: bool) -> Iterator[int]:
+    """Lock a file that is kept afterwards. It is created if it is missing, and never truncated.
 
     Args:
-        path: The lock file.
-        shared: Whether other processes may hold it at the same time.
+        path: Path of the lock file.
+        shared: Whether other processes may lock it at the same time.
 
     Yields:
-        The descriptor, on which the kind of lock can be changed.
+        The descriptor of the file, with which the kind of lock can be changed.
 
     Raises:
-        BlockingIOError: A living process holds the lock.
+        BlockingIOError: Another process has locked the file.
         CclearnError: The file is a symbolic link.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -181,7 +181,7 @@ def held(path: Path, shared: bool) -> Iterator[int]:
         descriptor = open_unlinked(path, os.O_CREAT)
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            # The holder before may have removed the file together with its folder.
+            # The previous process may have removed the file together with its folder.
             if _names(path, descriptor):
                 yield descriptor
                 return
@@ -190,11 +190,11 @@ def held(path: Path, shared: bool) -> Iterator[int]:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and the missing ones above it with mode 0700; an existing one stays as it is."""
+    """Create a folder and its missing parents with mode 0700. Existing folders are not changed."""
     if path.is_dir():
         return
     make_folder(path.parent)
-    with suppress(FileExistsError):  # Another process may have created it; a file is told below.
+    with suppress(FileExistsError):  # Another process may have created it. A file is refused below.
         path.mkdir(mode=0o700)
         flush(path.parent)
     if not path.is_dir():
@@ -202,23 +202,23 @@ def make_folder(path: Path) -> None:
 
 
 def seal_folder(folder: Path) -> None:
-    """Make everything in a folder private and durable, before the folder takes its final name.
+    """Make everything in a folder private and durable, before the folder gets its final name.
 
-    Files get mode 0600 and folders 0700. Files are flushed to the disk, then the folders that name them.
-    Symbolic links are left alone.
+    Files get mode 0600 and folders 0700. Files are flushed to the disk first, then the folders that
+    contain them. Symbolic links are not changed.
     """
-    for place, _, names in os.walk(folder, topdown=False):
+    for parent, _, names in os.walk(folder, topdown=False):
         for name in names:
-            path = Path(place, name)
+            path = Path(parent, name)
             if stat.S_ISREG(path.lstat().st_mode):
                 path.chmod(0o600)
                 flush(path)
-        Path(place).chmod(0o700)
-        flush(Path(place))
+        Path(parent).chmod(0o700)
+        flush(Path(parent))
 
 
 def flush(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk (fsync(2))."""
+    """Flush a file, or the entries of a folder, to the disk (fsync(2))."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -230,7 +230,7 @@ def flush(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a symbolic link, or a folder with everything in it; nothing if it is missing."""
+    """Remove a file, a symbolic link, or a folder with its content. A missing path is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, their hashes, and the cache folder."""
+"""Files and folders that appear only when they are complete, and reading and hashing of files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cclearn.errors import CclearnError, DataError
 from cclearn.runtime.durable import (
     claimed,
     flush,
-    held,
     is_partial,
+    lock_file,
     make_folder,
     partial_of,
     remove,
@@ -31,31 +31,32 @@ from cclearn.runtime.durable import (
 
 @contextmanager
 def making_many_objects() -> Iterator[None]:
-    """Hold the garbage collector while a large table is built: it would find nothing, slowly."""
-    held = gc.isenabled()
+    """Pause the garbage collector while a large table is built. It would find nothing, and take long."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if held:
+        if was_enabled:
             gc.enable()
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where there is no more room."""
+"""Error numbers of the system when there is no more space."""
 
 
 @contextmanager
 def atomic_file(path: Path, overwrite: bool = True) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name only when it is complete and on the disk, with mode 0600.
+    """Open a file that gets its name only when it is complete and on the disk. It has mode 0600.
 
-    Until then it is `.NAME.partial` in the same folder, locked while this process lives; the next call
-    for the same path removes what a killed process left (`cclearn.runtime.durable`).
+    Until then it is `.NAME.partial` in the same folder, and it is locked while this process is
+    alive. The next call for the same path removes what a killed process left
+    (`cclearn.runtime.durable`).
 
     Args:
-        path: The file to write. Its folder is created with mode 0700 if it is missing.
-        overwrite: Whether a file that exists is replaced. This is checked before the first byte is
-            written and again when the file takes its name, while the lock keeps other runs out.
+        path: Path of the file. Its folder is created with mode 0700 if it is missing.
+        overwrite: Whether an existing file is replaced. This is checked before the first byte is written
+            and again when the file gets its name. Meanwhile the lock keeps other runs out.
 
     Raises:
         CclearnError: The file exists and `overwrite` is false, or another run is writing it.
@@ -73,31 +74,34 @@ def atomic_file(path: Path, overwrite: bool = True) -> Iterator[IO[bytes]]:
             flush(path.parent)
         except OSError as error:
             if error.errno in FULL:
-                error.filename = str(path)  # The call that failed does not say it.
+                error.filename = str(path)  # The failed call does not report it.
             raise
 
 
 LISTING = ".cclearn.json"
-"""In every folder that is written whole: what wrote it, and which files."""
+"""Name of a file in each folder of `atomic_folder`: the kind of the folder, and its files."""
 
 
 @contextmanager
 def atomic_folder(path: Path, overwrite: bool = False, kind: str = "output") -> Iterator[Path]:
-    """Give a folder beside `path` to fill; it takes the name `path` only when the block succeeds.
+    """Create a folder beside `path`. It is renamed to `path` only if the block succeeds.
 
     The folder has mode 0700 from its creation, so nobody else can read a file in it, whatever the
-    file's own mode. Before it takes its name, every file in it gets mode 0600 and is flushed to the
-    disk, and the folder above is flushed afterwards. What a killed process left is removed.
+    mode of the file. Before the folder is renamed, its files get mode 0600 and are flushed to the
+    disk. The parent folder is flushed afterwards. What a killed process left is removed.
 
     Args:
-        path: The folder to make.
-        overwrite: Whether an existing, non-empty folder may be replaced.
-        kind: Of what is written; only a folder of the same kind is replaced.
+        path: Path of the folder.
+        overwrite: Whether an existing folder that is not empty may be replaced.
+        kind: Kind of the output. Only a folder of the same kind is replaced.
+
+    Yields:
+        The folder to fill.
 
     Raises:
-        CclearnError: `path` exists, is not empty, and `overwrite` is false, or it holds what was not
-            written so; or it is a file, or the working directory lies in it; or another run is
-            writing it.
+        CclearnError: `path` exists and is not empty, and `overwrite` is false. Or the folder contains
+            files that `atomic_folder` did not write. Or `path` is a file, or the working directory is in
+            it. Or another run is writing it.
     """
     path = path.resolve()
     make_folder(path.parent)
@@ -110,7 +114,7 @@ def atomic_folder(path: Path, overwrite: bool = False, kind: str = "output") -> 
             yield new
             _list_files(new, kind)
             seal_folder(new)
-            # Again: somebody may have written there meanwhile.
+            # Again, because somebody may have written there meanwhile.
             _refuse_replacing(path, overwrite, kind)
             if path.exists():
                 os.replace(path, old)
@@ -129,18 +133,18 @@ def atomic_folder(path: Path, overwrite: bool = False, kind: str = "output") -> 
 
 
 def partial_folder(path: Path) -> Path:
-    """Return where `atomic_folder` lets the folder `path` be filled, the same for every process."""
+    """Return the folder that `atomic_folder` yields for `path`. It is the same for every process."""
     return _beside(path.resolve())[0]
 
 
 def _beside(path: Path) -> tuple[Path, Path]:
-    """Return the hidden names of the folder that is being filled, and of the one that it replaces."""
+    """Return the hidden paths of the folder that is being filled and of the folder that it replaces."""
     guard = partial_of(path)
     return guard.with_name(f"{guard.name}.new"), guard.with_name(f"{guard.name}.old")
 
 
 def _clear(path: Path) -> None:
-    """Remove what a killed process left beside a folder, which this process has claimed.
+    """Remove what a killed process left beside a folder. This process must have claimed the folder.
 
     A folder whose replacement was interrupted gets its name back.
     """
@@ -155,22 +159,22 @@ def _refuse_replacing(path: Path, overwrite: bool, kind: str) -> None:
     _refuse_taken(path, overwrite)
     if path.is_file() or Path.cwd().is_relative_to(path):
         raise CclearnError(
-            f"output (out = {path}): it is a file, or the working directory lies in it."
+            f"output (out = {path}): it is a file, or the working directory is in it."
             " Name another folder."
         )
     if not path.exists() or not any(path.iterdir()):
         return
     try:
         listing = json.loads((path / LISTING).read_text(encoding="utf-8"))
-        of, ours = listing["kind"], set(listing["files"])
+        found_kind, listed = listing["kind"], set(listing["files"])
     except (OSError, ValueError, KeyError, TypeError):
-        of, ours = None, set()
-    strange = sorted(_files_in(path) - ours)
-    if of != kind or strange:
+        found_kind, listed = None, set()
+    unlisted = sorted(_files_in(path) - listed)
+    if found_kind != kind or unlisted:
         why = (
             f"it is no {kind} that cclearn wrote"
-            if of != kind
-            else f"it holds what cclearn did not write ({', '.join(strange[:5])})"
+            if found_kind != kind
+            else f"it contains files that cclearn did not write ({', '.join(unlisted[:5])})"
         )
         raise CclearnError(
             f"output (out = {path}): {why}, and is not replaced. Name another folder."
@@ -182,48 +186,51 @@ def _list_files(folder: Path, kind: str) -> None:
 
 
 def list_file(path: Path) -> None:
-    """Add a file to the listing of its folder, so that the folder may still be replaced; a folder that
-    has none stays without."""
-    place = path.parent / LISTING
-    if not place.is_file():
+    """Add a file to the listing of its folder, so that the folder may still be replaced.
+
+    Nothing is done if the folder has no listing.
+    """
+    listing_path = path.parent / LISTING
+    if not listing_path.is_file():
         return
-    listing = json.loads(read_text(place))
-    _write_listing(place, {**listing, "files": sorted({*listing["files"], path.name})})
+    listing = json.loads(read_text(listing_path))
+    _write_listing(listing_path, {**listing, "files": sorted({*listing["files"], path.name})})
 
 
-def _write_listing(place: Path, listing: dict[str, Any]) -> None:
-    with atomic_file(place) as stream:
-        # In ASCII, because names of files need not be UTF-8.
+def _write_listing(path: Path, listing: dict[str, Any]) -> None:
+    with atomic_file(path) as stream:
+        # ASCII, because names of files need not be UTF-8.
         stream.write(json.dumps(listing, indent=2).encode() + b"\n")
 
 
 def _files_in(folder: Path) -> set[str]:
-    """Return the files in a folder and below it, without the listing and what is only half-written."""
+    """Return the files in a folder and below it, without the listing and without partial files."""
     paths = (p for p in folder.rglob("*") if not (p.is_dir() or is_partial(p)))
     return {p.relative_to(folder).as_posix() for p in paths} - {LISTING}
 
 
 LOCK = ".lock"
-"""In a folder that one run writes to over a long time."""
+"""Name of the lock file in a folder that one run writes to over a long time."""
 
 
 @contextmanager
 def writing_alone(folder: Path, along: bool = False) -> Iterator[Callable[[], None]]:
-    """Let one run write to a folder; the lock goes with the process, however it ends.
-
-    Gives a function that lets other processes of the run write along.
+    """Lock a folder, so that one run alone writes to it. The lock ends with the process.
 
     Args:
-        folder: It is created with mode 0700 if it is missing.
-        along: Whether this is such a process.
+        folder: Path of the folder. It is created with mode 0700 if it is missing.
+        along: Whether this process belongs to a run whose first process has locked the folder.
+
+    Yields:
+        A function that lets the other processes of the run write to the folder too.
 
     Raises:
-        CclearnError: Another run writes there, or what is left of one; or the lock file is a symbolic
-            link.
+        CclearnError: Another run, or a process that is left of one, writes to the folder. Or the lock
+            file is a symbolic link.
     """
     make_folder(folder)
     try:
-        with held(folder / LOCK, shared=along) as lock:
+        with lock_file(folder / LOCK, shared=along) as lock:
             yield partial(fcntl.flock, lock, fcntl.LOCK_SH)
     except BlockingIOError:
         raise CclearnError(
@@ -233,22 +240,22 @@ def writing_alone(folder: Path, along: bool = False) -> Iterator[Callable[[], No
 
 
 def refuse_existing(path: Path, overwrite: bool, tidy: bool = True) -> None:
-    """Raise unless `path` is free, an empty folder, or may be overwritten.
+    """Raise an error unless `path` does not exist, is an empty folder, or may be overwritten.
 
     Args:
-        path: The file or folder that is going to be written.
+        path: Path of the file or folder that will be written.
         overwrite: Whether it may exist.
-        tidy: Whether what a killed run left beside it is removed first. Of several processes that
-            write one output together, one must tidy, before any of them begins.
+        tidy: Whether to remove first what a killed run left beside it. If several processes write one
+            output together, one of them must do so before any of them begins.
 
     Raises:
-        CclearnError: The path is taken, or another run is writing it.
+        CclearnError: The path exists, or another run is writing it.
     """
-    # Folders are written where a symbolic link leads to, files in the place of the link.
-    for place in dict.fromkeys((path.absolute(), path.resolve())) if tidy else ():
-        if place.name and any(map(os.path.lexists, (partial_of(place), *_beside(place)))):
-            with claimed(place):
-                _clear(place)
+    # A folder is written to the target of a symbolic link. A file replaces the link.
+    for target in dict.fromkeys((path.absolute(), path.resolve())) if tidy else ():
+        if target.name and any(map(os.path.lexists, (partial_of(target), *_beside(target)))):
+            with claimed(target):
+                _clear(target)
     _refuse_taken(path, overwrite)
 
 
@@ -263,7 +270,7 @@ def _refuse_taken(path: Path, overwrite: bool) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file exactly as it is: no newline conversion, no stripping.
+    """Return the text of a UTF-8 file, without any conversion of line ends.
 
     Raises:
         DataError: The file is missing, is not a file, or is not UTF-8.
@@ -272,19 +279,19 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    r"""Read the lines of a UTF-8 file, without a byte-order mark and without the line ends.
+    r"""Return the lines of a UTF-8 file, without a byte-order mark and without the line ends.
 
-    Only `\n`, `\r\n` and `\r` end a line: a field may hold any other separator of Unicode.
+    Only `\n`, `\r\n` and `\r` end a line. A field may contain any other separator of Unicode.
 
     Raises:
-        DataError: As for `read_text`.
+        DataError: The file is missing, is not a file, or is not UTF-8.
     """
     lines = re.split(r"\r\n|\r|\n", read_text(path).removeprefix("\ufeff"))
     return lines if lines[-1] else lines[:-1]
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file's bytes.
+    """Return the bytes of a file.
 
     Raises:
         DataError: The file is missing or cannot be read.
@@ -303,7 +310,8 @@ def decode_text(raw: bytes, path: object, line: int | None = None) -> str:
     """Decode UTF-8 strictly.
 
     Raises:
-        DataError: With the offset of the first byte that is not UTF-8; never the bytes themselves.
+        DataError: The bytes are not UTF-8. The message contains the offset of the first wrong byte, and
+            never the bytes.
     """
     try:
         return raw.decode("utf-8")
@@ -323,7 +331,13 @@ def sha256_of_text(text: str) -> str:
 
 
 def write_json(path: Path, value: Any, overwrite: bool = True) -> None:
-    """Write JSON with sorted keys and a final newline; `overwrite` is that of `atomic_file`."""
+    """Write a JSON file with sorted keys and a final newline.
+
+    Args:
+        path: Path of the file.
+        value: Value to write.
+        overwrite: Whether an existing file is replaced.
+    """
     with atomic_file(path, overwrite) as stream:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
         stream.write(text.encode("utf-8") + b"\n")

@@ -1,4 +1,4 @@
-"""Hosts as URLs and headers name them, and which addresses only this machine reaches."""
+"""Names of hosts in URLs and headers, and the addresses that only this machine can reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cclearn.errors import CclearnError
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 
 Authority = tuple[str, str | None]
-"""A host in small letters, without brackets, and its port where one is given."""
+"""A host in lower case, without brackets, and its port if there is one."""
 
 
 class AnotherMachineError(CclearnError):
@@ -20,7 +20,7 @@ class AnotherMachineError(CclearnError):
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, or the whole URL where it names none."""
+    """Return the host of a URL, or the whole URL if it has no host."""
     try:
         return urlsplit(url).hostname or url
     except ValueError:
@@ -28,7 +28,7 @@ def host_of(url: str) -> str:
 
 
 def parse_authority(text: str) -> Authority | None:
-    """Return the host and the port of `HOST`, `HOST:PORT` or `[HOST]:PORT`; None for anything else."""
+    """Return the host and the port of `HOST`, `HOST:PORT` or `[HOST]:PORT`, or None for other text."""
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         return None
@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
 def loopback_addresses(host: str) -> list[str]:
     """Return the loopback addresses that a host resolves to, in the resolver's order.
 
-    The list is empty where the host is another machine or cannot be resolved.
+    The list is empty if the host is another machine or cannot be resolved.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""The most memory that this process has held."""
+"""The peak memory of this process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 
 def peak_mib() -> int:
-    """Return the most main memory that was resident, in MiB."""
+    """Return the peak of the resident main memory, in MiB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kibibytes; bytes on macOS (getrusage(2)).
+    # In KiB, and on macOS in bytes (getrusage(2)).
     return round(most / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def peak_gpu_mib() -> int | None:
-    """Return the most GPU memory that PyTorch has allocated, in MiB; None where no GPU is used."""
+    """Return the peak of the GPU memory of PyTorch, in MiB, or None if no GPU is used."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return None

@@ -1,4 +1,4 @@
-"""Parsing JSON and XML that is not trusted: within a depth, and with errors that quote none of it."""
+"""Parsers of untrusted JSON and XML, with a limit on depth and with errors that quote nothing."""
 
 from __future__ import annotations
 
@@ -9,57 +9,58 @@ from typing import Any
 from cclearn.errors import DataError, foreign_errors
 from cclearn.runtime.files import read_bytes, read_text
 
-_DEEPEST = 100
-"""How deeply the elements of an XML file, or the values of a JSON file, may be nested."""
+_MAX_DEPTH = 100
+"""Maximum depth of the elements of an XML file or of the values of a JSON file."""
 
 
 def read_xml(path: Path) -> Any:
-    """Read an XML file and return its root element; nothing outside the file is ever fetched.
+    """Return the root element of an XML file. Nothing outside the file is ever fetched.
 
     Raises:
-        DataError: It is missing, is no XML, is cut off, has an encoding that is not known, or is nested
+        DataError: The file is missing, is not XML, is incomplete, has an unknown encoding, or is nested
             more than 100 elements deep.
     """
     from xml.etree import ElementTree
 
     content = read_bytes(path)
-    with foreign_errors(lambda place: DataError(path, f"cannot be read as XML ({place})")):
+    with foreign_errors(lambda error: DataError(path, f"cannot be read as XML ({error})")):
         try:
             root = ElementTree.fromstring(content)  # noqa: S314 - expat resolves nothing
         except ElementTree.ParseError as error:
             line, column = error.position
             raise DataError(path, f"not whole XML at column {column}", line) from None
     below = [root]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         below = [child for node in below for child in node]
         if not below:
             return root
-    raise DataError(path, f"nested more than {_DEEPEST} elements deep")
+    raise DataError(path, f"nested more than {_MAX_DEPTH} elements deep")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Return the value in a JSON file.
 
     Raises:
-        DataError: It is missing, is no JSON, holds half of a surrogate pair or too long a number, or is
-            nested more than 100 values deep.
+        DataError: The file is missing, is not JSON, contains half of a surrogate pair or a number
+            that is too long, or is nested more than 100 values deep.
     """
     return parse_json(read_text(path), path)
 
 
 def parse_json(text: str, path: object, line: int | None = None, halves: bool = False) -> Any:
-    """Parse JSON of a file.
+    """Return the value in a JSON text.
 
     Args:
-        text: What to parse.
-        path: What messages call the file.
-        line: The 1-based line that the text is, if it is one.
-        halves: Whether a string may hold half of a surrogate pair, which no file can hold as UTF-8.
+        text: Text to parse.
+        path: Name of the file in messages.
+        line: 1-based number of the line that the text is, if it is a line of a file.
+        halves: Whether a string may contain half of a surrogate pair, which UTF-8 cannot represent.
 
     Raises:
-        DataError: As for `read_json`.
+        DataError: The text is not JSON, contains half of a surrogate pair or a number that is too long,
+            or is nested more than 100 values deep.
     """
-    with foreign_errors(lambda place: DataError(path, f"not JSON ({place})", line)):
+    with foreign_errors(lambda error: DataError(path, f"not JSON ({error})", line)):
         try:
             value = json.loads(text)
         except json.JSONDecodeError as error:
@@ -68,13 +69,13 @@ def parse_json(text: str, path: object, line: int | None = None, halves: bool = 
         if "\\u" in text and not halves:
             json.dumps(value, ensure_ascii=False).encode()
     below = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         below = [
             part
-            for each in below
-            if isinstance(each, (dict, list))
-            for part in (each.values() if isinstance(each, dict) else each)
+            for node in below
+            if isinstance(node, (dict, list))
+            for part in (node.values() if isinstance(node, dict) else node)
         ]
         if not below:
             return value
-    raise DataError(path, f"nested more than {_DEEPEST} values deep", line)
+    raise DataError(path, f"nested more than {_MAX_DEPTH} values deep", line)

@@ -9,26 +9,27 @@ from typing import Literal
 import torch
 from accelerate import PartialState
 
-_PATIENCE = timedelta(hours=2)
-"""How long processes wait for each other: the first may have hundreds of gigabytes to write."""
+_TIMEOUT = timedelta(hours=2)
+"""Time that processes wait for each other. The first one may write hundreds of gigabytes."""
 
 
 def process_state() -> PartialState:
-    """Return this process's place among those of the run, which are joined at the first call.
+    """Return the rank and the device of this process. The first call joins the processes of the run.
 
-    On a machine without a GPU it must be told so: Accelerate would take each process for the only one.
+    On a machine without a GPU, Accelerate must be configured for CPUs. It would take each process
+    for the only one otherwise.
     """
     cpu = not torch.cuda.is_available() or _is_set("ACCELERATE_USE_CPU")
-    return PartialState(cpu=cpu, timeout=_PATIENCE)
+    return PartialState(cpu=cpu, timeout=_TIMEOUT)
 
 
 def on_gpu() -> bool:
-    """Say whether this process has a GPU."""
+    """Return whether this process has a GPU."""
     return bool(process_state().device.type == "cuda")
 
 
 def sharding() -> Literal["none", "fsdp", "deepspeed"]:
-    """Say how the launcher wants the weights spread over the processes."""
+    """Return how the launcher distributes the weights over the processes."""
     if _is_set("ACCELERATE_USE_FSDP"):
         return "fsdp"
     return "deepspeed" if _is_set("ACCELERATE_USE_DEEPSPEED") else "none"

@@ -1,4 +1,4 @@
-"""The only place that connects to Ray: a cluster for the length of a command, its workers' errors."""
+"""The only module that connects to Ray: a cluster for one command, and the errors of its workers."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from typing import Any
 from cclearn.errors import CclearnError, ConfigurationError, type_and_place
 
 _PACKAGES = ("cclearn", "data_builders")
-"""What a cluster's workers are sent, so that they run the code that this process runs."""
+"""Packages that are sent to the workers of a cluster, so that they run the code of this process."""
 
 LOST_WORKERS = {"max_restarts": -1, "max_task_retries": 3}
-"""Of `map_batches`: a worker that was lost is replaced, and its rows are tried again. Ray Data's own
-answer is to try for ever, and rows that use up the memory once do so each time."""
+"""Arguments of `map_batches`: a lost worker is replaced, and its rows are tried again three times. Ray
+Data's default is to try for ever, and rows that exhaust the memory once do so each time."""
 
-_PATIENCE = 5.0
-"""Seconds within which a head answers."""
+_TIMEOUT = 5.0
+"""Seconds to wait for the answer of a head node."""
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # The C++ side writes to the terminal whatever the levels of Python's loggers are.
+    # The C++ code writes to the terminal, whatever the levels of the Python loggers are.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
-    # The behaviour of later releases, which 2.60 recommends at each start.
+    # The behaviour of later releases. Ray 2.60 recommends it at each start.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
@@ -43,12 +43,12 @@ _START = "Start the head (`ray start --head`), or name another address."
 
 
 class WorkerError(CclearnError):
-    """What went wrong in a worker, as the one line that the user sees.
+    """An error in a worker, as the one line that the user sees.
 
-    Other errors of ours take several arguments, which a pickle would not give back.
+    Other errors of this package take several arguments, and cannot be unpickled.
 
     Attributes:
-        line: The line; Ray Data adds advice of its own to the arguments of an error.
+        line: The line. Ray Data adds advice to the arguments of an error, but not to this attribute.
     """
 
     def __init__(self, line: str) -> None:
@@ -61,68 +61,71 @@ class WorkerError(CclearnError):
 
 @contextmanager
 def ray_cluster(address: str) -> Iterator[Any]:
-    """Connect to Ray for the length of a block, quietly, and give its module `ray`.
+    """Connect to Ray for the length of a block, without output on the terminal.
 
-    Ray Data keeps the order of rows. Its input should be there when actors start (`from_items`): reading
-    needs a core too, and waits for ever where actors hold them all.
+    Ray Data keeps the order of rows. Its input should be ready when actors start (`from_items`), because
+    reading needs a core too, and waits for ever if actors hold all of them.
 
-    A local cluster's logs and spilled objects, which may hold text of notes, lie in a folder that its
-    owner alone can read and that is removed at the end, and nobody can connect to it without a token
-    that only its processes know (Ray 2.52 or later). A cluster that runs already is sent this
-    package's code; the libraries are its own.
+    The logs and spilled objects of a local cluster may contain text of notes. They are in a folder
+    that only its owner can read, and that is removed at the end. Nobody can connect to a local
+    cluster without a token that only its processes know (Ray 2.52 or later). A running cluster is
+    sent the code of this package, and uses its own libraries.
 
     Args:
-        address: `local` starts Ray on the cores of this machine; `auto` joins the cluster that runs on
-            it, `HOST:PORT` any other by its head.
+        address: `local` starts Ray on the cores of this machine. `auto` joins the cluster that runs on
+            this machine. `HOST:PORT` joins another cluster by the address of its head node.
+
+    Yields:
+        The module `ray`.
 
     Raises:
-        ConfigurationError: Ray is not installed, or the address cannot be one.
-        CclearnError: Nothing answers at the address; or, out of the block, a worker failed.
+        ConfigurationError: Ray is not installed, or the address is not valid.
+        CclearnError: Nothing answers at the address, or a worker failed in the block.
     """
     _refuse_impossible(address)
-    # Ray puts a handler of its own there, which would leave half-written folders behind.
-    when_stopped = signal.getsignal(signal.SIGTERM)
+    # Ray installs its own handler, which would leave partial folders behind.
+    handler = signal.getsignal(signal.SIGTERM)
     with _environment(address), _arguments(address) as arguments, warnings.catch_warnings():
         import ray
 
         try:
             _connect(ray, address, arguments)
-            signal.signal(signal.SIGTERM, when_stopped)
+            signal.signal(signal.SIGTERM, handler)
             _prepare_data(ray)
             yield ray
         except Exception as error:
-            told = _told(error, address)
-            if told is error:
+            shown = _error_for_the_user(error, address)
+            if shown is error:
                 raise
-            raise told from None
+            raise shown from None
         finally:
-            signal.signal(signal.SIGTERM, when_stopped)
+            signal.signal(signal.SIGTERM, handler)
             ray.shutdown()
 
 
 def count_other_machines(ray: Any) -> int:
-    """Return how many machines of a connected cluster are not the one that this process runs on.
+    """Return the number of machines of a connected cluster, without the one that this process runs on.
 
     Args:
-        ray: The module that `ray_cluster` gives.
+        ray: The module that `ray_cluster` yields.
     """
-    here = ray.util.get_node_ip_address()
+    this_machine = ray.util.get_node_ip_address()
     addresses = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    return len(addresses - {here})
+    return len(addresses - {this_machine})
 
 
 @contextmanager
 def errors_for_the_user() -> Iterator[None]:
-    """In a worker, turn every error into one that reaches the user as one line.
+    """Turn every error in a worker into an error that reaches the user as one line.
 
-    It belongs where rows are worked on: Ray starts an actor whose constructor fails again and again.
-    What an actor loads, it loads with its first rows.
+    Use it where rows are processed, and not in the constructor of an actor: Ray restarts an actor whose
+    constructor fails again and again. An actor should load what it needs with its first rows.
 
-    An error of ours keeps its words. Of any other the type and the place are told, never the text, which
-    may quote a note; Ray would log it.
+    An error of this package keeps its message. For any other error the message contains its type and its
+    location in the source, and never its text, which may quote a note and which Ray would log.
 
     Raises:
-        WorkerError: In the place of any other.
+        WorkerError: Any error was raised in the block.
     """
     try:
         yield
@@ -146,19 +149,19 @@ def _refuse_impossible(address: str) -> None:
         return
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-        problem = f"ray (address = {address}): it is none. Use local, auto or HOST:PORT."
+        problem = f"ray (address = {address}): it is not valid. Use local, auto or HOST:PORT."
         raise ConfigurationError([problem])
     _probe(host.strip("[]"), int(port), address)
 
 
 def _probe(host: str, port: int, address: str) -> None:
-    """Raise CclearnError unless a gRPC server answers: Ray itself would try for more than a minute.
+    """Raise CclearnError unless a gRPC server answers. Ray itself would try for more than a minute.
 
-    A client opens HTTP/2 with a preface and a SETTINGS frame, and is sent one (RFC 9113, 3.4).
+    An HTTP/2 client begins with a preface and a SETTINGS frame, and receives one (RFC 9113, 3.4).
     """
     settings = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
     try:
-        with socket.create_connection((host, port), timeout=_PATIENCE) as connection:
+        with socket.create_connection((host, port), timeout=_TIMEOUT) as connection:
             if os.environ.get("RAY_USE_TLS") == "1":
                 return
             connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
@@ -166,47 +169,47 @@ def _probe(host: str, port: int, address: str) -> None:
     except OSError:
         raise CclearnError(f"ray (address = {address}): nothing answers there. {_START}") from None
     if len(answer) < 4 or answer[3] != 4:
-        problem = f"ray (address = {address}): what answers there is no head of Ray. {_START}"
+        problem = f"ray (address = {address}): the server there is not a head of Ray. {_START}"
         raise CclearnError(problem)
 
 
 @cache
 def _token() -> str:
-    """Return a token for the local clusters of this process; Ray reads it once in each process."""
+    """Return a token for the local clusters of this process. Ray reads it once in each process."""
     return secrets.token_hex(32)
 
 
 @contextmanager
 def _environment(address: str) -> Iterator[None]:
-    """Set what the user has not set, for this process and those that it starts."""
+    """Set the variables that the user has not set, for this process and the processes that it starts."""
     wanted = dict(_ENVIRONMENT)
     if address == "local":
-        # It listens on every address of the machine. Whoever may connect can read notes and run code.
+        # Ray listens on every address of the machine. Whoever can connect can read notes and run code.
         wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
-    ours = {name: value for name, value in wanted.items() if name not in os.environ}
-    os.environ.update(ours)
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
     try:
         yield
     finally:
-        for name in ours:
+        for name in added:
             os.environ.pop(name, None)
 
 
 @contextmanager
 def _arguments(address: str) -> Iterator[dict[str, Any]]:
-    """Give the arguments of `ray.init`; what they name is removed at the end."""
+    """Yield the arguments of `ray.init`. The folder that they name is removed at the end."""
     if address != "local":
         specifications = filter(None, map(importlib.util.find_spec, _PACKAGES))
         folders = [next(iter(found.submodule_search_locations or ())) for found in specifications]
         yield {"runtime_env": {"py_modules": folders}}
         return
-    # Not `tempfile.gettempdir()`: the path of a socket below it has at most 107 characters.
+    # Not `tempfile.gettempdir()`: the path of a socket in it may have at most 107 characters.
     folder = tempfile.mkdtemp(prefix="cclearn-ray-", dir=os.environ.get("RAY_TMPDIR", "/tmp"))  # noqa: S108
     try:
         yield {
             "num_cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
             "include_dashboard": False,
-            # In it: Ray opens the folder that it is given to everyone.
+            # A subfolder, because Ray makes the folder that it is given readable for everyone.
             "_temp_dir": str(Path(folder, "ray")),
         }
     finally:
@@ -214,15 +217,15 @@ def _arguments(address: str) -> Iterator[dict[str, Any]]:
 
 
 def _connect(ray: Any, address: str, arguments: dict[str, Any]) -> None:
-    """Connect. Raises CclearnError."""
+    """Connect to a cluster. Raise CclearnError if that fails."""
     try:
-        with _nothing_on_the_terminal():
+        with _silent_standard_error():
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **arguments)
     except Exception as error:
         why = "".join(traceback.format_exception(error))
         if "AuthenticationError" in why:
             problem = (
-                "it asks for a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH where the"
+                "it asks for a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH if the"
                 " cluster's token is not in ~/.ray/auth_token."
             )
         elif "ersion mismatch" in why:
@@ -235,8 +238,8 @@ def _connect(ray: Any, address: str, arguments: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _nothing_on_the_terminal() -> Iterator[None]:
-    """Drop what the C++ side writes while it starts, such as that its level was set."""
+def _silent_standard_error() -> Iterator[None]:
+    """Discard what the C++ code writes to standard error while it starts."""
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
@@ -249,23 +252,23 @@ def _nothing_on_the_terminal() -> Iterator[None]:
 
 
 def _prepare_data(ray: Any) -> None:
-    """Let Ray Data keep the order, and say nothing: neither bars nor logs, which would hold data."""
+    """Let Ray Data keep the order of rows, without progress bars and logs, which contain data."""
     from ray.data import DataContext
 
-    # Its `ray_remote_args` have no other name for what `LOST_WORKERS` says.
+    # The arguments in `LOST_WORKERS` are deprecated, and nothing replaces them.
     warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
-    # What becomes of workers goes to standard output, whatever `log_to_driver` is; Ray's own debugger
-    # turns it off so.
+    # Messages about workers go to standard output, whatever `log_to_driver` is. Ray's own debugger turns
+    # them off in the same way.
     ray._private.worker._worker_logs_enabled = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
-    context.raise_original_map_exception = True  # Else its type and place are lost on the way.
+    context.raise_original_map_exception = True  # Otherwise its type and location are lost.
 
 
-def _told(error: Exception, address: str) -> Exception:
-    """Return the error that the user is to see."""
+def _error_for_the_user(error: Exception, address: str) -> Exception:
+    """Return the error that is shown to the user."""
     import ray
 
     seen: BaseException | None = error

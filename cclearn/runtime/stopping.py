@@ -1,4 +1,4 @@
-"""What a scheduler's stop does."""
+"""How a command stops when a scheduler ends it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def cleaning_up_when_stopped() -> Iterator[None]:
-    """Let SIGTERM clean up as Ctrl-C does: what is half-written may hold text of notes."""
+    """Let SIGTERM remove partial files as Ctrl-C does, because they may contain text of notes."""
     before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         yield

@@ -1,4 +1,4 @@
-"""YAML from users: plain values alone, of bounded size and depth."""
+"""Parser of untrusted YAML: plain values only, with limits on size and depth."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ import yaml
 
 from cclearn.errors import DataError, foreign_errors
 
-_DEEPEST = 100
-"""How deeply values may be nested."""
+_MAX_DEPTH = 100
+"""Maximum depth of nested values."""
 
-_LONGEST = 2**18
-"""Characters of a document: PyYAML takes seconds for more."""
+_MAX_LENGTH = 2**18
+"""Maximum number of characters of a document. PyYAML takes seconds for more."""
 
-_MOST = 100_000
-"""The most values, each alias counted with all that it stands for: a few lines of aliases to
-aliases would else expand to billions."""
+_MAX_VALUES = 100_000
+"""Maximum number of values, with aliases expanded. A few lines of aliases to aliases can expand to
+billions of values."""
 
 
 def parse_yaml(text: str, path: object, *, scalars: bool = True) -> tuple[Any, yaml.Node | None]:
-    """Parse one YAML document safely.
+    """Return the values of one YAML document and the node that they were built from.
 
     Args:
-        text: The document.
-        path: What messages call it.
-        scalars: Whether numbers, dates and so on are recognised; else every scalar stays text.
+        text: Text of the document.
+        path: Name of the file in messages.
+        scalars: Whether numbers, dates and so on are recognised. Otherwise every scalar stays text.
 
     Returns:
-        The values, and the node that they were made of, which knows their lines.
+        The values, and the root node of the document, which knows the line of each value.
 
     Raises:
-        DataError: It is not YAML, has a tag of a programming language, refers to itself, is nested more
-            than 100 values deep, is too long, or expands to more than 100,000 values.
+        DataError: The text is not YAML, has a tag of a programming language, contains itself, is nested
+            more than 100 values deep, is too long, or expands to more than 100,000 values.
     """
-    if len(text) > _LONGEST:
-        raise DataError(path, f"more than {_LONGEST:,} characters of YAML")
+    if len(text) > _MAX_LENGTH:
+        raise DataError(path, f"more than {_MAX_LENGTH:,} characters of YAML")
     loader_type = yaml.SafeLoader if scalars else yaml.BaseLoader
-    with foreign_errors(lambda place: DataError(path, f"not YAML ({place})")):
+    with foreign_errors(lambda error: DataError(path, f"not YAML ({error})")):
         try:
             loader = loader_type(text)
             try:
@@ -65,10 +65,10 @@ _KINDS: dict[type[Exception], str] = {
 
 
 def _refuse_unbounded(root: yaml.Node, path: object) -> None:
-    """Raise DataError for a node that refers to itself, or is too deep or too large.
+    """Raise DataError for a node that contains itself, is too deep or expands to too many values.
 
-    The sizes of nodes that aliases share are counted once and added up, so the check itself takes
-    time linear in the text.
+    The size of a node that several aliases share is computed once, so the check takes time that is
+    linear in the length of the text.
     """
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
@@ -86,12 +86,12 @@ def _refuse_unbounded(root: yaml.Node, path: object) -> None:
         if id(node) in open_nodes:
             raise DataError(path, "not YAML that can be used: a value holds itself", line)
         open_nodes.add(id(node))
-        if len(open_nodes) > _DEEPEST:
-            raise DataError(path, f"nested more than {_DEEPEST} values deep", line)
+        if len(open_nodes) > _MAX_DEPTH:
+            raise DataError(path, f"nested more than {_MAX_DEPTH} values deep", line)
         stack.append((node, True))
         stack += [(part, False) for part in reversed(parts)]
-    if sizes[id(root)] > _MOST:
-        raise DataError(path, f"its aliases expand to more than {_MOST:,} values")
+    if sizes[id(root)] > _MAX_VALUES:
+        raise DataError(path, f"its aliases expand to more than {_MAX_VALUES:,} values")
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:

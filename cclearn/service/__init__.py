@@ -1,1 +1,1 @@
-"""The HTTP service: notes in, coded notes out, with limits on size, queue and time."""
+"""The HTTP service. It codes notes, within limits on size, queue and time."""

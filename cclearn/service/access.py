@@ -1,4 +1,4 @@
-"""A line in the log and a count for each request, and no error beyond that line."""
+"""Middleware that logs and counts each request, and that turns errors into responses."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 
 
 class Access:
-    """Tells method, route, status and milliseconds: paths and query strings may hold anything.
+    """Logs the method, route, status and duration of each request.
 
-    An error of ours is told by its type and place, as its message might quote a note.
+    Paths and query strings are not logged, because they may contain anything. An error is logged by its
+    type and its location in the source, because its message might quote a note.
 
     Args:
-        app: What answers.
-        metrics: Where requests are counted.
+        app: Application that answers the requests.
+        metrics: Metrics that count the requests.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -1,4 +1,4 @@
-"""What the service answers, as the OpenAPI document has it and as bytes."""
+"""The responses of the service: their schemas, and how they are sent."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from cclearn.service.refusal import Refused
 
 log = logging.getLogger(__name__)
 
-_AGAIN = 30
-"""Seconds after which a coder whose process was lost may do better."""
+_RETRY_AFTER = 30
+"""`Retry-After` in seconds when the process of a coder was lost."""
 
 HUNG_UP = 499
-"""What is counted where nobody is left to be answered; the number is that of nginx."""
+"""Status that is counted when the client has disconnected. nginx uses the same number."""
 
-_LAST_WORDS = 5.0
-"""Seconds behind the time limit in which a caller may still read a stream."""
+_READ_TIME = 5.0
+"""Seconds after the time limit in which a client may still read a stream."""
 
 
 _FIRST = asyncio.FIRST_COMPLETED
 
 
 class NoteRow(Note):
-    """A note as a request holds it."""
+    """A note in a request."""
 
     schema_version: Literal[1] = 1
 
 
 class CodedRow(CodedNote):
-    """A coded note as an answer holds it."""
+    """A coded note in a response."""
 
     schema_version: Literal[1] = 1
 
 
 class UncodedRow(BaseModel):
-    """Of several notes, one that could not be coded."""
+    """A note that could not be coded, in a response to several notes."""
 
     id: str
-    problem: str = Field(description="Without a word of the note.")
+    problem: str = Field(description="Contains no text of the note.")
 
 
 class Problem(BaseModel):
-    """Why there is no other answer, without text of a note."""
+    """The body of an error response. It contains no text of a note."""
 
     detail: str
 
 
 class Health(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: Literal["ok", "no worker"]
     model: str
@@ -74,53 +74,61 @@ class Health(BaseModel):
 async def whole_answer(
     request: Request, tickets: Sequence[Ticket], single: bool, deadline: float
 ) -> Response:
-    """Wait for all notes and answer with them.
+    """Wait for all notes and return the response with them.
+
+    Args:
+        request: The request.
+        tickets: Tickets of its notes.
+        single: Whether the request is one note and not an array.
+        deadline: Time of the event loop at which the time limit is over.
 
     Raises:
-        Refused: Time is up, or no note could be coded.
+        Refused: The time limit is over, or no note could be coded.
+        ClientDisconnect: The client has disconnected.
     """
     await _wait(request, tickets, deadline)
     outcomes = [ticket.outcome.result() for ticket in tickets]
     uncoded = [outcome for outcome in outcomes if isinstance(outcome, Uncoded)]
     if uncoded and len(uncoded) == len(outcomes):
         first = uncoded[0]
-        again = _AGAIN if first.status == 503 else None
-        raise Refused(first.status, f"note 1: {first.problem}", "coder", again)
+        retry_after = _RETRY_AFTER if first.status == 503 else None
+        raise Refused(first.status, f"note 1: {first.problem}", "coder", retry_after)
     body = b",".join(_row(ticket) for ticket in tickets)
     return Response(body if single else b"[" + body + b"]", media_type=JSON)
 
 
 async def _wait(request: Request, tickets: Sequence[Ticket], deadline: float) -> None:
-    """Wait until all is done, time is up (Refused) or the caller hangs up (ClientDisconnect)."""
+    """Wait until all notes are coded. Raise Refused or ClientDisconnect if that does not happen."""
     loop = asyncio.get_running_loop()
-    gone = asyncio.create_task(_hang_up(request))
+    disconnected = asyncio.create_task(_wait_for_disconnect(request))
     try:
         for ticket in tickets:
             while not ticket.outcome.done():
-                rest = deadline - loop.time()
-                either: set[asyncio.Future[Any]] = {ticket.outcome, gone}
-                await asyncio.wait(either, timeout=max(rest, 0), return_when=_FIRST)
-                if gone.done():
+                remaining = deadline - loop.time()
+                either: set[asyncio.Future[Any]] = {ticket.outcome, disconnected}
+                await asyncio.wait(either, timeout=max(remaining, 0), return_when=_FIRST)
+                if disconnected.done():
                     raise ClientDisconnect
-                if rest <= 0:
+                if remaining <= 0:
                     problem = "the notes were not coded within the time limit. Send fewer at once."
                     raise Refused(504, problem, "time")
     finally:
-        gone.cancel()
+        disconnected.cancel()
 
 
-async def _hang_up(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 class NoteStream(StreamingResponse):
-    """Answers with a line a note, in order, each as soon as those before it are out.
+    """A response with one line for each note, in order. A line is sent when those before it are sent.
 
     Args:
-        tickets: Of the notes.
-        deadline: By the loop's clock; what is not coded then is told so.
-        taken: Closed at the end, however it comes.
+        tickets: Tickets of the notes.
+        deadline: Time of the event loop at which the time limit is over. A note that is not coded
+            by then gets a line with the problem.
+        taken: Resources of the request, which are released at the end in any case.
     """
 
     def __init__(self, tickets: Sequence[Ticket], deadline: float, taken: ExitStack) -> None:
@@ -129,13 +137,13 @@ class NoteStream(StreamingResponse):
         self._taken = taken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the lines, unless the caller does not read them in time."""
+        """Send the lines, and give up if the client does not read them in time."""
         with self._taken:
             try:
-                async with asyncio.timeout_at(self._deadline + _LAST_WORDS):
+                async with asyncio.timeout_at(self._deadline + _READ_TIME):
                     await super().__call__(scope, receive, send)
             except TimeoutError:
-                log.warning("stream given up: its caller does not read it")
+                log.warning("stream given up: the client does not read it")
 
 
 async def _lines(tickets: Sequence[Ticket], deadline: float) -> AsyncIterator[bytes]:

@@ -18,20 +18,20 @@ from cclearn.service.workers import Worker, WorkerLost
 
 log = logging.getLogger(__name__)
 
-_RECENT = 0.2
-"""The weight of the last batch in the measured speed."""
+_LAST_WEIGHT = 0.2
+"""Weight of the last batch in the moving average of the speed."""
 
 
-_FORETOLD = 0.75
-"""The share of the time limit that may be foretold as a wait: the speed is not even."""
+_MAX_WAIT = 0.75
+"""Maximum expected wait as a share of the time limit. It leaves a margin, because speed varies."""
 
 
 class Ticket:
-    """A note that was taken, and what becomes of it.
+    """An accepted note and its outcome.
 
     Attributes:
         note: The note.
-        outcome: Cancelled where nobody waits for it any more.
+        outcome: Future of the outcome. It is cancelled when no client waits for it any more.
     """
 
     __slots__ = ("note", "outcome")
@@ -44,15 +44,15 @@ class Ticket:
 class Batcher:
     """Hands notes to workers.
 
-    A batch closes when it is full, or when nothing more waits and `batch_wait` is over.
+    A batch is closed when it is full, or when no more notes wait and `batch_wait` is over.
 
     Args:
-        workers: Started already.
-        limits: Of the service.
-        metrics: Where batches are counted.
-        ahead: Whether a worker is handed the next batch while it codes one. It then never idles, which
-            pays where a batch is coded in milliseconds; a slow model is better off with one that closes
-            late and is fuller.
+        workers: Workers that have been started.
+        limits: Limits of the service.
+        metrics: Metrics that count the batches.
+        ahead: Whether a worker is handed the next batch while it codes one. The worker is then never
+            idle, which helps if a batch is coded in milliseconds. A slow model gains more from a batch
+            that is closed later and has more notes.
     """
 
     def __init__(
@@ -86,22 +86,25 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """How many notes wait for a worker."""
+        """The number of notes that wait for a worker."""
         return len(self._waiting)
 
     @property
     def alive(self) -> int:
-        """How many workers there are."""
+        """The number of workers that are alive."""
         return sum(worker.is_alive for worker in self._workers)
 
     def refuse_if_busy(self, count: int = 1) -> None:
-        """Say whether so many notes could be taken now.
+        """Raise an error if notes cannot be accepted now.
+
+        Args:
+            count: Number of notes.
 
         Raises:
-            Refused: They are too many, would wait too long, or there is no worker.
+            Refused: The notes are too many, would wait too long, or there is no worker.
         """
         limit = self._limits.time_limit
-        most = _FORETOLD * limit
+        most = _MAX_WAIT * limit
         seconds = (self.waiting + self._coding) * self._seconds_a_note / max(1, self.alive)
         if all(worker.is_down for worker in self._workers):
             raise Refused(503, "no coder is running. The service's log says why.", "no_worker", 30)
@@ -116,7 +119,7 @@ class Batcher:
             raise Refused(429, problem, "wait", seconds - most)
 
     def take(self, notes: Sequence[Note]) -> list[Ticket]:
-        """Take all notes of a request into the queue, or none. Raises Refused."""
+        """Add all notes of a request to the queue. Raise Refused and add none if they are too many."""
         self.refuse_if_busy(len(notes))
         tickets = [Ticket(note) for note in notes]
         for ticket in tickets:
@@ -125,19 +128,19 @@ class Batcher:
         return tickets
 
     def drop(self, tickets: Iterable[Ticket]) -> None:
-        """Take back what has not begun; nobody waits for the rest either."""
+        """Remove notes from the queue. Cancel the outcomes of those that are being coded."""
         for ticket in tickets:
             self._waiting.pop(ticket, None)
             ticket.outcome.cancel()
 
     async def stop(self) -> None:
-        """Hand out no more batches."""
+        """Stop handing out batches."""
         for lane in self._lanes:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
 
     async def _serve(self, worker: Worker) -> None:
-        """Hand a worker one batch after the other, for ever."""
+        """Hand a worker one batch after another, until the task is cancelled."""
         while True:
             async with worker.mending:
                 await worker.revive()
@@ -146,10 +149,10 @@ class Batcher:
             try:
                 await self._code(worker, batch)
             except Exception as error:
-                place = type_and_place(error)
-                log.error("batch failed: %s", place)
+                location = type_and_place(error)
+                log.error("batch failed: %s", location)
                 problem = f"the service failed ({type(error).__name__}). Its log says where."
-                _settle(batch, [Uncoded(500, problem, place)] * len(batch))
+                _settle(batch, [Uncoded(500, problem, location)] * len(batch))
             finally:
                 self._coding -= len(batch)
 
@@ -162,7 +165,7 @@ class Batcher:
             if wait and self.waiting < most:
                 await asyncio.sleep(wait)
             batch = list(islice(self._waiting, most))
-            if batch:  # Another worker may have been quicker.
+            if batch:  # Another worker may have taken the notes meanwhile.
                 break
         for ticket in batch:
             del self._waiting[ticket]
@@ -172,7 +175,8 @@ class Batcher:
         try:
             await self._code_together(worker, batch)
         except WorkerLost:
-            # Each note by itself and no batch beside it: the one to blame takes no other down.
+            # Each note is coded alone and without other batches, so that the one that ends the process
+            # does not affect the others.
             async with worker.mending:
                 for ticket in batch:
                     await self._code_again(worker, ticket)
@@ -192,18 +196,18 @@ class Batcher:
         self._metrics.batch(done)
         self._measure(worker, begun, len(batch))
         for outcome in done.outcomes:
-            if isinstance(outcome, Uncoded) and outcome.place:
-                log.error("note not coded: %s", outcome.place)
+            if isinstance(outcome, Uncoded) and outcome.location:
+                log.error("note not coded: %s", outcome.location)
         _settle(batch, done.outcomes)
 
     def _measure(self, worker: Worker, begun: float, count: int) -> None:
-        """Measure how long a note takes by when the worker answers, not by what it says."""
+        """Measure the seconds for a note by the time of the answer, not by what the worker reports."""
         now = monotonic()
-        # A batch that was handed over ahead began when the one before it was answered.
+        # A batch that was handed over ahead begins when the previous one is answered.
         seconds = (now - max(begun, self._answered[worker])) / count
         self._answered[worker] = now
         if self._seconds_a_note:
-            seconds = _RECENT * seconds + (1 - _RECENT) * self._seconds_a_note
+            seconds = _LAST_WEIGHT * seconds + (1 - _LAST_WEIGHT) * self._seconds_a_note
         self._seconds_a_note = seconds
 
 

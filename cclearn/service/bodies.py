@@ -1,4 +1,4 @@
-"""Requests as they come: what they send, what they want back, and the notes in them."""
+"""Requests: the media types that they send and accept, their bodies, and the notes in them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ Form = Literal["application/json", "application/x-ndjson"]
 JSON: Form = "application/json"
 LINES: Form = "application/x-ndjson"
 
-_PLACE = "body"
+_NAME = "body"
+"""Name of the body in messages."""
 
 _TOKENS_A_NOTE = 16
-"""A note has four members: an opening brace, eight strings and four commas."""
+"""Maximum number of tokens of a note: an opening brace, eight strings and four commas are 13."""
 
 _TOKENS = (b"[", b"{", b",", b'"')
 _TOKEN = re.compile(r'[\[{,"]')
@@ -39,29 +40,29 @@ _LINE = re.compile(rb"\S[^\n]*")
 
 
 class Room:
-    """The bytes that the bodies of all requests in progress may take.
+    """The memory for the bodies of all requests in progress.
 
     Args:
-        size: In bytes.
+        size: Maximum number of bytes of all bodies together.
     """
 
     def __init__(self, size: int) -> None:
         self._free = size
 
     def take(self, size: int) -> None:
-        """Take so many. Raises Refused."""
+        """Reserve bytes. Raise Refused if there are too few."""
         if size > self._free:
             problem = "the service holds as many bytes of requests as it may. Send it again later."
             raise Refused(429, problem, "held", 1)
         self._free -= size
 
     def give_back(self, size: int) -> None:
-        """Give so many back."""
+        """Release bytes that were reserved."""
         self._free += size
 
 
 def sent_form(headers: Headers) -> Form:
-    """Say in which form the notes are sent. Raises Refused."""
+    """Return the media type of the body. Raise Refused if it is not supported."""
     if headers.get("content-encoding", "identity") != "identity":
         raise Refused(415, "Content-Encoding: bodies are read as they are. Send it plain.", "form")
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -73,13 +74,21 @@ def sent_form(headers: Headers) -> Form:
 
 
 def wanted_form(headers: Headers, sent: Form) -> Form:
-    """Say in which form the answer is wanted: the one that was sent, where both will do."""
+    """Return the media type of the response.
+
+    Args:
+        headers: Headers of the request.
+        sent: Media type of the body, which is preferred if the client accepts both.
+
+    Raises:
+        Refused: The client accepts neither.
+    """
     weights: dict[str, float] = {}
     for part in headers.get("accept", "*/*").split(","):
         kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
         weights[kind] = _weight(parameters)
     general = weights.get("application/*", weights.get("*/*", 0.0))
-    # Whoever names a form wants it more than one that "anything" covers.
+    # A media type that is named is preferred to one that only a wildcard covers.
     ranked = {
         form: (weights.get(form, general), form in weights, form == sent) for form in (JSON, LINES)
     }
@@ -102,18 +111,18 @@ def _weight(parameters: list[str]) -> float:
 async def read_body(
     request: Request, limits: Limits, room: Room, taken: ExitStack, deadline: float
 ) -> bytes:
-    """Read a request's body piece by piece, and stop where it is too long.
+    """Return the body of a request. Stop reading when it is too long.
 
     Args:
         request: The request.
-        limits: Of the service.
-        room: For the bytes.
-        taken: Gives the room back when it is closed.
-        deadline: By the loop's clock.
+        limits: Limits of the service.
+        room: Memory for bodies, in which the bytes are reserved.
+        taken: Resources of the request. Closing it releases the bytes.
+        deadline: Time of the event loop at which the time limit is over.
 
     Raises:
-        Refused: It is too long, too slow, or there is no room.
-        ClientDisconnect: The caller hung up.
+        Refused: The body is too long or too slow, or there is no memory for it.
+        ClientDisconnect: The client has disconnected.
     """
     most = limits.body_bytes
     too_long = Refused(
@@ -122,16 +131,16 @@ async def read_body(
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > most:
         raise too_long
-    body = bytearray()  # Not a list: a peer may send a byte at a time.
-    held = 0
-    taken.callback(lambda: room.give_back(held))
+    body = bytearray()  # Not a list, because a client may send one byte at a time.
+    reserved = 0
+    taken.callback(lambda: room.give_back(reserved))
     try:
         async with asyncio.timeout_at(deadline):
             async for piece in request.stream():
-                if held + len(piece) > most:
+                if reserved + len(piece) > most:
                     raise too_long
                 room.take(len(piece))
-                held += len(piece)
+                reserved += len(piece)
                 body += piece
     except TimeoutError:
         problem = f"body: it was not whole after {limits.time_limit:g} s."
@@ -140,15 +149,15 @@ async def read_body(
 
 
 def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
-    """Return the notes of a body, and whether it is one note by itself.
+    """Return the notes of a body, and whether the body is a single note.
 
     Args:
-        body: One note or an array of them as JSON, or a note a line.
-        form: Which of the two.
-        most: Notes.
+        body: One note or an array of notes as JSON, or one note on each line.
+        form: Media type of the body.
+        most: Maximum number of notes.
 
     Raises:
-        Refused: They are too many, or one is not what it should be; the first problem is told, as
+        Refused: The notes are too many, or one is not valid. The message is the first problem, as
             `body:NUMBER: field: problem`.
     """
     body = body.removeprefix(BOM_UTF8)
@@ -159,22 +168,22 @@ def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
                 raise _too_many(most)
             _refuse_many_tokens(body, most)
             lines = _numbered_lines(body)
-            rows = ((n, partial(parse_line, line, Note, _PLACE, n)) for n, line in lines)
+            rows = ((n, partial(parse_line, line, Note, _NAME, n)) for n, line in lines)
         else:
             _refuse_many_tokens(body, most)
-            value = parse_json(body, _PLACE)
+            value = parse_json(body, _NAME)
             if not isinstance(value, list):
-                return [parse_row(value, Note, _PLACE)], True
+                return [parse_row(value, Note, _NAME)], True
             if len(value) > most:
                 raise _too_many(most)
-            rows = ((n, partial(parse_row, row, Note, _PLACE, n)) for n, row in enumerate(value, 1))
-        return list(checked_rows(rows, _PLACE, most_problems=1)), False
+            rows = ((n, partial(parse_row, row, Note, _NAME, n)) for n, row in enumerate(value, 1))
+        return list(checked_rows(rows, _NAME, most_problems=1)), False
     except DataError as error:
         raise Refused(422, str(error), "contract") from None
 
 
 def _numbered_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, with their numbers counted from 1."""
+    """Yield the lines that are not blank, with their 1-based numbers."""
     number, counted = 1, 0
     for found in _LINE.finditer(body):
         number += body.count(b"\n", counted, found.start())
@@ -183,17 +192,17 @@ def _numbered_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _refuse_many_tokens(body: bytes, most: int) -> None:
-    """Refuse a body with more values than so many notes have, before any of them takes memory.
+    """Refuse a body with more values than its notes can have, before the values take memory.
 
-    A value that is written in two bytes can take a hundred when it is parsed.
+    A value of two bytes in the body can take a hundred bytes when it is parsed.
 
     Raises:
         Refused: The body has too many values.
     """
     limit = _TOKENS_A_NOTE * (most + 1)
     if sum(map(body.count, _TOKENS)) <= limit:
-        return  # So few, even if those within texts are counted.
-    text = body.decode("latin-1")  # The characters of JSON's own syntax are ASCII.
+        return  # Few enough, although tokens inside strings are counted too.
+    text = body.decode("latin-1")  # The characters of JSON's syntax are ASCII.
     count = position = 0
     while found := _TOKEN.search(text, position):
         count += 1
@@ -204,7 +213,7 @@ def _refuse_many_tokens(body: bytes, most: int) -> None:
             try:
                 _, position = _STRING.raw_decode(text, found.start())
             except ValueError:
-                return  # The parser reports where.
+                return  # The parser reports the error.
 
 
 def _too_many(most: int) -> Refused:

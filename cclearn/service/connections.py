@@ -1,4 +1,4 @@
-"""Limits on connections: their number, the length of a head, and how slowly a peer may send and read."""
+"""Limits on connections: their number, the length of a head, and the time to send and to read."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from cclearn.service.limits import Limits
 from cclearn.service.metrics import Metrics
 
 _MOST_HEADERS = 100
-"""Each costs more memory than its bytes; browsers and proxies send about 30."""
+"""Maximum number of headers. Each takes extra memory. Browsers and proxies send about 30."""
 
 
 _MOST_WAITING = 100
-"""The limit on requests of a connection that wait for the answer to the one before: uvicorn reads on."""
+"""Maximum number of requests of a connection that wait for the response to an earlier one."""
 
 
 class _BeyondLimit(Exception):
-    """Ends the parser's work on a connection."""
+    """Stops the parser of a connection."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection of uvicorn with the limits that uvicorn does not have.
+    """A connection of uvicorn with limits that uvicorn does not have.
 
-    uvicorn reads heads of any length, waits for the rest of a head without end, and with its own limit
-    on connections refuses requests on those that were there before.
+    uvicorn reads heads of any length and waits for the rest of a head without end. Its own limit on
+    connections refuses requests on connections that were open before.
 
     Args:
-        config: The configuration of uvicorn.
-        server_state: The state of the server that uvicorn shares among its connections.
-        app_state: The state of the application that uvicorn passes on.
-        limits: The limits of the service.
-        metrics: Where refusals are counted.
+        config: Configuration of uvicorn.
+        server_state: State of the server, which uvicorn shares among its connections.
+        app_state: State of the application, which uvicorn passes on.
+        limits: Limits of the service.
+        metrics: Metrics that count refusals.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Connection(HttpToolsProtocol):
         self._unparsed_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or refuse it where there are too many; those before it are not harmed."""
+        """Accept the connection, or refuse it if there are too many. The others are not affected."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.max_connections:
             self.connections.discard(self)
@@ -73,17 +73,17 @@ class Connection(HttpToolsProtocol):
             self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
-        for clock in (self._deadline, self._stalled):
-            if clock is not None:
-                clock.cancel()
+        """Cancel all timers."""
+        for timer in (self._deadline, self._stalled):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what was received, and refuse a header or a trailer that has no end."""
+        """Parse received bytes, and refuse a header or a trailer without an end."""
         self._parsed = False
         super().data_received(data)
-        # The parser keeps what is not yet whole, and tells of it only when it is.
+        # The parser keeps an incomplete element, and reports it only when it is complete.
         self._unparsed_size = 0 if self._parsed else self._unparsed_size + len(data)
         if self._unparsed_size > self._limits.head_bytes and not self.transport.is_closing():
             self._refuse_head()
@@ -95,12 +95,12 @@ class Connection(HttpToolsProtocol):
         self._head_begun = True
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the target."""
+        """Receive a part of the target."""
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or what a chunked body has after its end."""
+        """Receive a header, or a trailer of a chunked body."""
         self._headers += 1
         self._count(len(name) + len(value) + len(b": \r\n"))
         super().on_header(name, value)
@@ -117,7 +117,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Receive a part of the body."""
         self._parsed = True
         super().on_body(body)
 
@@ -135,17 +135,17 @@ class Connection(HttpToolsProtocol):
             self._expect_head()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be parsed."""
+        """Answer a request that cannot be parsed."""
         if not self._is_beyond_limit:
             super().send_400_response(msg)
 
     def pause_writing(self) -> None:
-        """Wait for a peer that does not read what it is sent, for as long as a request may take."""
+        """Wait for a client that does not read its response, until the time limit is over."""
         super().pause_writing()
         self._stalled = self.loop.call_later(self._limits.time_limit, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on: the peer reads."""
+        """Continue, because the client reads again."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
@@ -159,7 +159,7 @@ class Connection(HttpToolsProtocol):
             raise _BeyondLimit
 
     def _expect_head(self) -> None:
-        """Give the peer some seconds until the next head is whole, whatever it sends meanwhile."""
+        """Set the time limit for the next head, whatever the client sends meanwhile."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = self.loop.call_later(self._limits.head_time, self._give_up)
@@ -182,22 +182,22 @@ class Connection(HttpToolsProtocol):
         self._refuse(431, problem, "head_size")
 
     def _refuse(self, status: int, problem: str, reason: str) -> None:
-        """Answer in the place of the application, and close."""
+        """Answer instead of the application, and close the connection."""
         self._metrics.refused(reason)
-        # Not into the midst of the answer to an earlier request.
+        # Not in the middle of the response to an earlier request.
         if self.cycle is None or self.cycle.response_complete:
             body = json.dumps({"detail": problem}).encode()
-            again = "Retry-After: 1\r\n" if status == 503 else ""
+            retry_after = "Retry-After: 1\r\n" if status == 503 else ""
             head = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(body)}\r\n{again}Connection: close\r\n\r\n"
+                f"Content-Length: {len(body)}\r\n{retry_after}Connection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
         self._abort_later()
 
     def _abort_later(self) -> None:
-        """End a connection that waits for its peer to read the rest."""
+        """End the connection if the client does not read the rest within the time limit."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = self.loop.call_later(self._limits.time_limit, self.transport.abort)

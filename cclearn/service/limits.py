@@ -1,4 +1,4 @@
-"""What the service is told: where it listens, and what it takes on."""
+"""Settings of the service: its address and its limits."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from cclearn.runtime.loopback import is_loopback, parse_authority
 
-KEY_VARIABLE = "CCLEARN_API_KEY"  # The name of it, no key.
+KEY_VARIABLE = "CCLEARN_API_KEY"  # The name of the variable, not a key.
 
 _KIBIBYTE = 2**10
 _MEBIBYTE = 2**20
 
 _MOST = 2.0**30
-"""MiB: more than any machine has."""
+"""Maximum of the limits on sizes. No machine has so many MiB."""
 
 _SHORTEST_KEY = 16
 _KEY = re.compile(f"[!-~]{{{_SHORTEST_KEY},}}")
 
 
 class Limits(BaseModel):
-    """What the service takes on.
+    """Limits of the service.
 
     Attributes:
-        max_body: Of a request's body, in MiB.
-        max_held: Of the bodies of all requests in progress, in MiB.
-        max_notes: Of a request.
-        max_waiting: Notes that wait for a coder.
-        max_batch: Notes that a coder is given at once.
-        batch_wait: Seconds that a batch which is not full waits for more notes.
-        time_limit: Seconds from a request's head to its answer.
-        max_connections: The limit on connections that are open at once.
-        max_head: The limit on the head of a request, in KiB.
-        head_time: The limit on the time until the head of a request is whole, in seconds, from the
-            connection or from the answer to the request before it.
+        max_body: Maximum size of a request's body in MiB.
+        max_held: Maximum size of the bodies of all requests in progress in MiB.
+        max_notes: Maximum number of notes in a request.
+        max_waiting: Maximum number of notes that wait for a coder.
+        max_batch: Maximum number of notes that a coder is given at once.
+        batch_wait: Number of seconds that a batch which is not full waits for more notes.
+        time_limit: Maximum number of seconds from a request's head to its response.
+        max_connections: Maximum number of open connections.
+        max_head: Maximum size of the head of a request in KiB.
+        head_time: Maximum number of seconds until the head of a request is complete. They are counted
+            from the start of the connection or from the response to the previous request.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
@@ -52,7 +52,7 @@ class Limits(BaseModel):
     head_time: float = Field(default=10.0, gt=0, le=86_400)
 
     @model_validator(mode="after")
-    def _they_go_together(self) -> Self:
+    def _parts_fit_into_totals(self) -> Self:
         problems = []
         for part, whole in (("max_notes", "max_waiting"), ("max_body", "max_held")):
             least, most = getattr(self, part), getattr(self, whole)
@@ -67,17 +67,17 @@ class Limits(BaseModel):
 
     @property
     def body_bytes(self) -> int:
-        """The most bytes of a body."""
+        """Maximum number of bytes of a body."""
         return int(self.max_body * _MEBIBYTE)
 
     @property
     def held_bytes(self) -> int:
-        """The most bytes of all bodies."""
+        """Maximum number of bytes of all bodies."""
         return int(self.max_held * _MEBIBYTE)
 
     @property
     def head_bytes(self) -> int:
-        """The most bytes of a head."""
+        """Maximum number of bytes of a head."""
         return int(self.max_head * _KIBIBYTE)
 
 
@@ -85,12 +85,13 @@ class ServiceSettings(BaseModel):
     """Settings of the service.
 
     Attributes:
-        host: The address to listen on.
-        port: 0 for any free one.
-        key: That callers of `/code` and `/codes` show; needed on any address but loopback.
-        workers: Processes that code, each with a coder of its own.
-        limits: What it takes on.
-        allow_host: Further names that the service is called by, as `NAME` or `NAME:PORT`.
+        host: Address to listen on.
+        port: Port to listen on, or 0 for a free port.
+        key: Key that clients of `/code` and `/codes` must send. It is required unless the address is a
+            loopback address.
+        workers: Number of worker processes, each with its own coder.
+        limits: Limits of the service.
+        allow_host: Further names of the service, as `NAME` or `NAME:PORT`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -107,7 +108,7 @@ class ServiceSettings(BaseModel):
     def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         for host in hosts:
             if parse_authority(host) is None:
-                raise ValueError(f"{host!r} is no name of a host. Write NAME or NAME:PORT.")
+                raise ValueError(f"{host!r} is not the name of a host. Write NAME or NAME:PORT.")
         return hosts
 
     @field_validator("key")
@@ -129,7 +130,7 @@ class ServiceSettings(BaseModel):
 
 
 def need_of_a_key(host: str) -> str:
-    """Return the message for an address that other machines reach where there is no key."""
+    """Return the message for a service without a key on an address that other machines reach."""
     return (
         f"host = {host}: other machines reach it, and there is no key. Set {KEY_VARIABLE} in the"
         " environment, or listen on 127.0.0.1."

@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus. No label and no value comes from a caller."""
+"""Metrics of the service for Prometheus. No label and no value comes from a client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """Counters with a registry of their own."""
+    """The metrics of one service, in their own registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -38,16 +38,16 @@ class Metrics:
         self._batch_seconds = self._histogram("batch_seconds", "A coder's, a batch.", _SECONDS)
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Count a request by its route's template."""
+        """Count a request under the template of its route."""
         self._requests.labels(route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def refused(self, reason: str) -> None:
-        """Count a request that was not taken, or given up, by one of our reasons."""
+        """Count a request that was refused or given up, under its reason."""
         self._refused.labels(reason).inc()
 
     def batch(self, batch: Batch) -> None:
-        """Count what a coder did."""
+        """Count the notes, codes and tokens of a batch."""
         coded = [outcome for outcome in batch.outcomes if isinstance(outcome, Coded)]
         self._notes.labels("coded").inc(len(coded))
         self._notes.labels("failed").inc(len(batch.outcomes) - len(coded))
@@ -58,11 +58,17 @@ class Metrics:
         self._batch_seconds.observe(batch.seconds)
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
-        """Show a value as it is whenever the metrics are read."""
+        """Add a gauge whose value is computed whenever the metrics are read.
+
+        Args:
+            name: Name of the gauge without the prefix `cclearn_`.
+            help_text: Description of the gauge.
+            value: Function that returns the value.
+        """
         Gauge(f"cclearn_{name}", help_text, registry=self._registry).set_function(value)
 
     def page(self) -> bytes:
-        """Return all of it in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:

@@ -1,4 +1,4 @@
-"""What happens in a worker's process: a coder is made, and notes are coded to bytes."""
+"""Code that runs in the process of a worker: loading a coder, and coding notes to bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Loaded(NamedTuple):
-    """What a worker's coder is."""
+    """The model and the code system of a worker's coder."""
 
     model: str
     system: str
@@ -29,31 +29,32 @@ class Loaded(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """A coded note as one line of JSON, without its end, and how many codes it has."""
+    """A coded note as one line of JSON without the line end, and the number of its codes."""
 
     line: bytes
     codes: int
 
 
 class Uncoded(NamedTuple):
-    """Why a note could not be coded, in words that hold none of its own.
+    """The reason why a note could not be coded. It contains no text of the note.
 
     Attributes:
-        status: Of HTTP.
-        problem: For the caller.
-        place: Where in the program, for the log; empty where the program is not to blame.
+        status: HTTP status code of the response.
+        problem: Message for the client.
+        location: Type of the error and its location in the source, which are logged. It is empty if the
+            error is not in the program.
     """
 
     status: int
     problem: str
-    place: str = ""
+    location: str = ""
 
 
 Outcome = Coded | Uncoded
 
 
 class Batch(NamedTuple):
-    """What became of the notes of a batch, in order, and what it took."""
+    """The outcomes of the notes of a batch, in order, with the time and the tokens that it took."""
 
     outcomes: list[Outcome]
     seconds: float
@@ -65,8 +66,8 @@ _coder: Coder | None = None
 
 
 def begin() -> None:
-    """Prepare the process: it ends when its parent does, and not before."""
-    # A terminal's Ctrl-C and a service manager's stop reach the whole group; the parent decides.
+    """Prepare the process. It ends when its parent process ends, and not before."""
+    # Ctrl-C and the stop signal of a service manager reach the whole process group. The parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -80,7 +81,7 @@ def _end_with_the_parent() -> None:
 
 
 def load_coder(load: Callable[[], Coder]) -> Loaded | str:
-    """Make this process's coder; what is wrong with its settings is returned in words."""
+    """Load the coder of this process. Return what it is, or the message if its settings are wrong."""
     global _coder
     try:
         _coder = load()
@@ -92,8 +93,8 @@ def load_coder(load: Callable[[], Coder]) -> Loaded | str:
 
 
 def code_notes(notes: Sequence[Note]) -> Batch:
-    """Code notes; one that fails takes no other down."""
-    assert _coder is not None  # noqa: S101 - loaded before it is asked
+    """Code a batch of notes. A note that fails does not affect the others."""
+    assert _coder is not None  # noqa: S101 - it is loaded before notes come
     usage = _coder.usage
     prompt_tokens, answer_tokens = usage.prompt_tokens, usage.answer_tokens
     started = time.perf_counter()
@@ -117,7 +118,7 @@ def _uncoded(error: Exception) -> Uncoded:
         return Uncoded(403, str(error))
     if isinstance(error, UnansweredError) and "timeout" in error.failures:
         return Uncoded(504, str(error))
-    if isinstance(error, CclearnError):  # The model, or the server behind the coder, refuses.
+    if isinstance(error, CclearnError):  # The model refuses, or the server that runs it.
         return Uncoded(502, str(error))
     problem = f"the coder failed ({type(error).__name__}). The service's log says where."
     return Uncoded(500, problem, type_and_place(error))

@@ -1,4 +1,4 @@
-"""Why a request is not answered as it was meant."""
+"""The error for a request that is refused."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 
 
 class Refused(Exception):
-    """A request that is not taken, or given up.
+    """A request is not accepted, or it is given up.
 
     Args:
-        status: Of HTTP.
-        problem: For the caller; without text of a note.
-        reason: For the metrics.
-        retry_after: Seconds after which it may be otherwise; None where it never will.
+        status: HTTP status code of the response.
+        problem: Message for the client. It contains no text of a note.
+        reason: Label of the refusal in the metrics.
+        retry_after: Number of seconds after which the request may succeed, or None if it never will.
     """
 
     def __init__(

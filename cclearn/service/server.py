@@ -1,4 +1,4 @@
-"""Running the service: workers, the socket, signals, and a stop that finishes what was taken."""
+"""The server: it starts the workers, listens, and finishes accepted requests when it stops."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 2_048
 
-_LAST_SECONDS = 10
-"""Beyond the time limit, in which answers are still sent when the service stops."""
+_STOP_TIME = 10
+"""Seconds beyond the time limit in which responses are still sent when the service stops."""
 
-_END_SECONDS = 5.0
-"""In which an idle worker ends by itself."""
+_WORKER_STOP_TIME = 5.0
+"""Seconds in which an idle worker ends by itself."""
 
 
 def serve(
@@ -44,19 +44,19 @@ def serve(
     settings: ServiceSettings,
     ahead: bool,
 ) -> bool:
-    """Serve until a signal says stop, and finish what was taken.
+    """Serve until a signal stops the service, and finish the accepted requests.
 
     Args:
-        load: Makes a coder, in each worker; it is sent there.
-        system: The coder's.
-        settings: Of the service.
-        ahead: As for `Batcher`.
+        load: Function that loads a coder. It is pickled and called in each worker.
+        system: Code system of the coder.
+        settings: Settings of the service.
+        ahead: Whether a worker is handed the next batch while it codes one.
 
     Returns:
-        Whether everything was finished; a second signal stops at once.
+        Whether all accepted requests were finished. A second signal stops the service at once.
 
     Raises:
-        CclearnError: The coder cannot be loaded, or the address cannot be listened on.
+        CclearnError: The coder cannot be loaded, or the service cannot listen on the address.
     """
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         return runner.run(_serve(load, system, settings, ahead))
@@ -71,7 +71,7 @@ async def _serve(
     try:
         for worker in workers:
             loaded = await worker.start()
-        # Else the first caller waits until the tables are read.
+        # Otherwise the first client waits until the tables are read.
         code_info(system, system.billable_codes()[0])
         listener = _listen(settings)
         metrics = Metrics()
@@ -82,7 +82,7 @@ async def _serve(
         await server.serve(sockets=[listener])
         await batcher.stop()
         if not server.force_exit:
-            patience = _END_SECONDS
+            patience = _WORKER_STOP_TIME
         return not server.force_exit
     finally:
         for worker in workers:
@@ -101,7 +101,7 @@ def _configuration(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=round(settings.limits.time_limit) + _LAST_SECONDS,
+        timeout_graceful_shutdown=round(settings.limits.time_limit) + _STOP_TIME,
     )
 
 
@@ -129,6 +129,6 @@ def _url(listener: socket.socket) -> str:
 
 class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; at once when told twice."""
+        """Stop the server. The second signal stops it at once."""
         self.force_exit = self.should_exit
         self.should_exit = True

@@ -1,4 +1,4 @@
-"""Processes that code: HTTP and coding in one would share one interpreter lock, and half the speed."""
+"""Worker processes, which code notes. HTTP and coding would share one interpreter lock otherwise."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 30.0
-"""Seconds between attempts to start a worker that does not start."""
+_MAX_PAUSE = 30.0
+"""Maximum number of seconds between attempts to start a worker."""
 
-_LOOK = 1.0
-"""Seconds between two looks at an idle worker."""
+_CHECK_INTERVAL = 1.0
+"""Seconds between two checks of whether an idle worker is alive."""
 
-_GONE = "it ended by itself or was killed"
+_ENDED = "it ended by itself or was killed"
 
 
 class WorkerLost(Exception):
-    """The process went before it had answered."""
+    """The process ended before it answered."""
 
 
 class Worker:
-    """One process with a coder, made anew when it is lost.
+    """One process with a coder. It is started again when it is lost.
 
     Args:
-        load: Makes the coder, in the process; it is sent there.
-        patience: Seconds after which a batch is given up and the process ended.
+        load: Function that loads the coder. It is pickled and called in the process.
+        timeout: Number of seconds after which a batch is given up and the process is ended.
 
     Attributes:
-        mending: Held while a lost process is made anew, and what it took is tried again.
-        is_down: Whether it was lost and does not start again.
-        lost: How often it was lost.
+        mending: Lock that is held while a lost process is started again and its notes are tried again.
+        is_down: Whether the process was lost and has not started again.
+        lost: Number of times that the process was lost.
     """
 
-    def __init__(self, load: Callable[[], Coder], patience: float) -> None:
+    def __init__(self, load: Callable[[], Coder], timeout: float) -> None:
         self.mending = asyncio.Lock()
         self.is_down = False
         self.lost = 0
         self._load = load
-        self._patience = patience
+        self._timeout = timeout
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
         self._watching: asyncio.Task[None] | None = None
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is a process that codes, as far as is known."""
+        """Whether the process is alive, as of the last check."""
         return self._pool is not None
 
     async def start(self) -> Loaded:
@@ -80,7 +80,7 @@ class Worker:
             self._end(pool, 0)
             if isinstance(error, BrokenProcessPool):
                 raise CclearnError(
-                    "worker: it ended while its coder was loaded. See that there is memory enough."
+                    "worker: it ended while its coder was loaded. Check that there is enough memory."
                 ) from None
             raise
         self._pool = pool
@@ -88,16 +88,16 @@ class Worker:
         return loaded
 
     async def _watch(self, pool: ProcessPoolExecutor) -> None:
-        """Notice a process that ends while nobody asks it, and start it again."""
+        """Start the process again if it ends while it is idle."""
         while self._pool is pool:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_CHECK_INTERVAL)
             if self._process is not None and not self._process.is_alive():
-                self._lose(pool, _GONE)
+                self._lose(pool, _ENDED)
                 async with self.mending:
                     await self.revive()
 
     async def revive(self) -> None:
-        """Start the process again if it was lost, as often as it takes."""
+        """Start the process again if it was lost. Try until it starts."""
         pause = 1.0
         while self._pool is None:
             try:
@@ -106,29 +106,29 @@ class Worker:
                 log.info("worker started again")
             except Exception as error:
                 self.is_down = True
-                said = str(error) if isinstance(error, CclearnError) else type_and_place(error)
-                log.error("worker does not start: %s. Next attempt in %.0f s.", said, pause)
+                why = str(error) if isinstance(error, CclearnError) else type_and_place(error)
+                log.error("worker does not start: %s. Next attempt in %.0f s.", why, pause)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _MAX_PAUSE)
 
     async def code(self, notes: Sequence[Note]) -> Batch:
         """Code a batch.
 
         Raises:
-            WorkerLost: The process is gone, or was ended as it did not answer.
+            WorkerLost: The process has ended, or it was ended because it did not answer.
         """
         pool = self._pool
         if pool is None:
             raise WorkerLost
         try:
             batch = asyncio.wrap_future(pool.submit(code_notes, notes))
-            done, _ = await asyncio.wait({batch}, timeout=self._patience)
+            done, _ = await asyncio.wait({batch}, timeout=self._timeout)
             if done:
                 return batch.result()
             batch.add_done_callback(lambda late: late.cancelled() or late.exception())
-            why = f"it did not answer for {self._patience:g} s"
+            why = f"it did not answer for {self._timeout:g} s"
         except BrokenProcessPool:
-            why = _GONE
+            why = _ENDED
         self._lose(pool, why)
         raise WorkerLost
 
@@ -140,7 +140,11 @@ class Worker:
             self._end(pool, 0)
 
     def stop(self, patience: float) -> None:
-        """End the process, at once if it does not end within some seconds."""
+        """End the process.
+
+        Args:
+            patience: Number of seconds in which the process may end by itself before it is killed.
+        """
         if self._pool is not None:
             self._end(self._pool, patience)
             self._pool = None

@@ -74,7 +74,7 @@ def web_server() -> Iterator[str]:
 
 
 def test_another_server_is_no_head(web_server: str) -> None:
-    with pytest.raises(CclearnError, match="is no head of Ray"), ray_cluster(web_server):
+    with pytest.raises(CclearnError, match="is not a head of Ray"), ray_cluster(web_server):
         pass
 
 
