@@ -18,7 +18,7 @@ from typing import Any
 
 from measure import save
 
-from cclearn import CodedNote, Coder, Note
+from cclearn import CodedNote, Coder, CoderSettings, Note, load_coder
 from cclearn.cli.options import engine_settings
 from cclearn.codes import CodeSystem
 from cclearn.coding.span_loop.settings import LoopSettings
@@ -83,7 +83,7 @@ def main() -> None:
     figures: dict[str, Any] = {"notes": len(rows), "kinds": len({row["kind"] for row in rows})}
     for model in ["lexicon", *options.model]:
         for mode, loop in MODES.items():
-            coder = Coder.named(model, system, settings=settings, loop=loop)
+            coder = load_coder(CoderSettings(model, engine=settings, loop=loop), system)
             figures[f"{coder.name}, {mode}"] = attack(coder, rows)
     save(options.out, figures)
 

@@ -17,23 +17,39 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
-    from cclearn.coding import Coder
+    from cclearn.coding import Coder, CoderSettings, load_coder
+    from cclearn.evaluation import evaluate
     from cclearn.notes import CodedNote, Evidence, Note, SpanPair
 
-__all__ = ["CodeSystem", "CodedNote", "Coder", "Evidence", "Note", "SpanPair", "__version__"]
+__all__ = [
+    "CodeSystem",
+    "CodedNote",
+    "Coder",
+    "CoderSettings",
+    "Evidence",
+    "Note",
+    "SpanPair",
+    "__version__",
+    "evaluate",
+    "load_coder",
+]
 
-_HOMES = {
+_MODULES = {
     "CodeSystem": "cclearn.codes",
-    "Coder": "cclearn.coding",
     "CodedNote": "cclearn.notes",
+    "Coder": "cclearn.coding",
+    "CoderSettings": "cclearn.coding",
     "Evidence": "cclearn.notes",
     "Note": "cclearn.notes",
     "SpanPair": "cclearn.notes",
+    "evaluate": "cclearn.evaluation",
+    "load_coder": "cclearn.coding",
 }
+"""The module of each public name. A module is imported when the name is first used, so that
+`import cclearn` stays light."""
 
 
 def __getattr__(name: str) -> Any:
-    # Resolved on first use, so that `import cclearn` stays light.
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'cclearn' has no attribute {name!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.single_pass.coder import template_of
+from cclearn.coding.templates import learnt_template
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.models import adapter_base, read_manifest
@@ -85,7 +85,7 @@ def test_a_manifest_of_wrong_types_is_refused(
         read_manifest(tmp_path)
     assert "words" not in str(error.value)
     with pytest.raises(DataError):
-        template_of(tmp_path, system)
+        learnt_template(tmp_path, system)
 
 
 def test_an_adapter_of_wrong_types_is_refused(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from transformers import BertConfig, BertForMaskedLM, BertModel
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
-from cclearn.coding.batch import code_each
-from cclearn.coding.calibration.model import MadeFor
+from cclearn.coding.batch import code_batch
 from cclearn.engines import Answer, Choice
 from cclearn.engines.base import TokenPiece, Weights
 from cclearn.engines.local import LocalEngine
@@ -297,7 +296,7 @@ def test_a_calibration_is_of_one_models_weights(
 ) -> None:
     other = Path(shutil.copytree(model, tmp_path / "other" / "model"))
     flip(other / WEIGHTS, exponent_of(other / WEIGHTS, MATRIX) - 3, 0)
-    made = [MadeFor.of(Coder.load(folder, system)) for folder in (model, other)]
+    made = [Coder.load(folder, system).identity for folder in (model, other)]
     assert made[0].model == made[1].model
     assert made[0].model_sha256 == sha256_of_model(model)
     assert made[0].model_sha256 != made[1].model_sha256
@@ -330,7 +329,7 @@ def test_scores_that_are_not_finite_give_no_code_and_stop_a_run(
         list(coder.code_many(NOTES[:2]))
     with pytest.raises(CclearnError, match=STOPPED.format(3)):
         list(coder.code_spans(note.text for note in NOTES))
-    outcomes = list(code_each(coder, NOTES))
+    outcomes = list(code_batch(coder, NOTES))
     assert [getattr(outcome, "kind", None) for outcome in outcomes] == ["not_finite"] * 5
 
 

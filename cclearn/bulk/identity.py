@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from cclearn.coding.settings import CoderSettings
 from cclearn.engines.registry import is_lexicon, load_engine
 from cclearn.errors import DataError, shown_id
 from cclearn.models import adapter_base
+from cclearn.notes import SpanPair
+from cclearn.notes.jsonl import row_to_json
 from cclearn.prompts import prompt_hash
 from cclearn.runtime.files import sha256_of_file, sha256_of_text
 from cclearn.weights import CALIBRATION, sha256_of_model
@@ -65,7 +67,7 @@ def manifest_of(
             "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT),
             "encounter": settings.encounter,
             "calibration": _calibration(settings),
-            "pairs_sha256": settings.pairs and _file_hash(settings.pairs),
+            "pairs_sha256": _pairs_sha256(settings.pairs),
             "sha256": {
                 **{name: sha256_of_model(folder) for name, folder in _folders(settings)},
                 **{name: _file_hash(file) for name, file in _replayed(settings)},
@@ -135,6 +137,14 @@ def _calibration(settings: CoderSettings) -> str | None:
     return _file_hash(beside) if beside.is_file() else None
 
 
+def _pairs_sha256(pairs: Path | Sequence[SpanPair] | None) -> str | None:
+    if pairs is None:
+        return None
+    if isinstance(pairs, Path):
+        return _file_hash(pairs)
+    return sha256_of_text("\n".join(map(row_to_json, pairs)))
+
+
 def _file_hash(path: Path) -> str:
     if not path.is_file():
         raise DataError(path, "no such file")
@@ -144,9 +154,9 @@ def _file_hash(path: Path) -> str:
 def _prompts(settings: CoderSettings, system: CodeSystem) -> str | None:
     if is_lexicon(settings.model):
         return None
-    from cclearn.coding.single_pass.coder import template_of
+    from cclearn.coding.templates import learnt_template
 
-    return prompt_hash(system.name, template_of(settings.model, system))
+    return prompt_hash(system.name, learnt_template(settings.model, system))
 
 
 def _flat(entries: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cclearn.bulk.corpus import Corpus, Shard, open_corpus
 from cclearn.bulk.shard import CodedShard, Marker, code_shard
 from cclearn.coding import Coder
+from cclearn.coding.load import load_coder_quietly
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.ray_cluster import (
@@ -48,7 +49,7 @@ class ShardCoder:
 
     @cached_property
     def _coder(self) -> Coder:
-        return self._settings.load()
+        return load_coder_quietly(self._settings)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Code the shard of a row."""

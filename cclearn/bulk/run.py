@@ -16,6 +16,7 @@ from cclearn.bulk.launched import Place, from_the_first, leave, place_among_proc
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
 from cclearn.codes import CodeSystem
+from cclearn.coding.load import load_coder_quietly
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.errors import ConfigurationError
@@ -209,6 +210,6 @@ def _coded(
 
         yield from coded_on_ray(options.ray, options.workers, source, settings, share)
         return
-    coder, corpus = settings.load(), open_corpus(source)
+    coder, corpus = load_coder_quietly(settings), open_corpus(source)
     for shard in share:
         yield code_shard(coder, corpus, shard, look)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cclearn.bulk.corpus import Corpus, Shard
 from cclearn.coding import Coder
-from cclearn.coding.batch import code_each
+from cclearn.coding.batch import code_batch
 from cclearn.engines.base import NOT_FINITE
 from cclearn.errors import CclearnError, NoteError, UnansweredError, type_and_place
 from cclearn.notes import Note
@@ -125,7 +125,7 @@ def code_shard(
     lines: list[str] = []
     codes = in_a_row = 0
     flagged: Counter[str] = Counter()
-    pairs = zip(numbers, notes, code_each(coder, notes), strict=True)
+    pairs = zip(numbers, notes, code_batch(coder, notes), strict=True)
     for done, (number, note, coded) in enumerate(pairs, start=1):
         if progress is not None:
             progress(done)

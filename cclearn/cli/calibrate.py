@@ -49,7 +49,7 @@ def calibrate(
 ) -> None:
     """Learn from coded notes what scores mean, and which codes to accept, review and reject."""
     from cclearn.cli.tables import calibration_view, print_view
-    from cclearn.coding import Coder
+    from cclearn.coding import CoderSettings, load_coder
     from cclearn.coding.model_record import model_record
     from cclearn.engines.registry import is_lexicon
     from cclearn.runtime.audit import audited
@@ -70,7 +70,8 @@ def calibrate(
         quiet_libraries()
     loaded = load_system(system, release, None)
     with audited("calibrate") as audit:
-        coder = Coder.named(model, loaded, settings=settings, loop=looped, calibration="off")
+        coder_settings = CoderSettings(model, engine=settings, loop=looped, calibration="off")
+        coder = load_coder(coder_settings, loaded)
         audit.begin([model_record(model, coder.model_sha256)], loaded)
         found = fit(
             coder,

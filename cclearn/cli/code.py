@@ -203,6 +203,7 @@ def _code_to_file(
     audit: Audit,
 ) -> None:
     """Code notes in this process, to one file, the terminal or standard output."""
+    from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record
     from cclearn.outputs import find_output
     from cclearn.runtime.files import refuse_existing
@@ -214,7 +215,7 @@ def _code_to_file(
     system = settings.load_system()
     unread: list[DataError] = []
     notes = _readable(_notes(source), unread)
-    coder = settings.load(system)
+    coder = load_coder_quietly(settings, system)
     failures: Counter[str] = Counter()
     counts = Counter(coded=0, codes=0)
     audit.begin([model_record(settings.model, coder.model_sha256)], system, counts=counts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -65,6 +66,7 @@ def serve(
     `POST /code` takes a note, an array of notes, or lines. `GET /codes/CODE`, `/healthz`, `/metrics` and
     `/openapi.json` are there too. A key in CCLEARN_API_KEY is then asked for.
     """
+    from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record
     from cclearn.registry import checked_settings
     from cclearn.runtime.audit import audited
@@ -104,7 +106,8 @@ def serve(
     loaded = coder.load_system()
     with audited("serve") as audit:
         audit.begin([model_record(model, engine=coder.engine)], loaded)
-        finished = serve_until_stopped(coder.load, loaded, settings, ahead=coder.is_lexicon)
+        load = partial(load_coder_quietly, coder)
+        finished = serve_until_stopped(load, loaded, settings, ahead=coder.is_lexicon)
     if not finished:
         raise typer.Exit(1)
 

@@ -2,5 +2,7 @@
 
 from cclearn.coding.base import Coder
 from cclearn.coding.guidelines.uncertain import Encounter
+from cclearn.coding.load import load_coder
+from cclearn.coding.settings import CoderSettings
 
-__all__ = ["Coder", "Encounter"]
+__all__ = ["Coder", "CoderSettings", "Encounter", "load_coder"]

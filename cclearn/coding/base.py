@@ -1,197 +1,170 @@
-"""What every coder can do, and how one is made."""
+"""The abstract base class of all coders."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from cclearn.codes import CodeSystem
-from cclearn.coding.damage import refusing_damage
+from cclearn.coding.damage import stop_if_damaged
 from cclearn.coding.findings import Reading
-from cclearn.coding.guidelines.aggregate import conclude
-from cclearn.coding.guidelines.flags import flagged
-from cclearn.coding.guidelines.uncertain import Encounter
+from cclearn.coding.guidelines.aggregate import aggregate
+from cclearn.coding.guidelines.flags import add_rule_flags
+from cclearn.coding.identity import CoderIdentity
+from cclearn.coding.settings import CoderSettings
 from cclearn.engines.base import NOT_FINITE
-from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, Note, Origin
 
 if TYPE_CHECKING:
+    from cclearn.codes import CodeSystem
     from cclearn.coding.calibration.model import Calibration
-    from cclearn.coding.lexicon.coder import LexiconCoder
-    from cclearn.coding.span_loop.settings import LoopSettings
-    from cclearn.engines import Answer
-    from cclearn.engines.settings import EngineSettings
+    from cclearn.coding.guidelines.uncertain import Encounter
+    from cclearn.engines import Answer, Weights
     from cclearn.notes import SpanPair
+
+    Loader = Callable[[CoderSettings, CodeSystem | None], "Coder"]
 
 
 @dataclass(slots=True)
 class Usage:
-    """The tokens that a coder has read and written so far, the seconds of one GPU that it took, and how
-    often spans had no answer, by reason; none without a model."""
+    """Counts of what a coder has used so far. All counts are zero for a coder without a model.
+
+    The parts of one coder share one instance, which their constructors receive.
+
+    Attributes:
+        prompt_tokens: Number of tokens that the model has read.
+        answer_tokens: Number of tokens that the model has generated.
+        gpu_seconds: Number of seconds for which one GPU was busy.
+        problems: Number of spans without an answer, by the reason.
+    """
 
     prompt_tokens: int = 0
     answer_tokens: int = 0
     gpu_seconds: float = 0.0
     problems: Counter[str] = field(default_factory=Counter)
 
-    def count(self, answer: Answer) -> None:
-        """Add what an answer took."""
-        self.prompt_tokens += answer.prompt_tokens
-        self.answer_tokens += answer.answer_tokens
-        self.gpu_seconds += answer.gpu_seconds
+    def count(self, result: Answer | Weights) -> None:
+        """Add the tokens and the GPU seconds of one result of an engine."""
+        self.prompt_tokens += result.prompt_tokens
+        self.answer_tokens += getattr(result, "answer_tokens", 0)
+        self.gpu_seconds += result.gpu_seconds
+
+    def count_span(self, result: Answer | Weights) -> None:
+        """Add one result of an engine that is the answer to one span, and its problem if it has one."""
+        self.count(result)
+        if result.problem:
+            self.problems[result.problem] += 1
 
 
 class Coder(ABC):
-    """Reads notes and assigns codes, each with the words that justify it.
+    """Assigns codes to notes. Every code cites the words of the note that justify it.
+
+    A coder is complete when its constructor returns. Use `load_coder` to construct one from settings.
+
+    Args:
+        name: Name of the coder in reports.
+        system: Code system whose codes are assigned.
+        usage: Counts that the coder shares with its parts. None creates new ones.
+        calibration: Calibration that turns raw scores into probabilities and decisions. None leaves the
+            scores raw.
+        encounter: Setting of the notes, which decides whether uncertain diagnoses are coded. None if it
+            is not known.
 
     Attributes:
-        name: What reports call it.
-        system: The code system it codes with.
-        usage: What it has read and written.
-        prompt_sha256: Of its prompts; empty where it has none.
-        mode: How it reads notes, with the settings that decide what it finds.
-        calibration: What its scores mean and which codes are accepted; None leaves the scores raw.
-        encounter: The setting of the notes, which decides on uncertain diagnoses; None where it is not
-            known.
-        grounded: Whether its evidence and codes are of the note and the release by construction.
+        prompt_sha256: Hash of the prompts. Empty if the coder has no prompts.
+        mode: Name of the method that reads notes, followed by the settings that decide its findings.
+        grounded: Whether all evidence and all codes are valid by construction.
     """
 
-    name: str
-    system: CodeSystem
-    usage: Usage
     prompt_sha256: str = ""
     mode: str = "single_pass"
-    calibration: Calibration | None = None
-    encounter: Encounter | None = None
     grounded: bool = True
+    _loader: ClassVar[Loader]
 
-    @cached_property
-    def model_sha256(self) -> str:
-        """The hash of the model that assigns the codes; empty where it is known by its name alone. A
-        server is asked for it, once."""
-        return ""
-
-    @staticmethod
-    def named(
-        model: str,
-        system: CodeSystem | None = None,
+    def __init__(
+        self,
+        name: str,
+        system: CodeSystem,
         *,
-        examples: Sequence[CodedNote] = (),
-        settings: EngineSettings | None = None,
-        loop: LoopSettings | None = None,
-        calibration: str | Path | None = None,
+        usage: Usage | None = None,
+        calibration: Calibration | None = None,
         encounter: Encounter | None = None,
-    ) -> Coder:
-        """Return a coder by the name that commands take.
-
-        Args:
-            model: `lexicon`, or what `load` takes.
-            system: The code system.
-            examples: Coded notes that a model is shown before each note; the lexicon needs none.
-            settings: Of the engine.
-            loop: Reads the note in segments (`span_loop`); None for one pass over it (`single_pass`).
-            calibration: As `load` takes it.
-            encounter: The setting of the notes.
-
-        Raises:
-            ConfigurationError: There is no such model, it cannot do what it is asked for, or the
-                calibration is another's.
-            DataError: The calibration cannot be read.
-        """
-        from cclearn.engines.registry import is_lexicon
-
-        if is_lexicon(model) and loop is None:
-            return Coder.lexicon(system, calibration=calibration, encounter=encounter)
-        return Coder.load(
-            model,
-            system,
-            examples=examples,
-            settings=settings,
-            loop=loop,
-            calibration=calibration,
-            encounter=encounter,
-        )
+    ) -> None:
+        self.name = name
+        self.system = system
+        self.usage = Usage() if usage is None else usage
+        self.calibration = calibration
+        self.encounter = encounter
 
     @staticmethod
     def lexicon(
-        system: CodeSystem | None = None,
-        *,
-        pairs: Iterable[SpanPair] = (),
-        calibration: str | Path | None = None,
-        encounter: Encounter | None = None,
-    ) -> LexiconCoder:
+        system: CodeSystem | None = None, *, pairs: Iterable[SpanPair] = (), **options: Any
+    ) -> Coder:
         """Return the coder that needs no model: phrase matching with assertion rules.
 
         Args:
-            system: The code system.
-            pairs: Further phrases, e.g. a builder's; they win over the coder's own.
-            calibration: A file that `cclearn calibrate` wrote; without one nothing is scored.
-            encounter: The setting of the notes.
+            system: Code system whose codes are assigned. None loads the release of ICD-10-CM that comes
+                with the package.
+            pairs: Span pairs with additional phrases, which replace equal phrases of the code system.
+            options: Further fields of `CoderSettings`, such as `calibration` and `encounter`.
 
         Raises:
-            ConfigurationError: The calibration is another coder's.
+            ConfigurationError: The calibration was made for another coder.
             DataError: The calibration cannot be read.
         """
-        from cclearn.coding.lexicon.coder import LexiconCoder
-
-        coder = LexiconCoder(system or CodeSystem.load(), pairs)
-        coder.encounter = encounter
-        if calibration is not None:
-            from cclearn.coding.calibration.model import find_calibration
-
-            coder.calibration = find_calibration(coder, calibration)
-        return coder
+        return Coder._loader(CoderSettings(pairs=tuple(pairs) or None, **options), system)
 
     @staticmethod
-    def load(
-        model: str | Path,
-        system: CodeSystem | None = None,
-        *,
-        examples: Sequence[CodedNote] = (),
-        settings: EngineSettings | None = None,
-        loop: LoopSettings | None = None,
-        calibration: str | Path | None = None,
-        encounter: Encounter | None = None,
-    ) -> Coder:
-        """Return a coder over a language model.
+    def load(model: str | Path, system: CodeSystem | None = None, **options: Any) -> Coder:
+        """Return a coder that uses a language model.
 
         Args:
-            model: A folder that a recipe wrote, whose template is then used; a name on the hub; `vllm:`
-                before either has vLLM run it; `openai:NAME` for a model behind a server; `replay:FILE`
-                for answers from a file.
-            system: The code system; every code it holds billable may be assigned.
-            examples: Coded notes that the model is shown before each note (few-shot).
-            settings: Of the engine.
-            loop: As for `named`; without examples.
-            calibration: A file that `cclearn calibrate` wrote; `off` for raw scores; where it is None,
-                the one in the model's folder, if there is one.
-            encounter: The setting of the notes.
+            model: Folder that a recipe wrote, name of a model on the hub, or name with a prefix:
+                `vllm:MODEL`, `openai:NAME` or `replay:FILE`.
+            system: Code system whose billable codes may be assigned. None loads the release of ICD-10-CM
+                that comes with the package.
+            options: Further fields of `CoderSettings`, such as `engine`, `loop`, `examples` and
+                `calibration`.
 
         Raises:
-            ConfigurationError: There is no such model, it cannot do what it is asked for, or the
-                calibration is another's.
+            ConfigurationError: The model is missing or does not support the options, or the calibration
+                was made for another coder.
             DataError: The calibration cannot be read.
         """
-        from cclearn.coding.calibration.model import find_calibration
+        return Coder._loader(CoderSettings(model=str(model), **options), system)
 
-        coder = _bare(str(model), system or CodeSystem.load(), examples, settings, loop)
-        coder.calibration = find_calibration(coder, calibration, Path(model))
-        coder.encounter = encounter
-        return coder
+    @cached_property
+    def model_sha256(self) -> str:
+        """Hash of the model that assigns the codes. Empty if only the model's name is known.
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to make
-        """Make what the first note would else wait for."""
+        A server is asked for the hash once.
+        """
+        return ""
+
+    @property
+    def identity(self) -> CoderIdentity:
+        """Everything that a calibration must have in common with this coder."""
+        return CoderIdentity(
+            model=self.name,
+            model_sha256=self.model_sha256,
+            mode=self.mode,
+            prompt_sha256=self.prompt_sha256,
+            system=self.system.name,
+            release=self.system.release,
+        )
+
+    def prepare(self) -> None:  # noqa: B027 - most coders have nothing to prepare
+        """Do the work that would otherwise delay the first note."""
 
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.
 
         Args:
-            note: The note, or its text alone.
+            note: A note, or the text of a note.
         """
         if isinstance(note, str):
             note = Note(id="note", text=note)
@@ -201,58 +174,46 @@ class Coder(ABC):
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
-        """Return the codes of each evidence span as they come, the best first; none if none is found.
+        """Yield the codes of each evidence span, best first. The list is empty if no code is found.
 
         Args:
-            texts: The spans.
-            origin: Of all of them; `restricted` ones never leave the machine unasked.
+            texts: Texts of the spans.
+            origin: Origin of all spans. `restricted` spans leave the machine only with permission.
         """
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
-        """Code notes as they come: in order, one result a note, in constant memory."""
-        for reading, coded in self.conclude_many(notes):
+        """Code a stream of notes. Yields one result per note, in order, in constant memory."""
+        for reading, coded in self.aggregate_many(notes):
             if self.calibration is not None:
                 coded = self.calibration.apply(coded, reading)
-            yield flagged(coded, self.system)
+            yield add_rule_flags(coded, self.system)
 
-    def conclude_many(self, notes: Iterable[Note]) -> Iterator[tuple[Reading, CodedNote]]:
-        """Return what is found in each note, and its codes with their raw scores, in order.
+    def aggregate_many(self, notes: Iterable[Note]) -> Iterator[tuple[Reading, CodedNote]]:
+        """Yield the findings of each note together with its codes and their raw scores, in order.
 
         Raises:
-            CclearnError: The model's scores are not finite for several notes in a row, or for all.
+            CclearnError: The scores of the model are not finite for several consecutive notes, or for
+                all notes.
         """
         readings = self.read_many(notes)
-        for reading in refusing_damage(readings, _is_not_finite, self.name):
-            yield reading, conclude(reading, self.system, self.encounter)
+        for reading in stop_if_damaged(readings, _is_not_finite, self.name):
+            yield reading, aggregate(reading, self.system, self.encounter)
 
     @abstractmethod
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
-        """Return what is found in each note, in order, in constant memory."""
+        """Yield the findings of each note, in order, in constant memory."""
 
 
 def _is_not_finite(reading: Reading) -> bool:
     return NOT_FINITE in reading.flags
 
 
-def _bare(
-    model: str,
-    system: CodeSystem,
-    examples: Sequence[CodedNote],
-    settings: EngineSettings | None,
-    loop: LoopSettings | None,
-) -> Coder:
-    if loop is not None:
-        from cclearn.coding.span_loop.settings import load_span_loop
+def set_loader(loader: Loader) -> None:
+    """Set the function with which `Coder.lexicon` and `Coder.load` construct coders.
 
-        if examples:
-            raise ConfigurationError(
-                [
-                    f"examples ({len(examples)} notes): span_loop shows none. Use single_pass, or"
-                    " leave them out."
-                ]
-            )
-        return load_span_loop(model, system, settings, loop)
-    from cclearn.coding.single_pass.coder import LLMCoder, template_of
-    from cclearn.engines.registry import load_engine
+    `cclearn.coding.load` calls this when it is imported, so that this module imports no coder.
 
-    return LLMCoder(load_engine(model, settings), system, examples, template_of(model, system))
+    Args:
+        loader: Function that constructs a coder from its settings.
+    """
+    Coder._loader = staticmethod(loader)

@@ -12,7 +12,7 @@ _WHOLE_ENOUGH = frozenset({"truncated"})
 """Failures that leave codes; the note keeps their flag."""
 
 
-def code_each(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exception]:
+def code_batch(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exception]:
     """Yield each coded note, in order, or why there is none: an `UnansweredError`, or the error that the
     note raises when it is coded alone.
 

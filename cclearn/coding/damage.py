@@ -13,7 +13,7 @@ _SEVERAL = 3
 """So many failures in a row are no matter of the notes."""
 
 
-def refusing_damage(
+def stop_if_damaged(
     results: Iterable[T], is_not_finite: Callable[[T], bool], name: str
 ) -> Iterator[T]:
     """Pass results on until they show that the model is damaged.

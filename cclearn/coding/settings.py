@@ -1,32 +1,38 @@
-"""A coder by its settings: what commands, services and the workers of a cluster are told."""
+"""Settings of a coder, which commands, services and the workers of a cluster share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.base import Coder
 from cclearn.coding.guidelines.uncertain import Encounter
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec, is_lexicon
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
+from cclearn.notes import CodedNote, SpanPair
+from cclearn.weights import CALIBRATION
 
 
 @dataclass(frozen=True, slots=True)
 class CoderSettings:
-    """What a coder is made from. It can be sent to another process, which a coder cannot.
+    """Everything that `load_coder` needs. Unlike a coder, settings can be sent to another process.
 
     Attributes:
-        model: `lexicon`, or what `Coder.load` takes.
-        system: The code system's name, or the path of a user's table.
-        release: The official file of another release.
-        engine: Of the model's engine.
-        loop: Of `span_loop`; None for `single_pass`.
-        calibration: As `Coder.load` takes it.
-        encounter: The setting of the notes.
-        pairs: A file of span pairs, whose phrases the lexicon is to know too.
+        model: `lexicon`, a folder that a recipe wrote, a name on the hub, or a name with a prefix:
+            `vllm:MODEL`, `openai:NAME` or `replay:FILE`.
+        system: Name of the code system, or path of a table of the user.
+        release: Official file of another release. None for the release that comes with the package.
+        engine: Settings of the engine that runs the model.
+        loop: Settings of `span_loop`. None reads each note in one pass (`single_pass`).
+        calibration: Path of a file written by `cclearn calibrate`, or `off` for raw scores. None uses
+            the calibration in the folder of the model, if there is one.
+        encounter: Setting of the notes. None if it is not known.
+        pairs: Span pairs with additional phrases for the lexicon: a file, or the pairs.
+        examples: Coded notes that the model is shown before each note (few-shot). The lexicon ignores
+            them.
     """
 
     model: str = "lexicon"
@@ -34,24 +40,41 @@ class CoderSettings:
     release: Path | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
     loop: LoopSettings | None = None
-    calibration: str | None = None
+    calibration: str | Path | None = None
     encounter: Encounter | None = None
-    pairs: Path | None = None
+    pairs: Path | Sequence[SpanPair] | None = None
+    examples: Sequence[CodedNote] = ()
 
     def check(self) -> None:
-        """Raise ConfigurationError where the settings do not go together."""
+        """Raise ConfigurationError if the settings contradict each other."""
         if self.pairs is not None and not self.is_lexicon:
+            pairs = self.pairs if isinstance(self.pairs, Path) else f"{len(self.pairs)} pairs"
             raise ConfigurationError(
                 [
-                    f"pairs (pairs = {self.pairs}): the lexicon alone takes them. Leave them or the"
-                    " model out."
+                    f"pairs (pairs = {pairs}): only the lexicon accepts them. Omit the pairs or the"
+                    " model."
+                ]
+            )
+        if self.examples and self.loop is not None:
+            raise ConfigurationError(
+                [
+                    f"examples ({len(self.examples)} notes): span_loop does not support them. Use"
+                    " single_pass, or omit the examples."
                 ]
             )
 
     @property
     def is_lexicon(self) -> bool:
-        """Whether no language model is asked."""
+        """Whether the coder runs without a language model."""
         return is_lexicon(self.model) and self.loop is None
+
+    @property
+    def calibration_path(self) -> Path | None:
+        """Path of the calibration, which may be missing if the user named it. None for raw scores."""
+        if self.calibration is not None:
+            return None if str(self.calibration) == "off" else Path(self.calibration)
+        path = Path(self.model) / CALIBRATION
+        return path if not is_lexicon(self.model) and path.is_file() else None
 
     def models(self) -> dict[str, ModelSpec]:
         """Return the named models by role: `model`, and `recogniser` if it has a model of its own.
@@ -68,8 +91,8 @@ class CoderSettings:
         """Return the settings with absolute paths, for a process with another working directory."""
         models = {role: spec.resolved() for role, spec in self.models().items()}
         calibration = self.calibration
-        if calibration is not None and calibration != "off":
-            calibration = _absolute(calibration)
+        if calibration is not None and str(calibration) != "off":
+            calibration = _absolute(str(calibration))
         loop = self.loop
         if loop is not None:
             embeddings = loop.embeddings and _absolute(loop.embeddings)
@@ -83,48 +106,14 @@ class CoderSettings:
             release=self.release and self.release.resolve(),
             loop=loop,
             calibration=calibration,
-            pairs=self.pairs and self.pairs.resolve(),
+            pairs=self.pairs.resolve() if isinstance(self.pairs, Path) else self.pairs,
         )
 
     def load_system(self) -> CodeSystem:
         """Load the code system. Raises CclearnError."""
-        return CodeSystem.load(self.system, self.release, ())
-
-    def load(self, system: CodeSystem | None = None) -> Coder:
-        """Load the coder.
-
-        Args:
-            system: The code system, where it has been loaded already.
-
-        Raises:
-            ConfigurationError: As for `Coder.named`, or the settings do not go together.
-            DataError: A file cannot be read.
-        """
-        self.check()
-        system = system or self.load_system()
-        if not self.is_lexicon:
-            from cclearn.runtime.progress import quiet_libraries
-
-            quiet_libraries()
-        if self.pairs is not None:
-            from cclearn.notes.jsonl import read_span_pairs
-
-            return Coder.lexicon(
-                system,
-                pairs=read_span_pairs(self.pairs, system),
-                calibration=self.calibration,
-                encounter=self.encounter,
-            )
-        return Coder.named(
-            self.model,
-            system,
-            settings=self.engine,
-            loop=self.loop,
-            calibration=self.calibration,
-            encounter=self.encounter,
-        )
+        return CodeSystem.load(self.system, self.release)
 
 
 def _absolute(name: str) -> str:
-    """Return the absolute path of an existing file or folder; any other name as it is."""
+    """Return the absolute path of an existing file or folder. Any other name is unchanged."""
     return str(Path(name).resolve()) if name and Path(name).exists() else name

@@ -121,7 +121,7 @@ class ModelSpec:
             raise ConfigurationError(
                 [
                     f"model (model = {self.name}): it is no language model. Use Coder.lexicon() or"
-                    " Coder.named()."
+                    " load_coder()."
                 ]
             )
         found: type[Engine] = ENGINES.find(self.engine, Engine)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from cclearn.coding.batch import code_each
+from cclearn.coding.batch import code_batch
 from cclearn.errors import CclearnError, RestrictedTextError, UnansweredError, type_and_place
 from cclearn.notes.jsonl import row_to_json
 
@@ -98,7 +98,7 @@ def code_notes(notes: Sequence[Note]) -> Batch:
     usage = _coder.usage
     prompt_tokens, answer_tokens = usage.prompt_tokens, usage.answer_tokens
     started = time.perf_counter()
-    outcomes = list(map(_outcome, code_each(_coder, notes)))
+    outcomes = list(map(_outcome, code_batch(_coder, notes)))
     return Batch(
         outcomes,
         time.perf_counter() - started,

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.guidelines.aggregate import conclude
+from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.coding.single_pass.answers import Part, read_parts
 from cclearn.engines import Answer
 from cclearn.errors import ConfigurationError, shown_id
@@ -125,7 +125,7 @@ class _Reward:
             gold = self._gold[position]
             answer = Answer(gold.id, turns[-1]["content"], complete=self._end in tokens)
             whole = Part(0, len(gold.text), answer)
-            predicted = conclude(read_parts(gold.note, [whole], self._system), self._system)
+            predicted = aggregate(read_parts(gold.note, [whole], self._system), self._system)
             rewards.append(
                 reward(gold, predicted, self._system, settings.ungrounded, settings.invalid)
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.codes import CodeSystem
-from cclearn.coding import Coder, Encounter
+from cclearn.coding import Coder, CoderSettings, Encounter, load_coder
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
@@ -263,15 +263,15 @@ def _read_training(data: BenchmarkData, shots: int, scored: Collection[str]) -> 
 def _load_coder(
     model: str, system: CodeSystem, settings: BenchmarkSettings, examples: Sequence[CodedNote]
 ) -> Coder:
-    return Coder.named(
-        model,
-        system,
-        examples=examples,
-        settings=settings.engine,
+    coder_settings = CoderSettings(
+        model=model,
+        engine=settings.engine,
         loop=settings.loop,
         calibration=settings.calibration,
         encounter=settings.encounter,
+        examples=examples,
     )
+    return load_coder(coder_settings, system)
 
 
 def _run_model(

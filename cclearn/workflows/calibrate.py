@@ -24,7 +24,6 @@ from cclearn.coding.calibration.model import (
     Calibration,
     CalibrationError,
     Decided,
-    MadeFor,
     Method,
     Thresholds,
 )
@@ -72,7 +71,7 @@ def calibrate(
     scores = out_of_fold(method, seen.signals, seen.right, seen.folds)
     thresholds = find_thresholds(scores, seen.right, precision, rejected_right)
     return Calibration(
-        made_for=MadeFor.of(coder),
+        made_for=coder.identity,
         data_sha256=sha256_of_file(data),
         notes=seen.notes,
         codes=len(seen.signals),
@@ -102,7 +101,7 @@ def _observe(
 ) -> _Observed:
     notes: Iterable[CodedNote] = read_coded_notes(data, coder.system)
     asked = (note.note for note in read_coded_notes(data, coder.system))
-    answers = coder.conclude_many(asked)
+    answers = coder.aggregate_many(asked)
     ids: list[str] = []
     counts: list[int] = []
     signals: list[Signals] = []

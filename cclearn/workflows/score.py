@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.coding import Coder
+from cclearn.coding import CoderSettings, load_coder
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
@@ -101,7 +101,7 @@ def score_spans(
 
     Args:
         pairs: Span pairs.
-        models: As `Coder.named` takes them.
+        models: As `CoderSettings` takes them.
         system: The code system.
         out: Gets `metrics.json`, `report.html`, `report.md` and the answers, `spans/MODEL.jsonl`.
         train: Coded notes, whose codes are the seen ones.
@@ -126,7 +126,10 @@ def score_spans(
     warnings: list[str] = []
     with _folder(out, overwrite) as folder:
         for model, name in names.items():
-            coder = Coder.named(model, system, settings=engine, loop=loop, calibration="off")
+            coder_settings = CoderSettings(
+                model=model, engine=engine or EngineSettings(), loop=loop, calibration="off"
+            )
+            coder = load_coder(coder_settings, system)
             spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
             answers[name] = list(coder.code_spans(spans, origin))
             warnings += [

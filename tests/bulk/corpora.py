@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
-from cclearn.coding.base import Usage
 from cclearn.coding.findings import Reading
 from cclearn.notes import CodedNote, Note, Origin
 
@@ -53,9 +52,7 @@ class ToldCoder(Coder):
     """
 
     def __init__(self, system: CodeSystem, what: Callable[[Note], list[str]]) -> None:
-        self.name = "told"
-        self.system = system
-        self.usage = Usage()
+        super().__init__("told", system)
         self._what = what
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:

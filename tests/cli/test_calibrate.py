@@ -121,7 +121,7 @@ def test_a_models_calibration_is_kept_in_its_folder(
         Note(id=str(i), text=f"{WORDS[i % 5]} {WORDS[(i * 7 + 1) % 5]}\n{i}") for i in range(120)
     ]
     settings = EngineSettings(max_new_tokens=64, batch_size=60)
-    raw = list(Coder.load(folder, system, settings=settings).code_many(texts))
+    raw = list(Coder.load(folder, system, engine=settings).code_many(texts))
     # What the model says of every other note is right.
     write_rows(
         data,
@@ -140,12 +140,12 @@ def test_a_models_calibration_is_kept_in_its_folder(
     error = found.expected_calibration_error
     assert error.before is not None
     assert error.after < error.before
-    coder = Coder.load(folder, system, settings=settings)
+    coder = Coder.load(folder, system, engine=settings)
     assert coder.calibration == found
     coded = coder.code_many(texts)
     decided = [a.decision for note in coded for a in note.codes]
     assert set(decided) == {"review"}
-    bare = Coder.load(folder, system, settings=settings, calibration="off")
+    bare = Coder.load(folder, system, engine=settings, calibration="off")
     assert list(bare.code_many(texts)) == raw
     # Another model in the same folder.
     (folder / "manifest.json").write_text("{}")

@@ -117,7 +117,7 @@ def test_span_loop_codes_any_note(system: CodeSystem, model: Path) -> None:
     assert all(note.invalid == note.ungrounded == [] for note in odd.values())
     windows = LoopSettings(segments="window", candidates=4)
     settings = EngineSettings(max_new_tokens=16)
-    coder = Coder.load(model, system, loop=windows, settings=settings)
+    coder = Coder.load(model, system, loop=windows, engine=settings)
     odd = code_among_good_ones(coder, odd_notes(2_000))
     assert all(note.invalid == note.ungrounded == [] for note in odd.values())
 
@@ -194,7 +194,7 @@ def test_a_server_that_misbehaves_and_dies_loses_no_note(
         settings = EngineSettings(
             base_url=server.url, concurrency=1, retries=0, cache=Path("off"), timeout=5
         )
-        coded = list(Coder.load("openai:tiny", system, settings=settings).code_many(notes()))
+        coded = list(Coder.load("openai:tiny", system, engine=settings).code_many(notes()))
     assert [note.id for note in coded] == [str(number) for number in range(20)]
     assert [note.flags for note in coded[:8]] == [
         [],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
-from cclearn.coding.batch import code_each
+from cclearn.coding.batch import code_batch
 from cclearn.notes import CodedNote, Note
 from tests.bulk.corpora import ToldCoder
 
@@ -17,7 +17,7 @@ def test_notes_are_coded_together_and_after_an_error_alone(system: CodeSystem) -
         return []
 
     notes = [Note(id=each, text="x") for each in "abcde"]
-    coded = list(code_each(ToldCoder(system, what), notes))
+    coded = list(code_batch(ToldCoder(system, what), notes))
     assert [each.id if isinstance(each, CodedNote) else type(each) for each in coded] == [
         "a",
         ValueError,
@@ -31,4 +31,4 @@ def test_notes_are_coded_together_and_after_an_error_alone(system: CodeSystem) -
 def test_without_an_error_it_is_the_coder(system: CodeSystem) -> None:
     coder = Coder.lexicon(system)
     notes = [Note(id=each, text="Pneumonia.") for each in "ab"]
-    assert list(code_each(coder, notes)) == list(coder.code_many(notes))
+    assert list(code_batch(coder, notes)) == list(coder.code_many(notes))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
+from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import ConfigurationError
@@ -55,12 +56,12 @@ def test_the_lexicon_takes_pairs_and_a_model_does_not(tmp_path: Path, system: Co
     )
     write_rows(tmp_path / "pairs.jsonl", [pair])
     settings = CoderSettings(pairs=tmp_path / "pairs.jsonl", encounter="outpatient")
-    coder = settings.load(system)
+    coder = load_coder(settings, system)
     assert [code.code for code in coder.code("Known sugar trouble.").codes] == ["E11.9"]
     assert coder.encounter == "outpatient"
     for other in (
         CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl"),
         CoderSettings(loop=LoopSettings(), pairs=tmp_path / "pairs.jsonl"),
     ):
-        with pytest.raises(ConfigurationError, match="the lexicon alone takes them"):
-            other.load(system)
+        with pytest.raises(ConfigurationError, match="only the lexicon accepts them"):
+            load_coder(other, system)

@@ -33,7 +33,7 @@ def test_notes_are_flagged_with_what_went_wrong(tmp_path: Path, system: CodeSyst
         settings = EngineSettings(
             base_url=url, concurrency=1, retries=0, cache=tmp_path / "answers.sqlite"
         )
-        coder = Coder.load("openai:tiny", system, settings=settings)
+        coder = Coder.load("openai:tiny", system, engine=settings)
         coded = list(coder.code_many(iter(notes)))
         assert [note.id for note in coded] == [note.id for note in notes]
         found = [note.flags for note in coded]
@@ -72,9 +72,7 @@ def test_restricted_text_stays_here_unless_one_says_so_twice(
         named = re.findall(r"(\w+)=true", str(error.value))
         assert engine(elsewhere, **dict.fromkeys(named, True))._may_send
     model = "openai:tiny"
-    coder = Coder.load(
-        model, system, settings=EngineSettings(base_url=elsewhere, cache=Path("off"))
-    )
+    coder = Coder.load(model, system, engine=EngineSettings(base_url=elsewhere, cache=Path("off")))
     with pytest.raises(CclearnError, match=r"note \(id = n\): its text is restricted"):
         coder.code(Note(id="n", text="sepsis"))
     # An example in the prompt is text, too.
@@ -83,7 +81,7 @@ def test_restricted_text_stays_here_unless_one_says_so_twice(
         model,
         system,
         examples=examples,
-        settings=EngineSettings(base_url=elsewhere, cache=Path("off")),
+        engine=EngineSettings(base_url=elsewhere, cache=Path("off")),
     )
     with pytest.raises(CclearnError, match="its text is restricted"):
         coder.code(Note(id="n", text="sepsis", origin="public"))
@@ -101,7 +99,7 @@ def test_log_probabilities_become_scores(system: CodeSystem) -> None:
     ]
     with serving(completion(text, logprobs={"content": tokens})) as server:
         settings = EngineSettings(base_url=server.url, log_probabilities=True, cache=Path("off"))
-        coder = Coder.load("openai:tiny", system, settings=settings)
+        coder = Coder.load("openai:tiny", system, engine=settings)
         coded = coder.code(Note(id="n", text="İ sepsis today"))
         assert server.asked[0]["logprobs"] is True
     (code,) = coded.codes
@@ -115,7 +113,7 @@ def test_what_does_not_ground_is_reported_and_never_repaired(system: CodeSystem)
     )
     with serving(completion(answer)) as server:
         settings = EngineSettings(base_url=server.url, cache=Path("off"))
-        coder = Coder.load("openai:tiny", system, settings=settings)
+        coder = Coder.load("openai:tiny", system, engine=settings)
         assert not coder.grounded
         coded = coder.code("heart failure, pain for 12 hours")
     assert [code.code for code in coded.codes] == ["I50.9"]

@@ -111,7 +111,7 @@ def url(folder: Path) -> Iterator[str]:
 def test_a_real_server_codes_notes_in_order(folder: Path, url: str, system: CodeSystem) -> None:
     texts = list(LEARNT) * 4
     settings = EngineSettings(base_url=url, concurrency=4, max_new_tokens=48, cache=Path("off"))
-    coder = Coder.load(f"openai:{folder}", system, settings=settings)
+    coder = Coder.load(f"openai:{folder}", system, engine=settings)
     notes = (Note(id=str(number), text=text) for number, text in enumerate(texts))
     coded = list(coder.code_many(notes))
     assert [note.id for note in coded] == [str(number) for number in range(16)]

@@ -10,7 +10,6 @@ from cclearn import Coder
 from cclearn.bulk.corpus import open_corpus
 from cclearn.bulk.identity import manifest_of
 from cclearn.codes import CodeSystem
-from cclearn.coding.calibration.model import MadeFor
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines import Request
 from cclearn.engines.cache import CachedEngine
@@ -124,8 +123,8 @@ def test_calibrations_and_bulk_runs_know_the_model_behind_a_server(
         settings = CoderSettings(model="openai:tiny", engine=engine)
         for root in ("owner/one", "owner/two"):
             server.models = [entry(root=root)]
-            coder = Coder.load("openai:tiny", system, settings=engine)
-            found = MadeFor.of(coder).model_sha256
+            coder = Coder.load("openai:tiny", system, engine=engine)
+            found = coder.identity.model_sha256
             manifest = manifest_of(settings, system, survey, 10)
             assert manifest["coder"]["sha256"] == {"model server": found}
             hashes.append(found)
@@ -140,7 +139,7 @@ def test_a_file_of_answers_is_known_by_its_content(tmp_path: Path, system: CodeS
     for answer in ("none", "- sepsis => A41.9"):
         path = tmp_path / "answers.jsonl"
         path.write_text(f'{{"id": "n", "answer": "{answer}"}}\n')
-        hashes.add(MadeFor.of(Coder.load(f"replay:{path}", system)).model_sha256)
+        hashes.add(Coder.load(f"replay:{path}", system).identity.model_sha256)
     assert len(hashes) == 2
 
 

@@ -148,7 +148,7 @@ def test_no_proxy_receives_a_note_by_way_of_a_coder(
         monkeypatch.setenv(name, f"http://{OTHER}:{other.port}")
     with serving(completion("- sepsis => A41.9")) as server:
         settings = EngineSettings(base_url=server.url, cache=Path("off"))
-        coder = Coder.load("openai:tiny", system, settings=settings)
+        coder = Coder.load("openai:tiny", system, engine=settings)
         assert [code.code for code in coder.code(Note(id="n", text="sepsis")).codes] == ["A41.9"]
     assert (other.connections, other.received) == (0, b"")
 

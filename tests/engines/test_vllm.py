@@ -261,7 +261,7 @@ def test_notes_are_coded_in_the_layout_that_the_model_has_learnt(
     random_engine.tokenizer.save_pretrained(path)
     recipe = {"recipe": {"rows": {"template": "listed"}}}
     (path / "manifest.json").write_text(json.dumps(recipe))
-    coder = Coder.load(f"vllm:{path}", system, settings=EngineSettings(max_new_tokens=64))
+    coder = Coder.load(f"vllm:{path}", system, engine=EngineSettings(max_new_tokens=64))
     assert coder.template == "listed"
     coded = list(coder.code_many(Note(id=str(n), text=text) for n, text in enumerate(NOTES)))
     assert [note.id for note in coded] == ["0", "1", "2"]

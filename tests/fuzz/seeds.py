@@ -63,7 +63,7 @@ def make_model_seeds(folder: Path, system: CodeSystem) -> None:
         _interrupted(rows)
         _spacy(Path("spacy"))
         settings = EngineSettings(max_new_tokens=8, batch_size=2, cache=Path("answers.sqlite"))
-        Coder.load("model", system, settings=settings).code(CANARY)
+        Coder.load("model", system, engine=settings).code(CANARY)
 
 
 def _note(identifier: str) -> Note:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.base import Coder, Usage
+from cclearn.coding.base import Coder
 from cclearn.coding.findings import Finding, Reading
 from cclearn.errors import CclearnError, RestrictedTextError
 from cclearn.notes import Note, Origin
@@ -33,9 +33,7 @@ class ScriptedCoder(Coder):
     def __init__(self) -> None:
         if Path(os.environ.get("SCRIPTED_BROKEN", "/nowhere")).exists():
             raise CclearnError("model (model = scripted): it is broken.")
-        self.name = "scripted"
-        self.system = CodeSystem.load()
-        self.usage = Usage()
+        super().__init__("scripted", CodeSystem.load())
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         for note in notes:

@@ -79,7 +79,7 @@ def test_a_users_code_system_can_be_trained_and_coded(tmp_path: Path) -> None:
 
 def test_a_trained_model_codes(run: Path, data: Path, system: CodeSystem) -> None:
     gold = list(read_coded_notes(data / "notes" / "notes.jsonl"))[:4]
-    coder = Coder.load(run, system, settings=EngineSettings(batch_size=2, max_new_tokens=64))
+    coder = Coder.load(run, system, engine=EngineSettings(batch_size=2, max_new_tokens=64))
     coded = list(coder.code_many(note.note for note in gold))
     assert [note.id for note in coded] == [note.id for note in gold]
     assert all(not note.invalid and not note.ungrounded for note in coded)

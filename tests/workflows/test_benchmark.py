@@ -152,7 +152,7 @@ def test_examples_go_before_the_note(
     example: CodedNote = next(
         note for note in read_coded_notes(folder / "train" / "notes.jsonl") if note.codes
     )
-    coder = Coder.named(str(model), system, examples=[example])
+    coder = Coder.load(model, system, examples=[example])
     prompt = coder.request(example.note).prompt  # type: ignore[attr-defined]
     assert [turn["role"] for turn in prompt] == ["user", "assistant", "user"]
     assert prompt[1]["content"].startswith("- ")

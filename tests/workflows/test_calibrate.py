@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.base import Coder, Usage
+from cclearn.coding.base import Coder
+from cclearn.coding.calibration.model import Calibration
 from cclearn.coding.findings import Finding, Reading
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation import Settings, evaluate
@@ -23,10 +24,13 @@ TEXT = "a b c d e"
 class Boaster(Coder):
     """Finds every code, by scores that are all too high: the score s is right with probability s²."""
 
-    def __init__(self, system: CodeSystem, scores: dict[str, list[float]]) -> None:
-        self.name = "boaster"
-        self.system = system
-        self.usage = Usage()
+    def __init__(
+        self,
+        system: CodeSystem,
+        scores: dict[str, list[float]],
+        calibration: Calibration | None = None,
+    ) -> None:
+        super().__init__("boaster", system, calibration=calibration)
         self.scores = scores
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
@@ -72,7 +76,7 @@ def test_what_was_learnt_holds_on_other_notes(
     write_rows(tmp_path / "known.jsonl", known)
     found = calibrate(coder, tmp_path / "known.jsonl", method, 0.8, 0.1)  # type: ignore[arg-type]
     raw = list(coder.code_many(n.note for n in others))
-    coder.calibration = found
+    coder = Boaster(system, scores | more, found)
     calibrated = list(coder.code_many(n.note for n in others))
     systems = evaluate(
         others, {"raw": raw, "calibrated": calibrated}, system, Settings(draws=0)

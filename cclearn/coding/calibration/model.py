@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,13 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 import cclearn
 from cclearn.coding.calibration.features import Signals, signals_of
 from cclearn.coding.findings import Reading
+from cclearn.coding.identity import CoderIdentity
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import read_text
-from cclearn.weights import CALIBRATION
-
-if TYPE_CHECKING:
-    from cclearn.coding.base import Coder
 
 Method = Literal["platt", "isotonic"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -113,38 +110,6 @@ class Thresholds(_Part):
         return "review"
 
 
-class MadeFor(_Part):
-    """The coder whose scores a calibration is of.
-
-    Attributes:
-        model: Its name.
-        model_sha256: Of the model, empty where it is known by its name alone.
-        mode: How it reads notes.
-        prompt_sha256: Of its prompts, empty where it has none.
-        system: The code system.
-        release: Of the code system.
-    """
-
-    model: str
-    model_sha256: str
-    mode: str
-    prompt_sha256: str
-    system: str
-    release: str
-
-    @classmethod
-    def of(cls, coder: Coder) -> Self:
-        """Return what a calibration must have been made for to fit a coder."""
-        return cls(
-            model=coder.name,
-            model_sha256=coder.model_sha256,
-            mode=coder.mode,
-            prompt_sha256=coder.prompt_sha256,
-            system=coder.system.name,
-            release=coder.system.release,
-        )
-
-
 class Decided(_Part):
     """The codes of the development notes that one decision concerns.
 
@@ -190,7 +155,7 @@ class Calibration(_Part):
 
     calibration_version: Literal[1] = 1
     cclearn: str = cclearn.__version__
-    made_for: MadeFor
+    made_for: CoderIdentity
     data_sha256: str
     notes: int
     codes: int
@@ -219,40 +184,6 @@ class Calibration(_Part):
         return coded.model_copy(update={"codes": kept, "rejected": rejected})
 
 
-def find_calibration(
-    coder: Coder, named: str | Path | None = None, folder: Path | None = None
-) -> Calibration | None:
-    """Return the calibration of a coder.
-
-    Args:
-        coder: The coder.
-        named: Its file; `off` for none; where it is None, the one in the model's folder, if any.
-        folder: The model's.
-
-    Raises:
-        DataError: The file is missing or no calibration.
-        ConfigurationError: It was made for another coder.
-    """
-    if named is None:
-        path = folder / CALIBRATION if folder is not None else None
-        if path is None or not path.is_file():
-            return None
-    elif str(named) == "off":
-        return None
-    else:
-        path = Path(named)
-    found = read_calibration(path)
-    if differing := _differences(found.made_for, MadeFor.of(coder)):
-        raise ConfigurationError(
-            [
-                f"calibration (file = {path}): it was made for {theirs}, and this is {ours}. Run"
-                " `cclearn calibrate` for this one, or switch it off (calibration off)."
-                for theirs, ours in differing
-            ]
-        )
-    return found
-
-
 def read_calibration(path: Path) -> Calibration:
     """Read a calibration's file.
 
@@ -268,7 +199,28 @@ def read_calibration(path: Path) -> Calibration:
         raise DataError(path, f"no calibration: {message}", field=field) from None
 
 
-def _differences(theirs: MadeFor, ours: MadeFor) -> list[tuple[str, str]]:
+def refuse_other_coder(path: Path, made_for: CoderIdentity, coder: CoderIdentity) -> None:
+    """Refuse a calibration that was made for another coder.
+
+    Args:
+        path: Path of the calibration, for the message.
+        made_for: Identity of the coder that the calibration was made for.
+        coder: Identity of the coder that is to be calibrated.
+
+    Raises:
+        ConfigurationError: The two coders may give different scores.
+    """
+    if found := _differences(made_for, coder):
+        raise ConfigurationError(
+            [
+                f"calibration (file = {path}): it was made for {theirs}, and this is {ours}. Run"
+                " `cclearn calibrate` for this one, or switch it off (calibration off)."
+                for theirs, ours in found
+            ]
+        )
+
+
+def _differences(theirs: CoderIdentity, ours: CoderIdentity) -> list[tuple[str, str]]:
     """Return what a calibration is of and what the coder is, for each in which they differ."""
     found = []
     # A folder may be renamed: where there are hashes, they decide.

@@ -17,7 +17,9 @@ _SUREST: tuple[Assertion, ...] = ("present", "historical", "uncertain")
 """A code has the first of these that one of its findings has."""
 
 
-def conclude(reading: Reading, system: CodeSystem, encounter: Encounter | None = None) -> CodedNote:
+def aggregate(
+    reading: Reading, system: CodeSystem, encounter: Encounter | None = None
+) -> CodedNote:
     """Bring what was found in a note together into its codes.
 
     Args:
@@ -26,7 +28,7 @@ def conclude(reading: Reading, system: CodeSystem, encounter: Encounter | None =
         encounter: Decides on uncertain diagnoses; None where it is not known.
     """
     note = reading.note
-    codes = aggregate(note.text, reading.findings, system, encounter)
+    codes = aggregate_findings(note.text, reading.findings, system, encounter)
     codes = _with_headers(note.text, codes, reading.headers, system, encounter)
     return CodedNote(
         id=note.id,
@@ -40,7 +42,7 @@ def conclude(reading: Reading, system: CodeSystem, encounter: Encounter | None =
     )
 
 
-def aggregate(
+def aggregate_findings(
     text: str,
     findings: Iterable[Finding],
     system: CodeSystem,

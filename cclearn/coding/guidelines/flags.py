@@ -19,7 +19,7 @@ _LONGEST = 160
 """Characters of a rule's text that a flag quotes."""
 
 
-def flagged(coded: CodedNote, system: CodeSystem) -> CodedNote:
+def add_rule_flags(coded: CodedNote, system: CodeSystem) -> CodedNote:
     """Return a note whose codes carry what the rules say of them, behind the flags that they have."""
     flags = code_flags(coded.text, [assigned.code for assigned in coded.codes], system)
     if not any(flags.values()):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.search import search
-from cclearn.coding.base import Coder, Usage
+from cclearn.coding.base import Coder
 from cclearn.coding.findings import Finding, Reading
 from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.coding.lexicon.normalise import STOP, TOKEN, WORDING
@@ -25,6 +25,8 @@ from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.files import making_many_objects, sha256_of_text
 
 if TYPE_CHECKING:
+    from cclearn.coding.calibration.model import Calibration
+    from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.notes import SpanPair
 
 _PHRASES_VERSION = 6
@@ -47,14 +49,21 @@ class LexiconCoder(Coder):
     stands for a header is given its unspecified child.
 
     Args:
-        system: The code system.
-        pairs: Further strings, e.g. a builder's; they win over the system's own.
+        system: Code system whose codes are assigned.
+        pairs: Span pairs with additional phrases, which replace equal phrases of the code system.
+        calibration: Calibration of the scores. None leaves the scores raw.
+        encounter: Setting of the notes. None if it is not known.
     """
 
-    def __init__(self, system: CodeSystem, pairs: Iterable[SpanPair] = ()) -> None:
-        self.name = "lexicon"
-        self.system = system
-        self.usage = Usage()
+    def __init__(
+        self,
+        system: CodeSystem,
+        pairs: Iterable[SpanPair] = (),
+        *,
+        calibration: Calibration | None = None,
+        encounter: Encounter | None = None,
+    ) -> None:
+        super().__init__("lexicon", system, calibration=calibration, encounter=encounter)
         self._extra = {phrase_words(pair.text): system.canonical(pair.code) for pair in pairs}
         self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
         self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
-from cclearn.coding.damage import refusing_damage
+from cclearn.coding.damage import stop_if_damaged
 from cclearn.coding.findings import Reading
 from cclearn.coding.single_pass.answers import Part, read_parts
 from cclearn.coding.span_loop.assigners import GeneratingAssigner, Mention, is_not_finite
 from cclearn.engines import Engine, Request
-from cclearn.engines.registry import ModelSpec
-from cclearn.errors import CclearnWarning, ConfigurationError
-from cclearn.models import read_manifest
 from cclearn.notes import CodedNote, Note, Origin
 from cclearn.notes.spans import Span
 from cclearn.notes.windows import overlapping_halves, overlapping_windows
@@ -25,48 +21,22 @@ from cclearn.prompts import Message, Template, document_prompt, prompt_hash
 from cclearn.prompts.grammar import codes_regex, document_grammar
 from cclearn.runtime.files import sha256_of_text
 
-
-def template_of(model: str | Path, system: CodeSystem) -> Template:
-    """Return the layout that a model's folder says it has learnt, else the default.
-
-    A model that has learnt another release's codes is warned of.
-
-    Args:
-        model: As `load_engine` takes it.
-        system: What it shall code with.
-
-    Raises:
-        ConfigurationError: It has learnt the codes of another system.
-    """
-    manifest = read_manifest(ModelSpec.parse(str(model)).weights or model) or {}
-    learnt = manifest.get("code_system", {})
-    name, release = learnt.get("name") or system.name, learnt.get("release") or system.release
-    if name != system.name:
-        raise ConfigurationError(
-            [
-                f"system (system = {system.name}): the model {model} has learnt {name}. Use --system"
-                f" {name}, or another model."
-            ]
-        )
-    if release != system.release:
-        warnings.warn(
-            f"release (release = {system.release}): the model {model} has learnt {name} {release}; codes"
-            " that are new since it does not know. Name that release, or train it again.",
-            CclearnWarning,
-            stacklevel=2,
-        )
-    template: Template = manifest.get("recipe", {}).get("rows", {}).get("template", "paired")
-    return template
+if TYPE_CHECKING:
+    from cclearn.coding.calibration.model import Calibration
+    from cclearn.coding.guidelines.uncertain import Encounter
 
 
 class LLMCoder(Coder):
     """Asks a model for the evidence and codes of a note (`single_pass`).
 
     Args:
-        engine: Answers the prompts.
-        system: Every code that it holds billable may be assigned.
-        examples: Coded notes that the model is shown before each note.
-        template: The layout of the answers, which should be the one that the model has learnt.
+        engine: Engine that answers the prompts.
+        system: Code system whose billable codes may be assigned.
+        examples: Coded notes that the model is shown before each note (few-shot).
+        template: Layout of the answers. It should be the one that the model has learnt.
+        usage: Counts that the coder shares with other parts. None creates new ones.
+        calibration: Calibration of the scores. None leaves the scores raw.
+        encounter: Setting of the notes. None if it is not known.
     """
 
     def __init__(
@@ -75,13 +45,17 @@ class LLMCoder(Coder):
         system: CodeSystem,
         examples: Sequence[CodedNote] = (),
         template: Template = "paired",
+        *,
+        usage: Usage | None = None,
+        calibration: Calibration | None = None,
+        encounter: Encounter | None = None,
     ) -> None:
+        super().__init__(
+            engine.name, system, usage=usage, calibration=calibration, encounter=encounter
+        )
         self.engine = engine
-        self.system = system
         self.template = template
         self.examples = tuple(examples)
-        self.name = engine.name
-        self.usage = Usage()
         self.prompt_sha256 = prompt_hash(system.name, template)
         if examples:
             turns = [self.prompt_sha256, *(turn["content"] for turn in self._prompt("-"))]
@@ -144,10 +118,9 @@ class LLMCoder(Coder):
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
         """Return the code that the model gives each span."""
-        assigner = GeneratingAssigner(self.engine, self.system, self.template)
-        assigner.usage = self.usage
+        assigner = GeneratingAssigner(self.engine, self.system, self.template, self.usage)
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
-        assignments = refusing_damage(assigner.assign(mentions), is_not_finite, self.name)
+        assignments = stop_if_damaged(assigner.assign(mentions), is_not_finite, self.name)
         return (list(assignment.codes) for assignment in assignments)
 
     def request(self, note: Note) -> Request:

@@ -64,12 +64,10 @@ class Assigner(ABC):
     """Gives codes to spans.
 
     Attributes:
-        usage: What it has read and written.
-        prompt_sha256: Of its prompts; empty where it has none.
-        grounded: Whether its codes are of the release by construction.
+        prompt_sha256: Hash of the prompts. Empty if the assigner has no prompts.
+        grounded: Whether all codes belong to the release by construction.
     """
 
-    usage: Usage
     prompt_sha256: str = ""
     grounded: bool = True
 
@@ -87,7 +85,6 @@ class RetrievingAssigner(Assigner):
     """
 
     def __init__(self, candidates: Candidates, most: int = 10) -> None:
-        self.usage = Usage()
         self._candidates = candidates
         self._most = most
 
@@ -108,14 +105,20 @@ class ChoosingAssigner(Assigner):
     Args:
         engine: One that weighs.
         candidates: Finds what is chosen among.
-        template: The layout of span rows that the model has learnt.
-        most: How many candidates a span gets, beside `none`.
+        template: Layout of span rows that the model has learnt.
+        most: Maximum number of candidates for each span, in addition to `none`.
+        usage: Counts that the assigner shares with its coder. None creates new ones.
     """
 
     def __init__(
-        self, engine: Engine, candidates: Candidates, template: Template = "paired", most: int = 100
+        self,
+        engine: Engine,
+        candidates: Candidates,
+        template: Template = "paired",
+        most: int = 100,
+        usage: Usage | None = None,
     ) -> None:
-        self.usage = Usage()
+        self._usage = Usage() if usage is None else usage
         self.prompt_sha256 = prompt_hash(candidates.system.name, template)
         self._engine = engine
         self._candidates = candidates
@@ -129,10 +132,8 @@ class ChoosingAssigner(Assigner):
             found = list(self._candidates.of((mention.text for mention in batch), self._most))
             choices = map(self._choice, batch, found)
             for codes, weights in zip(found, self._engine.weigh(choices), strict=True):
-                self.usage.prompt_tokens += weights.prompt_tokens
-                self.usage.gpu_seconds += weights.gpu_seconds
+                self._usage.count_span(weights)
                 if weights.problem:
-                    self.usage.problems[weights.problem] += 1
                     yield Assignment(problem=weights.problem)
                 else:
                     yield choose(codes, weights.log_probabilities)
@@ -170,11 +171,18 @@ class GeneratingAssigner(Assigner):
     Args:
         engine: Answers the prompts.
         system: Every code that it holds billable may be assigned.
-        template: The layout of span rows that the model has learnt.
+        template: Layout of span rows that the model has learnt.
+        usage: Counts that the assigner shares with its coder. None creates new ones.
     """
 
-    def __init__(self, engine: Engine, system: CodeSystem, template: Template = "paired") -> None:
-        self.usage = Usage()
+    def __init__(
+        self,
+        engine: Engine,
+        system: CodeSystem,
+        template: Template = "paired",
+        usage: Usage | None = None,
+    ) -> None:
+        self._usage = Usage() if usage is None else usage
         self.prompt_sha256 = prompt_hash(system.name, template)
         self.grounded = engine.grounded
         self._engine = engine
@@ -184,7 +192,7 @@ class GeneratingAssigner(Assigner):
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         """Assign the written codes."""
         for answer in self._engine.generate(map(self._request, mentions)):
-            self.usage.count(answer)
+            self._usage.count_span(answer)
             yield self._read(answer)
 
     def _request(self, mention: Mention) -> Request:
@@ -196,7 +204,6 @@ class GeneratingAssigner(Assigner):
 
     def _read(self, answer: Answer) -> Assignment:
         if answer.problem:
-            self.usage.problems[answer.problem] += 1
             return Assignment(problem=answer.problem)
         parsed = parse_answer(answer.text, answer.complete)
         if not parsed.lines:

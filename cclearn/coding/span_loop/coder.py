@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
-from cclearn.coding.damage import refusing_damage
+from cclearn.coding.damage import stop_if_damaged
 from cclearn.coding.findings import Finding, Reading
 from cclearn.coding.span_loop.assigners import Assigner, Assignment, Mention, is_not_finite
 from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
@@ -18,6 +19,10 @@ from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.segments import Segmentation, find_segments
 from cclearn.notes.spans import Span
+
+if TYPE_CHECKING:
+    from cclearn.coding.calibration.model import Calibration
+    from cclearn.coding.guidelines.uncertain import Encounter
 
 _TOGETHER = 64
 """Notes whose segments and spans go to the engines together."""
@@ -29,13 +34,17 @@ class SpanLoopCoder(Coder):
     Only spans that the note asserts are assigned; words that it says several times are assigned once.
 
     Args:
-        recogniser: Finds the evidence of a segment.
-        assigner: Gives a span its code.
-        system: The code system.
-        segmentation: How notes are cut.
-        window: The code points of a window.
-        name: What reports call it.
-        engine: The one that assigns the codes, whose model the coder is known by; None without one.
+        recogniser: Recogniser that finds the evidence in a segment.
+        assigner: Assigner that gives each span its code.
+        system: Code system whose codes are assigned.
+        segmentation: Method that splits notes into segments.
+        window: Maximum length of a window, in code points.
+        name: Name of the coder in reports.
+        mode: Description of the settings that decide the findings.
+        engine: Engine that assigns the codes, whose model identifies the coder. None without a model.
+        usage: Counts that the recogniser and the assigner were given too. None creates new ones.
+        calibration: Calibration of the scores. None leaves the scores raw.
+        encounter: Setting of the notes. None if it is not known.
     """
 
     def __init__(
@@ -47,12 +56,15 @@ class SpanLoopCoder(Coder):
         segmentation: Segmentation = "section",
         window: int = 1_000,
         name: str = "span_loop",
+        mode: str = "span_loop",
         engine: Engine | None = None,
+        usage: Usage | None = None,
+        calibration: Calibration | None = None,
+        encounter: Encounter | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(name, system, usage=usage, calibration=calibration, encounter=encounter)
+        self.mode = mode
         self._engine = engine
-        self.system = system
-        self.usage = recogniser.usage = assigner.usage = Usage()
         self.prompt_sha256 = assigner.prompt_sha256
         self.grounded = recogniser.grounded and assigner.grounded
         self._recogniser = recogniser
@@ -90,7 +102,7 @@ class SpanLoopCoder(Coder):
     ) -> Iterator[list[str]]:
         """Return the codes that the assigner gives each span."""
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
-        assigned = refusing_damage(self._assigner.assign(mentions), is_not_finite, self.name)
+        assigned = stop_if_damaged(self._assigner.assign(mentions), is_not_finite, self.name)
         return (list(assignment.codes) for assignment in assigned)
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cclearn.coding.base import Usage
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.single_pass.answers import read_quotes
 from cclearn.coding.single_pass.coder import LLMCoder
@@ -37,12 +36,10 @@ class Recogniser(ABC):
 
     Attributes:
         name: What reports call it.
-        usage: What it has read and written.
         grounded: Whether what it finds is in the note by construction.
     """
 
     name: str
-    usage: Usage
     grounded: bool = True
 
     @property
@@ -64,7 +61,6 @@ class LLMRecogniser(Recogniser):
 
     def __init__(self, coder: LLMCoder) -> None:
         self.name = coder.name
-        self.usage = coder.usage
         self.grounded = coder.grounded
         self._coder = coder
 
@@ -75,7 +71,6 @@ class LLMRecogniser(Recogniser):
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Find the evidence of segments."""
-        self._coder.usage = self.usage
         for segment, parts in self._coder.answer_many(segments):
             recognition = Recognition([])
             rules = AssertionRules(segment.text)
@@ -100,7 +95,6 @@ class LexiconRecogniser(Recogniser):
 
     def __init__(self, lexicon: LexiconCoder) -> None:
         self.name = lexicon.name
-        self.usage = Usage()
         self._lexicon = lexicon
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:

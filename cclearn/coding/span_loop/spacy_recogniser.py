@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cclearn.coding.base import Usage
 from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import model_hash
@@ -38,7 +37,6 @@ class SpacyRecogniser(Recogniser):
 
     def __init__(self, folder: Path) -> None:
         self.name = f"spacy:{folder}"
-        self.usage = Usage()
         self._folder = folder
         self._pipeline = _load(folder)
         self._sha256 = model_hash(folder)

@@ -23,11 +23,18 @@ class VerifyingAssigner(Assigner):
     Args:
         assigner: Assigns the codes that are verified.
         engine: One that weighs.
-        system: Has the descriptions and the siblings.
+        system: Code system that provides the descriptions and the siblings.
+        usage: Counts that the assigner shares with its coder. None creates new ones.
     """
 
-    def __init__(self, assigner: Assigner, engine: Engine, system: CodeSystem) -> None:
-        self.usage = Usage()
+    def __init__(
+        self,
+        assigner: Assigner,
+        engine: Engine,
+        system: CodeSystem,
+        usage: Usage | None = None,
+    ) -> None:
+        self._usage = Usage() if usage is None else usage
         self.prompt_sha256 = assigner.prompt_sha256
         self.grounded = assigner.grounded
         self._assigner = assigner
@@ -36,7 +43,6 @@ class VerifyingAssigner(Assigner):
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         """Assign codes, and verify the first of each span."""
-        self._assigner.usage = self.usage
         waiting = iter(mentions)
         while batch := list(islice(waiting, AT_ONCE)):
             assigned = list(self._assigner.assign(batch))
@@ -51,8 +57,7 @@ class VerifyingAssigner(Assigner):
                     yield assignment
                     continue
                 weights = next(weighed)
-                self.usage.prompt_tokens += weights.prompt_tokens
-                self.usage.gpu_seconds += weights.gpu_seconds
+                self._usage.count_span(weights)
                 if weights.problem:
                     yield Assignment(problem=weights.problem)
                 else:

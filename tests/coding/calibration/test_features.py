@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cclearn.codes import CodeSystem
 from cclearn.coding.calibration.features import Signals, log_odds, signals_of
 from cclearn.coding.findings import Finding, Reading, Span
-from cclearn.coding.guidelines.aggregate import conclude
+from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.notes import Note
 
 TEXT = "ab cde fgh ij klm no"
@@ -22,7 +22,7 @@ def read(findings: list[Finding], parts: list[Span] | None = None) -> Reading:
 
 
 def signals(reading: Reading, system: CodeSystem) -> dict[str, Signals]:
-    coded = conclude(reading, system)
+    coded = aggregate(reading, system)
     found = signals_of(coded, reading)
     return {a.code: each for a, each in zip(coded.codes, found, strict=True)}
 
@@ -57,7 +57,7 @@ def test_a_note_that_is_read_at_once_agrees_with_itself(system: CodeSystem) -> N
 
 def test_a_code_that_a_rule_has_changed_keeps_its_agreement(system: CodeSystem) -> None:
     reading = read([Finding("I10", 11, 13, 0.5, part=1)], PARTS)
-    coded = conclude(reading, system)
+    coded = aggregate(reading, system)
     (assigned,) = coded.codes
     changed = coded.model_copy(update={"codes": [assigned.model_copy(update={"code": "I11.9"})]})
     assert signals_of(changed, reading) == signals_of(coded, reading)

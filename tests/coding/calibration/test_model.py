@@ -13,14 +13,14 @@ from cclearn.coding.calibration.features import Signals
 from cclearn.coding.calibration.model import (
     Calibration,
     Isotonic,
-    MadeFor,
     Platt,
-    find_calibration,
     read_calibration,
+    refuse_other_coder,
 )
 from cclearn.coding.findings import Finding, Reading
-from cclearn.coding.guidelines.aggregate import conclude
+from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.settings import CoderSettings
 from cclearn.coding.single_pass.coder import LLMCoder
 from cclearn.engines.replay import ReplayEngine
 from cclearn.errors import ConfigurationError, DataError
@@ -35,7 +35,7 @@ TEXT = "asthma and cough"
 def made(coder: Coder, **changes: Any) -> Calibration:
     """Return a calibration: what has a score of 0.8 is accepted, of 0.2 rejected."""
     fields: dict[str, Any] = {
-        "made_for": MadeFor.of(coder).model_dump(),
+        "made_for": coder.identity.model_dump(),
         "data_sha256": "0" * 64,
         "notes": 5,
         "codes": 60,
@@ -87,7 +87,7 @@ def test_codes_are_accepted_reviewed_and_rejected(system: CodeSystem) -> None:
             Finding("E11.9", 4, 6, None),
         ],
     )
-    coded = conclude(reading, system)
+    coded = aggregate(reading, system)
     found = made(coder).apply(coded, reading)
     assert {a.code: (a.score, a.decision) for a in found.codes} == {
         "J45.909": (0.8, "accept"),
@@ -109,7 +109,7 @@ def test_a_calibrated_coder_scores_and_an_uncalibrated_one_does_not(
 ) -> None:
     flat = {"method": "platt", "intercept": math.log(9), "coefficients": {}}
     write_json(tmp_path / "c.json", made(Coder.lexicon(system), curve=flat).model_dump(mode="json"))
-    coder = Coder.named("lexicon", system, calibration=tmp_path / "c.json")
+    coder = Coder.lexicon(system, calibration=tmp_path / "c.json")
     (code,) = coder.code("asthma").codes
     assert (code.decision, code.score) == ("accept", pytest.approx(0.9))
     for off in (None, "off"):
@@ -122,11 +122,11 @@ def test_it_comes_back_from_its_file(system: CodeSystem, tmp_path: Path) -> None
     path = tmp_path / CALIBRATION
     write_json(path, made(coder).model_dump(mode="json"))
     assert read_calibration(path) == made(coder)
-    assert find_calibration(coder, folder=tmp_path) == made(coder)
-    assert find_calibration(coder, "off", tmp_path) is None
-    assert find_calibration(coder, folder=tmp_path / "none") is None
+    assert CoderSettings(str(tmp_path)).calibration_path == path
+    assert CoderSettings(str(tmp_path), calibration="off").calibration_path is None
+    assert CoderSettings(str(tmp_path / "none")).calibration_path is None
     with pytest.raises(DataError, match="no such file"):
-        find_calibration(coder, tmp_path / "none.json")
+        Coder.lexicon(system, calibration=tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(
@@ -155,42 +155,46 @@ def test_a_file_that_is_no_calibration_is_refused(
         read_calibration(tmp_path / "c.json")
 
 
+def check(coder: Coder, path: Path) -> None:
+    refuse_other_coder(path, read_calibration(path).made_for, coder.identity)
+
+
 def test_another_coders_calibration_is_refused(system: CodeSystem, tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     (tmp_path / "answers.jsonl").write_text("")
     engine = ReplayEngine(tmp_path / "answers.jsonl")
     coder = LLMCoder(engine, system)
     write_json(path, made(coder).model_dump(mode="json"))
-    assert find_calibration(coder, path) is not None
+    check(coder, path)
     with pytest.raises(ConfigurationError, match=r"another model \(answers\), and this is lexicon"):
-        find_calibration(LexiconCoder(system), path)
+        check(LexiconCoder(system), path)
     example = CodedNote(id="e", text="cough")
     for other in (LLMCoder(engine, system, template="listed"), LLMCoder(engine, system, [example])):
         with pytest.raises(ConfigurationError, match="other prompts or examples") as error:
-            find_calibration(other, path)
+            check(other, path)
         assert len(error.value.problems) == 1
     fields = made(coder).model_dump(mode="json")
     fields["made_for"]["mode"] = "span_loop"
     write_json(path, fields)
     for coder.model_sha256 in ("", "1"):
         with pytest.raises(ConfigurationError, match="made for span_loop, and this is single_pass"):
-            find_calibration(coder, path)
+            check(coder, path)
     fields["made_for"]["mode"] = "single_pass"
     write_json(path, fields)
     with pytest.raises(ConfigurationError, match=r"\(answers\), and this is a different answers"):
-        find_calibration(coder, path)
+        check(coder, path)
     coder.model_sha256 = ""
     fields = made(coder).model_dump(mode="json")
     fields["made_for"] |= {"release": "2001", "model": "older"}
     write_json(path, fields)
     with pytest.raises(ConfigurationError, match="icd10cm 2001") as error:
-        find_calibration(coder, path)
+        check(coder, path)
     assert len(error.value.problems) == 2
     # A renamed folder is the same model.
     fields["made_for"] |= {"release": system.release, "model_sha256": "1" * 64}
     write_json(path, fields)
     coder.model_sha256 = "1" * 64
-    assert find_calibration(coder, path) is not None
+    check(coder, path)
     # More phrases make another lexicon.
     pair = SpanPair(id="p", text="sugar", code="E11.9", release="r", grade="gold", source="user")
     hashes = {LexiconCoder(system, pairs).model_sha256 for pairs in ([], [pair])}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding, Reading
-from cclearn.coding.guidelines.aggregate import aggregate, conclude
-from cclearn.coding.guidelines.flags import flagged
+from cclearn.coding.guidelines.aggregate import aggregate, aggregate_findings
+from cclearn.coding.guidelines.flags import add_rule_flags
 from cclearn.coding.guidelines.uncertain import Encounter
 from cclearn.notes import Invalid, Note
 
@@ -35,15 +35,15 @@ encounters = st.sampled_from(["inpatient", "outpatient", None])
 @given(st.lists(findings, max_size=12), st.randoms())
 def test_order_and_repetition_do_not_matter(found: list[Finding], order: random.Random) -> None:
     system = CodeSystem.load()
-    once = aggregate(TEXT, found, system)
+    once = aggregate_findings(TEXT, found, system)
     again = [*found, *order.sample(found, len(found) // 2)]
     order.shuffle(again)
-    assert aggregate(TEXT, again, system) == once
+    assert aggregate_findings(TEXT, again, system) == once
     assert len({assigned.code for assigned in once}) == len(once)
 
 
 def test_a_code_keeps_all_its_evidence_and_its_best_score(system: CodeSystem) -> None:
-    assigned = aggregate(
+    assigned = aggregate_findings(
         TEXT,
         [
             Finding("I10", 5, 8, 0.2),
@@ -66,8 +66,8 @@ def test_a_code_keeps_all_its_evidence_and_its_best_score(system: CodeSystem) ->
 
 def test_a_code_seen_only_as_history_says_so(system: CodeSystem) -> None:
     past = Finding("I10", 1, 3, assertion="historical")
-    assert aggregate(TEXT, [past], system)[0].assertion == "historical"
-    assert aggregate(TEXT, [past, Finding("I10", 5, 8)], system)[0].assertion == "present"
+    assert aggregate_findings(TEXT, [past], system)[0].assertion == "historical"
+    assert aggregate_findings(TEXT, [past, Finding("I10", 5, 8)], system)[0].assertion == "present"
 
 
 @given(st.lists(findings, max_size=12), st.lists(headers, max_size=4), encounters, st.randoms())
@@ -76,19 +76,22 @@ def test_rules_do_not_depend_on_order_or_repetition(
 ) -> None:
     system = CodeSystem.load()
     note = Note(id="n", text=TEXT)
-    once = flagged(conclude(Reading(note, found, headers=above), system, encounter), system)
+    once = add_rule_flags(aggregate(Reading(note, found, headers=above), system, encounter), system)
     again = [*found, *order.sample(found, len(found) // 2)]
     twice = [*above, *order.sample(above, len(above) // 2)]
     order.shuffle(again)
     order.shuffle(twice)
-    assert flagged(conclude(Reading(note, again, headers=twice), system, encounter), system) == once
+    assert (
+        add_rule_flags(aggregate(Reading(note, again, headers=twice), system, encounter), system)
+        == once
+    )
     # What was concluded, read again, concludes the same.
     cited = [
         Finding(a.code, e.start, e.end, a.score, a.assertion)
         for a in once.codes
         for e in a.evidence
     ]
-    codes = conclude(Reading(note, cited), system, encounter).codes
+    codes = aggregate(Reading(note, cited), system, encounter).codes
     assert [(a.code, a.evidence, a.assertion) for a in codes] == [
         (a.code, a.evidence, a.assertion) for a in once.codes
     ]
@@ -99,11 +102,11 @@ def test_rules_do_not_depend_on_order_or_repetition(
 def test_certain_mentions_decide_before_uncertain_ones(system: CodeSystem) -> None:
     uncertain = Finding("I10", 1, 3, assertion="uncertain")
     past = Finding("I10", 5, 8, assertion="historical")
-    (assigned,) = aggregate(TEXT, [uncertain], system)
+    (assigned,) = aggregate_findings(TEXT, [uncertain], system)
     assert (assigned.assertion, len(assigned.flags)) == ("uncertain", 1)
-    (assigned,) = aggregate(TEXT, [uncertain, past], system)
+    (assigned,) = aggregate_findings(TEXT, [uncertain, past], system)
     assert (assigned.assertion, assigned.flags, len(assigned.evidence)) == ("historical", [], 2)
-    (assigned,) = aggregate(TEXT, [uncertain, past], system, "outpatient")
+    (assigned,) = aggregate_findings(TEXT, [uncertain, past], system, "outpatient")
     assert [(e.start, e.end) for e in assigned.evidence] == [(5, 8)]
 
 
@@ -114,7 +117,7 @@ def test_a_header_gives_way_to_the_one_cited_code_below_it(system: CodeSystem) -
 
     def concluded(*found: Finding, heads: tuple[Finding, ...] = (header,)) -> list[object]:
         reading = Reading(note, list(found), headers=list(heads), invalid=answered)
-        coded = conclude(reading, system)
+        coded = aggregate(reading, system)
         assert coded.invalid == answered  # It was answered, whatever became of it.
         return [
             (a.code, a.score, [(e.start, e.end) for e in a.evidence], len(a.flags))

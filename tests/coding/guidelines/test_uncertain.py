@@ -6,29 +6,17 @@ from cclearn.codes import CodeSystem
 from cclearn.coding import Coder, Encounter
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.uncertain import gives_code
-from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.notes import CodedNote
 
 NOTE = "Probable pneumonia. Asthma is treated. Suspected COVID-19."
 
 
-@pytest.fixture(scope="module")
-def lexicon() -> LexiconCoder:
-    return Coder.lexicon()
+def code(system: CodeSystem, text: str, encounter: Encounter | None) -> CodedNote:
+    return Coder.lexicon(system, encounter=encounter).code(text)
 
 
-def code(lexicon: LexiconCoder, text: str, encounter: Encounter | None) -> CodedNote:
-    lexicon.encounter = encounter
-    return lexicon.code(text)
-
-
-def test_a_coder_is_made_for_a_setting(system: CodeSystem) -> None:
-    assert Coder.named("lexicon", system).encounter is None
-    assert Coder.named("lexicon", system, encounter="outpatient").encounter == "outpatient"
-
-
-def test_an_inpatients_uncertain_diagnosis_is_coded(lexicon: LexiconCoder) -> None:
-    coded = code(lexicon, NOTE, "inpatient")
+def test_an_inpatients_uncertain_diagnosis_is_coded(system: CodeSystem) -> None:
+    coded = code(system, NOTE, "inpatient")
     assert [(a.code, a.assertion) for a in coded.codes] == [
         ("J18.9", "uncertain"),
         ("J45.909", "present"),
@@ -40,26 +28,26 @@ def test_an_inpatients_uncertain_diagnosis_is_coded(lexicon: LexiconCoder) -> No
     ]
 
 
-def test_an_outpatients_uncertain_diagnosis_is_not(lexicon: LexiconCoder) -> None:
-    coded = code(lexicon, NOTE, "outpatient")
+def test_an_outpatients_uncertain_diagnosis_is_not(system: CodeSystem) -> None:
+    coded = code(system, NOTE, "outpatient")
     assert [a.code for a in coded.codes] == ["J45.909"]
     assert (
         "uncertain: J18.9 (9:18) is not coded in an outpatient encounter (Section IV.H)"
         in coded.flags
     )
     # A certain mention is coded, by itself.
-    coded = code(lexicon, "Probable pneumonia. The patient has pneumonia.", "outpatient")
+    coded = code(system, "Probable pneumonia. The patient has pneumonia.", "outpatient")
     (assigned,) = coded.codes
     assert [(e.start, e.end) for e in assigned.evidence] == [(36, 45)]
     assert (assigned.assertion, coded.flags) == ("present", [])
 
 
-def test_where_no_setting_is_known_both_are_told(lexicon: LexiconCoder) -> None:
-    coded = code(lexicon, "Probable pneumonia.", None)
+def test_where_no_setting_is_known_both_are_told(system: CodeSystem) -> None:
+    coded = code(system, "Probable pneumonia.", None)
     (flag,) = [flag for flag in coded.codes[0].flags if flag.startswith("uncertain: ")]
     assert "Section II.H" in flag
     assert "Section IV.H" in flag
-    assert not code(lexicon, "Probable pneumonia. Pneumonia.", None).codes[0].flags
+    assert not code(system, "Probable pneumonia. Pneumonia.", None).codes[0].flags
 
 
 @pytest.mark.parametrize("sick", ["B20", "Z21", "A92.5", "U07.1", "J09.X1", "J10.1"])

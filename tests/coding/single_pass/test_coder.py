@@ -8,9 +8,10 @@ import pytest
 
 from cclearn import CodedNote, Note
 from cclearn.codes import CodeSystem
-from cclearn.coding.guidelines.aggregate import conclude
+from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.coding.single_pass.answers import Part, read_parts
-from cclearn.coding.single_pass.coder import LLMCoder, template_of
+from cclearn.coding.single_pass.coder import LLMCoder
+from cclearn.coding.templates import learnt_template
 from cclearn.engines import Answer, Engine, Request
 from cclearn.engines.base import TokenPiece
 from cclearn.engines.local import LocalEngine
@@ -103,13 +104,13 @@ def test_a_model_of_another_code_table_is_told(system: CodeSystem, tmp_path: Pat
         (tmp_path / "manifest.json").write_text(json.dumps(manifest))
         return tmp_path
 
-    assert template_of(learnt(name="icd10cm", release=system.release), system) == "listed"
-    assert template_of(learnt(), system) == "listed"
-    assert template_of(tmp_path / "none", system) == "paired"
-    with pytest.warns(CclearnWarning, match=r"has learnt icd10cm 2019; codes that are new"):
-        assert template_of(learnt(name="icd10cm", release="2019"), system) == "listed"
+    assert learnt_template(learnt(name="icd10cm", release=system.release), system) == "listed"
+    assert learnt_template(learnt(), system) == "listed"
+    assert learnt_template(tmp_path / "none", system) == "paired"
+    with pytest.warns(CclearnWarning, match=r"has learnt icd10cm 2019 and does not know codes"):
+        assert learnt_template(learnt(name="icd10cm", release="2019"), system) == "listed"
     with pytest.raises(ConfigurationError, match=r"has learnt icd9cm\. Use --system icd9cm"):
-        template_of(learnt(name="icd9cm", release="2014"), system)
+        learnt_template(learnt(name="icd9cm", release="2014"), system)
 
 
 def test_the_first_mention_is_not_lost_to_an_age(system: CodeSystem) -> None:
@@ -232,7 +233,7 @@ def test_what_two_windows_find_counts_once_and_headings_reach_into_them(
     note = Note(id="n", text=text)
 
     def coded(parts: list[Part]) -> CodedNote:
-        return conclude(read_parts(note, parts, system), system)
+        return aggregate(read_parts(note, parts, system), system)
 
     second = text.index("Plan")
     answer = Answer("n", "- Asthma => J45.909")

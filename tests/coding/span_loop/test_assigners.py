@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
+from cclearn.coding.base import Usage
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.span_loop.assigners import (
     Assignment,
@@ -83,7 +84,8 @@ def test_the_likeliest_wins_unless_nothing_is_likelier(logs: list[float]) -> Non
 
 def test_a_model_chooses_among_candidates(candidates: Candidates) -> None:
     engine = Weighing("E11.8")
-    assigner = ChoosingAssigner(engine, candidates, most=30)
+    usage = Usage()
+    assigner = ChoosingAssigner(engine, candidates, most=30, usage=usage)
     mentions = [Mention("a", "type 2 diabetes", "public"), Mention("b", "fracture of rib")]
     first, second = assigner.assign(mentions)
     assert first.codes[0] == "E11.8"
@@ -94,13 +96,28 @@ def test_a_model_chooses_among_candidates(candidates: Candidates) -> None:
     assert all(choice.answers[-1] == "none" for choice in engine.choices)
     assert len(engine.choices[0].answers) == 31
     assert "- type 2 diabetes => E11.9" in engine.choices[0].answers
-    assert assigner.usage.prompt_tokens == 20
+    assert usage.prompt_tokens == 20
 
 
 def test_what_cannot_be_weighed_is_told(candidates: Candidates) -> None:
     engine = Weighing(problem="exceeds_context")
     (assigned,) = ChoosingAssigner(engine, candidates).assign([Mention("a", "fever")])
     assert assigned == Assignment(problem="exceeds_context")
+
+
+def test_spans_without_an_answer_are_counted(candidates: Candidates, system: CodeSystem) -> None:
+    usage = Usage()
+    engine = Weighing(problem="exceeds_context")
+    verifying = VerifyingAssigner(RetrievingAssigner(candidates), engine, system, usage)
+    choosing = ChoosingAssigner(engine, candidates, usage=usage)
+    generating = GeneratingAssigner(
+        Writing(Answer("1", "", problem="timeout")), system, usage=usage
+    )
+    for assigner in (verifying, choosing, generating):
+        (assigned,) = assigner.assign([Mention("a", "type 2 diabetes")])
+        assert assigned.problem
+    assert usage.problems == {"exceeds_context": 2, "timeout": 1}
+    assert usage.prompt_tokens == 20
 
 
 def test_a_model_writes_the_code(system: CodeSystem) -> None:

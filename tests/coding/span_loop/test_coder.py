@@ -15,6 +15,7 @@ from cclearn.coding.span_loop.coder import SpanLoopCoder
 from cclearn.coding.span_loop.recognisers import LexiconRecogniser, LLMRecogniser
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines import Answer, Engine, Request
+from cclearn.engines.registry import load_engine
 from cclearn.errors import ConfigurationError
 from cclearn.notes import Invalid
 from tests.models import random_engine
@@ -29,7 +30,6 @@ class Table(Assigner):
     """Assigns by a table, and remembers what it was asked."""
 
     def __init__(self, **codes: Assignment) -> None:
-        self.usage = Usage()
         self.codes = codes
         self.asked: list[Mention] = []
 
@@ -62,8 +62,9 @@ class Echo(Engine):
 def test_evidence_is_recognised_in_segments_and_assigned_once(system: CodeSystem) -> None:
     engine = Echo("Asthma", "pneumonia", "chest pain")
     table = Table(asthma=Assignment(["J45.909"], 0.75), chest_pain=Assignment(problem="timeout"))
-    recogniser = LLMRecogniser(LLMCoder(engine, system))
-    coder = SpanLoopCoder(recogniser, table, system)
+    usage = Usage()
+    recogniser = LLMRecogniser(LLMCoder(engine, system, usage=usage))
+    coder = SpanLoopCoder(recogniser, table, system, usage=usage)
     coded = coder.code(Note(id="n", text=NOTE, origin="public"))
     (code,) = coded.codes
     # Not the mother's; and what is negated is not even assigned.
@@ -149,15 +150,15 @@ def test_what_cannot_work_is_told_all_at_once(system: CodeSystem, tmp_path: Path
         Coder.load(f"replay:{replay}", system, loop=loop)
     assert [problem.split()[0] for problem in caught.value.problems] == ["assignment", "verify"]
     with pytest.raises(ConfigurationError, match=r"Use Coder\.lexicon"):
-        Coder.load("lexicon", system)
-    with pytest.raises(ConfigurationError, match="writes nothing"):
-        Coder.named("lexicon", system, loop=LoopSettings(assignment="generate"))
+        load_engine("lexicon")
+    with pytest.raises(ConfigurationError, match="does not generate text"):
+        Coder.load("lexicon", system, loop=LoopSettings(assignment="generate"))
     with pytest.raises(ConfigurationError, match="needs no candidates"):
         Coder.load(f"replay:{replay}", system, loop=LoopSettings(embeddings="x"))
 
 
 def test_the_lexicon_alone_loops_too(system: CodeSystem) -> None:
-    coder = Coder.named("lexicon", system, loop=LoopSettings())
+    coder = Coder.load("lexicon", system, loop=LoopSettings())
     coded = coder.code(NOTE)
     assert [code.code for code in coded.codes] == ["J45.909", "R07.9"]
     assert next(iter(coder.code_spans(["Anxiety disorder"])))[0] == "F41.9"

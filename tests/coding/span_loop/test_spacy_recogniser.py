@@ -117,9 +117,9 @@ def test_a_folder_that_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
 
 def test_a_pipeline_recognises_and_another_engine_assigns(folder: Path, system: CodeSystem) -> None:
     loop = LoopSettings(recogniser=f"spacy:{folder}", segments="sentence")
-    coder = Coder.named("lexicon", system, loop=loop)
+    coder = Coder.load("lexicon", system, loop=loop)
     text = "He came.\r\nSeen for atrial fibrillation 🚑 today. Seen for asthma."
     (code,) = coder.code(text).codes
     assert (code.code, code.evidence[0].text) == ("I48.91", "atrial fibrillation")
     with pytest.raises(ConfigurationError, match="holds no pipeline"):
-        Coder.named("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))
+        Coder.load("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))

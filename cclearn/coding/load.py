@@ -1,0 +1,259 @@
+"""The construction of every coder from its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cclearn.coding.base import Usage, set_loader
+from cclearn.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cclearn.codes import CodeSystem
+    from cclearn.coding.base import Coder
+    from cclearn.coding.calibration.model import Calibration
+    from cclearn.coding.settings import CoderSettings
+    from cclearn.coding.span_loop.assigners import Assigner
+    from cclearn.coding.span_loop.candidates import Candidates
+    from cclearn.coding.span_loop.coder import SpanLoopCoder
+    from cclearn.coding.span_loop.recognisers import Recogniser
+    from cclearn.coding.span_loop.settings import LoopSettings
+    from cclearn.engines import Engine
+    from cclearn.notes import SpanPair
+
+
+def load_coder(settings: CoderSettings, system: CodeSystem | None = None) -> Coder:
+    """Construct the coder that settings describe.
+
+    Args:
+        settings: Settings of the coder.
+        system: Code system, if it is already loaded. None loads the one that the settings name.
+
+    Raises:
+        ConfigurationError: The settings contradict each other, a model is missing or does not support
+            them, or the calibration was made for another coder.
+        DataError: A file cannot be read.
+    """
+    settings.check()
+    system = system or settings.load_system()
+    path = settings.calibration_path
+    if path is None:
+        return _construct(settings, system, None)
+    from cclearn.coding.calibration.model import read_calibration, refuse_other_coder
+
+    calibration = read_calibration(path)
+    coder = _construct(settings, system, calibration)
+    refuse_other_coder(path, calibration.made_for, coder.identity)
+    return coder
+
+
+set_loader(load_coder)
+
+
+def load_coder_quietly(settings: CoderSettings, system: CodeSystem | None = None) -> Coder:
+    """Construct a coder in a process that shows its own progress.
+
+    It does the same as `load_coder`, and turns off the progress bars of the libraries that load models.
+    """
+    if not settings.is_lexicon:
+        from cclearn.runtime.progress import quiet_libraries
+
+        quiet_libraries()
+    return load_coder(settings, system)
+
+
+def _construct(
+    settings: CoderSettings, system: CodeSystem, calibration: Calibration | None
+) -> Coder:
+    if settings.is_lexicon:
+        return _lexicon_coder(settings, system, calibration)
+    if settings.loop is None:
+        return _single_pass_coder(settings, system, calibration)
+    return _SpanLoopBuilder(settings, settings.loop, system).build(calibration)
+
+
+def _lexicon_coder(
+    settings: CoderSettings, system: CodeSystem, calibration: Calibration | None
+) -> Coder:
+    from cclearn.coding.lexicon.coder import LexiconCoder
+
+    pairs: Iterable[SpanPair] = ()
+    if isinstance(settings.pairs, Path):
+        from cclearn.notes.jsonl import read_span_pairs
+
+        pairs = read_span_pairs(settings.pairs, system)
+    elif settings.pairs is not None:
+        pairs = settings.pairs
+    return LexiconCoder(system, pairs, calibration=calibration, encounter=settings.encounter)
+
+
+def _single_pass_coder(
+    settings: CoderSettings, system: CodeSystem, calibration: Calibration | None
+) -> Coder:
+    from cclearn.coding.single_pass.coder import LLMCoder
+    from cclearn.coding.templates import learnt_template
+    from cclearn.engines.registry import load_engine
+
+    return LLMCoder(
+        load_engine(settings.model, settings.engine),
+        system,
+        settings.examples,
+        learnt_template(settings.model, system),
+        calibration=calibration,
+        encounter=settings.encounter,
+    )
+
+
+class _SpanLoopBuilder:
+    """Constructs the parts of a `span_loop` coder, which share one model, one lexicon and one usage.
+
+    Args:
+        settings: Settings of the coder.
+        loop: Settings of `span_loop`.
+        system: Code system whose codes are assigned.
+
+    Raises:
+        ConfigurationError: The model is missing, or does not support the settings.
+    """
+
+    def __init__(self, settings: CoderSettings, loop: LoopSettings, system: CodeSystem) -> None:
+        from cclearn.coding.lexicon.coder import LexiconCoder
+        from cclearn.coding.templates import learnt_template
+        from cclearn.engines.registry import is_lexicon, load_engine
+
+        self._settings = settings
+        self._loop = loop
+        self._system = system
+        self._usage = Usage()
+        self._template = learnt_template(settings.model, system)
+        self._engine: Engine | None = None
+        if not is_lexicon(settings.model):
+            self._engine = load_engine(settings.model, settings.engine)
+        _refuse_unsupported(settings.model, self._engine, loop)
+        self._lexicon = LexiconCoder(system)  # It reads its phrases on first use.
+
+    def build(self, calibration: Calibration | None) -> SpanLoopCoder:
+        """Return the coder.
+
+        Args:
+            calibration: Calibration of the coder. None for raw scores.
+        """
+        from cclearn.coding.span_loop.coder import SpanLoopCoder
+
+        recogniser = self._recogniser()
+        return SpanLoopCoder(
+            recogniser,
+            self._assigner(),
+            self._system,
+            segmentation=self._loop.segments,
+            window=self._loop.window,
+            name="lexicon" if self._engine is None else self._engine.name,
+            mode=self._mode(recogniser),
+            engine=self._engine,
+            usage=self._usage,
+            calibration=calibration,
+            encounter=self._settings.encounter,
+        )
+
+    def _mode(self, recogniser: Recogniser) -> str:
+        """Return the settings, and the hashes of the models that the settings name."""
+        from cclearn.models import model_hash
+
+        parts = ["span_loop", self._loop.model_dump_json()]
+        if self._loop.recogniser is not None:
+            parts.append(recogniser.model_sha256)
+        if self._loop.embeddings is not None:
+            parts.append(model_hash(self._loop.embeddings))
+        return " ".join(filter(None, parts))
+
+    def _recogniser(self) -> Recogniser:
+        from cclearn.coding.span_loop.recognisers import LexiconRecogniser
+        from cclearn.engines.registry import load_engine
+
+        spec = self._settings.models().get("recogniser")
+        if spec is None and self._engine is not None:
+            return self._llm_recogniser(self._settings.model, self._engine)
+        if spec is None or spec.is_lexicon:
+            return LexiconRecogniser(self._lexicon)
+        if spec.is_spacy:
+            from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
+
+            return SpacyRecogniser(Path(spec.target))
+        return self._llm_recogniser(spec.name, load_engine(spec.name, self._settings.engine))
+
+    def _llm_recogniser(self, model: str, engine: Engine) -> Recogniser:
+        from cclearn.coding.single_pass.coder import LLMCoder
+        from cclearn.coding.span_loop.recognisers import LLMRecogniser
+        from cclearn.coding.templates import learnt_template
+
+        template = self._template
+        if engine is not self._engine:
+            template = learnt_template(model, self._system)
+        return LLMRecogniser(LLMCoder(engine, self._system, template=template, usage=self._usage))
+
+    def _assigner(self) -> Assigner:
+        from cclearn.coding.span_loop.assigners import (
+            ChoosingAssigner,
+            GeneratingAssigner,
+            RetrievingAssigner,
+        )
+        from cclearn.coding.span_loop.verify import VerifyingAssigner
+
+        if self._engine is None:
+            return RetrievingAssigner(self._candidates())
+        assigner: Assigner
+        if _generates(self._engine, self._loop):
+            assigner = GeneratingAssigner(self._engine, self._system, self._template, self._usage)
+        else:
+            assigner = ChoosingAssigner(
+                self._engine,
+                self._candidates(),
+                self._template,
+                self._loop.candidates,
+                self._usage,
+            )
+        if self._loop.verify:
+            return VerifyingAssigner(assigner, self._engine, self._system, self._usage)
+        return assigner
+
+    def _candidates(self) -> Candidates:
+        from cclearn.coding.span_loop.candidates import Candidates
+
+        if self._loop.embeddings is None:
+            return Candidates(self._lexicon)
+        from cclearn.coding.span_loop.embeddings import EmbeddingRanking
+
+        return Candidates(self._lexicon, EmbeddingRanking(self._system, self._loop.embeddings))
+
+
+def _refuse_unsupported(model: str, engine: Engine | None, loop: LoopSettings) -> None:
+    """Raise ConfigurationError if a model does not support the settings of `span_loop`."""
+    problems = []
+    scores_answers = engine is not None and engine.weighs
+    if loop.assignment == "choose" and engine is not None and not scores_answers:
+        problems.append(
+            f"assignment (assignment = choose): {model} gives no probabilities of answers. Use"
+            " assignment=generate, or a model on this machine."
+        )
+    if loop.assignment == "generate" and engine is None:
+        problems.append(
+            "assignment (assignment = generate): the lexicon does not generate text. Name a model."
+        )
+    if loop.verify and not scores_answers:
+        problems.append(
+            f"verify (verify = true): {model} gives no probabilities of answers. Use verify=false, or a"
+            " model on this machine."
+        )
+    if loop.embeddings is not None and _generates(engine, loop):
+        problems.append(
+            f"embeddings (embeddings = {loop.embeddings}): a generated code needs no candidates. Use"
+            " assignment=choose, or omit the embeddings."
+        )
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _generates(engine: Engine | None, loop: LoopSettings) -> bool:
+    return engine is not None and (loop.assignment == "generate" or not engine.weighs)
