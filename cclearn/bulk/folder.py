@@ -9,6 +9,7 @@ summary.json         counts and speed; the last file
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,17 +18,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cclearn.bulk.identity import differences, run_hash
 from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
+from cclearn.coding.identity import difference
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, DataError
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, row_to_json
-from cclearn.runtime.files import atomic_file, read_text, sha256_of_file, write_json
+from cclearn.runtime.files import (
+    atomic_file,
+    read_text,
+    sha256_of_file,
+    sha256_of_text,
+    write_json,
+)
 from cclearn.runtime.parsing import read_json
 
 MANIFEST, REJECTED, SUMMARY, SHARDS = "manifest.json", "rejected.jsonl", "summary.json", "shards"
+
+
+def run_hash(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a manifest, which names the run in the markers of its shards."""
+    return sha256_of_text(json.dumps(manifest, sort_keys=True, ensure_ascii=False))
 
 
 def refuse_foreign(path: Path) -> None:
@@ -86,10 +98,11 @@ class CodedFolder:
             _refuse_unclaimed(path)
         elif overwrite or not any((path / SHARDS).glob("*.done")):
             _empty(path)  # Where no shard is finished nothing is lost, whatever the settings were.
-        elif differing := differences(_read_manifest(place), manifest):
+        elif differing := difference(_read_manifest(place), manifest):
+            entries = "; ".join(f"{d.key}: {d.theirs} there, {d.ours} here" for d in differing)
             raise CclearnError(
-                f"output (out = {path}): it holds another run ({'; '.join(differing)}). Name another"
-                " folder, or pass --overwrite to begin anew."
+                f"output (out = {path}): it holds another run ({entries}). Name another folder, or pass"
+                " --overwrite to begin anew."
             )
         _remove_half_written(path)
         write_json(place, manifest)

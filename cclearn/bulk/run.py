@@ -11,11 +11,11 @@ from pathlib import Path
 
 from cclearn.bulk.corpus import Corpus, Shard, Survey, open_corpus
 from cclearn.bulk.folder import CodedFolder, refuse_foreign
-from cclearn.bulk.identity import manifest_of
 from cclearn.bulk.launched import Place, from_the_first, leave, place_among_processes
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
 from cclearn.codes import CodeSystem
+from cclearn.coding.identity import coder_manifest
 from cclearn.coding.load import load_coder_quietly
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.registry import ModelSpec
@@ -180,7 +180,11 @@ def _begin(
 ) -> _Plan:
     system = settings.load_system()
     survey = corpus.survey(options.shard_size)
-    manifest = manifest_of(settings, system, survey, options.shard_size)
+    manifest = {
+        **coder_manifest(settings, system),
+        "corpus": {"rows": survey.rows, "sha256": survey.sha256},
+        "shard_size": options.shard_size,
+    }
     folder = CodedFolder.begin(out, manifest, options.overwrite)
     numbers = [shard.number for shard in survey.shards]
     folder.check(numbers)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cclearn.errors import CclearnError, ConfigurationError, DataError, shown_id
+from cclearn.coding.identity import difference, flatten
+from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.runtime.durable import flush, remove, seal_folder
 from cclearn.runtime.files import sha256_of_file, write_json
 from cclearn.runtime.parsing import read_json
@@ -63,7 +64,7 @@ def fingerprint(recipe: Recipe, **measured: Any) -> dict[str, Any]:
         recipe: Recipe of the run, with overrides applied.
         measured: Values that are not in the recipe: hashes, the number of processes and the like.
     """
-    settings = {key: value for key, value in _flat(recipe.settings()) if key not in _FREE}
+    settings = {key: value for key, value in flatten(recipe.settings()) if key not in _FREE}
     return {**settings, **measured}
 
 
@@ -177,23 +178,10 @@ def read_checkpoint(folder: Path, run: dict[str, Any]) -> Checkpoint:
                 f"checkpoint (path = {folder}): {name} has changed since it was written."
             )
     problems = [
-        f"resume (checkpoint = {folder}): {shown_id(key)} was"
-        f" {shown_id(str(written_by.get(key)))} and is {shown_id(str(run.get(key)))}. Set it"
+        f"resume (checkpoint = {folder}): {entry.key} was {entry.theirs} and is {entry.ours}. Set it"
         " back, or start again with --overwrite."
-        for key in sorted({*written_by, *run})
-        if written_by.get(key) != run.get(key)
+        for entry in difference(written_by, run)
     ]
     if problems:
         raise ConfigurationError(problems)
     return Checkpoint(folder, step, seconds)
-
-
-def _flat(value: Any, key: str = "") -> list[tuple[str, Any]]:
-    """Return the leaves of nested settings by dotted key."""
-    if isinstance(value, dict) and value:
-        pairs = [(f"{key}.{name}" if key else str(name), child) for name, child in value.items()]
-    elif isinstance(value, list) and value:
-        pairs = [(f"{key}.{index}", child) for index, child in enumerate(value)]
-    else:
-        return [(key, value)]
-    return [leaf for name, child in pairs for leaf in _flat(child, name)]

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from cclearn import Coder
-from cclearn.bulk.corpus import open_corpus
-from cclearn.bulk.identity import manifest_of
 from cclearn.codes import CodeSystem
+from cclearn.coding.identity import coder_manifest
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines import Request
 from cclearn.engines.cache import CachedEngine
@@ -18,7 +17,6 @@ from cclearn.engines.registry import load_engine
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError
 from cclearn.prompts import document_prompt
-from tests.bulk.corpora import write_jsonl
 from tests.engines.servers import Server, completion, serving
 
 ASKED = [Request("n", document_prompt("Sepsis."), origin="synthetic")]
@@ -116,7 +114,6 @@ def test_a_model_that_changes_while_an_engine_lives_is_seen(
 def test_calibrations_and_bulk_runs_know_the_model_behind_a_server(
     tmp_path: Path, system: CodeSystem
 ) -> None:
-    survey = open_corpus(write_jsonl(tmp_path / "notes.jsonl", 2)).survey(10)
     hashes = []
     with serving(completion("none")) as server:
         engine = EngineSettings(base_url=server.url, cache=Path("off"))
@@ -125,12 +122,12 @@ def test_calibrations_and_bulk_runs_know_the_model_behind_a_server(
             server.models = [entry(root=root)]
             coder = Coder.load("openai:tiny", system, engine=engine)
             found = coder.identity.model_sha256
-            manifest = manifest_of(settings, system, survey, 10)
+            manifest = coder_manifest(settings, system)
             assert manifest["coder"]["sha256"] == {"model server": found}
             hashes.append(found)
     assert len(set(hashes)) == 2
     with pytest.raises(CclearnError, match="its server does not answer") as caught:
-        manifest_of(settings, system, survey, 10)
+        coder_manifest(settings, system)
     assert "\n" not in str(caught.value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 import cclearn
 from cclearn.coding.calibration.features import Signals, signals_of
 from cclearn.coding.findings import Reading
-from cclearn.coding.identity import CoderIdentity
+from cclearn.coding.identity import CoderIdentity, difference
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import read_text
@@ -210,7 +210,7 @@ def refuse_other_coder(path: Path, made_for: CoderIdentity, coder: CoderIdentity
     Raises:
         ConfigurationError: The two coders may give different scores.
     """
-    if found := _differences(made_for, coder):
+    if found := list(_describe(made_for, coder)):
         raise ConfigurationError(
             [
                 f"calibration (file = {path}): it was made for {theirs}, and this is {ours}. Run"
@@ -220,22 +220,19 @@ def refuse_other_coder(path: Path, made_for: CoderIdentity, coder: CoderIdentity
         )
 
 
-def _differences(theirs: CoderIdentity, ours: CoderIdentity) -> list[tuple[str, str]]:
-    """Return what a calibration is of and what the coder is, for each in which they differ."""
-    found = []
-    # A folder may be renamed: where there are hashes, they decide.
+def _describe(theirs: CoderIdentity, ours: CoderIdentity) -> Iterator[tuple[str, str]]:
+    """Yield a description of the other coder and of this one for each respect in which they differ."""
+    differing = {entry.key for entry in difference(theirs.model_dump(), ours.model_dump())}
+    same_name = "model" not in differing
+    # A folder may be renamed, so that hashes decide if there are any.
     hashed = bool(theirs.model_sha256 or ours.model_sha256)
-    one, other = (made.model_sha256 if hashed else made.model for made in (theirs, ours))
-    alike = theirs.model == ours.model
-    if one != other and not (alike and theirs.mode != ours.mode):
-        this = f"a different {ours.model}" if alike else ours.model
-        found.append((f"another model ({theirs.model})", this))
-    elif theirs.mode != ours.mode:
-        found.append((theirs.mode, ours.mode))
-    elif theirs.prompt_sha256 != ours.prompt_sha256:
-        found.append(("other prompts or examples", f"{ours.model} with its own"))
-    if (theirs.system, theirs.release) != (ours.system, ours.release):
-        found.append(
-            (f"{theirs.system} {theirs.release}", f"a coder of {ours.system} {ours.release}")
-        )
-    return found
+    other_model = ("model_sha256" if hashed else "model") in differing
+    if other_model and not (same_name and "mode" in differing):
+        this = f"a different {ours.model}" if same_name else ours.model
+        yield f"another model ({theirs.model})", this
+    elif "mode" in differing:
+        yield theirs.mode, ours.mode
+    elif "prompt_sha256" in differing:
+        yield "other prompts or examples", f"{ours.model} with its own"
+    if differing & {"system", "release"}:
+        yield f"{theirs.system} {theirs.release}", f"a coder of {ours.system} {ours.release}"
