@@ -82,7 +82,7 @@ class Row:
     problem: str | None = None
 
 
-class Corpus(ABC):
+class BulkCorpus(ABC):
     """Notes on disk.
 
     Args:
@@ -150,7 +150,7 @@ def _places(shards: list[Shard], repeated: list[int]) -> Iterator[tuple[Shard, i
     yield from zip(shards, starts, [*starts[1:], len(repeated)], strict=True)
 
 
-class JSONLCorpus(Corpus):
+class JSONLCorpus(BulkCorpus):
     """Lines of JSON."""
 
     def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
@@ -213,7 +213,7 @@ def _writable(identifier: object) -> str | None:
     return identifier.decode("utf-8", "backslashreplace")
 
 
-class ParquetCorpus(Corpus):
+class ParquetCorpus(BulkCorpus):
     """Rows of a Parquet file, in their order."""
 
     def __init__(self, path: Path) -> None:
@@ -249,7 +249,7 @@ class ParquetCorpus(Corpus):
             yield _row(place, read, partial(fields.get, "id"))
 
 
-class FolderCorpus(Corpus):
+class FolderCorpus(BulkCorpus):
     """The text files of a folder, by name. Their names are held in memory."""
 
     def __init__(self, path: Path) -> None:
@@ -303,7 +303,7 @@ def _hash_line(file: Path, content: bytes | DataError) -> bytes:
     return os.fsencode(file.name) + b"\0" + sha256(told).digest()
 
 
-def open_corpus(path: Path) -> Corpus:
+def open_corpus(path: Path) -> BulkCorpus:
     """Return the corpus of a `.jsonl` file, a `.parquet` file or a folder of `.txt` files.
 
     Raises:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cclearn.bulk.corpus import Corpus, Shard, open_corpus
+from cclearn.bulk.corpus import BulkCorpus, Shard, open_corpus
 from cclearn.bulk.shard import CodedShard, Marker, code_shard
 from cclearn.coding import Coder
 from cclearn.coding.load import load_coder_quietly
@@ -44,7 +44,7 @@ class ShardCoder:
         self._settings = settings
 
     @cached_property
-    def _corpus(self) -> Corpus:
+    def _corpus(self) -> BulkCorpus:
         return open_corpus(self._source)
 
     @cached_property

@@ -1,17 +1,25 @@
-"""Coding a corpus: in this process, in those of `accelerate launch`, or on a cluster; always the same
-rows, the same bytes."""
+"""Coding a corpus in this process, in the processes of `accelerate launch`, or on a cluster.
+
+The result is the same in all three cases, byte by byte.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from cclearn.bulk.corpus import Corpus, Shard, Survey, open_corpus
+from cclearn.bulk.corpus import BulkCorpus, Shard, Survey, open_corpus
 from cclearn.bulk.folder import CodedFolder, refuse_foreign
-from cclearn.bulk.launched import Place, from_the_first, leave, place_among_processes
+from cclearn.bulk.launcher import (
+    LaunchedProcess,
+    broadcast_from_first,
+    current_process,
+    leave_process_group,
+)
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
 from cclearn.codes import CodeSystem
@@ -23,20 +31,24 @@ from cclearn.errors import ConfigurationError
 from cclearn.runtime.files import writing_alone
 from cclearn.runtime.progress import corpus_progress
 
-_LOOK = 0.2
-"""Seconds between two looks at what is finished, by this process and the others."""
+_INTERVAL = 0.2
+"""Seconds between two counts of the shards that all processes have finished."""
+
+OnSurvey = Callable[[Survey, CodeSystem], None]
+"""Receives the survey of the corpus and the code system before the first note is coded."""
 
 
 @dataclass(frozen=True, slots=True)
 class BulkOptions:
-    """How a corpus is gone through.
+    """Options of a run over a corpus.
 
     Attributes:
-        shard_size: Rows a shard: what is coded in one go, and what a stop costs at the most.
-        overwrite: Whether a run that is in the folder is begun anew.
-        retry: Whether shards are coded again in which a note got no answer.
-        ray: The address of a Ray cluster; None for the processes of this machine.
-        workers: Of the cluster; None for one a GPU where a model needs one, else one a core.
+        shard_size: Number of rows in a shard. An interrupted run loses at most the shards in progress.
+        overwrite: Whether an earlier run in the folder is replaced.
+        retry: Whether shards with unanswered notes are coded again.
+        ray: Address of a Ray cluster. None codes in the processes of this machine.
+        workers: Number of workers of the cluster. None starts one for each GPU if the model runs on
+            GPUs, and one for each core otherwise.
     """
 
     shard_size: int = 1_000
@@ -48,12 +60,12 @@ class BulkOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the first process tells the others.
+    """The work of a run, which the first process sends to the others.
 
     Attributes:
-        run: The run's hash.
-        shards: Of the corpus.
-        waiting: Those that are not finished.
+        run: Hash of the run.
+        shards: All shards of the corpus.
+        waiting: Shards that are not finished.
     """
 
     run: str
@@ -66,79 +78,195 @@ def code_corpus(
     out: Path,
     settings: CoderSettings,
     options: BulkOptions | None = None,
-    begun: Callable[[Survey, CodeSystem], None] | None = None,
+    on_survey: OnSurvey | None = None,
 ) -> Summary | None:
-    """Code a corpus into a folder, or go on where an earlier run of the same settings was stopped.
+    """Code a corpus into a folder, or continue an interrupted run with the same settings.
 
-    Under `accelerate launch` each process codes its share, and the first waits for the others.
+    Under `accelerate launch`, each process codes its share, and the first process waits for the others.
 
     Args:
         source: A `.jsonl` file, a `.parquet` file or a folder of `.txt` files.
-        out: The folder (`cclearn.bulk.folder`).
-        settings: Of the coder.
-        options: How.
-        begun: Called in the first process when the corpus has been surveyed and before it is coded.
+        out: Output folder (`cclearn.bulk.folder`).
+        settings: Settings of the coder.
+        options: Options of the run.
+        on_survey: Function that the first process calls after it has surveyed the corpus.
 
     Returns:
-        What the folder's `summary.json` holds; None in all processes but the first.
+        The content of `summary.json` in the first process, and None in all others.
 
     Raises:
-        CclearnError: The corpus or the coder cannot be loaded, the folder is another run's or in use,
-            the engine answers no more, or the cluster cannot be reached.
+        CclearnError: The corpus or the coder cannot be loaded, the folder belongs to another run or is
+            in use, the engine has stopped answering, or the cluster cannot be reached.
     """
-    options = options or BulkOptions()
-    place = place_among_processes()
+    process = current_process()
+    run = _BulkRun(source, out, settings, options or BulkOptions(), process)
     started = time.perf_counter()
     with ExitStack() as stack:
-        stack.callback(leave, place)
-
-        def begin() -> _Plan:
-            _check(settings, options, place)
-            corpus = open_corpus(source)
-            refuse_foreign(out)
-            let_others_write = stack.enter_context(writing_alone(out))
-            plan = _begin(corpus, out, settings, options, begun)
-            if place.processes > 1:
-                let_others_write()
-            return plan
-
-        plan = from_the_first(place, begin)
-        if not place.first:
+        stack.callback(leave_process_group, process)
+        plan = broadcast_from_first(process, partial(run.begin, stack, on_survey))
+        if not process.is_first:
             stack.enter_context(writing_alone(out, along=True))
-        folder = CodedFolder(out, plan.run)
+        return run.finish(plan, started)
+
+
+class _BulkRun:
+    """A run over a corpus, as one of its processes sees it.
+
+    Args:
+        source: Path of the corpus.
+        out: Output folder.
+        settings: Settings of the coder.
+        options: Options of the run.
+        process: This process.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        out: Path,
+        settings: CoderSettings,
+        options: BulkOptions,
+        process: LaunchedProcess,
+    ) -> None:
+        self._source = source
+        self._out = out
+        self._settings = settings
+        self._options = options
+        self._process = process
+
+    def begin(self, stack: ExitStack, on_survey: OnSurvey | None) -> _Plan:
+        """Lock the output folder, survey the corpus and return the work. Called in the first process.
+
+        Args:
+            stack: Context that keeps the lock until the end of the run.
+            on_survey: Function that is called after the survey.
+        """
+        _check(self._settings, self._options, self._process)
+        corpus = open_corpus(self._source)
+        refuse_foreign(self._out)
+        share_lock = stack.enter_context(writing_alone(self._out))
+        plan = self._plan(corpus, on_survey)
+        if self._process.count > 1:
+            share_lock()
+        return plan
+
+    def finish(self, plan: _Plan, started: float) -> Summary | None:
+        """Code this process's share of the work. The first process then writes the summary.
+
+        Args:
+            plan: The work of all processes.
+            started: Time at which the run started, from `time.perf_counter`.
+        """
+        folder = CodedFolder(self._out, plan.run)
+        is_first = self._process.is_first
         if not plan.waiting and (summary := folder.summary()) is not None:
-            nothing = summary.model_copy(update={"pace": Pace.of(0, 0.0)})
-            return nothing if place.first else None
-        if place.first:
+            finished = summary.model_copy(update={"pace": Pace.of(0, 0.0)})
+            return finished if is_first else None
+        if is_first:
             folder.reopen()
-        rows = {shard.number: shard.rows for shard in plan.shards}
-        with corpus_progress(sum(rows.values()), shown=place.first) as show:
-            looked = 0.0
-
-            def look(within: int = 0) -> None:
-                nonlocal looked
-                if not within or time.monotonic() - looked >= _LOOK:
-                    show(sum(rows[number] for number in folder.finished(rows)) + within)
-                    looked = time.monotonic()
-
-            look()
-            # Closed at once where writing fails: a cluster ends with it.
-            with closing(_coded(source, settings, options, plan, place, look)) as shards:
-                for coded in shards:
-                    folder.write(coded)
-                    look()
-            while place.first and len(folder.finished(rows)) < len(rows):
-                time.sleep(_LOOK)
-                look()
-        if not place.first:
+        self._code(plan, folder)
+        if not is_first:
             return None
         coded_rows = sum(shard.rows for shard in plan.waiting)
         pace = Pace.of(coded_rows, time.perf_counter() - started)
-        return folder.finish(rows, settings.engine, pace)
+        numbers = [shard.number for shard in plan.shards]
+        return folder.finish(numbers, self._settings.engine, pace)
+
+    def _plan(self, corpus: BulkCorpus, on_survey: OnSurvey | None) -> _Plan:
+        system = self._settings.load_system()
+        survey = corpus.survey(self._options.shard_size)
+        manifest = {
+            **coder_manifest(self._settings, system),
+            "corpus": {"rows": survey.rows, "sha256": survey.sha256},
+            "shard_size": self._options.shard_size,
+        }
+        folder = CodedFolder.begin(self._out, manifest, self._options.overwrite)
+        numbers = [shard.number for shard in survey.shards]
+        folder.check(numbers)
+        if self._options.retry:
+            folder.retry(numbers)
+        finished = folder.finished(numbers)
+        waiting = tuple(shard for shard in survey.shards if shard.number not in finished)
+        if on_survey is not None:
+            on_survey(survey, system)
+        return _Plan(folder.run, survey.shards, waiting)
+
+    def _code(self, plan: _Plan, folder: CodedFolder) -> None:
+        """Code this process's share. The first process then waits for the shares of the others."""
+        rows = sum(shard.rows for shard in plan.shards)
+        with corpus_progress(rows, shown=self._process.is_first) as show:
+            progress = _Progress(folder, plan.shards, show)
+            progress.update()
+            # The generator is closed as soon as writing fails, which ends a cluster.
+            with closing(self._coded_shards(plan, progress)) as coded_shards:
+                for coded in coded_shards:
+                    folder.write(coded)
+                    progress.update()
+            while self._process.is_first and not progress.is_complete:
+                time.sleep(_INTERVAL)
+                progress.update()
+
+    def _coded_shards(self, plan: _Plan, progress: _Progress) -> Generator[CodedShard, None, None]:
+        """Yield the shards of this process's share when they are coded."""
+        share = plan.waiting[self._process.rank :: self._process.count]
+        if not share:
+            return
+        if self._options.ray is not None:
+            from cclearn.bulk.ray_data import coded_on_ray
+
+            address, workers = self._options.ray, self._options.workers
+            yield from coded_on_ray(address, workers, self._source, self._settings, share)
+            return
+        coder, corpus = load_coder_quietly(self._settings), open_corpus(self._source)
+        for shard in share:
+            yield code_shard(coder, corpus, shard, progress.update_within_shard)
 
 
-def _check(settings: CoderSettings, options: BulkOptions, place: Place) -> None:
-    """Raise ConfigurationError for all that can be seen to be wrong before anything is read."""
+class _Progress:
+    """Shows the number of rows that all processes have finished.
+
+    Args:
+        folder: Output folder, whose markers are counted.
+        shards: All shards of the corpus.
+        show: Function that receives the number of rows.
+    """
+
+    def __init__(
+        self, folder: CodedFolder, shards: Collection[Shard], show: Callable[[int], None]
+    ) -> None:
+        self._folder = folder
+        self._rows = {shard.number: shard.rows for shard in shards}
+        self._show = show
+        self._finished: set[int] = set()
+        self._updated = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all shards were finished at the last update."""
+        return len(self._finished) == len(self._rows)
+
+    def update(self, coded: int = 0) -> None:
+        """Count the finished shards.
+
+        Args:
+            coded: Number of rows that this process has coded of an unfinished shard.
+        """
+        self._finished = self._folder.finished(self._rows)
+        self._show(sum(self._rows[number] for number in self._finished) + coded)
+        self._updated = time.monotonic()
+
+    def update_within_shard(self, coded: int) -> None:
+        """Update, but not more often than the interval allows.
+
+        Args:
+            coded: Number of rows that this process has coded of an unfinished shard.
+        """
+        if time.monotonic() - self._updated >= _INTERVAL:
+            self.update(coded)
+
+
+def _check(settings: CoderSettings, options: BulkOptions, process: LaunchedProcess) -> None:
+    """Raise ConfigurationError for every problem that is visible before anything is read."""
     problems: list[str] = []
     models: dict[str, ModelSpec] = {}
     checks = [settings.check]
@@ -152,68 +280,20 @@ def _check(settings: CoderSettings, options: BulkOptions, place: Place) -> None:
             check()
         except ConfigurationError as error:
             problems += error.problems
-    if place.processes > 1 and any(model.needs_gpu for model in models.values()):
+    if process.count > 1 and any(model.needs_gpu for model in models.values()):
         problems.append(
-            f"model (model = {settings.model}): its engine takes GPUs of its own. Use --ray, or one"
+            f"model (model = {settings.model}): its engine manages its own GPUs. Use --ray, or one"
             " process with --engine tensor_parallel_size=N."
         )
-    if options.ray is not None and place.processes > 1:
+    if options.ray is not None and process.count > 1:
         problems.append(
             f"ray (address = {options.ray}): a cluster starts its own processes. Run the command without"
             " `accelerate launch`."
         )
     if options.workers is not None and options.ray is None:
         problems.append(
-            f"workers (workers = {options.workers}): they are of a cluster. Add --ray, or launch several"
-            " processes with `accelerate launch -m cclearn code`."
+            f"workers (workers = {options.workers}): only a cluster has workers. Add --ray, or launch"
+            " several processes with `accelerate launch -m cclearn code`."
         )
     if problems:
         raise ConfigurationError(problems)
-
-
-def _begin(
-    corpus: Corpus,
-    out: Path,
-    settings: CoderSettings,
-    options: BulkOptions,
-    begun: Callable[[Survey, CodeSystem], None] | None,
-) -> _Plan:
-    system = settings.load_system()
-    survey = corpus.survey(options.shard_size)
-    manifest = {
-        **coder_manifest(settings, system),
-        "corpus": {"rows": survey.rows, "sha256": survey.sha256},
-        "shard_size": options.shard_size,
-    }
-    folder = CodedFolder.begin(out, manifest, options.overwrite)
-    numbers = [shard.number for shard in survey.shards]
-    folder.check(numbers)
-    if options.retry:
-        folder.retry(numbers)
-    finished = folder.finished(numbers)
-    waiting = tuple(shard for shard in survey.shards if shard.number not in finished)
-    if begun is not None:
-        begun(survey, system)
-    return _Plan(folder.run, survey.shards, waiting)
-
-
-def _coded(
-    source: Path,
-    settings: CoderSettings,
-    options: BulkOptions,
-    plan: _Plan,
-    place: Place,
-    look: Callable[[int], None],
-) -> Generator[CodedShard, None, None]:
-    """Yield the shards of this process as they are coded."""
-    share = plan.waiting[place.rank :: place.processes]
-    if not share:
-        return
-    if options.ray is not None:
-        from cclearn.bulk.ray_data import coded_on_ray
-
-        yield from coded_on_ray(options.ray, options.workers, source, settings, share)
-        return
-    coder, corpus = load_coder_quietly(settings), open_corpus(source)
-    for shard in share:
-        yield code_shard(coder, corpus, shard, look)

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from pydantic import BaseModel, ConfigDict
 
-from cclearn.bulk.corpus import Corpus, Shard
+from cclearn.bulk.corpus import BulkCorpus, Shard
 from cclearn.coding import Coder
 from cclearn.coding.batch import code_batch
 from cclearn.engines.base import NOT_FINITE
@@ -33,7 +33,7 @@ ROWS_THEMSELVES = frozenset({"unreadable", "repeated"})
 """Kinds of rejected rows that no second try would mend."""
 
 
-class Rejected(BaseModel):
+class RejectedNote(BaseModel):
     """A row of a corpus that was not coded.
 
     Attributes:
@@ -82,7 +82,7 @@ class Marker(BaseModel):
     gpu_seconds: float
     bytes: int
     sha256: str
-    rejected: list[Rejected]
+    rejected: list[RejectedNote]
     run: str = ""
 
 
@@ -95,7 +95,7 @@ class CodedShard:
 
 
 def code_shard(
-    coder: Coder, corpus: Corpus, shard: Shard, progress: Callable[[int], None] | None = None
+    coder: Coder, corpus: BulkCorpus, shard: Shard, progress: Callable[[int], None] | None = None
 ) -> CodedShard:
     """Code the rows of a shard: the same shard gives the same bytes in every process.
 
@@ -109,14 +109,16 @@ def code_shard(
         CclearnError: The engine answers no more, the corpus has changed, or many notes in a row raise
             an error.
     """
-    rejected: list[Rejected] = []
+    rejected: list[RejectedNote] = []
     numbers: list[int] = []
     notes: list[Note] = []
     for row in corpus.read(shard):
         if row.problem is not None:
             kind = "unreadable" if row.note is None else "repeated"
             rejected.append(
-                Rejected(row=row.number, id=row.id, kind=kind, reason=row.problem, note=row.note)
+                RejectedNote(
+                    row=row.number, id=row.id, kind=kind, reason=row.problem, note=row.note
+                )
             )
         elif row.note is not None:
             numbers.append(row.number)
@@ -156,7 +158,7 @@ def code_shard(
     return CodedShard(content, marker)
 
 
-def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> Rejected:
+def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> RejectedNote:
     """Return a note's entry. Raises CclearnError where other notes would fare no better."""
     kind, reason = "error", type_and_place(error)
     if isinstance(error, UnansweredError):
@@ -167,7 +169,7 @@ def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> Reject
         kind, reason = error.kind, str(error)
     elif isinstance(error, CclearnError):
         raise error
-    return Rejected(row=number, id=note.id, kind=kind, reason=reason, note=note)
+    return RejectedNote(row=number, id=note.id, kind=kind, reason=reason, note=note)
 
 
 def _may_be_of_the_run(error: Exception) -> bool:

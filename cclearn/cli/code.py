@@ -82,7 +82,7 @@ def code(
     ] = False,
 ) -> None:
     """Code notes: every code with the words of the note that justify it."""
-    from cclearn.bulk.launched import is_one_of_several, is_the_first
+    from cclearn.bulk.launcher import has_several_processes, is_first_process
     from cclearn.runtime.audit import audited
 
     settings = coder_settings(
@@ -92,10 +92,10 @@ def code(
         from cclearn.bulk import BulkOptions
 
         options = BulkOptions(shard_size, overwrite, retry, ray, workers)
-        with audited("code", writes=is_the_first()) as audit:
+        with audited("code", writes=is_first_process()) as audit:
             _code_to_folder(source, settings, Path(out), format_name, options, audit)
     else:
-        if ray is not None or workers is not None or is_one_of_several():
+        if ray is not None or workers is not None or has_several_processes():
             raise ConfigurationError(
                 [
                     f"output (out = {out}): several processes write a folder. Name one (--out coded/)."

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from cclearn.bulk.corpus import Corpus, Row, open_corpus
+from cclearn.bulk.corpus import BulkCorpus, Row, open_corpus
 from cclearn.errors import CclearnError, DataError
 from cclearn.notes import Note
 from cclearn.notes.jsonl import read_notes, write_rows
@@ -16,11 +16,11 @@ from cclearn.notes.parquet import jsonl_to_parquet
 from tests.bulk.corpora import text, write_jsonl
 
 
-def rows(corpus: Corpus, size: int) -> list[Row]:
+def rows(corpus: BulkCorpus, size: int) -> list[Row]:
     return [row for shard in corpus.survey(size).shards for row in corpus.read(shard)]
 
 
-def notes(corpus: Corpus, size: int) -> list[Note]:
+def notes(corpus: BulkCorpus, size: int) -> list[Note]:
     found = rows(corpus, size)
     assert all(row.problem is None for row in found)
     return [row.note for row in found if row.note is not None]

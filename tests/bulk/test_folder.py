@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cclearn.bulk.folder import CodedFolder, coded_notes, refuse_foreign
-from cclearn.bulk.shard import CodedShard, Marker, Rejected
+from cclearn.bulk.shard import CodedShard, Marker, RejectedNote
 from cclearn.bulk.summary import Pace
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, DataError
@@ -105,9 +105,11 @@ def test_a_shard_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
-    bad = [Rejected(row=4, id=None, kind="unreadable", reason="text: missing")]
+    bad = [RejectedNote(row=4, id=None, kind="unreadable", reason="text: missing")]
     folder.write(shard(1, "{}\n{}\n", rejected=bad, flagged={"truncated": 1}))
-    folder.write(shard(0, rejected=[Rejected(row=2, id="n1", kind="timeout", reason="timeout")]))
+    folder.write(
+        shard(0, rejected=[RejectedNote(row=2, id="n1", kind="timeout", reason="timeout")])
+    )
     assert folder.summary() is None
     prices = EngineSettings(prompt_price=2, answer_price=4)
     summary = folder.finish([0, 1], prices, Pace.of(5, 2.0))
@@ -128,7 +130,7 @@ def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
 def test_shards_in_which_a_note_got_no_answer_are_coded_again(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     for number, kind in enumerate(("unreadable", "timeout", "repeated", "error")):
-        folder.write(shard(number, rejected=[Rejected(row=1, id=None, kind=kind, reason="x")]))
+        folder.write(shard(number, rejected=[RejectedNote(row=1, id=None, kind=kind, reason="x")]))
     folder.retry(range(4))
     assert folder.finished(range(4)) == {0, 2}
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import cclearn
-from cclearn.bulk.launched import is_the_first
+from cclearn.bulk.launcher import is_first_process
 from cclearn.cli.main import main
 from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.errors import CclearnError, ConfigurationError
@@ -270,4 +270,4 @@ def test_of_several_processes_the_first_alone_writes(
         monkeypatch.delenv("RANK", raising=False)
     else:
         monkeypatch.setenv("RANK", rank)
-    assert is_the_first() is writes
+    assert is_first_process() is writes

@@ -1,30 +1,36 @@
-"""Finds phrases in a run of words: in any order, one other word among three or more at the most."""
+"""Finds phrases among the words of a text. The words of a phrase may stand in any order."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
 from cclearn.coding.lexicon.normalise import JOINED, MARK
 
-_BETWEEN = 1
-"""How many other words may stand among the words of a phrase."""
+_MAX_FOREIGN = 1
+"""Maximum number of other words among the words of a phrase of three or more words."""
 
-_SAID_AGAIN = 1
-"""How many marks and words of the phrase itself may stand there besides: `hypertensive heart disease
-with heart failure` says "heart" twice."""
+_MAX_REPEATED = 1
+"""Maximum number of punctuation marks and repeated words among the words of a phrase. The text
+`hypertensive heart disease with heart failure` repeats "heart"."""
 
 _NEGATIONS = frozenset("without no not non nor never".split())
 _NEVER_BETWEEN = _NEGATIONS | {"malignant", "secondary", "benign"}
-"""Words that would make another thing of the phrase around them."""
+"""Words that change the meaning of the phrase around them."""
 
 
 class Match(NamedTuple):
-    """A phrase that was found: the numbers of its first and its last token, and what it stands for."""
+    """An occurrence of a phrase.
+
+    Attributes:
+        first: Number of the first token.
+        last: Number of the last token.
+        code: Code of the phrase.
+    """
 
     first: int
     last: int
@@ -35,104 +41,123 @@ class _Phrase(NamedTuple):
     """A phrase of several words.
 
     Attributes:
-        words: All of them, in order.
-        rest: The words besides the two rarest, rarest first. They are placed in this order, and the
-            place of one decides which place of the next is nearest: a rare word leaves the least choice.
-        together: Whether no other word may stand among them, only marks and words that tell nothing.
-        fixed: Whether they are two that turn round only about such a word: "cardiac asthma", not "asthma
-            heart", but "asthma of the heart"; unlike "neoplasm of the kidney" and "kidney neoplasm".
-        code: What it stands for.
+        words: All words, in order.
+        rest: All words except the two rarest, rarest first. The search assigns positions in this order,
+            because the position of one word decides which position of the next word is nearest, and a
+            rare word has the fewest positions.
+        contiguous: Whether no other word may stand among the words. Punctuation marks and words without
+            meaning may.
+        ordered: Whether the phrase has two words that change their order only around a word without
+            meaning. "Cardiac asthma" matches "asthma of the heart" but not "asthma heart", whereas
+            "neoplasm of the kidney" also matches "kidney neoplasm".
+        code: Code of the phrase.
     """
 
     words: tuple[str, ...]
     rest: tuple[str, ...]
-    together: bool
-    fixed: bool
+    contiguous: bool
+    ordered: bool
     code: str
 
 
-class _Found(NamedTuple):
-    """A phrase where it was found, sorted by what is kept first of those that overlap."""
+class _Occurrence(NamedTuple):
+    """An occurrence of a phrase. Of two occurrences that overlap, the smaller one is kept.
 
-    fewer: int
+    Attributes:
+        negative_length: Number of words of the phrase, negated.
+        between: Number of words and marks among the words of the phrase.
+        is_reordered: Whether the words stand in another order than in the phrase.
+        first: Position of the first word.
+        last: Position of the last word.
+        code: Code of the phrase.
+    """
+
+    negative_length: int
     between: int
-    reordered: bool
+    is_reordered: bool
     first: int
     last: int
     code: str
 
 
+class _Text(NamedTuple):
+    """The words of a text.
+
+    Attributes:
+        words: All words, in order.
+        positions: Positions of each word, in increasing order.
+        token_numbers: Number of the token that each word comes from.
+    """
+
+    words: Sequence[str]
+    positions: Mapping[str, list[int]]
+    token_numbers: Sequence[int]
+
+
 class PhraseMatcher:
-    """Finds phrases, each looked for at the two rarest of its words.
+    """Finds phrases. Each phrase is looked up by the two rarest of its words.
 
     Args:
-        phrases: As `collect_phrases` returns them.
+        phrases: Words of each phrase and its code, as returned by `collect_phrases`.
     """
 
     def __init__(self, phrases: Mapping[str, str]) -> None:
         frequency: Counter[str] = Counter()
         for phrase in phrases:
             frequency.update(_words(phrase))
-        self._alone: dict[str, str] = {}
-        # Phrases are kept as text, and read when their two rarest words meet: a hundred thousand
-        # objects would take longer to make, and slow every garbage collection of the process.
+        self._single: dict[str, str] = {}
+        # Phrases are kept as text and parsed when their two rarest words occur together. One hundred
+        # thousand objects would take longer to create, and slow down every garbage collection.
         self._longer: dict[str, dict[str, str]] = {}
         for phrase, code in phrases.items():
             words = _words(phrase)
             if len(words) == 1:
-                self._alone[words[0]] = code
+                self._single[words[0]] = code
             else:
                 words.sort(key=frequency.__getitem__)
                 rarest, second, *rest = words
                 of_rarest = self._longer.setdefault(rarest, {})
                 before = f"{of_rarest[second]}\n" if second in of_rarest else ""
                 of_rarest[second] = f"{before}{phrase}\t{' '.join(rest)}\t{code}"
-        self._beginnings = frozenset(self._longer)
-        self._seconds = {word: frozenset(longer) for word, longer in self._longer.items()}
+        self._rarest_words = frozenset(self._longer)
+        self._second_words = {word: frozenset(longer) for word, longer in self._longer.items()}
 
     def find(self, tokens: Sequence[tuple[str, ...]]) -> list[Match]:
-        """Return the phrases of a run of words, in no order; no two overlap.
+        """Return the phrases of a text, in no particular order. No two matches overlap.
 
-        Of two that overlap the one with more words is kept, then the one that stands closer together,
-        then the one in its own order, then the first.
+        Of two phrases that overlap, the one with more words is kept, then the one whose words are closer
+        together, then the one whose words are in order, then the first one.
 
         Args:
-            tokens: The words by which each token of the text is known: one, several or none.
+            tokens: Normalised words of each token of the text: one, several or none.
         """
         words = list(chain.from_iterable(tokens))
         present = set(words)
-        here: dict[str, list[int]] = {}
-        written: list[int] = []
-        found: list[_Found] = []
-        for word in self._alone.keys() & present:
-            here = here or _places(words)
-            alone = self._alone[word]
-            found += [_Found(-1, 0, False, place, place, alone) for place in here[word]]
-        for word in present & self._beginnings:
-            seconds = self._seconds[word]
+        single = self._single.keys() & present
+        longer = list(self._candidates(present))
+        if not single and not longer:
+            return []
+        text = _Text(words, _positions(words), _token_numbers(tokens))
+        found = [
+            _Occurrence(-1, 0, False, position, position, self._single[word])
+            for word in single
+            for position in text.positions[word]
+        ]
+        for rarest, second, phrase in longer:
+            found += _occurrences(phrase, rarest, second, text)
+        return _without_overlaps(found, text.token_numbers)
+
+    def _candidates(self, present: set[str]) -> Iterator[tuple[str, str, _Phrase]]:
+        """Yield the phrases whose words are all present, each after its two rarest words."""
+        for rarest in present & self._rarest_words:
+            seconds = self._second_words[rarest]
             if present.isdisjoint(seconds):
                 continue
+            longer = self._longer[rarest]
             for second in present & seconds:
-                for phrase in _read(self._longer[word][second]):
+                for phrase in _parse(longer[second]):
                     if present.issuperset(phrase.rest):
-                        here = here or _places(words)
-                        written = written or _written(tokens)
-                        for place in here[word]:
-                            for near in _beside(here[second], place, place):
-                                own = {word: place, second: near}
-                                _complete(phrase, own, words, written, here, found)
-        if not found:
-            return []
-        found.sort()
-        written = written or _written(tokens)
-        taken: set[int] = set()
-        kept = []
-        for _, _, _, first, last, code in found:
-            span = written[first : last + 1]
-            if taken.isdisjoint(span):
-                taken.update(span)
-                kept.append(Match(written[first], written[last], code))
-        return kept
+                        yield rarest, second, phrase
 
 
 def _words(phrase: str) -> list[str]:
@@ -140,72 +165,110 @@ def _words(phrase: str) -> list[str]:
 
 
 @lru_cache(maxsize=20_000)
-def _read(phrases: str) -> list[_Phrase]:
-    read = []
-    for line in phrases.split("\n"):
+def _parse(lines: str) -> list[_Phrase]:
+    """Return the phrases that share their two rarest words."""
+    phrases = []
+    for line in lines.split("\n"):
         whole, rest, code = line.split("\t")
         words = tuple(_words(whole))
-        together = len(words) == 2 or any(
+        contiguous = len(words) == 2 or any(
             len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words
         )
-        fixed = len(words) == 2 and JOINED not in whole.split(" ")
-        read.append(_Phrase(words, tuple(rest.split()), together, fixed, code))
-    return read
+        ordered = len(words) == 2 and JOINED not in whole.split(" ")
+        phrases.append(_Phrase(words, tuple(rest.split()), contiguous, ordered, code))
+    return phrases
 
 
-def _complete(
-    phrase: _Phrase,
-    own: dict[str, int],
-    words: Sequence[str],
-    written: Sequence[int],
-    places: Mapping[str, list[int]],
-    found: list[_Found],
-) -> None:
-    """Add the phrase to what was found if the rest of its words stand near the two that do."""
-    first, last = min(own.values()), max(own.values())
-    most = len(phrase.words) + _BETWEEN + _SAID_AGAIN
-    if last - first >= most:
-        return
-    for word in phrase.rest:
-        near = own[word] = _nearest(places[word], first, last)
+def _positions(words: Sequence[str]) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = {}
+    for position, word in enumerate(words):
+        positions.setdefault(word, []).append(position)
+    return positions
+
+
+def _token_numbers(tokens: Sequence[tuple[str, ...]]) -> list[int]:
+    return [number for number, words in enumerate(tokens) for _ in words]
+
+
+def _occurrences(phrase: _Phrase, rarest: str, second: str, text: _Text) -> Iterator[_Occurrence]:
+    """Yield the occurrences of a phrase, at each position of its rarest word."""
+    max_distance = len(phrase.words) + _MAX_FOREIGN + _MAX_REPEATED - 1
+    seconds = text.positions[second]
+    for position in text.positions[rarest]:
+        for near in _neighbours(seconds, position, position):
+            if -max_distance <= position - near <= max_distance:
+                chosen = {rarest: position, second: near}
+                distance = _place_rest(phrase.rest, chosen, text.positions)
+                if distance <= max_distance and (found := _occurrence(phrase, chosen, text)):
+                    yield found
+
+
+def _place_rest(
+    rest: Iterable[str], chosen: dict[str, int], positions: Mapping[str, list[int]]
+) -> int:
+    """Choose the nearest position of each remaining word. Return the distance of first and last.
+
+    Args:
+        rest: Remaining words of a phrase, rarest first.
+        chosen: Chosen positions, to which those of the remaining words are added.
+        positions: Positions of each word of the text.
+    """
+    first, last = sorted(chosen.values())
+    for word in rest:
+        near = chosen[word] = _nearest(positions[word], first, last)
         first, last = min(first, near), max(last, near)
-    if last - first >= most:
-        return
-    taken = set(own.values())
-    beside = {place + step for place in taken for step in (-1, 1)} - taken
-    used = {written[place] for place in taken}
-    if any(0 <= place < len(words) and written[place] in used for place in beside):
-        return  # "Cancer" stands for two words: one of them alone is not said.
-    between = [words[place] for place in range(first, last + 1) if place not in taken]
+    return last - first
+
+
+def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurrence | None:
+    """Return the occurrence at the chosen positions. None if the words around them forbid it."""
+    taken = set(chosen.values())
+    if _splits_a_token(taken, text.token_numbers):
+        return None
+    first, last = min(taken), max(taken)
+    between = [text.words[n] for n in range(first, last + 1) if n not in taken]
     if not _NEVER_BETWEEN.isdisjoint(between):
-        return
-    order = [own[word] for word in phrase.words]
-    reordered = order != sorted(order)
-    if reordered and phrase.fixed and written[last] - written[first] == 1:
-        return
+        return None
+    order = [chosen[word] for word in phrase.words]
+    is_reordered = order != sorted(order)
+    adjacent = text.token_numbers[last] - text.token_numbers[first] == 1
+    if is_reordered and phrase.ordered and adjacent:
+        return None
     foreign = sum(word != MARK and word not in phrase.words for word in between)
-    if foreign > (0 if phrase.together else _BETWEEN):
-        return
-    found.append(_Found(-len(order), len(between), reordered, first, last, phrase.code))
+    if foreign > (0 if phrase.contiguous else _MAX_FOREIGN):
+        return None
+    return _Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)
 
 
-def _written(tokens: Sequence[tuple[str, ...]]) -> list[int]:
-    """Return the number of the token that each word comes from."""
-    return [number for number, said in enumerate(tokens) for _ in said]
+def _splits_a_token(taken: set[int], token_numbers: Sequence[int]) -> bool:
+    """Return whether a token has words inside and outside of an occurrence.
+
+    "Cancer" stands for two words, neither of which is written alone.
+    """
+    beside = {position + step for position in taken for step in (-1, 1)} - taken
+    used = {token_numbers[position] for position in taken}
+    return any(0 <= n < len(token_numbers) and token_numbers[n] in used for n in beside)
 
 
-def _places(words: Sequence[str]) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = {}
-    for place, word in enumerate(words):
-        places.setdefault(word, []).append(place)
-    return places
+def _neighbours(positions: list[int], first: int, last: int) -> list[int]:
+    """Return the positions from first to last, with the nearest one before and after them."""
+    return positions[max(0, bisect_left(positions, first) - 1) : bisect_right(positions, last) + 1]
 
 
-def _beside(places: list[int], first: int, last: int) -> list[int]:
-    """Return those between two places, the last one before them and the first one behind."""
-    return places[max(0, bisect_left(places, first) - 1) : bisect_right(places, last) + 1]
+def _nearest(positions: list[int], first: int, last: int) -> int:
+    if len(positions) == 1:
+        return positions[0]
+    neighbours = _neighbours(positions, first, last)
+    return min(neighbours, key=lambda position: max(first - position, position - last, 0))
 
 
-def _nearest(places: list[int], first: int, last: int) -> int:
-    beside = _beside(places, first, last)
-    return min(beside, key=lambda place: max(first - place, place - last, 0))
+def _without_overlaps(found: Iterable[_Occurrence], token_numbers: Sequence[int]) -> list[Match]:
+    """Return the smallest occurrences, none of which shares a token with another one."""
+    taken: set[int] = set()
+    matches = []
+    for occurrence in sorted(found):
+        numbers = token_numbers[occurrence.first : occurrence.last + 1]
+        if taken.isdisjoint(numbers):
+            taken.update(numbers)
+            matches.append(Match(numbers[0], numbers[-1], occurrence.code))
+    return matches
