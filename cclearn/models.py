@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from cclearn.errors import CclearnError, ConfigurationError, DataError, foreign_errors
+from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.parsing import read_json
 from cclearn.weights import (
@@ -33,6 +34,7 @@ _LONGEST_TOKEN = 1_000
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
+@logged_step("load tokenizer", __name__)
 def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenizerBase:
     """Load a model's tokenizer; that of an adapter without one is its base model's.
 
@@ -60,6 +62,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     return tokenizer
 
 
+@logged_step("load model", __name__)
 def load_model(name: str, revision: str | None = None, **options: Any) -> PreTrainedModel:
     """Load a causal language model. A folder with a PEFT adapter is loaded with the model that it was
     made for, and merged into it where that loses nothing: in 32 bits. In 16 bits it stays beside the
@@ -95,6 +98,7 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     return merged
 
 
+@logged_step("load adapter", __name__)
 def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
     """Return a model with a PEFT adapter beside its weights; loading is as strict as in `load_model`.
 
@@ -168,6 +172,7 @@ def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
     return adapted
 
 
+@logged_step("load encoder", __name__)
 def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """Load a text encoder and its tokenizer, in evaluation mode, onto the GPU where there is one.
 

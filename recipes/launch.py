@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cclearn.errors import CclearnError, ConfigurationError, unexpected_errors, visible
+from cclearn.runtime.debugging import report_error, start_debugging
 from cclearn.runtime.progress import quiet_libraries, step_bar
 from cclearn.runtime.shown import tell as tell_user
 from cclearn.runtime.stopping import cleaning_up_when_stopped
@@ -42,12 +43,12 @@ def launch(stage: str, description: str) -> int:
     )
     parser.add_argument("overrides", nargs="*", help="key.sub=value, e.g. training.steps=100")
     arguments = parser.parse_args()
+    start_debugging()
     try:
         with unexpected_errors():
             return _run(stage, arguments)
     except CclearnError as error:
-        for line in error.lines:
-            tell_user(line)
+        report_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. A run with checkpoints is resumed with --resume auto.\n")

@@ -28,6 +28,7 @@ from cclearn.coding.load import load_coder_quietly
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.errors import ConfigurationError
+from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import writing_alone
 from cclearn.runtime.progress import corpus_progress
 
@@ -219,7 +220,9 @@ class _BulkRun:
             return
         coder, corpus = load_coder_quietly(self._settings), open_corpus(self._source)
         for shard in share:
-            yield code_shard(coder, corpus, shard, progress.update_within_shard)
+            with logged_step(f"code shard {shard.number} of {shard.rows} rows", __name__):
+                coded = code_shard(coder, corpus, shard, progress.update_within_shard)
+            yield coded
 
 
 class _Progress:

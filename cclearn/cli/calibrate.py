@@ -23,7 +23,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.runtime.shown import tell
 
 
-def calibrate(
+def calibrate_command(
     model: ModelOption,
     data: Annotated[
         Path, typer.Option(help="Coded notes that the model was not trained on (JSONL).")
@@ -56,7 +56,7 @@ def calibrate(
     from cclearn.runtime.files import list_file, refuse_existing, write_json
     from cclearn.runtime.progress import quiet_libraries, track
     from cclearn.weights import CALIBRATION
-    from cclearn.workflows.calibrate import calibrate as fit
+    from cclearn.workflows.calibrate import calibrate
 
     if out is None:
         if not Path(model).is_dir():
@@ -73,7 +73,7 @@ def calibrate(
         coder_settings = CoderSettings(model, engine=settings, loop=looped, calibration="off")
         coder = load_coder(coder_settings, loaded)
         audit.begin([model_record(model, coder.model_sha256)], loaded)
-        found = fit(
+        found = calibrate(
             coder,
             data,
             method,

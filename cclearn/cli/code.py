@@ -12,19 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cclearn.cli.options import (
-    CalibrationOption,
-    EncounterOption,
-    EngineOption,
+    CoderOptions,
     FormatOption,
-    LoopOption,
-    ModelOption,
-    ModeOption,
     OverwriteOption,
-    PairsOption,
     RayOption,
-    ReleaseOption,
-    SystemOption,
     coder_settings,
+    with_options,
 )
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.runtime.shown import tell
@@ -38,56 +31,53 @@ if TYPE_CHECKING:
     from cclearn.runtime.audit import Audit
 
 
-def code(
+@with_options(coder=coder_settings)
+def code_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="A .txt file, a folder of them, a .jsonl or .parquet file, or - for stdin."
+            help="A .txt file, a folder of such files, a .jsonl or .parquet file, or - for standard"
+            " input."
         ),
     ],
-    model: ModelOption = "lexicon",
+    coder: CoderOptions,
     out: Annotated[
         str | None,
         typer.Option(
-            help="A file to write to; or a folder (coded/), for a corpus in shards that goes on after"
-            " any stop."
+            help="File to write; or a folder (coded/), which receives the notes in shards. The same"
+            " command continues a run that was stopped."
         ),
     ] = None,
     format_name: FormatOption = None,
-    engine: EngineOption = None,
-    mode: ModeOption = "single_pass",
-    loop: LoopOption = None,
-    calibration: CalibrationOption = None,
-    encounter: EncounterOption = None,
-    pairs: PairsOption = None,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
     shard_size: Annotated[
-        int, typer.Option(min=1, help="Into a folder: notes a shard, the most that a stop costs.")
+        int,
+        typer.Option(
+            min=1, help="For a folder: number of notes in a shard, which a stop may lose at most."
+        ),
     ] = 1_000,
     ray: RayOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --ray, how many; else one a GPU where a model needs one, or a core."
+            min=1,
+            help="With --ray: number of workers. Default: one per GPU if the model needs a GPU,"
+            " otherwise one per core.",
         ),
     ] = None,
     retry: Annotated[
         bool,
         typer.Option(
             "--retry",
-            help="Into a folder: code the shards again in which a note got no answer.",
+            help="For a folder: code the shards again that contain a note without an answer.",
         ),
     ] = False,
 ) -> None:
-    """Code notes: every code with the words of the note that justify it."""
+    """Assign codes to notes, each with the words of the note that justify it."""
     from cclearn.bulk.launcher import has_several_processes, is_first_process
     from cclearn.runtime.audit import audited
 
-    settings = coder_settings(
-        model, engine, mode, loop, calibration, encounter, pairs, system, release
-    )
+    settings = coder()
     if out is not None and _is_folder(out, format_name):
         from cclearn.bulk import BulkOptions
 
@@ -112,7 +102,7 @@ def code(
             _code_to_file(source, settings, path, format_name, overwrite, audit)
 
 
-def export(
+def export_command(
     source: Annotated[
         Path, typer.Argument(help="Coded notes: a .jsonl or .parquet file, or a folder of a run.")
     ],

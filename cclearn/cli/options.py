@@ -1,9 +1,15 @@
-"""Options and helpers that commands share."""
+"""Options that several commands share, each spelled once.
 
-from __future__ import annotations
+`with_options` gives a command all options of a provider: a function, or a data class, whose parameters
+are annotated as Typer expects them. Annotations in this module are therefore evaluated, not strings.
+"""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, get_type_hints
 
 import typer
 
@@ -13,38 +19,41 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cclearn.codes import CodeSystem
-    from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.coding.settings import CoderSettings
     from cclearn.coding.span_loop.settings import LoopSettings
     from cclearn.engines.settings import EngineSettings
 
+MODEL_NAMES = "lexicon, the folder of a trained model, vllm:FOLDER, openai:NAME or replay:FILE"
+
 SystemOption = Annotated[
-    str, typer.Option("--system", help="icd10cm, icd9cm, or a .csv table of your own.")
+    str, typer.Option("--system", help="Code system: icd10cm, icd9cm, or a .csv table of your own.")
 ]
 ReleaseOption = Annotated[
     Path | None,
     typer.Option(
         "--release",
-        help="The official file of another release: order file, tabular list, a folder with both.",
+        help="Official file of another release: an order file, a tabular list, or a folder with both.",
     ),
 ]
 EarlierOption = Annotated[
     list[Path] | None,
-    typer.Option("--earlier", help="An earlier release's file, to tell retired codes."),
+    typer.Option(
+        "--earlier", help="File of an earlier release, by which retired codes are recognised."
+    ),
 ]
-MODEL_HELP = "lexicon, a trained model's folder, vllm:FOLDER, openai:NAME or replay:FILE"
-"""The help of every `--model`, without its full stop."""
-
-ModelOption = Annotated[str, typer.Option(help=f"{MODEL_HELP}.")]
+ModelOption = Annotated[str, typer.Option(help=f"Model: {MODEL_NAMES}.")]
+ModelsOption = Annotated[
+    list[str], typer.Option("--model", help=f"Model: {MODEL_NAMES}; repeatable.")
+]
 PairsOption = Annotated[
     Path | None,
-    typer.Option(help="Span pairs of a builder, whose phrases the lexicon is to know too."),
+    typer.Option(help="Span pairs of a builder, whose phrases are added to the lexicon."),
 ]
 EngineOption = Annotated[
     list[str] | None,
     typer.Option(
         "--engine",
-        help="A setting of the model's engine, key=value, e.g. base_url=http://localhost:8000/v1,"
+        help="Setting of the model's engine, key=value, e.g. base_url=http://localhost:8000/v1 or"
         " batch_size=8; repeatable.",
     ),
 ]
@@ -52,20 +61,21 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="codiesp-d, codiesp-x, fhir, html, jsonl, mdace or tsv; else by the ending of --out.",
+        help="Output format: codiesp-d, codiesp-x, fhir, html, jsonl, mdace or tsv. Default: by the"
+        " suffix of --out.",
     ),
 ]
 ModeOption = Annotated[
     str,
     typer.Option(
-        help="single_pass: the whole note at once; span_loop: its segments, then each span."
+        help="single_pass codes the whole note at once; span_loop finds spans and codes each of them."
     ),
 ]
 LoopOption = Annotated[
     list[str] | None,
     typer.Option(
         "--loop",
-        help="A setting of span_loop, key=value, e.g. recogniser=lexicon, segments=sentence;"
+        help="Setting of span_loop, key=value, e.g. recogniser=lexicon or segments=sentence;"
         " repeatable.",
     ),
 ]
@@ -73,13 +83,14 @@ CalibrationOption = Annotated[
     str | None,
     typer.Option(
         "--calibration",
-        help="What `cclearn calibrate` wrote, or off; else what the model's folder holds.",
+        help="File written by `cclearn calibrate`, or off. Default: the file in the model's folder.",
     ),
 ]
 EncounterOption = Annotated[
     Literal["inpatient", "outpatient"] | None,
     typer.Option(
-        "--encounter", help="The setting: an outpatient's uncertain diagnoses give no code."
+        "--encounter",
+        help="Setting of the notes. Uncertain diagnoses of outpatients are not coded.",
     ),
 ]
 RayOption = Annotated[
@@ -87,14 +98,61 @@ RayOption = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Spread the work with Ray Data: local, auto (the cluster that runs on this machine), or"
-        " HOST:PORT of its head.",
+        help="Spread the work with Ray Data: local, auto (the cluster running on this machine), or"
+        " HOST:PORT of the head of a cluster.",
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+ResultOption = Annotated[
+    Path | None, typer.Option(help="Folder for metrics.json, report.html and report.md.")
+]
+TrainOption = Annotated[
+    Path | None,
+    typer.Option(help="Coded notes of the training, for scores by training frequency."),
+]
+DrawsOption = Annotated[
+    int, typer.Option(min=0, help="Number of bootstrap draws; 0 for no intervals.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 
 
-def load_system(name: str, release: Path | None, earlier: list[Path] | None) -> CodeSystem:
+def with_options(**providers: Callable[..., Any]) -> Callable[[Callable[..., None]], Any]:
+    """Return a decorator that replaces parameters of a command by the options of a provider.
+
+    Args:
+        providers: Provider by the name of the parameter. The command receives a function without
+            arguments, which calls the provider with the values of its options.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[inspect.Parameter] = []
+        hints = get_type_hints(command, include_extras=True)
+        for name, parameter in inspect.signature(command).parameters.items():
+            if name in providers:
+                parameters += inspect.signature(providers[name]).parameters.values()
+            else:
+                parameters.append(parameter.replace(annotation=hints[name]))
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            for name, provider in providers.items():
+                options = inspect.signature(provider).parameters
+                values[name] = partial(
+                    provider, **{option: values.pop(option) for option in options}
+                )
+            command(**values)
+
+        keyword_only = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters
+        ]
+        run.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def load_system(name: str, release: Path | None, earlier: list[Path] | None) -> "CodeSystem":
     """Load the code system that the options name."""
     from cclearn.codes import CodeSystem
 
@@ -102,36 +160,48 @@ def load_system(name: str, release: Path | None, earlier: list[Path] | None) -> 
 
 
 def read_settings(items: list[str]) -> dict[str, Any]:
-    """Read `key=value` arguments. Raises ConfigurationError."""
+    """Return the settings of `key=value` arguments.
+
+    Raises:
+        ConfigurationError: An argument is not of this form, or its value is not YAML.
+    """
     from cclearn.runtime.yaml_files import parse_yaml
 
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     problems = []
     for item in items:
         key, equals, value = item.partition("=")
         try:
-            # Every scalar stays text until its setting says what it is: 250.10 is a code, 010 too.
-            read, _ = parse_yaml(value, key, scalars=False)
-            found[key] = None if read in ("null", "~") else read
+            # Scalars stay text until their setting is known: 250.10 and 010 are codes.
+            parsed, _ = parse_yaml(value, key, scalars=False)
+            settings[key] = None if parsed in ("null", "~") else parsed
         except DataError:
             problems.append(f"setting ({shown_id(item)}): the value is not YAML. Quote it.")
         if not equals:
             problems.append(f"setting ({shown_id(item)}): it is not of the form key=value.")
     if problems:
         raise ConfigurationError(problems)
-    return found
+    return settings
 
 
-def engine_settings(items: list[str] | None) -> EngineSettings:
-    """Read the settings of engines. Raises ConfigurationError."""
+def engine_settings(items: list[str] | None) -> "EngineSettings":
+    """Return the settings of engines.
+
+    Raises:
+        ConfigurationError: A setting is unknown or invalid.
+    """
     from cclearn.engines.settings import EngineSettings
     from cclearn.registry import checked_settings
 
     return checked_settings(EngineSettings, read_settings(items or []), "--engine")
 
 
-def loop_settings(mode: str, items: list[str] | None) -> LoopSettings | None:
-    """Read the settings of `span_loop`, None for `single_pass`. Raises ConfigurationError."""
+def loop_settings(mode: str, items: list[str] | None) -> "LoopSettings | None":
+    """Return the settings of `span_loop`, or None if the mode is `single_pass`.
+
+    Raises:
+        ConfigurationError: The mode is unknown, or a setting is unknown or invalid.
+    """
     from cclearn.coding.span_loop.settings import LoopSettings
     from cclearn.registry import checked_settings
 
@@ -152,17 +222,21 @@ def loop_settings(mode: str, items: list[str] | None) -> LoopSettings | None:
 
 
 def coder_settings(
-    model: str,
-    engine: list[str] | None,
-    mode: str,
-    loop: list[str] | None,
-    calibration: str | None,
-    encounter: Encounter | None,
-    pairs: Path | None,
-    system: str,
-    release: Path | None,
-) -> CoderSettings:
-    """Return the coder that the options describe. Raises ConfigurationError."""
+    model: ModelOption = "lexicon",
+    engine: EngineOption = None,
+    mode: ModeOption = "single_pass",
+    loop: LoopOption = None,
+    calibration: CalibrationOption = None,
+    encounter: EncounterOption = None,
+    pairs: PairsOption = None,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+) -> "CoderSettings":
+    """Return the settings of a coder; the parameters are the options that describe it.
+
+    Raises:
+        ConfigurationError: An option is invalid, or options contradict each other.
+    """
     from cclearn.coding.settings import CoderSettings
 
     settings = CoderSettings(
@@ -179,7 +253,61 @@ def coder_settings(
     return settings
 
 
-def list_settings(settings: type[BaseModel]) -> None:
+@dataclass(frozen=True)
+class SystemOptions:
+    """Options that name a code system."""
+
+    system: SystemOption = "icd10cm"
+    release: ReleaseOption = None
+    earlier: EarlierOption = None
+
+    def load(self) -> "CodeSystem":
+        """Load the code system."""
+        return load_system(self.system, self.release, self.earlier)
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """Options of commands that score files of predictions."""
+
+    gold: Annotated[Path, typer.Option(help="Coded notes with the gold codes (JSONL).")]
+    pred: Annotated[list[Path], typer.Option(help="Coded notes of one system; repeatable.")]
+    out: ResultOption = None
+    train: TrainOption = None
+    draws: DrawsOption = 1_000
+    seed: SeedOption = 0
+    overwrite: OverwriteOption = False
+
+
+@dataclass(frozen=True)
+class ModelRunOptions:
+    """Options of commands that run any number of models."""
+
+    engine: EngineOption = None
+    mode: ModeOption = "single_pass"
+    loop: LoopOption = None
+    draws: DrawsOption = 1_000
+    seed: SeedOption = 0
+
+    @property
+    def engine_settings(self) -> "EngineSettings":
+        """Settings of the models' engines."""
+        return engine_settings(self.engine)
+
+    @property
+    def loop_settings(self) -> "LoopSettings | None":
+        """Settings of `span_loop`; None for `single_pass`."""
+        return loop_settings(self.mode, self.loop)
+
+
+class CoderOptions(Protocol):
+    """What a command with `coder_settings` among its options receives."""
+
+    def __call__(self) -> "CoderSettings":
+        """Return the settings of the coder."""
+
+
+def list_settings(settings: "type[BaseModel]") -> None:
     """Print a line for each setting, with its default."""
     for key, field in settings.model_fields.items():
         default = "required" if field.is_required() else repr(field.default)

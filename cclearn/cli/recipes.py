@@ -21,12 +21,6 @@ recipes_app = typer.Typer(help="Look at recipes, copy them, check them.", no_arg
 NameArgument = Annotated[str, typer.Argument(help="A YAML file, or a name that `ls` shows.")]
 
 
-def add_recipe_commands(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.add_typer(recipes_app, name="recipes")
-    app.command()(merge)
-
-
 @recipes_app.command("ls")
 def list_recipes() -> None:
     """List the recipes of the package."""
@@ -107,7 +101,7 @@ def validate(
     typer.echo(f"{visible(name)}: no problem found.")
 
 
-def merge(
+def merge_command(
     adapter: Annotated[Path, typer.Argument(help="A folder with an adapter.")],
     out: Annotated[Path, typer.Option(help="The folder to write to.")],
     overwrite: OverwriteOption = False,

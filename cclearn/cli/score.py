@@ -1,259 +1,232 @@
-"""The commands that score: evaluate, compare, spans, benchmark, retention, export-task."""
+"""The commands that score: evaluate, compare, spans, benchmark, retention and export-task."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cclearn.cli.options import (
-    MODEL_HELP,
     CalibrationOption,
-    EarlierOption,
     EncounterOption,
-    EngineOption,
-    LoopOption,
-    ModeOption,
+    FileOptions,
+    ModelRunOptions,
+    ModelsOption,
     OverwriteOption,
-    ReleaseOption,
-    SystemOption,
-    engine_settings,
+    ResultOption,
+    SystemOptions,
+    TrainOption,
     list_settings,
-    load_system,
-    loop_settings,
     read_settings,
+    with_options,
 )
 from cclearn.errors import ConfigurationError, visible
 from cclearn.runtime.shown import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from cclearn.codes import CodeSystem
     from cclearn.evaluation import Comparison
     from cclearn.notes import CodedNote
 
-GoldOption = Annotated[Path, typer.Option(help="Coded notes (JSONL) that are right.")]
-PredictionOption = Annotated[
-    list[Path], typer.Option(help="Coded notes of a system; may be repeated.")
-]
-ResultOption = Annotated[
-    Path | None, typer.Option(help="A folder for metrics.json, report.html and report.md.")
-]
-TrainOption = Annotated[
-    Path | None, typer.Option(help="The coded notes of the training, for scores by frequency.")
-]
-DrawsOption = Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0 for no intervals.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Decides the draws.")]
 
-
-def add_commands(app: typer.Typer) -> None:
+def add_score_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (evaluate, compare, spans, benchmark, retention, export_task):
-        app.command()(command)
+    app.command("evaluate")(evaluate_command)
+    app.command("compare")(compare_command)
+    app.command("spans")(spans_command)
+    app.command("benchmark")(benchmark_command)
+    app.command("retention")(retention_command)
+    app.command("export-task")(export_task_command)
 
 
-def evaluate(
-    gold: GoldOption,
-    pred: PredictionOption,
-    out: ResultOption = None,
-    train: TrainOption = None,
-    draws: DrawsOption = 1_000,
-    seed: SeedOption = 0,
+def _score_files(
+    files: FileOptions, system: CodeSystem, show: int = 0, compare: bool = False
+) -> Comparison:
+    from cclearn.workflows.score import ScoringOptions, score_files
+
+    options = ScoringOptions(files.out, files.train, files.draws, files.seed, files.overwrite)
+    return score_files(files.gold, files.pred, system, options, show, compare)
+
+
+@with_options(files=FileOptions, system=SystemOptions)
+def evaluate_command(
+    files: Callable[[], FileOptions],
     show: Annotated[
-        int, typer.Option(min=0, help="Show the worst notes, with their text, in the report.")
+        int,
+        typer.Option(min=0, help="Number of the worst notes to show, with text, in the report."),
     ] = 0,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
-    earlier: EarlierOption = None,
-    overwrite: OverwriteOption = False,
+    *,
+    system: Callable[[], SystemOptions],
 ) -> None:
-    """Score predictions: codes, evidence, invalid and ungrounded answers."""
-    from cclearn.cli.tables import print_view, score_table
-    from cclearn.workflows.score import score_files
-
-    if show and out is None:
+    """Score predictions: their codes, their evidence, and invalid and ungrounded answers."""
+    options = files()
+    if show and options.out is None:
         raise ConfigurationError(
             [f"evaluate (show = {show}): a report needs a folder. Name --out."]
         )
-    loaded = load_system(system, release, earlier)
-    comparison = score_files(gold, pred, loaded, out, train, draws, seed, show, overwrite=overwrite)
-    print_view(score_table(comparison.evaluations))
-    _warn(comparison)
+    _print_comparison(_score_files(options, system().load(), show), differences=False)
 
 
-def compare(
-    gold: GoldOption,
-    pred: PredictionOption,
-    out: ResultOption = None,
-    train: TrainOption = None,
-    draws: DrawsOption = 1_000,
-    seed: SeedOption = 0,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
-    earlier: EarlierOption = None,
-    overwrite: OverwriteOption = False,
+@with_options(files=FileOptions, system=SystemOptions)
+def compare_command(
+    files: Callable[[], FileOptions], *, system: Callable[[], SystemOptions]
 ) -> None:
     """Compare systems on the same notes: differences with intervals and p-values."""
-    from cclearn.cli.tables import difference_table, print_view
-    from cclearn.workflows.score import score_files
-
-    if len(pred) < 2:
+    options = files()
+    if len(options.pred) < 2:
         raise ConfigurationError(
-            [f"compare (pred = {pred[0]}): one system alone. Name two or more files with --pred."]
+            [
+                f"compare (pred = {options.pred[0]}): one system alone. Name two or more files with"
+                " --pred."
+            ]
         )
-    if not draws:
+    if not options.draws:
         raise ConfigurationError(["compare (draws = 0): a comparison needs draws. Name 1 or more."])
-    loaded = load_system(system, release, earlier)
-    comparison = score_files(
-        gold, pred, loaded, out, train, draws, seed, compare=True, overwrite=overwrite
-    )
-    print_view(difference_table(comparison.differences))
-    _warn(comparison)
+    _print_comparison(_score_files(options, system().load(), compare=True), scores=False)
 
 
-def spans(
-    pairs: Annotated[
-        Path, typer.Argument(help="Span pairs: the spans, and the codes that are right.")
-    ],
-    model: Annotated[
-        list[str],
-        typer.Option(help=f"{MODEL_HELP}; repeatable."),
-    ],
+@with_options(run=ModelRunOptions, system=SystemOptions)
+def spans_command(
+    pairs: Annotated[Path, typer.Argument(help="Span pairs: evidence spans with gold codes.")],
+    model: ModelsOption,
+    run: Callable[[], ModelRunOptions],
     out: ResultOption = None,
     train: TrainOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Code only so many spans.")] = None,
-    engine: EngineOption = None,
-    mode: ModeOption = "single_pass",
-    loop: LoopOption = None,
-    draws: DrawsOption = 1_000,
-    seed: SeedOption = 0,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
-    earlier: EarlierOption = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of spans to code.")
+    ] = None,
+    *,
+    system: Callable[[], SystemOptions],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Code evidence spans with any number of models, and score them."""
-
-    from cclearn.cli.tables import difference_table, print_view, score_table
+    """Code evidence spans with any number of models, and score the models."""
     from cclearn.coding.model_record import model_record
-    from cclearn.engines.registry import is_lexicon
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import sha256_of_file
-    from cclearn.runtime.progress import quiet_libraries
-    from cclearn.workflows.score import score_spans
+    from cclearn.workflows.score import ScoringOptions, score_spans
 
-    asked, looped = engine_settings(engine), loop_settings(mode, loop)
-    if not all(map(is_lexicon, model)):
-        quiet_libraries()
-    loaded = load_system(system, release, earlier)
+    options = run()
+    engine, loop = options.engine_settings, options.loop_settings
+    _quiet_libraries_of(model)
+    loaded = system().load()
     with audited("spans") as audit:
         digest = sha256_of_file(pairs) if pairs.is_file() else None
         audit.begin(
-            [model_record(each, engine=asked) for each in model], loaded, corpus_sha256=digest
+            [model_record(name, engine=engine) for name in model], loaded, corpus_sha256=digest
         )
-        found = score_spans(
-            pairs, model, loaded, out, train, limit, draws, seed, asked, looped, overwrite
-        )
-    print_view(score_table(found.evaluations, "spans"))
-    if found.differences:
-        print_view(difference_table(found.differences))
-    _warn(found)
+        scoring = ScoringOptions(out, train, options.draws, options.seed, overwrite)
+        comparison = score_spans(pairs, model, loaded, scoring, limit, engine, loop)
+    _print_comparison(comparison, "spans")
 
 
-def benchmark(
-    name: Annotated[str | None, typer.Argument(help="The benchmark.")] = None,
+@with_options(run=ModelRunOptions, system=SystemOptions)
+def benchmark_command(
+    name: Annotated[str | None, typer.Argument(help="Name of the benchmark.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Argument(help="Its options: key=value, values as in YAML.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="The folder that holds its data.")] = None,
-    model: Annotated[
         list[str] | None,
-        typer.Option(help=f"{MODEL_HELP}; repeatable."),
+        typer.Argument(help="Options of the benchmark: key=value, with values as in YAML."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder to write to.")] = None,
-    shots: Annotated[int, typer.Option(min=0, help="Training notes shown to each model.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Code only so many notes.")] = None,
-    prices: Annotated[Path | None, typer.Option(help="A table of prices (YAML).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the data of the corpus.")] = None,
+    model: ModelsOption = [],  # noqa: B006 - never changed
+    out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
+    shots: Annotated[
+        int, typer.Option(min=0, help="Number of training notes shown to each model.")
+    ] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of notes to code.")
+    ] = None,
+    prices: Annotated[Path | None, typer.Option(help="Table of prices (YAML).")] = None,
     retention: Annotated[
-        Path | None, typer.Option(help="What `cclearn retention` wrote, for the report.")
+        Path | None,
+        typer.Option(help="File written by `cclearn retention`, which is added to the report."),
     ] = None,
-    engine: EngineOption = None,
-    mode: ModeOption = "single_pass",
-    loop: LoopOption = None,
+    *,
+    run: Callable[[], ModelRunOptions],
     calibration: CalibrationOption = None,
     encounter: EncounterOption = None,
-    draws: DrawsOption = 1_000,
-    seed: SeedOption = 0,
-    listing: Annotated[bool, typer.Option("--list", help="List the benchmarks.")] = False,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
-    earlier: EarlierOption = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="List the benchmarks and their options.")
+    ] = False,
+    system: Callable[[], SystemOptions],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Code a published corpus with any number of models, and score them."""
-    from cclearn.evaluation.corpora import all_corpora, find_corpus, options_of
+    """Code a published corpus with any number of models, and score the models."""
+    from cclearn.evaluation.corpora import find_corpus, options_of
 
     if listing:
-        for known, corpus in all_corpora().items():
-            typer.echo(f"{known}: {corpus.summary}")
-            list_settings(corpus.options_type)
+        _list_benchmarks()
         return
-    missing = [
-        option
-        for option, value in (("a benchmark's name", name), ("--data", data), ("--model", model))
-        if not value
-    ] + ([] if out else ["--out"])
+    required = {"a benchmark's name": name, "--data": data, "--model": model, "--out": out}
+    missing = [option for option, value in required.items() if not value]
     if name is None or data is None or out is None or not model:
         raise ConfigurationError(
             [f"benchmark: {', '.join(missing)} needed. See `cclearn benchmark --list`."]
         )
-    from cclearn.cli.tables import difference_table, print_view, score_table
     from cclearn.coding.model_record import model_record
-    from cclearn.engines.registry import is_lexicon
     from cclearn.runtime.audit import audited
     from cclearn.runtime.files import refuse_existing
-    from cclearn.runtime.progress import quiet_libraries, track
+    from cclearn.runtime.progress import track
     from cclearn.workflows.benchmark import BenchmarkData, BenchmarkSettings, run_benchmark
 
     corpus = find_corpus(name)
-    options = options_of(corpus, read_settings(settings or []))
-    asked, looped = engine_settings(engine), loop_settings(mode, loop)
-    refuse_existing(out, overwrite)
-    if not all(map(is_lexicon, model)):
-        quiet_libraries()
-    run = BenchmarkSettings(
+    corpus_options = options_of(corpus, read_settings(settings or []))
+    options = run()
+    benchmark = BenchmarkSettings(
         tuple(model),
-        shots,
-        limit,
-        draws,
-        seed,
-        prices,
-        retention,
-        asked,
-        looped,
-        calibration,
-        encounter,
+        shots=shots,
+        limit=limit,
+        draws=options.draws,
+        seed=options.seed,
+        prices=prices,
+        retention=retention,
+        engine=options.engine_settings,
+        loop=options.loop_settings,
+        calibration=calibration,
+        encounter=encounter,
     )
-    loaded = load_system(system, release, earlier)
+    refuse_existing(out, overwrite)
+    _quiet_libraries_of(model)
+    notes = BenchmarkData(corpus, data, corpus_options, system().load())
     with audited("benchmark") as audit:
-        audit.begin([model_record(each, engine=asked) for each in model], loaded)
+        audit.begin([model_record(name, engine=benchmark.engine) for name in model], notes.system)
 
-        def read(
-            coded: Iterable[CodedNote], title: str, count: int
-        ) -> Iterable[CodedNote]:  # The same notes for each model.
-            return track(audit.read(coded), title, count)
+        def read(coded: Iterable[CodedNote], title: str, count: int) -> Iterable[CodedNote]:
+            return track(audit.read(coded), title, count)  # Every model codes the same notes.
 
-        notes = BenchmarkData(corpus, data, options, loaded)
-        comparison = run_benchmark(notes, run, out, overwrite, read)
-    print_view(score_table(comparison.evaluations))
-    if comparison.differences:
-        print_view(difference_table(comparison.differences))
-    _warn(comparison)
+        comparison = run_benchmark(notes, benchmark, out, overwrite, read)
+    _print_comparison(comparison)
     tell(f"Report: {out / 'report.html'}")
 
 
-def _warn(comparison: Comparison) -> None:
+def _list_benchmarks() -> None:
+    from cclearn.evaluation.corpora import all_corpora
+
+    for name, corpus in all_corpora().items():
+        typer.echo(f"{name}: {corpus.summary}")
+        list_settings(corpus.options_type)
+
+
+def _quiet_libraries_of(models: Iterable[str]) -> None:
+    """Turn off the progress bars of the libraries that the models need."""
+    from cclearn.engines.registry import is_lexicon
+    from cclearn.runtime.progress import quiet_libraries
+
+    if not all(map(is_lexicon, models)):
+        quiet_libraries()
+
+
+def _print_comparison(
+    comparison: Comparison, unit: str = "notes", scores: bool = True, differences: bool = True
+) -> None:
+    """Print the tables of a comparison, and write its warnings to standard error."""
+    from cclearn.cli.tables import difference_table, print_view, score_table
+
+    if scores:
+        print_view(score_table(comparison.evaluations, unit))
+    if differences and comparison.differences:
+        print_view(difference_table(comparison.differences))
     for warning in comparison.warnings:
         tell(f"{warning}.")
     for name, evaluation in comparison.evaluations.items():
@@ -261,14 +234,24 @@ def _warn(comparison: Comparison) -> None:
             tell(f"{name}: {warning}.")
 
 
-def retention(
-    before: Annotated[str, typer.Option(help="The model that was tuned: a folder or a hub name.")],
-    after: Annotated[str, typer.Option(help="The tuned model, or the folder of its adapter.")],
-    task: Annotated[list[str], typer.Option(help="A task of lm-evaluation-harness; repeatable.")],
-    out: Annotated[Path, typer.Option(help="A JSON file, for `cclearn benchmark --retention`.")],
-    include: Annotated[Path | None, typer.Option(help="A folder with further tasks.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many examples a task.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Of the harness.")] = 8,
+def retention_command(
+    before: Annotated[
+        str, typer.Option(help="Model before tuning: a folder or a name on the Hugging Face Hub.")
+    ],
+    after: Annotated[
+        str, typer.Option(help="Model after tuning: its folder, or the folder of its adapter.")
+    ],
+    task: Annotated[
+        list[str], typer.Option(help="Name of a task of lm-evaluation-harness; repeatable.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="JSON file to write, for `cclearn benchmark --retention`.")
+    ],
+    include: Annotated[Path | None, typer.Option(help="Folder with additional tasks.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of examples per task.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Batch size of the harness.")] = 8,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Score a model before and after tuning on tasks of lm-evaluation-harness."""
@@ -276,26 +259,30 @@ def retention(
     from cclearn.runtime.files import refuse_existing, write_json
 
     refuse_existing(out, overwrite)
-    found = run_retention(before, after, task, include, limit, batch_size)
-    models = {"before": before, "after": after}
-    told = {"models": models, "retention": [each.model_dump() for each in found]}
-    write_json(out, told, overwrite)
-    for each in found:
-        scores = f"{each.before:.3f} before, {each.after:.3f} after"
-        typer.echo(f"{visible(each.task)} {visible(each.metric)}: {scores}")
+    rows = run_retention(before, after, task, include, limit, batch_size)
+    content = {
+        "models": {"before": before, "after": after},
+        "retention": [row.model_dump() for row in rows],
+    }
+    write_json(out, content, overwrite)
+    for row in rows:
+        scores = f"{row.before:.3f} before, {row.after:.3f} after"
+        typer.echo(f"{visible(row.task)} {visible(row.metric)}: {scores}")
 
 
-def export_task(
-    name: Annotated[str, typer.Argument(help="The benchmark.")],
-    data: Annotated[Path, typer.Option(help="The folder that holds its data.")],
-    out: Annotated[Path, typer.Option(help="The folder to write to; it holds the notes' text.")],
-    settings: Annotated[list[str] | None, typer.Argument(help="Its options: key=value.")] = None,
+def export_task_command(
+    name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
+    data: Annotated[Path, typer.Option(help="Folder with the data of the corpus.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; it will contain the notes' text.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(help="Options of the benchmark: key=value.")
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Write a benchmark as a task of lm-evaluation-harness (ICD-10-CM, the package's release)."""
+    """Write a benchmark as a task of lm-evaluation-harness, for the package's release of ICD-10-CM."""
     from cclearn.codes import CodeSystem
     from cclearn.evaluation.corpora import find_corpus, options_of
-    from cclearn.evaluation.lm_eval.export import export_task as export
+    from cclearn.evaluation.lm_eval.export import export_task
     from cclearn.runtime.files import refuse_existing
 
     corpus = find_corpus(name)
@@ -303,5 +290,6 @@ def export_task(
     refuse_existing(out, overwrite)
     system = CodeSystem.load()
     task = f"cclearn_{name.replace('-', '_')}"
-    count = export(corpus.read(data, options.split, options, system), task, system, out, overwrite)
+    notes = corpus.read(data, options.split, options, system)
+    count = export_task(notes, task, system, out, overwrite)
     tell(f"{count} notes: lm_eval --tasks {task} --include_path {out}")

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from functools import partial
 from typing import Annotated, Literal
 
 import typer
 
-from cclearn.cli.options import (
-    CalibrationOption,
-    EncounterOption,
-    EngineOption,
-    LoopOption,
-    ModelOption,
-    ModeOption,
-    PairsOption,
-    ReleaseOption,
-    SystemOption,
-    coder_settings,
-    read_settings,
-)
+from cclearn.cli.options import CoderOptions, coder_settings, read_settings, with_options
 from cclearn.errors import ConfigurationError
+from cclearn.runtime.debugging import is_debugging, log_to_standard_error
 
 
-def serve(
-    model: ModelOption = "lexicon",
+@with_options(coder=coder_settings)
+def serve_command(
+    coder: CoderOptions,
     host: Annotated[
-        str, typer.Option(help="The address; any but loopback needs CCLEARN_API_KEY.")
+        str,
+        typer.Option(help="Address to listen on. Any but loopback requires CCLEARN_API_KEY."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 for any free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000,
     workers: Annotated[
-        int, typer.Option(help="Processes that code, each with a coder of its own in memory.")
+        int, typer.Option(help="Number of processes that code, each with its own coder in memory.")
     ] = 1,
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            help="A limit, key=value: max_body, max_held (MiB), max_head (KiB), max_notes,"
+            help="Limit, key=value: max_body, max_held (MiB), max_head (KiB), max_notes,"
             " max_waiting, max_batch, max_connections, time_limit, head_time, batch_wait (seconds),"
             " e.g. time_limit=30; repeatable.",
         ),
@@ -45,26 +35,20 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="A name that the service is called by, NAME or NAME:PORT, besides localhost and the"
+            help="Accepted name of the service, NAME or NAME:PORT, in addition to localhost and the"
             " address that it listens on; repeatable."
         ),
     ] = None,
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], typer.Option(help="What is logged.")
+        Literal["debug", "info", "warning", "error"],
+        typer.Option(help="Lowest level of the messages that are logged."),
     ] = "info",
-    engine: EngineOption = None,
-    mode: ModeOption = "single_pass",
-    loop: LoopOption = None,
-    calibration: CalibrationOption = None,
-    encounter: EncounterOption = None,
-    pairs: PairsOption = None,
-    system: SystemOption = "icd10cm",
-    release: ReleaseOption = None,
 ) -> None:
-    """Serve over HTTP: notes in, coded notes out.
+    """Serve a coder over HTTP.
 
-    `POST /code` takes a note, an array of notes, or lines. `GET /codes/CODE`, `/healthz`, `/metrics` and
-    `/openapi.json` are there too. A key in CCLEARN_API_KEY is then asked for.
+    `POST /code` accepts a note, an array of notes, or JSON lines, and returns coded notes. The other
+    endpoints are `GET /codes/CODE`, `/healthz`, `/metrics` and `/openapi.json`. If CCLEARN_API_KEY is
+    set, requests must contain this key.
     """
     from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record
@@ -75,9 +59,7 @@ def serve(
     problems: list[str] = []
     limits = Limits()
     try:
-        coder = coder_settings(
-            model, engine, mode, loop, calibration, encounter, pairs, system, release
-        )
+        settings = coder()
     except ConfigurationError as error:
         problems += error.problems
     try:
@@ -85,7 +67,7 @@ def serve(
     except ConfigurationError as error:
         problems += error.problems
     try:
-        asked = {
+        options = {
             "host": host,
             "port": port,
             "workers": workers,
@@ -93,28 +75,20 @@ def serve(
             "limits": limits,
             "allow_host": tuple(allow_host or ()),
         }
-        settings = checked_settings(ServiceSettings, asked, "serve")
+        service = checked_settings(ServiceSettings, options, "serve")
     except ConfigurationError as error:
         problems += error.problems
     try:
-        from cclearn.service.server import serve as serve_until_stopped
+        from cclearn.service.server import serve
     except ImportError:
         problems.append("serve: FastAPI or uvicorn is missing. Install cclearn[serve].")
     if problems:
         raise ConfigurationError(problems)
-    _log_to_standard_error(log_level)
-    loaded = coder.load_system()
+    log_to_standard_error("debug" if is_debugging() else log_level, "uvicorn")
+    system = settings.load_system()
     with audited("serve") as audit:
-        audit.begin([model_record(model, engine=coder.engine)], loaded)
-        load = partial(load_coder_quietly, coder)
-        finished = serve_until_stopped(load, loaded, settings, ahead=coder.is_lexicon)
+        audit.begin([model_record(settings.model, engine=settings.engine)], system)
+        load = partial(load_coder_quietly, settings)
+        finished = serve(load, system, service, ahead=settings.is_lexicon)
     if not finished:
         raise typer.Exit(1)
-
-
-def _log_to_standard_error(level: str) -> None:
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING
-    )
-    for ours in ("cclearn", "uvicorn"):
-        logging.getLogger(ours).setLevel(level.upper())

@@ -15,6 +15,7 @@ from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
 from cclearn.codes.traits import traits_of
 from cclearn.errors import UnknownCodeError, did_you_mean
 from cclearn.runtime.caches import cache_file
+from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import making_many_objects
 
 Status = Literal["valid", "header", "retired", "unknown"]
@@ -378,6 +379,7 @@ def _tidy(code: str, dot_after: int) -> str:
 
 
 @lru_cache(maxsize=8)
+@logged_step("load code system", __name__)
 def _load(source: OfficialSource) -> CodeSystem:
     path = cache_file(source.name, source.identity, "arrow")
     table: CodeTable | LazyTable | None = load_table(path, source.identity)

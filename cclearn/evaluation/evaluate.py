@@ -31,6 +31,7 @@ from cclearn.evaluation.metrics.tables import RatioTable, Table
 from cclearn.evaluation.report.confusion import Branch, Confusion, confusion_tree, confusions
 from cclearn.evaluation.scored_notes import Aligned, Facts, align, facts_of
 from cclearn.notes import CodedNote
+from cclearn.runtime.debugging import logged_step
 
 _IN_TREE = 24
 """How many confusions a tree holds."""
@@ -95,6 +96,7 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
 
+@logged_step("score predictions", __name__)
 def evaluate(
     gold: Iterable[CodedNote],
     predicted: Mapping[str, Iterable[CodedNote]],

@@ -13,6 +13,7 @@ from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
 from cclearn.models import model_hash
 from cclearn.prompts import prompt_hash
 from cclearn.rows import EncodedRow
+from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import refuse_existing, write_json
 from cclearn.runtime.processes import process_state, sharding
 from cclearn.training.card import model_card
@@ -63,6 +64,7 @@ class Job:
         return [row for phase in self.prepared.phases for row in phase]
 
 
+@logged_step("train model", __name__)
 def run_recipe(
     recipe: Recipe,
     make_job: Callable[[Recipe, CodeSystem], Job],

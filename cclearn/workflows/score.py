@@ -1,12 +1,12 @@
-"""Scoring files: what `cclearn evaluate`, `cclearn compare` and `cclearn spans` do."""
+"""Score files of predictions, and models on spans: `cclearn evaluate`, `compare` and `spans`."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
@@ -20,53 +20,81 @@ from cclearn.evaluation.metrics.spans import evaluate_spans
 from cclearn.evaluation.report.pages import introduction, write_reports
 from cclearn.evaluation.report.worst_notes import worst_notes
 from cclearn.evaluation.results import result_of, write_result
-from cclearn.notes import Origin
+from cclearn.notes import Origin, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_text
 from cclearn.runtime.progress import track
 
 _ROLES = ("gold", "train")
-"""Names in a result's list of files that no system may have."""
+"""Roles in a result's list of files, which no system can have as its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringOptions:
+    """Options of scoring.
+
+    Attributes:
+        out: Folder that receives `metrics.json`, `report.html` and `report.md`; None writes no files.
+        train: Coded notes of the training, for scores by training frequency.
+        draws: Number of bootstrap draws.
+        seed: Seed of the bootstrap.
+        overwrite: Whether the folder of an earlier evaluation may be replaced.
+    """
+
+    out: Path | None = None
+    train: Path | None = None
+    draws: int = 1_000
+    seed: int = 0
+    overwrite: bool = False
+
+    @property
+    def train_files(self) -> dict[str, Path]:
+        """The file of training notes by its role; empty if there is none."""
+        return {} if self.train is None else {"train": self.train}
+
+    def settings(self, system: CodeSystem) -> Settings:
+        """Return the settings of the evaluation, with the number of training notes of each code."""
+        training = None
+        if self.train is not None:
+            notes = read_coded_notes(self.train, system)
+            training = Counter(assigned.code for note in notes for assigned in note.codes)
+        return Settings(draws=self.draws, seed=self.seed, training=training)
+
+    def folder(self) -> AbstractContextManager[Path | None]:
+        """Return a context that provides the folder to write; None if nothing is written."""
+        if self.out is None:
+            return nullcontext()
+        return atomic_folder(self.out, self.overwrite, "evaluation")
 
 
 def score_files(
     gold: Path,
-    predicted: list[Path],
+    predicted: Sequence[Path],
     system: CodeSystem,
-    out: Path | None = None,
-    train: Path | None = None,
-    draws: int = 1_000,
-    seed: int = 0,
+    options: ScoringOptions | None = None,
     show: int = 0,
     compare: bool = False,
-    overwrite: bool = False,
 ) -> Comparison:
-    """Score files of predictions, named by their stems, or by their paths where stems are alike.
+    """Score files of predictions.
+
+    A system is named by the stem of its file, or by the path if several files have the same stem.
 
     Args:
-        gold: The coded notes that are right.
-        predicted: A file a system.
+        gold: Coded notes with the gold codes.
+        predicted: Files of coded notes, one per system.
         system: The code system.
-        out: Gets `metrics.json`, `report.html` and `report.md`.
-        train: The coded notes of the training, for scores by frequency.
-        draws: Of the bootstrap.
-        seed: Of the draws.
-        show: How many of the worst notes the page shows, with their text.
+        options: Options of scoring.
+        show: Number of the worst notes that the report shows, with their text.
         compare: Whether each pair of systems is compared.
-        overwrite: Whether the folder of an earlier evaluation may be replaced.
 
     Raises:
-        CclearnError: A file is not what it should be, or predictions do not fit the gold.
+        CclearnError: A file cannot be read, or predictions do not belong to the gold notes.
     """
-    _refuse_unreadable([gold, *predicted, *([] if train is None else [train])])
-    stems = [path.stem for path in predicted]
-    files = {
-        path.stem if stems.count(path.stem) == 1 and path.stem not in _ROLES else str(path): path
-        for path in predicted
-    }
-    _refuse_twice(predicted)
-    with _folder(out, overwrite) as folder:
-        settings = Settings(draws=draws, seed=seed, training=_training(train, system))
+    options = options or ScoringOptions()
+    _refuse_unreadable([gold, *predicted, *options.train_files.values()])
+    files = _files_by_name(predicted)
+    with options.folder() as folder:
+        settings = options.settings(system)
         comparison = evaluate(
             read_coded_notes(gold, system),
             {name: read_coded_notes(path, system) for name, path in files.items()},
@@ -75,7 +103,7 @@ def score_files(
             compare,
         )
         if folder is not None:
-            read = {"gold": gold, **files, **({"train": train} if train is not None else {})}
+            read = {"gold": gold, **files, **options.train_files}
             result = result_of(comparison, system, settings, read)
             write_result(folder / "metrics.json", result)
             worst = worst_notes(gold, files, system, show) if show else ([], {})
@@ -86,52 +114,44 @@ def score_files(
 
 def score_spans(
     pairs: Path,
-    models: list[str],
+    models: Sequence[str],
     system: CodeSystem,
-    out: Path | None = None,
-    train: Path | None = None,
+    options: ScoringOptions | None = None,
     limit: int | None = None,
-    draws: int = 1_000,
-    seed: int = 0,
     engine: EngineSettings | None = None,
     loop: LoopSettings | None = None,
-    overwrite: bool = False,
 ) -> Comparison:
-    """Let models code evidence spans, and score them.
+    """Code evidence spans with models, and score the models.
+
+    The folder also receives the answers, `spans/MODEL.jsonl`.
 
     Args:
-        pairs: Span pairs.
-        models: As `CoderSettings` takes them.
+        pairs: Span pairs with the gold codes.
+        models: Names of the models, in any form that `--model` accepts.
         system: The code system.
-        out: Gets `metrics.json`, `report.html`, `report.md` and the answers, `spans/MODEL.jsonl`.
-        train: Coded notes, whose codes are the seen ones.
-        limit: How many spans are coded, drawn by their ids; all of them where it is None.
-        draws: Of the bootstrap.
-        seed: Of the draws.
+        options: Options of scoring. Codes of its training notes are the seen codes.
+        limit: Maximum number of spans to code, selected by the hashes of their ids; None codes all.
         engine: Settings of the models' engines.
-        loop: Settings of `span_loop`, whose assigner then codes the spans; None for `single_pass`.
-        overwrite: Whether the folder of an earlier evaluation may be replaced.
+        loop: Settings of `span_loop`, whose assigner then codes the spans; None uses `single_pass`.
 
     Raises:
-        CclearnError: A file is not what it should be, or a model cannot be loaded.
+        CclearnError: A file cannot be read, or a model cannot be loaded.
     """
+    options = options or ScoringOptions()
     names = model_names(models)
-    _refuse_unreadable([pairs, *([] if train is None else [train])])
+    _refuse_unreadable([pairs, *options.train_files.values()])
     gold = sorted(read_span_pairs(pairs, system), key=lambda pair: sha256_of_text(pair.id))[:limit]
-    settings = Settings(draws=draws, seed=seed, training=_training(train, system))
-    origin: Origin = "restricted"
-    if all(pair.origin != "restricted" for pair in gold):
-        origin = "public"
+    settings = options.settings(system)
     answers: dict[str, list[list[str]]] = {}
     warnings: list[str] = []
-    with _folder(out, overwrite) as folder:
+    with options.folder() as folder:
         for model, name in names.items():
             coder_settings = CoderSettings(
                 model=model, engine=engine or EngineSettings(), loop=loop, calibration="off"
             )
             coder = load_coder(coder_settings, system)
             spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
-            answers[name] = list(coder.code_spans(spans, origin))
+            answers[name] = list(coder.code_spans(spans, _origin(gold)))
             warnings += [
                 f"{name}: {count} of {len(gold)} spans have no answer ({problem}), and count as wrong"
                 for problem, count in sorted(coder.usage.problems.items())
@@ -139,24 +159,36 @@ def score_spans(
         comparison = evaluate_spans(gold, answers, system, settings)
         comparison = replace(comparison, warnings=(*comparison.warnings, *warnings))
         if folder is not None:
-            for name, codes in answers.items():
-                with atomic_file(folder / "spans" / f"{name}.jsonl") as stream:
-                    for pair, found in zip(gold, codes, strict=True):
-                        line = {"id": pair.id, "code": pair.code, "answered": found}
-                        stream.write(json.dumps(line).encode() + b"\n")
-            read = {"gold": pairs, **({"train": train} if train is not None else {})}
+            _write_answers(folder / "spans", gold, answers)
+            read = {"gold": pairs, **options.train_files}
             result = result_of(comparison, system, settings, read, limit=limit, models=models)
             write_result(folder / "metrics.json", result)
-            told = introduction(result, unit="spans")
-            write_reports(folder, f"Spans of {pairs.name}", comparison, told)
+            title = f"Spans of {pairs.name}"
+            write_reports(folder, title, comparison, introduction(result, unit="spans"))
     return comparison
 
 
+def _origin(pairs: Sequence[SpanPair]) -> Origin:
+    """Return the origin of span pairs: `public` only if none of them is restricted."""
+    return "restricted" if any(pair.origin == "restricted" for pair in pairs) else "public"
+
+
+def _write_answers(
+    folder: Path, gold: Sequence[SpanPair], answers: Mapping[str, Sequence[Sequence[str]]]
+) -> None:
+    for name, answered in answers.items():
+        with atomic_file(folder / f"{name}.jsonl") as stream:
+            for pair, codes in zip(gold, answered, strict=True):
+                row = {"id": pair.id, "code": pair.code, "answered": codes}
+                stream.write(json.dumps(row).encode() + b"\n")
+
+
 def model_names(models: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each model, fit for a file.
+    """Return a short name for each model, which is also a valid file name.
 
     Raises:
-        ConfigurationError: Names are alike, or models are missing; all of it is told at once.
+        ConfigurationError: Two models have the same name, or a model is missing. The error lists all
+            such models.
     """
     names: dict[str, str] = {}
     problems = []
@@ -170,8 +202,8 @@ def model_names(models: Sequence[str]) -> dict[str, str]:
             continue
         if name in (*names.values(), *_ROLES):
             problems.append(
-                f"model (model = {model}): {name} stands twice or is kept for the files of that role."
-                " Name one, or rename its folder."
+                f"model (model = {model}): the name {name} is used twice, or reserved for the file"
+                " of that role. Remove one, or rename its folder."
             )
         names[model] = name
     if problems:
@@ -179,19 +211,8 @@ def model_names(models: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _training(path: Path | None, system: CodeSystem) -> Counter[str] | None:
-    """Count how many coded notes of a file hold each code."""
-    if path is None:
-        return None
-    return Counter(a.code for note in read_coded_notes(path, system) for a in note.codes)
-
-
-def _folder(out: Path | None, overwrite: bool) -> AbstractContextManager[Path | None]:
-    return nullcontext() if out is None else atomic_folder(out, overwrite, "evaluation")
-
-
 def _refuse_unreadable(paths: Sequence[Path]) -> None:
-    """Raise ConfigurationError for every file that is not there."""
+    """Raise a ConfigurationError that lists all files that do not exist."""
     missing = [path for path in paths if not path.exists() or path.is_dir()]
     if missing:
         raise ConfigurationError(
@@ -202,12 +223,23 @@ def _refuse_unreadable(paths: Sequence[Path]) -> None:
         )
 
 
-def _refuse_twice(predicted: Sequence[Path]) -> None:
-    places = [path.resolve() for path in predicted]
-    twice = [
-        str(path) for path, place in zip(predicted, places, strict=True) if places.count(place) > 1
+def _files_by_name(predicted: Sequence[Path]) -> dict[str, Path]:
+    """Return the files of predictions by the name of their system; refuse to read a file twice."""
+    resolved = [path.resolve() for path in predicted]
+    repeated = [
+        str(path)
+        for path, target in zip(predicted, resolved, strict=True)
+        if resolved.count(target) > 1
     ]
-    if twice:
+    if repeated:
         raise ConfigurationError(
-            [f"pred ({', '.join(twice)}): one file stands twice. Name each system's own."]
+            [
+                f"pred ({', '.join(repeated)}): the same file is named more than once. Name one file"
+                " for each system."
+            ]
         )
+    stems = [path.stem for path in predicted]
+    return {
+        path.stem if stems.count(path.stem) == 1 and path.stem not in _ROLES else str(path): path
+        for path in predicted
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cclearn import Coder, Note
-from cclearn.cli.calibrate import calibrate
+from cclearn.cli.calibrate import calibrate_command
 from cclearn.codes import CodeSystem
 from cclearn.coding.calibration.model import read_calibration
 from cclearn.engines.settings import EngineSettings
@@ -129,7 +129,7 @@ def test_a_models_calibration_is_kept_in_its_folder(
     )
     # The command itself, in this process, which has torch already.
     engines = ["max_new_tokens=64", "batch_size=60"]
-    calibrate(str(folder), data, "isotonic", engine=engines)
+    calibrate_command(str(folder), data, "isotonic", engine=engines)
     told = capsys.readouterr()
     assert "120 notes" in told.out
     assert str(folder / CALIBRATION) in told.err

@@ -346,6 +346,7 @@ def _main(command: list[str], place: Path, folder: Path) -> int:
     tempfile.tempdir = str(folder / "tmp")
     os.environ["TMPDIR"] = tempfile.tempdir
     _limit()
+    os.environ["CCLEARN_DEBUG"] = "1"
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, force=True)
     if transformers := sys.modules.get("transformers"):
         transformers.logging.set_verbosity_debug()

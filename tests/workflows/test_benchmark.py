@@ -183,7 +183,7 @@ def test_what_cannot_be_run_is_told(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     out = tmp_path / "out"
     for models, settings, message in (
-        (["lexicon", "lexicon"], {}, "lexicon stands twice"),
+        (["lexicon", "lexicon"], {}, "the name lexicon is used twice"),
         (["openai:gpt"], {}, r"OPENAI_API_KEY \(server = api\.openai\.com\): it is not set"),
         (["lexico", "gtp:x"], {}, r"Did you mean 'lexicon'(.|\n)*there is no engine gtp"),
         (["replay:none.jsonl"], {}, "no such file"),

@@ -14,7 +14,7 @@ from cclearn.evaluation.metrics.spans import evaluate_spans
 from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
 from cclearn.notes.jsonl import write_rows
-from cclearn.workflows.score import score_spans
+from cclearn.workflows.score import ScoringOptions, score_spans
 from tests.evaluation.notes import note
 
 
@@ -80,19 +80,19 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
     write_rows(pairs, rows)
     write_rows(train, [note("1", {"I10": []})])
     out = tmp_path / "out"
-    found = score_spans(pairs, ["lexicon"], system, out, train, draws=20)
+    found = score_spans(pairs, ["lexicon"], system, ScoringOptions(out, train, draws=20))
     assert found.evaluations["lexicon"].value("accuracy") == 0.75
     assert found.evaluations["lexicon"].value("unseen/accuracy") == 1.0
     for name in ("metrics.json", "report.html", "report.md", "spans/lexicon.jsonl"):
         assert "secret" not in (out / name).read_text()
     lines = (out / "spans" / "lexicon.jsonl").read_text().splitlines()
     assert {json.loads(line)["id"] for line in lines} == {"0", "1", "2", "3"}
-    with pytest.raises(ConfigurationError, match="lexicon stands twice"):
+    with pytest.raises(ConfigurationError, match="the name lexicon is used twice"):
         score_spans(pairs, ["lexicon", "lexicon"], system)
     (tmp_path / "gold").mkdir()
-    with pytest.raises(ConfigurationError, match="gold stands twice or is kept"):
+    with pytest.raises(ConfigurationError, match="the name gold is used twice, or reserved"):
         score_spans(pairs, [str(tmp_path / "gold")], system)
-    few = score_spans(pairs, ["lexicon"], system, limit=2, draws=0)
+    few = score_spans(pairs, ["lexicon"], system, ScoringOptions(draws=0), limit=2)
     assert few.evaluations["lexicon"].notes == 2
 
 
@@ -107,7 +107,9 @@ def test_spans_without_an_answer_are_told(system: CodeSystem, tmp_path: Path) ->
     )
     # A replay knows spans by their place; it has an answer to the second.
     answers.write_text('{"id": "1", "answer": "- x => I10"}\n')
-    found = score_spans(pairs, [f"replay:{answers}"], system, tmp_path / "out", draws=0)
+    found = score_spans(
+        pairs, [f"replay:{answers}"], system, ScoringOptions(tmp_path / "out", draws=0)
+    )
     (warning,) = found.warnings
     assert warning == "answers: 2 of 3 spans have no answer (no_answer), and count as wrong"
     assert warning in (tmp_path / "out" / "report.md").read_text()

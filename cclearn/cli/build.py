@@ -1,0 +1,78 @@
+"""The command that builds span pairs and coded notes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cclearn.cli.options import (
+    EarlierOption,
+    OverwriteOption,
+    RayOption,
+    ReleaseOption,
+    SystemOption,
+    list_settings,
+    load_system,
+    read_settings,
+)
+from cclearn.errors import ConfigurationError
+from cclearn.runtime.debugging import logged_step
+from cclearn.runtime.shown import tell
+
+
+def build_command(
+    name: Annotated[str | None, typer.Argument(help="Name of the builder.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings of the builder: key=value, with values as in YAML."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="List the builders and their settings.")
+    ] = False,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
+    overwrite: OverwriteOption = False,
+    ray: RayOption = None,
+) -> None:
+    """Build span pairs or coded notes."""
+    from cclearn.runtime.progress import track
+    from cclearn.runtime.ray_cluster import ray_cluster
+    from data_builders.builder import build, configure, find_builder
+    from data_builders.parallel import in_process, on_ray
+
+    if listing:
+        _list_builders()
+        return
+    if name is None or out is None:
+        raise ConfigurationError(
+            ["build: a builder's name and --out are needed. See `cclearn build --list`."]
+        )
+    builder = find_builder(name)
+    config = configure(builder, read_settings(settings or []))
+    loaded = load_system(system, release, earlier)
+    if ray is not None and not builder.has_parallel_step(config):
+        tell(f"{name}: nothing to spread with these settings; built in this process.")
+        ray = None
+    with (
+        logged_step(f"run builder {name}", __name__),
+        ray_cluster(ray) if ray else nullcontext() as cluster,
+    ):
+        parallel_map = on_ray(cluster) if ray else in_process
+        result = build(builder, config, out, loaded, overwrite, track, parallel_map)
+    tell(f"{result.stats.get('rows', 0)} rows: {result.data}")
+    if not result.stats.get("rows"):
+        why = " rejected.jsonl beside it says why." if result.stats["rejected"] else ""
+        tell(f"No row was made: nothing in the source fits the settings.{why}")
+
+
+def _list_builders() -> None:
+    from data_builders.builder import all_builders
+
+    for name, builder in all_builders().items():
+        typer.echo(f"{name}: {builder.summary}")
+        list_settings(builder.config_type)

@@ -1,0 +1,39 @@
+"""The commands that look into a code system."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cclearn.cli.options import EarlierOption, ReleaseOption, SystemOption, load_system
+
+codes_app = typer.Typer(help="Look up and search codes.", no_args_is_help=True)
+
+
+@codes_app.command("show")
+def show_code(
+    code: Annotated[str, typer.Argument(help="A code in any spelling, a block or a chapter.")],
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+    earlier: EarlierOption = None,
+) -> None:
+    """Show a code: its status, title, synonyms, instructional notes and neighbours."""
+    from cclearn.cli.tables import code_view, print_view
+
+    print_view(code_view(load_system(system, release, earlier), code))
+
+
+@codes_app.command("search")
+def search_codes(
+    text: Annotated[str, typer.Argument(help="Words to search for.")],
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of codes.")] = 10,
+    system: SystemOption = "icd10cm",
+    release: ReleaseOption = None,
+) -> None:
+    """Search the titles and synonyms of codes."""
+    from cclearn.cli.tables import hits_table, print_view
+    from cclearn.codes.search import search
+
+    loaded = load_system(system, release, None)
+    print_view(hits_table(search(loaded, text, limit), loaded))
