@@ -186,10 +186,10 @@ CORPORA = Registry(
     {
         "aci-bench": "cclearn.evaluation.corpora.aci_bench:ACIBench",
         "codiesp": "cclearn.evaluation.corpora.codiesp:CodiEsp",
-        "jsonl": "cclearn.evaluation.corpora.contract:Contract",
+        "jsonl": "cclearn.evaluation.corpora.own_notes:OwnNotes",
         "mdace": "cclearn.evaluation.corpora.mdace:MDACECorpus",
         "mimic4-icd10": "cclearn.evaluation.corpora.mimic4:MIMIC4",
-        "synthetic": "cclearn.evaluation.corpora.contract:Synthetic",
+        "synthetic": "cclearn.evaluation.corpora.own_notes:SyntheticNotes",
     },
     "See `cclearn benchmark --list`.",
 )

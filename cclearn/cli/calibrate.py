@@ -1,4 +1,4 @@
-"""The command that makes scores mean something: calibrate."""
+"""The command that calibrates scores."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ from cclearn.runtime.shown import tell
 def calibrate_command(
     model: ModelOption,
     data: Annotated[
-        Path, typer.Option(help="Coded notes that the model was not trained on (JSONL).")
+        Path, typer.Option(help="Coded notes on which the model was not trained (JSONL).")
     ],
     method: Annotated[
-        Literal["platt", "isotonic"], typer.Option(help="platt, or isotonic on the score alone.")
+        Literal["platt", "isotonic"],
+        typer.Option(help="Method: platt, or isotonic, which uses the score alone."),
     ] = "platt",
     precision: Annotated[
-        float, typer.Option(help="The share of the accepted codes that shall be right.")
+        float, typer.Option(help="Required share of correct codes among the accepted codes.")
     ] = 0.9,
     rejected_right: Annotated[
-        float, typer.Option(help="The most of the rejected codes that may be right.")
+        float, typer.Option(help="Maximum share of correct codes among the rejected codes.")
     ] = 0.1,
     engine: EngineOption = None,
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="The file to write; else in the model's folder.")
+        Path | None, typer.Option(help="File to write. Default: a file in the model's folder.")
     ] = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Learn from coded notes what scores mean, and which codes to accept, review and reject."""
+    """Learn probabilities for scores from coded notes, and thresholds to accept, review and reject."""
     from cclearn.cli.tables import calibration_view, print_view
     from cclearn.coding import CoderSettings, load_coder
     from cclearn.coding.model_record import model_record
@@ -65,15 +66,15 @@ def calibrate_command(
             )
         out = Path(model) / CALIBRATION
     refuse_existing(out, overwrite)
-    settings, looped = engine_settings(engine), loop_settings(mode, loop)
-    if not is_lexicon(model) or looped is not None:
+    settings, loop_options = engine_settings(engine), loop_settings(mode, loop)
+    if not is_lexicon(model) or loop_options is not None:
         quiet_libraries()
     loaded = load_system(system, release, None)
     with audited("calibrate") as audit:
-        coder_settings = CoderSettings(model, engine=settings, loop=looped, calibration="off")
+        coder_settings = CoderSettings(model, engine=settings, loop=loop_options, calibration="off")
         coder = load_coder(coder_settings, loaded)
         audit.begin([model_record(model, coder.model_sha256)], loaded)
-        found = calibrate(
+        calibration = calibrate(
             coder,
             data,
             method,
@@ -81,9 +82,9 @@ def calibrate_command(
             rejected_right,
             lambda notes: track(audit.read(notes), f"coding with {coder.name}"),
         )
-    list_file(out)  # First: a folder may be replaced although a listed file is missing.
-    write_json(out, found.model_dump(mode="json"), overwrite)
-    print_view(calibration_view(found))
-    for remark in found.remarks:
+    list_file(out)  # Before the file: a folder with a listed file that is missing may be replaced.
+    write_json(out, calibration.model_dump(mode="json"), overwrite)
+    print_view(calibration_view(calibration))
+    for remark in calibration.remarks:
         tell(f"{remark}.")
     tell(f"Calibration: {out}")

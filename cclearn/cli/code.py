@@ -1,4 +1,4 @@
-"""The command that codes notes."""
+"""The commands that code notes, and that write coded notes in other formats."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ def code_command(
 
 def export_command(
     source: Annotated[
-        Path, typer.Argument(help="Coded notes: a .jsonl or .parquet file, or a folder of a run.")
+        Path, typer.Argument(help="Coded notes: a .jsonl or .parquet file, or the folder of a run.")
     ],
-    out: Annotated[Path, typer.Option(help="A file to write to.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
     format_name: FormatOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -125,7 +125,7 @@ def export_command(
 
 
 def _is_folder(out: str, format_name: str | None) -> bool:
-    """Say whether an output is a folder: it is one, is written as one, or has no ending of a file."""
+    """Return whether an output is a folder: it exists as one, ends with a slash, or has no suffix."""
     if out.endswith(("/", os.sep)) or Path(out).is_dir():
         return True
     return format_name is None and not Path(out).suffix
@@ -139,7 +139,7 @@ def _code_to_folder(
     options: BulkOptions,
     audit: Audit,
 ) -> None:
-    """Code a corpus in shards."""
+    """Code a corpus in shards, into a folder that the same command can continue."""
     from cclearn.bulk import code_corpus
     from cclearn.coding.model_record import model_record
     from cclearn.runtime.files import FULL
@@ -154,24 +154,24 @@ def _code_to_folder(
     if problems:
         raise ConfigurationError(problems)
 
-    def begun(survey: Survey, system: CodeSystem) -> None:
+    def begin_audit(survey: Survey, system: CodeSystem) -> None:
         corpus = {"notes": survey.rows, "corpus_sha256": survey.sha256}
         model = model_record(settings.model, engine=settings.engine)
         audit.begin([model], system, **corpus)
 
     try:
-        summary = code_corpus(Path(source), out, settings, options, begun)
+        summary = code_corpus(Path(source), out, settings, options, begin_audit)
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise CclearnError(
-            f"{error.filename}: {error.strerror}. What is finished stays: make room, and run the same"
-            " command again to go on."
+            f"{error.filename}: {error.strerror}. Finished shards are kept. Free some space, and run"
+            " the same command again to continue."
         ) from None
     except KeyboardInterrupt:
-        tell("Stopped. What is finished stays; the same command goes on.")
+        tell("Stopped. Finished shards are kept; the same command continues.")
         raise
-    if summary is None:  # Another process tells.
+    if summary is None:  # The first process reports.
         return
     audit.known["counts"] = {
         "coded": summary.notes,
@@ -192,7 +192,7 @@ def _code_to_file(
     overwrite: bool,
     audit: Audit,
 ) -> None:
-    """Code notes in this process, to one file, the terminal or standard output."""
+    """Code notes in this process, to a file, the terminal or standard output."""
     from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record
     from cclearn.outputs import find_output
@@ -203,8 +203,8 @@ def _code_to_file(
         refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     system = settings.load_system()
-    unread: list[DataError] = []
-    notes = _readable(_notes(source), unread)
+    unreadable: list[DataError] = []
+    notes = _readable(_notes(source), unreadable)
     coder = load_coder_quietly(settings, system)
     failures: Counter[str] = Counter()
     counts = Counter(coded=0, codes=0)
@@ -223,31 +223,39 @@ def _code_to_file(
             sys.stdout.buffer.write(chunk.encode())
     for flag, count in sorted(failures.items()):
         tell(f"notes flagged {flag}: {count}")
-    if unread:
-        raise unread[0]
+    if unreadable:
+        raise unreadable[0]
 
 
 def _counted(
     coded: Iterator[CodedNote], failures: Counter[str], counts: Counter[str]
 ) -> Iterator[CodedNote]:
-    """Yield coded notes; count their failures, and them and their codes."""
+    """Yield coded notes, and count the notes, their codes and their failures."""
     for note in coded:
         failures.update(note.failures)
         counts.update(coded=1, codes=len(note.codes))
         yield note
 
 
-def _readable(notes: Iterator[Note], unread: list[DataError]) -> Iterator[Note]:
-    """Yield notes; what is wrong with others waits until these are coded, unless there are none."""
-    some = False
+def _readable(notes: Iterator[Note], unreadable: list[DataError]) -> Iterator[Note]:
+    """Yield the notes that can be read, and keep the error about the others for later.
+
+    Args:
+        notes: The notes.
+        unreadable: List to which the error is appended.
+
+    Raises:
+        DataError: No note can be read.
+    """
+    found = False
     try:
         for note in notes:
-            some = True
+            found = True
             yield note
     except DataError as error:
-        if not some:
+        if not found:
             raise
-        unread.append(error)
+        unreadable.append(error)
 
 
 def _notes(source: str) -> Iterator[Note]:

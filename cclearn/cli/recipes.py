@@ -1,4 +1,4 @@
-"""The commands about recipes and the adapters that they write."""
+"""The commands for recipes, and for the adapters that they train."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from cclearn.training.dry_run import DryRun
     from cclearn.training.recipe import Recipe
 
-recipes_app = typer.Typer(help="Look at recipes, copy them, check them.", no_args_is_help=True)
+recipes_app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="A YAML file, or a name that `ls` shows.")]
+NameArgument = Annotated[str, typer.Argument(help="YAML file, or a name that `recipes ls` lists.")]
 
 
 @recipes_app.command("ls")
@@ -44,7 +44,7 @@ def show(name: NameArgument) -> None:
     from cclearn.training.recipe_file import find_recipe
 
     text = read_text(find_recipe(name))
-    if sys.stdout.isatty():  # Into a file or a pipe it goes exactly as it is.
+    if sys.stdout.isatty():  # A file or a pipe receives the exact text.
         text = "".join(f"{visible(line)}\n" for line in text.expandtabs().splitlines())
     typer.echo(text, nl=False)
 
@@ -52,10 +52,10 @@ def show(name: NameArgument) -> None:
 @recipes_app.command("cp")
 def copy(
     name: NameArgument,
-    to: Annotated[Path, typer.Argument(help="The file to write.")],
+    to: Annotated[Path, typer.Argument(help="File to write.")],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Copy a recipe, to make it one's own."""
+    """Copy a recipe, to adapt it."""
     from cclearn.training.recipe_file import find_recipe
 
     source = find_recipe(name)
@@ -71,14 +71,14 @@ def copy(
 def validate(
     name: NameArgument,
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="key.sub=value, as for the launch.")
+        list[str] | None, typer.Argument(help="Changes of values, as for training: key.sub=value.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read the rows and say what a run would take.")
+        bool, typer.Option("--dry-run", help="Read the rows, and estimate steps, memory and work.")
     ] = False,
-    processes: Annotated[int, typer.Option(min=1, help="How many processes would run it.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Number of processes of the run.")] = 1,
 ) -> None:
-    """Check a recipe; all that is wrong with it is told at once."""
+    """Check a recipe, and list all of its problems."""
     from cclearn.training.recipe_file import load_recipe
 
     recipe = load_recipe(name, overrides or ())
@@ -95,18 +95,18 @@ def validate(
         from cclearn.runtime.progress import quiet_libraries
 
         quiet_libraries()
-        from cclearn.training.dry_run import dry_run as try_out
+        from cclearn.training.dry_run import dry_run as run_dry
 
-        _print_dry_run(recipe, try_out(recipe, processes), processes)
+        _print_dry_run(recipe, run_dry(recipe, processes), processes)
     typer.echo(f"{visible(name)}: no problem found.")
 
 
 def merge_command(
-    adapter: Annotated[Path, typer.Argument(help="A folder with an adapter.")],
-    out: Annotated[Path, typer.Option(help="The folder to write to.")],
+    adapter: Annotated[Path, typer.Argument(help="Folder of the adapter.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Merge an adapter into its base model in bf16, and check that it answers as before."""
+    """Merge an adapter into its base model in bf16, and check that the answers stay the same."""
     from cclearn.runtime.progress import quiet_libraries
 
     quiet_libraries()

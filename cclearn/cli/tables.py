@@ -137,7 +137,7 @@ def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> View:
         scores: Scores by the name of the system.
         unit: Name of what was scored, in the plural.
     """
-    from cclearn.evaluation.report.pages import score_rows
+    from cclearn.evaluation.report.content import score_rows
 
     count = max(evaluation.notes for evaluation in scores.values())
     table = _plain_table((0, 2, 0, 0))
@@ -155,7 +155,7 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Differen
     Args:
         differences: Differences by pair of systems and by score.
     """
-    from cclearn.evaluation.report.pages import difference_rows
+    from cclearn.evaluation.report.content import difference_rows
 
     table = _plain_table((0, 2, 0, 0))
     table.add_column("")

@@ -1,4 +1,4 @@
-"""Code and evidence metrics, and the report."""
+"""Evaluation of coded notes: metrics of codes and evidence, and reports."""
 
 from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings, evaluate
 

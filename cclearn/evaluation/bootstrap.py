@@ -1,4 +1,4 @@
-"""Bootstrap intervals and comparisons of systems, over notes."""
+"""Bootstrap intervals of scores, and comparisons of systems, by resampling notes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from cclearn.evaluation.metrics.tables import Array, Table
+from cclearn.evaluation.metrics.score_tables import Array, ScoreTable
 
 _BLOCK = 32
-"""Draws that are summed at once."""
+"""Number of draws that are computed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Score:
     """A score of a system.
 
     Attributes:
-        value: On all notes; None where it is not defined.
-        low: The 2.5th percentile of the bootstrap; None without one.
-        high: The 97.5th.
+        value: Score on all notes; None if it is not defined.
+        low: 2.5th percentile of the bootstrap draws; None without a bootstrap.
+        high: 97.5th percentile of the bootstrap draws; None without a bootstrap.
     """
 
     value: float | None
@@ -31,17 +31,17 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A score of one system less that of another, on the same notes.
+    """The score of one system minus that of another, on the same notes.
 
     Attributes:
-        value: On all notes.
-        low: The 2.5th percentile of the paired bootstrap.
-        high: The 97.5th.
-        p_bootstrap: Twice the smaller share of draws on one side of 0, at most 1; one is added to both
-            counts.
-        p_randomisation: The share of random exchanges of the systems' answers, note by note, whose
-            absolute difference is at least as large (Noreen 1989), likewise; None for scores by rank,
-            which are no sums over notes.
+        value: Difference on all notes; None if it is not defined.
+        low: 2.5th percentile of the paired bootstrap draws.
+        high: 97.5th percentile of the paired bootstrap draws.
+        p_bootstrap: Twice the smaller share of draws on one side of 0, at most 1. One is added to the
+            numerator and to the denominator.
+        p_randomisation: Share of random exchanges of the systems' predictions, note by note, whose
+            absolute difference is at least as large (Noreen 1989). One is added to the numerator and to
+            the denominator. None for scores by rank, which are not sums over notes.
     """
 
     value: float | None
@@ -51,35 +51,36 @@ class Difference:
     p_randomisation: float | None
 
 
-def score_tables(
-    systems: Mapping[str, Sequence[Table]], rows: int, draws: int, seed: int, compare: bool
+def score_systems(
+    systems: Mapping[str, Sequence[ScoreTable]], rows: int, draws: int, seed: int, compare: bool
 ) -> tuple[dict[str, dict[str, Score]], dict[tuple[str, str], dict[str, Difference]]]:
-    """Return the scores of systems with their intervals, and how each pair of them differs.
+    """Return the scores of systems with their intervals, and the differences of each pair of systems.
 
     Args:
-        systems: By name, the tables of each, filled alike.
-        rows: How many notes or spans there are.
-        draws: Of the bootstrap and of the randomisation; 0 leaves intervals and differences out.
-        seed: Decides them.
-        compare: Whether pairs are compared.
+        systems: Tables of each system, by its name. All systems have the same tables.
+        rows: Number of notes or spans.
+        draws: Number of draws of the bootstrap and of the randomisation; 0 computes no intervals and no
+            differences.
+        seed: Seed of the draws.
+        compare: Whether pairs of systems are compared.
     """
-    values = {name: point(tables, rows) for name, tables in systems.items()}
+    values = {name: point_estimates(tables, rows) for name, tables in systems.items()}
     drawn = bootstrap(systems, rows, draws, seed) if draws else {}
     scores = {
         name: {
             score: _score(value, drawn[name][score] if draws else None)
-            for score, value in each.items()
+            for score, value in by_score.items()
         }
-        for name, each in values.items()
+        for name, by_score in values.items()
     }
     differences = {}
     for one, two in combinations(systems, 2) if compare and draws else ():
         first, second = (
             [table for table in systems[name] if table.exchangeable] for name in (one, two)
         )
-        p_values = randomised(first, second, rows, draws, seed)
+        p_values = randomisation_p_values(first, second, rows, draws, seed)
         differences[one, two] = {
-            score: difference(
+            score: summarise_difference(
                 values[one][score] - values[two][score],
                 drawn[one][score] - drawn[two][score],
                 p_values.get(score),
@@ -96,8 +97,8 @@ def _score(value: float, draws: Array | None) -> Score:
     return Score(value, *(interval(draws) if draws is not None else (None, None)))
 
 
-def point(tables: Sequence[Table], notes: int) -> dict[str, float]:
-    """Return every score on all notes, NaN where it is not defined."""
+def point_estimates(tables: Sequence[ScoreTable], notes: int) -> dict[str, float]:
+    """Return every score on all notes, NaN if it is not defined."""
     ones = np.ones((1, notes))
     return {
         name: float(values[0])
@@ -107,18 +108,18 @@ def point(tables: Sequence[Table], notes: int) -> dict[str, float]:
 
 
 def bootstrap(
-    systems: Mapping[str, Sequence[Table]], notes: int, draws: int, seed: int
+    systems: Mapping[str, Sequence[ScoreTable]], notes: int, draws: int, seed: int
 ) -> dict[str, dict[str, Array]]:
-    """Draw notes with replacement, the same ones for every system, and return the scores of each draw.
+    """Draw notes with replacement, the same notes for every system, and return the scores of each draw.
 
     Args:
-        systems: By name, the tables of each.
-        notes: How many notes there are.
-        draws: How often to draw.
-        seed: Decides the draws.
+        systems: Tables of each system, by its name.
+        notes: Number of notes.
+        draws: Number of draws.
+        seed: Seed of the draws.
 
     Returns:
-        By system and score, an array of `draws` values.
+        Array of `draws` values, by system and score.
     """
     found: dict[str, dict[str, list[Array]]] = {name: {} for name in systems}
     for weights in _bootstrap_weights(notes, draws, seed):
@@ -133,15 +134,15 @@ def bootstrap(
 
 
 def _bootstrap_weights(notes: int, draws: int, seed: int) -> Iterator[Array]:
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for start in range(0, draws, _BLOCK):
         size = min(_BLOCK, draws - start)
-        drawn = random.integers(0, notes, (size, notes))
+        drawn = rng.integers(0, notes, (size, notes))
         yield np.stack([np.bincount(row, minlength=notes) for row in drawn]).astype(float)
 
 
 def interval(values: Array) -> tuple[float | None, float | None]:
-    """Return the 2.5th and 97.5th percentile of the draws in which a score is defined."""
+    """Return the 2.5th and the 97.5th percentile of the draws in which a score is defined."""
     known = values[np.isfinite(values)]
     if not len(known):
         return None, None
@@ -149,27 +150,24 @@ def interval(values: Array) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def randomised(
-    one: Sequence[Table], two: Sequence[Table], notes: int, draws: int, seed: int
+def randomisation_p_values(
+    one: Sequence[ScoreTable], two: Sequence[ScoreTable], notes: int, draws: int, seed: int
 ) -> dict[str, float]:
     """Return the p-value of each difference by approximate randomisation.
 
-    Both have tables of sums over notes alone.
+    All tables must be exchangeable.
     """
-    random = np.random.default_rng(seed)
-    everywhere = np.ones((1, notes))
+    rng = np.random.default_rng(seed)
+    ones = np.ones((1, notes))
     observed: dict[str, float] = {}
     larger: dict[str, int] = {}
-    sums = [
-        (table.sums(everywhere), other.sums(everywhere))
-        for table, other in zip(one, two, strict=True)
-    ]
+    sums = [(table.sums(ones), other.sums(ones)) for table, other in zip(one, two, strict=True)]
     for table, (a, b) in zip(one, sums, strict=True):
-        mine, theirs = table.values(a), table.values(b)
-        observed |= {name: abs(float(mine[name][0] - theirs[name][0])) for name in mine}
+        first, second = table.values(a), table.values(b)
+        observed |= {name: abs(float(first[name][0] - second[name][0])) for name in first}
     for start in range(0, draws, _BLOCK):
         size = min(_BLOCK, draws - start)
-        kept = (random.random((size, notes)) < 0.5).astype(float)
+        kept = (rng.random((size, notes)) < 0.5).astype(float)
         for table, other, (a, b) in zip(one, two, sums, strict=True):
             mixed = table.sums(kept) + other.sums(1 - kept)
             swapped = table.values(a + b - mixed)
@@ -181,8 +179,8 @@ def randomised(
     return {name: (count + 1) / (draws + 1) for name, count in larger.items()}
 
 
-def difference(value: float, draws: Array, p_randomisation: float | None) -> Difference:
-    """Judge a difference by its bootstrap draws."""
+def summarise_difference(value: float, draws: Array, p_randomisation: float | None) -> Difference:
+    """Return a difference with its interval and its p-value by the bootstrap."""
     known = draws[np.isfinite(draws)]
     low, high = interval(draws)
     p = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError, shown_id
-from cclearn.evaluation.bootstrap import Difference, Score, score_tables
+from cclearn.evaluation.bootstrap import Difference, Score, score_systems
 from cclearn.evaluation.metrics.codes import (
     add_code_scores,
     add_grouped_scores,
@@ -25,26 +25,31 @@ from cclearn.evaluation.metrics.rates import (
     gold_warnings,
     warnings_of,
 )
-from cclearn.evaluation.metrics.reliability import Bin, calibration
-from cclearn.evaluation.metrics.roc import AreaTable
-from cclearn.evaluation.metrics.tables import RatioTable, Table
-from cclearn.evaluation.report.confusion import Branch, Confusion, confusion_tree, confusions
-from cclearn.evaluation.scored_notes import Aligned, Facts, align, facts_of
+from cclearn.evaluation.metrics.reliability import ReliabilityBin, reliability_bins
+from cclearn.evaluation.metrics.roc import AUCTable
+from cclearn.evaluation.metrics.score_tables import RatioTable, ScoreTable
+from cclearn.evaluation.report.confusion import (
+    Confusion,
+    ConfusionBranch,
+    confusion_tree,
+    find_confusions,
+)
+from cclearn.evaluation.scored_notes import AlignedNotes, ScoredNote, align, scored_note
 from cclearn.notes import CodedNote
 from cclearn.runtime.debugging import logged_step
 
 _IN_TREE = 24
-"""How many confusions a tree holds."""
+"""Maximum number of confusions in a tree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to score.
+    """Settings of an evaluation.
 
     Attributes:
-        draws: Of the bootstrap and of the randomisation; 0 leaves the intervals out.
-        seed: Decides them.
-        training: By code, how many training notes hold it; scores by frequency need it.
+        draws: Number of draws of the bootstrap and of the randomisation; 0 computes no intervals.
+        seed: Seed of the draws.
+        training: Number of training notes that contain each code. Scores by training frequency need it.
     """
 
     draws: int = 1_000
@@ -57,25 +62,25 @@ class Evaluation:
     """The scores of one system.
 
     Attributes:
-        notes: How many notes were asked for; all of them are scored.
-        missing: Those without a prediction, scored as if nothing was found.
-        scores: By name; `docs/evaluation.md` has the definitions.
+        notes: Number of gold notes, all of which are scored.
+        missing: Ids of the notes without a prediction, which are scored as notes without codes.
+        scores: Scores by name; `docs/evaluation.md` defines them.
         warnings: What a reader of the scores must know.
-        calibration: The predicted codes by their scores; none where they have no scores.
-        confusions: Missed codes beside their wrong relatives.
-        confusion_tree: Where in the hierarchy the most frequent of them lie.
+        calibration: Bins of the reliability diagram; empty if predictions have no scores.
+        confusions: Missed codes, each with the related code that was predicted instead.
+        confusion_tree: The most frequent confusions, arranged by the hierarchy of the code system.
     """
 
     notes: int
     missing: tuple[str, ...]
     scores: dict[str, Score]
     warnings: tuple[str, ...]
-    calibration: tuple[Bin, ...] = ()
+    calibration: tuple[ReliabilityBin, ...] = ()
     confusions: tuple[Confusion, ...] = ()
-    confusion_tree: tuple[Branch, ...] = ()
+    confusion_tree: tuple[ConfusionBranch, ...] = ()
 
     def value(self, name: str) -> float | None:
-        """Return a score on all notes, None where it is not defined."""
+        """Return a score on all notes, None if it is not defined."""
         return self.scores[name].value if name in self.scores else None
 
 
@@ -84,10 +89,10 @@ class Comparison:
     """Systems scored on the same notes.
 
     Attributes:
-        evaluations: By system.
-        differences: By pair of systems and score, the first less the second.
-        labels: How many codes gold and predictions hold.
-        warnings: What a reader must know of the gold.
+        evaluations: Scores by system.
+        differences: Score of the first system minus that of the second, by pair of systems and score.
+        labels: Number of different codes in gold and predictions.
+        warnings: What a reader must know about the gold notes.
     """
 
     evaluations: dict[str, Evaluation]
@@ -109,75 +114,76 @@ def evaluate(
     Notes are read once and not kept.
 
     Args:
-        gold: The notes with the codes that are right.
-        predicted: By system, the notes with the codes that it assigned, in any order.
-        system: The code system: hierarchy, and which codes are valid.
-        settings: How to score.
+        gold: The gold notes.
+        predicted: Notes with the assigned codes, in any order, by system.
+        system: The code system, which provides the hierarchy and the validity of codes.
+        settings: Settings of the evaluation.
         compare: Whether each pair of systems is compared.
 
     Raises:
-        CclearnError: Notes of the gold stand twice, or there are none; or predictions are for other
-            notes, for other texts, or twice for one note. All of it is told at once.
+        CclearnError: There are no gold notes, or two with the same id; or predictions belong to other
+            notes or texts, or several to one note. The error lists all such notes.
     """
     settings = settings or Settings()
-    references = _references(gold)
-    aligned = _aligned(references, predicted)
+    gold_notes = _read_gold(gold)
+    aligned = _align_all(gold_notes, predicted)
     names = sorted(
-        {code for facts in references for code in facts.codes}.union(
-            *(facts.codes for each in aligned.values() for facts in each.predicted)
+        {code for note in gold_notes for code in note.codes}.union(
+            *(note.codes for notes in aligned.values() for note in notes.predicted)
         )
     )
-    labels = {name: labels_of(each, among=names) for name, each in aligned.items()}
-    # Systems are compared by the same scores.
-    decided = any(facts.decisions for each in aligned.values() for facts in each.predicted)
+    labels = {name: labels_of(notes, among=names) for name, notes in aligned.items()}
+    # All systems must have the same scores, so that they can be compared.
+    decided = any(note.decisions for notes in aligned.values() for note in notes.predicted)
     tables = {
         name: _tables(aligned[name], labels[name], system, settings, decided) for name in aligned
     }
-    scores, differences = score_tables(
-        tables, len(references), settings.draws, settings.seed, compare
+    scores, differences = score_systems(
+        tables, len(gold_notes), settings.draws, settings.seed, compare
     )
-    taken = {name: tuple(confusions(each, system)) for name, each in aligned.items()}
+    confusions = {name: tuple(find_confusions(notes, system)) for name, notes in aligned.items()}
     evaluations = {
         name: Evaluation(
-            notes=len(references),
+            notes=len(gold_notes),
             missing=aligned[name].missing,
             scores=scores[name],
             warnings=tuple(warnings_of(aligned[name], labels[name], system)),
-            calibration=tuple(calibration(aligned[name])),
-            confusions=taken[name],
-            confusion_tree=tuple(confusion_tree(taken[name], system, _IN_TREE)),
+            calibration=tuple(reliability_bins(aligned[name])),
+            confusions=confusions[name],
+            confusion_tree=tuple(confusion_tree(confusions[name], system, _IN_TREE)),
         )
         for name in aligned
     }
-    warnings = tuple(gold_warnings(references, system))
-    if not any(facts.codes for facts in references):
+    warnings = tuple(gold_warnings(gold_notes, system))
+    if not any(note.codes for note in gold_notes):
         warnings = ("no note of the gold has a code", *warnings)
     return Comparison(evaluations, differences, len(names), warnings)
 
 
-def _references(gold: Iterable[CodedNote]) -> list[Facts]:
-    references = [facts_of(note) for note in gold]
-    if not references:
+def _read_gold(gold: Iterable[CodedNote]) -> list[ScoredNote]:
+    notes = [scored_note(note) for note in gold]
+    if not notes:
         raise CclearnError(
             "gold (notes = 0): there is nothing to score against. Name another file."
         )
-    counts = Counter(facts.id for facts in references)
-    twice = [identifier for identifier, count in counts.items() if count > 1]
-    if twice:
+    counts = Counter(note.id for note in notes)
+    repeated = [identifier for identifier, count in counts.items() if count > 1]
+    if repeated:
         raise CclearnError(
-            f"gold (ids = {', '.join(map(shown_id, twice[:5]))}): notes stand twice. Keep one of each."
+            f"gold (ids = {', '.join(map(shown_id, repeated[:5]))}): several notes have the"
+            " same id. Keep one of each."
         )
-    return references
+    return notes
 
 
-def _aligned(
-    references: list[Facts], predicted: Mapping[str, Iterable[CodedNote]]
-) -> dict[str, Aligned]:
-    aligned: dict[str, Aligned] = {}
+def _align_all(
+    gold: list[ScoredNote], predicted: Mapping[str, Iterable[CodedNote]]
+) -> dict[str, AlignedNotes]:
+    aligned: dict[str, AlignedNotes] = {}
     problems: list[str] = []
     for name, notes in predicted.items():
         try:
-            aligned[name] = align(references, notes, name)
+            aligned[name] = align(gold, notes, name)
         except CclearnError as error:
             problems += error.lines
     if problems:
@@ -186,8 +192,8 @@ def _aligned(
 
 
 def _tables(
-    aligned: Aligned, labels: Labels, system: CodeSystem, settings: Settings, decided: bool
-) -> list[Table]:
+    aligned: AlignedNotes, labels: Labels, system: CodeSystem, settings: Settings, decided: bool
+) -> list[ScoreTable]:
     ratios = RatioTable(len(aligned.gold))
     by_label = add_code_scores(ratios, aligned, labels)
     add_hierarchical_scores(ratios, aligned, system)
@@ -195,15 +201,15 @@ def _tables(
     if settings.training is not None:
         groups |= frequency_groups(labels, settings.training)
     add_grouped_scores(ratios, labels, groups)
-    if any(facts.spans for facts in aligned.gold):
+    if any(note.spans for note in aligned.gold):
         add_evidence_scores(ratios, aligned)
     add_rates(ratios, aligned, system)
     if decided:
         add_decision_scores(ratios, aligned)
     add_plugin_scores(ratios, aligned, system)
-    tables: list[Table] = [ratios, by_label]
-    if any(facts.codes for facts in aligned.predicted) and all(
-        facts.scores is not None for facts in aligned.predicted
+    tables: list[ScoreTable] = [ratios, by_label]
+    if any(note.codes for note in aligned.predicted) and all(
+        note.scores is not None for note in aligned.predicted
     ):
-        tables.append(AreaTable(aligned, labels))
+        tables.append(AUCTable(aligned, labels))
     return tables

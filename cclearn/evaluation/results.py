@@ -1,4 +1,4 @@
-"""The result file: every score with its interval, and what it was computed from."""
+"""The result file: every score with its interval, and the inputs of the evaluation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cclearn.evaluation.metrics.reliability import expected_calibration_error
 from cclearn.runtime.files import sha256_of_file, write_json
 
 CONFUSIONS = 100
-"""How many of a system's confusions the file holds."""
+"""Maximum number of confusions of a system in the file."""
 
 RESULT_VERSION = 1
-"""Of the file; it changes when a field changes its meaning or goes."""
+"""Version of the file format, which changes if a field changes its meaning or is removed."""
 
 
 class _Part(BaseModel):
@@ -44,7 +44,7 @@ class DifferenceResult(_Part):
 
 
 class BinResult(_Part):
-    """A tenth of the reliability diagram."""
+    """A bin of the reliability diagram."""
 
     low: float
     codes: int
@@ -53,7 +53,7 @@ class BinResult(_Part):
 
 
 class ConfusionResult(_Part):
-    """A missed code beside its wrong relative."""
+    """A missed code and the related code that was predicted instead."""
 
     missed: str
     predicted: str
@@ -74,7 +74,7 @@ class SystemResult(_Part):
 
 
 class PairResult(_Part):
-    """What the first system has more than the second."""
+    """Scores of the first system minus those of the second."""
 
     first: str
     second: str
@@ -82,7 +82,7 @@ class PairResult(_Part):
 
 
 class CodeSystemResult(_Part):
-    """The code system, and what it was read from."""
+    """The code system and its official source."""
 
     name: str
     release: str
@@ -90,19 +90,19 @@ class CodeSystemResult(_Part):
 
 
 class Result(_Part):
-    """The content of a result file. It holds no text of a note.
+    """The content of a result file, which contains no text of a note.
 
     Attributes:
-        result_version: Of this schema.
-        cclearn: The package's version.
-        code_system: Its name, release and source.
-        label_space: The billable codes of the release, and the codes that gold or predictions hold.
-        bootstrap: Draws, seed and the width of the intervals.
-        warnings: What a reader must know of the gold.
-        sha256: Of the files that were read, by role: `gold`, `train`, and the name of each system.
-        systems: The scores.
-        differences: Of each pair of systems.
-        described: Anything else that a reader must know: options, models' manifests, cost, hashes.
+        result_version: Version of the file format.
+        cclearn: Version of the package.
+        code_system: Name, release and source of the code system.
+        label_space: Number of billable codes of the release, and of codes in gold or predictions.
+        bootstrap: Number of draws, seed, and width of the intervals.
+        warnings: What a reader must know about the gold notes.
+        sha256: Hashes of the files that were read, by role: `gold`, `train`, or the name of a system.
+        systems: Scores by system.
+        differences: Differences of each pair of systems.
+        described: Further information: options, manifests of models, cost, hashes.
     """
 
     result_version: int = RESULT_VERSION
@@ -129,9 +129,9 @@ def result_of(
     Args:
         comparison: The scores.
         system: The code system.
-        settings: How they were made.
-        files: What was read, by role.
-        described: Anything else that a reader must know.
+        settings: Settings of the evaluation.
+        files: Files that were read, by role.
+        described: Further information.
     """
     return Result(
         cclearn=cclearn.__version__,
@@ -143,7 +143,7 @@ def result_of(
         bootstrap={"draws": settings.draws, "seed": settings.seed, "interval": 0.95},
         warnings=list(comparison.warnings),
         sha256={name: sha256_of_file(path) for name, path in files.items()},
-        systems={name: _system(each) for name, each in comparison.evaluations.items()},
+        systems={name: _system_result(scores) for name, scores in comparison.evaluations.items()},
         differences=[
             PairResult(
                 first=one,
@@ -156,16 +156,16 @@ def result_of(
     )
 
 
-def _system(evaluation: Evaluation) -> SystemResult:
+def _system_result(evaluation: Evaluation) -> SystemResult:
     return SystemResult(
         notes_asked=evaluation.notes,
         notes_answered=evaluation.notes - len(evaluation.missing),
         warnings=list(evaluation.warnings),
         scores={k: ScoreResult.model_validate(v) for k, v in evaluation.scores.items()},
-        calibration=[BinResult.model_validate(each) for each in evaluation.calibration],
+        calibration=[BinResult.model_validate(row) for row in evaluation.calibration],
         expected_calibration_error=expected_calibration_error(evaluation.calibration),
         confusions=[
-            ConfusionResult.model_validate(each) for each in evaluation.confusions[:CONFUSIONS]
+            ConfusionResult.model_validate(row) for row in evaluation.confusions[:CONFUSIONS]
         ],
     )
 

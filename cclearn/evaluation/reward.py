@@ -1,4 +1,4 @@
-"""What an answer is worth: the reward of reinforcement."""
+"""The reward of a predicted note in reinforcement learning."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from cclearn.notes import CodedNote
 
 
 def hierarchical_f1(gold: Iterable[str], predicted: Iterable[str], system: CodeSystem) -> float:
-    """Return the F1 of codes together with all that stand above them, chapters left out.
+    """Return the F1 of codes and their ancestors, without chapters.
 
-    A code beside the right one, below the same parents, has most of their credit (Kiritchenko et al.
-    2005, "Functional annotation of genes using hierarchical text categorization", hierarchical precision
-    and recall). It is 1 where both are empty.
+    A sibling of a gold code shares most of its ancestors, and so receives most of the credit
+    (Kiritchenko et al. 2005, "Functional annotation of genes using hierarchical text categorization",
+    hierarchical precision and recall).
 
     Args:
-        gold: The codes that are right.
-        predicted: The codes assigned.
-        system: Says what stands above them; codes that it does not know have nothing above.
+        gold: The gold codes.
+        predicted: The predicted codes.
+        system: The code system, which provides the ancestors. Codes that it does not contain have none.
+
+    Returns:
+        A number between 0 and 1; 1 if there are neither gold nor predicted codes.
     """
-    right, given = _with_ancestors(gold, system), _with_ancestors(predicted, system)
-    if not right and not given:
+    gold_set, predicted_set = _with_ancestors(gold, system), _with_ancestors(predicted, system)
+    if not gold_set and not predicted_set:
         return 1.0
-    return 2 * len(right & given) / (len(right) + len(given))
+    return 2 * len(gold_set & predicted_set) / (len(gold_set) + len(predicted_set))
 
 
 def reward(
@@ -33,18 +36,20 @@ def reward(
     ungrounded: float = 0.5,
     invalid: float = 0.5,
 ) -> float:
-    """Return the reward of an answer: its hierarchical F1, less what it made up.
+    """Return the reward of a prediction: its hierarchical F1 minus penalties for unusable lines.
 
     Args:
-        gold: The note with the right codes.
-        predicted: The same note with what was read from the answer.
+        gold: The note with the gold codes.
+        predicted: The same note with the predicted codes.
         system: The code system.
-        ungrounded: Lost where all that it cites are words that the note does not hold.
-        invalid: Lost where all of its codes may not be assigned, or cannot be read.
+        ungrounded: Penalty if no quote of the prediction occurs in the note; the actual penalty is
+            proportional to the share of such quotes.
+        invalid: Penalty if no code of the prediction may be assigned; the actual penalty is proportional
+            to the share of such codes and of unreadable lines.
 
     Returns:
-        A number between -ungrounded - invalid and 1. An answer that was cut off or could not be given
-        has at most 0.
+        A number between -ungrounded - invalid and 1. It is at most 0 if the prediction was truncated or
+        missing.
     """
     score = hierarchical_f1(
         (assigned.code for assigned in gold.codes),
@@ -52,10 +57,10 @@ def reward(
         system,
     )
     cited = sum(len(assigned.evidence) for assigned in predicted.codes)
-    wrong = len(predicted.ungrounded), len(predicted.invalid)
-    total = cited + sum(wrong)
+    unusable = len(predicted.ungrounded), len(predicted.invalid)
+    total = cited + sum(unusable)
     if total:
-        score -= (ungrounded * wrong[0] + invalid * wrong[1]) / total
+        score -= (ungrounded * unusable[0] + invalid * unusable[1]) / total
     return min(score, 0.0) if predicted.failures else score
 
 

@@ -1,4 +1,4 @@
-"""What of a coded note is scored: its codes in order, their scores, the evidence; no text is kept."""
+"""The parts of a coded note that are scored: codes, scores and evidence, without the text."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _TOKEN = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A piece of evidence, and the code that it is for.
+class LabelledSpan:
+    """A piece of evidence and the code that it supports.
 
     Attributes:
-        start: Where it begins in the note, in code points.
-        end: Where it ends, half-open.
-        text: Its words, in lower case.
+        start: Offset of the first character in the note, in code points.
+        end: Offset after the last character.
+        text: Text of the evidence in lower case.
         code: The code.
-        first_token: The first of the note's tokens (runs of word characters) that it touches.
-        end_token: Behind the last one.
+        first_token: Index of the first token of the note (run of word characters) that it overlaps.
+        end_token: Index after the last token that it overlaps.
     """
 
     start: int
@@ -39,28 +39,29 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """A note as evaluation sees it.
+class ScoredNote:
+    """The parts of a gold or predicted note that are scored.
 
     Attributes:
-        id: The note's.
-        text_hash: Of the note's text, by which two versions of a note are told apart.
-        codes: The best scored first; those scored alike, or not at all, in the note's order.
-        scores: Of the codes; None where any of them has none.
-        spans: The evidence.
-        invalid: Answered codes that may not be assigned, by status, and lines that could not be read.
-        ungrounded: Answered quotes that the note does not hold.
-        repeated: Answered lines that say again what a line before said.
-        flags: The kinds of remarks on the prediction, each once.
-        decisions: What thresholds say of each code, the rejected ones, which are none of `codes`, too;
-            empty where there are no thresholds.
+        id: Id of the note.
+        text_hash: Hash of the note's text, which distinguishes two versions of a note.
+        codes: Codes in descending order of their scores; codes with equal scores, or without scores,
+            keep the order of the note.
+        scores: Scores of the codes; None if any code has no score.
+        spans: Evidence of the codes.
+        invalid: Number of predicted codes that may not be assigned, by status, and of unreadable lines.
+        ungrounded: Number of predicted quotes that do not occur in the note.
+        repeated: Number of predicted lines that repeat an earlier line.
+        flags: Kinds of flags of the note, without duplicates.
+        decisions: Decision on each code, also on rejected codes, which `codes` does not contain; empty
+            without thresholds.
     """
 
     id: str
     text_hash: bytes
     codes: tuple[str, ...]
     scores: tuple[float, ...] | None
-    spans: frozenset[Span]
+    spans: frozenset[LabelledSpan]
     invalid: Mapping[str, int]
     ungrounded: int
     repeated: int
@@ -73,17 +74,17 @@ class Facts:
         return frozenset(span.code for span in self.spans)
 
 
-def facts_of(note: CodedNote) -> Facts:
-    """Return what is scored of a note: codes whose assertion assigns them, and no others."""
+def scored_note(note: CodedNote) -> ScoredNote:
+    """Return the scored parts of a note. Codes count only if their assertion assigns them."""
     ranked = note.ranked
     scores = [assigned.score for assigned in ranked]
-    return Facts(
+    return ScoredNote(
         id=note.id,
         text_hash=hashlib.blake2b(note.text.encode(), digest_size=16).digest(),
         codes=tuple(sys.intern(assigned.code) for assigned in ranked),
         scores=None if None in scores else tuple(score for score in scores if score is not None),
         spans=_spans(note, ranked),
-        invalid=Counter(each.status for each in note.invalid),
+        invalid=Counter(code.status for code in note.invalid),
         ungrounded=len(note.ungrounded),
         repeated=note.repeated,
         flags=tuple(dict.fromkeys(flag.partition(": ")[0] for flag in note.flags)),
@@ -94,13 +95,13 @@ def facts_of(note: CodedNote) -> Facts:
     )
 
 
-def _spans(note: CodedNote, coded: Sequence[AssignedCode]) -> frozenset[Span]:
+def _spans(note: CodedNote, coded: Sequence[AssignedCode]) -> frozenset[LabelledSpan]:
     if not any(assigned.evidence for assigned in coded):
         return frozenset()
     tokens = [match.span() for match in _TOKEN.finditer(note.text)]
     starts, ends = [start for start, _ in tokens], [end for _, end in tokens]
     return frozenset(
-        Span(
+        LabelledSpan(
             evidence.start,
             evidence.end,
             evidence.text.lower(),
@@ -114,63 +115,64 @@ def _spans(note: CodedNote, coded: Sequence[AssignedCode]) -> frozenset[Span]:
 
 
 @dataclass(frozen=True, slots=True)
-class Aligned:
-    """Gold and prediction, note by note.
+class AlignedNotes:
+    """Gold notes and the predictions for them, in the same order.
 
     Attributes:
-        gold: The notes that were asked for.
-        predicted: The answer to each; an empty one where there is none.
-        missing: The notes without an answer.
+        gold: The gold notes.
+        predicted: Prediction for each gold note; a note without codes if there is no prediction.
+        missing: Ids of the notes without a prediction.
     """
 
-    gold: list[Facts]
-    predicted: list[Facts]
+    gold: list[ScoredNote]
+    predicted: list[ScoredNote]
     missing: tuple[str, ...]
 
 
-def align(gold: list[Facts], answers: Iterable[CodedNote], system: str) -> Aligned:
-    """Bring predictions into the order of the gold.
+def align(gold: list[ScoredNote], predictions: Iterable[CodedNote], system: str) -> AlignedNotes:
+    """Return gold notes and predictions in the same order.
 
     Args:
-        gold: The notes with the codes that are right.
-        answers: A system's predictions, in any order.
-        system: Its name, for messages.
+        gold: The gold notes.
+        predictions: Predictions of a system, in any order.
+        system: Name of the system, for error messages.
 
     Raises:
-        CclearnError: Predictions are for notes that the gold does not hold or twice for one note, or
-            their text is not the gold's; all of it is told at once.
+        ConfigurationError: A prediction belongs to no gold note, there are several predictions for one
+            note, or the text of a prediction differs from the gold text. The error lists all such notes.
     """
-    wanted = {facts.id: facts for facts in gold}
-    found: dict[str, Facts] = {}
-    strangers, twice, changed = [], [], []
-    for note in answers:
-        facts = facts_of(note)
-        if facts.id not in wanted:
-            strangers.append(facts.id)
-        elif facts.id in found:
-            twice.append(facts.id)
-        elif facts.text_hash != wanted[facts.id].text_hash:
-            changed.append(facts.id)
-        found[facts.id] = facts
+    gold_by_id = {note.id: note for note in gold}
+    predicted: dict[str, ScoredNote] = {}
+    unknown, repeated, changed = [], [], []
+    for note in predictions:
+        prediction = scored_note(note)
+        if prediction.id not in gold_by_id:
+            unknown.append(prediction.id)
+        elif prediction.id in predicted:
+            repeated.append(prediction.id)
+        elif prediction.text_hash != gold_by_id[prediction.id].text_hash:
+            changed.append(prediction.id)
+        predicted[prediction.id] = prediction
     problems = [
-        f"predictions (system = {system}, ids = {_some(identifiers)}): {problem}"
+        f"predictions (system = {system}, ids = {_shown_ids(identifiers)}): {problem}"
         for identifiers, problem in (
-            (strangers, "the gold does not hold these notes. Score them against their own gold."),
-            (twice, "there are several for one note. Keep one."),
+            (unknown, "the gold does not hold these notes. Score them against their own gold."),
+            (repeated, "there are several for one note. Keep one."),
             (changed, "the text differs from the gold's. Code the gold's own notes."),
         )
         if identifiers
     ]
     if problems:
         raise ConfigurationError(problems)
-    missing = tuple(facts.id for facts in gold if facts.id not in found)
-    return Aligned(gold, [found.get(facts.id) or _empty(facts) for facts in gold], missing)
+    missing = tuple(note.id for note in gold if note.id not in predicted)
+    answers = [predicted.get(note.id) or _without_codes(note) for note in gold]
+    return AlignedNotes(gold, answers, missing)
 
 
-def _empty(facts: Facts) -> Facts:
-    return Facts(facts.id, facts.text_hash, (), (), frozenset(), {}, 0, 0, ())
+def _without_codes(note: ScoredNote) -> ScoredNote:
+    return ScoredNote(note.id, note.text_hash, (), (), frozenset(), {}, 0, 0, ())
 
 
-def _some(identifiers: list[str]) -> str:
+def _shown_ids(identifiers: list[str]) -> str:
     shown = ", ".join(map(shown_id, identifiers[:5]))
     return f"{shown}, … {len(identifiers)} in all" if len(identifiers) > 5 else shown

@@ -19,8 +19,9 @@ from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.corpora import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.lm_eval.retention import read_retention
+from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.cost import Cost
-from cclearn.evaluation.report.pages import introduction, write_reports
+from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.results import result_of, write_result
 from cclearn.models import read_manifest
 from cclearn.notes import CodedNote
@@ -173,14 +174,15 @@ def run_benchmark(
         )
         write_result(partial / "metrics.json", result)
         gold.unlink()  # The user has the corpus; the result file keeps the hash.
-        write_reports(
-            partial,
+        report = Report(
             f"{data.corpus.name}, {data.options.split}",
-            comparison,
             introduction(result),
+            comparison.evaluations,
+            comparison.differences,
             costs={name: run.cost for name, run in runs.items()},
             retained=retained,
         )
+        write_report(partial, report)
     return comparison
 
 

@@ -1,4 +1,4 @@
-"""Calibrating a coder on coded development notes: what `cclearn calibrate` does."""
+"""Calibration of a coder on coded development notes: `cclearn calibrate`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cclearn.coding.calibration.model import (
     Thresholds,
 )
 from cclearn.errors import ConfigurationError
-from cclearn.evaluation.metrics.reliability import bins_of, expected_calibration_error
+from cclearn.evaluation.metrics.reliability import bin_scores, expected_calibration_error
 from cclearn.notes import CODED, CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.runtime.files import sha256_of_file
@@ -42,22 +42,23 @@ def calibrate(
     rejected_right: float = 0.1,
     progress: Callable[[Iterable[CodedNote]], Iterable[CodedNote]] | None = None,
 ) -> Calibration:
-    """Code development notes and fit a calibration to what was right.
+    """Code development notes and fit a calibration to the correctness of the codes.
 
-    Errors and thresholds are measured by cross-validation over notes, never on what a curve was fitted
-    to; the curve itself is fitted to all of them. A code is right where the note's codes hold it.
+    A code is correct if it is a gold code of the note. Errors and thresholds are measured by
+    cross-validation over notes, so that no curve is measured on codes to which it was fitted. The
+    returned curve is fitted to all codes.
 
     Args:
-        coder: Not calibrated yet, or its calibration is passed over.
-        data: Coded notes that the model was not trained on.
-        method: The kind of curve.
-        precision: The share of the accepted codes that shall be right.
-        rejected_right: The most of the rejected codes that may be right.
-        progress: Passes the notes on while it counts them.
+        coder: The coder. Its own calibration, if any, is ignored.
+        data: Coded notes on which the model was not trained.
+        method: Method by which the curve is fitted.
+        precision: Required share of correct codes among the accepted codes.
+        rejected_right: Maximum share of correct codes among the rejected codes.
+        progress: Function that yields notes while it shows their number.
 
     Raises:
-        ConfigurationError: The shares cannot be meant, or no curve can be fitted to the codes.
-        DataError: The file is not what it should be.
+        ConfigurationError: The shares are invalid, or no curve can be fitted to the codes.
+        DataError: The file cannot be read.
     """
     if not 0 <= rejected_right < precision <= 1:
         raise ConfigurationError(
@@ -66,31 +67,38 @@ def calibrate(
                 " more of the rejected codes may be right than of the accepted. Name 0 to 1."
             ]
         )
-    seen = _observe(coder, data, progress)
-    refuse_unfit(method, seen.signals, seen.right, seen.folds)
-    scores = out_of_fold(method, seen.signals, seen.right, seen.folds)
-    thresholds = find_thresholds(scores, seen.right, precision, rejected_right)
+    observed = _observe(coder, data, progress)
+    refuse_unfit(method, observed.signals, observed.correct, observed.folds)
+    scores = out_of_fold(method, observed.signals, observed.correct, observed.folds)
+    thresholds = find_thresholds(scores, observed.correct, precision, rejected_right)
     return Calibration(
         made_for=coder.identity,
         data_sha256=sha256_of_file(data),
-        notes=seen.notes,
-        codes=len(seen.signals),
-        base_rate=float(seen.right.mean()),
-        curve=fit_curve(method, seen.signals, seen.right),
+        notes=observed.notes,
+        codes=len(observed.signals),
+        base_rate=float(observed.correct.mean()),
+        curve=fit_curve(method, observed.signals, observed.correct),
         thresholds=thresholds,
-        expected_calibration_error=_errors(seen.signals, scores, seen.right),
-        decisions=_decisions(thresholds, scores, seen.right),
-        remarks=_remarks(thresholds, seen.signals),
+        expected_calibration_error=_errors(observed.signals, scores, observed.correct),
+        decisions=_decisions(thresholds, scores, observed.correct),
+        remarks=_remarks(thresholds, observed.signals),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Observed:
-    """The codes that a coder found in notes, each with whether it is right and its note's fold."""
+    """The codes that a coder assigned to the development notes.
+
+    Attributes:
+        notes: Number of notes.
+        signals: Features of each code.
+        correct: Whether each code is correct.
+        folds: Cross-validation fold of each code, which is that of its note.
+    """
 
     notes: int
     signals: list[Signals]
-    right: Flags
+    correct: Flags
     folds: npt.NDArray[np.int64]
 
 
@@ -100,37 +108,37 @@ def _observe(
     progress: Callable[[Iterable[CodedNote]], Iterable[CodedNote]] | None,
 ) -> _Observed:
     notes: Iterable[CodedNote] = read_coded_notes(data, coder.system)
-    asked = (note.note for note in read_coded_notes(data, coder.system))
-    answers = coder.aggregate_many(asked)
+    uncoded = (note.note for note in read_coded_notes(data, coder.system))
+    answers = coder.aggregate_many(uncoded)
     ids: list[str] = []
     counts: list[int] = []
     signals: list[Signals] = []
-    right: list[bool] = []
+    correct: list[bool] = []
     for gold, (reading, coded) in zip(progress(notes) if progress else notes, answers, strict=True):
-        wanted = {assigned.code for assigned in gold.codes if assigned.assertion in CODED}
+        gold_codes = {assigned.code for assigned in gold.codes if assigned.assertion in CODED}
         ids.append(gold.id)
         counts.append(len(coded.codes))
         signals += signals_of(coded, reading)
-        right += [assigned.code in wanted for assigned in coded.codes]
+        correct += [assigned.code in gold_codes for assigned in coded.codes]
     folds = np.repeat(folds_of(ids), np.array(counts, np.int64))
-    return _Observed(len(ids), signals, np.array(right, bool), folds)
+    return _Observed(len(ids), signals, np.array(correct, bool), folds)
 
 
-def _errors(signals: list[Signals], scores: Array, right: Flags) -> CalibrationError:
+def _errors(signals: list[Signals], scores: Array, correct: Flags) -> CalibrationError:
     raw = [signal.probability for signal in signals]
     known = [score for score in raw if score is not None]
     before = None
     if len(known) == len(raw):
-        before = expected_calibration_error(bins_of(known, right))
-    after = expected_calibration_error(bins_of(scores, right))
+        before = expected_calibration_error(bin_scores(known, correct))
+    after = expected_calibration_error(bin_scores(scores, correct))
     return CalibrationError(before=before, after=after or 0.0)
 
 
-def _decisions(thresholds: Thresholds, scores: Array, right: Flags) -> dict[str, Decided]:
-    made = np.array([thresholds.decide(score) for score in scores.tolist()])
+def _decisions(thresholds: Thresholds, scores: Array, correct: Flags) -> dict[str, Decided]:
+    decided = np.array([thresholds.decide(score) for score in scores.tolist()])
     return {
         decision: Decided(
-            codes=int((made == decision).sum()), right=int(right[made == decision].sum())
+            codes=int((decided == decision).sum()), right=int(correct[decided == decision].sum())
         )
         for decision in ("accept", "review", "reject")
     }

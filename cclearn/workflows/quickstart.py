@@ -1,4 +1,4 @@
-"""The whole way on a small piece of ICD-10-CM: pairs, notes, training, coding, evaluation, report."""
+"""The quickstart: data, training, coding, evaluation and a report for a small part of ICD-10-CM."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.evaluation import Evaluation, Settings, evaluate
-from cclearn.evaluation.report.pages import html_report
+from cclearn.evaluation import Comparison, Evaluation, Settings, evaluate
+from cclearn.evaluation.report.content import Report
+from cclearn.evaluation.report.html_page import html_report
 from cclearn.evaluation.results import result_of, write_result
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -24,30 +25,30 @@ from cclearn.runtime.files import atomic_file, refuse_existing, write_json
 from cclearn.runtime.progress import step_bar, track
 
 CODES = 150
-"""How many codes the quickstart knows."""
+"""Number of codes in the sample."""
 
 SPAN_ONLY = 30
-"""How many of them occur in span rows and in no training note."""
+"""Number of these codes that occur in span rows but in no training note."""
 
 LEAST_STRINGS, LONGEST_MENTION = 2, 60
-"""A code is taken when the classification has this many ways of saying it in so many characters."""
+"""A code is eligible if it has this number of terms, each of at most this number of characters."""
 
 TRAINING_NOTES, HELD_OUT_NOTES = 15_000, 200
 
 NOTE_SETTINGS = {"most_codes": 3, "longest_mention": LONGEST_MENTION}
-"""Short notes, for a small model."""
+"""Settings of the builder for short notes, which suit a small model."""
 
 NOISE = 0.1
-"""The share of mentions with typing errors and the like, in training and held-out notes."""
+"""Share of mentions with typing errors and similar noise, in training and held-out notes."""
 
 VARIANTS = 2
-"""Changed spellings of each span pair."""
+"""Number of spelling variants of each span pair."""
 
 RESERVED = 0.3
-"""The share of strings that no training note uses; span rows and held-out notes do."""
+"""Share of terms that occur in span rows and held-out notes but in no training note."""
 
 MARKER = "quickstart.json"
-"""Stands in every folder that a quickstart wrote, with its settings."""
+"""File with the settings of a quickstart, which marks the folders that it wrote."""
 
 _FOLDERS = ("pairs", "train", "held_out", "model", "predictions")
 _REPORT = "report.html"
@@ -56,18 +57,18 @@ _REPORT = "report.html"
 _FILES = (_REPORT, "metrics.json", "note.txt")
 
 SHOWN = 20
-"""How many of the held-out notes the report shows."""
+"""Number of held-out notes in the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuickstartData:
-    """What the quickstart trains and is tested on.
+    """Training and test data of the quickstart.
 
     Attributes:
         pairs: Span pairs of all codes.
         training: Coded notes for training.
-        held_out: Coded notes for the test, also about the span-only codes and the reserved strings.
-        span_only: The codes that no training note holds.
+        held_out: Coded notes for testing, which include span-only codes and reserved terms.
+        span_only: Codes that no training note contains.
     """
 
     pairs: Path
@@ -80,16 +81,16 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
     """Build span pairs and coded notes on a sample of codes.
 
     Args:
-        folder: Gets the folders `pairs`, `train` and `held_out`.
-        eligible: The codes to take the sample from, by `eligible_codes`.
-        seed: Decides the codes, the split and the notes.
+        folder: Folder in which the folders `pairs`, `train` and `held_out` are written.
+        eligible: Codes from which the sample is drawn, returned by `eligible_codes`.
+        seed: Seed of the sample of codes, of the split and of the notes.
         system: The code system.
     """
     from data_builders.builder import build, configure, find_builder
 
-    order = random.Random(seed)  # noqa: S311 - reproducible, not secret
-    codes = sorted(order.sample(eligible, CODES))
-    span_only = frozenset(order.sample(codes, SPAN_ONLY))
+    rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    codes = sorted(rng.sample(eligible, CODES))
+    span_only = frozenset(rng.sample(codes, SPAN_ONLY))
     builder = find_builder("icd10cm")
     spans = {"codes": codes, "variants": VARIANTS, "seed": seed}
     pairs = build(builder, configure(builder, spans), folder / "pairs", system, progress=track).data
@@ -115,11 +116,11 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
 
 
 def eligible_codes(chapter: str, system: CodeSystem) -> list[str]:
-    """Return the codes of a chapter, block or header that can be said in several short ways.
+    """Return the codes of a chapter, block or header that have several short terms.
 
     Raises:
         UnknownCodeError: There is no such chapter.
-        ConfigurationError: It has too few such codes.
+        ConfigurationError: The chapter has too few such codes.
     """
     from data_builders.builder import configure, find_builder
 
@@ -133,8 +134,8 @@ def eligible_codes(chapter: str, system: CodeSystem) -> list[str]:
     if len(eligible) < CODES:
         raise ConfigurationError(
             [
-                f"chapter (chapter = {chapter}): {len(eligible)} of its codes can be said in"
-                f" {LEAST_STRINGS} or more short ways, {CODES} are needed."
+                f"chapter (chapter = {chapter}): {len(eligible)} of its codes have"
+                f" {LEAST_STRINGS} or more short terms, {CODES} are needed."
                 " Try another chapter, e.g. 9 or 11."
             ]
         )
@@ -142,7 +143,8 @@ def eligible_codes(chapter: str, system: CodeSystem) -> list[str]:
 
 
 def train(recipe_name: str, data: QuickstartData, output: Path, overrides: list[str]) -> Path:
-    """Train one of the `tiny` recipes on the quickstart's data and return the run's folder."""
+    """Train with one of the `tiny` recipes on the quickstart's data, and return the folder of the
+    model."""
     from cclearn.training.recipe_file import load_recipe
     from cclearn.training.sft import run_sft
 
@@ -165,7 +167,7 @@ def code_held_out(coder: Coder, data: QuickstartData) -> list[CodedNote]:
 
 
 def scoring(data: QuickstartData) -> Settings:
-    """Return how the quickstart scores: the codes that occur in span rows only are unseen ones."""
+    """Return the settings of the evaluation. Codes that occur in span rows only count as unseen."""
     counts = Counter(a.code for note in read_coded_notes(data.training) for a in note.codes)
     return Settings(training=counts)
 
@@ -178,17 +180,17 @@ def run_quickstart(
     overwrite: bool = False,
     say: Callable[[str], Any] = print,
 ) -> dict[str, Evaluation]:
-    """Run everything and write it to a folder.
+    """Run the quickstart and write its outputs to a folder.
 
-    A quickstart that was stopped is begun anew in the same folder.
+    A quickstart that was stopped starts again in the same folder.
 
     Args:
-        folder: Gets the data, the run, the predictions, `metrics.json` and `report.html`.
-        chapter: The chapter of ICD-10-CM, or any block or header, to take the codes from.
-        seed: Of everything.
-        steps: Training steps, if not the recipe's.
-        overwrite: Whether a folder of an earlier quickstart may be used again.
-        say: Told what is being done.
+        folder: Folder for the data, the model, the predictions, `metrics.json` and `report.html`.
+        chapter: Chapter of ICD-10-CM, or any block or header, from which the codes are drawn.
+        seed: Seed of the data and of the training.
+        steps: Number of training steps; None uses the number in the recipe.
+        overwrite: Whether the folder of an earlier quickstart may be overwritten.
+        say: Function that shows a line about the current step.
 
     Returns:
         The scores by system.
@@ -203,10 +205,10 @@ def run_quickstart(
     make_folder(folder.absolute().parent)
     with claimed(folder.absolute()):
         _make_room(folder)
-        return _fill(folder, chapter, seed, steps, eligible, system, say)
+        return _run(folder, chapter, seed, steps, eligible, system, say)
 
 
-def _fill(
+def _run(
     folder: Path,
     chapter: str,
     seed: int,
@@ -215,7 +217,7 @@ def _fill(
     system: CodeSystem,
     say: Callable[[str], Any],
 ) -> dict[str, Evaluation]:
-    """Write everything to a folder that this process has claimed, the report last."""
+    """Write all outputs to a folder that this process has claimed, the report last."""
     write_json(folder / MARKER, {"chapter": chapter, "seed": seed, "steps": steps})
     say(f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}")
     data = build_data(folder, eligible, seed, system)
@@ -241,42 +243,54 @@ def _fill(
     sample = next(note for note in gold if note.codes)
     with atomic_file(folder / "note.txt") as stream:
         stream.write(sample.text.encode("utf-8"))
-    page = html_report(
-        f"cclearn quickstart, ICD-10-CM chapter {chapter}",
-        [
-            f"{CODES} codes, {SPAN_ONLY} of which occur in span rows only and in no training note;"
-            f" {_lines(data.training):,} training notes; {len(gold)} held-out notes, scored below."
-            " All notes are synthetic, written from templates: these figures say that the machinery"
-            " works, not how it codes real notes.",
-            f"Both systems may assign any of the {len(system.billable_codes()):,} billable codes of"
-            f" release {system.release}.",
-        ],
-        comparison.evaluations,
-        gold[:SHOWN],
-        {name: {note.id: note for note in coded} for name, coded in answers.items()},
-    )
+    report = _report(chapter, system, data, comparison, gold, answers)
     with atomic_file(folder / _REPORT) as stream:
-        stream.write(page.encode("utf-8"))
+        stream.write(html_report(report).encode("utf-8"))
     return comparison.evaluations
 
 
-def _lines(path: Path) -> int:
+def _report(
+    chapter: str,
+    system: CodeSystem,
+    data: QuickstartData,
+    comparison: Comparison,
+    gold: list[CodedNote],
+    answers: dict[str, list[CodedNote]],
+) -> Report:
+    introduction = [
+        f"{CODES} codes, {SPAN_ONLY} of which occur in span rows only and in no training note;"
+        f" {_count_lines(data.training):,} training notes; {len(gold)} held-out notes, scored below."
+        " All notes are synthetic, written from templates: these figures say that the machinery"
+        " works, not how it codes real notes.",
+        f"Both systems may assign any of the {len(system.billable_codes()):,} billable codes of"
+        f" release {system.release}.",
+    ]
+    return Report(
+        f"cclearn quickstart, ICD-10-CM chapter {chapter}",
+        introduction,
+        comparison.evaluations,
+        gold=gold[:SHOWN],
+        predicted={name: {note.id: note for note in coded} for name, coded in answers.items()},
+    )
+
+
+def _count_lines(path: Path) -> int:
     with path.open("rb") as stream:
         return sum(1 for _ in stream)
 
 
 def _is_unfinished(folder: Path) -> bool:
-    """Say whether a folder holds a quickstart that was stopped, and nothing that is worth keeping."""
+    """Return whether a folder contains a quickstart that was stopped, and nothing worth keeping."""
     if not folder.is_dir() or (folder / _REPORT).exists():
         return False
     return (folder / MARKER).is_file() or all(map(is_partial, folder.iterdir()))
 
 
 def _make_room(folder: Path) -> None:
-    """Remove what an earlier quickstart wrote, and nothing else.
+    """Remove the outputs of an earlier quickstart, and nothing else.
 
     Raises:
-        CclearnError: The folder holds something, and is no quickstart's.
+        CclearnError: The folder is not empty, and no quickstart wrote it.
     """
     if not folder.exists() or (folder.is_dir() and all(map(is_partial, folder.iterdir()))):
         return

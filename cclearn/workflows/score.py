@@ -17,7 +17,8 @@ from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.evaluation.metrics.spans import evaluate_spans
-from cclearn.evaluation.report.pages import introduction, write_reports
+from cclearn.evaluation.report.content import Report, introduction
+from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.report.worst_notes import worst_notes
 from cclearn.evaluation.results import result_of, write_result
 from cclearn.notes import Origin, SpanPair
@@ -106,9 +107,16 @@ def score_files(
             read = {"gold": gold, **files, **options.train_files}
             result = result_of(comparison, system, settings, read)
             write_result(folder / "metrics.json", result)
-            worst = worst_notes(gold, files, system, show) if show else ([], {})
-            title = f"{'Comparison' if compare else 'Evaluation'} on {gold.name}"
-            write_reports(folder, title, comparison, introduction(result), *worst)
+            worst, answers = worst_notes(gold, files, system, show) if show else ([], {})
+            report = Report(
+                f"{'Comparison' if compare else 'Evaluation'} on {gold.name}",
+                introduction(result),
+                comparison.evaluations,
+                comparison.differences,
+                gold=worst,
+                predicted=answers,
+            )
+            write_report(folder, report)
     return comparison
 
 
@@ -163,8 +171,13 @@ def score_spans(
             read = {"gold": pairs, **options.train_files}
             result = result_of(comparison, system, settings, read, limit=limit, models=models)
             write_result(folder / "metrics.json", result)
-            title = f"Spans of {pairs.name}"
-            write_reports(folder, title, comparison, introduction(result, unit="spans"))
+            report = Report(
+                f"Spans of {pairs.name}",
+                introduction(result, unit="spans"),
+                comparison.evaluations,
+                comparison.differences,
+            )
+            write_report(folder, report)
     return comparison
 
 

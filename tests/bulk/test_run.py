@@ -147,7 +147,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
         check=False,
     )
     assert limited.returncode == 2
-    assert "00003.jsonl: File too large. What is finished stays" in limited.stderr
+    assert "00003.jsonl: File too large. Finished shards are kept" in limited.stderr
     assert limited.stderr.count("\n") == 1
     assert [path.name for path in out.glob("shards/.*")] == []
     assert run(source, out, "--shard-size", "10").returncode == 0

@@ -9,7 +9,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
-from cclearn.evaluation.metrics.reliability import bins_of, expected_calibration_error
+from cclearn.evaluation.metrics.reliability import bin_scores, expected_calibration_error
 from cclearn.evaluation.results import Result, result_of, write_result
 from cclearn.notes import AssignedCode, CodedNote, Invalid, Ungrounded
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -62,7 +62,7 @@ def test_all_that_is_wrong_is_told_at_once(system: CodeSystem) -> None:
     assert "system = a, ids = 1): the text differs" in lines[2]
     assert "system = b, ids = 8)" in lines[3]
     assert "pain" not in str(error.value)
-    with pytest.raises(CclearnError, match="notes stand twice"):
+    with pytest.raises(CclearnError, match="several notes have the same id"):
         evaluate([gold[0], gold[0]], {}, system)
     with pytest.raises(CclearnError, match="nothing to score against"):
         evaluate([], {}, system)
@@ -259,13 +259,13 @@ def test_decisions_are_scored_and_rejected_codes_are_no_predictions(system: Code
 
 
 def test_bins_of_scores_by_hand() -> None:
-    bins = bins_of([0.95, 0.05, 1.0, 0.0], [True, False, False, True])
+    bins = bin_scores([0.95, 0.05, 1.0, 0.0], [True, False, False, True])
     assert [(b.low, b.codes, b.score, b.right) for b in bins] == [
         (0.0, 2, 0.025, 0.5),
         (0.9, 2, 0.975, 0.5),
     ]
     assert expected_calibration_error(bins) == pytest.approx(0.475)
-    assert bins_of([], []) == []
+    assert bin_scores([], []) == []
 
 
 def test_what_rules_say_of_notes_is_counted_by_rule(system: CodeSystem) -> None:

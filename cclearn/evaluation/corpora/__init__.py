@@ -1,4 +1,4 @@
-"""Published corpora of coded notes, read from folders that the user has."""
+"""Corpora of coded notes for benchmarks, read from folders of the user."""
 
 from cclearn.evaluation.corpora.base import (
     BenchmarkCorpus,

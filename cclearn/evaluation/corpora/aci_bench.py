@@ -1,7 +1,7 @@
-"""ACI-Bench (Yim et al. 2023): notes of role-played visits, with a file of codes of one's own.
+"""ACI-Bench (Yim et al. 2023): notes of role-played visits. The user provides a file of codes.
 
-The folder has `train.csv`, `valid.csv` and the test files, with the columns encounter_id and note; the
-code file is a CSV table with the columns id and code, a line a code.
+The folder contains `train.csv`, `valid.csv` and the test files, with the columns encounter_id and note.
+The file of codes is a CSV table with the columns id and code, and one row per code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, shown_id
 from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
-from cclearn.evaluation.corpora.tables import table_rows
+from cclearn.evaluation.corpora.csv_tables import table_rows
 from cclearn.notes import CodedNote
 
 
@@ -22,8 +22,8 @@ class ACIBenchOptions(CorpusOptions):
     """Options of ACI-Bench.
 
     Attributes:
-        split: A file's name without its ending, e.g. `clinicalnlp_taskB_test1`.
-        codes: The file of codes; relative to the folder, if it is not found otherwise.
+        split: Name of a file without its suffix, e.g. `clinicalnlp_taskB_test1`.
+        codes: File of codes. If it does not exist, the path is relative to the folder.
     """
 
     split: str = "valid"
@@ -31,7 +31,7 @@ class ACIBenchOptions(CorpusOptions):
 
 
 class ACIBench(BenchmarkCorpus):
-    """Reads the notes of a file; those that the code file does not name have no codes."""
+    """Reads the notes of a file. Notes that are not in the file of codes have no codes."""
 
     name = "aci-bench"
     summary = "Notes of role-played visits, with a file of codes of your own (codes=FILE.csv)."
@@ -40,7 +40,11 @@ class ACIBench(BenchmarkCorpus):
     def read(
         self, folder: Path, split: str, options: ACIBenchOptions, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the notes. Raises DataError."""
+        """Stream the coded notes of a split.
+
+        Raises:
+            DataError: A file is missing or malformed.
+        """
         path = options.codes if options.codes.is_file() else folder / options.codes
         if not path.is_file():
             raise DataError(path, "no such file")

@@ -1,4 +1,4 @@
-"""What every corpus adapter is."""
+"""The base class of benchmark corpora, and their registry."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class CorpusOptions(BaseModel):
     """Options that all corpora share.
 
     Attributes:
-        split: The notes to score.
-        training: The notes that codes are counted in and examples are taken from; None where there are
-            none.
+        split: Name of the split to score.
+        training: Name of the split in which codes are counted and from which examples are taken; None if
+            there is no such split.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,12 +30,12 @@ class CorpusOptions(BaseModel):
 
 
 class BenchmarkCorpus(ABC):
-    """Reads the notes of a corpus, each split on its own.
+    """Base class of corpora, which read coded notes by split.
 
     Attributes:
-        name: As `cclearn benchmark NAME` calls it.
-        summary: One line for `cclearn benchmark --list`.
-        options_type: Its options.
+        name: Name of the corpus in `cclearn benchmark NAME`.
+        summary: Description of the corpus in `cclearn benchmark --list`, one line.
+        options_type: Class of the corpus's options.
     """
 
     name: ClassVar[str]
@@ -46,10 +46,16 @@ class BenchmarkCorpus(ABC):
     def read(
         self, folder: Path, split: str, options: Any, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the coded notes of a split, codes in the official spelling.
+        """Stream the coded notes of a split, with codes in the official spelling.
+
+        Args:
+            folder: Folder with the files of the corpus.
+            split: Name of the split.
+            options: Options of the corpus, an instance of `options_type`.
+            system: The code system.
 
         Raises:
-            DataError: A file is missing or is not what it should be.
+            DataError: A file is missing or malformed.
         """
 
 
@@ -59,7 +65,11 @@ def corpus_names() -> list[str]:
 
 
 def find_corpus(name: str) -> BenchmarkCorpus:
-    """Return a corpus by name. Raises ConfigurationError when there is none."""
+    """Return a corpus by name.
+
+    Raises:
+        ConfigurationError: There is no corpus of this name.
+    """
     corpus: BenchmarkCorpus = CORPORA.find(name, BenchmarkCorpus)()
     return corpus
 
@@ -70,5 +80,13 @@ def all_corpora() -> dict[str, BenchmarkCorpus]:
 
 
 def options_of(corpus: BenchmarkCorpus, settings: dict[str, Any]) -> CorpusOptions:
-    """Check options, all of them at once. Raises ConfigurationError."""
+    """Return the options of a corpus.
+
+    Args:
+        corpus: The corpus.
+        settings: Values of the options, by name.
+
+    Raises:
+        ConfigurationError: Options are unknown or invalid. The error lists all of them.
+    """
     return checked_settings(corpus.options_type, settings, corpus.name)

@@ -1,4 +1,4 @@
-"""From annotations to coded notes."""
+"""Building coded notes from annotations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.contract import Origin
 
 Annotation = tuple[str, int | None, int | None]
-"""A code, and where its evidence begins and ends; None where it has none."""
+"""A code, and start and end of its evidence; None if it has no evidence."""
 
 
 def coded_note(
@@ -20,14 +20,15 @@ def coded_note(
     system: CodeSystem,
     origin: Origin = "restricted",
 ) -> CodedNote:
-    """Make a coded note of annotations.
+    """Return a coded note for annotations.
 
     Args:
-        identifier: The note's.
-        text: The note, as it is.
-        annotations: In any order; a code may have several.
-        system: Spells the codes and says what they are; a code that it does not hold is kept.
-        origin: Of the text.
+        identifier: Id of the note.
+        text: Text of the note, unedited.
+        annotations: Annotations in any order. A code may have several.
+        system: The code system, which provides spelling, description and status of the codes. Codes that
+            it does not contain are kept.
+        origin: Origin of the text.
 
     Raises:
         ValueError: The note has no id, a code is empty, or evidence lies outside the text.

@@ -1,8 +1,8 @@
 """CodiEsp (CLEF eHealth 2020): clinical cases in Spanish and in English, coded with CIE-10-ES.
 
-The folder has `train`, `dev` and perhaps `test`, each with `text_files`, `text_files_en` and the tables
-`trainD.tsv`, `trainP.tsv`, `trainX.tsv` and so on (Zenodo 3837305). X tables may also have the four
-fields of a submission: case, offsets, label, code.
+The folder contains `train`, `dev` and optionally `test`, each with `text_files`, `text_files_en` and the
+tables `trainD.tsv`, `trainP.tsv`, `trainX.tsv` and so on (Zenodo 3837305). X tables may also have the
+four fields of a submission: case, offsets, label, code.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ class CodiEspOptions(CorpusOptions):
     """Options of CodiEsp.
 
     Attributes:
-        language: `es`, whose codes have evidence (X), or `en`, machine-translated, whose codes have
-            none (D, P).
-        procedures: Whether procedures are scored besides diagnoses.
+        split: Name of the split to score.
+        language: `es`, whose codes have evidence (tables X), or `en`, which is machine-translated and
+            whose codes have no evidence (tables D and P).
+        procedures: Whether procedures are scored in addition to diagnoses.
     """
 
     split: str = "dev"
@@ -41,11 +42,10 @@ class CodiEspOptions(CorpusOptions):
 
 
 class CodiEsp(BenchmarkCorpus):
-    """Reads a split.
+    """Reads the cases of a split.
 
-    Fragments of one piece of evidence are read as one, the words between included, as the official
-    script does (it takes the first fragment's beginning and the last one's end, which is no range where
-    they stand out of order).
+    Evidence in several fragments is read as one span, which includes the words between the fragments, as
+    in the official script. Fragments may be in any order.
     """
 
     name = "codiesp"
@@ -55,10 +55,10 @@ class CodiEsp(BenchmarkCorpus):
     def read(
         self, folder: Path, split: str, options: CodiEspOptions, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the cases of a split in the order of their names.
+        """Stream the cases of a split, sorted by name.
 
         Raises:
-            DataErrors: Files are missing, lines are not of the format, evidence lies outside its text.
+            DataErrors: Files are missing, lines are malformed, or evidence lies outside the text.
         """
         part = folder / split
         texts = part / ("text_files" if options.language == "es" else "text_files_en")
@@ -104,8 +104,8 @@ def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, l
                 if not ends or not all(_OFFSET.fullmatch(end) for end in ends):
                     problems.append(DataError(path, "offsets are no numbers", number))
                 else:
-                    places = [int(end) for end in ends]
-                    found[name].append((code, min(places), max(places)))
+                    offsets = [int(end) for end in ends]
+                    found[name].append((code, min(offsets), max(offsets)))
     if problems:
         raise DataErrors(problems)
     return found

@@ -1,8 +1,9 @@
 """MDACE (Cheng et al. 2023): MIMIC-III notes with the evidence of each code.
 
-The folder is MDACE's repository (`data/Inpatient/ICD-10/1.0/*.json`,
-`splits/Inpatient/MDace-ev-test.csv`). The text comes from MIMIC-III's `NOTEEVENTS.csv` (or `.csv.gz`) in
-the folder, by the user's licence, unless it stands in the files already, where MDACE's script puts it.
+The folder is a clone of MDACE's repository (`data/Inpatient/ICD-10/1.0/*.json`,
+`splits/Inpatient/MDace-ev-test.csv`). The text is read from the files of the repository, if MDACE's
+script has inserted it, or from MIMIC-III's `NOTEEVENTS.csv` (or `.csv.gz`) in the folder, for which the
+user needs a licence.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cclearn.codes.traits import traits_of
 from cclearn.errors import DataError, DataErrors
 from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import coded_note
-from cclearn.evaluation.corpora.tables import find_table, table_rows
+from cclearn.evaluation.corpora.csv_tables import find_table, table_rows
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import read_lines
 from cclearn.runtime.parsing import read_json
@@ -49,8 +50,8 @@ class MDACEOptions(CorpusOptions):
     """Options of MDACE.
 
     Attributes:
-        care: Which charts.
-        categories: Kinds of notes, e.g. `Discharge summary`; all of them where it is empty.
+        care: Kind of care, which selects the charts.
+        categories: Categories of notes, e.g. `Discharge summary`; empty for all categories.
     """
 
     care: Literal["Inpatient", "Profee"] = "Inpatient"
@@ -58,7 +59,7 @@ class MDACEOptions(CorpusOptions):
 
 
 class MDACECorpus(BenchmarkCorpus):
-    """Reads the annotated notes of a split; codes of other systems than the one asked for stay out."""
+    """Reads the annotated notes of a split. Codes of other code systems are left out."""
 
     name = "mdace"
     summary = "MIMIC-III notes with evidence (needs NOTEEVENTS.csv by your own licence)."
@@ -67,17 +68,17 @@ class MDACECorpus(BenchmarkCorpus):
     def read(
         self, folder: Path, split: str, options: MDACEOptions, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the notes of the split's charts in the order of the charts' numbers.
+        """Stream the notes of the charts in a split, sorted by the numbers of the charts.
 
         Raises:
-            DataErrors: Files are missing or not of the format, notes have no text, evidence lies outside
-                its text.
+            DataErrors: Files are missing or malformed, notes have no text, or evidence lies outside the
+                text.
         """
         traits = system.traits if system.traits.mdace_folder else traits_of("icd10cm")
         wanted = traits.display_name
         charts = folder / "data" / options.care / str(traits.mdace_folder) / "1.0"
-        named = ((f.name.split("-")[0], f) for f in sorted(charts.glob("*.json")))
-        files = {int(number): f for number, f in named if _NUMBER.fullmatch(number)}
+        candidates = ((f.name.split("-")[0], f) for f in sorted(charts.glob("*.json")))
+        files = {int(number): f for number, f in candidates if _NUMBER.fullmatch(number)}
         if not files:
             raise DataError(charts, "holds no chart: not the folder of MDACE")
         numbers = sorted(_split(folder, split, options) & files.keys())
@@ -97,9 +98,9 @@ class MDACECorpus(BenchmarkCorpus):
                 problems.append(DataError(file, f"NOTEEVENTS holds no note {identifier}"))
                 continue
             annotations = [
-                (each["code"], each["begin"], each["end"])
-                for each in note["annotations"]
-                if each["code_system"] == wanted
+                (annotation["code"], annotation["begin"], annotation["end"])
+                for annotation in note["annotations"]
+                if annotation["code_system"] == wanted
             ]
             try:
                 yield coded_note(str(identifier), text, annotations, system)
@@ -129,6 +130,6 @@ def _notes(path: Path) -> list[dict[str, Any]]:
 
 
 def _texts(folder: Path, wanted: set[int]) -> dict[int, str]:
-    """Return the texts of notes from MIMIC-III's table. Raises DataError."""
+    """Return the texts of notes from the table of MIMIC-III, by the id of the note."""
     rows = table_rows(find_table(folder, "NOTEEVENTS"), ("ROW_ID", "TEXT"))
     return {int(n): text for n, text in rows if _NUMBER.fullmatch(n) and int(n) in wanted}

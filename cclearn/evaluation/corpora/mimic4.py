@@ -1,6 +1,6 @@
-"""MIMIC-IV discharge summaries with ICD-10 codes, from the usual tables by the user's licence.
+"""MIMIC-IV discharge summaries with ICD-10 codes, from tables for which the user needs a licence.
 
-The folder, or folders below it, hold `discharge.csv[.gz]` (MIMIC-IV-Note: hadm_id, text),
+The folder, or folders below it, contain `discharge.csv[.gz]` (MIMIC-IV-Note: hadm_id, text),
 `diagnoses_icd.csv[.gz]` and, for procedures, `procedures_icd.csv[.gz]` (MIMIC-IV: hadm_id, icd_code,
 icd_version), and a split: `splits.csv` (hadm_id or _id, split), or the published
 `mimiciv_icd10_split.feather` (Edin et al. 2023).
@@ -16,7 +16,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, foreign_errors, shown_id
 from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
 from cclearn.evaluation.corpora.building import Annotation, coded_note
-from cclearn.evaluation.corpora.tables import find_table, table_rows
+from cclearn.evaluation.corpora.csv_tables import find_table, table_rows
 from cclearn.notes import CodedNote
 
 _SPLIT = "mimiciv_icd10_split.feather"
@@ -26,14 +26,15 @@ class MIMIC4Options(CorpusOptions):
     """Options of MIMIC-IV.
 
     Attributes:
-        procedures: Whether procedures (ICD-10-PCS) are scored besides diagnoses.
+        procedures: Whether procedures (ICD-10-PCS) are scored in addition to diagnoses.
     """
 
     procedures: bool = False
 
 
 class MIMIC4(BenchmarkCorpus):
-    """Reads the summaries of a split in the table's order; a stay without ICD-10 codes stays out."""
+    """Reads the summaries of a split in the order of the table. Stays without ICD-10 codes are left
+    out."""
 
     name = "mimic4-icd10"
     summary = "MIMIC-IV discharge summaries with ICD-10 codes (by your own licence)."
@@ -42,7 +43,11 @@ class MIMIC4(BenchmarkCorpus):
     def read(
         self, folder: Path, split: str, options: MIMIC4Options, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the notes. Raises DataError."""
+        """Stream the coded notes of a split.
+
+        Raises:
+            DataError: A file is missing or malformed.
+        """
         wanted = _stays(folder, split)
         codes: dict[str, list[Annotation]] = defaultdict(list)
         for name in ("diagnoses_icd", "procedures_icd")[: 1 + options.procedures]:
@@ -61,18 +66,18 @@ class MIMIC4(BenchmarkCorpus):
 
 
 def _stays(folder: Path, split: str) -> set[str]:
-    """Return the stays of a split. Raises DataError."""
+    """Return the ids of the stays in a split."""
     if published := sorted(folder.rglob(_SPLIT)):
-        return _of(_published(published[0]), split, published[0])
+        return _stays_of_split(_published(published[0]), split, published[0])
     path = find_table(folder, "splits")
     try:
-        return _of(table_rows(path, ("hadm_id", "split")), split, path)
+        return _stays_of_split(table_rows(path, ("hadm_id", "split")), split, path)
     except DataError:
-        return _of(table_rows(path, ("_id", "split")), split, path)
+        return _stays_of_split(table_rows(path, ("_id", "split")), split, path)
 
 
 def _published(path: Path) -> Iterator[tuple[str, str]]:
-    """Return the stays and splits of the published table. Raises DataError."""
+    """Return the stays in the published table, each with its split."""
     from pyarrow import feather
 
     with foreign_errors(lambda place: DataError(path, f"not a table of splits ({place})")):
@@ -80,7 +85,7 @@ def _published(path: Path) -> Iterator[tuple[str, str]]:
         return zip(map(str, table["_id"]), map(str, table["split"]), strict=True)
 
 
-def _of(
+def _stays_of_split(
     rows: Iterator[tuple[str, ...]] | Iterator[tuple[str, str]], split: str, path: Path
 ) -> set[str]:
     found: dict[str, set[str]] = defaultdict(set)

@@ -1,1 +1,1 @@
-"""Export to, and results of, EleutherAI's lm-evaluation-harness."""
+"""Export to EleutherAI's lm-evaluation-harness, and scores of its tasks."""

@@ -1,7 +1,7 @@
-"""Our coding benchmark as a task of lm-evaluation-harness, so that others can run it there.
+"""Export of a benchmark as a task of lm-evaluation-harness.
 
-The task asks for the codes of a note with our prompt and reads the answer with our parser. The harness
-knows no grammar: answers are free, and what the note does not hold or the release does not allow is
+The task uses the prompts and the parser of cclearn. The harness supports no grammars, so answers are
+unconstrained: a quote that does not occur in the note, or a code that the release does not allow, is
 wrong.
 """
 
@@ -22,7 +22,7 @@ from cclearn.prompts import document_answer, document_prompt, parse_answer
 from cclearn.runtime.files import atomic_file, atomic_folder
 
 LONGEST_ANSWER = 1_024
-"""Tokens of an answer."""
+"""Maximum number of tokens of an answer."""
 
 _UTILS = '''"""What the task computes, from cclearn."""
 
@@ -32,7 +32,7 @@ __all__ = ["invalid_rate", "micro_f1", "process_results"]
 '''
 
 Counts = tuple[int, int, int]
-"""Codes that are right, that are predicted, that are wanted."""
+"""Numbers of correct, of predicted and of gold codes."""
 
 
 def export_task(
@@ -44,17 +44,17 @@ def export_task(
 ) -> int:
     """Write a task: `NAME.yaml`, its notes in `NAME.jsonl`, and `cclearn_utils.py`.
 
-    The notes' text is in the folder: it is as restricted as they are.
+    The folder contains the text of the notes, and is as restricted as they are.
 
     Args:
         notes: Coded notes.
-        name: The task's; `lm_eval --tasks NAME --include_path FOLDER` runs it.
+        name: Name of the task, which `lm_eval --tasks NAME --include_path FOLDER` runs.
         system: The code system.
         folder: The folder to write, which appears when it is complete.
-        overwrite: Whether a folder that this function wrote is replaced.
+        overwrite: Whether a folder that this function wrote may be replaced.
 
     Returns:
-        How many notes were written.
+        The number of notes.
 
     Raises:
         CclearnError: There are no notes, or the folder exists.
@@ -66,7 +66,7 @@ def export_task(
 def _fill_task(
     partial: Path, notes: Iterable[CodedNote], name: str, system: CodeSystem, folder: Path
 ) -> int:
-    """Write the files of a task to `partial`, which is going to be renamed to `folder`."""
+    """Write the files of a task to `partial`, which is renamed to `folder` later."""
     count = 0
     rows = f"{name}.jsonl"
     with atomic_file(partial / rows) as stream:
@@ -116,14 +116,14 @@ def _fill_task(
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Counts]:
-    """Count the codes of an answer; the harness calls this for every note.
+    """Count the codes of an answer. The harness calls this function for every note.
 
-    A code is predicted where its line can be read; it is right where the release knows it, its quote
-    stands in the note, and the gold has it.
+    A code is predicted if its line can be parsed. It is correct if it is billable, its quote occurs in
+    the note, and it is a gold code.
 
     Args:
-        doc: A row that `export_task` wrote.
-        results: The answer.
+        doc: Row of the task, written by `export_task`.
+        results: List with the answer.
     """
     system = CodeSystem.load(doc["system"])
     lines = parse_answer(results[0]).lines
@@ -133,20 +133,21 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         for line, span in zip(lines, spans, strict=True)
     }
     usable = {code for code, grounded in answered.items() if grounded and system.is_billable(code)}
-    wanted = set(doc["codes"])
+    gold = set(doc["codes"])
     return {
-        "micro_f1": (len(usable & wanted), len(answered), len(wanted)),
+        "micro_f1": (len(usable & gold), len(answered), len(gold)),
         "invalid_rate": (len(answered) - len(usable), len(answered), 0),
     }
 
 
 def micro_f1(counts: Sequence[Counts]) -> float:
-    """Return 2TP/(2TP+FP+FN) over all notes, 0 where there is nothing."""
-    right, predicted, wanted = (sum(column) for column in zip(*counts, strict=True))
-    return 2 * right / (predicted + wanted) if predicted + wanted else 0.0
+    """Return the micro F1 over all notes, 2TP/(2TP+FP+FN), or 0 if there are no codes."""
+    correct, predicted, gold = (sum(column) for column in zip(*counts, strict=True))
+    return 2 * correct / (predicted + gold) if predicted + gold else 0.0
 
 
 def invalid_rate(counts: Sequence[Counts]) -> float:
-    """Return the share of predicted codes that are not billable or whose quote is not in the note."""
+    """Return the share of predicted codes that are not billable or whose quote does not occur in the
+    note."""
     wrong, predicted, _ = (sum(column) for column in zip(*counts, strict=True))
     return wrong / predicted if predicted else 0.0

@@ -1,4 +1,4 @@
-"""Does a tuned model still know what it knew? Named tasks of lm-evaluation-harness, before and after."""
+"""Scores of a model on tasks of lm-evaluation-harness, before and after tuning."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cclearn.errors import ConfigurationError, DataError
 from cclearn.runtime.parsing import read_json
 
 
-class Retained(BaseModel):
-    """A score of a task before and after tuning.
+class RetentionScore(BaseModel):
+    """A score on a task before and after tuning.
 
     Attributes:
-        task: As the harness calls it.
-        metric: Likewise.
-        before: The score of the model that was tuned.
-        before_error: Its standard error; None where the harness has none.
-        after: The score of the tuned model.
-        after_error: Its standard error.
+        task: Name of the task in the harness.
+        metric: Name of the metric in the harness.
+        before: Score of the model before tuning.
+        before_error: Standard error of `before`; None if the harness reports none.
+        after: Score of the model after tuning.
+        after_error: Standard error of `after`; None if the harness reports none.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,23 +41,23 @@ def run_retention(
     include: Path | None = None,
     limit: int | None = None,
     batch_size: int = 8,
-) -> list[Retained]:
-    """Run the tasks with both models.
+) -> list[RetentionScore]:
+    """Run tasks with the models before and after tuning.
 
     Args:
-        before: A model's folder or its name on the hub.
-        after: The tuned model's, or the folder of an adapter.
-        tasks: As the harness names them.
-        include: A folder with further tasks.
-        limit: How many examples of each task; all of them where it is None.
-        batch_size: Of the harness.
+        before: Folder of the model before tuning, or its name on the Hugging Face Hub.
+        after: Folder of the tuned model, or of its adapter.
+        tasks: Names of the tasks in the harness.
+        include: Folder with additional tasks.
+        limit: Maximum number of examples of each task; None runs all of them.
+        batch_size: Batch size of the harness.
 
     Raises:
-        ConfigurationError: The harness is not installed, or does not know a task.
+        ConfigurationError: The harness is not installed, or does not have a task.
     """
     scores = [_scores(model, tasks, include, limit, batch_size) for model in (before, after)]
     return [
-        Retained(
+        RetentionScore(
             task=task,
             metric=metric,
             before=value,
@@ -99,14 +99,14 @@ def _scores(
         log_samples=False,
         bootstrap_iters=0,
     )
-    found: dict[tuple[str, str], tuple[float, float | None]] = {}
+    scores: dict[tuple[str, str], tuple[float, float | None]] = {}
     for task, metrics in result["results"].items():
         for name, value in metrics.items():
             metric, _, kind = name.partition(",")
             if isinstance(value, float) and not metric.endswith("_stderr"):
                 error = metrics.get(f"{metric}_stderr,{kind}")
-                found[task, metric] = (value, error if isinstance(error, float) else None)
-    return found
+                scores[task, metric] = (value, error if isinstance(error, float) else None)
+    return scores
 
 
 def _arguments(model: str) -> dict[str, Any]:
@@ -117,9 +117,13 @@ def _arguments(model: str) -> dict[str, Any]:
     return {"pretrained": base, "peft": model, "trust_remote_code": False}
 
 
-def read_retention(path: Path) -> list[Retained]:
-    """Read what `cclearn retention` wrote. Raises DataError."""
+def read_retention(path: Path) -> list[RetentionScore]:
+    """Read a file that `cclearn retention` wrote.
+
+    Raises:
+        DataError: The file is missing or malformed.
+    """
     try:
-        return [Retained.model_validate(each) for each in read_json(path)["retention"]]
+        return [RetentionScore.model_validate(row) for row in read_json(path)["retention"]]
     except (ValueError, KeyError, TypeError, ValidationError):
         raise DataError(path, "not a file of `cclearn retention`") from None

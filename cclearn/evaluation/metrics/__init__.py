@@ -1,1 +1,1 @@
-"""The metrics of codes and of evidence."""
+"""Metrics of codes and of evidence."""

@@ -1,4 +1,4 @@
-"""Scores of codes: flat, ranked, hierarchical, by chapter, frequency and evidence."""
+"""Scores of codes: flat, ranked and hierarchical, and by chapter, frequency and evidence."""
 
 from __future__ import annotations
 
@@ -7,41 +7,42 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cclearn.codes import CodeSystem, Kind
-from cclearn.evaluation.metrics.labels import Labels, by_note, labels_of
-from cclearn.evaluation.metrics.tables import Array, LabelTable, RatioTable, divide
-from cclearn.evaluation.scored_notes import Aligned, Facts
+from cclearn.evaluation.metrics.labels import Labels, count_by_note, labels_of
+from cclearn.evaluation.metrics.score_tables import Array, LabelTable, RatioTable, divide
+from cclearn.evaluation.scored_notes import AlignedNotes, ScoredNote
 
 CUTOFFS = (5, 8, 15)
-"""The k of precision and recall at k, as the literature has it (Mullenbach et al. 2018)."""
+"""Values of k for precision and recall at k, as in the literature (Mullenbach et al. 2018)."""
 
 PREFIXES = (3, 4, 5)
-"""Characters, the dot not counted, to which codes are cut for the prefix scores."""
+"""Lengths of the prefixes of codes, without the dot, for the prefix scores."""
 
 STRATA = (("head", 100), ("medium", 10), ("tail", 2), ("ultra_tail", 1), ("unseen", 0))
-"""Codes by the training notes that hold them: at least so many, and fewer than the stratum before."""
+"""Strata of codes by the number of training notes that contain them: at least this number, and fewer
+than the stratum before."""
 
 
-def add_code_scores(table: RatioTable, aligned: Aligned, labels: Labels) -> LabelTable:
+def add_code_scores(table: RatioTable, aligned: AlignedNotes, labels: Labels) -> LabelTable:
     """Add the flat scores of codes.
 
     Args:
-        table: Gets micro and sample scores and rates.
+        table: Table to which micro and sample scores and rates are added.
         aligned: The notes.
-        labels: Their codes.
+        labels: Codes of the notes.
 
     Returns:
-        The table of the scores that are means over codes.
+        Table of the scores that are means over codes.
     """
-    hits, predicted, gold = (by_note(m) for m in (labels.hits, labels.predicted, labels.gold))
+    hits, predicted, gold = (count_by_note(m) for m in (labels.hits, labels.predicted, labels.gold))
     table.add_counts("micro", hits, predicted, gold)
     notes = len(gold)
-    # A note without codes that is given none is right.
+    # A note without gold codes and without predicted codes is correct.
     empty = (gold + predicted == 0).astype(float)
-    table.add("sample_precision", _each(hits, predicted) + empty, np.ones(notes), 0.0)
-    table.add("sample_recall", _each(hits, gold) + empty, np.ones(notes), 0.0)
-    table.add("sample_f1", _each(2 * hits, gold + predicted) + empty, np.ones(notes), 0.0)
+    table.add("sample_precision", _ratio(hits, predicted) + empty, np.ones(notes), 0.0)
+    table.add("sample_recall", _ratio(hits, gold) + empty, np.ones(notes), 0.0)
+    table.add("sample_f1", _ratio(2 * hits, gold + predicted) + empty, np.ones(notes), 0.0)
     union = gold + predicted - hits
-    table.add("jaccard", _each(hits, union) + empty, np.ones(notes), 0.0)
+    table.add("jaccard", _ratio(hits, union) + empty, np.ones(notes), 0.0)
     table.add("exact_match", (union == hits).astype(float), np.ones(notes), 0.0)
     table.add("over_coding", predicted, gold)
     _add_ranked(table, aligned, gold)
@@ -49,51 +50,52 @@ def add_code_scores(table: RatioTable, aligned: Aligned, labels: Labels) -> Labe
     return LabelTable(labels.hits, labels.predicted, labels.gold)
 
 
-def _each(part: Array, whole: Array) -> Array:
+def _ratio(part: Array, whole: Array) -> Array:
     return divide(part, whole, 0.0)
 
 
-def _add_ranked(table: RatioTable, aligned: Aligned, gold: Array) -> None:
-    """Add precision and recall at k and mean average precision, over the order of the codes.
+def _add_ranked(table: RatioTable, aligned: AlignedNotes, gold: Array) -> None:
+    """Add precision and recall at k, and mean average precision, which depend on the order of the codes.
 
-    AP = sum over the ranks of right codes of precision at that rank, divided by the gold's codes. Notes
-    without gold codes are left out, but for precision at k.
+    The average precision of a note is the sum of the precisions at the ranks of its correct codes,
+    divided by the number of its gold codes. Notes without gold codes count for precision at k only.
     """
-    found = [
+    correct = [
         np.isin(answer.codes, reference.codes) if answer.codes else np.zeros(0, bool)
         for reference, answer in zip(aligned.gold, aligned.predicted, strict=True)
     ]
     for k in CUTOFFS:
-        top = np.array([float(right[:k].sum()) for right in found])
-        table.add(f"precision_at_{k}", top / k, np.ones(len(found)), 0.0)
-        table.add(f"recall_at_{k}", _each(top, gold), gold > 0)
+        top = np.array([float(hits[:k].sum()) for hits in correct])
+        table.add(f"precision_at_{k}", top / k, np.ones(len(correct)), 0.0)
+        table.add(f"recall_at_{k}", _ratio(top, gold), gold > 0)
     precision = np.array(
-        [float((np.cumsum(r)[r] / (np.flatnonzero(r) + 1)).sum()) for r in found] or [0.0]
-    )[: len(found)]
-    average = _each(precision, gold)
+        [float((np.cumsum(r)[r] / (np.flatnonzero(r) + 1)).sum()) for r in correct] or [0.0]
+    )[: len(correct)]
+    average = _ratio(precision, gold)
     table.add("map", average, gold > 0)
     # The official script of CodiEsp divides by the notes that have a prediction.
-    table.add("codiesp_map", average, np.array([float(len(right) > 0) for right in found]), 0.0)
+    table.add("codiesp_map", average, np.array([float(len(hits) > 0) for hits in correct]), 0.0)
 
 
-def _add_supported(table: RatioTable, aligned: Aligned) -> None:
-    """Add the recall of gold codes with evidence and of those without."""
+def _add_supported(table: RatioTable, aligned: AlignedNotes) -> None:
+    """Add the recall of gold codes with evidence, and of gold codes without evidence."""
     counts = np.zeros((len(aligned.gold), 4))
     for row, (gold, answer) in enumerate(zip(aligned.gold, aligned.predicted, strict=True)):
         supported = gold.supported
         for code in gold.codes:
-            side = 0 if code in supported else 2
-            counts[row, side] += code in answer.codes
-            counts[row, side + 1] += 1
+            column = 0 if code in supported else 2
+            counts[row, column] += code in answer.codes
+            counts[row, column + 1] += 1
     table.add("supported_recall", counts[:, 0], counts[:, 1])
     table.add("unsupported_recall", counts[:, 2], counts[:, 3])
 
 
-def add_hierarchical_scores(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
+def add_hierarchical_scores(table: RatioTable, aligned: AlignedNotes, system: CodeSystem) -> None:
     """Add micro scores of chapters, categories and prefixes, and the prefix overlap.
 
-    A set of labels counts each once a note. The prefix overlap is the mean, over gold codes, of the
-    longest beginning that a predicted code of the note shares with it, as a share of its characters.
+    A label counts once per note. The prefix overlap is the mean over gold codes of the length of the
+    longest prefix that a predicted code of the note shares with the gold code, divided by the length of
+    the gold code.
     """
     for name, level in (
         ("chapter", lambda code: chapter_of(system, code)),
@@ -101,21 +103,23 @@ def add_hierarchical_scores(table: RatioTable, aligned: Aligned, system: CodeSys
         *((f"prefix_{n}", lambda code, n=n: code.replace(".", "")[:n]) for n in PREFIXES),
     ):
         labels = labels_of(aligned, level)
-        hits, predicted, gold = (by_note(m) for m in (labels.hits, labels.predicted, labels.gold))
+        hits, predicted, gold = (
+            count_by_note(m) for m in (labels.hits, labels.predicted, labels.gold)
+        )
         table.add_counts(name, hits, predicted, gold)
     overlap = [
-        sum(_longest_shared(code, answer) / len(code.replace(".", "")) for code in right.codes)
-        for right, answer in zip(aligned.gold, aligned.predicted, strict=True)
+        sum(_longest_prefix(code, answer) / len(code.replace(".", "")) for code in gold_note.codes)
+        for gold_note, answer in zip(aligned.gold, aligned.predicted, strict=True)
     ]
-    table.add("prefix_overlap", overlap, [float(len(facts.codes)) for facts in aligned.gold])
+    table.add("prefix_overlap", overlap, [float(len(note.codes)) for note in aligned.gold])
 
 
-def _longest_shared(code: str, answer: Facts) -> int:
+def _longest_prefix(code: str, answer: ScoredNote) -> int:
     bare = code.replace(".", "")
-    return max((_shared(bare, other.replace(".", "")) for other in answer.codes), default=0)
+    return max((_shared_prefix(bare, other.replace(".", "")) for other in answer.codes), default=0)
 
 
-def _shared(one: str, two: str) -> int:
+def _shared_prefix(one: str, two: str) -> int:
     length = 0
     for a, b in zip(one, two, strict=False):
         if a != b:
@@ -125,29 +129,30 @@ def _shared(one: str, two: str) -> int:
 
 
 def chapter_of(system: CodeSystem, code: str) -> str:
-    """Return the chapter of a code, `unknown` where the release does not hold it."""
+    """Return the chapter of a code, or `unknown` if the release does not contain the code."""
     return system.chapter(code) if code in system else "unknown"
 
 
 def category_of(system: CodeSystem, code: str) -> str:
-    """Return the category of a code; where the release does not hold it, what stands before its dot."""
+    """Return the category of a code. If the release does not contain it, return the part before the
+    dot."""
     if code not in system:
         return code.partition(".")[0]
-    for above in (system.canonical(code), *system.ancestors(code)):
-        if system[above].kind == Kind.CATEGORY:
-            return above
+    for ancestor in (system.canonical(code), *system.ancestors(code)):
+        if system[ancestor].kind == Kind.CATEGORY:
+            return ancestor
     return system.canonical(code)
 
 
 def add_grouped_scores(
     table: RatioTable, labels: Labels, groups: Mapping[str, Sequence[bool]]
 ) -> None:
-    """Add micro scores over groups of codes; NaN where a group has none.
+    """Add micro scores over groups of codes, which are NaN for a group without codes.
 
     Args:
-        table: Gets the scores, `GROUP/micro_f1` and so on.
-        labels: The codes.
-        groups: By name, whether each label belongs to it.
+        table: Table to which the scores `GROUP/micro_f1` and so on are added.
+        labels: Codes of the notes.
+        groups: Membership of each label in a group, by the name of the group.
     """
     if not groups:
         return
@@ -161,25 +166,25 @@ def add_grouped_scores(
 
 
 def chapter_groups(labels: Labels, system: CodeSystem) -> dict[str, list[bool]]:
-    """Group codes by chapter."""
+    """Return the groups of codes by chapter, for `add_grouped_scores`."""
     chapters = [chapter_of(system, code) for code in labels.names]
     order = sorted(set(chapters), key=lambda name: (not name.isdigit(), name.zfill(3)))
     return {f"chapter/{name}": [chapter == name for chapter in chapters] for name in order}
 
 
 def frequency_groups(labels: Labels, training: Mapping[str, int]) -> dict[str, list[bool]]:
-    """Group codes by how many training notes hold them; those that none holds are also `unseen`.
+    """Return the groups of codes by training frequency, for `add_grouped_scores`.
 
     Args:
-        labels: The codes.
-        training: By code, how many training notes hold it.
+        labels: Codes of the notes.
+        training: Number of training notes that contain each code. Codes with 0 are the group `unseen`.
     """
     counts = [training.get(code, 0) for code in labels.names]
     groups: dict[str, list[bool]] = {"seen": [count > 0 for count in counts]}
-    above = None
+    upper = None
     for name, least in STRATA:
         groups[f"frequency/{name}" if least else name] = [
-            count >= least and (above is None or count < above) for count in counts
+            count >= least and (upper is None or count < upper) for count in counts
         ]
-        above = least
+        upper = least
     return groups

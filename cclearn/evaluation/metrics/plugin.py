@@ -9,45 +9,45 @@ from typing import ClassVar
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, foreign_errors
-from cclearn.evaluation.metrics.tables import RatioTable
-from cclearn.evaluation.scored_notes import Aligned, Facts
+from cclearn.evaluation.metrics.score_tables import RatioTable
+from cclearn.evaluation.scored_notes import AlignedNotes, ScoredNote
 from cclearn.registry import METRICS
 
 
 class Metric(ABC):
-    """Scores that are a sum over notes divided by another sum over notes.
+    """Base class of metrics, whose scores are ratios of two sums over notes.
 
     The scores appear in every evaluation as `METRIC/VALUE`, with the same intervals and comparisons as
     the scores of cclearn. `METRIC` is the name of the entry point.
 
     Attributes:
-        values: The names of the scores that the metric computes.
+        values: Names of the scores that the metric computes.
     """
 
     values: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def ratios(
-        self, gold: Facts, predicted: Facts, system: CodeSystem
+        self, gold: ScoredNote, predicted: ScoredNote, system: CodeSystem
     ) -> Mapping[str, tuple[float, float]]:
         """Return the numerator and the denominator that one note adds to each score.
 
         Args:
-            gold: The gold codes and evidence of the note.
-            predicted: The predicted codes and evidence of the note.
+            gold: Gold codes and evidence of the note.
+            predicted: Predicted codes and evidence of the note.
             system: The code system of the evaluation.
 
         Returns:
-            A pair for each of `values`. A score without a pair gets nothing from the note.
+            Numerator and denominator by the name of the score. Scores may be missing.
         """
 
 
-def add_plugin_scores(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
-    """Add the scores of every metric that a plug-in provides; without plug-ins nothing is added.
+def add_plugin_scores(table: RatioTable, aligned: AlignedNotes, system: CodeSystem) -> None:
+    """Add the scores of every metric that a plug-in provides.
 
     Args:
-        table: The table to add the scores to.
-        aligned: The gold and the predictions of one system.
+        table: Table to which the scores are added.
+        aligned: Gold notes and the predictions of one system.
         system: The code system of the evaluation.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How often answers could not be used, and warnings of predictors that have collapsed."""
+"""Rates of unusable predictions, and warnings about predictions that cannot be trusted."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from functools import cache
 import numpy as np
 
 from cclearn.codes import CodeSystem
-from cclearn.evaluation.metrics.labels import Labels, by_note
-from cclearn.evaluation.metrics.tables import RatioTable
-from cclearn.evaluation.scored_notes import Aligned, Facts
+from cclearn.evaluation.metrics.labels import Labels, count_by_note
+from cclearn.evaluation.metrics.score_tables import RatioTable
+from cclearn.evaluation.scored_notes import AlignedNotes, ScoredNote
 
 INVALID = ("header", "retired", "unknown")
 
 _ALWAYS, _SAME, _LEAST = 0.95, 0.9, 10
-"""Shares of notes from which on a code, or a set of codes, is that of a collapsed predictor; and how
-many notes are needed to say so."""
+"""A predictor has collapsed if it predicts one code for the first share of notes, or one set of codes
+for the second share. The third number is the minimum number of notes."""
 
 
-def add_rates(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
-    """Add the rates of answered lines that could not be used.
+def add_rates(table: RatioTable, aligned: AlignedNotes, system: CodeSystem) -> None:
+    """Add the rates of predicted lines that cannot be used.
 
-    Of all answered lines: codes that may not be assigned (`invalid`), by their status in the release,
-    whether the system set them aside or assigned them, lines that could not be
-    read (`unreadable`), quotes that are not in the note (`ungrounded`), lines that say again what one
-    before said (`duplicate`); and the share of notes whose prediction carries a remark (`flagged`).
+    Shares of all predicted lines: codes that may not be assigned (`invalid`), by their status in the
+    release; unreadable lines (`unreadable`); quotes that do not occur in the note (`ungrounded`); and
+    lines that repeat an earlier line (`duplicate`). `flagged` is the share of notes with a flag.
     """
     status_of = cache(system.status)
-    invalid_of = [_invalid(facts, status_of) for facts in aligned.predicted]
+    invalid_of = [_invalid(note, status_of) for note in aligned.predicted]
     answered = np.array(
         [
             float(
@@ -48,7 +47,7 @@ def add_rates(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
             answered,
             0,
         )
-    table.add("invalid_rate", [float(each.total()) for each in invalid_of], answered, 0.0)
+    table.add("invalid_rate", [float(invalid.total()) for invalid in invalid_of], answered, 0.0)
     ungrounded = [float(f.ungrounded) for f in aligned.predicted]
     table.add("ungrounded_rate", ungrounded, answered, 0.0)
     repeated = [float(f.repeated) for f in aligned.predicted]
@@ -58,33 +57,38 @@ def add_rates(table: RatioTable, aligned: Aligned, system: CodeSystem) -> None:
     )
 
 
-def add_decision_scores(table: RatioTable, aligned: Aligned) -> None:
-    """Add, for each decision, the share of codes that it concerns and the share of these that is right,
-    NaN where there are none. Rejected codes count here and nowhere else."""
-    decided = [float(len(facts.decisions)) for facts in aligned.predicted]
+def add_decision_scores(table: RatioTable, aligned: AlignedNotes) -> None:
+    """Add the share of codes with each decision, and the share of them that is correct.
+
+    The latter is NaN if no code has the decision. Rejected codes count for these scores only.
+    """
+    total = [float(len(note.decisions)) for note in aligned.predicted]
     for decision in ("accept", "review", "reject"):
         chosen = [
-            {code for code, made in facts.decisions.items() if made == decision}
-            for facts in aligned.predicted
+            {code for code, decided in note.decisions.items() if decided == decision}
+            for note in aligned.predicted
         ]
         counts = [float(len(codes)) for codes in chosen]
-        right = [
+        correct = [
             float(len(codes.intersection(gold.codes)))
             for gold, codes in zip(aligned.gold, chosen, strict=True)
         ]
-        table.add(f"decision/{decision}/share", counts, decided)
-        table.add(f"decision/{decision}/right", right, counts)
+        table.add(f"decision/{decision}/share", counts, total)
+        table.add(f"decision/{decision}/right", correct, counts)
 
 
-def _invalid(facts: Facts, status_of: Callable[[str], str]) -> Counter[str]:
-    assigned = Counter(map(status_of, facts.codes))
+def _invalid(note: ScoredNote, status_of: Callable[[str], str]) -> Counter[str]:
+    assigned = Counter(map(status_of, note.codes))
     del assigned["valid"]
-    return Counter(facts.invalid) + assigned
+    return Counter(note.invalid) + assigned
 
 
-def warnings_of(aligned: Aligned, labels: Labels, system: CodeSystem) -> list[str]:
-    """Return what a reader must know of a system: notes that were not coded, codes that the release
-    does not allow, a collapsed predictor."""
+def warnings_of(aligned: AlignedNotes, labels: Labels, system: CodeSystem) -> list[str]:
+    """Return what a reader must know about the predictions of a system.
+
+    There are warnings about notes without a prediction, flags, codes that the release does not allow,
+    and predictors that have collapsed.
+    """
     notes = len(aligned.gold)
     found = []
     if aligned.missing:
@@ -92,44 +96,44 @@ def warnings_of(aligned: Aligned, labels: Labels, system: CodeSystem) -> list[st
             f"{len(aligned.missing)} of {notes} notes have no prediction; they count as coded with"
             " nothing"
         )
-    flags = Counter(flag for facts in aligned.predicted for flag in facts.flags)
+    flags = Counter(flag for note in aligned.predicted for flag in note.flags)
     found += [
         f"{count} of {notes} notes are flagged {flag}" for flag, count in sorted(flags.items())
     ]
     status_of = cache(system.status)
-    strange = Counter(status_of(code) for facts in aligned.predicted for code in facts.codes)
-    del strange["valid"]
+    not_valid = Counter(status_of(code) for note in aligned.predicted for code in note.codes)
+    del not_valid["valid"]
     found += [
         f"{count} of the assigned codes are {status} in {system.name} {system.release}"
-        for status, count in sorted(strange.items())
+        for status, count in sorted(not_valid.items())
     ]
-    predicted = [facts.codes for facts in aligned.predicted if facts.codes]
+    predicted = [note.codes for note in aligned.predicted if note.codes]
     if not predicted:
         found.append("no note has a predicted code")
     elif notes >= _LEAST:
         found += _collapsed(predicted, notes)
-    gold, guessed = by_note(labels.gold).sum(), by_note(labels.predicted).sum()
-    if gold and guessed > 5 * gold:
-        found.append(f"{guessed / gold:.1f} times as many codes are predicted as the gold holds")
+    gold, total = count_by_note(labels.gold).sum(), count_by_note(labels.predicted).sum()
+    if gold and total > 5 * gold:
+        found.append(f"{total / gold:.1f} times as many codes are predicted as the gold holds")
     return found
 
 
-def gold_warnings(gold: Sequence[Facts], system: CodeSystem) -> list[str]:
-    """Return what a reader must know of the gold: codes that the release does not allow."""
-    strange = Counter(system.status(code) for facts in gold for code in facts.codes)
-    strange.pop("valid", None)
+def gold_warnings(gold: Sequence[ScoredNote], system: CodeSystem) -> list[str]:
+    """Return what a reader must know about the gold notes: codes that the release does not allow."""
+    not_valid = Counter(system.status(code) for note in gold for code in note.codes)
+    not_valid.pop("valid", None)
     return [
         f"{count} of the gold's codes are {status} in {system.name} {system.release}; no coder bound to"
         " the release can assign them"
-        for status, count in sorted(strange.items())
+        for status, count in sorted(not_valid.items())
     ]
 
 
 def _collapsed(predicted: Sequence[tuple[str, ...]], notes: int) -> list[str]:
     found = []
-    everywhere = Counter(code for codes in predicted for code in dict.fromkeys(codes))
-    # Of codes that are predicted equally often, the first in alphabetical order is named.
-    code, count = min(everywhere.items(), key=lambda each: (-each[1], each[0]))
+    frequencies = Counter(code for codes in predicted for code in dict.fromkeys(codes))
+    # Among codes with the same frequency, the alphabetically first one is named.
+    code, count = min(frequencies.items(), key=lambda entry: (-entry[1], entry[0]))
     if count >= _ALWAYS * notes:
         found.append(f"{code} is predicted for {count} of {notes} notes")
     sets = Counter(frozenset(codes) for codes in predicted)

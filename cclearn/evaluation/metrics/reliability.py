@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: of codes with score 0.8, are 80 % right?"""
+"""The reliability diagram: whether 80 % of the codes with a score of 0.8 are correct."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cclearn.evaluation.scored_notes import Aligned
+from cclearn.evaluation.scored_notes import AlignedNotes
 
 BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """The predicted codes whose scores lie in a tenth.
+class ReliabilityBin:
+    """The predicted codes whose scores lie in an interval of width 0.1.
 
     Attributes:
-        low: Where it begins, 0, 0.1, … 0.9.
-        codes: How many.
-        score: Their mean score.
-        right: The share of them that is right.
+        low: Lower bound of the interval: 0, 0.1, … 0.9.
+        codes: Number of codes.
+        score: Mean score of the codes.
+        right: Share of the codes that is correct.
     """
 
     low: float
@@ -30,35 +30,38 @@ class Bin:
     right: float
 
 
-def calibration(aligned: Aligned) -> list[Bin]:
-    """Return the bins that hold codes; none where predictions have no scores."""
+def reliability_bins(aligned: AlignedNotes) -> list[ReliabilityBin]:
+    """Return the bins that contain codes; an empty list if predictions have no scores."""
     scored = [
         (score, code in gold.codes)
         for gold, answer in zip(aligned.gold, aligned.predicted, strict=True)
         for code, score in zip(answer.codes, answer.scores or (), strict=False)
     ]
-    return bins_of([score for score, _ in scored], [right for _, right in scored])
+    return bin_scores([score for score, _ in scored], [correct for _, correct in scored])
 
 
-def bins_of(scores: npt.ArrayLike, right: npt.ArrayLike) -> list[Bin]:
-    """Return the bins that hold codes.
+def bin_scores(scores: npt.ArrayLike, correct: npt.ArrayLike) -> list[ReliabilityBin]:
+    """Return the bins that contain codes.
 
     Args:
-        scores: Between 0 and 1, of shape (codes,).
-        right: Whether each code is right.
+        scores: Scores of the codes, between 0 and 1.
+        correct: Whether each code is correct.
     """
-    values = np.stack([np.asarray(scores, float), np.asarray(right, float)], axis=1)
-    places = np.minimum((values[:, 0] * BINS).astype(int), BINS - 1)
+    values = np.stack([np.asarray(scores, float), np.asarray(correct, float)], axis=1)
+    bins = np.minimum((values[:, 0] * BINS).astype(int), BINS - 1)
     return [
-        Bin(number / BINS, int(inside.sum()), *map(float, values[inside].mean(axis=0)))
+        ReliabilityBin(number / BINS, int(inside.sum()), *map(float, values[inside].mean(axis=0)))
         for number in range(BINS)
-        if (inside := places == number).any()
+        if (inside := bins == number).any()
     ]
 
 
-def expected_calibration_error(bins: Sequence[Bin]) -> float | None:
-    """Return the mean of |score − right| over codes, by bins (Naeini et al. 2015); None without any."""
-    total = sum(each.codes for each in bins)
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float | None:
+    """Return the expected calibration error (Naeini et al. 2015), or None if there are no codes.
+
+    It is the mean over codes of the difference between mean score and share of correct codes in the bin.
+    """
+    total = sum(b.codes for b in bins)
     if not total:
         return None
-    return sum(each.codes * abs(each.score - each.right) for each in bins) / total
+    return sum(b.codes * abs(b.score - b.right) for b in bins) / total

@@ -1,4 +1,4 @@
-"""Scores of span to code: how often the first codes are right, by grade and by seen and unseen codes."""
+"""Scores of the codes of spans: accuracy of the first codes, by grade and by seen and unseen codes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
-from cclearn.evaluation.bootstrap import score_tables
+from cclearn.evaluation.bootstrap import score_systems
 from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings
 from cclearn.evaluation.metrics.codes import category_of
-from cclearn.evaluation.metrics.tables import RatioTable
+from cclearn.evaluation.metrics.score_tables import RatioTable
 from cclearn.notes import SpanPair
 
 CUTOFFS = (3, 5, 10)
-"""The k of `top_k`."""
+"""Values of k for `top_k`."""
 
 
 def evaluate_spans(
@@ -24,21 +24,22 @@ def evaluate_spans(
     system: CodeSystem,
     settings: Settings | None = None,
 ) -> Comparison:
-    """Score the codes that systems give evidence spans.
+    """Score the codes that systems assign to evidence spans.
 
-    `accuracy` is the share of spans whose first code is right, `top_k` of those with the right one
-    among the first k, `category_accuracy` of those whose first code is of the right category;
-    `answered` of those with any code. `grade/GRADE/accuracy` and `seen/accuracy`, `unseen/accuracy` are
-    over a part of the spans.
+    `accuracy` is the share of spans whose first code is correct, `top_k` the share of spans with the
+    gold code among the first k, `category_accuracy` the share of spans whose first code has the category
+    of the gold code, and `answered` the share of spans with a code. `grade/GRADE/accuracy`,
+    `seen/accuracy` and `unseen/accuracy` are the accuracies on a part of the spans.
 
     Args:
-        gold: The spans and their codes.
-        predicted: By system, the codes of each span in the gold's order, the best first.
+        gold: Span pairs with the gold codes.
+        predicted: Codes of each span, the best one first, by system. The spans are in the order of
+            `gold`.
         system: The code system.
-        settings: `training` says which codes are seen.
+        settings: Settings of the evaluation. Its `training` defines the seen codes.
 
     Raises:
-        CclearnError: There are no spans, or a system has another number of answers.
+        CclearnError: There are no spans, or a system has a different number of predictions.
     """
     settings = settings or Settings()
     if not gold:
@@ -53,7 +54,7 @@ def evaluate_spans(
     tables = {
         name: [_table(gold, answers, system, settings)] for name, answers in predicted.items()
     }
-    scores, differences = score_tables(
+    scores, differences = score_systems(
         tables, len(gold), settings.draws, settings.seed, compare=True
     )
     evaluations = {
@@ -80,23 +81,23 @@ def _table(
     codes = [system.canonical(pair.code) for pair in gold]
     found = list(zip(codes, answers, strict=True))
     first = np.array([float(code in answer[:1]) for code, answer in found])
-    every = np.ones(len(gold))
-    table.add("accuracy", first, every)
+    ones = np.ones(len(gold))
+    table.add("accuracy", first, ones)
     for k in CUTOFFS:
-        table.add(f"top_{k}", [float(code in answer[:k]) for code, answer in found], every)
+        table.add(f"top_{k}", [float(code in answer[:k]) for code, answer in found], ones)
     category = [
         float(bool(answer) and category_of(system, answer[0]) == category_of(system, code))
         for code, answer in found
     ]
-    table.add("category_accuracy", category, every)
-    table.add("answered", [float(bool(answer)) for answer in answers], every)
+    table.add("category_accuracy", category, ones)
+    table.add("answered", [float(bool(answer)) for answer in answers], ones)
     groups = {
         f"grade/{grade}": [pair.grade == grade for pair in gold]
         for grade in sorted({pair.grade for pair in gold})
     }
     if settings.training is not None:
         seen = [settings.training.get(code, 0) > 0 for code in codes]
-        groups |= {"seen": seen, "unseen": [not each for each in seen]}
+        groups |= {"seen": seen, "unseen": [not is_seen for is_seen in seen]}
     for name, members in groups.items():
         inside = np.array(members, float)
         table.add(f"{name}/accuracy", first * inside, inside)

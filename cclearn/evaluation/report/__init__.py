@@ -1,1 +1,1 @@
-"""The report on an evaluation as a page, with its plots."""
+"""Reports on an evaluation, with tables, plots and highlighted notes."""

@@ -1,4 +1,4 @@
-"""What a system cost: to train, and for each note."""
+"""The cost of a system: of its training, and of coding a note."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What coding took, a note.
+    """The cost of coding with a model, and of its training.
 
     Attributes:
-        notes: How many were coded.
-        seconds: Of wall clock, a note, the model's loading not counted.
-        gpu_seconds: Of one GPU while it generated, a note; 0 on a CPU.
-        prompt_tokens: Read, a note.
-        answer_tokens: Written, a note.
-        peak_mib: The most memory that the process has held, of all models up to this one.
-        peak_gpu_mib: The most GPU memory, likewise; None where no GPU was used.
-        price: A note, in the currency of the table of prices; None without one.
-        training_tokens: Read in training, as the model's manifest says; None where it has none.
-        training_seconds: Of training, likewise.
-        training_gpu_seconds: Of training times the GPUs that it used, likewise.
+        notes: Number of notes that were coded.
+        seconds: Wall-clock time per note, without the time to load the model.
+        gpu_seconds: Time per note in which one GPU generated; 0 on a CPU.
+        prompt_tokens: Number of tokens read per note.
+        answer_tokens: Number of tokens written per note.
+        peak_mib: Peak memory of the process, for all models up to this one.
+        peak_gpu_mib: Peak GPU memory of the process, for all models up to this one; None without a GPU.
+        price: Price per note, in the currency of the table of prices; None without prices.
+        training_tokens: Number of tokens read in training, by the model's manifest; None if unknown.
+        training_seconds: Wall-clock time of training, by the model's manifest; None if unknown.
+        training_gpu_seconds: Time of training multiplied by the number of GPUs; None if unknown.
     """
 
     notes: int
@@ -52,10 +52,11 @@ _SHOWN = (
 
 
 def cost_rows(costs: Mapping[str, Cost]) -> list[list[str]]:
-    """Return a table's rows: what was counted, and what each system took; nothing that none took."""
+    """Return a row for each kind of cost that a system has: its heading, and the value of each
+    system."""
     rows = []
-    for name, heading, form in _SHOWN:
+    for name, heading, template in _SHOWN:
         values = [getattr(cost, name) for cost in costs.values()]
         if any(values):
-            rows.append([heading, *("–" if v is None else form.format(v) for v in values)])
+            rows.append([heading, *("–" if v is None else template.format(v) for v in values)])
     return rows

@@ -1,4 +1,4 @@
-"""Plots of a report, as SVG without scripts; in shades that read in print."""
+"""Plots of a report, as SVG without scripts, in colours that can be distinguished in print."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = ("o", "s", "^", "D", "v", "P")
 _COLOURS = ("#08519c", "#d94801", "#238b45", "#6a51a3", "#636363", "#a50f15")
 
 _METADATA = ("Date", "Creator", "Format", "Type")
-"""Left out: the page names no other place."""
+"""Metadata that is left out, so that the page refers to no other address."""
 
 _FREQUENCY = [f"frequency/{name}" if least else name for name, least in STRATA]
 
@@ -23,11 +23,11 @@ _FREQUENCY = [f"frequency/{name}" if least else name for name, least in STRATA]
 def plots(
     evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost] | None = None
 ) -> list[tuple[str, str]]:
-    """Return the plots that the scores allow, each with its heading.
+    """Return the plots that can be drawn from the scores, each with its heading.
 
     Args:
-        evaluations: By system.
-        costs: By system.
+        evaluations: Scores by system.
+        costs: Cost by system.
     """
     found = []
     strata = [name for name in _FREQUENCY if _known(evaluations, f"{name}/micro_f1")]
@@ -77,7 +77,7 @@ def _svg(figure: Any) -> str:
     import matplotlib
 
     stream = io.StringIO()
-    # Text as paths needs no fonts; a fixed salt makes the ids, and so the bytes, the same each time.
+    # Text as paths needs no fonts. A fixed salt makes the ids reproducible, and so the bytes.
     with matplotlib.rc_context({"svg.hashsalt": "cclearn", "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", metadata=dict.fromkeys(_METADATA))
     text = stream.getvalue()
@@ -98,14 +98,14 @@ def _intervals(
     figure, axes = _axes(max(7, 0.48 * len(names)))
     step = min(0.15, 0.7 / max(len(evaluations), 1))
     for number, (system, evaluation) in enumerate(evaluations.items()):
-        for place, name in enumerate(names):
+        for position, name in enumerate(names):
             score = evaluation.scores.get(name)
             if score is None or score.value is None:
                 continue
             low = score.value if score.low is None else min(score.low, score.value)
             high = score.value if score.high is None else max(score.high, score.value)
             axes.errorbar(
-                [place + step * (number - (len(evaluations) - 1) / 2)],
+                [position + step * (number - (len(evaluations) - 1) / 2)],
                 [score.value],
                 [[score.value - low], [high - score.value]],
                 linestyle="none",
@@ -156,7 +156,8 @@ def _cost(evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost]) -> s
 
 
 def _label(system: str) -> str:
-    """Return a system's name as a legend shows it: `$` would begin a formula, `_` hide the entry."""
+    """Return the name of a system for a legend, in which `$` starts a formula and `_` hides the
+    entry."""
     shown = visible(system).replace("$", r"\$")
     return f"\u200a{shown}" if shown.startswith("_") else shown
 

@@ -1,4 +1,4 @@
-"""The notes that systems got worst, for a reader who may see them."""
+"""The notes with the lowest scores, for a reader who may see the notes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from cclearn.notes.jsonl import read_coded_notes
 def worst_notes(
     gold: Path, predicted: Mapping[str, Path], system: CodeSystem, count: int
 ) -> tuple[list[CodedNote], dict[str, dict[str, CodedNote]]]:
-    """Return the notes with the lowest mean F1 of all systems, the worst first.
+    """Return the notes with the lowest mean F1 over all systems, the worst first.
 
     Args:
-        gold: The coded notes that are right.
-        predicted: By system, its coded notes.
-        system: Spells the codes.
-        count: How many notes.
+        gold: File of the gold notes.
+        predicted: Files of the predicted notes, by system.
+        system: The code system.
+        count: Number of notes to return.
 
     Returns:
-        The gold's notes, and by system and id the predicted ones; a note that is missing has no codes.
+        The gold notes, and the predicted notes by system and id. A note without a prediction has no
+        codes.
     """
-    right = {note.id: {a.code for a in note.codes} for note in read_coded_notes(gold, system)}
-    total = dict.fromkeys(right, 0.0)
+    gold_codes = {note.id: {a.code for a in note.codes} for note in read_coded_notes(gold, system)}
+    total = dict.fromkeys(gold_codes, 0.0)
     for path in predicted.values():
         for note in read_coded_notes(path, system):
             found = {assigned.code for assigned in note.codes}
-            both = len(found) + len(right[note.id])
-            total[note.id] += 2 * len(found & right[note.id]) / both if both else 1.0
+            size = len(found) + len(gold_codes[note.id])
+            total[note.id] += 2 * len(found & gold_codes[note.id]) / size if size else 1.0
     order = sorted(total, key=lambda identifier: (total[identifier], identifier))[:count]
     shown = {note.id: note for note in read_coded_notes(gold, system) if note.id in set(order)}
     answers = {}

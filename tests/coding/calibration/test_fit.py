@@ -27,7 +27,7 @@ from cclearn.coding.calibration.fit import (
 )
 from cclearn.coding.calibration.model import Method
 from cclearn.errors import ConfigurationError
-from cclearn.evaluation.metrics.reliability import bins_of, expected_calibration_error
+from cclearn.evaluation.metrics.reliability import bin_scores, expected_calibration_error
 
 
 def drawn(count: int, seed: int, scored: bool = True) -> tuple[list[Signals], Flags]:
@@ -75,9 +75,9 @@ def test_isotonic_is_what_scikit_learn_predicts() -> None:
 def test_scores_that_boast_are_put_right_on_other_codes(method: Method) -> None:
     signals, right = drawn(2_000, 0)
     held, truth = drawn(2_000, 1)
-    before = expected_calibration_error(bins_of([each.probability for each in held], truth))
+    before = expected_calibration_error(bin_scores([each.probability for each in held], truth))
     after = expected_calibration_error(
-        bins_of(fit_curve(method, signals, right).scores(held), truth)
+        bin_scores(fit_curve(method, signals, right).scores(held), truth)
     )
     assert before is not None
     assert after is not None

@@ -9,8 +9,10 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation.lm_eval.export import export_task
-from cclearn.evaluation.lm_eval.retention import Retained, read_retention, run_retention
-from cclearn.evaluation.report.pages import html_report, markdown_report
+from cclearn.evaluation.lm_eval.retention import RetentionScore, read_retention, run_retention
+from cclearn.evaluation.report.content import Report
+from cclearn.evaluation.report.html_page import html_report
+from cclearn.evaluation.report.markdown_page import markdown_report
 from tests.evaluation.notes import note
 
 
@@ -21,7 +23,7 @@ def test_the_harness_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_scores_come_back_and_into_the_report(tmp_path: Path) -> None:
-    one = Retained(
+    one = RetentionScore(
         task="<medqa>",
         metric="acc",
         before=0.5,
@@ -32,10 +34,10 @@ def test_scores_come_back_and_into_the_report(tmp_path: Path) -> None:
     path = tmp_path / "retention.json"
     path.write_text(json.dumps({"models": {}, "retention": [one.model_dump()]}))
     assert read_retention(path) == [one]
-    page = html_report("t", [], {}, retained=[one])
+    page = html_report(Report("t", [], {}, retained=[one]))
     assert "<td>&lt;medqa&gt;</td><td>acc</td><td>0.500 ± 0.020</td><td>0.250</td>" in page
     assert "| &lt;medqa&gt; | acc | 0.500 ± 0.020 | 0.250 |" in markdown_report(
-        "t", [], {}, retained=[one]
+        Report("t", [], {}, retained=[one])
     )
     path.write_text("{}")
     with pytest.raises(DataError, match="not a file of `cclearn retention`"):

@@ -6,7 +6,9 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.evaluation import evaluate
-from cclearn.evaluation.report.pages import html_report, markdown_report
+from cclearn.evaluation.report.content import Report
+from cclearn.evaluation.report.html_page import html_report
+from cclearn.evaluation.report.markdown_page import markdown_report
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -35,7 +37,15 @@ def test_a_note_cannot_script_the_page(system: CodeSystem) -> None:
     gold = note((0, 8, "A41.9"), (*ASTHMA, "J45.909"))
     answer = note((0, 8, "A41.9"), (4, 12, "I10"), (*ASTHMA, "E11.9"))
     scores = evaluate([gold], {"<model>": [answer]}, system).evaluations
-    page = html_report("<title>", ["<p>"], scores, [gold], {"<model>": {gold.id: answer}})
+    page = html_report(
+        Report(
+            "<title>",
+            ["<p>"],
+            scores,
+            gold=[gold],
+            predicted={"<model>": {gold.id: answer}},
+        )
+    )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "<i>" not in page
@@ -48,7 +58,7 @@ def test_highlights_say_what_is_right(system: CodeSystem) -> None:
     gold = note((*SEPSIS, "A41.9"))
     answer = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
     scores = evaluate([gold], {"m": [answer]}, system).evaluations
-    page = html_report("t", [], scores, [gold], {"m": {gold.id: answer}})
+    page = html_report(Report("t", [], scores, gold=[gold], predicted={"m": {gold.id: answer}}))
     marks = re.findall(r'<mark class="entity (\w+)">(.*?)<span>(.*?)</span>', page)
     assert marks == [
         ("gold", "sepsis", "A41.9"),
@@ -62,8 +72,8 @@ def test_confusions_are_told_as_a_tree(system: CodeSystem) -> None:
     gold = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
     answer = note((*SEPSIS, "A41.89"), (*ASTHMA, "J45.901"))
     scores = evaluate([gold], {"m": [answer]}, system).evaluations
-    told = markdown_report("t", [], scores)
+    told = markdown_report(Report("t", [], scores))
     assert f"- **J45.90** {system.description('J45.90')}: 1 note\n  - J45.909 taken for" in told
-    page = html_report("t", [], scores)
+    page = html_report(Report("t", [], scores))
     assert "<li>J45.909 taken for J45.901: 1 note</li>" in page
     assert page.count("<ul>") == page.count("</ul>")

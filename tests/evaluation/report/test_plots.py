@@ -4,11 +4,15 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.evaluation import Settings, evaluate
-from cclearn.evaluation.metrics.reliability import Bin, calibration, expected_calibration_error
-from cclearn.evaluation.report.confusion import confusion_tree, confusions, kinship_of
+from cclearn.evaluation.metrics.reliability import (
+    ReliabilityBin,
+    expected_calibration_error,
+    reliability_bins,
+)
+from cclearn.evaluation.report.confusion import confusion_tree, find_confusions, kinship_of
 from cclearn.evaluation.report.cost import Cost, cost_rows
 from cclearn.evaluation.report.plots import plots
-from cclearn.evaluation.scored_notes import Aligned, facts_of
+from cclearn.evaluation.scored_notes import AlignedNotes, scored_note
 from tests.evaluation.notes import note, of_labels
 
 COSTS = {
@@ -18,7 +22,7 @@ COSTS = {
 
 
 def aligned(gold, predicted):  # type: ignore[no-untyped-def]
-    return Aligned([facts_of(n) for n in gold], [facts_of(n) for n in predicted], ())
+    return AlignedNotes([scored_note(n) for n in gold], [scored_note(n) for n in predicted], ())
 
 
 def test_plots_are_drawn_where_there_is_something_to_draw(system: CodeSystem) -> None:
@@ -54,10 +58,13 @@ def test_calibration_is_counted_by_tenths() -> None:
         note("1", {"I10": [], "E11.9": []}, {"I10": 1.0, "E11.9": 0.31}),
         note("2", {"I10": []}, {"I10": 0.95}),
     ]
-    bins = calibration(aligned(gold, answers))
-    assert bins == [Bin(0.3, 1, 0.31, 0.0), Bin(0.9, 2, pytest.approx(0.975), 0.5)]
+    bins = reliability_bins(aligned(gold, answers))
+    assert bins == [
+        ReliabilityBin(0.3, 1, 0.31, 0.0),
+        ReliabilityBin(0.9, 2, pytest.approx(0.975), 0.5),
+    ]
     assert expected_calibration_error(bins) == pytest.approx((0.31 + 2 * 0.475) / 3)
-    assert calibration(aligned(gold, gold)) == []
+    assert reliability_bins(aligned(gold, gold)) == []
     assert expected_calibration_error([]) is None
 
 
@@ -68,7 +75,7 @@ def test_missed_codes_stand_beside_their_nearest_wrong_relative(system: CodeSyst
     assert kinship_of(system, "I21.4", "I50.9") == "chapter"
     assert kinship_of(system, "I21.4", "E11.9") is None
     pairs = [({"I21.4", "I50.9"}, {"I21.9", "I10"})] * 2 + [({"I21.4"}, {"I21.9", "I21.4"})]
-    found = confusions(aligned(*of_labels(pairs)), system)
+    found = find_confusions(aligned(*of_labels(pairs)), system)
     assert [(c.missed, c.predicted, c.kinship, c.notes) for c in found] == [
         ("I21.4", "I21.9", "sibling", 2),
         ("I50.9", "I10", "chapter", 2),
@@ -83,7 +90,7 @@ def test_confusions_of_siblings_and_cousins_are_a_tree(system: CodeSystem) -> No
         ({"I21.01"}, {"I21.02"}),
         ({"S72.001A"}, {"S72.001B"}),
     ]
-    found = confusions(aligned(*of_labels(pairs)), system)
+    found = find_confusions(aligned(*of_labels(pairs)), system)
     heart, injury = confusion_tree(found, system, 10)
     # What is alone on its way up stands under the nearest code that holds both.
     assert (heart.code, heart.notes) == ("I21", 4)

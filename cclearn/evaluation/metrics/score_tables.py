@@ -1,8 +1,9 @@
-"""Counts note by note, from whose weighted sums every score is made.
+"""Tables of counts by note, from whose weighted sums the scores are computed.
 
-A score of the whole set is a function of sums over its notes. With a weight for each note the same
-function gives a bootstrap draw (how often a note was drawn) and, for two systems, an approximate
-randomisation (which of the two has a note). So every score has an interval, and one definition.
+A score of a set of notes is a function of sums over the notes. With weights of the notes, the same
+function computes the score of a bootstrap draw (the weight is how often a note was drawn) and of an
+approximate randomisation (the weight is 1 for the notes that a system keeps). So each score has one
+definition.
 """
 
 from __future__ import annotations
@@ -16,34 +17,34 @@ from scipy import sparse
 Array = npt.NDArray[np.float64]
 
 
-class Table(Protocol):
-    """Counts of some kind, by note.
+class ScoreTable(Protocol):
+    """Counts by note, and the scores that are computed from them.
 
     Attributes:
-        exchangeable: Whether scores are functions of sums over notes, so that two systems' notes can be
-            exchanged.
+        exchangeable: Whether the scores are functions of sums over notes, so that the notes of two
+            systems can be exchanged.
     """
 
     exchangeable: bool
 
     def sums(self, weights: Array) -> Any:
-        """Return the sums over notes for each row of weights, of shape (draws, notes)."""
+        """Return the sums over notes for weights of shape (draws, notes)."""
 
     def values(self, sums: Any) -> dict[str, Array]:
-        """Return each score by name, one value a draw; NaN where it is not defined."""
+        """Return the values of each score, one per draw, NaN if the score is not defined."""
 
 
 _Terms = tuple[tuple[float, int], ...]
-"""A sum of columns, each with its factor."""
+"""Factors and indices of the columns that are summed."""
 
 
 class RatioTable:
-    """Scores that are a sum over notes divided by another.
+    """Scores that are ratios of two sums over notes.
 
-    Tables that were filled by the same calls have the same columns, and their sums can be added.
+    Tables that were filled by the same calls have the same columns, so that their sums can be added.
 
     Args:
-        notes: How many notes there are.
+        notes: Number of notes.
     """
 
     exchangeable = True
@@ -64,10 +65,10 @@ class RatioTable:
         """Add a score.
 
         Args:
-            name: The score's.
-            numerator: A value a note.
-            denominator: Likewise, or one for all.
-            undefined: What 0 / 0 is.
+            name: Name of the score.
+            numerator: Numerator of each note.
+            denominator: Denominator of each note, or one value for all notes.
+            undefined: Value of 0 / 0.
         """
         above, below = self._column(numerator), self._column(denominator)
         self._ratios[name] = (((1, above),), ((1, below),), undefined)
@@ -83,16 +84,16 @@ class RatioTable:
         """Add micro precision, recall and F1 of counts: TP/(TP+FP), TP/(TP+FN), 2TP/(2TP+FP+FN).
 
         Args:
-            name: Goes before `_precision`, `_recall` and `_f1`.
-            hits: True positives of each note.
-            predicted: What was predicted, right or wrong.
-            gold: What was to be found.
-            undefined: What 0 / 0 is.
+            name: Prefix of the names `_precision`, `_recall` and `_f1`.
+            hits: Number of true positives of each note.
+            predicted: Number of predictions of each note.
+            gold: Number of gold labels of each note.
+            undefined: Value of 0 / 0.
         """
-        true, guessed, right = (self._column(each) for each in (hits, predicted, gold))
+        true, guessed, actual = (self._column(counts) for counts in (hits, predicted, gold))
         self._ratios[f"{name}_precision"] = (((1, true),), ((1, guessed),), undefined)
-        self._ratios[f"{name}_recall"] = (((1, true),), ((1, right),), undefined)
-        self._ratios[f"{name}_f1"] = (((2, true),), ((1, guessed), (1, right)), undefined)
+        self._ratios[f"{name}_recall"] = (((1, true),), ((1, actual),), undefined)
+        self._ratios[f"{name}_f1"] = (((2, true),), ((1, guessed), (1, actual)), undefined)
 
     def _column(self, values: npt.ArrayLike) -> int:
         self._columns.append(np.broadcast_to(np.asarray(values, float), (self._notes,)))
@@ -103,11 +104,11 @@ class RatioTable:
         """Return the sums of the columns, of shape (draws, columns)."""
         if self._matrix is None:
             self._matrix = np.stack(self._columns or [np.zeros(self._notes)], axis=1)
-            self._columns = list(self._matrix.T)  # The same memory.
+            self._columns = list(self._matrix.T)  # Views of the matrix.
         return weights @ self._matrix
 
     def values(self, sums: Array) -> dict[str, Array]:
-        """Return the ratios."""
+        """Return the values of each ratio, one per draw."""
 
         def total(terms: _Terms) -> Array:
             factors = np.array([factor for factor, _ in terms])
@@ -121,12 +122,12 @@ class RatioTable:
 
 
 class LabelTable:
-    """Scores that are a mean over labels, each with counts of its own.
+    """Scores that are means over labels.
 
     Args:
-        hits: Of shape (notes, labels), 1 where a label is predicted and right.
-        predicted: Likewise, where it is predicted.
-        gold: Likewise, where it is right.
+        hits: Matrix of shape (notes, labels), which is 1 for true positives.
+        predicted: Matrix of shape (notes, labels), which is 1 for predicted labels.
+        gold: Matrix of shape (notes, labels), which is 1 for gold labels.
     """
 
     exchangeable = True
@@ -134,21 +135,21 @@ class LabelTable:
     def __init__(
         self, hits: sparse.csr_array, predicted: sparse.csr_array, gold: sparse.csr_array
     ) -> None:
-        # Products with dense weights go along the notes.
-        self._counts = [each.T.tocsr().astype(np.float32) for each in (hits, predicted, gold)]
+        # Transposed, so that products with dense weights sum over the notes.
+        self._counts = [matrix.T.tocsr().astype(np.float32) for matrix in (hits, predicted, gold)]
 
     def sums(self, weights: Array) -> npt.NDArray[np.float32]:
-        """Return true positives, predicted and gold of each label, of shape (3, labels, draws)."""
-        turned = np.ascontiguousarray(weights.T, dtype=np.float32)
-        return np.stack([count @ turned for count in self._counts])
+        """Return the true positives, predictions and gold labels, of shape (3, labels, draws)."""
+        transposed = np.ascontiguousarray(weights.T, dtype=np.float32)
+        return np.stack([count @ transposed for count in self._counts])
 
     def values(self, sums: npt.NDArray[np.float32]) -> dict[str, Array]:
-        """Return the means.
+        """Return the values of each mean, one per draw.
 
-        `macro_*` is over the labels that the gold holds (Edin et al. 2023), `macro_any_*` over those
-        that gold or prediction holds (Code Like Humans, arXiv 2509.05378); `macro_f1_of_means` is the
-        harmonic mean of macro precision and macro recall over the labels of the gold (Mullenbach et al.
-        2018); `weighted_*` weighs each label by its gold count.
+        `macro_*` are means over the gold labels (Edin et al. 2023), `macro_any_*` over gold and
+        predicted labels (Code Like Humans, arXiv 2509.05378). `macro_f1_of_means` is the harmonic mean
+        of macro precision and macro recall over the gold labels (Mullenbach et al. 2018). `weighted_*`
+        are means weighted by the number of gold labels.
         """
         hits, predicted, gold = sums
         scores = {
@@ -157,7 +158,7 @@ class LabelTable:
             "f1": divide(2 * hits, predicted + gold, 0.0),
         }
         means: dict[str, Array] = {}
-        for reading, weights in (
+        for prefix, weights in (
             ("macro", gold > 0),
             ("macro_any", gold + predicted > 0),
             ("weighted", gold),
@@ -165,7 +166,7 @@ class LabelTable:
             weights = weights.astype(np.float64)
             total = weights.sum(axis=0)
             for name, score in scores.items():
-                means[f"{reading}_{name}"] = divide((weights * score).sum(axis=0), total, 0.0)
+                means[f"{prefix}_{name}"] = divide((weights * score).sum(axis=0), total, 0.0)
         both = means["macro_precision"] + means["macro_recall"]
         product = 2 * means["macro_precision"] * means["macro_recall"]
         means["macro_f1_of_means"] = divide(product, both, 0.0)
@@ -173,7 +174,7 @@ class LabelTable:
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike, undefined: float) -> Array:
-    """Divide, `undefined` where the denominator is 0."""
+    """Return the ratio of two arrays, and `undefined` for elements whose denominator is 0."""
     above, below = np.asarray(numerator, float), np.asarray(denominator, float)
     result = np.full(np.broadcast_shapes(above.shape, below.shape), float(undefined))
     np.divide(above, below, out=result, where=below != 0)

@@ -1,4 +1,4 @@
-"""Large CSV tables, packed or not, read line by line."""
+"""Reading large CSV tables, compressed or not, row by row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ _LONGEST_FIELD = 2**31 - 1
 
 
 def find_table(folder: Path, name: str) -> Path:
-    """Return `NAME.csv` or `NAME.csv.gz` of a folder or of one below it. Raises DataError."""
+    """Return the path of `NAME.csv` or `NAME.csv.gz` in a folder or its subfolders.
+
+    Raises:
+        DataError: There is no such file.
+    """
     for pattern in (f"{name}.csv", f"{name}.csv.gz"):
         found = sorted(folder.rglob(pattern))
         if found:
@@ -22,14 +26,18 @@ def find_table(folder: Path, name: str) -> Path:
 
 
 def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield these columns of every row; their names are compared without case.
+    """Yield the selected columns of every row.
+
+    Args:
+        path: Path of the table.
+        columns: Names of the columns; case is ignored.
 
     Raises:
-        DataError: The file cannot be read or lacks a column.
+        DataError: The file cannot be read, or a column is missing.
     """
     csv.field_size_limit(_LONGEST_FIELD)
     opened = gzip.open if path.suffix == ".gz" else open
-    # Damage of a packed file is told in several ways, which OSError does not cover.
+    # A damaged compressed file raises errors that are not an OSError.
     with (
         foreign_errors(lambda place: DataError(path, f"cannot be read ({place})")),
         opened(path, "rt", encoding="utf-8", newline="") as stream,
@@ -39,9 +47,9 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
         missing = [name for name in columns if name.lower() not in names]
         if missing:
             raise DataError(path, f"needs the columns {', '.join(missing)}", 1)
-        places = [names.index(name.lower()) for name in columns]
+        indices = [names.index(name.lower()) for name in columns]
         for row in reader:
             if len(row) != len(names):
                 problem = f"{len(row)} fields, the header has {len(names)}"
                 raise DataError(path, problem, reader.line_num)
-            yield tuple(row[place] for place in places)
+            yield tuple(row[index] for index in indices)

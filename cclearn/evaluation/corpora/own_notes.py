@@ -1,4 +1,4 @@
-"""Coded notes in the project's own format: a user's, and the synthetic ones of the builders."""
+"""Coded notes in the format of cclearn: notes of the user, and synthetic notes of the builders."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 
 
-class Contract(BenchmarkCorpus):
-    """Reads `SPLIT.jsonl` or `SPLIT.parquet` of a folder; a file is a split of its own."""
+class OwnNotes(BenchmarkCorpus):
+    """Reads `SPLIT.jsonl` or `SPLIT.parquet` in a folder, or a file, which is the only split."""
 
     name = "jsonl"
     summary = "Coded notes of your own: a folder with SPLIT.jsonl or .parquet, or a file."
@@ -21,12 +21,16 @@ class Contract(BenchmarkCorpus):
     def read(
         self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the notes. Raises DataError."""
+        """Stream the coded notes of a split.
+
+        Raises:
+            DataError: A file is missing or malformed.
+        """
         return read_coded_notes(_file(folder, [f"{split}.jsonl", f"{split}.parquet"]), system)
 
 
-class Synthetic(BenchmarkCorpus):
-    """Reads what `cclearn build template_notes` and the quickstart wrote: `SPLIT/notes.jsonl`."""
+class SyntheticNotes(BenchmarkCorpus):
+    """Reads the output of `cclearn build template_notes` and of the quickstart: `SPLIT/notes.jsonl`."""
 
     name = "synthetic"
     summary = "Notes of the builders: a quickstart's folder (split=held_out), or a builder's."
@@ -35,7 +39,11 @@ class Synthetic(BenchmarkCorpus):
     def read(
         self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
     ) -> Iterator[CodedNote]:
-        """Stream the notes. Raises DataError."""
+        """Stream the coded notes of a split.
+
+        Raises:
+            DataError: A file is missing or malformed.
+        """
         return read_coded_notes(_file(folder, [f"{split}/notes.jsonl", "notes.jsonl"]), system)
 
 
