@@ -124,37 +124,37 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
 
     print_view(dry_run_view(run))
 
-    def say(name: str, value: str) -> None:
+    def print_line(name: str, value: str) -> None:
         typer.echo(f"{name:<12} {visible(value)}")
 
-    say(
+    print_line(
         "Left out",
         f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens, {run.contaminated:,}"
         f" that an evaluation holds; {run.windowed:,} notes split into windows",
     )
     unit = "packs" if recipe.training.batching == "packed" else "rows"
-    say(
+    print_line(
         "Steps",
         f"{run.steps:,} of {run.batch} {unit} ({processes} process{'es'[: 2 * (processes > 1)]}),"
         f" {run.epochs:.2f} epochs, {run.tokens:,} tokens",
     )
     shape = run.shape
-    say(
+    print_line(
         "Model",
         f"{shape.parameters:,} parameters, {shape.trained:,} trained"
         f" ({shape.trained / shape.parameters:.2%})",
     )
     for memory, name in zip(run.memory, ("bf16", "fp32"), strict=True):
         if recipe.training.precision in ("auto", name):
-            say(
+            print_line(
                 "Memory",
                 f"about {memory.total:.2f} GiB a device in {name}: weights {memory.weights:.2f},"
                 f" training state {memory.trained:.2f}, activations {memory.activations:.2f};"
                 " sharding divides the first two",
             )
-    say("Work", f"{run.operations:.3g} floating-point operations")
+    print_line("Work", f"{run.operations:.3g} floating-point operations")
     if run.document_tokens and run.document_operations:
-        say(
+        print_line(
             "Against",
             f"as many rows of documents alone: {run.document_tokens:,} tokens; this run reads"
             f" {run.tokens / run.document_tokens:.0%} of them and does"

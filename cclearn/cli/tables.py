@@ -176,28 +176,28 @@ def code_view(system: CodeSystem, code: str) -> View:
     Raises:
         UnknownCodeError: The release does not contain the code.
     """
-    facts = code_info(system, code)
-    head = _text(f"{facts.code}  ", style="bold").append(visible(facts.description))
-    lines = [head, _text(f"{facts.system} {facts.release}: {facts.status}", style="dim")]
-    if facts.stands_for:
-        lines.append(_text(f"alone stands for {_named(facts.stands_for)}"))
+    info = code_info(system, code)
+    head = _text(f"{info.code}  ", style="bold").append(visible(info.description))
+    lines = [head, _text(f"{info.system} {info.release}: {info.status}", style="dim")]
+    if info.stands_for:
+        lines.append(_text(f"alone stands for {_code_and_title(info.stands_for)}"))
     instructions = {
-        "excludes 1 (never coded together)": facts.excludes1,
-        "excludes 2 (not part of it)": facts.excludes2,
-        "code first": facts.code_first,
-        "use additional code": facts.use_additional_code,
-        "code also": facts.code_also,
+        "excludes 1 (never coded together)": info.excludes1,
+        "excludes 2 (not part of it)": info.excludes2,
+        "code first": info.code_first,
+        "use additional code": info.use_additional_code,
+        "code also": info.code_also,
     }
     sections = {
-        "also called": facts.synonyms,
-        "includes": facts.includes,
+        "also called": info.synonyms,
+        "includes": info.includes,
         "7th characters": [
-            f"{character} {meaning}" for character, meaning in facts.seventh_characters.items()
+            f"{character} {meaning}" for character, meaning in info.seventh_characters.items()
         ],
         **{title: [note.text for note in notes] for title, notes in instructions.items()},
-        "under": [_named(above) for above in facts.ancestors],
-        "children": [_named(child) for child in facts.children],
-        "siblings": [_named(sibling) for sibling in facts.siblings],
+        "under": [_code_and_title(ancestor) for ancestor in info.ancestors],
+        "children": [_code_and_title(child) for child in info.children],
+        "siblings": [_code_and_title(sibling) for sibling in info.siblings],
     }
     for title, entries in sections.items():
         if entries:
@@ -208,8 +208,8 @@ def code_view(system: CodeSystem, code: str) -> View:
     return lines
 
 
-def _named(named: NamedCode) -> str:
-    return f"{named.code} {named.description}"
+def _code_and_title(code: NamedCode) -> str:
+    return f"{code.code} {code.description}"
 
 
 def hits_table(hits: list[Hit], system: CodeSystem) -> View:

@@ -40,7 +40,7 @@ class BenchmarkData:
 
     Attributes:
         corpus: The corpus, which reads the notes.
-        folder: The folder that holds the corpus's files.
+        folder: Folder with the files of the corpus.
         options: Options of the corpus, which name the splits.
         system: The code system of the gold codes; the models code with it too.
     """

@@ -24,7 +24,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def cache(answers: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The default cache, with what a killed run leaves beside it."""
+    """The default cache, with the side files of a killed run."""
     monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path))
     path = tmp_path / "answers.sqlite"
     path.write_bytes(answers)
@@ -40,7 +40,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return 0
 
 
-def test_the_cache_is_shown_and_purged_with_what_lies_beside_it(
+def test_the_cache_is_shown_and_purged_with_its_side_files(
     cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (cache.parent / "other.pickle").write_bytes(b"")
@@ -61,7 +61,7 @@ def test_the_cache_is_shown_and_purged_with_what_lies_beside_it(
     assert "there is none" in capsys.readouterr().out
 
 
-def test_nobody_is_asked_where_nobody_answers(
+def test_without_a_terminal_there_is_no_question(
     cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "purge") == 2

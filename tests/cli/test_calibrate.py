@@ -25,7 +25,7 @@ RIGHT, CODE, WRONG = "gastroenteritis", "K52.9", "gout"
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eighty coded notes; of the three codes that the lexicon finds in each one is right."""
+    """Eighty coded notes. One of the three codes that the lexicon assigns to each is correct."""
     path = tmp_path_factory.mktemp("notes") / "notes.jsonl"
     text = f"Seen with {RIGHT}, {WRONG} and acne."
     gold = [AssignedCode(code=CODE)]
@@ -60,7 +60,7 @@ def test_the_lexicon_is_calibrated_and_codes_by_it(notes: Path, tmp_path: Path) 
     assert [c["decision"] for c in json.loads(line)["codes"]] == [None, None]
 
 
-def test_what_cannot_be_calibrated_is_told(notes: Path, tmp_path: Path) -> None:
+def test_data_that_cannot_be_used_for_calibration_is_refused(notes: Path, tmp_path: Path) -> None:
     out = tmp_path / "c.json"
     arguments = ("calibrate", "--model", "lexicon", "--data", notes, "--out", out)
     message = one_line(fails(*arguments, "--method", "isotonic"))
@@ -78,7 +78,7 @@ def test_what_cannot_be_calibrated_is_told(notes: Path, tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_a_precision_that_cannot_be_reached_is_told(notes: Path, tmp_path: Path) -> None:
+def test_a_precision_that_cannot_be_reached_gives_a_remark(notes: Path, tmp_path: Path) -> None:
     # Right and wrong by turns: nothing tells them apart.
     rows = list(read_coded_notes(notes))
     turns = [row if n % 2 else row.model_copy(update={"codes": []}) for n, row in enumerate(rows)]
@@ -130,9 +130,9 @@ def test_a_models_calibration_is_kept_in_its_folder(
     # The command itself, in this process, which has torch already.
     engines = ["max_new_tokens=64", "batch_size=60"]
     calibrate_command(str(folder), data, "isotonic", engine=engines)
-    told = capsys.readouterr()
-    assert "120 notes" in told.out
-    assert str(folder / CALIBRATION) in told.err
+    captured = capsys.readouterr()
+    assert "120 notes" in captured.out
+    assert str(folder / CALIBRATION) in captured.err
     assert model_hash(folder) == before
     assert json.loads((folder / LISTING).read_text())["files"] == [CALIBRATION]
     found = read_calibration(folder / CALIBRATION)

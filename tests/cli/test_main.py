@@ -94,7 +94,7 @@ def test_an_output_file_is_written_once(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["codes"] == []
 
 
-def test_bad_input_is_one_line_without_the_notes_text(tmp_path: Path) -> None:
+def test_an_error_about_malformed_input_does_not_quote_the_note(tmp_path: Path) -> None:
     secret = "John Doe"
     bad = {
         "latin.txt": (f"{secret} na".encode() + b"\xef", "not UTF-8 at byte 11"),
@@ -114,7 +114,7 @@ def test_bad_input_is_one_line_without_the_notes_text(tmp_path: Path) -> None:
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_what_can_be_read_is_coded_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_readable_notes_are_coded_although_others_are_malformed(tmp_path: Path) -> None:
     rows, out = tmp_path / "notes.jsonl", tmp_path / "out.jsonl"
     good = [f'{{"id": "{name}", "text": "Asthma."}}'.encode() for name in "abc"]
     rows.write_bytes(b"\n".join([good[0], b"{", good[1], b"\xff\xfe", good[0], good[2]]))
@@ -135,7 +135,7 @@ def test_what_can_be_read_is_coded_and_the_rest_is_told(tmp_path: Path) -> None:
     assert "b.txt: not UTF-8 at byte 0" in done.stderr.decode()
 
 
-def test_notes_that_got_no_answer_are_told(tmp_path: Path) -> None:
+def test_notes_without_an_answer_are_counted(tmp_path: Path) -> None:
     answers, out = tmp_path / "answers.jsonl", tmp_path / "coded.tsv"
     answers.write_text('{"id": "x", "answer": "none"}\n')
     for arguments in ((), ("--out", out)):
@@ -196,13 +196,13 @@ def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b""
 
 
-def test_a_corpus_goes_into_a_folder_and_out_again(tmp_path: Path) -> None:
+def test_a_corpus_is_coded_into_a_folder_and_exported(tmp_path: Path) -> None:
     lines = [json.dumps({"id": f"n{number}", "text": NOTE}) for number in range(5)]
     (tmp_path / "notes.jsonl").write_text("\n".join([*lines, '{"id": "torn", "te']))
     done = run("code", tmp_path / "notes.jsonl", "--out", "coded/", "--shard-size", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told = done.stderr.decode().splitlines()
-    assert told[:2] == [
+    lines = done.stderr.decode().splitlines()
+    assert lines[:2] == [
         "notes coded: 5 (codes: 5, shards: 3): coded",
         "rows rejected, unreadable: 1; row 6: not JSON at column 16 (coded/rejected.jsonl)",
     ]
@@ -362,9 +362,9 @@ def test_a_schedulers_stop_cleans_up(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.terminate()
-    _, told = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
-    assert b"Traceback" not in told
+    assert b"Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
 
 

@@ -57,8 +57,8 @@ def test_recipes_are_listed_shown_and_copied(
     path = packaged_recipes()["llama-3.1-8b/sft_qlora"]
     assert call(capsys, "recipes", "show", "llama-3.1-8b/sft_qlora") == path.read_text()
     target = tmp_path / "new" / "mine.yaml"
-    said = call(capsys, "recipes", "cp", "llama-3.1-8b/sft_qlora", str(target))
-    assert f"cclearn recipes validate {target} --dry-run" in said
+    output = call(capsys, "recipes", "cp", "llama-3.1-8b/sft_qlora", str(target))
+    assert f"cclearn recipes validate {target} --dry-run" in output
     assert target.read_bytes() == path.read_bytes()
     call(capsys, "recipes", "cp", str(target), str(tmp_path))
     assert (tmp_path / "mine.yaml").exists()
@@ -132,47 +132,47 @@ def test_a_recipe_is_checked(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert "no problem found" in call(capsys, "recipes", "validate", "tiny/sft_scratch", *settings)
-    said = refused(capsys, monkeypatch, "recipes", "validate", "tiny/sft_scratch")
-    assert said.count("no such file") == 2
-    said = refused(
+    output = refused(capsys, monkeypatch, "recipes", "validate", "tiny/sft_scratch")
+    assert output.count("no such file") == 2
+    output = refused(
         capsys, monkeypatch, "recipes", "validate", "tiny/sft_scratch", "trainin.steps=1", "seed=x"
     )
-    assert "trainin: unknown key. Did you mean 'training'?" in said
-    assert "seed: " in said
-    said = refused(
+    assert "trainin: unknown key. Did you mean 'training'?" in output
+    assert "seed: " in output
+    output = refused(
         capsys,
         monkeypatch,
         *("recipes", "validate", "tiny/sft_scratch", "--dry-run", "training.max_length=30"),
         *settings,
     )
-    assert "longer than max_length = 30" in said
+    assert "longer than max_length = 30" in output
 
 
-def test_a_dry_run_says_what_a_run_would_take(
+def test_a_dry_run_estimates_the_cost_of_a_run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     settings: list[str],
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    said = call(
+    output = call(
         capsys,
         *("recipes", "validate", "tiny/sft_scratch", "--dry-run", "--processes", "2"),
         *("training.batching=packed", "training.batch_size=3", "training.steps=50"),
         *("rows.evaluation=[{kind: document, path: " + settings[1].split("=", 1)[1] + "}]",),
         *("rows.order=span_only", *settings),
     )
-    assert "50 of 6 packs (2 processes)" in said
-    assert "0 rows too long for 512 tokens, 0 that an evaluation holds" in said
-    assert "Lengths of rows" in said
-    assert "█" in said
-    assert "GiB a device in bf16" in said
-    assert "parameters" in said
-    assert "documents alone" not in said
-    said = call(capsys, "recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings)
-    assert "as many rows of documents alone" in said
+    assert "50 of 6 packs (2 processes)" in output
+    assert "0 rows too long for 512 tokens, 0 that an evaluation holds" in output
+    assert "Lengths of rows" in output
+    assert "█" in output
+    assert "GiB a device in bf16" in output
+    assert "parameters" in output
+    assert "documents alone" not in output
+    output = call(capsys, "recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings)
+    assert "as many rows of documents alone" in output
 
 
-def test_what_an_evaluation_holds_is_left_out_in_a_dry_run(
+def test_rows_of_an_evaluation_are_left_out_in_a_dry_run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     settings: list[str],
@@ -183,9 +183,9 @@ def test_what_an_evaluation_holds_is_left_out_in_a_dry_run(
     held = tmp_path / "held.jsonl"
     held.write_text("".join(notes.read_text().splitlines(keepends=True)[:3]))
     evaluation = json.dumps([{"kind": "document", "path": str(held)}])
-    said = call(
+    output = call(
         capsys,
         *("recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings),
         f"rows.evaluation={evaluation}",
     )
-    assert ", 3 that an evaluation holds" in said
+    assert ", 3 that an evaluation holds" in output

@@ -90,7 +90,7 @@ def test_decisions_are_shown_and_rejected_codes_come_last() -> None:
     assert "reject" in plain
 
 
-def test_what_rules_say_of_a_code_is_shown() -> None:
+def test_flags_of_rules_are_shown_with_their_code() -> None:
     coded = note()
     (code,) = coded.codes
     flagged = code.model_copy(update={"flags": ["sex: [bold]for males"]})
@@ -98,7 +98,7 @@ def test_what_rules_say_of_a_code_is_shown() -> None:
     assert "sex: [bold]for males" in plain
 
 
-def test_a_note_without_codes_says_so() -> None:
+def test_a_note_without_codes_is_shown_as_such() -> None:
     plain, _ = shown(coded_note_view(CodedNote(id="empty", text="")))
     assert "no codes" in plain
 
@@ -135,7 +135,7 @@ def test_a_code_is_shown_with_its_notes(system: CodeSystem) -> None:
 
 @pytest.fixture(scope="module")
 def scores(system: CodeSystem) -> Comparison:
-    """Two systems, whose names are longer than a terminal together."""
+    """Two systems, whose names together are wider than a terminal."""
     systems = {name * 12: [note()] for name in ("first-", "second-")}
     return evaluate([note()], systems, system, Settings(draws=20), compare=True)
 

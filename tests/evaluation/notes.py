@@ -17,7 +17,7 @@ def note(
     scores: Mapping[str, float] | None = None,
     **fields: object,
 ) -> CodedNote:
-    """Make a coded note: each code with its spans of `TEXT`."""
+    """Return a coded note with codes and their spans in `TEXT`."""
     assigned = [
         AssignedCode(
             code=code,
@@ -43,7 +43,7 @@ def scored(
 def of_labels(
     pairs: Sequence[tuple[set[str], set[str]]],
 ) -> tuple[list[CodedNote], list[CodedNote]]:
-    """Make notes of gold and predicted codes."""
+    """Return notes with gold and predicted codes."""
     gold = [note(str(n), {code: [] for code in sorted(g)}) for n, (g, _) in enumerate(pairs)]
     predicted = [note(str(n), {code: [] for code in sorted(p)}) for n, (_, p) in enumerate(pairs)]
     return gold, predicted

@@ -49,7 +49,7 @@ def test_a_missing_note_counts_as_coded_with_nothing(system: CodeSystem) -> None
     assert "1 of 2 notes have no prediction" in ours.warnings[0]
 
 
-def test_all_that_is_wrong_is_told_at_once(system: CodeSystem) -> None:
+def test_an_error_lists_all_problems(system: CodeSystem) -> None:
     gold, predicted = of_labels([({"I10"}, {"I10"}), (set(), set())])
     other = predicted[1].model_copy(update={"text": TEXT + " "})
     wrong = [predicted[0], predicted[0], other, note("9", {})]
@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_told_at_once(system: CodeSystem) -> None:
         evaluate([], {}, system)
 
 
-def test_all_broken_lines_are_told(tmp_path: Path, system: CodeSystem) -> None:
+def test_an_error_lists_all_malformed_lines(tmp_path: Path, system: CodeSystem) -> None:
     gold, predicted = of_labels([({"I10"}, {"I10"}), (set(), set())])
     path = tmp_path / "pred.jsonl"
     write_rows(path, predicted)
@@ -85,7 +85,7 @@ def test_all_broken_lines_are_told(tmp_path: Path, system: CodeSystem) -> None:
     assert lines[3] == "pred:6: id: '1' occurs twice"
 
 
-def test_collapsed_predictors_are_told(system: CodeSystem) -> None:
+def test_collapsed_predictors_give_warnings(system: CodeSystem) -> None:
     pairs = [({"I21.4"} if n % 2 else {"E11.9"}, {"I10"}) for n in range(20)]
     warnings = scored(*of_labels(pairs), system).warnings
     assert "I10 is predicted for 20 of 20 notes" in warnings
@@ -182,24 +182,24 @@ def test_the_randomisation_is_that_of_a_plain_exchange(system: CodeSystem) -> No
     larger = 0
     for _ in range(2_000):
         swap = random.random(len(truth)) < 0.5
-        mine = [b if s else a for a, b, s in zip(first, second, swap, strict=True)]
-        theirs = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
-        larger += abs(micro(mine) - micro(theirs)) >= observed - 1e-12
+        one = [b if s else a for a, b, s in zip(first, second, swap, strict=True)]
+        other = [a if s else b for a, b, s in zip(first, second, swap, strict=True)]
+        larger += abs(micro(one) - micro(other)) >= observed - 1e-12
     p = found.differences["a", "b"]["micro_f1"].p_randomisation
     assert p == pytest.approx((larger + 1) / 2_001, abs=0.04)
 
 
-def test_the_result_says_what_it_was_made_from(tmp_path: Path, system: CodeSystem) -> None:
+def test_the_result_file_describes_its_inputs(tmp_path: Path, system: CodeSystem) -> None:
     gold, predicted = of_labels([({"I10"}, {"I10"}), ({"I10"}, {"E11.9"})])
     files = {"gold": tmp_path / "gold.jsonl", "it": tmp_path / "it.jsonl"}
     write_rows(files["gold"], gold)
     write_rows(files["it"], predicted)
     settings = Settings(draws=20)
     comparison = evaluate(gold, {"it": predicted}, system, settings)
-    made = result_of(comparison, system, settings, files, model={"adapter": None})
-    write_result(tmp_path / "metrics.json", made)
+    expected = result_of(comparison, system, settings, files, model={"adapter": None})
+    write_result(tmp_path / "metrics.json", expected)
     text = (tmp_path / "metrics.json").read_text()
-    assert Result.model_validate_json(text) == made
+    assert Result.model_validate_json(text) == expected
     result = json.loads(text)
     assert TEXT[:8] not in text
     assert set(result["sha256"]) == {"gold", "it"}
@@ -211,7 +211,7 @@ def test_the_result_says_what_it_was_made_from(tmp_path: Path, system: CodeSyste
     assert it["scores"]["micro_f1"]["low"] <= 0.5 <= it["scores"]["micro_f1"]["high"]
     assert result["described"] == {"model": {"adapter": None}}
     again = evaluate(gold, {"it": predicted}, system, settings)
-    assert result_of(again, system, settings, files, model={"adapter": None}) == made
+    assert result_of(again, system, settings, files, model={"adapter": None}) == expected
 
 
 def test_assigned_codes_that_the_release_does_not_allow_are_counted(system: CodeSystem) -> None:
@@ -224,8 +224,10 @@ def test_assigned_codes_that_the_release_does_not_allow_are_counted(system: Code
     assert found.value("invalid_rate") == 3 / 4
     assert found.value("header_rate") == 1 / 4
     assert found.value("unknown_rate") == 2 / 4
-    assert any("1 of the assigned codes are header in icd10cm" in said for said in found.warnings)
-    assert any("2 of the assigned codes are unknown" in said for said in found.warnings)
+    assert any(
+        "1 of the assigned codes are header in icd10cm" in warning for warning in found.warnings
+    )
+    assert any("2 of the assigned codes are unknown" in warning for warning in found.warnings)
     assert "1 of 2 notes are flagged exceeds_context" in found.warnings
 
 
@@ -233,7 +235,7 @@ def test_decisions_are_scored_and_rejected_codes_are_no_predictions(system: Code
     gold = [note("1", {"I25.2": [], "I10": []}), note("2", {"R05.9": []})]
 
     def decided(assigned: dict[str, str]) -> list[AssignedCode]:
-        return [AssignedCode(code=code, decision=made) for code, made in assigned.items()]  # type: ignore[arg-type]
+        return [AssignedCode(code=code, decision=decision) for code, decision in assigned.items()]  # type: ignore[arg-type]
 
     first = decided({"I25.2": "accept", "E11.9": "accept", "I10": "review"})
     second = decided({"J18.9": "review"})
@@ -244,9 +246,9 @@ def test_decisions_are_scored_and_rejected_codes_are_no_predictions(system: Code
     ]
     found = scored(gold, predicted, system)
     # 2, 2 and 2 of 6 codes; one of each is right.
-    for made in ("accept", "review", "reject"):
-        assert found.value(f"decision/{made}/share") == pytest.approx(1 / 3)
-        assert found.value(f"decision/{made}/right") == 1 / 2
+    for decision in ("accept", "review", "reject"):
+        assert found.value(f"decision/{decision}/share") == pytest.approx(1 / 3)
+        assert found.value(f"decision/{decision}/right") == 1 / 2
     assert found.value("micro_precision") == 2 / 4
     assert found.value("micro_recall") == 2 / 3
     # Beside a system without decisions, which has none of these scores.
@@ -268,10 +270,10 @@ def test_bins_of_scores_by_hand() -> None:
     assert bin_scores([], []) == []
 
 
-def test_what_rules_say_of_notes_is_counted_by_rule(system: CodeSystem) -> None:
+def test_flags_of_notes_are_counted_by_rule(system: CodeSystem) -> None:
     gold = [note("1", {"I10": []}), note("2", {"I10": []})]
-    said = ["seventh character: T68 needs one of A", "seventh character: T75.4 needs one of A"]
-    flagged = [gold[0].model_copy(update={"flags": said}), gold[1]]
+    flags = ["seventh character: T68 needs one of A", "seventh character: T75.4 needs one of A"]
+    flagged = [gold[0].model_copy(update={"flags": flags}), gold[1]]
     found = scored(gold, flagged, system)
     assert "1 of 2 notes are flagged seventh character" in found.warnings
 

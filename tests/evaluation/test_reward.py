@@ -41,7 +41,7 @@ def test_a_relative_has_part_of_the_credit(system: CodeSystem) -> None:
     assert 1 > near > far > 0
 
 
-def test_what_is_made_up_is_paid_for(system: CodeSystem) -> None:
+def test_unusable_lines_lower_the_reward(system: CodeSystem) -> None:
     gold = note("I21.4")
     assert reward(gold, note("I21.4"), system) == 1
     assert reward(gold, note("I21.4", ungrounded=1), system) == pytest.approx(1 - 0.5 / 2)

@@ -29,13 +29,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
     """Synthetic notes, twelve for the test and ten for training."""
-    made = tmp_path_factory.mktemp("synthetic")
+    root = tmp_path_factory.mktemp("synthetic")
     spans, notes = find_builder("icd10cm"), find_builder("template_notes")
-    pairs = build(spans, configure(spans, {"under": "I21"}), made / "pairs", system).data
+    pairs = build(spans, configure(spans, {"under": "I21"}), root / "pairs", system).data
     for split, count, seed in (("train", 10, 1), ("test", 12, 2)):
         settings = {"pairs": str(pairs), "notes": count, "seed": seed}
-        build(notes, configure(notes, settings), made / split, system)
-    return made
+        build(notes, configure(notes, settings), root / split, system)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +123,7 @@ def test_a_calibrated_model_is_scored_by_its_decisions(
     assert "precision, accepted codes" in (out / "report.md").read_text()
 
 
-def test_what_a_server_reads_and_writes_is_priced(
-    folder: Path, tmp_path: Path, system: CodeSystem
-) -> None:
+def test_tokens_of_a_server_are_priced(folder: Path, tmp_path: Path, system: CodeSystem) -> None:
     prices = tmp_path / "prices.yaml"
     prices.write_text("openai:tiny: {prompt: 1.0, answer: 2.0}\n")
     with serving(completion("none")) as server:
@@ -139,7 +137,7 @@ def test_what_a_server_reads_and_writes_is_priced(
     assert cost["price"] == pytest.approx(18e-6)
 
 
-def test_examples_go_before_the_note(
+def test_examples_precede_the_note_in_the_prompt(
     folder: Path, model: Path, tmp_path: Path, system: CodeSystem
 ) -> None:
     run(folder, tmp_path / "none", system, str(model), limit=2)
@@ -159,7 +157,7 @@ def test_examples_go_before_the_note(
     assert prompt[0] == prompt[2]
 
 
-def test_a_training_split_that_cannot_be_read_is_told(
+def test_a_training_split_that_cannot_be_read_gives_a_warning(
     folder: Path, tmp_path: Path, system: CodeSystem
 ) -> None:
     shutil.copytree(folder, tmp_path / "copy")
@@ -173,7 +171,7 @@ def test_a_training_split_that_cannot_be_read_is_told(
     assert warning.split(":")[0] in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_what_cannot_be_run_is_told(
+def test_errors_name_models_and_prices_that_cannot_be_used(
     folder: Path,
     model: Path,
     tmp_path: Path,
@@ -210,7 +208,9 @@ def test_what_cannot_be_run_is_told(
     assert not out.exists()
 
 
-def test_scored_notes_are_no_examples(tmp_path: Path, folder: Path, system: CodeSystem) -> None:
+def test_scored_notes_are_not_used_as_examples(
+    tmp_path: Path, folder: Path, system: CodeSystem
+) -> None:
     corpus = find_corpus("jsonl")
     test = list(read_coded_notes(folder / "test" / "notes.jsonl", system))
     write_rows(tmp_path / "test.jsonl", test)
@@ -223,7 +223,7 @@ def test_scored_notes_are_no_examples(tmp_path: Path, folder: Path, system: Code
         run_benchmark(data, BenchmarkSettings(("lexicon",), shots=1), tmp_path / "x")
 
 
-def test_nothing_that_is_read_is_written_over(
+def test_an_output_folder_that_contains_an_input_is_refused(
     tmp_path: Path, folder: Path, system: CodeSystem
 ) -> None:
     corpus = find_corpus("synthetic")
@@ -234,7 +234,7 @@ def test_nothing_that_is_read_is_written_over(
     assert (folder / "test" / "notes.jsonl").exists()
 
 
-def test_a_report_says_what_was_run_and_how_systems_differ(
+def test_a_report_describes_the_run_and_the_differences_of_systems(
     folder: Path, tmp_path: Path, system: CodeSystem
 ) -> None:
     answers = tmp_path / "theirs.jsonl"
@@ -248,12 +248,12 @@ def test_a_report_says_what_was_run_and_how_systems_differ(
     assert theirs.value("ungrounded_rate") > 0  # type: ignore[operator]
     assert "1 of 7 notes are flagged no_answer" in theirs.warnings
     for page in ("report.html", "report.md"):
-        said = (out / page).read_text()
-        assert "7 notes." in said
-        assert "Benchmark synthetic: split test" in said
-        assert "limit 7" in said
-        assert "lexicon less theirs" in said
-        assert "theirs: 1 of 7 notes are flagged no_answer." in said
+        text = (out / page).read_text()
+        assert "7 notes." in text
+        assert "Benchmark synthetic: split test" in text
+        assert "limit 7" in text
+        assert "lexicon less theirs" in text
+        assert "theirs: 1 of 7 notes are flagged no_answer." in text
     described = json.loads((out / "metrics.json").read_text())["described"]["models"]
     assert described["lexicon"]["grounded"]
     assert not described["theirs"]["grounded"]

@@ -21,8 +21,8 @@ CODES = ("I10", "E11.9", "J18.9", "R05.9", "K52.9")
 TEXT = "a b c d e"
 
 
-class Boaster(Coder):
-    """Finds every code, by scores that are all too high: the score s is right with probability s²."""
+class OverconfidentCoder(Coder):
+    """Coder with overconfident scores: a code with score s is correct with probability s²."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Boaster(Coder):
 
 
 def drawn(count: int, seed: int) -> tuple[list[CodedNote], dict[str, list[float]]]:
-    """Draw notes, and what the boaster thinks of them."""
+    """Draw notes, and the scores of the coder on them."""
     random = np.random.default_rng(seed)
     notes, scores = [], {}
     for number in range(count):
@@ -67,12 +67,12 @@ def drawn(count: int, seed: int) -> tuple[list[CodedNote], dict[str, list[float]
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
-def test_what_was_learnt_holds_on_other_notes(
+def test_a_calibration_is_valid_on_other_notes(
     system: CodeSystem, tmp_path: Path, method: str
 ) -> None:
     known, scores = drawn(600, 0)
     others, more = drawn(600, 1)
-    coder = Boaster(system, scores | more)
+    coder = OverconfidentCoder(system, scores | more)
     write_rows(tmp_path / "known.jsonl", known)
     found = calibrate(coder, tmp_path / "known.jsonl", method, 0.8, 0.1)  # type: ignore[arg-type]
     raw = list(coder.code_many(n.note for n in others))
@@ -95,21 +95,23 @@ def test_what_was_learnt_holds_on_other_notes(
     rejected = systems["calibrated"].value("decision/reject/right")
     assert rejected is not None
     assert rejected < 0.13
-    assert sum(made.codes for made in found.decisions.values()) == found.codes == 3_000
+    assert sum(decision.codes for decision in found.decisions.values()) == found.codes == 3_000
     assert found.decisions["accept"].right / found.decisions["accept"].codes > 0.8
 
 
 def test_the_order_of_the_notes_does_not_matter(system: CodeSystem, tmp_path: Path) -> None:
     notes, scores = drawn(60, 0)
-    made = []
+    calibrations = []
     for name, rows in (("a.jsonl", notes), ("b.jsonl", notes[::-1])):
         write_rows(tmp_path / name, rows)
-        made.append(calibrate(Boaster(system, scores), tmp_path / name, "isotonic", 0.5))
-    first, second = made
+        calibrations.append(
+            calibrate(OverconfidentCoder(system, scores), tmp_path / name, "isotonic", 0.5)
+        )
+    first, second = calibrations
     assert first.data_sha256 != second.data_sha256
     assert first.decisions == second.decisions
     # Sums are rounded in another order.
-    one, other = (each.curve.model_dump()["calibrated"] for each in made)
+    one, other = (c.curve.model_dump()["calibrated"] for c in calibrations)
     assert one == pytest.approx(other)
     assert first.thresholds.accept == pytest.approx(second.thresholds.accept)
 
@@ -117,4 +119,10 @@ def test_the_order_of_the_notes_does_not_matter(system: CodeSystem, tmp_path: Pa
 def test_shares_that_cannot_be_meant_are_refused(system: CodeSystem, tmp_path: Path) -> None:
     for precision, rejected_right in ((0.1, 0.5), (1.1, 0.1), (0.9, -0.1), (float("nan"), 0.1)):
         with pytest.raises(ConfigurationError, match="not shares"):
-            calibrate(Boaster(system, {}), tmp_path / "x.jsonl", "platt", precision, rejected_right)
+            calibrate(
+                OverconfidentCoder(system, {}),
+                tmp_path / "x.jsonl",
+                "platt",
+                precision,
+                rejected_right,
+            )

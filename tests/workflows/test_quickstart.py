@@ -25,7 +25,7 @@ def test_span_only_codes_are_in_no_training_note(tmp_path: Path, system: CodeSys
     assert not texts & {note.text for note in read_coded_notes(data.held_out)}
 
 
-def test_held_out_notes_say_what_no_training_note_says(tmp_path: Path, system: CodeSystem) -> None:
+def test_held_out_notes_contain_new_terms(tmp_path: Path, system: CodeSystem) -> None:
     data = build_data(tmp_path, eligible_codes("9", system), seed=0, system=system)
     known = {
         (e.text.casefold(), a.code)
@@ -45,9 +45,9 @@ def test_held_out_notes_say_what_no_training_note_says(tmp_path: Path, system: C
 
 
 @pytest.mark.slow
-def test_the_whole_way(tmp_path: Path) -> None:
-    said: list[str] = []
-    scores = run_quickstart(tmp_path / "out", steps=20, say=said.append)
+def test_a_short_quickstart_writes_all_its_outputs(tmp_path: Path) -> None:
+    lines: list[str] = []
+    scores = run_quickstart(tmp_path / "out", steps=20, say=lines.append)
     assert set(scores) == {"tiny/sft_scratch", "lexicon"}
     for evaluation in scores.values():
         assert evaluation.value("invalid_rate") == evaluation.value("ungrounded_rate") == 0
@@ -59,17 +59,17 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert metrics["systems"]["lexicon"]["scores"]["micro_f1"]["value"] == lexicon.value
     page = (tmp_path / "out" / "report.html").read_text()
     assert "held-out-1" in page
-    assert said
+    assert lines
     assert (tmp_path / "out" / "note.txt").read_text()
     with pytest.raises(CclearnError, match="--overwrite"):
         run_quickstart(tmp_path / "out", steps=20)
-    # A wrong chapter is told before anything is removed.
+    # An unknown chapter is refused before anything is removed.
     with pytest.raises(CclearnError, match="not in icd10cm"):
         run_quickstart(tmp_path / "out", chapter="99", overwrite=True)
     assert (tmp_path / "out" / "report.html").exists()
 
 
-def test_a_quickstart_that_was_stopped_is_begun_anew(
+def test_a_quickstart_that_was_stopped_starts_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"

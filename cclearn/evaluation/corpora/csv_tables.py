@@ -39,7 +39,7 @@ def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     opened = gzip.open if path.suffix == ".gz" else open
     # A damaged compressed file raises errors that are not an OSError.
     with (
-        foreign_errors(lambda place: DataError(path, f"cannot be read ({place})")),
+        foreign_errors(lambda location: DataError(path, f"cannot be read ({location})")),
         opened(path, "rt", encoding="utf-8", newline="") as stream,
     ):
         reader = csv.reader(stream)

@@ -80,7 +80,7 @@ def _published(path: Path) -> Iterator[tuple[str, str]]:
     """Return the stays in the published table, each with its split."""
     from pyarrow import feather
 
-    with foreign_errors(lambda place: DataError(path, f"not a table of splits ({place})")):
+    with foreign_errors(lambda location: DataError(path, f"not a table of splits ({location})")):
         table = feather.read_table(path, columns=["_id", "split"]).to_pydict()
         return zip(map(str, table["_id"]), map(str, table["split"]), strict=True)
 

@@ -64,7 +64,7 @@ def add_plugin_scores(table: RatioTable, aligned: AlignedNotes, system: CodeSyst
                 table.add(f"{name}/{value}", numerators, denominators)
 
 
-def _failure(name: str, place: str) -> CclearnError:
+def _failure(name: str, location: str) -> CclearnError:
     return CclearnError(
-        f"metric (name = {name}): it failed ({place}). Repair or remove its package."
+        f"metric (name = {name}): it failed ({location}). Repair or remove its package."
     )

@@ -67,7 +67,7 @@ def test_codiesp_is_read_in_both_languages(codiesp: Path, system: CodeSystem) ->
     }
 
 
-def test_what_is_wrong_with_codiesp_is_told(codiesp: Path, system: CodeSystem) -> None:
+def test_an_error_lists_the_problems_of_codiesp(codiesp: Path, system: CodeSystem) -> None:
     table = codiesp / "dev" / "devX.tsv"
     table.write_text(
         "S1\tDIAGNOSE\tr07.9\tx\t0 5\nS1\tr07.9\nS1\tDIAGNOSTICO\tr07.9\tx\ta b\n", encoding="utf-8"
@@ -119,7 +119,7 @@ def test_mdace_takes_its_texts_from_mimic(mdace: Path, system: CodeSystem) -> No
     assert only.id == "8"
 
 
-def test_what_is_wrong_with_mdace_is_told(mdace: Path, system: CodeSystem) -> None:
+def test_an_error_lists_the_problems_of_mdace(mdace: Path, system: CodeSystem) -> None:
     (mdace / "NOTEEVENTS.csv").write_text("ROW_ID,TEXT\n7,Old\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"note 7: evidence of I25\.2 at 4:6 lies outside"):
         read("mdace", mdace, system)
@@ -208,7 +208,7 @@ def test_the_whole_of_codiesp_is_read(shared_data: Path, system: CodeSystem) -> 
         }
 
 
-def test_damaged_tables_are_told_without_their_text(
+def test_errors_about_damaged_tables_do_not_quote_them(
     mdace: Path, tmp_path: Path, system: CodeSystem
 ) -> None:
     chart = next((mdace / "data").rglob("100-*.json"))

@@ -30,7 +30,7 @@ def test_answers_are_counted_as_our_coder_would() -> None:
     assert micro_f1([(0, 0, 0)]) == invalid_rate([(0, 0, 0)]) == 0.0
 
 
-def test_a_task_holds_all_that_the_harness_needs(tmp_path: Path, system: CodeSystem) -> None:
+def test_a_task_contains_all_that_the_harness_needs(tmp_path: Path, system: CodeSystem) -> None:
     notes = [note("1", {"I25.2": [(4, 6)]}), note("2", {})]
     assert export_task(notes, "cclearn_mine", system, tmp_path) == 2
     with pytest.raises(CclearnError, match="exists already"):

@@ -57,7 +57,7 @@ def test_the_harness_runs_before_and_after(tmp_path: Path, system: CodeSystem) -
     export_task([note(str(n), {"I25.2": [(4, 6)]}) for n in range(3)], "cclearn_x", system, task)
     models = str(tmp_path / "0"), str(tmp_path / "1")
     found = run_retention(*models, ["cclearn_x"], include=task, limit=2)
-    assert {each.metric for each in found} == {"micro_f1", "invalid_rate"}
-    assert all(0 <= each.before <= 1 and 0 <= each.after <= 1 for each in found)
+    assert {row.metric for row in found} == {"micro_f1", "invalid_rate"}
+    assert all(0 <= row.before <= 1 and 0 <= row.after <= 1 for row in found)
     with pytest.raises(ConfigurationError, match=r"task = nothing\): the harness does not know"):
         run_retention(*models, ["nothing"], include=task)

@@ -37,8 +37,10 @@ def test_flat_scores_agree_with_scikit_learn(
     ours = scored(*of_labels(pairs), system)
     truth, guess = dense(pairs)
     for average in ("micro", "weighted"):
-        theirs = precision_recall_fscore_support(truth, guess, average=average, zero_division=0)
-        for name, value in zip(("precision", "recall", "f1"), theirs, strict=False):
+        expected_scores = precision_recall_fscore_support(
+            truth, guess, average=average, zero_division=0
+        )
+        for name, value in zip(("precision", "recall", "f1"), expected_scores, strict=False):
             assert ours.value(f"{average}_{name}") == TIGHT(value, abs=1e-9)
     present = np.flatnonzero(truth.any(axis=0))
     either = np.flatnonzero((truth | guess).any(axis=0))
@@ -46,19 +48,19 @@ def test_flat_scores_agree_with_scikit_learn(
         if not len(columns):
             assert ours.value(f"{reading}_f1") == 0
             continue
-        theirs = precision_recall_fscore_support(
+        expected_scores = precision_recall_fscore_support(
             truth, guess, average="macro", labels=columns, zero_division=0
         )
-        for name, value in zip(("precision", "recall", "f1"), theirs, strict=False):
+        for name, value in zip(("precision", "recall", "f1"), expected_scores, strict=False):
             assert ours.value(f"{reading}_{name}") == TIGHT(value, abs=1e-9)
-    told = [row for row, (g, p) in enumerate(pairs) if g or p]
-    if told:
-        blank = len(pairs) - len(told)
+    rows = [row for row, (g, p) in enumerate(pairs) if g or p]
+    if rows:
+        blank = len(pairs) - len(rows)
         for name, value in (
-            ("sample_f1", f1_score(truth[told], guess[told], average="samples", zero_division=0)),
-            ("jaccard", jaccard_score(truth[told], guess[told], average="samples")),
+            ("sample_f1", f1_score(truth[rows], guess[rows], average="samples", zero_division=0)),
+            ("jaccard", jaccard_score(truth[rows], guess[rows], average="samples")),
         ):
-            expected = (value * len(told) + blank) / len(pairs)
+            expected = (value * len(rows) + blank) / len(pairs)
             assert ours.value(name) == TIGHT(expected, abs=1e-9)
     assert ours.value("exact_match") == TIGHT(np.mean([g == p for g, p in pairs]), abs=1e-9)
 
@@ -176,14 +178,14 @@ def test_codes_are_scored_in_groups(system: CodeSystem) -> None:
     assert ours.value("over_coding") == pytest.approx(5 / 3)
 
 
-def test_gold_with_evidence_is_told_apart(system: CodeSystem) -> None:
+def test_gold_codes_with_and_without_evidence_have_separate_recalls(system: CodeSystem) -> None:
     gold = [note("1", {"I21.4": [(4, 6)], "I10": [], "E11.9": []})]
     ours = scored(gold, [note("1", {"I21.4": [], "I10": []})], system)
     assert ours.value("supported_recall") == 1.0
     assert ours.value("unsupported_recall") == 0.5
 
 
-def test_empty_on_both_sides_is_right(system: CodeSystem) -> None:
+def test_a_note_without_gold_and_predicted_codes_is_correct(system: CodeSystem) -> None:
     ours = scored(*of_labels([(set(), set())]), system)
     assert ours.value("exact_match") == ours.value("sample_f1") == ours.value("jaccard") == 1.0
     assert ours.value("micro_f1") == ours.value("macro_f1") == 0.0

@@ -96,13 +96,13 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
     assert few.evaluations["lexicon"].notes == 2
 
 
-def test_spans_without_an_answer_are_told(system: CodeSystem, tmp_path: Path) -> None:
+def test_spans_without_an_answer_give_a_warning(system: CodeSystem, tmp_path: Path) -> None:
     pairs, answers = tmp_path / "pairs.jsonl", tmp_path / "answers.jsonl"
     write_rows(
         pairs,
         [
-            SpanPair(id=each, text="x", code="I10", release="x", grade="gold", source="test")
-            for each in "abc"
+            SpanPair(id=name, text="x", code="I10", release="x", grade="gold", source="test")
+            for name in "abc"
         ],
     )
     # A replay knows spans by their place; it has an answer to the second.

@@ -54,7 +54,7 @@ def test_a_note_cannot_script_the_page(system: CodeSystem) -> None:
     assert not re.search(r"(?:src|href)\s*=\s*['\"]?(?!['\"]?#)|url\((?!#)|@import", page)
 
 
-def test_highlights_say_what_is_right(system: CodeSystem) -> None:
+def test_highlights_distinguish_correct_from_wrong_codes(system: CodeSystem) -> None:
     gold = note((*SEPSIS, "A41.9"))
     answer = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
     scores = evaluate([gold], {"m": [answer]}, system).evaluations
@@ -68,12 +68,14 @@ def test_highlights_say_what_is_right(system: CodeSystem) -> None:
     assert "0.667" in page
 
 
-def test_confusions_are_told_as_a_tree(system: CodeSystem) -> None:
+def test_confusions_are_shown_as_a_tree(system: CodeSystem) -> None:
     gold = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
     answer = note((*SEPSIS, "A41.89"), (*ASTHMA, "J45.901"))
     scores = evaluate([gold], {"m": [answer]}, system).evaluations
-    told = markdown_report(Report("t", [], scores))
-    assert f"- **J45.90** {system.description('J45.90')}: 1 note\n  - J45.909 taken for" in told
+    page_text = markdown_report(Report("t", [], scores))
+    assert (
+        f"- **J45.90** {system.description('J45.90')}: 1 note\n  - J45.909 taken for" in page_text
+    )
     page = html_report(Report("t", [], scores))
     assert "<li>J45.909 taken for J45.901: 1 note</li>" in page
     assert page.count("<ul>") == page.count("</ul>")

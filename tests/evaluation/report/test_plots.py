@@ -25,7 +25,7 @@ def aligned(gold, predicted):  # type: ignore[no-untyped-def]
     return AlignedNotes([scored_note(n) for n in gold], [scored_note(n) for n in predicted], ())
 
 
-def test_plots_are_drawn_where_there_is_something_to_draw(system: CodeSystem) -> None:
+def test_plots_are_drawn_if_there_are_scores_for_them(system: CodeSystem) -> None:
     scores = {"I10": 0.9, "E11.9": 0.4}
     gold = [note(str(n), {"I10": []} if n % 2 else {"E11.9": []}) for n in range(6)]
     answers = [note(str(n), {"I10": [], "E11.9": []}, scores) for n in range(6)]
