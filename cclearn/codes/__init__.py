@@ -1,7 +1,8 @@
 """Code systems: lookup, validity by release, hierarchy, notes and search."""
 
+from cclearn.codes.code import Code, NeighbourKind, NoteKind, Status
 from cclearn.codes.exclusions import Exclusion, conflict, conflicts, excludes
-from cclearn.codes.system import Code, CodeSystem, NeighbourKind, NoteKind, Status
+from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
 __all__ = [

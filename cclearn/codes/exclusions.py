@@ -1,4 +1,4 @@
-"""Excludes notes: what is not coded together."""
+"""Excludes notes: which codes are not assigned together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Exclusion:
     """An Excludes note.
 
     Attributes:
-        text: The note.
-        at: The code, block or chapter where it stands.
-        references: The codes that it names; none where it is in words alone.
+        text: Text of the note.
+        at: Code, block or chapter that the note belongs to.
+        references: Codes that the note names, empty if it names none.
     """
 
     text: str
@@ -29,10 +29,15 @@ class Exclusion:
 def excludes(
     system: CodeSystem, code: str, kind: Literal["excludes1", "excludes2"] = "excludes1"
 ) -> list[Exclusion]:
-    """Return the Excludes notes that hold for a code, its own first, then those from above.
+    """Return the Excludes notes that apply to a code: its notes, then those inherited from above.
+
+    Args:
+        system: Code system.
+        code: Code in any spelling.
+        kind: Kind of the notes.
 
     Raises:
-        UnknownCodeError: The release does not hold the code.
+        UnknownCodeError: The release does not contain the code.
     """
     return list(_excludes(system, code, kind))
 
@@ -42,36 +47,41 @@ def _excludes(
     system: CodeSystem, code: str, kind: Literal["excludes1", "excludes2"]
 ) -> tuple[Exclusion, ...]:
     return tuple(
-        Exclusion(text, place, tuple(references(text))) for text, place in system.notes(code, kind)
+        Exclusion(text, at, tuple(references(text))) for text, at in system.notes(code, kind)
     )
 
 
 def conflict(system: CodeSystem, code: str, other: str) -> Exclusion | None:
-    """Return the Excludes1 note by which two codes are not coded together, if there is one.
+    """Return the Excludes1 note that forbids to assign two codes together, None if there is none.
 
-    Only notes that name codes can tell; the exception for unrelated conditions (Official Guidelines,
-    I.A.12.a) is left to the coder.
+    Only notes that name codes are considered. The exception for unrelated conditions (Official
+    Guidelines, I.A.12.a) is left to the coder.
+
+    Args:
+        system: Code system.
+        code: First code.
+        other: Second code.
 
     Raises:
-        UnknownCodeError: The release does not hold one of the codes.
+        UnknownCodeError: The release does not contain one of the codes.
     """
     for one, two in ((code, other), (other, code)):
-        spelt = system.canonical(two)
+        canonical = system.canonical(two)
         for note in _excludes(system, one, "excludes1"):
-            if any(reference.covers(spelt) for reference in note.references):
+            if any(reference.covers(canonical) for reference in note.references):
                 return note
     return None
 
 
 def conflicts(system: CodeSystem, codes: Collection[str]) -> Iterator[tuple[str, str, Exclusion]]:
-    """Yield the pairs of codes that are not coded together, each pair once and in order, with the note.
+    """Yield each pair of codes that must not be assigned together, in order, with the Excludes1 note.
 
     Args:
-        system: The code system.
-        codes: In the official form.
+        system: Code system.
+        codes: Codes in the official form.
 
     Raises:
-        UnknownCodeError: The release does not hold one of the codes.
+        UnknownCodeError: The release does not contain one of the codes.
     """
     index = CodeIndex(codes)
     pairs = {

@@ -1,4 +1,4 @@
-"""ICD-9-CM diagnoses by the official title file (CMS, `CMS32_DESC_LONG_DX.txt` and its like)."""
+"""ICD-9-CM diagnoses from the official title file (CMS, e.g. `CMS32_DESC_LONG_DX.txt`)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ CHAPTERS = (
     ("V01", "V99", "Factors influencing health status and contact with health services"),
     ("E000", "E999", "External causes of injury and poisoning"),
 )
-"""First and last category and the title of each chapter, a little wider than the categories in use;
-the two supplementary classifications at the end."""
+"""First and last category and title of each chapter. The ranges are a little wider than the categories
+in use. The two supplementary classifications come last."""
 
 
 def find_official_source(path: Path) -> OfficialSource:
@@ -43,13 +43,13 @@ def find_official_source(path: Path) -> OfficialSource:
 
 
 def read_title_file(path: Path) -> CodeTable:
-    """Read a title file: a code without its dot, blanks, its title.
+    """Read a title file, whose lines contain a code without its dot, blanks and a title.
 
-    The file lists the codes that may be billed. The headers above them, which it leaves out, are made
-    from the codes' own prefixes and have no title.
+    The file lists only billable codes. Their headers are derived from the prefixes of the codes and
+    have no title.
 
     Raises:
-        DataErrors: Lines are not of this form, or a code occurs twice.
+        DataErrors: Lines do not have this form, or a code occurs twice.
     """
     titles: dict[str, str] = {}
     problems: list[DataError] = []
@@ -64,7 +64,7 @@ def read_title_file(path: Path) -> CodeTable:
         else:
             titles[match["code"]] = " ".join(match["title"].split())
     if not titles and not problems:
-        problems.append(DataError(path, "holds no code"))
+        problems.append(DataError(path, "contains no code"))
     if problems:
         raise DataErrors(problems)
     return _table(path, titles)
@@ -74,7 +74,7 @@ def _text(path: Path) -> str:
     raw = read_bytes(path)
     try:
         return raw.decode("utf-8")
-    except UnicodeDecodeError:  # The official files are in Latin-1, for Ménière.
+    except UnicodeDecodeError:  # The official files are in Latin-1 because of "Ménière".
         return raw.decode("latin-1")
 
 
@@ -94,8 +94,8 @@ def _table(path: Path, titles: dict[str, str]) -> CodeTable:
             parent, kind = chapter_rows[_chapter(category)], Kind.CATEGORY
         else:
             parent, kind = add(code[:-1]), Kind.SUBCATEGORY
-        spelt = category + (f".{code[len(category) :]}" if code != category else "")
-        rows[code] = table.add(spelt, titles.get(code, ""), parent, kind, billable=code in titles)
+        dotted = category + (f".{code[len(category) :]}" if code != category else "")
+        rows[code] = table.add(dotted, titles.get(code, ""), parent, kind, billable=code in titles)
         return rows[code]
 
     for code in sorted(titles):

@@ -1,4 +1,4 @@
-"""What the tabular list asks to be coded besides: "code first" and "use additional code" notes."""
+"""Notes that ask for another code: "code first" and "use additional code"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
 _CONDITION = re.compile(r"\b(?:if|where|when|any)\b")
-"""Words by which a note leaves it to the case: "if applicable", "any associated"."""
+"""Words that make a note conditional: "if applicable", "any associated"."""
 
 _UNDERLYING = re.compile(r"(?:the )?underlying\b")
 _MANIFESTATION = re.compile(r"\bin\b.*\bclassified elsewhere", re.IGNORECASE)
@@ -21,13 +21,13 @@ _MANIFESTATION = re.compile(r"\bin\b.*\bclassified elsewhere", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A note that asks for another code: one of those that it names.
+    """A note that asks for one of the codes that it names.
 
     Attributes:
-        text: The note, its items behind its heading.
-        at: The code where it stands.
-        references: The codes that it names; none where it is in words alone.
-        required: Whether it asks without a condition.
+        text: Text of the note: its heading and its items.
+        at: Code that the note belongs to.
+        references: Codes that the note names, empty if it names none.
+        required: Whether the note is unconditional.
     """
 
     text: str
@@ -40,35 +40,42 @@ class Instruction:
 def instructions(
     system: CodeSystem, code: str, kind: Literal["code_first", "use_additional_code"]
 ) -> tuple[Instruction, ...]:
-    """Return the notes of a kind that hold for a code, its own first, then those of the codes above.
+    """Return the notes of a kind that apply to a code: its notes, then those of the codes above.
 
-    Notes of blocks and chapters are left out: they hold for thousands of codes ("exposure to tobacco
-    smoke" for all of chapter 10) and would be said of most notes. A "code first" note is required where
-    the title says "in … classified elsewhere" (Official Guidelines, I.A.13), or where it asks for the
-    underlying condition without a condition of its own; the others hold "if known" (I.B.7).
+    Notes of blocks and chapters are left out, because they apply to thousands of codes ("exposure to
+    tobacco smoke" to all of chapter 10).
+
+    A "code first" note is required if the title contains "in … classified elsewhere" (Official
+    Guidelines, I.A.13), or if the note asks for the underlying condition unconditionally. All other
+    notes apply "if known" (I.B.7).
+
+    Args:
+        system: Code system.
+        code: Code in any spelling.
+        kind: Kind of the notes.
 
     Raises:
-        UnknownCodeError: The release does not hold the code.
+        UnknownCodeError: The release does not contain the code.
     """
-    places = [code, *system.ancestors(code)]
-    places = [place for place in places if system[place].kind >= Kind.CATEGORY]
-    manifestation = any(_MANIFESTATION.search(system.description(place)) for place in places)
+    lineage = [code, *system.ancestors(code)]
+    lineage = [member for member in lineage if system[member].kind >= Kind.CATEGORY]
+    manifestation = any(_MANIFESTATION.search(system.description(member)) for member in lineage)
     found = []
-    for place in places:
-        for lines in _groups([text for text, _ in system.notes(place, kind, inherited=False)]):
+    for member in lineage:
+        for lines in _groups([text for text, _ in system.notes(member, kind, inherited=False)]):
             required = not any(map(_CONDITION.search, lines))
             if kind == "code_first":
-                asks = _UNDERLYING.match(lines[0]) is not None
-                required = manifestation or (required and asks)
+                underlying = _UNDERLYING.match(lines[0]) is not None
+                required = manifestation or (required and underlying)
             head, *items = lines
             text = f"{head} {'; '.join(items)}".strip() if head.endswith(":") else "; ".join(lines)
-            named = tuple(each for line in lines for each in references(line))
-            found.append(Instruction(text, place, named, required))
+            named = tuple(reference for line in lines for reference in references(line))
+            found.append(Instruction(text, member, named, required))
     return tuple(found)
 
 
 def _groups(lines: list[str]) -> list[list[str]]:
-    """Put the items of a note behind its heading."""
+    """Group the items of a note with its heading."""
     groups: list[list[str]] = []
     for line in lines:
         if not groups or line.endswith(":") or line.startswith(("code", ",")):

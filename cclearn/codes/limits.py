@@ -1,4 +1,4 @@
-"""Codes for one sex, or for some ages: the table `limits.csv`."""
+"""Codes that apply to one sex or to certain ages only, from the table `limits.csv`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from cclearn.codes.references import Reference, references
 Sex = Literal["female", "male"]
 
 AGES = {"newborn": (0, 0), "pediatric": (0, 17), "maternity": (9, 64), "adult": (15, 124)}
-"""Years, both ends in, of the age categories of the Medicare Code Editor (CMS, Definitions of Medicare
+"""Age categories of the Medicare Code Editor in years, both ends included (CMS, Definitions of Medicare
 Code Edits, v41.1, edit 4, "Age conflict")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Whom codes are for.
+    """The patients that codes apply to.
 
     Attributes:
-        codes: A code and all below it, or a range, as the table writes it.
-        sex: The one sex that they are for, None where they are for both.
-        ages: The name of the years that they are for, None where they are for all.
-        reason: The words of the classification, or of the guidelines, that say so.
+        codes: Code, with all codes below it, or range of codes, as written in the table.
+        sex: Sex of the patients, None for both.
+        ages: Name of the age category, None for all ages.
+        reason: Words of the classification or the guidelines that the limit is based on.
     """
 
     codes: str
@@ -35,19 +35,22 @@ class Limit:
 
     @property
     def years(self) -> tuple[int, int]:
-        """The least and the most years of age."""
+        """Minimum and maximum age in years."""
         return (0, 124) if self.ages is None else AGES[self.ages]
 
 
 @lru_cache(maxsize=1 << 14)
 def limits(code: str) -> tuple[Limit, ...]:
-    """Return whom a code of ICD-10-CM is for, in the order of the table; empty where it is for everyone.
+    """Return the limits of a code of ICD-10-CM in the order of the table, empty if it applies to
+    everyone.
 
-    The table is ours: ranges of codes whose titles, or whose blocks' titles, name the sex, an organ of
-    one sex, or an age, and what Sections I.C.15 and I.C.16 of the Official Guidelines say of chapters
-    15 and 16. The editor's own lists of codes are not copied.
+    The table was written for cclearn. It contains ranges of codes whose titles, or whose blocks' titles,
+    name a sex, an organ of one sex or an age, and the rules for chapters 15 and 16 in Sections I.C.15
+    and I.C.16 of the Official Guidelines. The code lists of the Medicare Code Editor are not copied.
     """
-    return tuple(limit for limit, named in _table() if any(each.covers(code) for each in named))
+    return tuple(
+        limit for limit, named in _table() if any(reference.covers(code) for reference in named)
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The order file of ICD-10-CM: every code of a release with its validity and titles, in order."""
+"""Reading the order file of ICD-10-CM: every code of a release with its validity and titles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ _LONG_TITLE = slice(77, None)
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One line: the code without its dot, whether it may be billed, and both titles."""
+    """A line of an order file.
+
+    Attributes:
+        code: Code without its dot.
+        billable: Whether the code may be assigned to an encounter.
+        short_title: Abbreviated title.
+        title: Official title.
+    """
 
     code: str
     billable: bool
@@ -31,11 +38,11 @@ class OrderRow:
 def read_order_file(path: Path) -> list[OrderRow]:
     """Read an order file, `.txt` or `.txt.gz`.
 
-    Fixed columns, counted from 0: order number 0-4, code 6-12, billable 14, short title 16-75, long
-    title 77- (CMS, "ICD-10-CM order file", layout.txt of each release).
+    The columns are fixed. Counted from 0, they are: order number 0-4, code 6-12, billable 14, short
+    title 16-75, long title from 77 (CMS, "ICD-10-CM order file", layout.txt of each release).
 
     Raises:
-        DataError: The file cannot be read, or lines are not of this form; all of them are told.
+        DataError: The file cannot be read, or lines do not have this form. All such lines are reported.
     """
     rows: list[OrderRow] = []
     problems: list[DataError] = []
@@ -54,31 +61,31 @@ def read_order_file(path: Path) -> list[OrderRow]:
         seen.add(code)
         rows.append(OrderRow(code, match["billable"] == "1", line[_SHORT_TITLE].strip(), title))
     if not rows:
-        problems.append(DataError(path, "holds no code"))
+        problems.append(DataError(path, "contains no code"))
     if problems:
         raise DataErrors(problems)
     return rows
 
 
 def table_of_order_file(path: Path, release: str, above: CodeTable) -> CodeTable:
-    """Make a table of an order file alone: titles and validity, no notes.
+    """Return the table of an order file alone, which has titles and validity but no notes.
 
     Args:
-        path: The order file.
-        release: The table's release.
-        above: A table with chapters and blocks, which the order file leaves out; they are the same
-            from year to year. A category that lies in none of its blocks stands at the top.
+        path: Path of the order file.
+        release: Name of the release.
+        above: Table whose chapters and blocks are used, because the order file has none and they
+            rarely change. A category outside all of its blocks has no parent.
     """
     rows = read_order_file(path)
     table = CodeTable(release=release)
-    place = _Above(above)
-    number: dict[str, int] = {}
+    blocks = _Blocks(above)
+    row_of: dict[str, int] = {}
     for row in rows:
-        parent = next((number[p] for p in _prefixes(row.code) if p in number), None)
+        parent = next((row_of[p] for p in _prefixes(row.code) if p in row_of), None)
         kind = Kind.SUBCATEGORY
         if parent is None:
-            parent, kind = place.block_of(row.code, table), Kind.CATEGORY
-        number[row.code] = table.add(
+            parent, kind = blocks.block_of(row.code, table), Kind.CATEGORY
+        row_of[row.code] = table.add(
             dotted(row.code),
             row.title,
             parent,
@@ -90,7 +97,7 @@ def table_of_order_file(path: Path, release: str, above: CodeTable) -> CodeTable
 
 
 def dotted(code: str) -> str:
-    """Put the dot into a code of ICD-10-CM: `A000` → `A00.0`."""
+    """Return a code of ICD-10-CM with its dot: `A00.0` for `A000`."""
     return f"{code[:3]}.{code[3:]}" if len(code) > 3 else code
 
 
@@ -98,8 +105,8 @@ def _prefixes(code: str) -> Iterator[str]:
     return (code[:length] for length in range(len(code) - 1, 2, -1))
 
 
-class _Above:
-    """Finds the block of a category, and copies it and its chapter on the first need."""
+class _Blocks:
+    """Finds the block of a category, and copies it and its chapter when they are first needed."""
 
     def __init__(self, table: CodeTable) -> None:
         self._table = table
@@ -117,9 +124,9 @@ class _Above:
         self._copied: dict[int, int] = {}
 
     def block_of(self, category: str, into: CodeTable) -> int:
-        """Return the row of a category's block, -1 where there is none."""
+        """Return the row of a category's block, -1 if there is none."""
         row = self._block.get(category)
-        if row is None:  # Not a category of the other release: the block whose range holds it.
+        if row is None:  # The category is new: find the block whose range contains it.
             at = bisect_right(self._blocks, category, key=lambda block: block[0]) - 1
             row = self._blocks[at][2] if at >= 0 and category <= self._blocks[at][1] else -1
         return self._copy(row, into)

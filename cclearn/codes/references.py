@@ -1,4 +1,4 @@
-"""The codes that a note of the tabular list names: `Excludes1: diabetes (E10-E13)`."""
+"""Finding the codes that a note of the tabular list names, e.g. `Excludes1: diabetes (E10-E13)`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 _CODE = r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"
 _NAMED = re.compile(rf"(?<![\w.])(?P<first>{_CODE})(?:\.?-(?P<last>{_CODE})?)?(?![\w])\.?-?")
 _CONDITION = re.compile(
-    r"(?P<places>(?:fifth|sixth|seventh|[5-7]th)(?: or (?:sixth|[67]th))?)[ -]characters?"
+    r"(?P<indices>(?:fifth|sixth|seventh|[5-7]th)(?: or (?:sixth|[67]th))?)[ -]characters?"
     r" (?P<values>[0-9A-Z](?:-[0-9])?(?: or [0-9A-Z])*)$"
 )
 _FINAL = re.compile(r"final characters? [-.](?P<end>\w+)(?: or [-.](?P<other>\w+))?$")
-_PLACES = {"fifth": 4, "5th": 4, "sixth": 5, "6th": 5, "seventh": 6, "7th": 6}
-"""Where the character stands in a code without its dot, counted from 0."""
+_INDICES = {"fifth": 4, "5th": 4, "sixth": 5, "6th": 5, "seventh": 6, "7th": 6}
+"""Index of the character in a code without its dot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Codes that are named together: a code and all below it, or a range.
+    """A reference to a code with all codes below it, or to a range of codes.
 
     Attributes:
-        first: The first code, without its dot, a final dash or a placeholder.
-        last: The last one; the same as `first` where it is no range.
-        pattern: What the code must match besides, without its dot.
+        first: First code, without its dot, a final dash or a placeholder.
+        last: Last code, equal to `first` unless the reference is a range.
+        pattern: Pattern that a code without its dot must also match, None if there is none.
     """
 
     first: str
@@ -33,7 +33,7 @@ class Reference:
     pattern: re.Pattern[str] | None = None
 
     def covers(self, code: str) -> bool:
-        """Say whether a code, in the official form, is one of them."""
+        """Return whether the reference includes a code, given in the official form."""
         bare = code.replace(".", "")
         if len(bare) < max(len(self.first), len(self.last)):
             return False
@@ -43,10 +43,10 @@ class Reference:
 
 
 class CodeIndex:
-    """Codes in order, among which those that a reference covers are found by bisection.
+    """Sorted codes, among which the codes of a reference are found by bisection.
 
     Args:
-        codes: In the official form.
+        codes: Codes in the official form.
     """
 
     def __init__(self, codes: Iterable[str]) -> None:
@@ -55,21 +55,21 @@ class CodeIndex:
         self._codes = [code for _, code in ordered]
 
     def covered_by(self, reference: Reference) -> Iterator[str]:
-        """Yield the codes that a reference covers, in order."""
-        place = bisect_left(self._bare, reference.first)
+        """Yield the codes that a reference includes, in order."""
+        index = bisect_left(self._bare, reference.first)
         width, last = len(reference.last), reference.last
-        while place < len(self._bare) and self._bare[place][:width] <= last:
-            if reference.covers(self._codes[place]):
-                yield self._codes[place]
-            place += 1
+        while index < len(self._bare) and self._bare[index][:width] <= last:
+            if reference.covers(self._codes[index]):
+                yield self._codes[index]
+            index += 1
 
 
 def references(note: str) -> Iterator[Reference]:
-    """Yield the codes that a note names, in its order.
+    """Yield the references to codes in a note, in order.
 
-    A condition such as `with fifth or sixth character 1-4`, which ICD-10-CM writes for poisonings and
-    the like, holds for all codes of its parenthesis. Codes under a condition in free words
-    (`with open fracture 7th character`) are left out: which they are cannot be told.
+    A condition such as `with fifth or sixth character 1-4` applies to all codes in its parentheses.
+    Codes with a condition in free words (`with open fracture 7th character`) are left out, because the
+    codes that meet it are not known.
     """
     for part in re.findall(r"\(([^()]*)\)", note):
         head, with_, condition = part.partition("with ")
@@ -83,14 +83,14 @@ def references(note: str) -> Iterator[Reference]:
 
 
 def _condition(words: str) -> re.Pattern[str] | None:
-    """Return what a code without its dot must match, None where the words say no such thing."""
+    """Return the pattern of a condition for codes without their dots, None if there is no condition."""
     if final := _FINAL.match(words):
         ends = [end for end in (final["end"], final["other"]) if end]
         return re.compile(f"(?:{'|'.join(ends)})$")
     match = _CONDITION.match(words)
     if match is None:
         return None
-    places = [_PLACES[word] for word in match["places"].split(" or ")]
-    # "1-4 or 6" is a class of characters already, but for its words.
+    indices = [_INDICES[word] for word in match["indices"].split(" or ")]
+    # "1-4 or 6" is a character class once its words are removed.
     values = match["values"].replace(" or ", "")
-    return re.compile("|".join(f"^.{{{place}}}[{values}]" for place in places))
+    return re.compile("|".join(f"^.{{{index}}}[{values}]" for index in indices))

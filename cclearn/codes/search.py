@@ -6,19 +6,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cclearn.codes.system import Code, CodeSystem
+from cclearn.codes.code import Code
+from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
 if TYPE_CHECKING:
     import bm25s
 
 RETRIEVED = 100
-"""How many strings BM25 hands on to the re-ranking."""
+"""Number of strings that BM25 retrieves for re-ranking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A code that a search found: the string that matched, and a score from 0 to 100."""
+    """A result of a search.
+
+    Attributes:
+        code: Code that was found.
+        matched: String of the code that matched.
+        score: Score from 0 to 100.
+    """
 
     code: Code
     matched: str
@@ -26,14 +33,14 @@ class Hit:
 
 
 def search(system: CodeSystem, text: str, limit: int = 10) -> list[Hit]:
-    """Return the codes whose title or other term is nearest to `text`, the best first.
+    """Return the codes whose title or other term is most similar to a text, the best first.
 
     BM25 (Robertson & Zaragoza 2009, through bm25s) retrieves; RapidFuzz's token-sort ratio ranks.
 
     Args:
-        system: The code system.
-        text: Free words.
-        limit: How many codes at the most; each code stands once.
+        system: Code system.
+        text: Text to search for.
+        limit: Maximum number of codes. Every code occurs once.
     """
     from rapidfuzz import fuzz, utils
 
@@ -44,16 +51,16 @@ def search(system: CodeSystem, text: str, limit: int = 10) -> list[Hit]:
         ratio = fuzz.token_sort_ratio(text, string, processor=utils.default_process)
         if code not in best or ratio > best[code].score:
             best[code] = Hit(system[code], string, round(ratio, 1))
-    # A billable code goes before the header above it when both match alike.
+    # A billable code comes before the header above it if both match equally well.
     ranked = sorted(best.values(), key=lambda h: (-h.score, not h.code.billable, h.code.code))
     return ranked[:limit]
 
 
 def _retrieved(index: bm25s.BM25, text: str) -> list[int]:
-    """Return the rows with the highest scores above 0, of rows alike the first ones.
+    """Return the rows with the highest positive scores. Among equal scores the first rows win.
 
-    bm25s's own `retrieve` partitions the scores of all rows, most of which are 0: that took four
-    fifths of a search.
+    `BM25.retrieve` partitions the scores of all rows, most of which are 0, which took four fifths of
+    the time of a search.
     """
     import bm25s
     import numpy as np

@@ -1,4 +1,4 @@
-"""Which code a string stands for, where several claim it."""
+"""Deciding which code a string stands for if several codes claim it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from cclearn.codes.strings import string_key
 
 Winners = tuple[int, tuple[str, ...]]
-"""The rank of the strongest claims to a string, and the codes that make them, sorted."""
+"""The rank of the strongest claims to a string, and the sorted codes with these claims."""
 
 
 class StringClaims:
-    """The strongest claims to each string; a claim of a lower rank is stronger.
+    """The strongest claims of codes to each string. A lower rank is a stronger claim.
 
     Args:
-        key: Spells alike what is to be held for the same string.
+        key: Function that normalises strings. Strings with equal keys are the same string.
     """
 
     def __init__(self, key: Callable[[str], str] = string_key) -> None:
@@ -23,7 +23,7 @@ class StringClaims:
         self._shared: dict[Winners, Winners] = {}
 
     def add(self, text: str, code: str, rank: int) -> None:
-        """Let a code claim a string."""
+        """Add the claim of a code to a string."""
         key = self._key(text)
         best = self._winners.get(key)
         if best is None or rank < best[0]:
@@ -32,17 +32,17 @@ class StringClaims:
             best = (rank, tuple(sorted((*best[1], code))))
         else:
             return
-        # Most strings of a code have winners alike: one object for all of them.
+        # Most strings of a code have equal winners, which share one object to save memory.
         self._winners[key] = self._shared.setdefault(best, best)
 
     def __contains__(self, key: str) -> bool:
-        """Say whether any code claims a string, spelt by the key."""
+        """Return whether any code claims a string, given by its key."""
         return key in self._winners
 
     def winners(self, text: str) -> Winners | None:
-        """Return the strongest claims to a string, None where no code claims it."""
+        """Return the strongest claims to a string, None if no code claims it."""
         return self._winners.get(self._key(text))
 
     def __iter__(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield each string, as spelt by the key, with the codes of its strongest claims."""
+        """Yield the key of each string with the codes of its strongest claims."""
         return ((key, codes) for key, (_, codes) in self._winners.items())

@@ -1,4 +1,4 @@
-"""Every string that a code system itself gives for a code, with the field it comes from."""
+"""The strings that a code system gives for its codes, with the fields that they come from."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PRECEDENCE: tuple[Field, ...] = (
     "inclusion_term",
     "includes",
 )
-"""Where several codes claim one string, the field listed first wins; a tie is ambiguous.
+"""Precedence of the fields if several codes claim one string. A tie is ambiguous.
 
-The forms are shorter ways of saying a title or a term. They come before the terms themselves:
-`Pyelonephritis NOS` of N12 says that the word alone is N12, and `Pyelonephritis` of N16 that it may be a
-part of what N16 is about.
+The forms are shortened titles or terms. They come before the terms: `Pyelonephritis NOS` of N12 means
+that the word alone is coded as N12, whereas `Pyelonephritis` of N16 is only a part of what N16
+describes.
 """
 
-# Parentheses hold nonessential modifiers, brackets synonyms and abbreviations; NOS is "unspecified"
+# Parentheses contain nonessential modifiers, brackets synonyms and abbreviations; NOS is "unspecified"
 # (ICD-10-CM Official Guidelines, sections I.A.6, I.A.7).
 _BRACKETED = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])")
 _ABBREVIATION = re.compile(r"\s*[(\[](?P<letters>[A-Z][A-Za-z]*[A-Z])[)\]]")
@@ -40,11 +40,11 @@ _IMPLIED = (
     "site|sites|organism|type|cause|trimester|severity|degree|part|parts|side|laterality|duration|nature|"
     "origin|stage|reason|reasons|means|time|level|location|mechanism"
 )
-"""What need not be named at all where it is not specified: `Pneumonia, unspecified organism`."""
+"""Nouns that may be left out together with "unspecified": `Pneumonia, unspecified organism`."""
 
 _UNSPECIFIED = tuple(
-    (re.compile(pattern, re.IGNORECASE), put)
-    for pattern, put in (
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
         (r",? NOS(?=,|$)", ""),
         (r"^unspecified (?!and |or )", ""),
         (rf", unspecified(?: (?:{_IMPLIED}|eye|ear|extremity))?(?=,|$)", ""),
@@ -53,16 +53,22 @@ _UNSPECIFIED = tuple(
         (rf"(?P<head>,| (?:{_PREPOSITIONS})) unspecified (?!and |or )(?=\w)", r"\g<head> "),
     )
 )
-"""Words that the classification adds where nothing more is known, and what is left without them. A part
-of the body stays: `Pain in unspecified hip` is a pain in the hip."""
+"""Patterns of words that the classification adds if nothing more is known, with their replacements.
+Parts of the body stay: `Pain in unspecified hip` is a pain in the hip."""
 
-_SAYS_UNSPECIFIED = re.compile(r"[Uu]nspecified|\bNOS\b")
+_MENTIONS_UNSPECIFIED = re.compile(r"[Uu]nspecified|\bNOS\b")
 _BROKEN = re.compile(rf"\b(?:{_PREPOSITIONS}|and|or|the|due)(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class CodeString:
-    """A string that stands for a code."""
+    """A string that stands for a code.
+
+    Attributes:
+        text: The string.
+        code: Code in the official form.
+        field: Field that the string comes from.
+    """
 
     text: str
     code: str
@@ -73,7 +79,7 @@ class CodeString:
 def code_strings(system: CodeSystem) -> tuple[CodeString, ...]:
     """Return every string of every category and subcategory, in tabular order.
 
-    Shorter forms follow the conventions of the ICD; other systems are taken at their word.
+    Shorter forms are added only for systems that follow the conventions of the ICD.
     """
     return tuple(_strings(system))
 
@@ -83,7 +89,7 @@ def _strings(system: CodeSystem) -> Iterator[CodeString]:
     for code in system.rows():
         if code.kind < Kind.CATEGORY:
             continue
-        if code.description:  # The headers of ICD-9-CM have none.
+        if code.description:  # The headers of ICD-9-CM have no title.
             yield CodeString(code.description, code.code, "title")
         for short in forms(code.description):
             yield CodeString(short, code.code, "title_form")
@@ -101,26 +107,26 @@ def _no_forms(text: str) -> list[str]:
 
 
 def string_key(text: str) -> str:
-    """Spell alike what differs in case and white space alone."""
+    """Return a key that is equal for strings that differ only in case and white space."""
     return " ".join(text.casefold().split())
 
 
 def short_forms(text: str) -> list[str]:
-    """Return the shorter ways of saying a title that the classification's conventions allow.
+    """Return the shorter forms of a title that the conventions of the ICD allow.
 
     `Essential (primary) hypertension` → `Essential hypertension`; `Heart failure, unspecified` and
     `Heart failure NOS` → `Heart failure`; `Human immunodeficiency virus [HIV] disease` → also
-    `HIV disease`. Words that carry meaning (`other`, `without`, a side) stay.
+    `HIV disease`. Words that carry meaning (`other`, `without`, a side) are kept.
     """
     bracketed = "(" in text or "[" in text
-    if not bracketed and not _SAYS_UNSPECIFIED.search(text):
+    if not bracketed and not _MENTIONS_UNSPECIFIED.search(text):
         return []
     forms = [_BRACKETED.sub("", text), _with_abbreviation(text)] if bracketed else [text]
     forms += [_without_unspecified(form) for form in forms]
     found: list[str] = []
     for form in forms:
         tidy = " ".join(form.split()).replace(" ,", ",").strip(" ,")
-        # "or NOS" leaves half a sentence.
+        # Removing "or NOS" would leave an incomplete phrase.
         broken = _BROKEN.search(tidy) and not _BROKEN.search(text)
         if len(tidy) > 2 and not broken and tidy not in (text, *found):
             found.append(tidy)
@@ -128,15 +134,16 @@ def short_forms(text: str) -> list[str]:
 
 
 def _without_unspecified(text: str) -> str:
-    for pattern, put in _UNSPECIFIED:
-        text = pattern.sub(put, text)
+    for pattern, replacement in _UNSPECIFIED:
+        text = pattern.sub(replacement, text)
     return text
 
 
 def _with_abbreviation(text: str) -> str:
-    """Put a bracketed abbreviation in the place of the words whose initials it spells.
+    """Replace the words that a bracketed abbreviation stands for by the abbreviation.
 
-    That of a species too: `Sepsis due to Escherichia coli [E. coli]` → `Sepsis due to E. coli`.
+    Abbreviated species are replaced too: `Sepsis due to Escherichia coli [E. coli]` becomes `Sepsis
+    due to E. coli`.
     """
     text = _SPECIES.sub(r"\g<short>", text)
     match = _ABBREVIATION.search(text)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
 
+from cclearn.codes.code import Code, NeighbourKind, NoteKind, Status
 from cclearn.codes.sources import OfficialSource, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
@@ -18,53 +17,20 @@ from cclearn.runtime.caches import cache_file
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import making_many_objects
 
-Status = Literal["valid", "header", "retired", "unknown"]
-"""`valid`: billable in this release · `header`: has children, cannot be billed · `retired`: billable
-in an earlier release only, of those that were loaded with it · `unknown`: in no table at hand."""
-
-NoteKind = Literal["excludes1", "excludes2", "code_first", "use_additional_code", "code_also"]
-"""The instructions of the tabular list."""
-
-NeighbourKind = Literal["sibling", "cousin", "hop1", "hop2"]
-"""`sibling`: a child of the same parent · `cousin`: a child of a sibling of the parent · `hop1`,
-`hop2`: a billable code that meets this one so many levels up, and no lower."""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One code of a release.
-
-    Attributes:
-        code: The official dotted form.
-        description: The official title.
-        short_title: The abbreviated one of the order file, empty where there is none.
-        kind: Chapter, block, category or subcategory.
-        billable: Whether the code may be assigned to an encounter.
-        synonyms: Its inclusion terms.
-        parent: The code above it, None for a chapter.
-    """
-
-    code: str
-    description: str
-    short_title: str
-    kind: Kind
-    billable: bool
-    synonyms: tuple[str, ...]
-    parent: str | None
-
 
 class CodeSystem:
     """A release of a code system.
 
-    Codes are accepted lower-case, undotted or padded with blanks, and returned in the official
-    form. Validity comes from the release's table, never from a pattern.
+    Codes are accepted in lower case, without their dots or with surrounding blanks, and are returned
+    in the official form. Validity comes from the release's table, never from a pattern.
 
     Attributes:
         name: Name of the code system, e.g. `icd10cm`.
         traits: What distinguishes the code system from others.
-        release: E.g. `April-1-2026`.
-        source: What the table was read from, with its version; caches of derived data name it.
-        earlier: Earlier releases, which tell retired codes from unknown ones.
+        release: Name of the release, e.g. `April-1-2026`.
+        source: Names of the files that the table was read from, with versions or hashes. Caches of
+            derived data are bound to it.
+        earlier: Earlier releases, which distinguish retired codes from unknown ones.
     """
 
     def __init__(
@@ -90,26 +56,26 @@ class CodeSystem:
         release: str | Path | None = None,
         earlier: Sequence[str | Path] = (),
     ) -> CodeSystem:
-        """Load a code system, from the cache when it is whole and of this version.
+        """Load a code system, from the cache if it is complete and up to date.
 
         Args:
-            name: `icd10cm`, `icd9cm`, the name of a system with a table of the user's, or the path of
-                that table, a `.csv` file (`cclearn.codes.user_table` has its columns).
-            release: None for the release of ICD-10-CM that comes with the package; else the official
-                files: an order file, a tabular list in XML or a folder with both, the title file of
-                ICD-9-CM, or the user's table.
-            earlier: The files of earlier releases, whose codes are `retired` where this one has them no
-                longer.
+            name: Name of the code system: `icd10cm`, `icd9cm`, or the name of a user's system. The
+                path of a `.csv` file stands for a user's system (`cclearn.codes.user_table` lists the
+                columns).
+            release: Path of the files to read, None for the release of ICD-10-CM that comes with a
+                package. The files are an order file, a tabular list in XML or a folder with both for
+                ICD-10-CM, the title file for ICD-9-CM, and the CSV file for a user's system.
+            earlier: Paths of the files of earlier releases. Codes that are only in these are `retired`.
 
         Raises:
-            ConfigurationError: The name is not known, or needs a file.
-            DataError: A file is not what it should be.
+            ConfigurationError: The name is not known, or the system needs a file.
+            DataError: A file is missing or not valid.
         """
         source = find_source(name, release)
         system = _load(source)
         if not earlier:
             return system
-        old = [_load(find_source(source.name, each)) for each in earlier]
+        old = [_load(find_source(source.name, path)) for path in earlier]
         return cls(system.name, system._table, system.source, old)
 
     def __len__(self) -> int:
@@ -132,7 +98,7 @@ class CodeSystem:
         )
 
     def canonical(self, code: str) -> str:
-        """Return the official spelling where the table holds the code, else the tidied spelling."""
+        """Return the official spelling of a code, or a tidied one if the release does not contain it."""
         row = self._find(code)
         if row is not None:
             return self._codes[row]
@@ -140,7 +106,7 @@ class CodeSystem:
         return code.strip().upper() if dot_after is None else _tidy(code, dot_after)
 
     def status(self, code: str) -> Status:
-        """Say whether a code, in any spelling, may be assigned in this release."""
+        """Return the validity of a code in this release."""
         row = self._find(code)
         if row is None:
             retired = any(release.is_billable(code) for release in self.earlier)
@@ -148,11 +114,11 @@ class CodeSystem:
         return "valid" if self._table.billable[row] else "header"
 
     def is_billable(self, code: str) -> bool:
-        """Say whether a code, in any spelling, is billable in this release."""
+        """Return whether a code is billable in this release."""
         return self.status(code) == "valid"
 
     def description(self, code: str) -> str:
-        """Return the official title. Raises UnknownCodeError."""
+        """Return the official title of a code. Raises UnknownCodeError."""
         return str(self._table.description[self._require(code)])
 
     def synonyms(self, code: str) -> tuple[str, ...]:
@@ -164,12 +130,12 @@ class CodeSystem:
         return tuple(self._table.includes[self._require(code)])
 
     def parent(self, code: str) -> str | None:
-        """Return the code above, None for a chapter. Raises UnknownCodeError."""
+        """Return the parent of a code, None for a chapter. Raises UnknownCodeError."""
         row = self._table.parent[self._require(code)]
         return self._codes[row] if row >= 0 else None
 
     def children(self, code: str) -> list[str]:
-        """Return the codes one level below, in tabular order. Raises UnknownCodeError."""
+        """Return the children of a code in tabular order. Raises UnknownCodeError."""
         return [self._codes[row] for row in self._children[self._require(code)]]
 
     def siblings(self, code: str) -> list[str]:
@@ -191,55 +157,66 @@ class CodeSystem:
         ]
 
     def neighbours(self, code: str, kind: NeighbourKind = "sibling") -> list[str]:
-        """Return the billable codes near a code, in tabular order. Raises UnknownCodeError.
+        """Return the billable codes near a code, in tabular order.
 
         Args:
-            code: The code.
-            kind: How near. What makes a neighbour is a setting: the literature leaves it open.
+            code: Code in any spelling.
+            kind: Kind of the neighbours. The literature does not define neighbours uniformly.
+
+        Raises:
+            UnknownCodeError: The release does not contain the code.
         """
         if kind == "sibling":
             return [near for near in self.siblings(code) if self.is_billable(near)]
         if kind == "cousin":
             return [near for near in self.cousins(code) if self.is_billable(near)]
-        above = [self.canonical(code), *self.ancestors(code)]
-        up = int(kind.removeprefix("hop"))
-        if len(above) <= up:
+        lineage = [self.canonical(code), *self.ancestors(code)]
+        levels = int(kind.removeprefix("hop"))
+        if len(lineage) <= levels:
             return []
-        nearer = {above[up - 1], *self.descendants(above[up - 1])}
-        return [near for near in self.billable_codes(above[up]) if near not in nearer]
+        nearer = {lineage[levels - 1], *self.descendants(lineage[levels - 1])}
+        return [near for near in self.billable_codes(lineage[levels]) if near not in nearer]
 
     def distance(self, code: str, other: str) -> int | None:
-        """Return the steps up and down between two codes, None when they meet nowhere.
-
-        Two chapters meet nowhere. Raises UnknownCodeError.
-        """
-        ups = [self.canonical(code), *self.ancestors(code)]
-        downs = {
-            each: steps
-            for steps, each in enumerate([self.canonical(other), *self.ancestors(other)])
-        }
-        return next((up + downs[each] for up, each in enumerate(ups) if each in downs), None)
-
-    def notes(self, code: str, kind: NoteKind, inherited: bool = True) -> list[tuple[str, str]]:
-        """Return the instructions that hold for a code, each with the code where it stands.
-
-        Args:
-            code: The code.
-            kind: Which of them.
-            inherited: Whether those of the codes, block and chapter above count, which hold for all
-                below (Official Guidelines, I.A.12, I.A.13, I.A.17).
+        """Return the number of steps between two codes in the hierarchy, None if they share no chapter.
 
         Raises:
-            UnknownCodeError: The release does not hold the code.
+            UnknownCodeError: The release does not contain one of the codes.
+        """
+        lineage = [self.canonical(code), *self.ancestors(code)]
+        steps_down = {
+            member: steps
+            for steps, member in enumerate([self.canonical(other), *self.ancestors(other)])
+        }
+        return next(
+            (up + steps_down[member] for up, member in enumerate(lineage) if member in steps_down),
+            None,
+        )
+
+    def notes(self, code: str, kind: NoteKind, inherited: bool = True) -> list[tuple[str, str]]:
+        """Return the notes that apply to a code, each with the code, block or chapter that it belongs
+        to.
+
+        Args:
+            code: Code in any spelling.
+            kind: Kind of the notes.
+            inherited: Whether to include the notes of the codes, block and chapter above, which apply
+                to all codes below (Official Guidelines, I.A.12, I.A.13, I.A.17).
+
+        Raises:
+            UnknownCodeError: The release does not contain the code.
         """
         column = getattr(self._table, kind)
-        places = [self.canonical(code), *(self.ancestors(code) if inherited else ())]
-        return [(text, place) for place in places for text in column[self._require(place)]]
+        lineage = [self.canonical(code), *(self.ancestors(code) if inherited else ())]
+        return [(text, member) for member in lineage for text in column[self._require(member)]]
 
     def seventh_characters(self, code: str) -> dict[str, str]:
-        """Return the 7th characters that a code takes, with their meanings; empty if it takes none.
+        """Return the 7th characters that a code takes, with their meanings, empty if it takes none.
 
-        `S72.001` → `A`: `initial encounter for closed fracture`, … Raises UnknownCodeError.
+        For `S72.001`, `A` means `initial encounter for closed fracture`.
+
+        Raises:
+            UnknownCodeError: The release does not contain the code.
         """
         title = self.description(code)
         return {
@@ -249,17 +226,17 @@ class CodeSystem:
         }
 
     def extended(self, code: str, character: str) -> str:
-        """Return a code with a 7th character, the places between filled with the placeholder X.
+        """Return a code with a 7th character, filled up with the placeholder X.
 
         `T75.4` with `A` is `T75.4XXA` (Official Guidelines, I.A.4, I.A.5).
 
         Raises:
-            UnknownCodeError: The release holds no such code.
+            UnknownCodeError: The release contains no such code.
         """
         return self[with_placeholders(self[code].code) + character.upper()].code
 
     def ancestors(self, code: str) -> list[str]:
-        """Return all codes above, the nearest first. Raises UnknownCodeError."""
+        """Return all codes above a code, the nearest first. Raises UnknownCodeError."""
         found = []
         row = self._table.parent[self._require(code)]
         while row >= 0:
@@ -268,21 +245,24 @@ class CodeSystem:
         return found
 
     def chapter(self, code: str) -> str:
-        """Return the chapter (`1` to `22`) of a code. Raises UnknownCodeError."""
+        """Return the chapter of a code, e.g. `9`. Raises UnknownCodeError."""
         return ([*reversed(self.ancestors(code))] or [self._codes[self._require(code)]])[0]
 
     def billable_codes(self, under: str | None = None) -> list[str]:
         """Return the billable codes in tabular order.
 
         Args:
-            under: Only those below this chapter, block or header. Raises UnknownCodeError.
+            under: Chapter, block or header whose codes are returned, None for all codes.
+
+        Raises:
+            UnknownCodeError: The release does not contain `under`.
         """
         if under is None:
             return [c for c, ok in zip(self._codes, self._table.billable, strict=True) if ok]
         return [code for code in self.descendants(under) if self.is_billable(code)]
 
     def descendants(self, code: str) -> list[str]:
-        """Return all codes below, in tabular order. Raises UnknownCodeError."""
+        """Return all codes below a code, in tabular order. Raises UnknownCodeError."""
         return [self._codes[row] for row in self._below(self._require(code))]
 
     def rows(self) -> Iterator[Code]:
@@ -290,11 +270,18 @@ class CodeSystem:
         return (self[code] for code in self._codes)
 
     def unspecified(self, code: str) -> str | None:
-        """Return the billable code that a header's words alone stand for, None when none fits.
+        """Return the billable code that the title of a header stands for if nothing more is known.
 
-        A billable code stands for itself. Below a header the walk takes, level by level, the only
-        child, else the child whose title says "unspecified", else the one whose last character is
-        the classification's usual residual `9`, and at the end the initial encounter.
+        A billable code stands for itself. Below a header, the search chooses at each level the only
+        child, otherwise the child whose title contains "unspecified", otherwise the child whose last
+        character is `9`, which the classification usually reserves for unspecified conditions, and
+        among 7th characters the initial encounter.
+
+        Returns:
+            The billable code, None if no child fits.
+
+        Raises:
+            UnknownCodeError: The release does not contain the code.
         """
         row: int | None = self._require(code)
         while row is not None and not self._table.billable[row]:
@@ -312,12 +299,14 @@ class CodeSystem:
         def rank(child: int) -> tuple[int, int, int]:
             title = self._table.description[child].lower()
             code = self._codes[child]
-            said = title.count("unspecified") - parent_title.count("unspecified")
-            if "with unspecified" in title:  # Something more is said than the header says.
-                said = -1
-            if len(code) == EXTENDED_LENGTH:  # A 7th character: initial encounter, closed fracture.
+            added = title.count("unspecified") - parent_title.count("unspecified")
+            if "with unspecified" in title:  # The title adds a condition to the header.
+                added = -1
+            if (
+                len(code) == EXTENDED_LENGTH
+            ):  # The child has a 7th character: prefer the initial encounter for a closed fracture.
                 return (int("initial encounter" in title), int(code.endswith("A")), 0)
-            return (said, int(code[-1] == "9"), int(code[-1] == "0"))
+            return (added, int(code[-1] == "9"), int(code[-1] == "0"))
 
         best = max(children, key=rank)
         return best if any(rank(best)) and rank(best)[0] >= 0 else None
@@ -340,14 +329,14 @@ class CodeSystem:
             return row
         bare = code.strip().upper().rstrip(".")
         row = self._bare.get(bare.replace(".", ""))
-        # A dot may be left out; where there is one, it stands in its place.
+        # A dot may be left out, but must not be in another position.
         if row is None or ("." in bare and bare != self._codes[row].upper()):
             return None
         return row
 
     @cached_property
     def _bare(self) -> dict[str, int]:
-        """The rows by their codes in capitals and without dots."""
+        """Rows by their codes in upper case without dots."""
         return {code.upper().replace(".", ""): row for code, row in reversed(self._row.items())}
 
     def _require(self, code: str) -> int:
@@ -368,7 +357,7 @@ class CodeSystem:
 
 
 def _tidy(code: str, dot_after: int) -> str:
-    """Spell a code with upper-case letters and its dot after `dot_after` characters."""
+    """Return a code in upper case with its dot after `dot_after` characters."""
     bare = code.strip().upper()
     if "-" in bare or len(bare) <= dot_after:
         return bare.rstrip(".")
@@ -386,7 +375,7 @@ def _load(source: OfficialSource) -> CodeSystem:
     if table is None:
         with making_many_objects():
             table = source.read()
-        # A read-only home only costs the time of the next load.
+        # Without a writable cache, only the next load takes longer.
         with contextlib.suppress(OSError):
             save_table(table, path, source.identity)
     return CodeSystem(source.name, table, source.identity)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TABLE_VERSION = 3
-"""Raised whenever the columns change, so that an older cache is rebuilt."""
+"""Version of the columns. It is increased if they change, so that older caches are rebuilt."""
 
 
 class Kind(IntEnum):
@@ -35,27 +35,28 @@ NOTE_COLUMNS = (
     "use_additional_code",
     "code_also",
 )
-"""Columns that hold any number of strings a row."""
+"""Columns with a list of strings for each row."""
 
 
 @dataclass
 class CodeTable:
-    """A release of a code system, one list a column, rows in the order of the tabular list.
+    """A release of a code system as one list per column, with rows in the order of the tabular list.
 
     Attributes:
-        code: The official dotted code; a chapter's number; a block's range.
-        description: The official title.
-        short_title: The abbreviated title of the order file, empty where there is none.
-        parent: The parent's row, -1 for a chapter.
-        kind: A `Kind` a row.
+        release: Name of the release.
+        code: Code in the official dotted form, number of a chapter, or range of a block.
+        description: Official title.
+        short_title: Abbreviated title of the order file, empty if there is none.
+        parent: Row of the parent, -1 for a chapter.
+        kind: Level in the hierarchy, a `Kind`.
         billable: Whether the code may be assigned to an encounter.
-        inclusion_terms: The terms under which the code is also known, as the tabular list gives them.
-        includes: The "Includes" notes.
-        excludes1: What is never coded together with this code.
-        excludes2: What is not part of this code.
-        code_first: What is to be coded before.
-        use_additional_code: What is to be coded besides.
-        code_also: What may be coded besides, in either order.
+        inclusion_terms: Terms under which the code is also known.
+        includes: "Includes" notes.
+        excludes1: Conditions that are never coded together with the code.
+        excludes2: Conditions that are not part of the code.
+        code_first: Conditions that must be coded before the code.
+        use_additional_code: Conditions that must be coded in addition.
+        code_also: Conditions that may be coded in addition, in either order.
     """
 
     release: str
@@ -87,7 +88,20 @@ class CodeTable:
         billable: bool = False,
         short_title: str = "",
     ) -> int:
-        """Add a row and return its number; `notes` gives any of the columns of notes."""
+        """Add a row.
+
+        Args:
+            code: Code in the official dotted form, number of a chapter, or range of a block.
+            description: Official title.
+            parent: Row of the parent, -1 if there is none.
+            kind: Level in the hierarchy.
+            notes: Notes by column, any of `NOTE_COLUMNS`.
+            billable: Whether the code may be assigned to an encounter.
+            short_title: Abbreviated title.
+
+        Returns:
+            Number of the row.
+        """
         self.code.append(code)
         self.description.append(" ".join(description.split()))
         self.short_title.append(short_title)
@@ -100,12 +114,12 @@ class CodeTable:
 
 
 def save_table(table: CodeTable, path: Path, source: str) -> None:
-    """Write the table as a sealed Arrow file.
+    """Write a table to a sealed Arrow file.
 
     Args:
-        table: What to write.
-        path: The file.
-        source: What the table was made from, with its version; a load that names another rebuilds.
+        table: Table to write.
+        path: Path of the file.
+        source: Identity of the source of the table. `load_table` rejects files of another source.
     """
     import pyarrow as pa
 
@@ -130,10 +144,14 @@ def save_table(table: CodeTable, path: Path, source: str) -> None:
 
 
 def load_table(path: Path, source: str) -> LazyTable | None:
-    """Read a cached table.
+    """Read a table from a sealed Arrow file.
+
+    Args:
+        path: Path of the file.
+        source: Identity of the source that the table must have been made from.
 
     Returns:
-        The table, or None when it is missing, damaged or was made from another source.
+        The table, None if the file is missing, damaged or was made from another source.
     """
     content = read_sealed(path, _seal(source))
     if content is None:
@@ -150,7 +168,12 @@ def _seal(source: str) -> str:
 
 
 class LazyTable:
-    """A cached table whose columns become Python lists only when they are asked for."""
+    """A cached table whose columns are decoded into Python lists when they are first used.
+
+    Args:
+        schema: Arrow schema of the table.
+        buffer: Content of the Arrow file.
+    """
 
     def __init__(self, schema: pa.Schema, buffer: pa.Buffer) -> None:
         self.release: str = schema.metadata[b"release"].decode()
@@ -165,7 +188,7 @@ class LazyTable:
             raise AttributeError(name)
         import pyarrow as pa
 
-        # Only this column is decompressed.
+        # Decompress only this column.
         options = pa.ipc.IpcReadOptions(included_fields=[self._names.index(name)])
         with pa.ipc.open_file(self._buffer, options=options) as reader:
             column: list[object] = reader.read_all().column(0).to_pylist()

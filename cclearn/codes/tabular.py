@@ -1,4 +1,4 @@
-"""The tabular list of ICD-10-CM as the CDC publishes it: XML, beside the list of all valid codes."""
+"""Reading the tabular list of ICD-10-CM, which the CDC publishes as XML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cclearn.codes.table import CodeTable, Kind
 from cclearn.errors import DataError
 from cclearn.runtime.parsing import read_xml
 
-# The XML's element for each column of notes.
+# Column of notes for each XML element.
 _NOTES = {
     "inclusionTerm": "inclusion_terms",
     "includes": "includes",
@@ -21,45 +21,52 @@ _NOTES = {
     "codeAlso": "code_also",
 }
 EXTENDED_LENGTH = 8
-"""Characters of a code with a 7th character, the dot counted."""
+"""Length of a code with a 7th character, including the dot."""
 
 
-def read_tabular(path: Path, release: str, known: Collection[str] | None = None) -> CodeTable:
-    """Read a tabular list, chapters and blocks included, in its own order.
+def read_tabular(path: Path, release: str, valid_codes: Collection[str] | None = None) -> CodeTable:
+    """Read a tabular list with its chapters and blocks, in order.
 
-    Codes that need a 7th character are composed from the definition that stands at the code or above
-    it, with the placeholder X in the places between (ICD-10-CM Official Guidelines, I.A.4, I.A.5).
+    Codes that need a 7th character are composed from the definition at the code or above it, with the
+    placeholder X in between (ICD-10-CM Official Guidelines, I.A.4, I.A.5).
 
-    A block of a single category carries the category's name there (`B20` is both); here the block
-    is spelt as a range (`B20-B20`), so that every row has a name of its own.
+    In the file, a block with a single category has the name of the category (`B20` is both). Here such
+    a block is named as a range (`B20-B20`), so that every row has a unique name.
 
     Args:
-        path: The XML file.
-        release: The table's release.
-        known: All valid codes without their dots, as the order file lists them: special rules leave
-            out some of the composed ones. None takes all of them.
+        path: Path of the XML file.
+        release: Name of the release.
+        valid_codes: All valid codes without their dots. Composed codes that are not among them are
+            left out. None includes all composed codes.
 
     Raises:
-        DataError: The file is not such XML, or is cut off.
+        DataError: The file is not the XML of a tabular list, or is truncated.
     """
     root = read_xml(path)
     chapters = root.findall("chapter")
     if not chapters:
         raise DataError(path, "no <chapter>: not the tabular list of ICD-10-CM")
-    reader = _Reader(CodeTable(release=release), known, path)
+    reader = _Reader(CodeTable(release=release), valid_codes, path)
     for chapter in chapters:
         reader.add(chapter, -1, Kind.CHAPTER, {})
     return reader.table
 
 
 class _Reader:
-    def __init__(self, table: CodeTable, known: Collection[str] | None, path: Path) -> None:
+    def __init__(self, table: CodeTable, valid_codes: Collection[str] | None, path: Path) -> None:
         self.table = table
-        self._known = known
+        self._valid_codes = valid_codes
         self._path = path
 
     def add(self, node: Any, parent: int, kind: Kind, extensions: dict[str, str]) -> None:
-        """Add an element and all below it; `extensions` are the 7th characters defined above."""
+        """Add an element and all elements below it.
+
+        Args:
+            node: XML element.
+            parent: Row of the parent.
+            kind: Level in the hierarchy.
+            extensions: 7th characters that are defined above the element, with their meanings.
+        """
         name = node.get("id") if kind == Kind.BLOCK else node.findtext("name")
         title = node.findtext("desc")
         if not name or not title:
@@ -84,27 +91,27 @@ class _Reader:
             self.table.billable[row] = not composed
 
     def _compose(self, code: str, extensions: dict[str, str]) -> list[tuple[str, str]]:
-        """Return the codes that the 7th characters make of a code, with their meanings."""
+        """Return the codes that consist of a code and a 7th character, with the characters' meanings."""
         stem = with_placeholders(code)
         return [
             (stem + character, meaning)
             for character, meaning in extensions.items()
-            if self._known is None or (stem + character).replace(".", "") in self._known
+            if self._valid_codes is None or (stem + character).replace(".", "") in self._valid_codes
         ]
 
 
 def with_placeholders(code: str) -> str:
-    """Fill a code up to six characters with the placeholder X: `T75.4` → `T75.4XX`."""
+    """Return a code filled up to six characters with the placeholder X: `T75.4XX` for `T75.4`."""
     head, _, tail = code.partition(".")
     return f"{head}.{tail.ljust(EXTENDED_LENGTH - 2 - len(head), 'X')}"
 
 
 def _note_texts(node: Any, tag: str) -> list[str]:
-    return [note.text for each in node.findall(tag) for note in each if note.text]
+    return [note.text for group in node.findall(tag) for note in group if note.text]
 
 
 def _extensions(node: Any) -> dict[str, str]:
-    """Return the 7th characters defined at an element; a note behind one adds to its meaning."""
+    """Return the 7th characters that an element defines; a note after one extends its meaning."""
     extensions: dict[str, str] = {}
     for definition in node.findall("sevenChrDef"):
         last = ""
@@ -119,7 +126,7 @@ def _extensions(node: Any) -> dict[str, str]:
 
 
 def _without_range(description: str) -> str:
-    """Drop the code range that chapter and block titles end with."""
+    """Remove the range of codes at the end of the title of a chapter or a block."""
     head, bracket, tail = description.rpartition(" (")
     return (
         head if bracket and tail.endswith(")") and any(c.isdigit() for c in tail) else description

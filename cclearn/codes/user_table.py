@@ -1,15 +1,15 @@
-"""A code system from a user's own table: CPT, HCPCS, ICD-10-PCS, CIE-10-ES or any other.
+"""A code system from a user's table: CPT, HCPCS, ICD-10-PCS, CIE-10-ES or any other.
 
-A UTF-8 CSV file whose first line names these columns, in any order:
+The table is a UTF-8 CSV file. Its first line names these columns, in any order:
 
 | column | | |
 | --- | --- | --- |
-| `code` | required | spelt as it shall be written |
-| `description` | required | its title |
-| `synonyms` | | other names, separated by a vertical bar |
-| `parent` | | the code above, which has a row too |
-| `billable` | | `1` or `0`; without the column every code with none below is billable |
-| `release` | | the same in every row |
+| `code` | required | code in its official spelling |
+| `description` | required | official title |
+| `synonyms` | | other names, separated by vertical bars |
+| `parent` | | code of the parent, which must have a row too |
+| `billable` | | `1` or `0`; without the column all codes without children are billable |
+| `release` | | name of the release, the same in every row |
 """
 
 from __future__ import annotations
@@ -43,32 +43,30 @@ class _Row:
 
 
 def read_user_table(path: Path) -> CodeTable:
-    """Read a user's table; a row's parent decides its place, rows keep their order.
+    """Read a user's table. Rows keep their order.
 
     Raises:
-        DataErrors: All problems, each with its line: columns missing or unknown, a row without a code
-            or a description, two rows for one code, a parent that is no row or lies below its child,
-            codes that a spreadsheet took for numbers, more than one release.
+        DataErrors: Columns are missing or unknown, a row has no code or no description, a code has two
+            rows, a parent has no row or is below its child, a spreadsheet has converted codes to
+            numbers, or there is more than one release. All problems are reported with their lines.
     """
     problems: list[DataError] = []
     rows = list(_rows(path, problems))
-    place: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     for number, row in enumerate(rows):
-        if row.code in place:
-            first = rows[place[row.code]].line
-            problems.append(
-                DataError(path, f"{row.code} stands in line {first} too", row.line, "code")
-            )
-        place.setdefault(row.code, number)
-    problems += _float_codes(path, rows)
-    problems += _lost_parents(path, rows, place)
+        if row.code in row_of:
+            first = rows[row_of[row.code]].line
+            problems.append(DataError(path, f"{row.code} is in line {first} too", row.line, "code"))
+        row_of.setdefault(row.code, number)
+    problems += _number_problems(path, rows)
+    problems += _parent_problems(path, rows, row_of)
     releases = sorted({row.release for row in rows})
     if len(releases) > 1:
         problems.append(
             DataError(path, f"several releases: {', '.join(releases)}", field="release")
         )
     if not rows and not problems:
-        problems.append(DataError(path, "holds no code"))
+        problems.append(DataError(path, "contains no code"))
     if problems:
         raise DataErrors(problems)
     table = CodeTable(release=releases[0] or path.stem)
@@ -77,7 +75,7 @@ def read_user_table(path: Path) -> CodeTable:
         table.add(
             row.code,
             row.description,
-            place[row.parent] if row.parent else -1,
+            row_of[row.parent] if row.parent else -1,
             Kind.SUBCATEGORY if row.parent else Kind.CATEGORY,
             {"inclusion_terms": row.synonyms},
             billable=row.code not in parents if row.billable is None else row.billable,
@@ -90,10 +88,9 @@ def _rows(path: Path, problems: list[DataError]) -> Iterator[_Row]:
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
         names = [name.strip().lower() for name in next(reader, [])]
-        wrong = [name for name in names if name not in COLUMNS]
-        for name in wrong:
+        for name in (name for name in names if name not in COLUMNS):
             problem = f"unknown column {name!r}.{did_you_mean(name, COLUMNS)}"
-            problems.append(DataError(path, f"{problem} There are: {', '.join(COLUMNS)}.", 1))
+            problems.append(DataError(path, f"{problem} The columns are: {', '.join(COLUMNS)}.", 1))
         for name in REQUIRED:
             if name not in names:
                 problems.append(DataError(path, f"the column {name!r} is missing", 1))
@@ -116,8 +113,8 @@ def _row(path: Path, line: int, fields: dict[str, str], problems: list[DataError
     for name in REQUIRED:
         if not fields[name]:
             problems.append(DataError(path, "empty", line, name))
-    said = fields.get("billable", "").lower()
-    if said and said not in _TRUTH:
+    billable = fields.get("billable", "").lower()
+    if billable and billable not in _TRUTH:
         problems.append(DataError(path, "neither 1 nor 0", line, "billable"))
     return _Row(
         line,
@@ -125,34 +122,34 @@ def _row(path: Path, line: int, fields: dict[str, str], problems: list[DataError
         fields["description"],
         [name for part in fields.get("synonyms", "").split("|") if (name := part.strip())],
         fields.get("parent", ""),
-        _TRUTH.get(said) if said else None,
+        _TRUTH.get(billable) if billable else None,
         fields.get("release", ""),
     )
 
 
-def _float_codes(path: Path, rows: list[_Row]) -> Iterator[DataError]:
-    """Tell codes like `99213.0`: a spreadsheet or data frame took the column for numbers."""
+def _number_problems(path: Path, rows: list[_Row]) -> Iterator[DataError]:
+    """Yield the codes that a spreadsheet or a data frame has converted to numbers, like `99213.0`."""
     numbers = [row for row in rows if _NUMBER.fullmatch(row.code)]
     if numbers and all(row.code.endswith(".0") for row in numbers):
         for row in numbers:
-            problem = f"{row.code} was read as a number. Write the column as text"
+            problem = f"{row.code} was converted to a number. Write the column as text"
             yield DataError(path, problem, row.line, "code")
 
 
-def _lost_parents(path: Path, rows: list[_Row], place: dict[str, int]) -> Iterator[DataError]:
-    settled: set[str] = {""}
+def _parent_problems(path: Path, rows: list[_Row], row_of: dict[str, int]) -> Iterator[DataError]:
+    checked: set[str] = {""}
     for row in rows:
-        if row.parent and row.parent not in place:
-            problem = f"{row.parent} has no row.{did_you_mean(row.parent, place)}"
+        if row.parent and row.parent not in row_of:
+            problem = f"{row.parent} has no row.{did_you_mean(row.parent, row_of)}"
             yield DataError(path, problem, row.line, "parent")
             continue
         walked: list[str] = []
         code = row.code
-        while code not in settled and code in place:
+        while code not in checked and code in row_of:
             if code in walked:
-                problem = f"{row.code} lies below itself"
+                problem = f"{row.code} is below itself"
                 yield DataError(path, problem, row.line, "parent")
                 break
             walked.append(code)
-            code = rows[place[code]].parent
-        settled.update(walked)
+            code = rows[row_of[code]].parent
+        checked.update(walked)
