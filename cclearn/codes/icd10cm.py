@@ -102,8 +102,10 @@ def _with_order_file(table: CodeTable, rows: dict[str, OrderRow], order: Path) -
 
 
 def release_name(path: Path) -> str:
-    """Return the release in an official file's name, e.g. `April-2025` for
-    `icd10cm-order-April-2025.txt.gz`."""
+    """Return the release in an official file's name.
+
+    It is `April-2025` for `icd10cm-order-April-2025.txt.gz`.
+    """
     stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
     for mark in ("tabular-", "order-"):
         if mark in stem:

@@ -41,8 +41,7 @@ class Limit:
 
 @lru_cache(maxsize=1 << 14)
 def limits(code: str) -> tuple[Limit, ...]:
-    """Return the limits of a code of ICD-10-CM in the order of the table, empty if it applies to
-    everyone.
+    """Return the limits of a code of ICD-10-CM in the order of the table.
 
     The table was written for cclearn. It contains ranges of codes whose titles, or whose blocks' titles,
     name a sex, an organ of one sex or an age, and the rules for chapters 15 and 16 in Sections I.C.15

@@ -26,7 +26,7 @@ class CodeSystem:
 
     Attributes:
         name: Name of the code system, e.g. `icd10cm`.
-        traits: What distinguishes the code system from others.
+        traits: Properties of the code system that do not depend on the release.
         release: Name of the release, e.g. `April-1-2026`.
         source: Names of the files that the table was read from, with versions or hashes. Caches of
             derived data are bound to it.
@@ -194,8 +194,7 @@ class CodeSystem:
         )
 
     def notes(self, code: str, kind: NoteKind, inherited: bool = True) -> list[tuple[str, str]]:
-        """Return the notes that apply to a code, each with the code, block or chapter that it belongs
-        to.
+        """Return the notes that apply to a code, each with the code, block or chapter it belongs to.
 
         Args:
             code: Code in any spelling.

@@ -1,5 +1,4 @@
-"""Assertion rules: whether a mention is present, uncertain, historical, hypothetical, negated or a
-relative's.
+"""Rules for the assertion of mentions: present, uncertain, historical, hypothetical, negated or family.
 
 The rules follow ConText (Harkema et al. 2009): a cue applies to the mentions after it, or before it,
 up to the end of the sentence or a word that ends its scope.
@@ -191,8 +190,7 @@ _GROUPS: dict[str, tuple[str, Assertion]] = {
     for way, cues in (("before", _BEFORE), ("after", _AFTER))
     for kind in cues
 } | {"marked": ("after", "uncertain")}
-"""The direction and the assertion of each named group of `_CUES` except `pseudo`, `ends` and
-`ends_all`."""
+"""Direction and assertion of the named groups of `_CUES`, except `pseudo`, `ends` and `ends_all`."""
 
 
 class _Cue(NamedTuple):

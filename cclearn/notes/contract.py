@@ -147,8 +147,10 @@ class CodedNote(Note):
 
     @property
     def ranked(self) -> list[AssignedCode]:
-        """Codes whose assertion is coded, by decreasing score. Codes with equal scores, or without
-        scores, keep their order."""
+        """Codes whose assertion is coded, by decreasing score.
+
+        Codes with equal scores, or without scores, keep their order.
+        """
         coded = [assigned for assigned in self.codes if assigned.assertion in CODED]
         return sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
 

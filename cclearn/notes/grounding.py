@@ -77,8 +77,7 @@ def _likeliest(spans: list[Span], prefer: Callable[[int, int], int] | None) -> l
 
 
 class _CollapsedText:
-    """A text with each run of white space as one blank, and the offsets of its characters in the
-    original.
+    """A text with each run of white space as one blank, which finds spans of the original text.
 
     The time of a search grows with the sum of the lengths of the text and the quote, not with their
     product.

@@ -36,8 +36,8 @@ def split_text(
 
     Args:
         text: The text to split.
-        fits: Tells whether the window from a start to an end is short enough. Every part of a window
-            that fits must fit too.
+        fits: Function that returns whether the window from a start to an end is short enough. Every
+            part of a window that fits must fit too.
         whole: Spans that no window may cut.
 
     Yields:
@@ -104,7 +104,7 @@ def overlapping_windows(text: str, fits: Callable[[str], bool]) -> list[Span]:
 
     Args:
         text: The text to split.
-        fits: Tells whether a text is short enough.
+        fits: Function that returns whether a text is short enough.
     """
     if fits(text):
         return [(0, len(text))]

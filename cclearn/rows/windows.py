@@ -16,7 +16,8 @@ def note_windows(note: CodedNote, fits: Callable[[CodedNote], bool]) -> Iterator
 
     Args:
         note: Coded note to split. A window has the codes whose evidence it contains.
-        fits: Tells whether a window is short enough. Every part of a window that fits must fit too.
+        fits: Function that returns whether a window is short enough. Every part of a window that fits
+            must fit too.
 
     Raises:
         TooLongError: A single word or a piece of evidence does not fit.
