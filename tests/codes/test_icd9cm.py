@@ -30,7 +30,7 @@ def test_a_title_file(tmp_path: Path, encoding: str) -> None:
     )
 
 
-def test_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
+def test_all_wrong_lines_are_reported_together(tmp_path: Path) -> None:
     path = tmp_path / "titles.txt"
     path.write_text("0010 Cholera\n0010 Cholera\nI10 Hypertension\n12\n", encoding="utf-8")
     with pytest.raises(DataErrors) as error:
@@ -38,6 +38,6 @@ def test_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
     assert [str(problem).split(":")[1] for problem in error.value.problems] == ["2", "3", "4"]
 
 
-def test_it_needs_its_file() -> None:
+def test_a_title_file_is_required() -> None:
     with pytest.raises(ConfigurationError, match="Name its title file"):
         CodeSystem.load("icd9cm")

@@ -8,7 +8,7 @@ def named(note: Instruction, code: str) -> bool:
     return any(reference.covers(code) for reference in note.references)
 
 
-def test_items_stand_behind_their_heading(system: CodeSystem) -> None:
+def test_items_follow_their_heading(system: CodeSystem) -> None:
     (note,) = instructions(system, "F02.80", "code_first")
     assert note.at == "F02"
     assert note.text.startswith(
@@ -25,10 +25,10 @@ def test_items_stand_behind_their_heading(system: CodeSystem) -> None:
     assert manifestations.required
 
 
-def test_what_is_left_to_the_case_is_not_required(system: CodeSystem) -> None:
+def test_conditional_notes_are_not_required(system: CodeSystem) -> None:
     for code in ("J18.9", "N18.30", "I50.9", "A41.9"):
         assert not any(note.required for note in instructions(system, code, "code_first")), code
-    # A manifestation code is never first, whatever its note says.
+    # A manifestation code is never first, even if its note is conditional.
     assert all(note.required for note in instructions(system, "N08", "code_first"))
     (stage,) = instructions(system, "I12.9", "use_additional_code")
     assert stage.required

@@ -36,11 +36,11 @@ def ages(code: str) -> set[str]:
         ("I10", set(), set()),
     ],
 )
-def test_whom_codes_are_for(code: str, sex: set[str], age: set[str]) -> None:
+def test_limits_of_codes(code: str, sex: set[str], age: set[str]) -> None:
     assert (sexes(code), ages(code)) == (sex, age)
 
 
-def test_the_table_is_of_the_release(system: CodeSystem) -> None:
+def test_the_table_names_codes_of_the_release(system: CodeSystem) -> None:
     content = (files("cclearn.codes") / "limits.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(content.splitlines()))
     assert len(rows) > 200
@@ -57,10 +57,10 @@ def test_titles_that_name_a_sex_agree_with_the_table(system: CodeSystem) -> None
     found = 0
     for code in system.billable_codes():
         title = system.description(code).lower()
-        said = set(re.findall(r"\b(?:fe)?male\b", title))
+        named = set(re.findall(r"\b(?:fe)?male\b", title))
         # A perpetrator's sex; both; a man's infertility, of which a woman is seen; a phenotype of both.
-        if len(said) != 1 or code.startswith(("Y07", "N39.3", "Z31.81", "Q56")):
+        if len(named) != 1 or code.startswith(("Y07", "N39.3", "Z31.81", "Q56")):
             continue
         found += 1
-        assert sexes(code) == said, (code, title)
+        assert sexes(code) == named, (code, title)
     assert found > 200

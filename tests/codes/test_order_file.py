@@ -60,7 +60,7 @@ def test_order_file_and_tabular_list_together(tmp_path: Path) -> None:
         CodeSystem.load("icd10cm", tmp_path)
 
 
-def test_every_wrong_line_is_told(tmp_path: Path) -> None:
+def test_every_wrong_line_is_reported(tmp_path: Path) -> None:
     path = tmp_path / NAME
     lines = ORDER.splitlines()
     lines[1] = "nonsense"

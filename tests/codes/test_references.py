@@ -31,7 +31,7 @@ from cclearn.codes.references import CodeIndex, references
         ("a stroke (ischemic) of words alone", [], ["I63.9"]),
     ],
 )
-def test_what_a_note_names(note: str, inside: list[str], outside: list[str]) -> None:
+def test_codes_that_a_note_names(note: str, inside: list[str], outside: list[str]) -> None:
     named = list(references(note))
     for code in inside:
         assert any(reference.covers(code) for reference in named), code
@@ -39,7 +39,7 @@ def test_what_a_note_names(note: str, inside: list[str], outside: list[str]) -> 
         assert not any(reference.covers(code) for reference in named), code
 
 
-def test_every_code_that_a_note_names_is_of_the_release(system: CodeSystem) -> None:
+def test_every_code_that_a_note_names_is_in_the_release(system: CodeSystem) -> None:
     bare = {code.code.replace(".", "") for code in system.rows()}
     found = missing = 0
     for code in system.rows():
@@ -67,11 +67,11 @@ def test_excludes1_conflicts(system: CodeSystem) -> None:
     assert conflict(system, "S72.001A", "S92.001A") is None
 
 
-def test_inherited_notes_say_where_they_stand(system: CodeSystem) -> None:
+def test_inherited_notes_name_their_code(system: CodeSystem) -> None:
     own = [note.at for note in excludes(system, "E11.9")]
     assert "E11" in own
-    assert all(place in ("E11.9", *system.ancestors("E11.9")) for place in own)
-    assert {place for _, place in system.notes("E11.9", "excludes1", inherited=False)} == {"E11.9"}
+    assert all(at in ("E11.9", *system.ancestors("E11.9")) for at in own)
+    assert {at for _, at in system.notes("E11.9", "excludes1", inherited=False)} == {"E11.9"}
 
 
 CODES = ["E10.9", "E11.9", "E13.65", "I10", "I69.320", "J81.0", "R10.83", "R52", "S42.001B"]

@@ -16,7 +16,7 @@ def test_search_ranks_the_nearest_first(system: CodeSystem) -> None:
     assert search(system, "") == []
 
 
-def test_what_is_retrieved_is_what_bm25s_retrieves(system: CodeSystem) -> None:
+def test_retrieval_equals_that_of_bm25s(system: CodeSystem) -> None:
     index, _ = _index(system)
     for text in ("acute kidney failure", "fracture of left femur", "heart", "cough in the morning"):
         tokens = bm25s.tokenize([text], show_progress=False)

@@ -47,7 +47,7 @@ def test_every_category_and_code_has_its_title(system: CodeSystem) -> None:
     assert set(system.billable_codes()) <= titled
 
 
-def test_no_form_is_half_a_sentence(system: CodeSystem) -> None:
+def test_no_form_is_an_incomplete_phrase(system: CodeSystem) -> None:
     forms = [
         s.text for s in code_strings(system) if s.field in ("title_form", "inclusion_term_form")
     ]
@@ -58,7 +58,7 @@ def test_no_form_is_half_a_sentence(system: CodeSystem) -> None:
     assert not [f for f in forms if " ," in f or "  " in f]
 
 
-def test_forms_are_the_icds_alone(tmp_path: Path) -> None:
+def test_only_systems_of_the_icd_have_forms(tmp_path: Path) -> None:
     table = tmp_path / "operations.csv"
     table.write_text("code,description\n1,Bypass (separate procedure)\n", encoding="utf-8")
     strings = list(code_strings(CodeSystem.load(str(table))))

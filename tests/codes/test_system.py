@@ -8,7 +8,7 @@ from cclearn.codes import CodeSystem, Kind
 from cclearn.errors import ConfigurationError, UnknownCodeError
 
 
-def test_the_release_is_whole(system: CodeSystem) -> None:
+def test_the_release_is_complete(system: CodeSystem) -> None:
     billable = system.billable_codes()
     assert len(billable) == len(set(billable)) == 74_719
     assert system.release == "April-1-2026"
@@ -65,13 +65,13 @@ def test_hierarchy(system: CodeSystem) -> None:
     assert system.siblings("9")[0] == "1"
 
 
-def test_a_block_of_one_category_has_a_name_of_its_own(system: CodeSystem) -> None:
+def test_a_block_of_one_category_has_a_unique_name(system: CodeSystem) -> None:
     assert system.parent("B20") == "B20-B20"
     assert system["B20-B20"].description == "Human immunodeficiency virus [HIV] disease"
     assert system.children("C50-C50") == ["C50"]
 
 
-def test_every_row_but_the_chapters_hangs_below_another(system: CodeSystem) -> None:
+def test_every_row_except_the_chapters_has_a_parent(system: CodeSystem) -> None:
     names = [code.code for code in system.rows()]
     assert len(names) == len(set(names)) == len(system)
     for code in system.rows():
@@ -155,7 +155,7 @@ def test_seventh_characters(system: CodeSystem) -> None:
         system.extended("T75.4", "Q")
 
 
-def test_a_dot_stands_in_its_place_or_nowhere(system: CodeSystem) -> None:
+def test_a_dot_in_another_position_is_not_accepted(system: CodeSystem) -> None:
     assert system.status("I21.4.") == "valid"
     for spelling in ("I2.14", "I.214", "I214.0", "I.21.4"):
         assert system.status(spelling) == "unknown", spelling

@@ -22,7 +22,7 @@ TABLE.add(
 )
 
 
-def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_table_survives_saving_and_loading(tmp_path: Path) -> None:
     path = tmp_path / "table.arrow"
     save_table(TABLE, path, "source==1")
     loaded = load_table(path, "source==1")

@@ -18,7 +18,7 @@ def tabular(tmp_path: Path) -> Path:
     return path
 
 
-def test_everything_of_the_list_is_read(tabular: Path) -> None:
+def test_a_tabular_list_is_read_completely(tabular: Path) -> None:
     table = read_tabular(tabular, "2031")
     assert table.code == [
         "19",
@@ -55,7 +55,7 @@ def test_everything_of_the_list_is_read(tabular: Path) -> None:
     assert table.parent[row("S72.00XA")] == row("S72.00")
 
 
-def test_only_known_codes_are_composed(tabular: Path) -> None:
+def test_only_valid_codes_are_composed(tabular: Path) -> None:
     known = {"S7200XA", "S72001A", "S72001S"}
     table = read_tabular(tabular, "2031", known)
     assert "S72.00XS" not in table.code

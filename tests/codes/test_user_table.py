@@ -62,7 +62,7 @@ def test_two_columns_are_enough(tmp_path: Path) -> None:
         ('code,description\n1,"x\n', ["not CSV"]),
     ],
 )
-def test_all_that_is_wrong_is_told(tmp_path: Path, content: str, messages: list[str]) -> None:
+def test_all_problems_are_reported(tmp_path: Path, content: str, messages: list[str]) -> None:
     with pytest.raises(DataErrors) as error:
         read_user_table(write(tmp_path, content))
     for message in messages:

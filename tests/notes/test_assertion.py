@@ -12,7 +12,7 @@ from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.contract import Assertion
 from cclearn.notes.sections import find_sections, find_sentences
 
-# The mention stands between asterisks.
+# The mention is between asterisks.
 CASES = [
     ("negated", "No *chest pain* but has fever."),
     ("present", "No chest pain but has *fever*."),

@@ -20,7 +20,7 @@ def test_evidence_must_be_the_words_of_the_note() -> None:
             coded(piece)
 
 
-def test_offsets_end_inside_the_note_and_no_piece_stands_twice() -> None:
+def test_offsets_end_inside_the_note_and_no_evidence_occurs_twice() -> None:
     with pytest.raises(ValidationError, match="the quote is not in the note"):
         coded((13, 99, "sepsis"))
     with pytest.raises(ValidationError, match="one piece of evidence occurs twice"):
@@ -36,7 +36,7 @@ def test_messages_never_quote_the_note() -> None:
     assert "Jane" not in str(error.value)
 
 
-def test_a_code_stands_once() -> None:
+def test_a_code_occurs_once() -> None:
     twice = [AssignedCode(code="A41.9"), AssignedCode(code="A41.9")]
     with pytest.raises(ValidationError, match=r"A41\.9 occurs twice"):
         CodedNote(id="n", text="x", codes=twice)
@@ -44,7 +44,7 @@ def test_a_code_stands_once() -> None:
     assert len(CodedNote(id="n", text="x", codes=[twice[0], other]).codes) == 2
 
 
-def test_rejected_codes_stand_beside_the_others() -> None:
+def test_rejected_codes_are_validated_with_the_others() -> None:
     code = AssignedCode(code="A41.9")
     with pytest.raises(ValidationError, match=r"rejected\.0: A41\.9 occurs twice"):
         CodedNote(id="n", text="x", codes=[code], rejected=[code])
@@ -56,7 +56,7 @@ def test_rejected_codes_stand_beside_the_others() -> None:
         CodedNote(id="n", text="x", rejected=[strange])
 
 
-def test_a_note_is_restricted_unless_said_otherwise() -> None:
+def test_a_note_is_restricted_by_default() -> None:
     assert Note(id="n", text="").origin == "restricted"
     pair = SpanPair(id="p", text="x", code="A41.9", release="r", grade="gold", source="s")
     assert pair.origin == "public"

@@ -27,7 +27,7 @@ def test_any_quote_of_a_note_is_found(text: str, data: st.DataObject) -> None:
 
 
 @given(awkward, st.lists(awkward, max_size=5))
-def test_a_span_always_holds_the_words_of_its_quote(text: str, quotes: list[str]) -> None:
+def test_a_span_always_contains_the_words_of_its_quote(text: str, quotes: list[str]) -> None:
     for quote, span in zip(quotes, ground(text, quotes), strict=True):
         if span is not None:
             assert 0 <= span[0] < span[1] <= len(text)
@@ -52,7 +52,7 @@ def test_numbers_negators_and_sides_are_those_of_the_quote(
     for quote, span in zip(quotes, spans, strict=True):
         wanted = [word.lower() for word in quote]
         if span is None:
-            # It is said to be missing only where it is.
+            # It is reported as missing only if it is missing.
             runs = [lowered[n : n + len(wanted)] for n in range(len(words))]
             assert wanted not in runs
         else:
@@ -86,9 +86,9 @@ def test_repeated_mentions_are_taken_in_order() -> None:
         (14, 19),
         (24, 29),
     ]
-    # More often than the note says it: nothing new.
+    # More often than in the note: the last occurrence again.
     assert ground("fever once", ["fever", "fever"]) == [(0, 5), (0, 5)]
-    # Listed out of order: each is still found.
+    # Listed out of order: all are still found.
     assert ground(text, ["cough", "fever", "fever", "fever"]) == [
         (7, 12),
         (14, 19),
@@ -97,7 +97,7 @@ def test_repeated_mentions_are_taken_in_order() -> None:
     ]
 
 
-def test_the_occurrence_behind_the_last_quote_is_meant() -> None:
+def test_the_next_occurrence_after_the_last_quote_is_chosen() -> None:
     text = "No sepsis. Fever. Later sepsis."
     assert ground(text, ["Fever", "sepsis"]) == [(11, 16), (24, 30)]
     assert ground(text, ["sepsis"]) == [(3, 9)]

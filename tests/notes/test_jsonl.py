@@ -63,7 +63,7 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_text_files_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_text_files_are_read_unchanged(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(AWKWARD.encode())
     (tmp_path / "a.txt").write_bytes(b"")
     (tmp_path / "ignored.md").write_bytes(b"x")
@@ -89,7 +89,9 @@ def test_text_files_are_taken_as_they_are(tmp_path: Path) -> None:
         (b"[" * 100_000, ":2: "),
     ],
 )
-def test_a_bad_line_is_told_by_place_and_field(tmp_path: Path, line: bytes, message: str) -> None:
+def test_a_bad_line_is_reported_by_line_and_field(
+    tmp_path: Path, line: bytes, message: str
+) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_bytes(b'{"id": "first", "text": "x"}\n' + line + b"\n")
     with pytest.raises(DataError, match=message) as error:
@@ -99,7 +101,7 @@ def test_a_bad_line_is_told_by_place_and_field(tmp_path: Path, line: bytes, mess
     assert "\n" not in str(error.value)
 
 
-def test_a_wrong_quote_is_told_without_it(tmp_path: Path) -> None:
+def test_a_wrong_quote_is_reported_without_its_text(tmp_path: Path) -> None:
     path = tmp_path / "coded.jsonl"
     row = {"id": "n", "text": SECRET, "codes": [{"code": "A41.9", "evidence": []}]}
     row["codes"][0]["evidence"] = [{"start": 0, "end": 3, "text": "John"}]  # type: ignore[index]
@@ -109,7 +111,7 @@ def test_a_wrong_quote_is_told_without_it(tmp_path: Path) -> None:
     assert "John" not in str(error.value)
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.txt: no such file"):
         notes_of(tmp_path / "gone.txt")
     with pytest.raises(DataError, match=r"gone\.jsonl: no such file"):
@@ -131,7 +133,7 @@ def test_a_row_is_one_line() -> None:
     assert "\n" not in row_to_json(Note(id="n", text="a\nb\u2028c\r\nd"))
 
 
-def test_rejected_codes_are_tidied_like_the_others(tmp_path: Path, system: CodeSystem) -> None:
+def test_rejected_codes_are_spelled_officially_too(tmp_path: Path, system: CodeSystem) -> None:
     path = tmp_path / "notes.jsonl"
     codes = [AssignedCode(code="i10", decision="accept")]
     note = CodedNote(id="n", text="x", codes=codes, rejected=[AssignedCode(code="e119")])
@@ -145,9 +147,7 @@ def test_rejected_codes_are_tidied_like_the_others(tmp_path: Path, system: CodeS
         list(read_coded_notes(path, system))
 
 
-def test_pairs_without_a_release_are_of_the_one_that_is_loaded(
-    tmp_path: Path, system: CodeSystem
-) -> None:
+def test_pairs_without_a_release_get_the_loaded_one(tmp_path: Path, system: CodeSystem) -> None:
     path = tmp_path / "pairs.jsonl"
     fields = {"text": "MI", "code": "i219", "grade": "gold", "source": "mine"}
     rows = [{"id": "a", **fields}, {"id": "b", "release": "2020", **fields}]

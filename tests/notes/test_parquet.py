@@ -44,7 +44,7 @@ def converted(folder: Path, rows: list[BaseModel], row_type: type[BaseModel]) ->
     return folder / "rows.parquet"
 
 
-def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
+def test_rows_survive_the_conversion(tmp_path: Path) -> None:
     pairs = [PAIR, PAIR.model_copy(update={"id": "p2", "neighbour": "J10.1"})]
     assert list(read_span_pairs(converted(tmp_path, [*pairs], SpanPair))) == pairs
     assert list(read_coded_notes(converted(tmp_path, [*NOTES], CodedNote))) == NOTES
@@ -77,7 +77,7 @@ def test_wrong_files_are_refused(tmp_path: Path) -> None:
 
 
 @given(runs=st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25)), max_size=6))
-def test_runs_of_rows_are_read_in_any_order(
+def test_ranges_of_rows_are_read_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("rows") / "notes.parquet"
@@ -101,7 +101,7 @@ SECRET = "the words of a note"
         (pyarrow.array([SECRET.encode() + b"\xff"]).view(pyarrow.string()), "unknown field"),
     ],
 )
-def test_a_column_that_cannot_be_read_is_told_without_its_text(
+def test_an_unreadable_column_is_reported_without_its_text(
     tmp_path: Path, column: pyarrow.Array, problem: str
 ) -> None:
     table = pyarrow.table({"id": ["a"], "text": [SECRET], SECRET: column})
@@ -122,7 +122,7 @@ def test_a_time_out_of_range_rejects_its_row_alone(tmp_path: Path) -> None:
         list(read_notes(tmp_path / "x.parquet"))
 
 
-def test_a_damaged_file_and_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+def test_damaged_files_and_duplicate_columns_are_reported(tmp_path: Path) -> None:
     twice = pyarrow.Table.from_arrays([pyarrow.array(["a"])] * 2, names=[SECRET] * 2)
     arrow.write_table(twice, tmp_path / "x.parquet")
     with pytest.raises(DataError, match="two columns have the same name"):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cclearn.notes.patient import read_patient
 
-# Text, sex, age in full years, and the words that say so.
+# Text, sex, age in completed years, and the words that state them.
 CASES = [
     ("A 82-year-old woman with cough.", "female", "woman", 82, "82-year-old"),
     ("65 yo M with chest pain", "male", "M", 65, "65 yo"),
@@ -50,7 +50,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "sex", "sex_words", "age", "age_words"), CASES)
-def test_what_is_stated(
+def test_stated_sex_and_age(
     text: str, sex: str | None, sex_words: str | None, age: int | None, age_words: str | None
 ) -> None:
     patient = read_patient(text)

@@ -18,9 +18,9 @@ def test_sentences_and_sections_cover_a_note(text: str) -> None:
     sections = find_sections(text)
     assert "".join(text[section.start : section.end] for section in sections) == text
     rules = AssertionRules(text)
-    for place in range(len(text)):
-        section = rules.section_at(place)
-        assert section.start <= place < section.end
+    for offset in range(len(text)):
+        section = rules.section_at(offset)
+        assert section.start <= offset < section.end
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def test_sentences_stop_at_headers() -> None:
 def test_nothing_but_white_space_is_left_out(text: str, window: int) -> None:
     for segmentation in ("section", "sentence", "window"):
         spans = find_segments(text, segmentation, window)  # type: ignore[arg-type]
-        covered = {place for start, end in spans for place in range(start, end)}
-        left = [text[place] for place in range(len(text)) if place not in covered]
+        covered = {offset for start, end in spans for offset in range(start, end)}
+        left = [text[offset] for offset in range(len(text)) if offset not in covered]
         assert all(character.isspace() for character in left)
         assert all(text[start:end].strip() for start, end in spans)
         # The overlap may contain all of a short window, so that two windows begin together.

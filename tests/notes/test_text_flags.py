@@ -47,15 +47,15 @@ SPANISH = (
         (NOTE + "[INST] none [/INST]", {"chat marks"}),
     ],
 )
-def test_what_is_no_plain_english_note_is_flagged(text: str, expected: set[str]) -> None:
-    assert text_flags(text) == {f"text: {each}" for each in expected}
+def test_notes_that_are_not_plain_english_are_flagged(text: str, expected: set[str]) -> None:
+    assert text_flags(text) == {f"text: {anomaly}" for anomaly in expected}
 
 
 @pytest.mark.shared_data
-def test_real_notes_are_told_by_their_language(shared_data: Path) -> None:
+def test_real_notes_are_flagged_by_their_language(shared_data: Path) -> None:
     flagged = {}
     for language in ("text_files", "text_files_en"):
         files = sorted((shared_data / "codiesp").glob(f"*/{language}/*.txt"))
         flags = [text_flags(path.read_text(encoding="utf-8")) for path in files]
-        flagged[language] = (len(files), sum("text: not English" in each for each in flags))
+        flagged[language] = (len(files), sum("text: not English" in found for found in flags))
     assert flagged == {"text_files": (750, 750), "text_files_en": (750, 0)}

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 @given(
     text=st.text(st.sampled_from("ab,. -/\r\n\t🚑é\u0301\u00a0"), min_size=1, max_size=60),
-    places=st.lists(st.tuples(st.integers(0, 59), st.integers(1, 20)), max_size=5),
+    starts=st.lists(st.tuples(st.integers(0, 59), st.integers(1, 20)), max_size=5),
 )
-def test_evidence_lies_on_whole_tokens(text: str, places: list[tuple[int, int]]) -> None:
-    cited = sorted({(a, min(a + n, len(text))) for a, n in places if a < len(text)})
+def test_evidence_is_expanded_to_whole_tokens(text: str, starts: list[tuple[int, int]]) -> None:
+    cited = sorted({(a, min(a + n, len(text))) for a, n in starts if a < len(text)})
     alignment = Alignment()
     doc = annotate(NLP.make_doc(text), note_of(text, cited), alignment)
     assert doc.text == text
@@ -48,7 +48,7 @@ def test_evidence_lies_on_whole_tokens(text: str, places: list[tuple[int, int]])
     assert all(any(a < d and c < b for c, d in entities) for a, b in spans)
 
 
-def test_offsets_are_code_points_and_tokens_are_taken_whole() -> None:
+def test_offsets_are_code_points_and_tokens_are_not_cut() -> None:
     text = "🚑 e\u0301 HTN/DM2,\r\n heart failure"
     start = text.index("M2")
     whole = text.index("heart")
@@ -61,7 +61,7 @@ def test_offsets_are_code_points_and_tokens_are_taken_whole() -> None:
     assert (alignment.evidence, alignment.expanded, alignment.longest) == (2, 1, 2)
 
 
-def test_of_evidence_that_overlaps_as_much_as_can_be_is_an_entity() -> None:
+def test_as_many_overlapping_spans_as_possible_are_entities() -> None:
     text = "pain in chest and left arm"
     alignment = Alignment()
     doc = annotate(NLP.make_doc(text), note_of(text, [(0, 26), (0, 4), (8, 13)]), alignment)
@@ -70,7 +70,7 @@ def test_of_evidence_that_overlaps_as_much_as_can_be_is_an_entity() -> None:
     assert alignment.overlapping == 1
 
 
-def test_a_reader_splits_notes_and_says_what_it_left_out(
+def test_a_reader_splits_notes_and_reports_what_it_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("spacy"), "propagate", True)
@@ -98,7 +98,7 @@ def test_a_reader_splits_notes_and_says_what_it_left_out(
     assert [entity.text for entity in example.reference.ents] == ["gout"]
 
 
-def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         coded_notes(None, "word")  # type: ignore[arg-type]
     assert len(error.value.problems) == 2
@@ -109,10 +109,10 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         list(coded_notes(path)(NLP))
 
 
-def test_the_package_tells_spacy_of_the_reader() -> None:
+def test_the_package_registers_the_reader_with_spacy() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    ((name, place),) = project["entry-points"]["spacy_readers"].items()
-    module, _, attribute = place.partition(":")
+    ((name, function),) = project["entry-points"]["spacy_readers"].items()
+    module, _, attribute = function.partition(":")
     assert getattr(import_module(module), attribute) is coded_notes
     for config in (ROOT / "recipes" / "spacy").glob("*.cfg"):
         assert config.read_text().count(f'@readers = "{name}"') == 2

@@ -28,15 +28,15 @@ def words(text: str) -> list[Span]:
 
 @given(
     text=st.text(st.sampled_from("ab1 .\r\n🚑é"), min_size=1, max_size=80),
-    places=st.lists(st.tuples(st.integers(0, 79), st.integers(1, 12)), min_size=1, max_size=4),
+    starts=st.lists(st.tuples(st.integers(0, 79), st.integers(1, 12)), min_size=1, max_size=4),
     most=st.integers(0, 6),
     seed=st.integers(0, 3),
     guessed=st.booleans(),
 )
-def test_negatives_are_words_that_are_no_evidence(
-    text: str, places: list[Span], most: int, seed: int, guessed: bool
+def test_negatives_are_not_evidence(
+    text: str, starts: list[Span], most: int, seed: int, guessed: bool
 ) -> None:
-    cited = sorted({(a, min(a + n, len(text))) for a, n in places if a < len(text)})
+    cited = sorted({(a, min(a + n, len(text))) for a, n in starts if a < len(text)})
     note = note_of(text, cited)
     # Mentions of any kind, some of which overlap the evidence or cut a word.
     mentions = (lambda t: [(n, n + 2) for n in range(len(t) - 1)]) if guessed else nothing
@@ -50,7 +50,7 @@ def test_negatives_are_words_that_are_no_evidence(
     strings = [string_key(text[a:b]) for a, b in found]
     assert len(set(strings)) == len(strings)
     assert not coded.intersection(strings)
-    borders = {place for span in words(text) for place in span}
+    borders = {border for span in words(text) for border in span}
     assert all(a in borders and b in borders for a, b in found)
 
 
@@ -97,7 +97,7 @@ def test_runs_of_words_are_as_long_as_evidence() -> None:
 def test_a_note_makes_rows_of_its_evidence_and_of_other_words() -> None:
     row = document_row(NOTE.model_copy(update={"origin": "public"}), template="listed")
     rows = list(span_rows(row, [(7, 17)], lambda code: f"what {code} is"))
-    assert [(each.id, each.text, each.code) for each in rows] == [
+    assert [(row.id, row.text, row.code) for row in rows] == [
         ("n@19:38 I50.9", "Acute heart failure", "I50.9"),
         ("n@40:44 M10.9", "Gout", "M10.9"),
         ("n@7:17", "chest pain", ""),
@@ -110,7 +110,7 @@ def test_a_note_makes_rows_of_its_evidence_and_of_other_words() -> None:
     }
 
 
-def test_that_there_is_no_code_is_what_such_a_row_is_supervised_to_say() -> None:
+def test_the_answer_to_a_negative_is_none() -> None:
     tokenizer = make_tokenizer(some_rows(), 500)
     (row,) = list(span_rows(document_row(NOTE), [(7, 17)]))[2:]
     ((encoded,), reports) = encode_rows([row], tokenizer, 512)

@@ -52,7 +52,7 @@ def test_codes_are_spelt_officially_and_must_be_known(tmp_path: Path, system: Co
         list(read_source(tmp_path / "other.jsonl", "span", system))
 
 
-def test_a_note_whose_codes_have_no_evidence_teaches_nothing() -> None:
+def test_a_note_whose_codes_have_no_evidence_is_refused() -> None:
     bare = CodedNote(id="bare", text="x", codes=[AssignedCode(code="I10")])
     with pytest.raises(ConfigurationError, match=r"document rows \(id = bare\): I10 without"):
         document_row(bare)

@@ -16,20 +16,20 @@ TEXT = "Mother well. No fever.\nFINDINGS: acute heart failure. Oedema of\nboth l
 
 @given(
     text=st.text(st.sampled_from("ab A:.\r\n🚑é"), min_size=1, max_size=80),
-    places=st.lists(st.tuples(st.integers(0, 79), st.integers(1, 30)), max_size=4),
+    starts=st.lists(st.tuples(st.integers(0, 79), st.integers(1, 30)), max_size=4),
     unit=st.sampled_from(["sentence", "section"]),
 )
 def test_segments_keep_every_evidence_whole(
-    text: str, places: list[tuple[int, int]], unit: Unit
+    text: str, starts: list[tuple[int, int]], unit: Unit
 ) -> None:
-    cited = sorted({(a, min(a + n, len(text))) for a, n in places if a < len(text)})
+    cited = sorted({(a, min(a + n, len(text))) for a, n in starts if a < len(text)})
     parts = list(note_segments(note_of(text, cited), unit))
     assert all(part.text.strip() or part.codes for part in parts)
     assert [part.id for part in parts] == [f"n#{number + 1}" for number in range(len(parts))]
     found = []
     start = 0
     for part in parts:
-        # Behind the segment before it, after nothing but white space.
+        # Only white space separates it from the segment before.
         before, start = start, text.index(part.text, start)
         assert not text[before:start].strip()
         for code in part.codes:
@@ -58,7 +58,7 @@ def test_a_note_is_split_at_its_sentences_or_sections() -> None:
         "Oedema of\nboth legs.\n",
         "PLAN: rest.",
     ]
-    # No sentence reaches over a header, and none is blank.
+    # No sentence extends across a header, and none is blank.
     lines = note_of("\n\n Seen\nPLAN:\nhome", [])
     assert [part.text for part in note_segments(lines, "sentence")] == ["Seen\n", "PLAN:\nhome"]
     start = TEXT.index("failure")
@@ -67,13 +67,13 @@ def test_a_note_is_split_at_its_sentences_or_sections() -> None:
     assert list(note_segments(note_of(" \n", []), "sentence")) == []
 
 
-def test_rows_of_segments_learn_to_say_that_there_is_nothing() -> None:
+def test_the_answer_to_a_segment_without_evidence_is_none() -> None:
     start = TEXT.index("acute")
     row = document_row(note_of(TEXT, [(start, start + len("acute heart failure"))]), "icd9cm")
     rows = list(segment_rows(row, "sentence"))
     answers = ["none", "none", "- acute heart failure => I10", "none", "none"]
-    assert [each.completion for each in rows] == answers
-    assert all("ICD-9-CM" in each.prompt[0]["content"] for each in rows)
+    assert [segment_row.completion for segment_row in rows] == answers
+    assert all("ICD-9-CM" in segment_row.prompt[0]["content"] for segment_row in rows)
     assert rows[2].prompt[0]["content"].endswith("\n\nFINDINGS: acute heart failure. ")
     (only,) = segment_rows(row, "sentence", empty=0)
     assert only == rows[2]
@@ -85,7 +85,7 @@ def test_the_share_of_empty_segments_follows_from_ids_and_seed() -> None:
     row = document_row(note_of("Well. " * 2_000, []))
 
     def kept(share: float, seed: int = 0) -> set[str]:
-        return {each.id for each in segment_rows(row, "sentence", share, seed)}
+        return {part.id for part in segment_rows(row, "sentence", share, seed)}
 
     assert len(kept(1)) == 2_000
     assert 400 < len(kept(0.25)) < 600

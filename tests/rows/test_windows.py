@@ -20,13 +20,13 @@ def note_of(text: str, cited: list[tuple[int, int]]) -> CodedNote:
 
 @given(
     text=st.text(st.sampled_from("ab .\n\u00e9"), min_size=1, max_size=120),
-    places=st.lists(st.tuples(st.integers(0, 119), st.integers(1, 12)), max_size=4),
+    starts=st.lists(st.tuples(st.integers(0, 119), st.integers(1, 12)), max_size=4),
     room=st.integers(1, 40),
 )
-def test_windows_hold_their_evidence_whole_and_lose_nothing(
-    text: str, places: list[tuple[int, int]], room: int
+def test_windows_keep_evidence_whole_and_cover_the_note(
+    text: str, starts: list[tuple[int, int]], room: int
 ) -> None:
-    cited = [(a, min(a + n, len(text))) for a, n in places if a < len(text)]
+    cited = [(a, min(a + n, len(text))) for a, n in starts if a < len(text)]
     note = note_of(text, sorted(set(cited)))
     try:
         parts = list(note_windows(note, lambda part: len(part.text) <= room))
@@ -49,7 +49,7 @@ def test_windows_hold_their_evidence_whole_and_lose_nothing(
     assert sorted(found) == sorted(set(cited))
 
 
-def test_windows_end_where_a_reader_would_end_them() -> None:
+def test_windows_end_after_paragraphs_and_sentences() -> None:
     text = "First line.\nSecond one. And more.\n\nNext paragraph here, with words"
     parts = [part.text for part in note_windows(note_of(text, []), lambda p: len(p.text) <= 40)]
     assert parts == [
@@ -85,7 +85,7 @@ def test_a_long_note_is_trained_on_in_windows() -> None:
         encode_rows([document_row(note_of(text, [(0, len(text) - 1)]))], tokenizer, half, "window")
 
 
-def test_rejected_codes_have_no_place_in_windows() -> None:
+def test_windows_have_no_rejected_codes() -> None:
     text = "asthma. cough."
     rejected = AssignedCode(code="R05.9", evidence=[Evidence(start=8, end=13, text="cough")])
     note = note_of(text, [(0, 6)]).model_copy(update={"rejected": [rejected]})
