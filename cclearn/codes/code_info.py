@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from cclearn.codes.code import NoteKind, Status
+from cclearn.codes.code_types import NoteKind, Status
 from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 

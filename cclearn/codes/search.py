@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cclearn.codes.code import Code
+from cclearn.codes.code_types import Code
 from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 

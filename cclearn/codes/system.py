@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from cclearn.codes.code import Code, NeighbourKind, NoteKind, Status
+from cclearn.codes.code_types import Code, NeighbourKind, NoteKind, Status
 from cclearn.codes.sources import OfficialSource, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders

@@ -31,7 +31,7 @@ class SystemTraits:
         external_causes_chapter: Chapter of external causes, None if it is not known.
         health_status_chapter: Chapter of factors that influence the health status, None if it is not
             known.
-        has_limits: Whether `cclearn.codes.limits` applies to the codes.
+        has_limits: Whether `cclearn.codes.patient_limits` applies to the codes.
         has_phrase_table: Whether the phrase table of the lexicon applies to the codes.
         confirmed_only: Codes that are assigned only to a confirmed condition, by section of the official
             guidelines.

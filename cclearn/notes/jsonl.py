@@ -118,10 +118,10 @@ def parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Ro
     """
     if number == 1:
         raw = raw.removeprefix(BOM_UTF8)
-    return parse_row(parse_json(raw, name, number), row_type, name, number)
+    return parse_row(decode_json(raw, name, number), row_type, name, number)
 
 
-def parse_json(raw: bytes, name: object, number: int | None = None) -> Any:
+def decode_json(raw: bytes, name: object, number: int | None = None) -> Any:
     """Return the value of JSON text. Raises DataError, whose message never quotes the text."""
     text = decode_text(raw, name, number)
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Generic, TypeVar
 
-from cclearn.codes.limits import Sex
+from cclearn.codes.patient_limits import Sex
 from cclearn.notes.assertion import AssertionRules
 
 Value = TypeVar("Value")

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from cclearn.errors import DataError
 from cclearn.notes import Note
-from cclearn.notes.jsonl import checked_rows, parse_json, parse_line, parse_row
+from cclearn.notes.jsonl import checked_rows, decode_json, parse_line, parse_row
 from cclearn.service.limits import Limits
 from cclearn.service.refusal import Refused
 
@@ -171,7 +171,7 @@ def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
             rows = ((n, partial(parse_line, line, Note, _NAME, n)) for n, line in lines)
         else:
             _refuse_many_tokens(body, most)
-            value = parse_json(body, _NAME)
+            value = decode_json(body, _NAME)
             if not isinstance(value, list):
                 return [parse_row(value, Note, _NAME)], True
             if len(value) > most:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cclearn.codes import CodeSystem, conflicts
 from cclearn.codes.instructions import Instruction, instructions
-from cclearn.codes.limits import limits
+from cclearn.codes.patient_limits import limits
 from cclearn.codes.references import CodeIndex
 from cclearn.notes import CodedNote
 from cclearn.notes.patient import read_patient

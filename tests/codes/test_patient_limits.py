@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.limits import AGES, limits
+from cclearn.codes.patient_limits import AGES, limits
 from cclearn.codes.references import references
 
 
