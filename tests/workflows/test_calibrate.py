@@ -76,7 +76,7 @@ def test_a_calibration_is_valid_on_other_notes(
     write_rows(tmp_path / "known.jsonl", known)
     found = calibrate(coder, tmp_path / "known.jsonl", method, 0.8, 0.1)  # type: ignore[arg-type]
     raw = list(coder.code_many(n.note for n in others))
-    coder = Boaster(system, scores | more, found)
+    coder = OverconfidentCoder(system, scores | more, found)
     calibrated = list(coder.code_many(n.note for n in others))
     systems = evaluate(
         others, {"raw": raw, "calibrated": calibrated}, system, Settings(draws=0)
