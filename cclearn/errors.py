@@ -14,7 +14,7 @@ _SHOWN_ALIKE = 3
 """How many identical problems of a file are shown on lines of their own."""
 
 _CLOSE = 60
-"""Of 100: how much of two names must be alike."""
+"""Minimum similarity of two names, of 100, for a suggestion."""
 
 
 def visible(text: str) -> str:
@@ -50,16 +50,16 @@ class CclearnError(Exception):
 
 
 class DataError(CclearnError):
-    """A file that cannot be read as what it should be.
+    """A file that cannot be read or has invalid content.
 
     Args:
-        path: The file, as the user named it.
-        problem: What is wrong. It never holds text of a note.
-        line: The 1-based line, when there is one.
-        field: The field of the record, when there is one.
+        path: Path of the file, as the user wrote it.
+        problem: Description of the problem, without text of a note.
+        line: Number of the line, from 1; None if the problem is not on one line.
+        field: Field of the record; None if the problem is not in one field.
 
     Attributes:
-        reason: The field and the problem, without the place.
+        reason: Field and problem, without the location in the file.
         line: The line number that was given.
         kind: The message without the line number. Errors of one kind differ only in their lines.
     """
@@ -68,21 +68,21 @@ class DataError(CclearnError):
         self, path: object, problem: str, line: int | None = None, field: str | None = None
     ) -> None:
         if field:
-            field = shown_id(field)  # It may be a key of the file, and so a note's text.
+            field = shown_id(field)  # It may be a key in the file, and so text of a note.
         self.reason = f"{field}: {problem}" if field else problem
         self.line = line
         self.kind = f"{visible(str(path))}: {self.reason}"
-        place = visible(str(path))
+        location = visible(str(path))
         if line is not None:
-            place += f":{line}"
-        super().__init__(f"{place}: {self.reason}")
+            location += f":{line}"
+        super().__init__(f"{location}: {self.reason}")
 
 
 class DataErrors(DataError):
-    """Everything that is wrong with a file, told at once.
+    """All problems of a file in one error.
 
     Args:
-        problems: One error a problem, in the order of the file.
+        problems: An error for each problem, in the order of the file.
     """
 
     SHOWN = 20
@@ -126,10 +126,10 @@ def _line_of(alike: Sequence[DataError]) -> str:
 
 
 class ConfigurationError(CclearnError):
-    """One or more settings that cannot work, all told at once.
+    """One or more invalid settings in one error.
 
     Args:
-        problems: One complete sentence a problem.
+        problems: A complete message for each problem.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -143,34 +143,34 @@ class ConfigurationError(CclearnError):
 
 
 class UnknownCodeError(CclearnError, KeyError):
-    """A code that the release's table does not hold."""
+    """A code that is not in the table of the release."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class NoteError(CclearnError):
-    """A note that cannot be coded, where others can.
+    """A note that cannot be coded, while other notes can.
 
     Attributes:
-        kind: In a word, for counts.
+        kind: One word for the kind of error, by which errors are counted.
     """
 
     kind = "refused"
 
 
 class RestrictedTextError(NoteError):
-    """Restricted text that nobody has allowed to leave the machine."""
+    """Restricted text that the user has not allowed to leave the machine."""
 
     kind = "restricted"
 
 
 class UnansweredError(NoteError):
-    """A note that the model gave no whole answer to.
+    """A note for which the model gave no complete answer.
 
     Args:
-        identifier: The note's.
-        failures: The flags that say so, at least one; the first is the kind.
+        identifier: Id of the note.
+        failures: Flags of the note that describe the failure, at least one. The first is the kind.
     """
 
     def __init__(self, identifier: str, failures: Sequence[str]) -> None:
@@ -182,12 +182,12 @@ class UnansweredError(NoteError):
 
 
 class CclearnWarning(UserWarning):
-    """What can be meant, and is probably a mistake; the command line shows it as one line."""
+    """A probable mistake of the user, which the command line shows as one line."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean X?"` when a known name is close to `name`, else an empty string."""
-    # A service is asked for codes that it does not hold: difflib would keep it busy with each.
+    # difflib would be too slow for a service that receives many unknown codes.
     from rapidfuzz import fuzz, process
 
     close = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=_CLOSE)
@@ -196,18 +196,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 @contextmanager
 def foreign_errors(report: Callable[[str], CclearnError]) -> Iterator[None]:
-    """Turn every exception that third-party code raises inside the block into one of ours.
+    """Turn every exception of third-party code inside the block into a `CclearnError`.
 
-    The message of a foreign exception is never shown, because it may quote a note: the report gets
-    the exception's type and the line of code that raised it. Errors of ours pass through unchanged,
-    and so do `KeyboardInterrupt` and `SystemExit`. Panics of Rust extensions, which do not derive
-    from `Exception`, are caught too.
+    The message of a foreign exception is never shown, because it may quote a note. `report` receives the
+    type of the exception and the line of code that raised it. A `CclearnError`, `KeyboardInterrupt` and
+    `SystemExit` pass through unchanged. Panics of Rust extensions, which do not derive from `Exception`,
+    are caught too.
 
     Args:
-        report: Makes the error to raise, given the type and place of the foreign one.
+        report: Function that returns the error to raise, given the type and location of the exception.
 
     Raises:
-        CclearnError: The error that `report` made.
+        CclearnError: The error that `report` returned.
     """
     try:
         yield
@@ -222,7 +222,7 @@ def foreign_errors(report: Callable[[str], CclearnError]) -> Iterator[None]:
 
 
 class InternalError(CclearnError):
-    """An exception that no command expects: a defect of cclearn, told without its message."""
+    """An unexpected exception, which is a defect of cclearn, without its message."""
 
     exit_code = 70
     """`EX_SOFTWARE` of sysexits.h."""
@@ -235,14 +235,14 @@ class InternalError(CclearnError):
 
 @contextmanager
 def unexpected_errors() -> Iterator[None]:
-    """Turn every exception that no command expects into an error that is told in one line.
+    """Turn every unexpected exception into an error with a message of one line.
 
-    An `OSError` is told with its file and the reason that the system gives; the user can mend it. Any
-    other exception is a defect of cclearn.
+    The message of an `OSError` contains its file and the reason that the system gives, so that the user
+    can correct it. Any other exception is a defect of cclearn.
 
     Raises:
         CclearnError: The system refused an operation on a file.
-        InternalError: Anything else went wrong.
+        InternalError: There was any other exception.
     """
     with foreign_errors(InternalError):
         try:
@@ -253,7 +253,7 @@ def unexpected_errors() -> Iterator[None]:
 
 
 def type_and_place(error: BaseException) -> str:
-    """Return an error's type and where it was raised: its message might quote a note."""
+    """Return the type of an error and the line of code that raised it, without the error's message."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return type(error).__name__
@@ -262,7 +262,9 @@ def type_and_place(error: BaseException) -> str:
 
 
 def shown_id(identifier: str) -> str:
-    """Return an id as a message shows it: on one line, nothing in it that a terminal obeys, and short,
-    for it might be the note itself."""
+    """Return an id for a message: short, on one line and without control characters.
+
+    An id that is not shortened could be the text of a note.
+    """
     shown = repr(identifier)[1:-1]
     return shown if len(shown) <= _LONGEST_ID else shown[: _LONGEST_ID - 1] + "…"

@@ -29,14 +29,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _LONGEST_TOKEN = 1_000
-"""Characters. The grammar of answers takes many seconds with a special token of 100,000."""
+"""Maximum length of a special token in characters. A grammar takes many seconds with 100,000."""
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @logged_step("load tokenizer", __name__)
 def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """Load a model's tokenizer; that of an adapter without one is its base model's.
+    """Load the tokenizer of a model. An adapter without a tokenizer uses that of its base model.
+
+    Args:
+        name: Folder, or name on the hub.
+        revision: Revision of the repository on the hub; None for its default.
 
     Raises:
         ConfigurationError: There is no tokenizer of that name, or one of its special tokens is longer
@@ -44,7 +48,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     """
     from transformers import AutoTokenizer
 
-    with _telling(name):
+    with _reporting_errors(name):
         base = adapter_base(Path(name))
         if base is not None and not (Path(name) / "tokenizer_config.json").is_file():
             name, revision = base
@@ -64,18 +68,20 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
 
 @logged_step("load model", __name__)
 def load_model(name: str, revision: str | None = None, **options: Any) -> PreTrainedModel:
-    """Load a causal language model. A folder with a PEFT adapter is loaded with the model that it was
-    made for, and merged into it where that loses nothing: in 32 bits. In 16 bits it stays beside the
-    model, which takes two more products a layer; `cclearn merge` writes a merged one, and checks it.
+    """Load a causal language model.
 
-    Loading is strict, for the model and its adapter: their files must hold every tensor of the
-    configuration, in its shape, and no other; all values must be finite; and where a manifest records
-    the hash of the weights, it must be theirs (`cclearn.weights`).
+    A PEFT adapter is loaded with its base model. In 32 bits it is merged into the model, which loses no
+    precision. In 16 bits it is not merged, which costs two further matrix products in each layer;
+    `cclearn merge` writes a merged model and checks it.
+
+    Loading is strict, for the model and its adapter. The files must contain exactly the tensors of the
+    configuration, in their shapes. All values must be finite. If a manifest records the hash of the
+    weights, the hash must be correct (`cclearn.weights`).
 
     Args:
-        name: A folder, or a name on the hub.
-        revision: The revision of the repository on the hub, None for its default.
-        options: For transformers: `dtype`, `quantization_config`, `device_map`, ….
+        name: Folder, or name on the hub.
+        revision: Revision of the repository on the hub; None for its default.
+        options: Options of transformers, e.g. `dtype`, `quantization_config` or `device_map`.
 
     Raises:
         ConfigurationError: There is no model of that name, or its weights are damaged.
@@ -84,10 +90,10 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _telling(name):
+    with _reporting_errors(name):
         base = adapter_base(Path(name))
     of, revision = base or (name, revision)
-    with _telling(name if base is None else f"{of}, the base of {name}"):
+    with _reporting_errors(name if base is None else f"{of}, the base of {name}"):
         model = _strictly_loaded(AutoModelForCausalLM, of, revision, **options)
     if base is None:
         return model
@@ -100,57 +106,62 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
 
 @logged_step("load adapter", __name__)
 def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
-    """Return a model with a PEFT adapter beside its weights; loading is as strict as in `load_model`.
+    """Return a model with an unmerged PEFT adapter. Loading is as strict as in `load_model`.
 
     Args:
-        model: The model that the adapter was made for.
-        adapter: The adapter's folder.
-        base: The folder of the model, or its name on the hub. The weights in a folder must be those that
-            the adapter was trained over, where its manifest records their hash.
+        model: Base model of the adapter.
+        adapter: Folder of the adapter.
+        base: Folder of the base model, or its name on the hub. If the manifest of the adapter records a
+            hash of the base weights, the weights in the folder must have it.
 
     Raises:
-        ConfigurationError: The adapter was made for another model, or its weights are damaged.
+        ConfigurationError: The adapter belongs to another model, or its weights are damaged.
         DataError: Its manifest cannot be read.
     """
     manifest = read_manifest(adapter) or {}
     refuse_changed(Path(adapter), manifest)
     if Path(base).is_dir():
         refuse_changed(Path(base), manifest, RECORDED_BASE)
-    with _telling(adapter):
+    with _reporting_errors(adapter):
         adapted = _adapted(model, adapter, base)
         refuse_not_finite(adapter, tensors_in(Path(adapter) / ADAPTER_WEIGHTS))
     return adapted
 
 
 def refuse_damaged_files(name: str) -> None:
-    """Refuse a model by its files alone, for engines that load them by themselves.
+    """Refuse a model by its files alone, for engines that load the files themselves.
 
-    The files of a model, and those of its base where it is an adapter, must hold finite values and have
-    the recorded hash, as in `load_model`; that no tensor is missing is left to the engine. All weights
-    are read once more for it, one tensor in memory at a time.
+    The files of a model, and those of the base model of an adapter, must contain finite values and have
+    the recorded hash, as in `load_model`. The engine itself must check that no tensor is missing. All
+    weights are read one additional time, with one tensor in memory.
 
     Args:
-        name: A folder, or a name on the hub, which is checked where it is in the hub's cache.
+        name: Folder, or name on the hub. A model on the hub is checked if it is in the hub's cache.
 
     Raises:
         ConfigurationError: The weights are damaged, or a file cannot be read.
         DataError: A manifest cannot be read.
     """
-    with _telling(name):
+    with _reporting_errors(name):
         base = adapter_base(Path(name))
-    for each, revision in [(name, None), *([base] if base else [])]:
-        folder = _files_of(each, revision)
+    for model, revision in [(name, None), *([base] if base else [])]:
+        folder = _files_of(model, revision)
         if folder is None:
             continue
         refuse_changed(folder, read_manifest(folder) or {})
-        with _telling(each):
+        with _reporting_errors(model):
             for file in sorted(folder.glob("*.safetensors")):
-                refuse_not_finite(each, tensors_in(file))
+                refuse_not_finite(model, tensors_in(file))
 
 
 def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
-    """Return a model with an adapter. Raises ValueError where the adapter is another model's: PEFT
-    leaves out what the model has no place for, and fills with random values what the file lacks."""
+    """Return a model with an adapter.
+
+    PEFT ignores tensors that the model does not have, and fills missing tensors with random values.
+
+    Raises:
+        UnusableModelError: The adapter belongs to another model.
+    """
     from peft import PeftModel, get_peft_model_state_dict
 
     another = f"it was made for another model than {base}, or is damaged"
@@ -163,7 +174,7 @@ def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
             raise
         raise UnusableModelError(f"{another}: tensors have other shapes.") from None
     stored = {name for name, _ in tensors_in(Path(adapter) / ADAPTER_WEIGHTS)}
-    # PEFT writes the embeddings beside an adapter where their vocabulary has grown.
+    # PEFT writes the embeddings with an adapter if the vocabulary has grown.
     stored -= {name for name in stored if name.endswith(("embed_tokens.weight", "lm_head.weight"))}
     wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if stored != wanted:
@@ -174,13 +185,13 @@ def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
 
 @logged_step("load encoder", __name__)
 def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """Load a text encoder and its tokenizer, in evaluation mode, onto the GPU where there is one.
+    """Load a text encoder and its tokenizer in evaluation mode, onto the GPU if there is one.
 
-    Loading is as strict as in `load_model`, but for parts that an encoder does without: a pooling layer
-    may be missing, and the head of the task that it was trained on may stand in the file.
+    Loading is as strict as in `load_model`, with two exceptions that an encoder does not need: a pooling
+    layer may be missing, and the file may contain the head of the training task.
 
     Args:
-        name: A folder, or a name on the hub.
+        name: Folder, or name on the hub.
 
     Raises:
         ConfigurationError: There is no model of that name, or its weights are damaged.
@@ -189,23 +200,23 @@ def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     import torch
     from transformers import AutoModel
 
-    with _telling(name):
-        model = _strictly_loaded(AutoModel, name, encodes=True)
+    with _reporting_errors(name):
+        model = _strictly_loaded(AutoModel, name, is_encoder=True)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return load_tokenizer(name), model.to(device).eval()
 
 
 def _strictly_loaded(
-    auto: Any, name: str, revision: str | None = None, encodes: bool = False, **options: Any
+    auto: Any, name: str, revision: str | None = None, is_encoder: bool = False, **options: Any
 ) -> PreTrainedModel:
-    """Return a model whose weights are complete, finite and, where there is a hash, unchanged.
+    """Return a model whose weights are complete, finite and, if there is a hash, unchanged.
 
     Args:
-        auto: The class of transformers that loads it.
-        name: A folder, or a name on the hub.
-        revision: The revision of the repository on the hub, None for its default.
-        encodes: Whether only the encoder is wanted, so that its pooling layer and the head may differ.
-        options: For transformers.
+        auto: Class of transformers that loads the model.
+        name: Folder, or name on the hub.
+        revision: Revision of the repository on the hub; None for its default.
+        is_encoder: Whether only the encoder is needed. The pooling layer and the head may then differ.
+        options: Options of transformers.
     """
     if Path(name).is_dir():
         refuse_changed(Path(name), read_manifest(name) or {})
@@ -215,31 +226,31 @@ def _strictly_loaded(
             revision=revision,
             trust_remote_code=False,
             use_safetensors=True,
-            ignore_mismatched_sizes=True,  # They are in the report.
+            ignore_mismatched_sizes=True,  # Mismatches are in the report.
             output_loading_info=True,
             **options,
         )
-    ignored = _of_no_encoder(model, report) if encodes else set()
+    ignored = _optional_tensors(model, report) if is_encoder else set()
     refuse_incomplete(name, report, ignored)
     refuse_not_finite(name, tensors_of(model, _files_of(name, revision)))
     loaded: PreTrainedModel = model
     return loaded
 
 
-def _of_no_encoder(model: PreTrainedModel, report: Mapping[str, Any]) -> set[str]:
-    """Return the names of tensors of a pooling layer that is missing, and of a head that is there."""
+def _optional_tensors(model: PreTrainedModel, report: Mapping[str, Any]) -> set[str]:
+    """Return the names of missing tensors of a pooling layer, and of unexpected tensors of a head."""
     parts = {name for name, _ in model.named_children()} | {model.base_model_prefix}
     heads = {key for key in report["unexpected_keys"] if key.split(".")[0] not in parts}
     return heads | {key for key in report["missing_keys"] if key.split(".")[0] == "pooler"}
 
 
 def adapter_base(folder: Path) -> tuple[str, str | None] | None:
-    """Return the model that an adapter's folder names and its revision, None for other folders.
+    """Return the base model of an adapter and its revision; None if the folder contains no adapter.
 
-    A relative path is looked for in the working directory, and in every folder above the adapter.
+    A relative path is searched in the working directory and in every folder above the adapter.
 
     Raises:
-        UnusableModelError: The adapter is not whole.
+        UnusableModelError: The adapter is incomplete.
     """
     settings = folder / "adapter_config.json"
     if not settings.is_file():
@@ -250,8 +261,8 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     base = named.get("base_model_name_or_path") if isinstance(named, dict) else None
     if not base or not isinstance(base, str):
         raise UnusableModelError("adapter_config.json names no base model.")
-    places = [Path(base), *(above / base for above in folder.resolve().parents)]
-    found = next((str(place) for place in places if place.is_dir()), str(base))
+    candidates = [Path(base), *(above / base for above in folder.resolve().parents)]
+    found = next((str(path) for path in candidates if path.is_dir()), str(base))
     if Path(found).is_absolute() and not Path(found).is_dir():
         raise UnusableModelError(f"its base model is missing: there is no folder {found}.")
     revision = named.get("revision")
@@ -259,27 +270,27 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
 
 
 def model_hash(name: str | Path, revision: str | None = None) -> str:
-    """Return a hash that names a model: two models that may answer differently have two.
+    """Return a hash that identifies a model: models that may answer differently have different hashes.
 
-    Of a folder it is the hash of its files (`cclearn.weights.sha256_of_model`); with an adapter, that of
-    the base is part of it. Of a model on the hub it is the hash of its name and of the commit that the
-    hub's cache holds.
+    The hash of a folder is that of its files (`cclearn.weights.sha256_of_model`). The hash of an adapter
+    includes that of its base model. The hash of a model on the hub is that of its name and of the commit
+    in the hub's cache.
 
     Args:
-        name: A folder, or a name on the hub.
-        revision: The revision of the repository on the hub, None for its default.
+        name: Folder, or name on the hub.
+        revision: Revision of the repository on the hub; None for its default.
 
     Returns:
-        64 hexadecimal digits; an empty string where the model is neither a folder nor in the cache.
+        64 hexadecimal digits; an empty string if the model is neither a folder nor in the hub's cache.
 
     Raises:
-        ConfigurationError: The folder holds an adapter that is not complete.
+        ConfigurationError: The folder contains an incomplete adapter.
     """
     folder = Path(name)
     if not str(name) or not folder.is_dir():
         snapshot = _files_of(str(name), revision) if str(name) else None
         return sha256_of_text(f"{name}@{snapshot.name}") if snapshot else ""
-    with _telling(str(name)):
+    with _reporting_errors(str(name)):
         base = adapter_base(folder)
     own = sha256_of_model(folder)
     if base is None:
@@ -290,7 +301,7 @@ def model_hash(name: str | Path, revision: str | None = None) -> str:
 
 
 def _files_of(name: str, revision: str | None) -> Path | None:
-    """Return the folder of a model's files: its own, or its snapshot in the hub's cache, if any."""
+    """Return the folder with a model's files: its own, its snapshot in the hub's cache, or None."""
     if Path(name).is_dir():
         return Path(name)
     from huggingface_hub import snapshot_download
@@ -303,7 +314,7 @@ def _files_of(name: str, revision: str | None) -> Path | None:
 
 
 def read_manifest(model: str | Path) -> dict[str, Any] | None:
-    """Return what a model's folder says of the run that made it, None where it says nothing.
+    """Return the manifest in a model's folder, which describes the training run; None if there is none.
 
     Raises:
         DataError: Its manifest cannot be read.
@@ -317,7 +328,9 @@ def read_manifest(model: str | Path) -> dict[str, Any] | None:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(map(str, problem["loc"])) or None
-        raise DataError(path, f"no manifest of a model: {problem['msg']}", field=field) from None
+        raise DataError(
+            path, f"it is not the manifest of a model: {problem['msg']}", field=field
+        ) from None
     found: dict[str, Any] = manifest
     return found
 
@@ -336,7 +349,7 @@ class _Recipe(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """The fields of a manifest that are read again, where it has them."""
+    """The fields of a manifest that are read. All of them are optional."""
 
     code_system: _CodeSystem = _CodeSystem()
     recipe: _Recipe = _Recipe()
@@ -346,12 +359,12 @@ class _Manifest(BaseModel):
 
 
 class UnusableModelError(CclearnError, ValueError):
-    """What is wrong with a model's files, in our own words; whoever loads the model says which one."""
+    """A problem of a model's files. The caller adds the name of the model to the message."""
 
 
 @contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """Turn what goes wrong in a block into a ConfigurationError about a model, with a safe reason."""
+def _reporting_errors(name: str) -> Iterator[None]:
+    """Turn every error in a block into a ConfigurationError about a model, without foreign text."""
 
     def about(reason: str) -> ConfigurationError:
         return ConfigurationError(

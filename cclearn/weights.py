@@ -1,4 +1,4 @@
-"""The weights in a model's folder: their hash, and whether they are complete and finite."""
+"""The weights in a model's folder: their hash, and checks that they are complete and finite."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CALIBRATION = "calibration.json"
-"""In a model's folder: what its scores mean (`cclearn calibrate`)."""
+"""Name of the calibration in a model's folder, which `cclearn calibrate` writes."""
 
 RECORDED = "weights_sha256"
-"""The entry of a manifest that holds the hash of the weights as they were saved."""
+"""Key of a manifest for the hash of the saved weights."""
 
 RECORDED_BASE = "base_weights_sha256"
-"""The entry of an adapter's manifest that holds the hash of the weights that it was trained over."""
+"""Key of an adapter's manifest for the hash of the weights of its base model."""
 
 _CHUNK = 1 << 24
-"""Values that are checked together, so that a large matrix needs little memory beside it."""
+"""Number of values that are checked together, which limits the additional memory."""
 
 _SHOWN = 3
-"""Names of tensors that a message shows."""
+"""Number of names of tensors that a message shows."""
 
 
 def sha256_of_weights(folder: Path) -> str:
-    """Return the SHA-256 of the weights in a folder, an empty string where it holds none.
+    """Return the SHA-256 of the weights in a folder; an empty string if it contains none.
 
-    It is the hash of one line per safetensors file, in the order of their names: the name, a zero byte
-    and the SHA-256 of the file.
+    It is the hash of one line for each safetensors file, in the order of their names. A line consists of
+    the name, a zero byte and the SHA-256 of the file.
     """
     return _sha256_of(folder, sorted(folder.glob("*.safetensors")))
 
 
 def sha256_of_model(folder: Path) -> str:
-    """Return the SHA-256 of everything in a folder that may decide what the model answers.
+    """Return the SHA-256 of everything in a folder that may affect the model's answers.
 
-    These are all files in the folder and below it, whatever their type: weights, configuration,
-    tokenizer, manifest. Documents (`.md`), hidden files and the calibration, which is made for the
-    model, are left out. The scheme is that of `sha256_of_weights`.
+    All files in the folder and its subfolders are hashed: weights, configuration, tokenizer, manifest.
+    Documents (`.md`), hidden files and the calibration are left out. The scheme is that of
+    `sha256_of_weights`.
 
-    All bytes are read, files side by side: 0.6 to 2 GB a second and core from the page cache, so about
-    10 to 25 seconds for a model of 8 billion weights in 16 bits, or as long as the disk takes. The hash
-    of each file is kept for the life of the process, so that a second load costs nothing.
+    Files are read in parallel, at 0.6 to 2 GB a second for each core from the page cache. A model of 8
+    billion weights in 16 bits takes about 10 to 25 seconds, or as long as the disk takes. The hash of
+    each file is cached for the lifetime of the process.
     """
-    return _sha256_of(folder, sorted(filter(_decides, _files_in(folder))))
+    return _sha256_of(folder, sorted(filter(_affects_answers, _files_in(folder))))
 
 
 def refuse_changed(folder: Path, manifest: Mapping[str, Any], entry: str = RECORDED) -> None:
-    """Refuse weights that are not those that a manifest records.
+    """Refuse weights that do not have the hash in a manifest.
 
     Args:
-        folder: The folder of a model or an adapter.
-        manifest: The manifest of the folder, or of an adapter over the model in the folder. One that
-            was written by an earlier version records no hash and is not checked.
-        entry: The entry of the manifest that holds the hash.
+        folder: Folder of a model or an adapter.
+        manifest: Manifest of the folder, or of an adapter whose base model is in the folder. A manifest
+            of an earlier version records no hash, and nothing is checked.
+        entry: Key of the hash in the manifest.
 
     Raises:
         ConfigurationError: The hashes differ.
@@ -82,18 +82,18 @@ def refuse_changed(folder: Path, manifest: Mapping[str, Any], entry: str = RECOR
 
 
 def refuse_incomplete(name: str, report: Mapping[str, Any], ignored: Collection[str] = ()) -> None:
-    """Refuse a model whose files do not hold exactly the tensors of its configuration.
+    """Refuse a model whose files do not contain exactly the tensors of its configuration.
 
     Args:
-        name: The model, for the message.
-        report: What transformers returns as `loading_info`. Tied weights and tensors that the
-            architecture is known to ignore are not in it.
+        name: Name of the model, for the message.
+        report: The `loading_info` that transformers returns. It does not contain tied weights and
+            tensors that the architecture is known to ignore.
         ignored: Names of tensors that may be missing or unexpected.
 
     Raises:
         ConfigurationError: Tensors are missing, unexpected, or of another shape.
     """
-    shapes = {key: (there, wanted) for key, there, wanted in report["mismatched_keys"]}
+    shapes = {key: (found, expected) for key, found, expected in report["mismatched_keys"]}
     missing = {*report["missing_keys"]} - {*shapes, *ignored}
     unexpected = {*report["unexpected_keys"]} - {*ignored}
     problems = [
@@ -103,46 +103,46 @@ def refuse_incomplete(name: str, report: Mapping[str, Any], ignored: Collection[
     ]
     if shapes:
         first = min(shapes)
-        there, wanted = (list(shape) for shape in shapes[first])
-        problems.append(f"of another shape {_names(shapes)} ({there} instead of {wanted})")
+        found, expected = (list(shape) for shape in shapes[first])
+        problems.append(f"of another shape {_names(shapes)} ({found} instead of {expected})")
     if problems:
         raise _damaged(name, f"tensors {'; '.join(problems)}")
 
 
 def refuse_not_finite(name: str, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
-    """Refuse weights that hold NaN or infinity.
+    """Refuse weights that contain NaN or infinity.
 
-    Every value is read once, at the speed of the memory: 2 to 12 GB a second in main memory, so 1 to 8
-    seconds for a model of 8 billion weights in 16 bits. Beside the weights nothing is held.
+    Every value is read once, at 2 to 12 GB a second in main memory. A model of 8 billion weights in 16
+    bits takes 1 to 8 seconds, and almost no additional memory.
 
     Args:
-        name: The model, for the message.
-        tensors: The names and values of its tensors; those that are not floating-point are passed over.
+        name: Name of the model, for the message.
+        tensors: Names and values of the tensors. Tensors that are not floating-point are skipped.
 
     Raises:
-        ConfigurationError: A tensor holds a value that is not finite.
+        ConfigurationError: A tensor contains a value that is not finite.
     """
     for key, tensor in tensors:
         if tensor.is_floating_point() and not _is_finite(tensor):
-            raise _damaged(name, f"{visible(key)} holds values that are not finite")
+            raise _damaged(name, f"{visible(key)} contains values that are not finite")
 
 
 def tensors_of(model: PreTrainedModel, folder: Path | None) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the tensors of a loaded model, or of its files where the model does not hold their values.
+    """Yield the tensors of a loaded model, or of its files if the model does not have their values.
 
-    A quantised model holds integers in place of its weights, and a process of a sharded run holds empty
-    tensors. The files are then read a second time, one tensor at a time.
+    A quantised model contains integers instead of its weights, and a process of a sharded run has empty
+    tensors. In these cases the files are read a second time, one tensor at a time.
 
     Args:
-        model: The loaded model.
-        folder: The folder with its files, None where it is not known.
+        model: Loaded model.
+        folder: Folder with the files of the model; None if it is unknown.
     """
     parameters = [*model.named_parameters(), *model.named_buffers()]
-    held = all(
+    has_values = all(
         tensor.is_floating_point() and tensor.numel() and not tensor.is_meta
         for _, tensor in model.named_parameters()
     )
-    if held or folder is None:
+    if has_values or folder is None:
         yield from ((key, tensor) for key, tensor in parameters if not tensor.is_meta)
         return
     for file in sorted(folder.glob("*.safetensors")):
@@ -150,15 +150,15 @@ def tensors_of(model: PreTrainedModel, folder: Path | None) -> Iterator[tuple[st
 
 
 def tensors_in(file: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the names and values of a safetensors file, one tensor in memory at a time."""
+    """Yield the names and values of the tensors in a safetensors file, with one tensor in memory."""
     with safe_open(file, "pt") as stored:
-        for key in stored.keys():  # noqa: SIM118 - it is no dict
+        for key in stored.keys():  # noqa: SIM118 - it is not a dict
             yield key, stored.get_tensor(key)
 
 
 @contextmanager
 def without_load_report() -> Iterator[None]:
-    """Hold back transformers' table of missing and unexpected tensors, which an error tells instead."""
+    """Suppress the table of missing and unexpected tensors that transformers logs."""
     logger = logging.getLogger("transformers.modeling_utils")
 
     def keep(record: logging.LogRecord) -> bool:
@@ -175,9 +175,9 @@ def _is_finite(tensor: torch.Tensor) -> bool:
     import torch
 
     for chunk in torch.split(tensor.detach().reshape(-1), _CHUNK):
-        # Types of 8 bits have no reductions of their own.
+        # Reductions are not implemented for types of 8 bits.
         values = chunk.float() if chunk.element_size() == 1 else chunk
-        # Both ends are finite only where all values are: aminmax hands NaN on.
+        # Minimum and maximum are finite only if all values are, because aminmax propagates NaN.
         if not torch.isfinite(torch.stack(torch.aminmax(values))).all():
             return False
     return True
@@ -197,7 +197,7 @@ def _damaged(name: str | Path, problem: str) -> ConfigurationError:
     )
 
 
-def _decides(file: Path) -> bool:
+def _affects_answers(file: Path) -> bool:
     return file.suffix != ".md" and file.name not in (CALIBRATION, LISTING)
 
 
@@ -214,7 +214,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
 def _sha256_of(folder: Path, files: list[Path]) -> str:
     if not files:
         return ""
-    # hashlib lets other threads run, so that the files of a large model are hashed side by side.
+    # hashlib releases the GIL, so that the files of a large model are hashed in parallel.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = list(pool.map(_sha256_of_unchanged, files))
     lines = (
@@ -233,5 +233,5 @@ def _sha256_of_unchanged(file: Path) -> str:
 
 @lru_cache(maxsize=4_096)
 def _digest(file: Path, *_: int) -> str:
-    """Return a file's SHA-256; the further arguments change whenever the file does."""
+    """Return the SHA-256 of a file. The other arguments change whenever the file changes."""
     return sha256_of_file(file)

@@ -15,7 +15,7 @@ from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.coding.batch import code_batch
 from cclearn.engines import Answer, Choice
-from cclearn.engines.base import TokenPiece, Weights
+from cclearn.engines.base import LogLikelihoods, TokenPiece
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.models import load_encoder, load_model, model_hash
@@ -90,9 +90,9 @@ def refusal(load: Callable[[], object]) -> str:
 @pytest.mark.parametrize(
     ("how", "problem"),
     [
-        (set_first(float("nan")), f"{MATRIX} holds values that are not finite"),
-        (set_first(float("inf")), f"{MATRIX} holds values that are not finite"),
-        (set_first(float("-inf")), f"{MATRIX} holds values that are not finite"),
+        (set_first(float("nan")), f"{MATRIX} contains values that are not finite"),
+        (set_first(float("inf")), f"{MATRIX} contains values that are not finite"),
+        (set_first(float("-inf")), f"{MATRIX} contains values that are not finite"),
         (lambda tensors: tensors.pop(MATRIX), f"tensors missing {MATRIX}"),
         (lambda t: t.update({"model.extra": torch.ones(2)}), r"tensors unexpected model\.extra"),
         (
@@ -141,7 +141,7 @@ def test_a_value_of_eight_bits_is_checked_too() -> None:
     weights = torch.ones(4).to(torch.float8_e5m2)
     refuse_not_finite("m", [("w", weights), ("n", torch.ones(3, dtype=torch.uint8))])
     weights[1] = float("inf")
-    with pytest.raises(ConfigurationError, match="w holds values"):
+    with pytest.raises(ConfigurationError, match="w contains values"):
         refuse_not_finite("m", [("w", weights)])
 
 
@@ -231,7 +231,7 @@ def test_a_damaged_adapter_is_refused_and_its_base_is_part_of_its_hash(
     for how, problem in (
         (lambda t: t.pop(name), "1 tensors are missing and 0 unexpected"),
         (lambda t: t.update({"x.lora_A.weight": torch.ones(2)}), "0 tensors are missing and 1 un"),
-        (lambda t: t[name].fill_(float("nan")), f"{name} holds values that are not finite"),
+        (lambda t: t[name].fill_(float("nan")), f"{name} contains values that are not finite"),
         (lambda t: t.update({name: t[name][:, 1:].clone()}), "tensors have other shapes"),
     ):
         change(adapter, how, ADAPTER)  # type: ignore[arg-type]
@@ -337,7 +337,7 @@ def test_answers_that_are_weighed_are_finite_or_flagged(overflowing: Path) -> No
     engine = LocalEngine.load(overflowing)
     codes = ["I21.4", "I10"]
     answers = [*(span_answer("Sugar", code) for code in codes), "none"]
-    (weights,) = engine.weigh([Choice("s", span_prompt("Sugar"), answers)])
+    (weights,) = engine.log_likelihoods([Choice("s", span_prompt("Sugar"), answers)])
     assert (weights.problem, weights.log_probabilities) == ("not_finite", [])
 
 
@@ -349,7 +349,7 @@ def test_scores_that_are_the_same_for_every_token_are_flagged(
     one = Coder.load(model, system).code(NOTES[0])
     assert (one.codes, one.flags) == ([], ["not_finite"])
     choice = Choice("s", span_prompt("Sugar"), [span_answer("Sugar", "I10"), "none"])
-    (weights,) = LocalEngine.load(model).weigh([choice])
+    (weights,) = LocalEngine.load(model).log_likelihoods([choice])
     assert weights.problem == "not_finite"
 
 
@@ -358,7 +358,7 @@ def test_no_probability_is_made_of_what_is_not_finite(value: float) -> None:
     pieces = [TokenPiece(0, 1, -1.0), TokenPiece(1, 2, value)]
     answer = Answer("a", "ab", pieces=pieces)
     assert (answer.text, answer.problem, answer.probability(0, 2)) == ("", "not_finite", None)
-    weights = Weights("a", [-1.0, value])
+    weights = LogLikelihoods("a", [-1.0, value])
     assert (list(weights.log_probabilities), weights.problem) == ([], "not_finite")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
     from cclearn.coding.calibration.model import Calibration
     from cclearn.coding.guidelines.uncertain import Encounter
-    from cclearn.engines import Answer, Weights
+    from cclearn.engines import Answer, LogLikelihoods
     from cclearn.notes import SpanPair
 
     Loader = Callable[[CoderSettings, CodeSystem | None], "Coder"]
@@ -47,13 +47,13 @@ class Usage:
     gpu_seconds: float = 0.0
     problems: Counter[str] = field(default_factory=Counter)
 
-    def count(self, result: Answer | Weights) -> None:
+    def count(self, result: Answer | LogLikelihoods) -> None:
         """Add the tokens and the GPU seconds of one result of an engine."""
         self.prompt_tokens += result.prompt_tokens
         self.answer_tokens += getattr(result, "answer_tokens", 0)
         self.gpu_seconds += result.gpu_seconds
 
-    def count_span(self, result: Answer | Weights) -> None:
+    def count_span(self, result: Answer | LogLikelihoods) -> None:
         """Add one result of an engine that is the answer to one span, and its problem if it has one."""
         self.count(result)
         if result.problem:

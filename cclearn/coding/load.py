@@ -231,7 +231,7 @@ class _SpanLoopBuilder:
 def _refuse_unsupported(model: str, engine: Engine | None, loop: LoopSettings) -> None:
     """Raise ConfigurationError if a model does not support the settings of `span_loop`."""
     problems = []
-    scores_answers = engine is not None and engine.weighs
+    scores_answers = engine is not None and engine.gives_log_likelihoods
     if loop.assignment == "choose" and engine is not None and not scores_answers:
         problems.append(
             f"assignment (assignment = choose): {model} gives no probabilities of answers. Use"
@@ -256,4 +256,6 @@ def _refuse_unsupported(model: str, engine: Engine | None, loop: LoopSettings) -
 
 
 def _generates(engine: Engine | None, loop: LoopSettings) -> bool:
-    return engine is not None and (loop.assignment == "generate" or not engine.weighs)
+    return engine is not None and (
+        loop.assignment == "generate" or not engine.gives_log_likelihoods
+    )

@@ -1,5 +1,5 @@
-"""Generators of answers behind one interface."""
+"""Engines: everything that generates answers, behind one interface."""
 
-from cclearn.engines.base import Answer, Choice, Engine, Request, TokenPiece, Weights
+from cclearn.engines.base import Answer, Choice, Engine, LogLikelihoods, Request, TokenPiece
 
-__all__ = ["Answer", "Choice", "Engine", "Request", "TokenPiece", "Weights"]
+__all__ = ["Answer", "Choice", "Engine", "LogLikelihoods", "Request", "TokenPiece"]

@@ -1,4 +1,4 @@
-"""The file of a cache of answers, looked at and deleted without its engine."""
+"""The file in which answers are cached: inspecting and deleting it without an engine."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from pathlib import Path
 from cclearn.errors import CclearnError, DataError
 from cclearn.runtime.caches import cache_folder
 
-_BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite writes beside a database; it holds answers too."""
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+"""Endings of the files that SQLite writes next to a database. They contain answers too."""
 
-_PATIENCE = 1.0
-"""Seconds in which another run may let the file go."""
+_LOCK_TIMEOUT = 1.0
+"""Seconds to wait for another run to release the file."""
 
 
 def default_answer_file() -> Path:
-    """Return the file that keeps the answers of servers where no other is named."""
+    """Return the default file for the answers of servers."""
     return cache_folder() / "answers.sqlite"
 
 
 def answer_files(path: Path) -> list[Path]:
-    """Return the files of a cache that are there: the database, and what SQLite writes beside it."""
-    path = path.resolve()  # A link is not what holds the answers.
-    files = [path, *(path.with_name(path.name + ending) for ending in _BESIDE)]
+    """Return the existing files of a cache: the database and the side files of SQLite."""
+    path = path.resolve()  # The target of a link contains the answers.
+    files = [path, *(path.with_name(path.name + ending) for ending in _SIDE_FILES)]
     return [file for file in files if file.is_file()]
 
 
 def count_answers(path: Path) -> int:
-    """Return how many answers a cache holds.
+    """Return the number of answers in a cache.
 
     Raises:
-        DataError: The file is no cache of answers.
+        DataError: The file is not a cache of answers.
     """
-    with _opened(path, "ro") as answers:
+    with _open(path, "ro") as answers:
         return _count(answers, path)
 
 
 def purge_answers(path: Path) -> list[Path]:
-    """Delete a cache of answers with all that lies beside it, and return the files that it had.
+    """Delete a cache of answers with its side files, and return the deleted files.
 
-    The answers are overwritten first, as far as the file system overwrites in place.
+    The answers are overwritten first, if the file system overwrites in place.
 
     Raises:
-        DataError: The file is no cache of answers.
+        DataError: The file is not a cache of answers.
         CclearnError: Another run has the file open.
     """
     files = answer_files(path)
-    with _opened(path, "rw") as answers:
+    with _open(path, "rw") as answers:
         answers.execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
             _count(answers, path)
             answers.execute("PRAGMA journal_mode = DELETE")
-            answers.execute("PRAGMA journal_mode = OFF")  # Else the journal would keep a copy.
+            answers.execute("PRAGMA journal_mode = OFF")  # Otherwise the journal would keep a copy.
             answers.execute("PRAGMA secure_delete = ON")
             answers.execute("DELETE FROM answers")
         except sqlite3.OperationalError:
@@ -67,17 +67,17 @@ def purge_answers(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise DataError(path, "no such file")
     address = f"{path.resolve().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_LOCK_TIMEOUT)
     with closing(connection):
         yield connection
 
 
 def _count(answers: sqlite3.Connection, path: Path) -> int:
-    """Count the answers. Raises DataError for another database, or none."""
+    """Return the number of answers. Raises DataError if the file is not a cache of answers."""
     try:
         columns = [row[1] for row in answers.execute("PRAGMA table_info(answers)")]
         if {"key", "answer"} <= set(columns):

@@ -1,4 +1,4 @@
-"""The interface that every generator has."""
+"""The interface of every engine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cclearn.prompts import Message
 if TYPE_CHECKING:
     from cclearn.engines.settings import EngineSettings
 
-_HALVES = re.compile(r"[\ud800-\udfff]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 NOT_FINITE = "not_finite"
-"""The problem of an answer whose scores are NaN or infinite, or the same for every token: the model's
-weights are damaged."""
+"""The problem of an answer with scores that are NaN, infinite, or equal for every token. The weights of
+the model are damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class Request:
     """One question to a model.
 
     Attributes:
-        id: Of the note or span, for messages.
-        prompt: The messages.
-        grammar: What the answer may be, in llguidance's Lark; None leaves it free.
-        origin: Of the text that it holds; `restricted` text never leaves the machine unasked.
+        id: Id of the note or the span, for messages.
+        prompt: Messages of the chat.
+        grammar: Grammar of the answer in llguidance's dialect of Lark; None leaves the answer free.
+        origin: Origin of the text in the prompt. `restricted` text never leaves the machine unless the
+            user allows it.
     """
 
     id: str
@@ -42,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class TokenPiece:
-    """A generated token: its bytes' place in the answer's UTF-8 text and its log-probability."""
+    """A generated token: its byte offsets in the answer's UTF-8 text, and its log-probability."""
 
     start: int
     end: int
@@ -51,18 +52,18 @@ class TokenPiece:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answered.
+    """The answer to a request.
 
     Attributes:
-        id: The request's id.
-        text: The answer without its end-of-turn token.
-        complete: False where the model was cut off, at its token limit or the grammar's.
-        pieces: The tokens, in order; empty where the engine gives no probabilities.
-        prompt_tokens: How many tokens were read.
-        answer_tokens: How many were written.
-        gpu_seconds: Its share of the seconds that a GPU took; 0 where none of ours did.
-        problem: Why there is no answer, None where there is one. An answer with a log-probability that
-            is not finite has the problem `not_finite`, and neither text nor pieces.
+        id: Id of the request.
+        text: Text of the answer without its end-of-turn token.
+        complete: False if the answer was cut off at the token limit or at a limit of the grammar.
+        pieces: Tokens of the answer in order; empty if the engine gives no probabilities.
+        prompt_tokens: Number of tokens in the prompt.
+        answer_tokens: Number of tokens in the answer.
+        gpu_seconds: Share of the answer in the time that a GPU of this machine took, in seconds.
+        problem: Reason why there is no answer; None if there is one. An answer with a log-probability
+            that is not finite has the problem `not_finite`, and neither text nor pieces.
     """
 
     id: str
@@ -75,8 +76,8 @@ class Answer:
     problem: str | None = None
 
     def __post_init__(self) -> None:
-        # Halves of surrogate pairs, which JSON can spell and no file can hold.
-        object.__setattr__(self, "text", _HALVES.sub("\ufffd", self.text))
+        # JSON can spell halves of surrogate pairs, but no UTF-8 file can contain them.
+        object.__setattr__(self, "text", _SURROGATES.sub("\ufffd", self.text))
         if not all(math.isfinite(piece.log_probability) for piece in self.pieces):
             object.__setattr__(self, "problem", NOT_FINITE)
         if self.problem == NOT_FINITE:
@@ -86,7 +87,8 @@ class Answer:
     def probability(self, start: int, end: int) -> float | None:
         """Return the probability of the tokens that spell `text[start:end]` (code points).
 
-        The product of the probabilities under the grammar; None where the engine gives none.
+        It is the product of the tokens' probabilities under the grammar, or None if the engine gives
+        no probabilities.
         """
         first, last = len(self.text[:start].encode()), len(self.text[:end].encode())
         logs = [p.log_probability for p in self.pieces if p.start < last and p.end > first]
@@ -98,12 +100,12 @@ class Choice:
     """A prompt and the answers among which a model chooses.
 
     Attributes:
-        id: Of the span, for messages.
-        prompt: The messages.
-        answers: At least one.
-        origin: As for a `Request`.
-        whole: Whether the answers end there. Where they are beginnings, none may be that of another: it
-            would always outweigh it.
+        id: Id of the span, for messages.
+        prompt: Messages of the chat.
+        answers: Possible answers, at least one.
+        origin: Origin of the text in the prompt, with the meaning that it has in a `Request`.
+        whole: Whether the answers are complete, so that their end-of-turn token is scored too. If they
+            are beginnings, no answer may begin another, because it would always be at least as likely.
     """
 
     id: str
@@ -114,16 +116,17 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What a model thinks of the answers among which it chooses.
+class LogLikelihoods:
+    """The log-likelihoods of the answers of a choice.
 
     Attributes:
-        id: The choice's id.
-        log_probabilities: The natural logarithm of the probability of each answer after the prompt,
-            finite; the list is empty where there is a problem.
-        prompt_tokens: How many tokens were read, those of the answers too.
-        gpu_seconds: As for an `Answer`.
-        problem: Why there are none, None where there are; `not_finite` where one was NaN or infinite.
+        id: Id of the choice.
+        log_probabilities: Natural logarithm of the probability of each answer given the prompt. All are
+            finite. The list is empty if there is a problem.
+        prompt_tokens: Number of tokens in the prompt and in the answers.
+        gpu_seconds: Time that a GPU of this machine took, in seconds.
+        problem: Reason why there are no log-likelihoods; None if there are. It is `not_finite` if one
+            of them was NaN or infinite.
     """
 
     id: str
@@ -139,7 +142,7 @@ class Weights:
 
 
 class Engine(ABC):
-    """Answers requests.
+    """Generates the answers to requests.
 
     An engine is registered in `cclearn.engines.registry` or by an entry point in the group
     `cclearn.engines`. The class attributes say what its models need before one is loaded.
@@ -149,9 +152,9 @@ class Engine(ABC):
             the hub), a `file`, or a `name` that the engine alone understands.
         is_remote: Whether a server runs the model.
         needs_gpu: Whether the engine runs on GPUs only, which it takes for itself.
-        name: What reports call it.
-        grounded: Whether it keeps to a request's grammar.
-        weighs: Whether it can `weigh` answers.
+        name: Name of the model in reports.
+        grounded: Whether the answers follow the grammar of the request.
+        gives_log_likelihoods: Whether the engine can compute `log_likelihoods`.
     """
 
     refers_to: ClassVar[Literal["weights", "file", "name"]] = "name"
@@ -160,7 +163,7 @@ class Engine(ABC):
 
     name: str
     grounded: bool
-    weighs: bool = False
+    gives_log_likelihoods: bool = False
 
     @classmethod
     def from_name(cls, target: str, settings: EngineSettings) -> Engine:
@@ -182,28 +185,35 @@ class Engine(ABC):
 
     @property
     def model_sha256(self) -> str:
-        """A hash that names what answers: a model's files (`cclearn.models.model_hash`), a file of
-        answers, or what a server says of its model; empty where it is known by its name alone."""
+        """A hash that identifies the model; empty if only its name is known.
+
+        It is the hash of the model's files (`cclearn.models.model_hash`), of a file of answers, or of
+        what a server reports about its model.
+        """
         return ""
 
     @property
     def identity(self) -> str:
-        """What decides the answers, for the cache: the model and the decoding; empty where it is not
-        known, and then nothing is cached."""
+        """Everything that determines the answers: the model and the decoding.
+
+        It is part of the keys of the cache. If it is empty, nothing is cached.
+        """
         return ""
 
     def fits(self, request: Request) -> bool:
-        """Say whether a prompt leaves room for an answer, as far as the engine can tell."""
+        """Return whether a prompt leaves room for an answer, as far as the engine can tell."""
         return True
 
     @abstractmethod
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests as they come: in order, one answer a request, in constant memory."""
+        """Yield one answer for each request, in order and in constant memory."""
 
-    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
-        """Weigh the answers of choices as they come: in order, in constant memory.
+    def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:
+        """Yield the log-likelihoods of the answers of each choice, in order and in constant memory.
 
         Raises:
-            CclearnError: The engine cannot.
+            CclearnError: The engine gives no log-likelihoods.
         """
-        raise CclearnError(f"engine (name = {self.name}): it gives no weights of answers.")
+        raise CclearnError(
+            f"engine (name = {self.name}): it gives no log-likelihoods. Use a model on this machine."
+        )

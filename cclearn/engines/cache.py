@@ -1,4 +1,4 @@
-"""Answers kept on disk, so that nothing is asked or paid for twice."""
+"""A cache of answers on disk, so that no request is answered or paid for twice."""
 
 from __future__ import annotations
 
@@ -11,42 +11,45 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cclearn.engines.base import Answer, Choice, Engine, Request, TokenPiece, Weights
+from cclearn.engines.base import Answer, Choice, Engine, LogLikelihoods, Request, TokenPiece
 from cclearn.errors import CclearnError, foreign_errors
 from cclearn.runtime.durable import make_folder
 from cclearn.runtime.files import sha256_of_text
 
-_AT_ONCE = 8_192
-"""Requests under way, at most: known answers wait here for new ones before them."""
+_MOST_WAITING = 8_192
+"""Maximum number of cached answers that wait for a new answer before them."""
 
 
 class CachedEngine(Engine):
-    """Asks another engine what it has not asked before.
+    """Passes only new requests on to another engine.
 
-    The key is the SHA-256 of the engine's identity (weights, decoding), the prompt and the grammar. The
-    identity is asked for whenever requests begin: a server may run another model by then. Answers
-    without a problem are kept; they hold words of the notes, so the file is readable
-    by its owner alone. What comes from the cache takes no GPU.
+    The key of an answer is the SHA-256 of the engine's identity (weights, decoding), the prompt and the
+    grammar. The identity is read again at each call, because a server may run another model by then.
+    Answers without a problem are cached. They contain words of the notes, so only the owner can read
+    the file. A cached answer counts no GPU time.
 
     Args:
-        engine: The one that answers; without an identity nothing is kept.
-        path: An SQLite file.
+        engine: Engine that answers new requests. If it has no identity, nothing is cached.
+        path: SQLite file of the cache.
+
+    Attributes:
+        hits: Number of answers that were found in the cache.
 
     Raises:
-        CclearnError: The file is something else.
+        CclearnError: The file is not a cache of answers.
     """
 
     def __init__(self, engine: Engine, path: Path) -> None:
         self.engine = engine
         self.name = engine.name
         self.grounded = engine.grounded
-        self.weighs = engine.weighs
+        self.gives_log_likelihoods = engine.gives_log_likelihoods
         self.hits = 0
         make_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)
         self._path = path
         with foreign_errors(self._damaged):
-            # Each answer is kept at once, whatever stops the run; several runs may share the file.
+            # Each answer is committed at once, and several runs may share the file.
             self._answers = sqlite3.connect(path, isolation_level=None, timeout=60)
             self._answers.execute("PRAGMA journal_mode = WAL")
             self._answers.execute("PRAGMA synchronous = NORMAL")
@@ -56,20 +59,20 @@ class CachedEngine(Engine):
 
     @property
     def model_sha256(self) -> str:
-        """That of the engine that answers."""
+        """The hash of the engine's model."""
         return self.engine.model_sha256
 
     @property
     def identity(self) -> str:
-        """That of the engine that answers."""
+        """The identity of the engine."""
         return self.engine.identity
 
     def fits(self, request: Request) -> bool:
-        """Say whether a prompt leaves room for an answer."""
+        """Return whether a prompt leaves room for an answer."""
         return self.engine.fits(request)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order."""
+        """Yield the answers to requests in order."""
         identity = self.identity
         if not identity:
             yield from self.engine.generate(requests)
@@ -90,7 +93,7 @@ class CachedEngine(Engine):
         waiting: deque[tuple[str, Answer | None]],
         identity: str,
     ) -> Iterator[Request]:
-        while len(waiting) < _AT_ONCE and (request := next(requests, None)) is not None:
+        while len(waiting) < _MOST_WAITING and (request := next(requests, None)) is not None:
             key = _key(identity, list(request.prompt), request.grammar)
             known = self._find(key, request)
             waiting.append((key, known))
@@ -99,25 +102,25 @@ class CachedEngine(Engine):
             else:
                 self.hits += 1
 
-    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
-        """Weigh the answers of choices in order."""
+    def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:
+        """Yield the log-likelihoods of choices in order."""
         identity = self.identity
         for choice in choices:
             key = _key(identity, list(choice.prompt), list(choice.answers), choice.whole)
             row = self._row(key) if identity else None
             with foreign_errors(self._damaged):
-                found = None if row is None else Weights(**{**row, "id": choice.id})
+                found = None if row is None else LogLikelihoods(**{**row, "id": choice.id})
             if found is not None and found.problem is None:
                 self.hits += 1
                 yield found
                 continue
-            (made,) = self.engine.weigh([choice])
+            (made,) = self.engine.log_likelihoods([choice])
             if identity and made.problem is None:
                 self._write(key, {**asdict(made), "gpu_seconds": 0.0})
             yield made
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._answers.close()
 
     def _find(self, key: str, request: Request) -> Answer | None:
@@ -147,8 +150,8 @@ class CachedEngine(Engine):
 
     def _damaged(self, place: str) -> CclearnError:
         return CclearnError(
-            f"cache (path = {self._path}): no file of answers, or a damaged one ({place}). Remove it,"
-            " or name another file."
+            f"cache (path = {self._path}): it is not a cache of answers, or is damaged ({place})."
+            " Remove it, or name another file."
         )
 
 

@@ -12,19 +12,20 @@ from cclearn.engines.logits import broken_rows
 
 
 class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
-    """Masks the tokens that a row's grammar does not allow next, all rows of a batch in parallel.
+    """Masks the tokens that the grammars of a batch do not allow next, all rows in parallel.
 
     Args:
-        matchers: One a row, None where the row is free.
-        executor: llguidance's pool of threads.
-        prompt_length: Tokens before the first generated one.
-        end: The token that ends an answer; the only one allowed where a grammar is fulfilled.
+        matchers: Matcher of the grammar of each row; None for a row without a grammar.
+        executor: Thread pool of llguidance.
+        prompt_length: Number of tokens before the first generated one.
+        end: Token that ends an answer. It is the only one allowed once a grammar is complete.
 
     Attributes:
-        log_probabilities: Of each row's generated tokens, under the mask, the last one not counted.
-        given_up: Whether a row's grammar met a limit of llguidance's, so that its answer was ended.
-        not_finite: Whether a row had broken logits (`broken_rows`), so that its answer was ended; of
-            shape (rows,).
+        log_probabilities: Log-probabilities of each row's generated tokens under the mask, without the
+            last token.
+        given_up: Whether a row's grammar reached a limit of llguidance, which ended the answer.
+        not_finite: Whether a row had broken logits (`broken_rows`), which ended the answer. The tensor
+            has the shape (rows,).
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         self.not_finite = torch.zeros(len(matchers), dtype=torch.bool)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Return the scores with the disallowed tokens at minus infinity.
+        """Return the scores, with minus infinity for the tokens that are not allowed.
 
         Args:
-            input_ids: Tokens so far, shape (rows, length).
-            scores: Logits of the next token, shape (rows, vocabulary).
+            input_ids: Tokens so far, of shape (rows, length).
+            scores: Logits of the next token, of shape (rows, vocabulary).
         """
         if input_ids.shape[1] > self._prompt_length:
             self._consume(input_ids[:, -1])
@@ -63,12 +64,12 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
                 fill_next_token_bitmask_par(self._executor, active, bits)
             allowed = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, :vocabulary]
             for matcher, row in bound:
-                if matcher.is_stopped():  # Fulfilled, or given up at a limit: the answer ends.
+                if matcher.is_stopped():  # Complete, or stopped at a limit: the answer ends.
                     allowed[row] = 0
                     allowed[row, self._end] = 1
                     self.given_up[row] |= matcher.is_error()
-            barred = torch.from_numpy(allowed == 0).to(scores.device)
-            scores = scores.masked_fill(barred, float("-inf"))
+            masked = torch.from_numpy(allowed == 0).to(scores.device)
+            scores = scores.masked_fill(masked, float("-inf"))
         if self.not_finite.any():
             scores = scores.clone()
             scores[self.not_finite] = float("-inf")

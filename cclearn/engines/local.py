@@ -1,4 +1,4 @@
-"""A model on this machine, through transformers, its answers bound by llguidance."""
+"""A model that transformers runs on this machine, with answers constrained by llguidance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
-from cclearn.engines.base import NOT_FINITE, Answer, Choice, Request, TokenPiece, Weights
+from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
 from cclearn.engines.windowed import WindowedEngine
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from cclearn.engines.settings import EngineSettings
 
-# llguidance's defaults give up on long notes that repeat the same few words; and its messages would
-# quote the grammar, and with it the note.
+# The default limits of llguidance are too low for long notes that repeat the same few words. Verbose
+# messages would quote the grammar, which contains the note.
 _LIMITS = LLParserLimits(
     initial_lexer_fuel=50_000_000, step_lexer_fuel=10_000_000, verbose_errors=False
 )
 
 _BATCHES_AHEAD = 8
-"""Requests are read this many batches ahead, so that those of like length share a batch."""
+"""Number of batches to read ahead, so that requests of similar length share a batch."""
 
 
 class LocalEngine(WindowedEngine):
@@ -41,17 +41,16 @@ class LocalEngine(WindowedEngine):
     A request whose grammar cannot be compiled is answered with the problem `grammar`.
 
     Args:
-        model: In evaluation mode, on the device it shall run on.
-        tokenizer: With a chat template; its end-of-sequence token ends an answer.
-        batch_size: How many requests are decoded together.
-        max_new_tokens: The longest answer, in tokens.
-        name: What reports call it.
-        model_sha256: The hash of the model's files (`cclearn.models.model_hash`); empty where there are
-            none.
+        model: Model in evaluation mode, on the device to run it on.
+        tokenizer: Tokenizer with a chat template.
+        batch_size: Number of requests that are decoded together.
+        max_new_tokens: Maximum number of tokens of an answer.
+        name: Name of the model in reports.
+        model_sha256: Hash of the model's files (`cclearn.models.model_hash`); empty if there are none.
     """
 
     grounded = True
-    weighs = True
+    gives_log_likelihoods = True
     _runner = "transformers"
 
     def __init__(
@@ -73,7 +72,7 @@ class LocalEngine(WindowedEngine):
         self.batch_size = batch_size
         self.max_new_tokens = max_new_tokens
         self.window = batch_size * _BATCHES_AHEAD
-        # The model's vocabulary may be padded beyond the tokenizer's.
+        # The vocabulary of the model may be larger than that of the tokenizer, because of padding.
         vocabulary = int(model.get_output_embeddings().weight.shape[0])
         self._end = end_of_turn(tokenizer)
         self._grammar_tokenizer: LLTokenizer = from_tokenizer(
@@ -97,7 +96,12 @@ class LocalEngine(WindowedEngine):
     def load(
         cls, name_or_path: str | Path, *, batch_size: int = 32, max_new_tokens: int = 1024
     ) -> LocalEngine:
-        """Load a model and its tokenizer from a folder or the hub, as `cclearn.models` does.
+        """Load a model and its tokenizer from a folder or the hub.
+
+        Args:
+            name_or_path: Folder that a recipe wrote, or name on the hub.
+            batch_size: Number of requests that are decoded together.
+            max_new_tokens: Maximum number of tokens of an answer.
 
         Raises:
             ConfigurationError: There is no model of that name.
@@ -107,7 +111,7 @@ class LocalEngine(WindowedEngine):
         name = str(name_or_path)
         tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        with _telling(name):
+        with _reporting_errors(name):
             return cls(
                 model.to(device).eval(),
                 tokenizer,
@@ -117,8 +121,8 @@ class LocalEngine(WindowedEngine):
                 model_sha256=model_hash(name),
             )
 
-    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
-        """Weigh the answers of choices in order, each by one forward pass."""
+    def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:
+        """Yield the log-likelihoods of choices in order, each computed in one forward pass."""
         import torch
 
         from cclearn.engines.tree_scoring import score_answers
@@ -129,67 +133,67 @@ class LocalEngine(WindowedEngine):
             if choice.whole:
                 answers = [[*answer, self._end] for answer in answers]
             if len(prompt) + max(map(len, answers)) > self._context():
-                yield Weights(choice.id, [], len(prompt), problem="exceeds_context")
+                yield LogLikelihoods(choice.id, [], len(prompt), problem="exceeds_context")
                 continue
             started = time.perf_counter()
             try:
-                with _telling(self.name):
+                with _reporting_errors(self.name):
                     logs = score_answers(self.model, prompt, answers)
             except torch.OutOfMemoryError:
                 torch.cuda.empty_cache()
-                yield Weights(choice.id, [], len(prompt), problem="out_of_memory")
+                yield LogLikelihoods(choice.id, [], len(prompt), problem="out_of_memory")
                 continue
             taken = time.perf_counter() - started if self.model.device.type == "cuda" else 0.0
-            yield Weights(choice.id, logs, len(prompt) + sum(map(len, answers)), taken)
+            yield LogLikelihoods(choice.id, logs, len(prompt) + sum(map(len, answers)), taken)
 
     def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
         prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
-        order = sorted(range(len(window)), key=lambda place: len(prompts[place]))
+        by_length = sorted(range(len(window)), key=lambda index: len(prompts[index]))
         context = self._context()
         answers: dict[int, Answer] = {}
         batches: list[list[int]] = []
         room = 0
-        for place in order:
-            if len(prompts[place]) >= context:
-                answers[place] = Answer(
-                    window[place].id,
+        for index in by_length:
+            if len(prompts[index]) >= context:
+                answers[index] = Answer(
+                    window[index].id,
                     "",
-                    prompt_tokens=len(prompts[place]),
+                    prompt_tokens=len(prompts[index]),
                     problem="exceeds_context",
                 )
                 continue
-            # The room for an answer is the same for a whole batch: a prompt that leaves less than
-            # the others begins another batch, so that it shortens no answer but its own.
-            left = min(self.max_new_tokens, context - len(prompts[place]))
+            # All answers of a batch have the same maximum length. A prompt that leaves less room than
+            # the others begins another batch, so that it does not shorten their answers.
+            left = min(self.max_new_tokens, context - len(prompts[index]))
             if not batches or len(batches[-1]) == self.batch_size or left < room:
                 batches.append([])
                 room = left
-            batches[-1].append(place)
-        # Grammars are compiled while the batch before is decoded; llguidance lets other threads run.
+            batches[-1].append(index)
+        # Grammars are compiled while the previous batch is decoded; llguidance releases the GIL.
         with ThreadPoolExecutor(os.cpu_count()) as compilers:
 
             def compile_grammars(batch: list[int]) -> list[Future[LLMatcher | None]]:
-                return [compilers.submit(self._matcher, window[place]) for place in batch]
+                return [compilers.submit(self._matcher, window[index]) for index in batch]
 
             following = compile_grammars(batches[0]) if batches else []
             for number, batch in enumerate(batches, start=1):
                 compiled = following
                 following = compile_grammars(batches[number]) if number < len(batches) else []
                 matchers: dict[int, LLMatcher | None] = {}
-                for place, future in zip(batch, compiled, strict=True):
+                for index, future in zip(batch, compiled, strict=True):
                     matcher = future.result()
                     if matcher is not None and matcher.is_error():
-                        answers[place] = Answer(window[place].id, "", problem="grammar")
+                        answers[index] = Answer(window[index].id, "", problem="grammar")
                     else:
-                        matchers[place] = matcher
+                        matchers[index] = matcher
                 if matchers:
                     made = self._answer_in_memory(
-                        [window[place] for place in matchers],
-                        [prompts[place] for place in matchers],
+                        [window[index] for index in matchers],
+                        [prompts[index] for index in matchers],
                         list(matchers.values()),
                     )
                     answers.update(zip(matchers, made, strict=True))
-        return (answers[place] for place in range(len(window)))
+        return (answers[index] for index in range(len(window)))
 
     def _answer_in_memory(
         self,
@@ -197,7 +201,7 @@ class LocalEngine(WindowedEngine):
         prompts: list[list[int]],
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
-        """Answer a batch, in halves where it is too much for the memory of the GPU."""
+        """Answer a batch, in halves if the memory of the GPU is too small for all of it."""
         import torch
 
         try:
@@ -226,7 +230,7 @@ class LocalEngine(WindowedEngine):
     ) -> list[Answer]:
         import torch
 
-        from cclearn.engines.attention_cache import roomy_cache
+        from cclearn.engines.attention_cache import preallocated_cache
         from cclearn.engines.grammar_guide import GrammarGuide
 
         width = max(len(prompt) for prompt in prompts)
@@ -237,7 +241,7 @@ class LocalEngine(WindowedEngine):
         guide = GrammarGuide(matchers, self._executor, width, self._end)
         device = self.model.device
         started = time.perf_counter()
-        with torch.inference_mode(), _telling(self.name):
+        with torch.inference_mode(), _reporting_errors(self.name):
             output: Any = self.model.generate(
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
@@ -245,11 +249,11 @@ class LocalEngine(WindowedEngine):
                 do_sample=False,
                 num_beams=1,
                 logits_processor=[guide],
-                past_key_values=roomy_cache(self.model),
+                past_key_values=preallocated_cache(self.model),
                 pad_token_id=pad,
                 eos_token_id=self._end,
             )
-        generated = output[:, width:].tolist()  # Waits for the GPU.
+        generated = output[:, width:].tolist()  # This waits for the GPU.
         seconds = (time.perf_counter() - started) / len(requests) if device.type == "cuda" else 0.0
         answers = [
             replace(
@@ -289,30 +293,30 @@ class LocalEngine(WindowedEngine):
             raw += spelt
             pieces.append(TokenPiece(position, position + len(spelt), log))
             position += len(spelt)
-        if len(logs) < len(tokens):  # The last token of a cut answer was never scored.
+        if len(logs) < len(tokens):  # The last token of a truncated answer has no score.
             raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
         text = raw.decode("utf-8", errors="replace")
         return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, written)
 
 
 @contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """Tell errors of a model's code, but for lack of memory on the GPU, which has its own remedy."""
+def _reporting_errors(name: str) -> Iterator[None]:
+    """Turn errors of a model's code into a ConfigurationError, except for a lack of GPU memory."""
     import torch
 
     def unusable(place: str) -> ConfigurationError:
         return ConfigurationError(
             [
                 f"model (model = {name}): it cannot be run ({place}). Its configuration or its"
-                " tokenizer is damaged, or does not fit its weights. Get it again."
+                " tokenizer is damaged, or does not fit its weights. Copy the model again."
             ]
         )
 
-    short: torch.OutOfMemoryError | None = None
+    out_of_memory: torch.OutOfMemoryError | None = None
     with foreign_errors(unusable):
         try:
             yield
         except torch.OutOfMemoryError as error:
-            short = error
-    if short is not None:
-        raise short
+            out_of_memory = error
+    if out_of_memory is not None:
+        raise out_of_memory

@@ -1,4 +1,4 @@
-"""Which logits come of damaged weights."""
+"""Detection of logits that damaged weights produce."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def broken_rows(logits: torch.Tensor) -> torch.Tensor:
-    """Return which rows of logits hold NaN or infinity, or the same number for every token.
+    """Return which rows of logits contain NaN or infinity, or the same number for every token.
 
     A weight that is finite and far too large, e.g. after one bit has flipped, can make the squares in a
     normalisation overflow. It then divides by infinity, and every logit of the row is zero.
 
     Args:
-        logits: A tensor of shape (rows, vocabulary). A token may be barred by minus infinity.
+        logits: Tensor of shape (rows, vocabulary). Minus infinity is allowed, as it masks a token.
 
     Returns:
-        Booleans of shape (rows,).
+        Boolean tensor of shape (rows,).
     """
-    # Both ends are NaN where any logit is; the greatest is minus infinity only where all are.
+    # Minimum and maximum are NaN if any logit is. The maximum is minus infinity only if all are.
     least, greatest = logits.aminmax(dim=-1)
     return ~greatest.isfinite() | (least == greatest)

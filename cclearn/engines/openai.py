@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     from cclearn.engines.settings import EngineSettings
 
 Constraint = Literal["none", "json", "grammar"]
-"""How a server is held to the form of an answer. `json`: a JSON schema, where the server has structured
-output; the answer is put into lines · `grammar`: the request's grammar, which vLLM takes, and which
-holds the model to the note's words and billable codes."""
+"""How a server constrains the form of an answer.
+
+- `none`: it does not.
+- `json`: by a JSON schema. The server must have structured output; the answer is converted to lines.
+- `grammar`: by the grammar of the request, which vLLM accepts. It allows only words of the note and
+  billable codes.
+"""
 
 _ANSWER_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -49,25 +53,25 @@ _ANSWER_SCHEMA: dict[str, Any] = {
 }
 
 _AHEAD = 16
-"""So many answers for each request in flight may wait for a slow one before them: answers differ in
-length by a factor of ten, and the server shall have work meanwhile."""
+"""Maximum number of answers, for each concurrent request, that wait for a slow one before them. Answers
+differ in length by a factor of ten, and the server must not be idle."""
 
 _DEAD = 3
-"""After so many failed connections for each request in flight, no answer between, a server is dead."""
+"""Number of consecutive failed connections, for each concurrent request, that make a server dead."""
 
 _PAUSE = 30.0
-"""Seconds after which a dead server is asked again: one that a service stands before may come back."""
+"""Seconds after which a dead server is tried again, because it may have been restarted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may take; None for no limit. What is asked beyond it is flagged `budget`.
+    """Limits of a run; None for no limit. Requests beyond a limit have the problem `budget`.
 
     Attributes:
-        seconds: From the first request on.
-        tokens: Read and written.
-        cost: By the price.
-        price: Of a million tokens: `prompt` and `answer`.
+        seconds: Maximum time after the first request, in seconds.
+        tokens: Maximum number of tokens in prompts and answers.
+        cost: Maximum cost by the price.
+        price: Price of a million tokens, by the keys `prompt` and `answer`.
     """
 
     seconds: float | None = None
@@ -76,7 +80,7 @@ class Budget:
     price: Mapping[str, float] = field(default_factory=dict)
 
     def exceeded(self, seconds: float, prompt_tokens: int, answer_tokens: int) -> bool:
-        """Say whether so much is too much."""
+        """Return whether the run has reached a limit."""
         cost = self.price.get("prompt", 0.0) * prompt_tokens
         cost += self.price.get("answer", 0.0) * answer_tokens
         return (
@@ -87,27 +91,28 @@ class Budget:
 
 
 class OpenAIEngine(Engine):
-    """Asks a server, several requests at a time, through the official client.
+    """Sends requests to a server, several at a time, through the official client.
 
-    The client tries again, with growing pauses or after `Retry-After`, what failed for the moment; what
-    fails for good is flagged on its note, and the run goes on: `refusal`, `empty`, `exceeds_context`,
-    `timeout`, `connection`, `http_STATUS`, `unreadable_response`, `budget`.
+    The client repeats requests that failed temporarily, with increasing pauses or after `Retry-After`.
+    A request that fails permanently is flagged on its note, and the run continues. The flags are
+    `refusal`, `empty`, `exceeds_context`, `timeout`, `connection`, `http_STATUS`,
+    `unreadable_response` and `budget`.
 
     Args:
-        model: Its name on the server.
-        base_url: Of the server; `OPENAI_BASE_URL`, else OpenAI's.
-        concurrency: Requests in flight.
-        retries: After the first try.
-        timeout: Seconds that an answer may take.
-        max_new_tokens: Of an answer.
-        temperature: None where the server takes none.
-        constraint: How the form of an answer is kept.
-        log_probabilities: Whether to ask for them, for scores.
-        budget: What the run may take.
-        send_restricted: Whether restricted text may be sent to another machine.
-        may_send_restricted: Said a second time: the user has the right to.
-        trust_name: Whether the address and the model's name alone name the model for the cache, where
-            the server does not say which weights it runs (`cclearn.engines.server`).
+        model: Name of the model on the server.
+        base_url: Base URL of the server; None for `OPENAI_BASE_URL`, or OpenAI's if that is not set.
+        concurrency: Maximum number of simultaneous requests.
+        retries: Number of further attempts after a request has failed.
+        timeout: Time limit of a request, in seconds.
+        max_new_tokens: Maximum number of tokens of an answer.
+        temperature: Sampling temperature; None to send none to a server that accepts none.
+        constraint: How the server constrains the form of an answer.
+        log_probabilities: Whether to request log-probabilities, which scores need.
+        budget: Limits of the run.
+        send_restricted: First permission to send restricted text to another machine.
+        may_send_restricted: Second permission: the user has the right to send restricted text.
+        trust_name: Whether the address and the name identify the model for the cache if the server
+            does not report its weights (`cclearn.engines.server`).
 
     Raises:
         ConfigurationError: There is no key in `OPENAI_API_KEY`, and the server is on another machine.
@@ -149,7 +154,7 @@ class OpenAIEngine(Engine):
                     " environment; keys are read from nowhere else."
                 ]
             )
-        self._asked: dict[str, Any] = {
+        self._parameters: dict[str, Any] = {
             "model": model,
             "max_completion_tokens": max_new_tokens,
             **({} if temperature is None else {"temperature": temperature, "seed": 0}),
@@ -157,7 +162,7 @@ class OpenAIEngine(Engine):
         }
         self._trust_name = trust_name
         self._connect = partial(_client, self._url, key, retries, timeout, concurrency)
-        self._connect(this_machine_only=False).close()  # So that a missing package is told now.
+        self._connect(this_machine_only=False).close()  # This reports a missing package at once.
         self._lock = Lock()
         self._started: float | None = None
         self._tokens = [0, 0]
@@ -186,50 +191,52 @@ class OpenAIEngine(Engine):
 
     @property
     def model_sha256(self) -> str:
-        """The fingerprint of the model behind the server, asked for now; empty where it has none.
+        """The current fingerprint of the model behind the server; empty if it has none.
 
         Raises:
             CclearnError: The server does not answer.
         """
-        with self._connect(this_machine_only=self._is_here) as client:
-            return server_fingerprint(client, self._model, self._is_here)
+        with self._connect(this_machine_only=self._is_local) as client:
+            return server_fingerprint(client, self._model, self._is_local)
 
     @property
     def identity(self) -> str:
-        """The model's fingerprint, its address and what is asked for; empty where the server does not
-        answer, or has no fingerprint and its name is not trusted."""
+        """The fingerprint of the model, the address of the server and the settings of requests.
+
+        It is empty if the server does not answer, or has no fingerprint and its name is not trusted.
+        """
         try:
             fingerprint = self.model_sha256
         except CclearnError:
             return ""
         if not fingerprint and not self._trust_name:
             return ""
-        asked = {"server": self._url, "constraint": self._constraint, **self._asked}
-        return json.dumps({**asked, "fingerprint": fingerprint}, sort_keys=True)
+        decoding = {"server": self._url, "constraint": self._constraint, **self._parameters}
+        return json.dumps({**decoding, "fingerprint": fingerprint}, sort_keys=True)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order.
+        """Yield the answers to requests in order.
 
         Raises:
-            RestrictedTextError: A request holds restricted text that may not be sent.
+            RestrictedTextError: A request contains restricted text that may not be sent.
             CclearnError: The server knows neither the key nor the model.
         """
         clients: dict[bool, OpenAI] = {}
         opened = ExitStack()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="cclearn-request")
         waiting: deque[Future[Answer]] = deque()
-        # Twice as many as are in flight, so that the next one is at hand.
-        places = Semaphore(2 * self._concurrency)
+        # Twice the number of simultaneous requests, so that the next request is always ready.
+        slots = Semaphore(2 * self._concurrency)
         try:
             for request in requests:
-                stays = request.origin == "restricted" and not self._may_send
-                if stays and not self._is_here:
+                local = request.origin == "restricted" and not self._may_send
+                if local and not self._is_local:
                     raise self._restricted(request)
-                if stays not in clients:
-                    clients[stays] = opened.enter_context(self._connect(this_machine_only=stays))
-                places.acquire()
-                waiting.append(pool.submit(self._answer, clients[stays], request))
-                waiting[-1].add_done_callback(lambda _: places.release())
+                if local not in clients:
+                    clients[local] = opened.enter_context(self._connect(this_machine_only=local))
+                slots.acquire()
+                waiting.append(pool.submit(self._answer, clients[local], request))
+                waiting[-1].add_done_callback(lambda _: slots.release())
                 while waiting and (waiting[0].done() or len(waiting) >= _AHEAD * self._concurrency):
                     yield waiting.popleft().result()
             while waiting:
@@ -239,7 +246,7 @@ class OpenAIEngine(Engine):
             opened.close()
 
     @cached_property
-    def _is_here(self) -> bool:
+    def _is_local(self) -> bool:
         """Whether the server may be on this machine; the transport checks each connection."""
         return is_loopback(self._host) or bool(loopback_addresses(self._host))
 
@@ -262,11 +269,11 @@ class OpenAIEngine(Engine):
             if given_up and time.monotonic() - self._failed_at < _PAUSE:
                 return Answer(request.id, "", problem="connection")
         try:
-            # As `chat.completions.create` does, less its walk through the messages.
+            # This is what `chat.completions.create` does, without its traversal of the messages.
             response = client.post(
                 "/chat/completions",
                 cast_to=openai.types.chat.ChatCompletion,
-                body={**self._asked, "messages": list(request.prompt), **self._form(request)},
+                body={**self._parameters, "messages": list(request.prompt), **self._form(request)},
             )
             answer = self._read(request, response)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
@@ -367,8 +374,8 @@ def _pieces(choice: Any) -> list[TokenPiece]:
 
 
 def _lines(text: str, complete: bool) -> str:
-    """Put a structured answer into lines. Raises ValueError where it is not what was asked for."""
+    """Convert a structured answer to lines. Raises ValueError if it does not have the requested form."""
     if not complete:
-        return ""  # Half a JSON text says nothing.
+        return ""  # A truncated JSON text cannot be read.
     rows = json.loads(text)["codes"]
     return answer_lines((str(row["evidence"]), str(row["code"])) for row in rows)

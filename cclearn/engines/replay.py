@@ -1,4 +1,4 @@
-"""Answers from a file: what a model said elsewhere, read and scored here."""
+"""Answers from a file, which a model generated elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 class ReplayEngine(Engine):
-    """Gives each request the answer that a file holds for its id, `no_answer` where it holds none.
+    """Answers each request with the line of a file that has its id.
+
+    A request without a line has the problem `no_answer`.
 
     Args:
-        path: JSONL, each line with `id` and `answer`, and `complete` (true where it is missing).
+        path: JSONL file. Each line has `id` and `answer`, and optionally `complete` (default: true).
 
     Raises:
-        DataError: A line is something else, or an id stands twice; all of them are told at once.
+        DataError: A line has another form, or an id occurs twice. All such lines are reported.
     """
 
     refers_to = "file"
@@ -48,7 +50,7 @@ class ReplayEngine(Engine):
                 problems.append(DataError(path, "id and answer must be strings", number))
             elif identifier in self._answers:
                 problems.append(
-                    DataError(path, f"id '{shown_id(identifier)}' stands twice", number)
+                    DataError(path, f"id '{shown_id(identifier)}' occurs twice", number)
                 )
             else:
                 self._answers[identifier] = Answer(identifier, text, bool(complete))
@@ -62,11 +64,11 @@ class ReplayEngine(Engine):
 
     @property
     def model_sha256(self) -> str:
-        """The hash of the file, as it was read."""
+        """The hash of the file when it was read."""
         return self._sha256
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order."""
+        """Yield the answers to requests in order."""
         for request in requests:
             missing = Answer(request.id, "", problem="no_answer")
             yield self._answers.get(request.id, missing)

@@ -1,7 +1,7 @@
-"""What a server says of the model behind it, so that no model is mistaken for another.
+"""The fingerprint of a model behind a server, so that no model is mistaken for another.
 
-A name and an address do not name a model: another one may be started behind the same port. Servers list
-their models at `/models`; what the entry of a model says of its weights is taken as its fingerprint.
+A name and an address do not identify a model, because another model may be started at the same port.
+Servers list their models at `/models`. The fingerprint is computed from the entry of the model.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 _STABLE = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
-"""Fields that stay the same while a server runs one model. `created` and `permission` do not: vLLM makes
-them anew for each request."""
+"""Fields that do not change while a server runs one model. vLLM changes `created` and `permission` at
+each request."""
 
 _SECONDS = 5.0
 
 
 def server_fingerprint(client: OpenAI, model: str, is_local: bool) -> str:
-    """Return a hash of what a server says of the weights behind a model's name.
+    """Return a hash of what a server reports about the weights of a model.
 
-    - Where it names files on this machine, as vLLM and llama.cpp do on loopback, their content counts.
-    - Where it names a model on the hub (`root`), that name counts.
-    - A server on another machine that names no weights answers for its own names, as OpenAI does.
+    - If it names files on this machine, as vLLM and llama.cpp do on loopback, their content is hashed.
+    - If it names a model on the hub (`root`), that name is hashed.
+    - If a server on another machine names no weights, as OpenAI's, its name for the model is hashed.
 
     Args:
-        client: A client of the server. Nothing but the list of models is requested.
-        model: The model's name on the server.
+        client: Client of the server. Only the list of models is requested.
+        model: Name of the model on the server.
         is_local: Whether the server is on this machine.
 
     Returns:
-        64 hexadecimal digits; an empty string where the server lists no such model, or does not say
-        which weights it runs: a server on loopback without `root`, and paths that lie elsewhere.
+        64 hexadecimal digits. The string is empty if the server does not list the model or does not
+        report its weights. The latter is so for a server on loopback without `root`, and for paths that
+        do not exist on this machine.
 
     Raises:
         CclearnError: The server does not answer.
@@ -57,24 +58,24 @@ def server_fingerprint(client: OpenAI, model: str, is_local: bool) -> str:
 
 
 def _entry(client: OpenAI, model: str) -> dict[str, Any] | None:
-    """Return what the server's list of models says of one, None where it says nothing."""
+    """Return the entry of a model in the server's list of models; None if there is none."""
     import httpx2
     import openai
 
-    asked = client.with_options(timeout=_SECONDS, max_retries=1)
+    patient = client.with_options(timeout=_SECONDS, max_retries=1)
     try:
-        listed = asked.get("/models", cast_to=httpx2.Response).json()
-        entry: dict[str, Any] = next(each for each in listed["data"] if each["id"] == model)
+        listed = patient.get("/models", cast_to=httpx2.Response).json()
+        entry: dict[str, Any] = next(row for row in listed["data"] if row["id"] == model)
         return entry
     except openai.APIConnectionError:
         raise CclearnError(
-            f"model (model = openai:{model}): its server does not answer, and must say which model it"
-            " runs. Start it, and run the same command again."
+            f"model (model = openai:{model}): its server does not answer. Start it, and run the same"
+            " command again."
         ) from None
     except (openai.OpenAIError, ValueError, LookupError, TypeError, StopIteration):
         return None
 
 
 def _is_path(weights: str) -> bool:
-    """Say whether a name is that of files: a model on the hub is `OWNER/NAME`, or a name alone."""
+    """Return whether a name is a path. A model on the hub is `OWNER/NAME`, or a name alone."""
     return weights.startswith(("/", ".", "~")) or "\\" in weights or weights.count("/") > 1

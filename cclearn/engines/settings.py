@@ -9,13 +9,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EngineSettings(BaseModel):
-    """Settings of engines; each takes those that concern it.
+    """Settings of all engines. Each engine uses the ones that apply to it.
 
-    `batch_size` is of local models, `gpu_memory_utilization` and `tensor_parallel_size` are of vLLM. The
-    others are of servers (`cclearn.engines.openai`); `prompt_price` and `answer_price` are of a million
-    tokens. Answers of servers are kept in `cache`: a file, `off`, or `auto`, which is `answers.sqlite`
-    in the cache folder, for servers that say which weights they run; those of models on this machine
-    only in a named file.
+    Attributes:
+        batch_size: Number of requests that a local model decodes together.
+        max_new_tokens: Maximum number of tokens of an answer.
+        gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
+        tensor_parallel_size: Number of GPUs that vLLM spreads a model over.
+        base_url: Base URL of a server; None for `OPENAI_BASE_URL`, or OpenAI's if that is not set.
+        concurrency: Maximum number of simultaneous requests to a server.
+        retries: Number of further attempts after a request to a server has failed.
+        timeout: Time limit of a request to a server, in seconds.
+        temperature: Sampling temperature of a server; None to send no temperature.
+        constraint: How a server constrains the form of an answer.
+        log_probabilities: Whether a server returns log-probabilities, which scores need.
+        seconds: Time limit of a run on a server, in seconds.
+        tokens: Maximum number of tokens of a run on a server, read and written.
+        cost: Maximum cost of a run on a server, by the prices below.
+        prompt_price: Price of a million tokens of prompts.
+        answer_price: Price of a million tokens of answers.
+        send_restricted: First permission to send restricted text to another machine.
+        may_send_restricted: Second permission: the user has the right to send restricted text.
+        cache: File that answers are cached in; `off`; or `auto`, which caches the answers of servers
+            that report their weights, in `answers.sqlite` of the cache folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,8 +1,8 @@
 """The log-probabilities of many answers to one prompt, by one forward pass.
 
-The answers' tokens form a tree, for most begin alike. Each node attends to the prompt, to the nodes
-above it and to itself, so that the prompt and every shared beginning are computed once (tree attention,
-Miao et al. 2023, SpecInfer, arXiv 2305.09781).
+The answers' tokens form a tree, because most answers have a common beginning. Each node attends to the
+prompt, to its ancestors and to itself, so that the prompt and every common beginning are computed once
+(tree attention, Miao et al. 2023, SpecInfer, arXiv 2305.09781).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TokenTree:
-    """Token sequences, their common beginnings written once.
+    """A prefix tree of token sequences: common beginnings are stored once.
 
     Attributes:
-        tokens: Of each node; a node stands behind the one above it.
-        parents: The node above, -1 for the first tokens.
-        depths: How many nodes are above.
-        ends: The last node of each sequence.
+        tokens: Token of each node. A node comes after its parent.
+        parents: Parent of each node, -1 for the first token of a sequence.
+        depths: Number of ancestors of each node.
+        ends: Last node of each sequence.
     """
 
     tokens: list[int]
@@ -38,7 +38,7 @@ class TokenTree:
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> TokenTree:
-        """Return the tree of sequences, none of which is empty."""
+        """Return the tree of sequences. No sequence may be empty."""
         tree = cls([], [], [], [])
         known: dict[tuple[int, int], int] = {}
         for sequence in sequences:
@@ -54,7 +54,7 @@ class TokenTree:
         return tree
 
     def reach(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Return which nodes each node attends to, shape (nodes, nodes)."""
+        """Return which nodes each node attends to, as an array of shape (nodes, nodes)."""
         count = len(self.tokens)
         reach = np.zeros((count, count), bool)
         for node, parent in enumerate(self.parents):
@@ -67,15 +67,16 @@ class TokenTree:
 def score_answers(
     model: PreTrainedModel, prompt: Sequence[int], answers: Sequence[Sequence[int]]
 ) -> list[float]:
-    """Return the log-probability of each answer behind a prompt: the sum of its tokens'.
+    """Return the log-probability of each answer after a prompt.
 
     Args:
-        model: A causal language model; its attention must take a mask of its own (SDPA, eager).
-        prompt: Its tokens, at least one.
-        answers: The tokens of each answer, at least one.
+        model: Causal language model whose attention accepts a custom mask (SDPA, eager).
+        prompt: Tokens of the prompt, at least one.
+        answers: Tokens of each answer, at least one.
 
     Returns:
-        Natural logarithms, one an answer; NaN for an answer that needs a row of broken logits.
+        The natural logarithm for each answer, which is the sum over its tokens. It is NaN for an answer
+        that depends on a broken row of logits (`cclearn.engines.logits`).
     """
     tree = TokenTree.of(answers)
     before, count = len(prompt), len(tree.tokens)
@@ -83,11 +84,11 @@ def score_answers(
     reach[:before, :before] = np.tri(before, dtype=bool)
     reach[before:, :before] = True
     reach[before:, before:] = tree.reach()
-    # Only what something follows is asked what follows: the prompt's end and the inner nodes.
+    # Logits are needed only at positions that a token follows: the prompt's end and inner nodes.
     inner = sorted({parent for parent in tree.parents if parent >= 0})
     row_of = {-1: 0, **{node: row for row, node in enumerate(inner, start=1)}}
     device = model.device
-    places = [*range(before), *(before + depth for depth in tree.depths)]
+    positions = [*range(before), *(before + depth for depth in tree.depths)]
     barred = torch.from_numpy(~reach).to(device)
     mask = torch.zeros(barred.shape, dtype=model.dtype, device=device)
     mask.masked_fill_(barred, torch.finfo(model.dtype).min)
@@ -95,7 +96,7 @@ def score_answers(
         logits = model(
             input_ids=torch.tensor([[*prompt, *tree.tokens]], device=device),
             attention_mask=mask[None, None],
-            position_ids=torch.tensor([places], device=device),
+            position_ids=torch.tensor([positions], device=device),
             logits_to_keep=torch.tensor([before - 1, *(before + n for n in inner)], device=device),
             use_cache=False,
         ).logits[0]

@@ -1,4 +1,4 @@
-"""A model on this machine's GPUs, through vLLM, its answers bound by llguidance."""
+"""A model that vLLM runs on GPUs of this machine, with answers constrained by llguidance."""
 
 from __future__ import annotations
 
@@ -23,37 +23,36 @@ if TYPE_CHECKING:
 
     from cclearn.engines.settings import EngineSettings
 
-_AT_ONCE = 1_024
-"""Requests that vLLM is given together; it decodes as many of them at a time as its memory holds."""
+_WINDOW = 1_024
+"""Number of requests that are passed to vLLM together. vLLM batches them as its memory allows."""
 
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
-    # In this process, so that errors and loggers are ours to handle.
+    # vLLM must run in this process, so that its errors and log messages can be handled.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "LLGUIDANCE_LOG_LEVEL": "0",
 }
-"""Of vLLM, unless the user has set it."""
+"""Environment variables of vLLM, which are set unless the user has set them."""
 
-_TALKATIVE = ("vllm.v1.structured_output", "vllm.logging_utils.dump_input")
-"""Loggers whose messages quote a grammar, and with it the note."""
+_LOGGERS = ("vllm.v1.structured_output", "vllm.logging_utils.dump_input")
+"""Loggers whose messages quote a grammar, which contains the note."""
 
 
 class VLLMEngine(WindowedEngine):
-    """Greedy decoding with vLLM 0.33 or later: continuous batches, and what prompts share is read once.
+    """Greedy decoding with vLLM 0.33 or later, with continuous batching and prefix caching.
 
-    A grammar that meets one of llguidance's limits, which vLLM leaves at their defaults, ends the answer
-    where it is; the parser counts what is then not whole.
+    vLLM leaves the limits of llguidance at their defaults. A grammar that reaches a limit truncates the
+    answer, and the parser counts the incomplete line.
 
     Args:
         llm: A `vllm.LLM` with the backend `guidance`, `processed_logprobs`, and a tokenizer whose
-            end-of-sequence token ends an answer, as `load` makes one.
-        tokenizer: The same, with a chat template.
-        adapter: A `vllm.lora.request.LoRARequest`.
-        max_new_tokens: The longest answer, in tokens.
-        gpus: How many the model takes.
-        name: What reports call it.
-        model_sha256: The hash of the model's files (`cclearn.models.model_hash`); empty where there are
-            none.
+            end-of-sequence token ends an answer. `load` creates one.
+        tokenizer: Tokenizer of the model, with a chat template.
+        adapter: A `vllm.lora.request.LoRARequest`; None for a model without an adapter.
+        max_new_tokens: Maximum number of tokens of an answer.
+        gpus: Number of GPUs that the model takes.
+        name: Name of the model in reports.
+        model_sha256: Hash of the model's files (`cclearn.models.model_hash`); empty if there are none.
     """
 
     needs_gpu = True
@@ -78,7 +77,7 @@ class VLLMEngine(WindowedEngine):
         self.llm = llm
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
-        self.window = _AT_ONCE
+        self.window = _WINDOW
         self._adapter = adapter
         self._gpus = gpus
         vocabulary = max(len(tokenizer), llm.model_config.get_vocab_size())
@@ -113,10 +112,10 @@ class VLLMEngine(WindowedEngine):
         """Load a model from a folder or the hub, safetensors only, or an adapter with its base model.
 
         Args:
-            name_or_path: A folder that a recipe wrote, or a name on the hub.
-            max_new_tokens: The longest answer, in tokens.
-            gpu_memory_utilization: The part of each GPU's memory that vLLM takes.
-            tensor_parallel_size: How many GPUs the model is spread over.
+            name_or_path: Folder that a recipe wrote, or name on the hub.
+            max_new_tokens: Maximum number of tokens of an answer.
+            gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
+            tensor_parallel_size: Number of GPUs that the model is spread over.
 
         Raises:
             ConfigurationError: vLLM is missing, there is no model of that name, or vLLM cannot run it.
@@ -138,10 +137,10 @@ class VLLMEngine(WindowedEngine):
             ) from None
         refuse_damaged_files(name)
         options = _adapter_options(Path(name), get_args(MaxLoRARanks)) if base else {}
-        for talkative in _TALKATIVE:
-            logging.getLogger(talkative).setLevel(logging.CRITICAL + 1)
-        # vLLM ends an answer, and lets a grammar end, at the tokenizer's end of sequence alone, which is
-        # not what closes an answer in every chat template.
+        for logger in _LOGGERS:
+            logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+        # vLLM ends an answer and a grammar only at the tokenizer's end-of-sequence token, which differs
+        # from the end-of-turn token of some chat templates.
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
         try:
             with TemporaryDirectory(prefix="cclearn-tokenizer-") as folder:
@@ -152,16 +151,16 @@ class VLLMEngine(WindowedEngine):
                     tokenizer=folder,
                     trust_remote_code=False,
                     load_format="safetensors",
-                    max_model_len=-1,  # As long as the memory allows.
+                    max_model_len=-1,  # The longest context that fits into memory.
                     structured_outputs_config={"backend": "guidance"},
-                    logprobs_mode="processed_logprobs",  # Under the grammar.
+                    logprobs_mode="processed_logprobs",  # Log-probabilities under the grammar.
                     gpu_memory_utilization=gpu_memory_utilization,
                     tensor_parallel_size=tensor_parallel_size,
                     **options,
                 )
             adapter = LoRARequest(Path(name).name, 1, str(Path(name).resolve())) if base else None
             if adapter is not None:
-                llm.llm_engine.add_lora(adapter)  # So that what vLLM cannot do is told now.
+                llm.llm_engine.add_lora(adapter)  # This reports an unsupported adapter at once.
         except (OSError, ValueError, RuntimeError, VLLMError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConfigurationError(
@@ -185,31 +184,31 @@ class VLLMEngine(WindowedEngine):
 
         prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
         context = self._context()
-        asked = [place for place, prompt in enumerate(prompts) if len(prompt) < context]
+        fitting = [index for index, prompt in enumerate(prompts) if len(prompt) < context]
         started = time.perf_counter()
         try:
             outputs = self.llm.generate(
-                [{"prompt_token_ids": prompts[place]} for place in asked],
-                [self._sampling(window[place], len(prompts[place])) for place in asked],
+                [{"prompt_token_ids": prompts[index]} for index in fitting],
+                [self._sampling(window[index], len(prompts[index])) for index in fitting],
                 use_tqdm=False,
                 lora_request=self._adapter,
             )
         except VLLMClientError as error:
-            # Its text would quote the grammar, and with it the note.
+            # The message would quote the grammar, which contains the note.
             raise NoteError(
                 f"notes (ids = {window[0].id} to {window[-1].id}): vLLM does not take one of them"
                 f" ({type(error).__name__}). Code them without vllm:."
             ) from None
-        seconds = self._gpus * (time.perf_counter() - started) / max(1, len(asked))
+        seconds = self._gpus * (time.perf_counter() - started) / max(1, len(fitting))
         answers = {
-            place: self._read(window[place].id, len(prompts[place]), output.outputs[0], seconds)
-            for place, output in zip(asked, outputs, strict=True)
+            index: self._read(window[index].id, len(prompts[index]), output.outputs[0], seconds)
+            for index, output in zip(fitting, outputs, strict=True)
         }
-        for place, request in enumerate(window):
+        for index, request in enumerate(window):
             too_long = Answer(
-                request.id, "", prompt_tokens=len(prompts[place]), problem="exceeds_context"
+                request.id, "", prompt_tokens=len(prompts[index]), problem="exceeds_context"
             )
-            yield answers.get(place, too_long)
+            yield answers.get(index, too_long)
 
     def _sampling(self, request: Request, prompt_tokens: int) -> Any:
         from vllm import SamplingParams
@@ -219,7 +218,7 @@ class VLLMEngine(WindowedEngine):
         return SamplingParams(
             temperature=0.0,
             max_tokens=min(self.max_new_tokens, self._context() - prompt_tokens),
-            logprobs=0,  # Of the chosen token alone.
+            logprobs=0,  # Only that of the chosen token.
             detokenize=False,
             structured_outputs=None
             if grammar is None

@@ -1,4 +1,4 @@
-"""What engines share that run a model here: its tokenizer, its context, requests read in groups."""
+"""The base class of engines that run a model on this machine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class WindowedEngine(Engine):
-    """Answers requests a window at a time, so that those of like length may share a batch.
+    """Answers requests in windows, so that requests of similar length can share a batch.
 
     Attributes:
-        tokenizer: The model's.
-        max_new_tokens: The longest answer, in tokens.
-        window: How many requests are read ahead.
+        tokenizer: Tokenizer of the model.
+        max_new_tokens: Maximum number of tokens of an answer.
+        window: Number of requests that are read ahead.
     """
 
     refers_to = "weights"
@@ -33,31 +33,31 @@ class WindowedEngine(Engine):
 
     @property
     def model_sha256(self) -> str:
-        """The hash of the model's files; empty where it was not loaded from files."""
+        """The hash of the model's files; empty if it was not loaded from files."""
         return self._model_sha256
 
     @property
     def identity(self) -> str:
-        """The model's hash and the decoding; empty without a hash."""
+        """The hash of the model and the decoding; empty if there is no hash."""
         if not self._model_sha256:
             return ""
         return f"{self._model_sha256} {self._runner} greedy {self.max_new_tokens}"
 
     def fits(self, request: Request) -> bool:
-        """Say whether a prompt leaves room for an answer: all it may be, or a quarter of the context."""
+        """Return whether a prompt leaves room for `max_new_tokens` or for a quarter of the context."""
         room = min(self.max_new_tokens, self._context() // 4)
         return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answer requests in order."""
+        """Yield the answers to requests in order."""
         waiting = iter(requests)
         while window := list(islice(waiting, self.window)):
             yield from self._answer_window(window)
 
     @abstractmethod
     def _context(self) -> int:
-        """Return how many tokens a prompt and its answer may have."""
+        """Return the maximum number of tokens of a prompt and its answer."""
 
     @abstractmethod
     def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
-        """Answer some requests in order."""
+        """Yield the answers to the requests of a window in order."""

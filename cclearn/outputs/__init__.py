@@ -1,4 +1,4 @@
-"""Coded notes in the formats that others read: one module a format."""
+"""Coded notes in the formats of other programs, with one module for each format."""
 
 from cclearn.outputs.output import Output, find_output, format_names
 

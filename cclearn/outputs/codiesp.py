@@ -1,7 +1,7 @@
 """The submission files of CodiEsp (CLEF eHealth 2020), as its evaluation scripts read them.
 
-Tab-separated, without a header, codes in lower case. They hold the codes that a note assigns and nothing
-else: no scores, no flags, no note without codes.
+The files are tab-separated, without a header, with codes in lower case. They contain only assigned
+codes: no scores, no flags and no notes without codes.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ PROCEDURE = "PROCEDIMIENTO"
 
 
 class CodiEspD(Output):
-    """Case and code, the best first."""
+    """Writes the case and the code, with the best code first."""
 
     name = "codiesp-d"
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield the lines of a note at a time. Raises CclearnError."""
+        """Yield all lines of a note together. Raises CclearnError."""
         for note in notes:
             case = _case(note)
             yield "".join(f"{case}\t{assigned.code.lower()}\n" for assigned in note.ranked)
 
 
 class CodiEspX(Output):
-    """Case, `start end`, label and code, a line for each piece of evidence."""
+    """Writes the case, `start end`, the label and the code in a line for each piece of evidence."""
 
     name = "codiesp-x"
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield the lines of a note at a time. Raises CclearnError."""
+        """Yield all lines of a note together. Raises CclearnError."""
         for note in notes:
             case = _case(note)
             yield "".join(
@@ -47,7 +47,7 @@ class CodiEspX(Output):
 def _case(note: CodedNote) -> str:
     if any(character in note.id for character in "\t\r\n"):
         raise CclearnError(
-            f"format (format = codiesp, id = {shown_id(note.id)}): an id there holds no tab and no"
-            " line end. Rename the note."
+            f"format (format = codiesp, id = {shown_id(note.id)}): an id in this format contains no tab"
+            " and no line end. Rename the note."
         )
     return note.id

@@ -1,7 +1,7 @@
-"""FHIR R4 (4.0.1): a `Bundle` a note, with a `Condition` for each code; NDJSON, one Bundle a line.
+"""FHIR R4 (4.0.1): NDJSON with a `Bundle` for each note, which has a `Condition` for each code.
 
-Each Bundle is checked by fhirclient's models of R4 before it is written. What R4 has no element for
-stands in extensions, whose addresses begin with `urn:cclearn:fhir:`.
+Each Bundle is validated with fhirclient's models of R4 before it is written. Values for which R4 has no
+element are in extensions, whose URLs begin with `urn:cclearn:fhir:`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _NAMESPACE = uuid5(NAMESPACE_URL, EXTENSION)
 
-# The specification allows no other white space and no control characters in strings; the attachment has
-# the exact text.
-_KEPT_OUT = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0e-\x1f]")
+# The specification allows no other white space and no control characters in strings. The attachment
+# contains the exact text.
+_NOT_ALLOWED = re.compile(r"[^\S \t\r\n]|[\x00-\x08\x0e-\x1f]")
 
 _Element = dict[str, Any]
 
 
 class FHIR(Output):
-    """A Bundle (`collection`) of a `DocumentReference`, which is the note, and its Conditions.
+    """Writes a Bundle (`collection`) of a `DocumentReference`, which is the note, and its Conditions.
 
-    A code that the note does not assign (negated, family, …) or that a calibration rejects is no
-    Condition of the patient: it stands in an extension of the DocumentReference, beside the note's flags
-    and what could not be used.
+    A code that the note does not assign (negated, family, …) or that a calibration rejects is not a
+    Condition of the patient. It is in an extension of the DocumentReference, as are the flags of the
+    note and the answers that cannot be used.
 
     Raises:
         ConfigurationError: fhirclient is missing.
@@ -58,7 +58,7 @@ class FHIR(Output):
         self._validated = Bundle
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield a line a note."""
+        """Yield a line for each note."""
         for note in notes:
             bundle = bundle_of(note)
             self._validated(bundle)
@@ -66,7 +66,7 @@ class FHIR(Output):
 
 
 def bundle_of(note: CodedNote) -> _Element:
-    """Return a note's Bundle. The same note, with the same text, has the same ids everywhere."""
+    """Return the Bundle of a note. The ids in it depend only on the id and the text of the note."""
     document = uuid5(_NAMESPACE, f"{sha256_of_text(note.text)} {note.id}")
     resources = [_document(note, document)]
     resources += [
@@ -112,8 +112,8 @@ def _document(note: CodedNote, document: UUID) -> _Element:
             for assigned in note.rejected
             for score in [assigned.score]
         ),
-        *(_unused("ungrounded", each.code, each.quote) for each in note.ungrounded),
-        *(_unused(each.status, each.code or "") for each in note.invalid),
+        *(_unused("ungrounded", answer.code, answer.quote) for answer in note.ungrounded),
+        *(_unused(answer.status, answer.code or "") for answer in note.invalid),
     ]
     if note.repeated:
         extensions.append({"url": EXTENSION + "repeated", "valueUnsignedInt": note.repeated})
@@ -156,7 +156,7 @@ def _condition(note: CodedNote, assigned: AssignedCode, document: UUID) -> _Elem
 
 
 def _subject(note: CodedNote) -> _Element:
-    """R4 wants a patient, and a note does not say which: that is what the reference says."""
+    """Return a reference to an unknown patient, because R4 requires one and a note names none."""
     return {
         "extension": [{"url": _ABSENT, "valueCode": "unknown"}],
         "display": f"The patient of note {_clean(note.id)}",
@@ -202,10 +202,10 @@ def _extension(url: str, *parts: _Element) -> _Element:
 
 
 def _string(url: str, text: str) -> list[_Element]:
-    """Return an extension with a string, none where the string is empty: FHIR has no empty ones."""
+    """Return an extension with a string, or nothing for an empty string, which FHIR does not allow."""
     clean = _clean(text)
     return [{"url": url, "valueString": clean}] if clean.strip() else []
 
 
 def _clean(text: str) -> str:
-    return _KEPT_OUT.sub(" ", text)
+    return _NOT_ALLOWED.sub(" ", text)

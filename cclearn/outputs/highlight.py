@@ -1,4 +1,4 @@
-"""A note's text as HTML, its evidence highlighted; displaCy renders it and everything is escaped."""
+"""A note's text as HTML with highlighted evidence, rendered by displaCy. Everything is escaped."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from itertools import pairwise
 from cclearn.notes import CodedNote
 
 _MARK = "<mark {attributes}>{text}<span>{label}</span></mark>"
-"""displaCy fills it."""
+"""Template that displaCy fills."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A run of evidence: one piece, or several that overlap, for displaCy cannot nest them.
+    """One piece of evidence, or several that overlap, because displaCy cannot nest them.
 
     Attributes:
-        start: Where it begins, in code points.
-        end: Where it ends, half-open.
-        codes: The places in the note's list of the codes that it is evidence for, in order.
-        pieces: The pieces of evidence in it, in order, as half-open offsets.
+        start: Start of the region, in code points.
+        end: End of the region, exclusive.
+        codes: Indices of the codes that the region is evidence for, in the note's list of codes.
+        pieces: Spans of the pieces of evidence in the region, in order.
     """
 
     start: int
@@ -31,11 +31,11 @@ class Region:
 
 
 def regions(note: CodedNote) -> list[Region]:
-    """Return the evidence in order, overlapping pieces joined."""
+    """Return the regions of evidence in order. Overlapping pieces are merged."""
     found: list[Region] = []
     for start, end, code in sorted(
-        (evidence.start, evidence.end, place)
-        for place, assigned in enumerate(note.codes)
+        (evidence.start, evidence.end, index)
+        for index, assigned in enumerate(note.codes)
         for evidence in assigned.evidence
     ):
         region = Region(start, end, (code,), ((start, end),))
@@ -54,12 +54,12 @@ def regions(note: CodedNote) -> list[Region]:
 def highlight(
     note: CodedNote, attributes: Callable[[Region], str], label: Callable[[Region], str]
 ) -> str:
-    """Render a note's text, a `mark` for each region; words of several pieces are a `b` in it.
+    """Return a note's text as HTML with a `mark` for each region and a `b` for words of several pieces.
 
     Args:
-        note: The note.
-        attributes: Returns the attributes of a region's `mark`, as HTML.
-        label: Returns what stands behind a region's words, as HTML.
+        note: Coded note.
+        attributes: Function that returns the HTML attributes of a region's `mark`.
+        label: Function that returns the HTML after the words of a region.
     """
     from spacy import displacy
 
@@ -76,14 +76,14 @@ def highlight(
     marked = displacy.render(
         document, style="ent", manual=True, jupyter=False, options={"template": _MARK}
     )
-    # displaCy's own element has a style of its own, which a strict page would not obey.
+    # displaCy's outer element has an inline style, which a strict policy forbids.
     text = marked.partition(">")[2].rpartition("</div>")[0]
-    text = text.replace("\r<br>", "<br>")  # Else a line end of two characters would show as two.
+    text = text.replace("\r<br>", "<br>")  # Otherwise a line end of two characters is shown as two.
     return f'<div class="entities" dir="auto">{text}</div>'
 
 
 def _words(text: str, region: Region) -> str:
-    """Return a region's words, those that several pieces share in `b`."""
+    """Return the words of a region as HTML, with a `b` for words that several pieces share."""
     cuts = sorted({cut for piece in region.pieces for cut in piece})
     parts = []
     for start, end in pairwise(cuts):

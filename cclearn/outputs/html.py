@@ -1,6 +1,6 @@
-"""HTML: one page for a reviewer, each note with its evidence highlighted and its codes beside it.
+"""HTML: one page for a reviewer, which shows each note with highlighted evidence and its codes.
 
-The page needs no script, no font and no other file, and its policy forbids them: no note can script it.
+The page needs no scripts, fonts or other files, and its policy forbids them. No note can add a script.
 """
 
 from __future__ import annotations
@@ -82,38 +82,38 @@ _HEAD = (
 
 
 class HTML(Output):
-    """One page with all notes, in their order."""
+    """Writes one page with all notes, in their order."""
 
     name = "html"
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield the head of the page, a note at a time, and its end."""
+        """Yield the head of the page, each note, and the end of the page."""
         yield _HEAD
         count = codes = 0
         for note in notes:
             count += 1
             codes += len(note.codes)
             yield _article(note, f"note-{count}")
-        told = f"{_counted(count, 'note')}, {_counted(codes, 'code')}"
-        yield f"</main><footer class='quiet'>{told}</footer></body></html>\n"
+        totals = f"{_counted(count, 'note')}, {_counted(codes, 'code')}"
+        yield f"</main><footer class='quiet'>{totals}</footer></body></html>\n"
 
 
 def _article(note: CodedNote, anchor: str) -> str:
     found = regions(note)
-    places = {region: f"{anchor}-evidence-{n}" for n, region in enumerate(found, start=1)}
-    of_piece = {piece: places[region] for region in found for piece in region.pieces}
+    anchors = {region: f"{anchor}-evidence-{n}" for n, region in enumerate(found, start=1)}
+    piece_anchors = {piece: anchors[region] for region in found for piece in region.pieces}
 
     def attributes(region: Region) -> str:
-        return f'id="{places[region]}"'
+        return f'id="{anchors[region]}"'
 
     def label(region: Region) -> str:
         return "".join(
-            f'<a href="#{anchor}-code-{place + 1}">{escape(note.codes[place].code)}</a>'
-            for place in region.codes
+            f'<a href="#{anchor}-code-{index + 1}">{escape(note.codes[index].code)}</a>'
+            for index in region.codes
         )
 
     listed = "".join(
-        _code(assigned, f"{anchor}-code-{n}", of_piece)
+        _code(assigned, f"{anchor}-code-{n}", piece_anchors)
         for n, assigned in enumerate(note.codes, start=1)
     )
     return (
@@ -128,7 +128,7 @@ def _article(note: CodedNote, anchor: str) -> str:
     )
 
 
-def _code(assigned: AssignedCode, anchor: str, of_piece: dict[tuple[int, int], str]) -> str:
+def _code(assigned: AssignedCode, anchor: str, piece_anchors: dict[tuple[int, int], str]) -> str:
     score = ""
     if assigned.score is not None:
         score = f"<span class='score'>score {assigned.score:.2f}</span>"
@@ -139,7 +139,8 @@ def _code(assigned: AssignedCode, anchor: str, of_piece: dict[tuple[int, int], s
     if assigned.decision is not None:
         decided = f"<span class='decision {assigned.decision}'>{assigned.decision}</span> "
     quotes = "".join(
-        f"<li><a href='#{of_piece[piece.start, piece.end]}'><q dir='auto'>{escape(piece.text)}</q></a>"
+        f"<li><a href='#{piece_anchors[piece.start, piece.end]}'>"
+        f"<q dir='auto'>{escape(piece.text)}</q></a>"
         f" <small>{piece.start}–{piece.end}</small></li>"
         for piece in assigned.evidence
     )
@@ -151,27 +152,27 @@ def _code(assigned: AssignedCode, anchor: str, of_piece: dict[tuple[int, int], s
 
 
 def _unused(note: CodedNote) -> str:
-    """List what a prediction said that is not assigned."""
+    """Return the answers of a prediction that are not assigned, as HTML."""
     parts = []
     if note.rejected:
         parts.append("<h3>Rejected: scores too low</h3><ul class='quotes'>")
-        for each in note.rejected:
-            quotes = " ".join(f"<q dir='auto'>{escape(piece.text)}</q>" for piece in each.evidence)
-            score = "" if each.score is None else f" <small>score {each.score:.2f}</small>"
-            parts.append(f"<li>{escape(each.code)} {escape(each.description)} {quotes}{score}</li>")
+        for code in note.rejected:
+            quotes = " ".join(f"<q dir='auto'>{escape(piece.text)}</q>" for piece in code.evidence)
+            score = "" if code.score is None else f" <small>score {code.score:.2f}</small>"
+            parts.append(f"<li>{escape(code.code)} {escape(code.description)} {quotes}{score}</li>")
         parts.append("</ul>")
     if note.ungrounded:
         parts.append("<h3>Quotes that the note does not hold</h3><ul class='quotes'>")
         parts += [
-            f"<li>{escape(each.code)} <q dir='auto'>{escape(each.quote)}</q></li>"
-            for each in note.ungrounded
+            f"<li>{escape(answer.code)} <q dir='auto'>{escape(answer.quote)}</q></li>"
+            for answer in note.ungrounded
         ]
         parts.append("</ul>")
     if note.invalid:
         parts.append("<h3>Answers that may not be assigned</h3><ul class='quotes'>")
         parts += [
-            f"<li>{escape(each.code or 'a line')} {_flags([each.status])}</li>"
-            for each in note.invalid
+            f"<li>{escape(answer.code or 'a line')} {_flags([answer.status])}</li>"
+            for answer in note.invalid
         ]
         parts.append("</ul>")
     if note.repeated:

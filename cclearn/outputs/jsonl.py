@@ -1,4 +1,4 @@
-"""JSONL: the contract itself, with everything that a coded note has."""
+"""JSONL: the data contract, with every field of a coded note."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cclearn.outputs.output import Output
 
 
 class JSONL(Output):
-    """A row a note; what `read_coded_notes` reads."""
+    """Writes one line for each note, which `read_coded_notes` reads."""
 
     name = "jsonl"
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield a line a note."""
+        """Yield a line for each note."""
         for note in notes:
             yield row_to_json(note) + "\n"

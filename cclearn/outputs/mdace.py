@@ -1,7 +1,7 @@
-"""MDACE's annotation files (Cheng et al. 2023): one JSON file a chart, its notes with their evidence.
+"""MDACE's annotation files (Cheng et al. 2023): a JSON file for each chart, with notes and evidence.
 
-They hold the codes that a note assigns with evidence, and the note's text where MDACE's own script would
-put it: no scores, no flags, no code without evidence.
+The files contain the assigned codes that have evidence, and the text of the note in the field that
+MDACE's script uses. They contain no scores, no flags and no codes without evidence.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ _CHART = re.compile(r"(?P<number>[0-9]+)-.+\.json")
 
 
 class MDACE(Output):
-    """All notes make one chart, whose number (`hadm_id`) is the first part of the file's name.
+    """Writes all notes as one chart, whose number (`hadm_id`) is the first part of the file's name.
+
+    Args:
+        out: Path of the output file.
 
     Raises:
-        ConfigurationError: The file's name says no chart.
+        ConfigurationError: The name of the file contains no number of a chart.
     """
 
     name = "mdace"
@@ -42,7 +45,7 @@ class MDACE(Output):
         self.chart = int(chart["number"])
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield the head of the chart, a note at a time, and its end."""
+        """Yield the head of the chart, each note, and the end of the chart."""
         yield f'{{"hadm_id": {self.chart}, "comment": "", "notes": ['
         for number, note in enumerate(notes):
             yield (",\n" if number else "\n") + json.dumps(_note(note), ensure_ascii=False)

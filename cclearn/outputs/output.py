@@ -1,4 +1,4 @@
-"""What every output format is, and how one is chosen."""
+"""The base class of output formats, and the choice of a format."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from cclearn.runtime.files import atomic_file
 
 
 class Output(ABC):
-    """Writes coded notes as they come, in constant memory; the same notes give the same bytes.
+    """Writes coded notes in constant memory. The same notes always give the same bytes.
 
     Attributes:
-        name: As `cclearn code --format NAME` calls it.
+        name: Name of the format, as in `cclearn code --format NAME`.
 
     Args:
-        out: The file; None for standard output.
+        out: Path of the output file; None for standard output.
 
     Raises:
-        ConfigurationError: The format cannot be written there.
+        ConfigurationError: The format cannot be written to that path.
     """
 
     name: ClassVar[str]
@@ -33,26 +33,29 @@ class Output(ABC):
 
     @abstractmethod
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield the text of the file piece by piece.
+        """Yield the text of the file in pieces.
+
+        Args:
+            notes: Coded notes, which are read once.
 
         Raises:
-            CclearnError: The format cannot hold a note.
+            CclearnError: The format cannot represent a note.
         """
 
     def write(self, notes: Iterable[CodedNote], overwrite: bool = True) -> int:
-        """Write the file, whole or not at all, readable by its owner alone.
+        """Write the file atomically. Only its owner can read it.
 
         Args:
-            notes: The coded notes, which are read once.
-            overwrite: Whether a file that exists is replaced, also one that another process has
-                written while these notes were coded.
+            notes: Coded notes, which are read once.
+            overwrite: Whether an existing file is replaced, including a file that another process
+                has written while these notes were coded.
 
         Returns:
-            How many notes were written.
+            The number of notes that were written.
 
         Raises:
-            CclearnError: The format cannot hold a note, the file exists and `overwrite` is false, or
-                another process is writing it.
+            CclearnError: The format cannot represent a note, the file exists and `overwrite` is
+                false, or another process is writing it.
         """
         if self.out is None:
             raise ValueError("no file was named")
@@ -85,15 +88,16 @@ def format_names() -> list[str]:
 
 
 def find_output(out: Path | None = None, name: str | None = None) -> Output:
-    """Return the output to a file by the format's name, else by the file's suffix.
+    """Return the output for a file.
 
     Args:
-        out: The file; None for standard output, which is JSONL unless a format is named.
-        name: Of the format.
+        out: Path of the output file; None for standard output.
+        name: Name of the format; None to choose it by the suffix of the file. The default for standard
+            output is JSONL.
 
     Raises:
-        ConfigurationError: There is no such format, no format goes with the suffix, or the format
-            cannot be written there.
+        ConfigurationError: The format or the suffix is unknown, or the format cannot be written to that
+            path.
     """
     if name is None:
         name = "jsonl" if out is None else _format_of(out)

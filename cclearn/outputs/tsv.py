@@ -27,24 +27,24 @@ COLUMNS = (
 )
 
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
-"""A quote keeps its length, a line its place, and a terminal nothing to obey."""
+"""Characters that are replaced by a blank: quotes keep their length, and terminals are safe."""
 
 _FORMULA = re.compile(r"['\s]*[=+\-@＝＋－＠]")
-"""What a spreadsheet may take for a formula (OWASP, CSV injection); an apostrophe makes it text."""
+"""Start of a cell that a spreadsheet may read as a formula (OWASP, CSV injection)."""
 
 
 class TSV(Output):
-    """A header, then a line for each code, rejected ones too, and piece of evidence.
+    """Writes a header and a line for each piece of evidence of each code, including rejected codes.
 
-    A code without evidence, a quote that the note does not hold (flag `ungrounded`), an answer that may
-    not be assigned (flag `invalid`) and a note with none of these have a line each, their other cells
-    empty. Fields with quotation marks are quoted as in CSV; several flags are joined by ` | `.
+    One line with otherwise empty cells is written for a code without evidence, for a quote that is not
+    in the note (flag `ungrounded`), for an answer that may not be assigned (flag `invalid`), and for a
+    note with none of these. Fields with quotation marks are quoted as in CSV. Flags are joined by ` | `.
     """
 
     name = "tsv"
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
-        """Yield the header, then the lines of a note at a time."""
+        """Yield the header, then all lines of a note together."""
         yield "\t".join(COLUMNS) + "\n"
         for note in notes:
             lines = io.StringIO()

@@ -1,4 +1,4 @@
-"""The only place that knows how a row looks as text, and how an answer is read back."""
+"""Rendering of rows as text and parsing of answers. No other module knows the format."""
 
 from cclearn.prompts.layout import Template
 from cclearn.prompts.parser import ParsedAnswer, ParsedLine, parse_answer

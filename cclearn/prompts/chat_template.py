@@ -1,19 +1,18 @@
-"""The layouts of a model's chat template: what it writes around the messages of a chat.
+"""The layouts of a model's chat template: the text around the messages of a chat.
 
-A chat template is a program that came with a model. It may divide by zero, allocate 10 GB, loop
-without end, or raise an exception that quotes a note. Two things hold it:
+A chat template is a program that is distributed with a model. It may divide by zero, allocate 10 GB,
+loop forever, or raise an exception that quotes a note. Two measures contain it:
 
-- It never sees a note. It is rendered with a placeholder for the content of each message, and the
-  content takes the placeholder's position afterwards. So its work and its errors cannot depend on
-  a note, and one rendering serves all chats with the same roles.
-- It is rendered in a process of its own, which has a limit of processor time, of memory and of
-  output (`cclearn.prompts.render_layouts`). Limits on Jinja's operators alone would not do:
-  filters, string methods and macros allocate and loop as well.
+- It never receives a note. It is rendered with a placeholder for the content of each message, and the
+  content replaces the placeholder afterwards. Neither its work nor its errors can depend on a note, and
+  one rendering is used for all chats with the same roles.
+- It is rendered in a separate process, with limits on processor time, memory and output
+  (`cclearn.prompts.render_layouts`). Limits on Jinja's operators would not suffice, because filters,
+  string methods and macros allocate and loop too.
 
-Many templates strip the white space around a message. A second rendering, with white space around
-each placeholder, tells on which sides, and the content is stripped alike. A template that changes
-a message in any other way, or leaves one out, is refused: the model would be asked about another
-note.
+Many templates strip the white space around a message. A second rendering, with white space around each
+placeholder, shows on which sides, and the content is stripped in the same way. A template that changes
+a message in any other way, or omits one, is refused, because the model would read another note.
 """
 
 from __future__ import annotations
@@ -37,34 +36,34 @@ if TYPE_CHECKING:
 _SCRIPT = Path(__file__).with_name("render_layouts.py")
 
 _WAIT = 120.0
-"""Seconds until the process is ended; it imports transformers, which takes long on a busy machine."""
+"""Time limit of the process in seconds. It imports transformers, which is slow on a busy machine."""
 
 _EDGE = "\n \n"
-"""White space that is put around a placeholder, to see whether the template strips it."""
+"""White space around a placeholder, to detect whether the template strips it."""
 
 _LEFT: dict[str, str | None] = {_EDGE: "", " \n": "\n", "": None}
 _RIGHT: dict[str, str | None] = {_EDGE: "", "\n ": "\n", "": None}
-"""What is left of it before and after a placeholder, and the argument of `strip` that does so."""
+"""The rest of the white space before and after a placeholder, and the equivalent argument of `strip`."""
 
 _PLACEHOLDER = re.compile("\U0010fc00(\\d+)\U0010fc01")
-"""Of a private-use plane: no template holds it by chance."""
+"""Placeholder of private-use characters, which no template contains by chance."""
 
 Shape = tuple[tuple[str, ...], bool]
-"""The roles of a chat, and whether the prompt of an answer follows."""
+"""Roles of a chat, and whether the generation prompt follows."""
 
 _COMMON: tuple[Shape, ...] = ((("user",), True), (("user", "assistant"), False))
-"""Shapes that every model is asked for; they are rendered together."""
+"""Shapes that every model needs, which are rendered together."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Insertion:
-    """Where a template writes a message.
+    """The position of a message in a layout.
 
     Attributes:
-        message: The index of the message.
-        left: The characters that are stripped from its beginning, as for `str.lstrip`.
-        right: The same of its end.
-        after: The text up to the next insertion.
+        message: Index of the message.
+        left: Argument of `str.lstrip` that the template applies to the message.
+        right: Argument of `str.rstrip` that the template applies to the message.
+        after: Text up to the next insertion.
     """
 
     message: int
@@ -75,17 +74,18 @@ class _Insertion:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What a template writes for a shape: an opening, and then the messages."""
+    """The text that a template writes for a shape: an opening, and then the messages."""
 
     opening: str
     insertions: tuple[_Insertion, ...]
 
     def fill(self, contents: Sequence[str]) -> str:
-        """Return the chat with these contents."""
+        """Return the text of a chat with the given contents."""
         pieces = [self.opening]
-        for each in self.insertions:
-            pieces.append(contents[each.message].lstrip(each.left).rstrip(each.right))
-            pieces.append(each.after)
+        for insertion in self.insertions:
+            content = contents[insertion.message]
+            pieces.append(content.lstrip(insertion.left).rstrip(insertion.right))
+            pieces.append(insertion.after)
         return "".join(pieces)
 
 
@@ -97,13 +97,13 @@ def render_chat(
     """Return the text that a tokenizer's chat template makes of a chat.
 
     Args:
-        tokenizer: The tokenizer, whose template and special tokens are used.
-        turns: The messages, of any content.
-        add_generation_prompt: Whether the opening of an answer follows.
+        tokenizer: Tokenizer with the template and the special tokens.
+        turns: Messages of the chat.
+        add_generation_prompt: Whether to append the opening of an answer.
 
     Raises:
-        ConfigurationError: There is no template, it fails, exceeds the limits, or does not reproduce a
-            message as it is. The error tells the template's line, never its message.
+        ConfigurationError: There is no template, or it fails, exceeds the limits, or changes a message.
+            The error contains the line in the template, but not the template's own message.
     """
     shape: Shape = (tuple(turn["role"] for turn in turns), add_generation_prompt)
     special = json.dumps(_plain(tokenizer.special_tokens_map), sort_keys=True)
@@ -116,7 +116,7 @@ def render_chat(
 
 
 class _Refused(Exception):
-    """What is wrong with a template, and what to do. None of it is the template's own words."""
+    """A problem of a template with a remedy. It contains no text of the template."""
 
 
 def _template_of(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -126,7 +126,7 @@ def _template_of(tokenizer: PreTrainedTokenizerBase) -> str:
     if template is None:
         raise _Refused("it has none. Use the model's instruct variant or set a chat template.")
     if not isinstance(template, str):
-        raise _refused(f"it is no text but {type(template).__name__}.")
+        raise _refused(f"it is not a text but {type(template).__name__}.")
     return template
 
 
@@ -144,7 +144,7 @@ def _layout(template: str, special: str, shape: Shape) -> _Layout:
 
 @lru_cache(maxsize=64)
 def _rendered(template: str, special: str, shapes: tuple[Shape, ...]) -> tuple[_Layout, ...]:
-    """Render shapes in one process. Raises _Refused."""
+    """Return the layouts of shapes, rendered in one process. Raises _Refused."""
     chats = [
         {
             "messages": [
@@ -156,10 +156,10 @@ def _rendered(template: str, special: str, shapes: tuple[Shape, ...]) -> tuple[_
         for roles, generation in shapes
         for edge in ("", _EDGE)
     ]
-    # An answer is the codes alone: templates that can think aloud are told not to.
+    # An answer consists of codes only, so the reasoning of models is turned off.
     settings = {**json.loads(special), "enable_thinking": False}
-    asked = json.dumps({"template": template, "chats": chats, "settings": settings})
-    answer = _ask(asked)
+    task = json.dumps({"template": template, "chats": chats, "settings": settings})
+    answer = _run_process(task)
     if "error" in answer:
         line = f" in line {answer['line']}" if answer.get("line") else ""
         raise _refused(f"it cannot be rendered: {answer['error']}{line}.")
@@ -170,11 +170,11 @@ def _rendered(template: str, special: str, shapes: tuple[Shape, ...]) -> tuple[_
     )
 
 
-def _ask(asked: str) -> dict[str, Any]:
+def _run_process(task: str) -> dict[str, Any]:
     try:
-        done = subprocess.run(  # noqa: S603 - a script of ours
+        done = subprocess.run(  # noqa: S603 - a script of this package
             [sys.executable, "-P", str(_SCRIPT)],
-            input=asked.encode("ascii"),
+            input=task.encode("ascii"),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_WAIT,
@@ -187,8 +187,8 @@ def _ask(asked: str) -> dict[str, Any]:
 
 
 def _read_layout(plain: str, edged: str, messages: int) -> _Layout:
-    """Read a layout off two renderings: without and with white space around the placeholders."""
-    # Text and numbers of messages take turns.
+    """Return the layout of two renderings, without and with white space around the placeholders."""
+    # Texts and numbers of messages alternate.
     parts, around = _PLACEHOLDER.split(plain), _PLACEHOLDER.split(edged)
     order = [int(number) for number in parts[1::2]]
     if set(order) != set(range(messages)):
@@ -196,11 +196,11 @@ def _read_layout(plain: str, edged: str, messages: int) -> _Layout:
     lefts: list[str | None] = []
     rights: list[str | None] = []
     last = len(order)
-    for place, (text, with_edges) in enumerate(zip(parts[::2], around[::2], strict=False)):
+    for index, (text, with_edges) in enumerate(zip(parts[::2], around[::2], strict=False)):
         sides = [
             (right, left)
-            for kept_right, right in (_RIGHT.items() if place else [("", None)])
-            for kept_left, left in (_LEFT.items() if place < last else [("", None)])
+            for kept_right, right in (_RIGHT.items() if index else [("", None)])
+            for kept_left, left in (_LEFT.items() if index < last else [("", None)])
             if with_edges == f"{kept_right}{text}{kept_left}"
         ]
         if parts[1::2] != around[1::2] or not sides:
@@ -208,7 +208,7 @@ def _read_layout(plain: str, edged: str, messages: int) -> _Layout:
         rights.append(sides[0][0])
         lefts.append(sides[0][1])
     insertions = zip(order, lefts, rights[1:], parts[2::2], strict=False)
-    return _Layout(parts[0], tuple(_Insertion(*each) for each in insertions))
+    return _Layout(parts[0], tuple(_Insertion(*fields) for fields in insertions))
 
 
 def _refused(problem: str) -> _Refused:

@@ -1,8 +1,8 @@
-"""From messages to tokens: one way for training and for inference, so that both see the same prompt.
+"""Encoding of messages as tokens, which training and inference share.
 
-Special tokens are the template's alone. A note may spell one, say `<|im_end|>`, to end the user's turn
-and begin one of its own; it is read as the characters that it is. To that end each such string is cut
-behind its first character, and the parts are tokenised one by one.
+Only the chat template may produce special tokens. A note may contain the text of one, e.g. `<|im_end|>`,
+to end the user's turn. Such a text is encoded as ordinary characters: it is cut after its first
+character and the parts are tokenised separately.
 """
 
 from __future__ import annotations
@@ -22,22 +22,27 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _CUT = f"\ue000{secrets.token_hex(16)}\ue000"
-"""Marks where a text is cut while a template is rendered; nobody can have written it into a note."""
+"""Marker of the cuts while a template is rendered. It is random, so that no note can contain it."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message]) -> list[int]:
-    """Return the tokens of a prompt, up to where the answer begins."""
+    """Return the tokens of a prompt up to the beginning of the answer."""
     return _encode(tokenizer, [_render_prompt(tokenizer, prompt)])[0]
 
 
 def encode_completion(
     tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message], completion: str
 ) -> list[int]:
-    """Return the tokens of an answer, the last of them the end-of-turn token.
+    """Return the tokens of an answer, including the end-of-turn token.
+
+    Args:
+        tokenizer: Tokenizer of the model.
+        prompt: Messages before the answer.
+        completion: Text of the answer.
 
     Raises:
-        ConfigurationError: The tokenizer's chat template does not put the answer behind the prompt, or
-            does not close it with a special token: such a model would never learn to stop.
+        ConfigurationError: The chat template does not put the answer after the prompt, or does not close
+            it with a special token, so that a model could not learn to stop.
     """
     opening = _render_prompt(tokenizer, prompt)
     answer: Message = {"role": "assistant", "content": completion}
@@ -52,13 +57,13 @@ def encode_completion(
     text = whole[len(opening) :]
     closing = text.rpartition(_cut(tokenizer, answer)["content"])[2]
     end = str(tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)))
-    # Some templates write more behind the end of turn; the model is never asked for it.
-    behind = closing.partition(end)[2]
-    return _encode(tokenizer, [text.removesuffix(behind)])[0]
+    # Some templates write more after the end of turn, which the model must not generate.
+    rest = closing.partition(end)[2]
+    return _encode(tokenizer, [text.removesuffix(rest)])[0]
 
 
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[list[int]]:
-    """Return the tokens of texts by themselves, e.g. of the beginnings of answers."""
+    """Return the tokens of texts without a chat template, e.g. of beginnings of answers."""
     marks = _marks(tokenizer, str(tokenizer.chat_template))
     return _encode(tokenizer, [_cut_marks(text, marks) for text in texts])
 
@@ -66,7 +71,7 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> li
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the token that closes an answer in a tokenizer's chat template.
 
-    It need not be the tokenizer's end-of-sequence token: Gemma's and Phi's are not.
+    It may differ from the tokenizer's end-of-sequence token, e.g. for Gemma and Phi.
 
     Raises:
         ConfigurationError: There is no chat template, or it closes an answer with no special token.
@@ -85,7 +90,7 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
     raise ConfigurationError(
         [
             f"chat template (tokenizer = {tokenizer.name_or_path}): it closes an answer with no special"
-            " token. Use the model's own template, or one that writes eos_token behind an answer."
+            " token. Use the model's own template, or one that writes eos_token after an answer."
         ]
     )
 
@@ -105,11 +110,11 @@ def _render(
 
 @lru_cache(maxsize=4)
 def _marks(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
-    """Return what spells a special token, or a token with which the template marks something."""
+    """Return a pattern of the texts of special tokens and of added tokens in the template."""
     marks = {
         token.content
         for token in tokenizer.added_tokens_decoder.values()
-        # Some tokenizers have line breaks and HTML's tags as tokens of their own: these are text.
+        # Line breaks and HTML tags, which are added tokens of some tokenizers, are ordinary text.
         if token.special or (token.content.strip() and token.content in template)
     }
     longest_first = sorted(marks, key=len, reverse=True)
@@ -119,7 +124,7 @@ def _marks(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]
 def _cut(tokenizer: PreTrainedTokenizerBase, turn: Message) -> Message:
     marks = _marks(tokenizer, str(tokenizer.chat_template))
     content = turn["content"]
-    # What a turn begins with is ours: an instruction may be a token of its own.
+    # A turn begins with the instruction of cclearn, which may be a token.
     instruction = marks.match(content)
     return {
         "role": turn["role"],
@@ -138,11 +143,11 @@ def _cut_marks(text: str, marks: re.Pattern[str], start: int = 0) -> str:
 
 
 def _failed(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], ConfigurationError]:
-    """Return what reports a tokenizer that cannot tokenise; its own message would quote the text."""
+    """Return a function that reports a failing tokenizer. Its own message would quote the text."""
     return lambda place: ConfigurationError(
         [
             f"tokenizer ({tokenizer.name_or_path}): it cannot tokenise ({place}). Its settings are"
-            " damaged. Get the model again."
+            " damaged. Copy the model again."
         ]
     )
 

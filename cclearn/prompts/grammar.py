@@ -1,7 +1,7 @@
-"""The grammar of an answer: its evidence is in the note, its code is in the release.
+"""Grammars of answers, which allow only evidence from the note and codes of the release.
 
-Written for llguidance (https://github.com/guidance-ai/llguidance), whose Lark dialect knows the
-substrings of a text as a regular language.
+The grammars are in the Lark dialect of llguidance (https://github.com/guidance-ai/llguidance), which
+supports the substrings of a text as a regular language.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from cclearn.prompts.layout import (
 from cclearn.prompts.templates import span_answer
 
 _DIALECT = "%llguidance {}"
-"""The first line, by which servers that know other dialects too (vLLM) tell whose this one is."""
+"""First line of a grammar, by which servers with several dialects (vLLM) recognise this one."""
 
 _PIECE = re.compile(r"(?P<blank>\s)?(?P<word>\w+|[^\w\s])")
-"""A word or a mark of a note, with the blank before it."""
+"""A word or a punctuation mark of a note, with the blank before it."""
 
 
 def document_grammar(text: str, codes_pattern: str, template: Template = "paired") -> str:
-    """Return the grammar of the answers that this note allows.
+    """Return the grammar of the possible answers to a document row.
 
-    Evidence is a run of the note's words, its white space written as single blanks. Each blank goes
-    with the word behind it, as in the tokens of most models, so that no evidence ends with one.
+    Evidence is a sequence of consecutive words of the note, with white space written as single blanks.
+    Each blank belongs to the word after it, as in the tokens of most models, so that no evidence ends
+    with a blank.
 
     Args:
-        text: The note.
-        codes_pattern: A regular expression of the codes that may be assigned, from `codes_regex`.
-        template: The layout of the answer; in `listed` there are as many codes as pieces of evidence.
+        text: Text of the note.
+        codes_pattern: Regular expression of the codes that may be assigned, from `codes_regex`.
+        template: Layout of the answer. In `listed`, the numbers of codes and pieces of evidence agree.
     """
     pieces = [(" " if m["blank"] else "") + m["word"] for m in _PIECE.finditer(text)]
     if not pieces:
@@ -45,8 +46,8 @@ def document_grammar(text: str, codes_pattern: str, template: Template = "paired
     if template == "paired":
         rules = [
             f'start: {json.dumps(NOTHING)} | LINE ("\\n" LINE)*',
-            # One terminal: were the evidence a terminal of its own, the lexer would hold the blank
-            # behind it for the beginning of the note's next word, and never let the evidence end.
+            # The line is one terminal. With a separate terminal for evidence, the lexer would read the
+            # blank after it as the beginning of the note's next word, and the evidence would never end.
             f'LINE: {json.dumps(mark)} " "? EVIDENCE {json.dumps(BETWEEN)} CODE',
         ]
     else:
@@ -68,12 +69,12 @@ def document_grammar(text: str, codes_pattern: str, template: Template = "paired
 
 
 def span_grammar(text: str, codes_pattern: str, template: Template = "paired") -> str:
-    """Return the grammar of the answers to a span row: the span and one code.
+    """Return the grammar of the possible answers to a span row: the span and one code.
 
     Args:
-        text: The evidence span.
-        codes_pattern: As for `document_grammar`.
-        template: The layout of the answer.
+        text: Text of the evidence span.
+        codes_pattern: Regular expression of the codes that may be assigned, from `codes_regex`.
+        template: Layout of the answer.
     """
     head = span_answer(text, "", template=template)
     return "\n".join(
@@ -87,9 +88,9 @@ def span_grammar(text: str, codes_pattern: str, template: Template = "paired") -
 
 
 def codes_regex(codes: Iterable[str]) -> str:
-    """Return a compact regular expression that matches these codes and no other string.
+    """Return a compact regular expression that matches exactly the given codes.
 
-    Codes that share their ends share their pattern, so that a whole release stays small.
+    Codes with equal endings share a pattern, so that the expression of a whole release is small.
     """
     known: dict[tuple[str, ...], str] = {}
 
@@ -103,8 +104,10 @@ def codes_regex(codes: Iterable[str]) -> str:
         by_rest: dict[str, list[str]] = {}
         for first, rests in by_first.items():
             by_rest.setdefault(pattern(tuple(rests)), []).append(first)
-        choices = [_one_of(firsts) + rest for rest, firsts in by_rest.items()]
-        result = choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})" if choices else ""
+        alternatives = [_one_of(firsts) + rest for rest, firsts in by_rest.items()]
+        result = "|".join(alternatives)
+        if len(alternatives) > 1:
+            result = f"(?:{result})"
         if "" in tails and result:
             result = f"(?:{result})?"
         known[tails] = result

@@ -1,7 +1,7 @@
-"""The marks of the two layouts, shared by the templates, the grammar and the parser.
+"""The markers of the two layouts, which the templates, the grammar and the parser share.
 
-`paired`: each line one evidence and its code, so that every code is cited. `listed`: all evidence, then
-all codes, the n-th code that of the n-th evidence.
+In `paired`, each line has one piece of evidence and its code. In `listed`, all evidence comes first and
+then all codes, so that the n-th code belongs to the n-th piece of evidence.
 """
 
 from typing import Literal
@@ -13,4 +13,4 @@ BETWEEN = " => "
 EVIDENCE_HEAD = "Evidence:"
 CODES_HEAD = "Codes:"
 NOTHING = "none"
-"""The answer to a note that holds nothing to be coded."""
+"""The answer for a note with nothing to code."""

@@ -1,4 +1,4 @@
-"""Reading an answer back: tolerant of what models add, silent about nothing."""
+"""Parsing of answers. Additions of models are tolerated, and everything unreadable is counted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from cclearn.prompts.layout import BETWEEN, CODES_HEAD, EVIDENCE_HEAD, LINE_START, NOTHING
 
 MAXIMUM_LINES = 5_000
-"""Of an answer; those behind them are unreadable. It bounds the work on any answer."""
+"""Maximum number of lines of an answer. Further lines count as unreadable, to limit the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedLine:
-    """One evidence and its code, and where in the answer the code stands (code points).
+    """A quoted piece of evidence and its code.
 
-    The quote is empty where a `listed` answer has more codes than evidence.
+    Attributes:
+        quote: Quoted evidence; empty if a `listed` answer has more codes than evidence.
+        code: Code as the model wrote it.
+        code_start: Start of the code in the answer, in code points.
+        code_end: End of the code in the answer, exclusive.
     """
 
     quote: str
@@ -25,11 +29,12 @@ class ParsedLine:
 
 @dataclass(slots=True)
 class ParsedAnswer:
-    """What an answer says.
+    """The content of an answer.
 
     Attributes:
-        lines: In the order of the answer.
-        unreadable: How many lines, other than empty ones, had another form, or were too many.
+        lines: Parsed lines in the order of the answer.
+        unreadable: Number of lines that have another form or are beyond the limit. Empty lines do not
+            count.
     """
 
     lines: list[ParsedLine] = field(default_factory=list)
@@ -37,12 +42,12 @@ class ParsedAnswer:
 
 
 def parse_answer(answer: str, complete: bool = True) -> ParsedAnswer:
-    """Read the answer to a document or span row, in either layout.
+    """Parse the answer to a document row or a span row, in either layout.
 
     Args:
-        answer: The text that the model wrote.
-        complete: False where the model was cut off; then the last line is not read, for its code may
-            be the beginning of another.
+        answer: Text that the model wrote.
+        complete: False if the answer was cut off. The last line is then ignored, because its code may
+            be the beginning of another code.
     """
     parsed = ParsedAnswer()
     pieces = answer.split("\n")
@@ -66,7 +71,7 @@ def parse_answer(answer: str, complete: bool = True) -> ParsedAnswer:
 
 
 def _read_pair(piece: str, position: int, parsed: ParsedAnswer) -> None:
-    # The note itself may hold the mark, the code cannot: the last mark on the line divides.
+    # The evidence may contain the separator, but a code cannot. The last separator is the real one.
     quote, mark, rest = piece.rpartition(BETWEEN)
     quote = _without_start(quote)
     if not mark or not rest.strip() or not quote:
@@ -76,8 +81,8 @@ def _read_pair(piece: str, position: int, parsed: ParsedAnswer) -> None:
 
 
 def _read_lists(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAnswer) -> None:
-    heads = [place for place, (piece, _) in enumerate(lines) if piece.strip() == CODES_HEAD]
-    # A note may hold the words too; codes hold them never.
+    heads = [index for index, (piece, _) in enumerate(lines) if piece.strip() == CODES_HEAD]
+    # A quote of the note may contain the heading too, but no code can.
     head = heads[-1] if heads else len(lines)
     quotes = [_without_start(piece) for piece, _ in lines[1:head]]
     coded = lines[head + 1 :]
@@ -93,7 +98,7 @@ def _read_lists(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAnsw
 
 
 def _line(quote: str, rest: str, position: int) -> ParsedLine:
-    """Read the code at the beginning of the rest of a line; a description may follow it."""
+    """Return the parsed line for a quote and the rest, which begins with a code."""
     code = rest.split(maxsplit=1)[0]
     start = position + len(rest) - len(rest.lstrip())
     return ParsedLine(quote, code, start, start + len(code))

@@ -1,8 +1,8 @@
-"""Renders chat templates in a process of its own, within limits (`cclearn.prompts.chat_template`).
+"""Rendering of chat templates in a separate process with limits (`cclearn.prompts.chat_template`).
 
-Run as a script, which imports nothing of cclearn: it reads one JSON object from standard input and
-writes one to standard output. The limits of processor time and memory need Linux; elsewhere the
-time that the parent waits is the only limit.
+The module is run as a script and imports nothing from cclearn. It reads a JSON object from standard
+input and writes one to standard output. The limits of processor time and memory need Linux. On other
+systems the time limit of the parent process is the only limit.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 _SECONDS = 3
-"""The most processor time, the imports not counted; real templates take milliseconds."""
+"""Limit of processor time without the imports. Real templates take milliseconds."""
 
 _BYTES = 512 * 2**20
-"""The most address space besides what the imports take."""
+"""Limit of address space in addition to that of the imports."""
 
 _LONGEST = 2**20
-"""The most characters of one layout: what a template writes besides the messages."""
+"""Maximum number of characters of a layout, without the messages."""
 
 
 def _limit() -> None:
@@ -28,7 +28,7 @@ def _limit() -> None:
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except (ImportError, OSError):  # No POSIX, or no Linux.
+    except (ImportError, OSError):  # The system is not Linux.
         return
     size = pages * resource.getpagesize() + _BYTES
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -48,18 +48,18 @@ def _line(error: BaseException) -> int | None:
     return line
 
 
-def _render(asked: dict[str, Any]) -> dict[str, Any]:
+def _render(task: dict[str, Any]) -> dict[str, Any]:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     _limit()
     layouts = []
     try:
-        for chat in asked["chats"]:
+        for chat in task["chats"]:
             rendered, _ = render_jinja_template(
                 conversations=[chat["messages"]],
-                chat_template=asked["template"],
+                chat_template=task["template"],
                 add_generation_prompt=chat["add_generation_prompt"],
-                **asked["settings"],
+                **task["settings"],
             )
             if len(rendered[0]) > _LONGEST:
                 return {"error": "OutputTooLong", "line": None}

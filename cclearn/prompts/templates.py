@@ -1,8 +1,8 @@
 """Rendering of rows as chat messages.
 
-A *document row* asks for the codes of a note; the answer has each evidence and its code, in one of the
-layouts of `cclearn.prompts.layout`. A *span row* asks for the code of one evidence span; its answer has
-the same form, so that what is learnt from spans is learnt in the form in which documents need it.
+A *document row* asks for the codes of a note. Its answer has the evidence and the codes in one of the
+layouts of `cclearn.prompts.layout`. A *span row* asks for the code of one evidence span. Its answer has
+the same form, so that a model can apply to documents what it learns from spans.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Message(TypedDict):
 
 @cache
 def instruction(kind: RowKind, system: str, template: Template = "paired") -> str:
-    """Return the instruction that opens the prompt of this kind of row.
+    """Return the instruction at the beginning of a prompt.
 
     Args:
-        kind: Of the row.
-        system: The name of the code system.
-        template: The layout of the answer.
+        kind: Kind of the row.
+        system: Name of the code system.
+        template: Layout of the answer.
     """
     file = files("cclearn.prompts").joinpath("texts", f"{kind}_{template}.txt")
     return (
@@ -52,7 +52,7 @@ def instruction(kind: RowKind, system: str, template: Template = "paired") -> st
 
 @cache
 def prompt_hash(system: str, template: Template = "paired") -> str:
-    """Return the SHA-256 of everything that decides how a row looks as text."""
+    """Return the SHA-256 of everything that determines the text of a row."""
     note = CodedNote(id="-", text="-")
     parts = [document_prompt("-", system, template=template)[0]["content"]]
     parts += [span_prompt("-", system, template)[0]["content"]]
@@ -67,28 +67,28 @@ def document_prompt(
     examples: Sequence[CodedNote] = (),
     template: Template = "paired",
 ) -> list[Message]:
-    """Ask for the codes of a note.
+    """Return the prompt that asks for the codes of a note.
 
     Args:
-        text: The note.
-        system: The name of the code system.
-        examples: Coded notes that go before, each asked and answered in a turn of its own.
-        template: The layout of the answer.
+        text: Text of the note.
+        system: Name of the code system.
+        examples: Coded notes that are shown before the note, each in its own turns (few-shot).
+        template: Layout of the answer.
     """
-    asks = instruction("document", system, template)
+    opening = instruction("document", system, template)
 
-    def asked(note: str) -> Message:
-        return {"role": "user", "content": f"{asks}\n\n{note}"}
+    def question(note: str) -> Message:
+        return {"role": "user", "content": f"{opening}\n\n{note}"}
 
     turns: list[Message] = []
     for example in examples:
         answer = document_answer(example, template)
-        turns += [asked(example.text), {"role": "assistant", "content": answer}]
-    return [*turns, asked(text)]
+        turns += [question(example.text), {"role": "assistant", "content": answer}]
+    return [*turns, question(text)]
 
 
 def document_answer(note: CodedNote, template: Template = "paired") -> str:
-    """Answer with the evidence and codes of a note, in order of mention."""
+    """Return the answer with the evidence and codes of a note, in order of mention."""
     cited = sorted(
         (evidence.start, evidence.end, evidence.text, assigned.code)
         for assigned in note.codes
@@ -98,30 +98,30 @@ def document_answer(note: CodedNote, template: Template = "paired") -> str:
 
 
 def span_prompt(text: str, system: str = "icd10cm", template: Template = "paired") -> list[Message]:
-    """Ask for the code of an evidence span.
+    """Return the prompt that asks for the code of an evidence span.
 
-    A blank stands before the span, as it mostly does in a note and always in the answer: tokenizers
-    spell a word differently where there is none, and then it could not simply be copied.
+    A blank precedes the span, as in most notes and in every answer. Tokenizers encode a word without a
+    preceding blank differently, and the model could not copy the tokens.
     """
-    asks = instruction("span", system, template)
-    return [{"role": "user", "content": f"{asks}\n\nEvidence: {text}"}]
+    opening = instruction("span", system, template)
+    return [{"role": "user", "content": f"{opening}\n\nEvidence: {text}"}]
 
 
 def verification_prompt(text: str, descriptions: Iterable[str]) -> list[Message]:
-    """Ask which of several descriptions a span states; the answer is one of them, or `none`."""
-    asks = files("cclearn.prompts").joinpath("texts", "verification.txt")
+    """Return the prompt that asks which description a span states; the answer may be `none`."""
+    opening = files("cclearn.prompts").joinpath("texts", "verification.txt")
     lines = "\n".join(f"{LINE_START}{description}" for description in descriptions)
-    content = f"{asks.read_text(encoding='utf-8').strip()}\n\nEvidence: {text}\n{lines}"
+    content = f"{opening.read_text(encoding='utf-8').strip()}\n\nEvidence: {text}\n{lines}"
     return [{"role": "user", "content": content}]
 
 
 def span_answer(text: str, code: str, description: str = "", template: Template = "paired") -> str:
-    """Answer with the span, its code and the code's description (none where it is empty)."""
+    """Return the answer with the span, its code and, if it is not empty, the code's description."""
     return answer_lines([(text, f"{code} {description}".rstrip())], template)
 
 
 def answer_lines(cited: Iterable[tuple[str, str]], template: Template = "paired") -> str:
-    """Join evidence and codes to an answer."""
+    """Return the answer with pieces of evidence and their codes, or `none` if there are no pairs."""
     pairs = [(as_quote(text), code) for text, code in cited]
     if not pairs:
         return NOTHING

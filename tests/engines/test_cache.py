@@ -52,7 +52,7 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
 def test_known_answers_wait_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cclearn.engines.cache._AT_ONCE", 6)
+    monkeypatch.setattr("cclearn.engines.cache._MOST_WAITING", 6)
     taken = 0
 
     def stream() -> Iterator[Request]:

@@ -30,4 +30,4 @@ def test_answers_are_replayed_by_id(tmp_path: Path) -> None:
     said = str(error.value)
     assert f"{path}:2:" in said
     assert f"{path}:3:" in said
-    assert f"{path}:4: id '1' stands twice" in said
+    assert f"{path}:4: id '1' occurs twice" in said

@@ -66,7 +66,7 @@ def test_choices_are_weighed_in_order_and_long_ones_are_told() -> None:
         Choice(str(number), span_prompt(text), answers)
         for number, text in enumerate(["Sugar", "a b c d " * 600, "Pressure"])
     ]
-    first, long, last = ENGINE.weigh(iter(choices))
+    first, long, last = ENGINE.log_likelihoods(iter(choices))
     assert [first.id, long.id, last.id] == ["0", "1", "2"]
     assert (long.problem, long.log_probabilities) == ("exceeds_context", [])
     assert len(first.log_probabilities) == 4
@@ -79,10 +79,10 @@ def test_weights_are_kept(tmp_path: Path) -> None:
     engine._model_sha256 = "this one"
     cached = CachedEngine(engine, tmp_path / "answers.sqlite")
     choice = Choice("a", span_prompt("Sugar"), ["none", span_answer("Sugar", "E11.9")])
-    (first,) = cached.weigh([choice])
-    (again,) = cached.weigh([choice])
+    (first,) = cached.log_likelihoods([choice])
+    (again,) = cached.log_likelihoods([choice])
     assert (cached.hits, again) == (1, first)
-    (other,) = cached.weigh([Choice("a", choice.prompt, ["none"])])
+    (other,) = cached.log_likelihoods([Choice("a", choice.prompt, ["none"])])
     assert cached.hits == 1
     assert other.log_probabilities[0] == pytest.approx(first.log_probabilities[0], abs=1e-4)
     cached.close()
@@ -97,4 +97,4 @@ def test_an_engine_that_cannot_weigh_says_so() -> None:
             return iter(())
 
     with pytest.raises(CclearnError, match="mute"):
-        next(Mute().weigh([]))
+        next(Mute().log_likelihoods([]))

@@ -171,7 +171,7 @@ def test_what_cannot_be_loaded_is_told(
 def test_requests_come_in_windows_and_answers_in_order(
     made: Made, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cclearn.engines.vllm._AT_ONCE", 4)
+    monkeypatch.setattr("cclearn.engines.vllm._WINDOW", 4)
     engine = VLLMEngine.load(folder, max_new_tokens=4)
     texts = ["a"] * 10
     texts[5] = "asthma " * 2_000
@@ -225,7 +225,7 @@ def test_damaged_weights_are_refused_before_vllm_reads_them(
     tensors = load_file(damaged / "model.safetensors")
     tensors["model.norm.weight"][0] = float("nan")
     save_file(tensors, damaged / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ConfigurationError, match=r"model\.norm\.weight holds values"):
+    with pytest.raises(ConfigurationError, match=r"model\.norm\.weight contains values"):
         VLLMEngine.load(damaged)
     assert not made.loaded
 

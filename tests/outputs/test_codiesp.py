@@ -30,7 +30,7 @@ def test_the_files_are_as_computed_by_hand() -> None:
 
 def test_an_id_that_would_break_a_line_is_refused() -> None:
     note = CodedNote(id="a\tb", text="x")
-    with pytest.raises(CclearnError, match=r"id = a\\tb\): an id there holds no tab"):
+    with pytest.raises(CclearnError, match=r"id = a\\tb\): an id in this format contains no tab"):
         written("codiesp-d", note)
 
 

@@ -99,8 +99,8 @@ class RetrievingAssigner(Assigner):
 class ChoosingAssigner(Assigner):
     """Lets a model choose among the candidates, of which `none` is always one.
 
-    Every candidate's whole answer is weighed (`Engine.weigh`); the score is the best one's share of the
-    probability of all.
+    The engine computes the log-likelihood of every candidate's whole answer; the score is the best
+    one's share of the probability of all.
 
     Args:
         engine: One that weighs.
@@ -131,7 +131,7 @@ class ChoosingAssigner(Assigner):
         while batch := list(islice(waiting, AT_ONCE)):
             found = list(self._candidates.of((mention.text for mention in batch), self._most))
             choices = map(self._choice, batch, found)
-            for codes, weights in zip(found, self._engine.weigh(choices), strict=True):
+            for codes, weights in zip(found, self._engine.log_likelihoods(choices), strict=True):
                 self._usage.count_span(weights)
                 if weights.problem:
                     yield Assignment(problem=weights.problem)
@@ -151,7 +151,7 @@ def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignme
     Args:
         codes: The candidates.
         log_probabilities: The log-probability of the answer of each candidate, and last that of
-            `none`. All are finite (`Weights`).
+            `none`. All are finite (`LogLikelihoods`).
     """
     best = max(log_probabilities)
     total = math.fsum(math.exp(each - best) for each in log_probabilities)

@@ -47,7 +47,7 @@ class VerifyingAssigner(Assigner):
         while batch := list(islice(waiting, AT_ONCE)):
             assigned = list(self._assigner.assign(batch))
             near = [self._near(each) for each in assigned]
-            weighed = self._engine.weigh(
+            weighed = self._engine.log_likelihoods(
                 self._choice(mention, codes)
                 for mention, codes in zip(batch, near, strict=True)
                 if codes

@@ -20,7 +20,7 @@ from cclearn.coding.span_loop.assigners import (
 )
 from cclearn.coding.span_loop.candidates import Candidates
 from cclearn.coding.span_loop.verify import VerifyingAssigner
-from cclearn.engines import Answer, Choice, Engine, Request, Weights
+from cclearn.engines import Answer, Choice, Engine, LogLikelihoods, Request
 from cclearn.notes import Invalid
 
 
@@ -29,7 +29,7 @@ class Weighing(Engine):
 
     name = "weighing"
     grounded = False
-    weighs = True
+    gives_log_likelihoods = True
 
     def __init__(self, *preferred: str, problem: str | None = None) -> None:
         self.preferred = preferred
@@ -39,14 +39,14 @@ class Weighing(Engine):
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         raise AssertionError
 
-    def weigh(self, choices: Iterable[Choice]) -> Iterator[Weights]:
+    def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:
         for choice in choices:
             self.choices.append(choice)
             logs = [
                 -1.0 if any(words in answer for words in self.preferred) else -9.0
                 for answer in choice.answers
             ]
-            yield Weights(choice.id, [] if self.problem else logs, 10, problem=self.problem)
+            yield LogLikelihoods(choice.id, [] if self.problem else logs, 10, problem=self.problem)
 
 
 class Writing(Engine):
