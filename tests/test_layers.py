@@ -16,7 +16,8 @@ STILL_CIRCULAR: set[str] = set()
 def layers() -> list[tuple[str, ...]]:
     """Return the modules and packages in each row of the table, the lowest layer first."""
     page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`.+?) \|", page, re.MULTILINE)
+    table = page.partition("| layer |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
     return [tuple(map(_module_name, re.findall(r"`([\w/.]+)`", row))) for row in rows]
 
 

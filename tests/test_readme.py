@@ -56,8 +56,8 @@ def test_every_command_is_understood(line: str) -> None:
 def test_the_output_shown_is_what_comes_out() -> None:
     note = next(read_notes(ROOT / "examples" / "note.txt"))
     page = io.StringIO()
-    view = coded_note_view(Coder.lexicon().code(note))
-    Console(width=80, no_color=True, file=page).print(view)
+    for part in coded_note_view(Coder.lexicon().code(note)):
+        Console(width=80, no_color=True, file=page).print(part)
     for line in page.getvalue().splitlines():
         assert line.rstrip() in README
 
