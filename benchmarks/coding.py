@@ -161,7 +161,7 @@ def candidate_scoring(notes: list[Note], system: CodeSystem, rounds: int) -> dic
     """Time weighing candidates beside one forward pass over the prompt and all of them in a row."""
     used = small_engine(SMALL, notes, "paired")
     text = "type 2 diabetes mellitus with diabetic chronic kidney disease"
-    (codes,) = Candidates(LexiconCoder(system)).of([text], 256)
+    (codes,) = Candidates(LexiconCoder(system)).retrieve([text], 256)
     prompt = encode_prompt(used.tokenizer, span_prompt(text))
     answers = used.tokenizer([span_answer(text, c) for c in codes], add_special_tokens=False)[
         "input_ids"
@@ -218,9 +218,9 @@ def candidates(system: CodeSystem, rounds: int, data: Path | None) -> dict[str, 
     retrieved = Candidates(LexiconCoder(system))
     texts = [term for code in system.billable_codes("9") for term in system.synonyms(code)][:500]
     started = time.perf_counter()
-    next(retrieved.of(["warm"], 100))
+    next(retrieved.retrieve(["warm"], 100))
     built = time.perf_counter() - started
-    taken = [timed(lambda: sum(1 for _ in retrieved.of(texts, 200))) for _ in range(rounds)]
+    taken = [timed(lambda: sum(1 for _ in retrieved.retrieve(texts, 200))) for _ in range(rounds)]
     figures: dict[str, Any] = {
         "index_seconds": round(built, 2),
         "spans_per_second": round(len(texts) / statistics.median(taken), 1),
@@ -233,7 +233,9 @@ def candidates(system: CodeSystem, rounds: int, data: Path | None) -> dict[str, 
             str(most): round(
                 sum(
                     code in codes
-                    for codes, (_, code) in zip(retrieved.of(texts, most), labels, strict=True)
+                    for codes, (_, code) in zip(
+                        retrieved.retrieve(texts, most), labels, strict=True
+                    )
                 )
                 / len(labels),
                 3,

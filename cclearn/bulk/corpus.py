@@ -1,4 +1,4 @@
-"""A corpus in shards: it is surveyed once, then any process reads any shard of it."""
+"""A corpus in shards. It is surveyed once, and then any process can read any shard."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Shard:
     """Consecutive rows of a corpus.
 
     Attributes:
-        number: From 0.
-        start: Where it begins: the byte in JSONL, the row in Parquet, the file in a folder, from 0.
-        end: Where it ends, half-open.
-        first: The number of its first line, row or file, from 1.
-        rows: How many rows it holds; empty lines are none.
-        sha256: Of what it holds; of a Parquet file, of the whole file.
-        repeated: The numbers of the rows whose id an earlier row has.
+        number: Number of the shard, from 0.
+        start: Start of the shard, from 0: a byte in JSONL, a row in Parquet, a file in a folder.
+        end: End of the shard, exclusive.
+        first: Number of the first line, row or file, from 1.
+        rows: Number of rows. Empty lines do not count.
+        sha256: Hash of the content. In Parquet, hash of the whole file.
+        repeated: Numbers of the rows whose id occurs in an earlier row.
     """
 
     number: int
@@ -51,12 +51,12 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a corpus holds.
+    """The content of a corpus.
 
     Attributes:
-        shards: In order.
-        rows: In all.
-        sha256: Of the corpus.
+        shards: Shards, in order.
+        rows: Number of rows of all shards.
+        sha256: Hash of the corpus.
     """
 
     shards: tuple[Shard, ...]
@@ -69,11 +69,11 @@ class Row:
     """A row of a corpus.
 
     Attributes:
-        number: Of the line, row or file, from 1.
-        id: The note's; of a row that cannot be read, what it gives as one; of a file, its name. What
-            cannot be written as UTF-8 is escaped in it.
-        note: What it holds; None where it cannot be read.
-        problem: Why it is not to be coded, else None. It holds no text of the note.
+        number: Number of the line, row or file, from 1.
+        id: Id of the note, or name of the file. A row that cannot be read keeps the id that it gives, if
+            any. Characters that cannot be written as UTF-8 are escaped.
+        note: Note of the row. None if the row cannot be read.
+        problem: Reason why the row must not be coded, without text of the note. None if it can be coded.
     """
 
     number: int
@@ -86,20 +86,20 @@ class BulkCorpus(ABC):
     """Notes on disk.
 
     Args:
-        path: Where they are.
+        path: Path of the corpus.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def survey(self, shard_size: int) -> Survey:
-        """Read the corpus once, in constant memory but for 8 bytes a row.
+        """Read the corpus once. The memory is constant except for 8 bytes per row.
 
         Args:
-            shard_size: Rows a shard.
+            shard_size: Number of rows in a shard.
 
         Raises:
-            DataError: It cannot be read, or holds no row.
+            DataError: The corpus cannot be read, or is empty.
         """
         identifiers, whole = Identifiers(), sha256()
         shards = list(self._shards(shard_size, identifiers, whole))
@@ -109,15 +109,15 @@ class BulkCorpus(ABC):
         if repeated:
             shards = [
                 replace(shard, repeated=tuple(repeated[low:high]))
-                for shard, low, high in _places(shards, repeated)
+                for shard, low, high in _repeated_ranges(shards, repeated)
             ]
         return Survey(tuple(shards), sum(shard.rows for shard in shards), whole.hexdigest())
 
     def read(self, shard: Shard) -> Iterator[Row]:
-        """Yield the rows of a shard, those that cannot be read too.
+        """Yield the rows of a shard, including those that cannot be read.
 
         Raises:
-            CclearnError: The corpus is not what it was when it was surveyed.
+            CclearnError: The corpus has changed since the survey.
         """
         repeated = set(shard.repeated)
         for row in self._read(shard):
@@ -127,25 +127,25 @@ class BulkCorpus(ABC):
 
     def _changed(self) -> CclearnError:
         return CclearnError(
-            f"corpus (source = {self.path}): it has changed since the run began. Put it back as it was,"
-            " or begin anew with --overwrite."
+            f"corpus (source = {self.path}): it has changed since the run began. Restore it, or"
+            " start again with --overwrite."
         )
 
     @abstractmethod
     def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
-        """Yield the shards, remember the rows' ids, and hash all that decides the rows."""
+        """Yield the shards. Adds the ids of the rows, and updates the hash of the corpus."""
 
     @abstractmethod
     def _identified(self) -> Iterator[tuple[int, str]]:
-        """Yield the number and id of each row that can be read."""
+        """Yield the number and the id of each readable row."""
 
     @abstractmethod
     def _read(self, shard: Shard) -> Iterator[Row]:
         """Yield the rows of a shard."""
 
 
-def _places(shards: list[Shard], repeated: list[int]) -> Iterator[tuple[Shard, int, int]]:
-    """Yield each shard with the places in the list of repeated rows between which its own stand."""
+def _repeated_ranges(shards: list[Shard], repeated: list[int]) -> Iterator[tuple[Shard, int, int]]:
+    """Yield each shard with its range in the list of repeated rows."""
     starts = [bisect_left(repeated, shard.first) for shard in shards]
     yield from zip(shards, starts, [*starts[1:], len(repeated)], strict=True)
 
@@ -158,10 +158,10 @@ class JSONLCorpus(BulkCorpus):
         first = 1
         digest = sha256()
         with self.path.open("rb") as stream:
-            for place, line in enumerate(stream, start=1):
+            for row_number, line in enumerate(stream, start=1):
                 if rows == shard_size and line.strip():
                     yield Shard(number, start, offset, first, rows, digest.hexdigest())
-                    number, rows, start, first, digest = number + 1, 0, offset, place, sha256()
+                    number, rows, start, first, digest = number + 1, 0, offset, row_number, sha256()
                 if line.strip():
                     rows += 1
                     if (identifier := _identifier(line)) is not None:
@@ -174,10 +174,10 @@ class JSONLCorpus(BulkCorpus):
 
     def _identified(self) -> Iterator[tuple[int, str]]:
         with self.path.open("rb") as stream:
-            for place, line in enumerate(stream, start=1):
+            for row_number, line in enumerate(stream, start=1):
                 if line.strip():
                     with suppress(DataError):
-                        yield place, parse_line(line, Note, self.path, place).id
+                        yield row_number, parse_line(line, Note, self.path, row_number).id
 
     def _read(self, shard: Shard) -> Iterator[Row]:
         with self.path.open("rb") as stream:
@@ -185,14 +185,14 @@ class JSONLCorpus(BulkCorpus):
             content = stream.read(shard.end - shard.start)
         if sha256(content).hexdigest() != shard.sha256:
             raise self._changed()
-        for place, line in enumerate(content.split(b"\n"), start=shard.first):
+        for row_number, line in enumerate(content.split(b"\n"), start=shard.first):
             if line.strip():
-                read = partial(parse_line, line, Note, self.path, place)
-                yield _row(place, read, partial(_identifier, line))
+                read = partial(parse_line, line, Note, self.path, row_number)
+                yield _row(row_number, read, partial(_identifier, line))
 
 
 def _identifier(line: bytes) -> str | None:
-    """Return a line's id, None where it has none; the reader says what is wrong with it."""
+    """Return the id of a line. None if it has none, which the reader reports later."""
     try:
         fields = json.loads(line.removeprefix(BOM_UTF8))
     except (ValueError, RecursionError):
@@ -205,7 +205,7 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _writable(identifier: object) -> str | None:
-    """Return an id that can be written as UTF-8, with everything else in it escaped."""
+    """Return an id in which everything that cannot be written as UTF-8 is escaped."""
     if isinstance(identifier, str):
         identifier = identifier.encode("utf-8", "backslashreplace")
     if not isinstance(identifier, bytes):
@@ -233,9 +233,9 @@ class ParquetCorpus(BulkCorpus):
             yield Shard(number, start, end, start + 1, end - start, file_hash)
 
     def _identified(self) -> Iterator[tuple[int, str]]:
-        for place, fields in enumerate(parquet_rows(self.path), start=1):
+        for row_number, fields in enumerate(parquet_rows(self.path), start=1):
             with suppress(DataError):
-                yield place, parse_row(fields, Note, self.path, place).id
+                yield row_number, parse_row(fields, Note, self.path, row_number).id
 
     def _read(self, shard: Shard) -> Iterator[Row]:
         self._sha256 = self._sha256 or sha256_of_file(self.path)
@@ -244,13 +244,13 @@ class ParquetCorpus(BulkCorpus):
         wanted = list(self._reader.rows(shard.start, shard.end))
         if len(wanted) < shard.rows:
             raise self._changed()
-        for place, fields in enumerate(wanted, start=shard.first):
-            read = partial(parse_row, fields, Note, self.path, place)
-            yield _row(place, read, partial(fields.get, "id"))
+        for row_number, fields in enumerate(wanted, start=shard.first):
+            read = partial(parse_row, fields, Note, self.path, row_number)
+            yield _row(row_number, read, partial(fields.get, "id"))
 
 
 class FolderCorpus(BulkCorpus):
-    """The text files of a folder, by name. Their names are held in memory."""
+    """The text files of a folder, sorted by name. The names are kept in memory."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -265,7 +265,7 @@ class FolderCorpus(BulkCorpus):
             yield Shard(number, start, start + len(files), start + 1, len(files), shard_hash)
 
     def _identified(self) -> Iterator[tuple[int, str]]:
-        return iter(())  # No two files have one name.
+        return iter(())  # File names are unique.
 
     def _read(self, shard: Shard) -> Iterator[Row]:
         files = self._files[shard.start : shard.end]
@@ -273,8 +273,12 @@ class FolderCorpus(BulkCorpus):
         lines = map(_hash_line, files, contents)
         if sha256(b"".join(lines)).hexdigest() != shard.sha256:
             raise self._changed()
-        for place, (file, content) in enumerate(zip(files, contents, strict=True), shard.first):
-            yield _row(place, partial(_read_text, file, content), partial(getattr, file, "name"))
+        for row_number, (file, content) in enumerate(
+            zip(files, contents, strict=True), shard.first
+        ):
+            yield _row(
+                row_number, partial(_read_text, file, content), partial(getattr, file, "name")
+            )
 
 
 def _read_text(file: Path, content: bytes | DataError) -> Note:
@@ -299,15 +303,15 @@ def _bytes_of(file: Path) -> bytes | DataError:
 
 
 def _hash_line(file: Path, content: bytes | DataError) -> bytes:
-    told = content if isinstance(content, bytes) else b""
-    return os.fsencode(file.name) + b"\0" + sha256(told).digest()
+    readable = content if isinstance(content, bytes) else b""
+    return os.fsencode(file.name) + b"\0" + sha256(readable).digest()
 
 
 def open_corpus(path: Path) -> BulkCorpus:
     """Return the corpus of a `.jsonl` file, a `.parquet` file or a folder of `.txt` files.
 
     Raises:
-        DataError: There is none.
+        DataError: The path is missing, or has another ending.
     """
     if path.is_dir():
         return FolderCorpus(path)

@@ -1,9 +1,9 @@
-"""The folder of a coded corpus: written shard by shard, so that no stop loses what is finished.
+"""The folder of a coded corpus. It is written shard by shard, so that finished shards are never lost.
 
-manifest.json        what decides every byte; the first file
+manifest.json        everything that decides the output; the first file
 shards/00000.jsonl   coded notes
-shards/00000.done    the shard's marker, written behind it
-rejected.jsonl       rows that were not coded, with the reason; when all shards are done
+shards/00000.done    the marker of the shard, written after the notes
+rejected.jsonl       rows that were not coded, with the reason; written after all shards
 summary.json         counts and speed; the last file
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cclearn.bulk.shard import ROWS_THEMSELVES, CodedShard, Marker
+from cclearn.bulk.shard import PERMANENT_KINDS, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
 from cclearn.coding.identity import difference
 from cclearn.engines.settings import EngineSettings
@@ -43,13 +43,13 @@ def run_hash(manifest: Mapping[str, Any]) -> str:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise CclearnError where a folder is a file, or holds what no run over a corpus wrote."""
+    """Raise CclearnError if a path is a file, or a folder with files that no run wrote."""
     if path.is_file():
         raise CclearnError(f"output (out = {path}): it is a file. Name a folder.")
     if not path.is_dir():
         return
-    # What a stop left half-written is hidden.
-    names = {each.name for each in path.iterdir() if not each.name.startswith(".")}
+    # Files of interrupted writes are hidden.
+    names = {file.name for file in path.iterdir() if not file.name.startswith(".")}
     shards = path / SHARDS
     if shards.is_symlink():
         raise CclearnError(
@@ -57,7 +57,9 @@ def refuse_foreign(path: Path) -> None:
             " removed. Remove it, or name another folder."
         )
     if shards.is_dir():
-        names |= {f"{SHARDS}/{each.name}" for each in shards.iterdir() if not _is_ours(each.name)}
+        names |= {
+            f"{SHARDS}/{file.name}" for file in shards.iterdir() if not _is_shard_file(file.name)
+        }
     if strange := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):
         raise CclearnError(
             f"output (out = {path}): it holds what no run wrote ({', '.join(strange[:5])}). Move that"
@@ -65,16 +67,16 @@ def refuse_foreign(path: Path) -> None:
         )
 
 
-def _is_ours(name: str) -> bool:
+def _is_shard_file(name: str) -> bool:
     return re.fullmatch(r"\d{5,}\.(jsonl|done)|\..*", name) is not None
 
 
 class CodedFolder:
-    """Where the shards of one run go.
+    """The output folder of one run.
 
     Args:
-        path: The folder.
-        run: The run's hash.
+        path: Path of the folder.
+        run: Hash of the run.
     """
 
     def __init__(self, path: Path, run: str) -> None:
@@ -83,33 +85,33 @@ class CodedFolder:
 
     @classmethod
     def begin(cls, path: Path, manifest: Mapping[str, Any], overwrite: bool) -> CodedFolder:
-        """Begin a run, or go on with it.
+        """Begin a run, or continue it.
 
         Args:
-            path: The folder, which this process holds.
-            manifest: What decides the run's bytes.
-            overwrite: Whether to begin anew.
+            path: Path of the folder, which this process has locked.
+            manifest: Manifest of the run, with everything that decides its output.
+            overwrite: Whether an earlier run is replaced.
 
         Raises:
-            CclearnError: The folder holds another run.
+            CclearnError: The folder contains another run.
         """
-        place = path / MANIFEST
-        if not place.is_file():
+        manifest_path = path / MANIFEST
+        if not manifest_path.is_file():
             _refuse_unclaimed(path)
         elif overwrite or not any((path / SHARDS).glob("*.done")):
-            _empty(path)  # Where no shard is finished nothing is lost, whatever the settings were.
-        elif differing := difference(_read_manifest(place), manifest):
+            _empty(path)  # Nothing is lost if no shard is finished.
+        elif differing := difference(_read_manifest(manifest_path), manifest):
             entries = "; ".join(f"{d.key}: {d.theirs} there, {d.ours} here" for d in differing)
             raise CclearnError(
                 f"output (out = {path}): it holds another run ({entries}). Name another folder, or pass"
                 " --overwrite to begin anew."
             )
         _remove_half_written(path)
-        write_json(place, manifest)
+        write_json(manifest_path, manifest)
         return cls(path, run_hash(manifest))
 
     def finished(self, numbers: Iterable[int]) -> set[int]:
-        """Return which shards have their markers."""
+        """Return the numbers of the shards that have a marker."""
         try:
             names = set(os.listdir(self.path / SHARDS))
         except FileNotFoundError:
@@ -117,13 +119,13 @@ class CodedFolder:
         return {number for number in numbers if self._marker(number).name in names}
 
     def check(self, numbers: Iterable[int]) -> None:
-        """Check the shards that are finished.
+        """Check the finished shards.
 
         Raises:
-            CclearnError: One is of another run, or its file is not what its marker says.
+            CclearnError: A shard belongs to another run, or its file differs from its marker.
         """
         for number in sorted(self.finished(numbers)):
-            marker = self._own(number)
+            marker = self._read_marker(number)
             data = self.data(number)
             if not data.is_file() or sha256_of_file(data) != marker.sha256:
                 raise CclearnError(
@@ -131,8 +133,8 @@ class CodedFolder:
                     " shard is coded again."
                 )
 
-    def _own(self, number: int) -> Marker:
-        """Return the marker of a finished shard. Raises CclearnError where it is none of this run's."""
+    def _read_marker(self, number: int) -> Marker:
+        """Return the marker of a finished shard. Raises CclearnError if it belongs to another run."""
         path = self._marker(number)
         try:
             marker = Marker.model_validate_json(read_text(path))
@@ -148,18 +150,18 @@ class CodedFolder:
         return marker
 
     def retry(self, numbers: Iterable[int]) -> None:
-        """Have the shards coded again in which a note got no answer."""
+        """Remove the markers of shards with unanswered notes, so that these shards are coded again."""
         for number in sorted(self.finished(numbers)):
-            if any(row.kind not in ROWS_THEMSELVES for row in self._own(number).rejected):
+            if any(row.kind not in PERMANENT_KINDS for row in self._read_marker(number).rejected):
                 self._marker(number).unlink()
 
     def reopen(self) -> None:
-        """Take back what says that the run is finished."""
+        """Remove the files that mark the run as finished."""
         for name in (SUMMARY, REJECTED):
             (self.path / name).unlink(missing_ok=True)
 
     def write(self, coded: CodedShard) -> None:
-        """Write a shard, its marker last."""
+        """Write a shard and then its marker."""
         with atomic_file(self.data(coded.marker.shard)) as stream:
             stream.write(coded.content)
         marker = coded.marker.model_copy(update={"run": self.run})
@@ -167,7 +169,7 @@ class CodedFolder:
             stream.write(marker.model_dump_json(indent=1).encode() + b"\n")
 
     def summary(self) -> Summary | None:
-        """Return the summary of a run that is finished, else None."""
+        """Return the summary of a finished run, or None."""
         if not (self.path / REJECTED).is_file():
             return None
         try:
@@ -176,18 +178,18 @@ class CodedFolder:
             return None
 
     def finish(self, numbers: Iterable[int], engine: EngineSettings, pace: Pace) -> Summary:
-        """Write the rejected rows and the summary, when all shards are finished.
+        """Write the rejected rows and the summary after all shards are finished.
 
         Args:
-            numbers: Of all shards, in order.
-            engine: Whose prices count.
-            pace: Of this sitting.
+            numbers: Numbers of all shards, in order.
+            engine: Settings of the engine, which contain the prices.
+            pace: Speed of this session.
         """
         with atomic_file(self.path / REJECTED) as stream:
 
             def markers() -> Iterator[Marker]:
                 for number in numbers:
-                    marker = self._own(number)
+                    marker = self._read_marker(number)
                     for row in marker.rejected:
                         stream.write(row_to_json(row).encode() + b"\n")
                     yield marker
@@ -197,7 +199,7 @@ class CodedFolder:
         return summary
 
     def data(self, number: int) -> Path:
-        """Return the file of a shard's notes."""
+        """Return the path of the coded notes of a shard."""
         return self.path / SHARDS / f"{number:05}.jsonl"
 
     def _marker(self, number: int) -> Path:
@@ -205,11 +207,11 @@ class CodedFolder:
 
 
 def coded_notes(path: Path) -> Iterator[CodedNote]:
-    """Stream the coded notes of a run that is finished, in the corpus's order.
+    """Stream the coded notes of a finished run, in the order of the corpus.
 
     Raises:
-        DataError: The folder is no run's, or the run is not finished.
-        CclearnError: A shard is not what was written.
+        DataError: The folder contains no run, or the run is not finished.
+        CclearnError: A shard has changed since it was written.
     """
     folder = CodedFolder(path, run_hash(_read_manifest(path / MANIFEST)))
     summary = folder.summary()
@@ -229,7 +231,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unclaimed(path: Path) -> None:
-    """Raise DataError for files that would be a run's, if a manifest said so."""
+    """Raise DataError if files of a run exist without a manifest."""
     others = (*(path / SHARDS).glob("[!.]*"), path / REJECTED, path / SUMMARY)
     if any(file.exists() for file in others):
         problem = "it is missing, and there are shards or a summary. Name another folder."
@@ -237,7 +239,7 @@ def _refuse_unclaimed(path: Path) -> None:
 
 
 def _empty(path: Path) -> None:
-    """Remove a run; its manifest goes last, which says whose the rest is."""
+    """Remove a run. The manifest, which identifies the other files, is removed last."""
     _read_manifest(path / MANIFEST)
     shards = (path / SHARDS).glob("[!.]*")
     for file in (path / SUMMARY, path / REJECTED, *shards, path / MANIFEST):
@@ -245,7 +247,7 @@ def _empty(path: Path) -> None:
 
 
 def _remove_half_written(path: Path) -> None:
-    """Remove what a process that was killed was writing: it may hold text of notes."""
+    """Remove the incomplete files of a killed process, which may contain text of notes."""
     for name in (MANIFEST, REJECTED, SUMMARY, f"{SHARDS}/[0-9]*"):
         for file in path.glob(str(Path(name).with_name(f".{Path(name).name}.*"))):
             file.unlink()

@@ -1,4 +1,4 @@
-"""Ids that stand twice in a corpus, found in 8 bytes an id."""
+"""Finds repeated ids in a corpus with 8 bytes of memory per id."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import numpy as np
 
 
 class Identifiers:
-    """Remembers a hash of each id."""
+    """Stores a hash of each id."""
 
     def __init__(self) -> None:
         self._hashes = array("Q")
 
     def add(self, identifier: str) -> None:
-        """Remember an id."""
+        """Add an id."""
         self._hashes.append(_hash(identifier))
 
-    def repeated(self, again: Callable[[], Iterable[tuple[int, str]]]) -> list[int]:
-        """Return the numbers of the rows whose id an earlier row has, rising.
+    def repeated(self, read_again: Callable[[], Iterable[tuple[int, str]]]) -> list[int]:
+        """Return the numbers of the rows whose id occurs in an earlier row, in increasing order.
 
         Args:
-            again: Goes over the rows' numbers and ids anew; only needed where hashes are alike.
+            read_again: Function that yields the number and the id of each row again. It is called only
+                if hashes are equal.
         """
         hashes = np.sort(np.frombuffer(self._hashes, dtype=np.uint64))
-        alike = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
-        if not alike:
+        equal = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+        if not equal:
             return []
         seen: set[str] = set()
         rows = []
-        for number, identifier in again():
-            if _hash(identifier) in alike:
+        for number, identifier in read_again():
+            if _hash(identifier) in equal:
                 if identifier in seen:
                     rows.append(number)
                 seen.add(identifier)

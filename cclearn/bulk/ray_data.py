@@ -1,7 +1,8 @@
-"""Shards coded on a Ray Data cluster: coders are actors, each with its own engine.
+"""Codes shards on a Ray Data cluster. Each actor holds a coder with its own engine.
 
-`ray.data.llm` asks a model once a row. A coder asks once a part, again for halves, or twice a span,
-under a grammar of the note's own; so the actors hold coders, vLLM's among them.
+`ray.data.llm` sends one request per row. A coder sends one request per part of a note, further requests
+for halves, or two requests per span, with a grammar for each note. Therefore the actors hold coders,
+even if vLLM runs the model.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 
 
 class ShardCoder:
-    """An actor: loads a coder with its first shard, and codes one shard after the other.
+    """An actor that loads a coder with its first shard, and codes one shard after the other.
 
     Args:
-        source: The corpus; every worker must see it under this path.
-        settings: Of the coder.
+        source: Path of the corpus, which must be the same on every worker.
+        settings: Settings of the coder.
     """
 
     def __init__(self, source: Path, settings: CoderSettings) -> None:
@@ -67,26 +68,26 @@ def coded_on_ray(
     settings: CoderSettings,
     shards: Sequence[Shard],
 ) -> Generator[CodedShard, None, None]:
-    """Yield shards as the workers finish them, in any order; each comes once.
+    """Yield each shard once, in the order in which the workers finish.
 
     Args:
         address: The address of the cluster, as `cclearn.runtime.ray_cluster.ray_cluster` takes it.
         workers: The number of workers. None means one for each GPU where the model runs on GPUs, and
             one for each core otherwise.
-        source: The corpus.
-        settings: Of the coder.
-        shards: To be coded.
+        source: Path of the corpus.
+        settings: Settings of the coder.
+        shards: Shards to code.
 
     Raises:
         ConfigurationError: The cluster cannot be reached, has not what the workers need, or has other
             machines, and the settings do not allow twice that restricted notes are sent there.
-        CclearnError: As for `code_shard`.
+        CclearnError: A shard cannot be coded.
     """
     with ray_cluster(address) as ray:
         refuse_other_machines(ray, address, settings)
         from ray.data import ActorPoolStrategy, DataContext
 
-        # Each shard has a number: none waits for another.
+        # Shards are numbered, so that their order does not matter.
         DataContext.get_current().execution_options.preserve_order = False
         gpus = count_gpus(settings)
         available = ray.cluster_resources()
@@ -110,7 +111,7 @@ def coded_on_ray(
         count = min(workers or most, most, len(shards))
         rows = [{"shard": json.dumps(asdict(shard))} for shard in shards]
         with warnings.catch_warnings():
-            # Deprecated, and there is no other way yet.
+            # The argument is deprecated, but has no replacement yet.
             warnings.filterwarnings("ignore", message=".*ray_remote_args")
             dataset: Dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
                 ShardCoder,
@@ -150,5 +151,5 @@ def refuse_other_machines(ray: Any, address: str, settings: CoderSettings) -> No
 
 
 def count_gpus(settings: CoderSettings) -> int:
-    """Return how many GPUs a worker's coder uses. The engines of its models share them."""
+    """Return the number of GPUs that a worker uses. The engines of its models share them."""
     return max(model.gpus(settings.engine) for model in settings.models().values())

@@ -1,4 +1,4 @@
-"""Coding one shard of a corpus: the one function that every way of running a corpus calls."""
+"""Codes one shard of a corpus. Every way of running a corpus calls this function."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from cclearn.notes import Note
 from cclearn.notes.jsonl import row_to_json
 
 _STOPPING = frozenset({"connection", "budget"})
-"""Failures of the run, not of the note: the next notes would fail as well."""
+"""Failures of the run rather than of a note. The next notes would fail as well."""
 
-_OVERWHELMED = frozenset({"timeout", "http_429", "unreadable_response"})
+_OVERLOADED = frozenset({"timeout", "http_429", "unreadable_response"})
 
 _SYSTEMATIC = 10
-"""So many notes in a row that fail alike are no matter of the notes; nor are all of a shard's."""
+"""Number of consecutive failures that indicates a failure of the run. All notes of a shard do, too."""
 
 _FEW = 3
-"""Fewer may all be bad."""
+"""Minimum number of consecutive failures that indicates a failure of the run."""
 
 
-ROWS_THEMSELVES = frozenset({"unreadable", "repeated"})
-"""Kinds of rejected rows that no second try would mend."""
+PERMANENT_KINDS = frozenset({"unreadable", "repeated"})
+"""Kinds of rejected rows that another attempt would not change."""
 
 
 class RejectedNote(BaseModel):
     """A row of a corpus that was not coded.
 
     Attributes:
-        row: Its number: of the line, the Parquet row or the file of the folder, from 1.
-        id: Its id, where it has one; of a file that cannot be read, its name.
-        kind: `unreadable`; `repeated`, of its id; a failure of the engine, e.g. `timeout`; `refused` or
-            `restricted`; or `error`.
-        reason: What is wrong. It holds no text of the note.
-        note: The note, where it could be read.
+        row: Number of the line, of the Parquet row or of the file in the folder, from 1.
+        id: Id of the row, if it has one, or name of a file that cannot be read.
+        kind: `unreadable`, `repeated` if the id is repeated, a failure of the engine such as `timeout`,
+            `refused`, `restricted`, or `error`.
+        reason: Description of the problem, without text of the note.
+        note: Note of the row, if it could be read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,20 +55,20 @@ class RejectedNote(BaseModel):
 
 
 class Marker(BaseModel):
-    """What a finished shard holds; it is written behind it.
+    """The content of a finished shard. It is written after the notes.
 
     Attributes:
-        shard: The shard's number.
-        notes: How many notes were coded.
-        codes: How many codes they were given.
-        flagged: The notes that keep a failure's flag, by flag.
-        prompt_tokens: That the coder read.
-        answer_tokens: That it wrote.
-        gpu_seconds: That it took.
-        bytes: The size of the shard's file.
-        sha256: Of the shard's file.
-        rejected: The rows that were not coded.
-        run: The run's hash, set when it is written.
+        shard: Number of the shard.
+        notes: Number of coded notes.
+        codes: Number of codes of these notes.
+        flagged: Number of coded notes with the flag of a failure, by flag.
+        prompt_tokens: Number of tokens that the model read.
+        answer_tokens: Number of tokens that the model generated.
+        gpu_seconds: Number of seconds for which one GPU was busy.
+        bytes: Size of the file of coded notes.
+        sha256: Hash of the file of coded notes.
+        rejected: Rows that were not coded.
+        run: Hash of the run, which is set when the marker is written.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,7 +88,7 @@ class Marker(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CodedShard:
-    """A shard's coded notes as JSONL, and its marker."""
+    """The coded notes of a shard as JSONL, and its marker."""
 
     content: bytes
     marker: Marker
@@ -97,17 +97,17 @@ class CodedShard:
 def code_shard(
     coder: Coder, corpus: BulkCorpus, shard: Shard, progress: Callable[[int], None] | None = None
 ) -> CodedShard:
-    """Code the rows of a shard: the same shard gives the same bytes in every process.
+    """Code the rows of a shard. The same shard gives the same bytes in every process.
 
     Args:
-        coder: The coder.
-        corpus: The corpus.
-        shard: Which rows.
-        progress: Told how many notes of the shard are coded.
+        coder: Coder of the notes.
+        corpus: Corpus that contains the shard.
+        shard: Shard to code.
+        progress: Function that receives the number of processed notes of the shard.
 
     Raises:
-        CclearnError: The engine answers no more, the corpus has changed, or many notes in a row raise
-            an error.
+        CclearnError: The engine has stopped answering, the corpus has changed, or many consecutive notes
+            raise an error.
     """
     rejected: list[RejectedNote] = []
     numbers: list[int] = []
@@ -132,7 +132,7 @@ def code_shard(
         if progress is not None:
             progress(done)
         if isinstance(coded, Exception):
-            in_a_row += _may_be_of_the_run(coded)
+            in_a_row += _may_affect_other_notes(coded)
             rejected.append(_rejected(number, note, coded, shard))
             if in_a_row >= min(_SYSTEMATIC, max(_FEW, len(notes))):
                 raise _systematic(shard, in_a_row, coded)
@@ -153,13 +153,13 @@ def code_shard(
         gpu_seconds=usage.gpu_seconds - before.gpu_seconds,
         bytes=len(content),
         sha256=sha256(content).hexdigest(),
-        rejected=sorted(rejected, key=lambda each: each.row),
+        rejected=sorted(rejected, key=lambda row: row.row),
     )
     return CodedShard(content, marker)
 
 
 def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> RejectedNote:
-    """Return a note's entry. Raises CclearnError where other notes would fare no better."""
+    """Return the entry of a failed note. Raises CclearnError if other notes would fail as well."""
     kind, reason = "error", type_and_place(error)
     if isinstance(error, UnansweredError):
         if stopping := _STOPPING.intersection(error.failures):
@@ -172,12 +172,14 @@ def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> Reject
     return RejectedNote(row=number, id=note.id, kind=kind, reason=reason, note=note)
 
 
-def _may_be_of_the_run(error: Exception) -> bool:
-    """Say whether other notes might fail likewise: an error does, or a server that is overwhelmed, or a
-    model whose scores are not finite."""
+def _may_affect_other_notes(error: Exception) -> bool:
+    """Return whether other notes may fail for the same reason.
+
+    They may after an exception, if a server is overloaded, or if scores are not finite.
+    """
     if not isinstance(error, UnansweredError):
         return True
-    return error.kind in {*_OVERWHELMED, NOT_FINITE} or error.kind.startswith("http_5")
+    return error.kind in {*_OVERLOADED, NOT_FINITE} or error.kind.startswith("http_5")
 
 
 def _stopped(shard: Shard, reason: str) -> CclearnError:

@@ -1,4 +1,4 @@
-"""What a run over a corpus comes to."""
+"""The summary of a run over a corpus."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cclearn.engines.settings import EngineSettings
 
 
 class Pace(BaseModel):
-    """How fast the last sitting of a run was; a run that was stopped has several.
+    """The speed of the last session of a run. An interrupted run has several sessions.
 
     Attributes:
-        rows: That were gone through in it.
-        seconds: It took, the coder's loading included.
-        notes_per_second: Of the two.
+        rows: Number of rows that the session processed.
+        seconds: Duration of the session, including the loading of the coder.
+        notes_per_second: Number of rows per second.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,27 +29,27 @@ class Pace(BaseModel):
 
     @classmethod
     def of(cls, rows: int, seconds: float) -> Pace:
-        """Return the pace of so many rows in so many seconds."""
+        """Return the speed for a number of rows and seconds."""
         speed = rows / seconds if seconds else 0.0
         return cls(rows=rows, seconds=round(seconds, 3), notes_per_second=round(speed, 3))
 
 
 class Summary(BaseModel):
-    """Counts of a whole corpus, and what coding it cost.
+    """Counts of a whole corpus, and the cost of coding it.
 
     Attributes:
-        shards: How many.
-        rows: Of the corpus.
-        notes: That were coded.
-        rejected: Rows that were not, by kind.
-        first_rejected: Of each kind, the first row's number and the reason.
-        flagged: Coded notes with the flag of a failure, by flag.
-        codes: That were given.
-        prompt_tokens: That the coder read.
-        answer_tokens: That it wrote.
-        gpu_seconds: That it took.
-        cost: By the engine's prices of a million tokens; None without prices.
-        pace: Of the last sitting.
+        shards: Number of shards.
+        rows: Number of rows of the corpus.
+        notes: Number of coded notes.
+        rejected: Number of rows that were not coded, by kind.
+        first_rejected: Number of the first rejected row and the reason, by kind.
+        flagged: Number of coded notes with the flag of a failure, by flag.
+        codes: Number of assigned codes.
+        prompt_tokens: Number of tokens that the model read.
+        answer_tokens: Number of tokens that the model generated.
+        gpu_seconds: Number of seconds for which one GPU was busy.
+        cost: Cost of the tokens at the prices of the engine. None without prices.
+        pace: Speed of the last session.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,7 +68,7 @@ class Summary(BaseModel):
     pace: Pace
 
     def lines(self, out: Path) -> Iterator[str]:
-        """Yield what a user is told at the end of a run into a folder."""
+        """Yield the lines that a user reads at the end of a run."""
         yield f"notes coded: {self.notes:,} (codes: {self.codes:,}, shards: {self.shards:,}): {out}"
         for kind, count in self.rejected.items():
             first = self.first_rejected[kind]
@@ -89,7 +89,7 @@ class Summary(BaseModel):
 
 
 def summarise(markers: Iterable[Marker], engine: EngineSettings, pace: Pace) -> Summary:
-    """Add the shards of a corpus up."""
+    """Return the totals over the shards of a corpus."""
     total: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
     flagged: Counter[str] = Counter()

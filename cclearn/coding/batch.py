@@ -1,4 +1,4 @@
-"""Coding many notes of which one may fail."""
+"""Codes a batch of notes in which single notes may fail."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from cclearn.coding.base import Coder
 from cclearn.errors import UnansweredError
 from cclearn.notes import CodedNote, Note
 
-_WHOLE_ENOUGH = frozenset({"truncated"})
-"""Failures that leave codes; the note keeps their flag."""
+_TOLERATED = frozenset({"truncated"})
+"""Failures after which a note has codes nevertheless. The note keeps their flag."""
 
 
 def code_batch(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exception]:
-    """Yield each coded note, in order, or why there is none: an `UnansweredError`, or the error that the
-    note raises when it is coded alone.
+    """Yield each coded note, in order, or the error that prevents it.
 
-    The notes are coded together; where that raises, the rest is coded one by one.
+    The notes are coded together. If that raises an error, the remaining notes are coded one by one. A
+    note without an answer of the model yields an `UnansweredError`.
+
+    Args:
+        coder: Coder of the notes.
+        notes: Notes to code.
     """
     done = 0
     try:
@@ -24,7 +28,7 @@ def code_batch(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exce
             done += 1
             yield _answered(coded)
         return
-    except Exception:  # noqa: S110 - which note it is of is found out below
+    except Exception:  # noqa: S110 - the loop below finds the note that fails
         pass
     for note in notes[done:]:
         try:
@@ -34,5 +38,5 @@ def code_batch(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exce
 
 
 def _answered(coded: CodedNote) -> CodedNote | UnansweredError:
-    failures = [flag for flag in coded.failures if flag not in _WHOLE_ENOUGH]
+    failures = [flag for flag in coded.failures if flag not in _TOLERATED]
     return UnansweredError(coded.id, failures) if failures else coded

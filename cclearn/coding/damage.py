@@ -1,4 +1,4 @@
-"""Stopping a run whose model is damaged: its scores are not finite for one note after the other."""
+"""Stops a run whose model is damaged, which shows in scores that are not finite."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from cclearn.errors import CclearnError
 
 T = TypeVar("T")
 
-_SEVERAL = 3
-"""So many failures in a row are no matter of the notes."""
+_MAX_CONSECUTIVE = 3
+"""Number of consecutive failures that the notes cannot explain."""
 
 
 def stop_if_damaged(
     results: Iterable[T], is_not_finite: Callable[[T], bool], name: str
 ) -> Iterator[T]:
-    """Pass results on until they show that the model is damaged.
+    """Yield results until they show that the model is damaged.
 
     Args:
-        results: The results of the model, in order.
-        is_not_finite: Says whether the problem of a result is `cclearn.engines.base.NOT_FINITE`.
-        name: The model, for the message.
+        results: Results of the model, in order.
+        is_not_finite: Function that returns whether the scores of a result are not finite.
+        name: Name of the model, for the message.
 
     Raises:
-        CclearnError: Several results in a row are not finite; or, at the end, all of them.
+        CclearnError: Several consecutive results, or all results, are not finite.
     """
     count = in_a_row = 0
     for result in results:
         count += 1
         in_a_row = in_a_row + 1 if is_not_finite(result) else 0
-        if in_a_row >= _SEVERAL:
+        if in_a_row >= _MAX_CONSECUTIVE:
             raise _damaged(name, in_a_row)
         yield result
     if 0 < in_a_row == count:

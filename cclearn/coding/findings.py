@@ -1,4 +1,4 @@
-"""What a coder finds in a note, before it is brought together into codes."""
+"""The findings of a coder in a note, before they are aggregated into codes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from cclearn.notes.spans import Span
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One piece of evidence and the code it was given.
+    """A piece of evidence and its code.
 
     Attributes:
-        code: In the official form.
-        start: Offset of the evidence's first code point.
-        end: Offset behind its last.
-        score: Between 0 and 1, None where nothing was scored.
-        assertion: What the note says of the mention.
-        part: The number of the part of the note in which it was found.
+        code: Code in the official form.
+        start: Offset of the first code point of the evidence.
+        end: Offset after the last code point of the evidence.
+        score: Score between 0 and 1. None if the coder gives no scores.
+        assertion: Whether the note asserts the mention, negates it, and so on.
+        part: Number of the part of the note that contains the finding.
     """
 
     code: str
@@ -31,17 +31,17 @@ class Finding:
 
 @dataclass(slots=True)
 class Reading:
-    """A note and what was found in it.
+    """A note and its findings.
 
     Attributes:
-        note: What was read.
-        findings: In any order; the same one may stand twice.
-        parts: The parts of the note that were read by themselves; they may overlap.
-        headers: Findings whose code is a header; each is in `invalid` too.
-        ungrounded: Quotes that are not in the note.
-        invalid: Codes that may not be assigned, lines that could not be read.
-        repeated: Lines that say a code and its evidence again within one answer.
-        flags: Remarks on the whole note.
+        note: The note.
+        findings: Findings in any order. Duplicates are allowed.
+        parts: Parts of the note that were read separately. They may overlap.
+        headers: Findings whose code is a header. `invalid` contains them too.
+        ungrounded: Quotes that do not occur in the note.
+        invalid: Codes that may not be assigned, and lines that could not be parsed.
+        repeated: Number of lines that repeat a code and its evidence within one answer.
+        flags: Remarks about the whole note.
     """
 
     note: Note

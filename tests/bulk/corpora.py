@@ -1,4 +1,4 @@
-"""Small corpora, and a coder that does what a test tells it to."""
+"""Small corpora, and a coder that calls a function of a test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SENTENCES = (
 
 
 def text(number: int) -> str:
-    """Return the text of a note, another for each number."""
+    """Return the text of a note, which differs for each number."""
     chosen = [SENTENCES[(number + step) % len(SENTENCES)] for step in range(1 + number % 3)]
     return f"Visit {number}.\n" + "\n".join(chosen)
 
@@ -34,7 +34,7 @@ def write_jsonl(path: Path, count: int) -> Path:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """Return what a run wrote, but for what tells its speed and its lock."""
+    """Return the files that a run wrote, without its summary and its lock."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -43,27 +43,27 @@ def files_in(folder: Path) -> dict[str, bytes]:
     }
 
 
-class ToldCoder(Coder):
-    """Gives no codes, and does to each note what a test says.
+class CallbackCoder(Coder):
+    """Assigns no codes, and calls a function for each note.
 
     Args:
-        system: The code system.
-        what: Returns the flags of a note, or raises.
+        system: Code system of the coder.
+        callback: Function that returns the flags of a note, or raises an error.
     """
 
-    def __init__(self, system: CodeSystem, what: Callable[[Note], list[str]]) -> None:
-        super().__init__("told", system)
-        self._what = what
+    def __init__(self, system: CodeSystem, callback: Callable[[Note], list[str]]) -> None:
+        super().__init__("callback", system)
+        self._callback = callback
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
         """Return nothing for each note."""
         return (Reading(note, []) for note in notes)
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
-        """Do as told."""
+        """Yield each note with the flags that the callback returns."""
         for note in notes:
             self.usage.prompt_tokens += 10
-            yield CodedNote(id=note.id, text=note.text, flags=self._what(note))
+            yield CodedNote(id=note.id, text=note.text, flags=self._callback(note))
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"

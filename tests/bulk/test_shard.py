@@ -12,14 +12,14 @@ from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, RestrictedTextError
 from cclearn.notes import Note
-from tests.bulk.corpora import ToldCoder, write_jsonl
+from tests.bulk.corpora import CallbackCoder, write_jsonl
 
 
 def coded(
     tmp_path: Path, system: CodeSystem, what: Callable[[Note], list[str]], count: int = 12
 ) -> CodedShard:
     corpus = open_corpus(write_jsonl(tmp_path / "notes.jsonl", count))
-    return code_shard(ToldCoder(system, what), corpus, corpus.survey(100).shards[0])
+    return code_shard(CallbackCoder(system, what), corpus, corpus.survey(100).shards[0])
 
 
 def ids_of(shard: CodedShard) -> list[str]:

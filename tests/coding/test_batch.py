@@ -4,7 +4,7 @@ from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.coding.batch import code_batch
 from cclearn.notes import CodedNote, Note
-from tests.bulk.corpora import ToldCoder
+from tests.bulk.corpora import CallbackCoder
 
 
 def test_notes_are_coded_together_and_after_an_error_alone(system: CodeSystem) -> None:
@@ -17,7 +17,7 @@ def test_notes_are_coded_together_and_after_an_error_alone(system: CodeSystem) -
         return []
 
     notes = [Note(id=each, text="x") for each in "abcde"]
-    coded = list(code_batch(ToldCoder(system, what), notes))
+    coded = list(code_batch(CallbackCoder(system, what), notes))
     assert [each.id if isinstance(each, CodedNote) else type(each) for each in coded] == [
         "a",
         ValueError,

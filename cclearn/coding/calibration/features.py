@@ -1,4 +1,4 @@
-"""What speaks for a code: how sure the coder was, how often and how widely it was found."""
+"""The features of a code that a calibration uses, such as its score and the number of mentions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from cclearn.coding.findings import Reading
 from cclearn.notes import CODED, AssignedCode, CodedNote
 
 _CERTAIN = 1e-6
-"""Probabilities this close to 0 and 1 count as so far from them, for their log-odds are infinite."""
+"""Probabilities are clipped to this distance from 0 and 1, where log-odds are infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for one code of a note.
+    """The signals of one code of a note.
 
     Attributes:
-        probability: The best of its findings', between 0 and 1; None where nothing was scored.
-        evidence: How many distinct pieces of evidence it has.
-        agreement: Of the parts of the note that hold any of its evidence whole, the share that found it;
-            1 where the note was read in one part.
-        words: Of its longest piece of evidence.
-        characters: Likewise. Long words are rarer and say more.
+        probability: Highest score of the findings, between 0 and 1. None if the coder gives no scores.
+        evidence: Number of distinct pieces of evidence.
+        agreement: Share of the parts that found the code among all parts that contain a whole piece of
+            its evidence. It is 1 if the note was read in one part.
+        words: Number of words of the longest piece of evidence.
+        characters: Number of code points of the longest piece of evidence. Long words are rarer and
+            more specific.
     """
 
     probability: float | None
@@ -32,7 +33,7 @@ class Signals:
     characters: int
 
     def features(self) -> dict[str, float]:
-        """Return them as numbers of like size; `log_odds` only where there is a probability."""
+        """Return features of similar size by name, without `log_odds` if there is no probability."""
         found = {
             "log_evidence": math.log1p(self.evidence),
             "agreement": self.agreement,
@@ -45,7 +46,7 @@ class Signals:
 
 
 def log_odds(probability: float) -> float:
-    """Return log(p / (1 − p)), finite at 0 and 1 too; NaN stays NaN."""
+    """Return log(p / (1 − p)), clipped to be finite. NaN stays NaN."""
     inside = probability
     if not math.isnan(probability):
         inside = min(max(probability, _CERTAIN), 1 - _CERTAIN)
@@ -53,27 +54,27 @@ def log_odds(probability: float) -> float:
 
 
 def signals_of(coded: CodedNote, reading: Reading) -> list[Signals]:
-    """Return the signals of each code of a note, in the note's order.
+    """Return the signals of each code of a note, in the order of the codes.
 
-    They do not depend on the order of what was found, nor on how often it stands there.
+    They depend neither on the order of the findings nor on duplicates.
 
     Args:
-        coded: What the reading was brought together into.
-        reading: What was found.
+        coded: Coded note that the findings were aggregated into.
+        reading: Findings in the note.
     """
     return [_signals(assigned, reading) for assigned in coded.codes]
 
 
 def _signals(assigned: AssignedCode, reading: Reading) -> Signals:
     spans = {(evidence.start, evidence.end) for evidence in assigned.evidence}
-    there = [
+    cited = [
         finding
         for finding in reading.findings
         if finding.assertion in CODED and (finding.start, finding.end) in spans
     ]
-    # Where no finding has the code itself, a rule of the classification has made it of theirs.
-    mine = [finding for finding in there if finding.code == assigned.code] or there
-    found_in = {finding.part for finding in mine}
+    # If no finding has this code, a rule of the classification derived it from these findings.
+    supporting = [finding for finding in cited if finding.code == assigned.code] or cited
+    found_in = {finding.part for finding in supporting}
     holding = {
         number
         for number, (first, last) in enumerate(reading.parts)

@@ -1,4 +1,4 @@
-"""Scores that are probabilities, and what follows from them: accept, review or reject."""
+"""Calibration: scores become probabilities, and probabilities become decisions."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Platt(_Part):
     """A logistic function of a code's signals (Platt 1999).
 
     Attributes:
-        intercept: In log-odds.
-        coefficients: By the name of the feature (`Signals.features`).
+        intercept: Intercept, in log-odds.
+        coefficients: Coefficient of each feature, by its name (`Signals.features`).
     """
 
     method: Literal["platt"] = "platt"
@@ -39,24 +39,25 @@ class Platt(_Part):
     coefficients: dict[str, float]
 
     def scores(self, signals: Sequence[Signals]) -> list[float | None]:
-        """Return the probability that each code is right; None where a signal is missing."""
+        """Return the probability that each code is correct. None if a signal is missing."""
         return [self._score(signal.features()) for signal in signals]
 
     def _score(self, features: Mapping[str, float]) -> float | None:
         if not self.coefficients.keys() <= features.keys():
             return None
         terms = (slope * features[name] for name, slope in self.coefficients.items())
-        # The logistic function, written so that nothing overflows.
+        # This form of the logistic function does not overflow.
         return 0.5 * (1 + math.tanh(math.fsum([self.intercept, *terms]) / 2))
 
 
 class Isotonic(_Part):
-    """A rising function of the coder's own score, between its corners a straight line, outside of them
-    level (Zadrozny & Elkan 2002).
+    """An increasing, piecewise linear function of the score (Zadrozny & Elkan 2002).
+
+    It is constant outside of the knots.
 
     Attributes:
-        raw: The coder's scores at the corners, rising.
-        calibrated: The probabilities there.
+        raw: Raw scores at the knots, in increasing order.
+        calibrated: Probabilities at the knots, in increasing order.
     """
 
     method: Literal["isotonic"] = "isotonic"
@@ -64,15 +65,15 @@ class Isotonic(_Part):
     calibrated: list[Share]
 
     @model_validator(mode="after")
-    def _rises(self) -> Self:
+    def _is_increasing(self) -> Self:
         if len(self.raw) != len(self.calibrated):
-            raise ValueError("raw and calibrated are not of one length")
+            raise ValueError("raw and calibrated differ in length")
         if sorted(self.raw) != self.raw or sorted(self.calibrated) != self.calibrated:
-            raise ValueError("raw and calibrated must rise")
+            raise ValueError("raw and calibrated must be increasing")
         return self
 
     def scores(self, signals: Sequence[Signals]) -> list[float | None]:
-        """Return the probability that each code is right; None where it has no score."""
+        """Return the probability that each code is correct. None if the code has no score."""
         return [
             None
             if signal.probability is None
@@ -85,14 +86,14 @@ Curve = Annotated[Platt | Isotonic, Field(discriminator="method")]
 
 
 class Thresholds(_Part):
-    """What is accepted and what is rejected.
+    """The thresholds of the decisions.
 
     Attributes:
-        accept: Codes with at least this score are accepted; None accepts nothing.
-        reject: Codes with at most this score are rejected; None rejects nothing.
-        precision: The share of the accepted codes that was to be right.
-        rejected_right: The share of the rejected codes that was allowed to be right.
-        confidence: With which the development notes show both (Wilson's bound, one-sided).
+        accept: Minimum score of accepted codes. None accepts no code.
+        reject: Maximum score of rejected codes. None rejects no code.
+        precision: Required share of correct codes among the accepted codes.
+        rejected_right: Permitted share of correct codes among the rejected codes.
+        confidence: Confidence of both shares on the development notes (one-sided Wilson bound).
     """
 
     accept: Share | None
@@ -102,7 +103,7 @@ class Thresholds(_Part):
     confidence: Share
 
     def decide(self, score: float | None) -> Literal["accept", "review", "reject"]:
-        """Return what to do with a code; one without a score is for review."""
+        """Return the decision on a code. A code without a score is reviewed."""
         if score is not None and self.accept is not None and score >= self.accept:
             return "accept"
         if score is not None and self.reject is not None and score <= self.reject:
@@ -111,11 +112,11 @@ class Thresholds(_Part):
 
 
 class Decided(_Part):
-    """The codes of the development notes that one decision concerns.
+    """The codes of the development notes that received one decision.
 
     Attributes:
-        codes: How many.
-        right: How many of them are right.
+        codes: Number of codes.
+        right: Number of correct codes.
     """
 
     codes: int
@@ -123,11 +124,11 @@ class Decided(_Part):
 
 
 class CalibrationError(_Part):
-    """The expected calibration error, None where the coder gives no scores of its own.
+    """The expected calibration error on the development notes.
 
     Attributes:
-        before: Of the coder's scores.
-        after: Of the calibrated ones, each by a curve that was fitted without its note.
+        before: Error of the raw scores. None if the coder gives no scores.
+        after: Error of the calibrated scores, from curves that were fitted without the note.
     """
 
     before: float | None
@@ -135,22 +136,23 @@ class CalibrationError(_Part):
 
 
 class Calibration(_Part):
-    """Turns a coder's findings into probabilities and decisions. It holds no text of a note.
+    """Turns the findings of a coder into probabilities and decisions. It contains no text of a note.
 
     Attributes:
-        calibration_version: Of this schema; it changes when a field changes its meaning or goes.
-        cclearn: The version that fitted it.
-        made_for: The coder.
-        data_sha256: Of the file of development notes.
-        notes: How many notes that file has.
-        codes: How many codes the coder found in them.
-        base_rate: The share of those that is right.
-        curve: From signals to probabilities.
-        thresholds: From probabilities to decisions.
-        expected_calibration_error: On the development notes.
-        decisions: What becomes of the codes of the development notes, each scored by a curve that was
-            fitted without its note.
-        remarks: What a user must know.
+        calibration_version: Version of this schema. It changes when a field is removed or changes its
+            meaning.
+        cclearn: Version of cclearn that fitted the calibration.
+        made_for: Identity of the coder that the calibration was made for.
+        data_sha256: Hash of the file of development notes.
+        notes: Number of development notes.
+        codes: Number of codes that the coder found in the development notes.
+        base_rate: Share of correct codes among them.
+        curve: Curve that maps signals to probabilities.
+        thresholds: Thresholds that map probabilities to decisions.
+        expected_calibration_error: Expected calibration error on the development notes.
+        decisions: Codes of the development notes by their decision, scored by curves that were fitted
+            without the note.
+        remarks: Limitations that a user must know.
     """
 
     calibration_version: Literal[1] = 1
@@ -167,11 +169,11 @@ class Calibration(_Part):
     remarks: list[str] = []
 
     def apply(self, coded: CodedNote, reading: Reading) -> CodedNote:
-        """Score the codes of a note, decide on each, and set the rejected ones aside.
+        """Return a note with calibrated scores and decisions. Rejected codes move to `rejected`.
 
         Args:
-            coded: What the reading was brought together into.
-            reading: What was found.
+            coded: Coded note that the findings were aggregated into.
+            reading: Findings in the note.
         """
         kept, rejected = [], []
         scores = self.curve.scores(signals_of(coded, reading))
@@ -185,10 +187,10 @@ class Calibration(_Part):
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Read a calibration's file.
+    """Read the file of a calibration.
 
     Raises:
-        DataError: It is missing, or no calibration of this version.
+        DataError: The file is missing, or is not a calibration of this version.
     """
     try:
         return Calibration.model_validate_json(read_text(path))

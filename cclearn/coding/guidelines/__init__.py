@@ -1,1 +1,1 @@
-"""The rules of coding: aggregation over a note, uncertain diagnoses, flags."""
+"""Coding rules: aggregation over a note, uncertain diagnoses, and flags."""

@@ -1,4 +1,4 @@
-"""From findings to codes: each code once, with all its evidence."""
+"""Aggregates findings into codes. Each code appears once, with all of its evidence."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
 from cclearn.notes.spans import Span
 from cclearn.notes.text_flags import text_flags
 
-_SUREST: tuple[Assertion, ...] = ("present", "historical", "uncertain")
-"""A code has the first of these that one of its findings has."""
+_PRECEDENCE: tuple[Assertion, ...] = ("present", "historical", "uncertain")
+"""Order of precedence. A code has the first of these assertions that one of its findings has."""
 
 
 def aggregate(
     reading: Reading, system: CodeSystem, encounter: Encounter | None = None
 ) -> CodedNote:
-    """Bring what was found in a note together into its codes.
+    """Aggregate the findings of a note into a coded note.
 
     Args:
-        reading: What was found, in any order; what stands in it twice counts once.
-        system: The code system, for validity and rules.
-        encounter: Decides on uncertain diagnoses; None where it is not known.
+        reading: Findings in any order. Duplicates count once.
+        system: Code system that decides on validity and rules.
+        encounter: Setting of the note, which decides whether uncertain diagnoses are coded. None if it
+            is not known.
     """
     note = reading.note
     codes = aggregate_findings(note.text, reading.findings, system, encounter)
@@ -48,16 +49,17 @@ def aggregate_findings(
     system: CodeSystem,
     encounter: Encounter | None = None,
 ) -> list[AssignedCode]:
-    """Gather findings into codes, in order of first mention.
+    """Return the codes of findings, in order of first mention.
 
-    The result does not depend on the order of the findings, and a finding given twice counts once.
-    A code's score is the best of its findings'.
+    The result does not depend on the order of the findings, and duplicates count once. The score of a
+    code is the highest score of its findings.
 
     Args:
-        text: The note.
-        findings: What was found; those whose assertion gives no code in the encounter are left out.
-        system: The code system, for descriptions and validity.
-        encounter: Decides on uncertain diagnoses; None where it is not known.
+        text: Text of the note.
+        findings: Findings in the note. Those whose assertion gives no code are ignored.
+        system: Code system that provides descriptions and decides on validity.
+        encounter: Setting of the note, which decides whether uncertain diagnoses are coded. None if it
+            is not known.
     """
     by_code: dict[str, set[Finding]] = {}
     for finding in findings:
@@ -76,7 +78,7 @@ def _assign(
 ) -> AssignedCode:
     scores = [finding.score for finding in group if finding.score is not None]
     assertions = {finding.assertion for finding in group}
-    assertion = next(each for each in _SUREST if each in assertions)
+    assertion = next(one for one in _PRECEDENCE if one in assertions)
     return AssignedCode(
         code=code,
         system=system.name,
@@ -100,11 +102,11 @@ def _with_headers(
     system: CodeSystem,
     encounter: Encounter | None,
 ) -> list[AssignedCode]:
-    """Let each answered header give way to the billable code below it that the note cites.
+    """Replace each header by the billable code below it, if the note has exactly one.
 
-    Where there is exactly one, the header's evidence joins it and the code is flagged; nothing else of
-    the code changes. No other code is guessed, and the answer stays in `invalid` whatever becomes of it:
-    it was one (Official Guidelines, I.A.3).
+    The evidence of the header is added to that code, which receives a flag. Nothing else of the code
+    changes, and no other code is guessed. The header stays in `invalid` in any case (Official
+    Guidelines, I.A.3).
     """
     by_code = {assigned.code: assigned for assigned in codes}
     for header in sorted(set(headers), key=attrgetter("start", "end", "code")):
@@ -114,7 +116,7 @@ def _with_headers(
         if len(below) != 1:
             continue
         assigned = by_code[below[0]]
-        spans = {(each.start, each.end) for each in assigned.evidence}
+        spans = {(evidence.start, evidence.end) for evidence in assigned.evidence}
         flag = (
             f"header: {header.code} ({header.start}:{header.end}) gives way to this code"
             ' (Section I.A.3: "only codes are permissible, not categories or subcategories")'
@@ -134,13 +136,13 @@ def _note_flags(
     system: CodeSystem,
     encounter: Encounter | None,
 ) -> set[str]:
-    """Return what the rules say of answers and findings that gave no code, and what is odd in a note."""
-    assigned = {each.code for each in codes}
+    """Return the flags of findings and answers without a code, and of unusual text."""
+    assigned = {code.code for code in codes}
     withheld = (
         withheld_flag(finding, system, encounter)
         for finding in reading.findings
         if finding.code not in assigned
     )
-    headers = {each.code for each in reading.invalid if each.code and each.status == "header"}
+    headers = {code.code for code in reading.invalid if code.code and code.status == "header"}
     rules = {flag for flag in withheld if flag} | seventh_character_flags(headers, system)
     return rules | text_flags(reading.note.text)

@@ -1,4 +1,4 @@
-"""Uncertain diagnoses: coded for inpatients, not for outpatients, some for nobody."""
+"""Uncertain diagnoses, which are coded for inpatients only, and some for nobody."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cclearn.coding.findings import Finding
 from cclearn.notes import CODED
 
 Encounter = Literal["inpatient", "outpatient"]
-"""The setting; None wherever it is not known."""
+"""Setting of a note. None if it is not known."""
 
 _OUTPATIENT = "IV.H"
 
@@ -18,22 +18,22 @@ FLAGS: dict[Encounter | None, str] = {
     None: "uncertain: coded as an inpatient's (Section II.H, III.C); an outpatient's is not coded"
     " (Section IV.H)",
 }
-"""What is said of a code that only uncertain mentions support."""
+"""Flags of codes that only uncertain mentions support."""
 
 
 def gives_code(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> bool:
-    """Say whether a finding gives a code in an encounter (Official Guidelines, II.H, III.C, IV.H)."""
+    """Return whether a finding gives a code in an encounter (Official Guidelines, II.H, III.C, IV.H)."""
     return finding.assertion in CODED and _forbidden_by(finding, system, encounter) is None
 
 
 def withheld_flag(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:
-    """Return what is said of an uncertain finding that gives no code, None where it gives one."""
+    """Return the flag of an uncertain finding that gives no code. None if it gives one."""
     section = _forbidden_by(finding, system, encounter)
     if section is None:
         return None
     why = "in an outpatient encounter" if section == _OUTPATIENT else "unless confirmed"
-    place = f"{finding.start}:{finding.end}"
-    return f"uncertain: {finding.code} ({place}) is not coded {why} (Section {section})"
+    span = f"{finding.start}:{finding.end}"
+    return f"uncertain: {finding.code} ({span}) is not coded {why} (Section {section})"
 
 
 def _forbidden_by(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:

@@ -1,1 +1,1 @@
-"""The coder that finds the phrases of the code system in a note, without a model."""
+"""The coder that finds phrases of the code system in a note, without a model."""

@@ -1,6 +1,6 @@
-"""The coder without a model: phrases of the code system, found in the note, read with assertion rules.
+"""The coder without a model, which matches phrases and applies assertion rules.
 
-The baseline that every model must beat.
+It is the baseline that every model must beat.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from cclearn.notes import SpanPair
 
 _PHRASES_VERSION = 6
-"""Raised whenever the phrases are chosen differently, so that an older cache is rebuilt."""
+"""Version of the selection of phrases. Increase it to rebuild older caches."""
 
 _NEAREST = 20
-"""How many codes, headers too, are searched for a span."""
+"""Number of codes, including headers, that the search returns for a span."""
 
-_STOPPED = (STOP,)
-"""How a stop is known."""
+_STOP_WORDS = (STOP,)
+"""Normalised words of a token that ends a run of words."""
 
 _SHORT = 3
-"""A phrase of a single word this short is no evidence unless the note writes it in capitals."""
+"""A single word of at most this length is evidence only if the note writes it in capitals."""
 
 
 class LexiconCoder(Coder):
-    """Phrase matching over titles, inclusion terms, "Includes" notes and our table of clinical phrases.
+    """Matches titles, inclusion terms, "Includes" notes and a table of clinical phrases.
 
-    The words of a phrase may stand in any order, in any spelling that means the same. A phrase that
-    stands for a header is given its unspecified child.
+    The words of a phrase may occur in any order and in any equivalent spelling. A phrase of a header
+    receives the unspecified child of the header.
 
     Args:
         system: Code system whose codes are assigned.
@@ -73,45 +73,45 @@ class LexiconCoder(Coder):
         self.code("Asthma.")
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
-        """Find the phrases of each note."""
+        """Yield the findings of each note."""
         return (Reading(note, self.find(note.text)) for note in notes)
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
-        """Return the code of the phrase that a span is or holds, then those that a search finds."""
+        """Yield the codes of the phrases in each span, followed by the results of a search."""
         for text in texts:
             found = [hit.code for hit in search(self.system, text, _NEAREST)]
             nearest = [code.code for code in found if code.billable]
             yield list(dict.fromkeys([*self.codes_of(text), *nearest]))
 
     def codes_of(self, text: str) -> list[str]:
-        """Return the code of the phrase that a text is, and of the longest one that it holds."""
+        """Return the code of a text that is a phrase, and the code of the longest phrase in it."""
         whole = self.phrases.get(phrase_words(text))
         longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
         found = [whole, longest.code if longest else None]
         return list(dict.fromkeys(code for code in found if code))
 
     def find(self, text: str) -> list[Finding]:
-        """Return every match in a note, in order, with its assertion; no two overlap."""
+        """Return the matches in a note, in order, with their assertions. No two matches overlap."""
         rules = AssertionRules(text)
         findings = []
         for start, end, code in self._matches(text):
             section = rules.section_at(start)
-            # "History of present illness" is no illness.
+            # The heading "History of present illness" is not evidence of an illness.
             if start >= section.body or not section.has_known_header:
                 findings.append(Finding(code, start, end, assertion=rules.assertion_of(start, end)))
         return findings
 
     def _matches(self, text: str) -> list[tuple[int, int, str]]:
-        """Return offsets and code of every phrase, in order."""
+        """Return the offsets and the code of each phrase, in order."""
         lowered = lower_case(text)
-        # Numbers and texts alone, no match objects: thousands of those would keep the garbage
-        # collector busy for a fifth of the time.
+        # Match objects are avoided, because the garbage collection of thousands of them would take a
+        # fifth of the time.
         tokens = TOKEN.findall(lowered)
         known = list(map(WORDING.__getitem__, tokens))
         starts = _starts(tokens, lowered)
-        stops = [number for number, words in enumerate(known) if words == _STOPPED]
+        stops = [number for number, words in enumerate(known) if words == _STOP_WORDS]
         matches: list[tuple[int, int, str]] = []
         begin = 0
         for stop in [*stops, len(known)]:
@@ -126,7 +126,7 @@ class LexiconCoder(Coder):
 
     @cached_property
     def phrases(self) -> dict[str, str]:
-        """The words of the phrases and the billable code of each; kept in the cache folder."""
+        """The billable code of each phrase, by its words. The cache folder keeps them."""
         source = f"{self.system.source} lexicon {self._version}"
         path = cache_file(self.system.name, source, "lexicon.tsv")
         content = read_sealed(path, source)
@@ -134,15 +134,15 @@ class LexiconCoder(Coder):
             with making_many_objects():
                 collected = self._collect()
             content = "\n".join(f"{p}\t{c}" for p, c in collected.items()).encode()
-            # A read-only home only costs the time of the next start.
+            # If the cache cannot be written, the next start takes longer.
             with contextlib.suppress(OSError):
                 write_sealed(path, content, source)
-        # A code system whose titles hold no word has no phrase.
+        # A code system whose titles contain no word has no phrases.
         lines = content.decode().split("\n") if content else []
         phrases = dict(line.split("\t") for line in lines)
         if self._extra:
-            said = set(map(same_words, self._extra))
-            phrases = {w: code for w, code in phrases.items() if same_words(w) not in said}
+            replaced = set(map(same_words, self._extra))
+            phrases = {w: code for w, code in phrases.items() if same_words(w) not in replaced}
         return phrases | self._extra
 
     def _collect(self) -> dict[str, str]:
@@ -155,11 +155,11 @@ class LexiconCoder(Coder):
 
 
 def _starts(tokens: list[str], text: str) -> list[int]:
-    """Return where each token begins; of words exactly, for what is between tokens holds none."""
+    """Return the start of each token. It is exact for words, since the gaps contain no word."""
     starts = []
-    place = 0
+    position = 0
     for token in tokens:
-        place = text.find(token, place)
-        starts.append(place)
-        place += len(token)
+        position = text.find(token, position)
+        starts.append(position)
+        position += len(token)
     return starts

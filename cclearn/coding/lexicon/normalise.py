@@ -1,4 +1,4 @@
-"""One spelling for words of clinical text that mean the same."""
+"""Normalises equivalent words of clinical text to one spelling."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import cache
 from cclearn.coding.lexicon.tables import WORDS, read_table
 
 TOKEN = re.compile(
-    # The blanks before a token are the quickest thing to try; no more of them than usual, or a long run
+    # Matching the blanks before a token is fast. Their number is limited, because a long run of blanks
     # would be tried again from each of its blanks.
     r" {0,3}(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)"
 )
-"""Numbers, words, marks, and stops; the dot of "E. coli" is none. What follows "secondary to" is not
-said to be secondary."""
+"""Matches numbers, words, marks and stops. The dot of "E. coli" is not a stop. "Secondary to" is one
+token, because the words after it are not called secondary."""
 
 MARK, STOP, JOINED = ",", ".", "of"
-"""What stands for all marks and words that join two things; for what no phrase reaches over; and, among
-the words of a phrase, for marks and words that tell nothing."""
+"""Normalised forms of three kinds of tokens: marks and conjunctions, tokens that end a run of words, and
+marks or words without meaning within a phrase."""
 
 _MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
 
@@ -25,7 +25,7 @@ _LEFT_OUT = frozenset(
     "of the a an in on at to by for from within into due as is are was were his her their its "
     "this that these s unspecified specified nos nec site ( )".split()
 )
-"""What tells no phrase from another; a word in parentheses is a word."""
+"""Tokens that do not distinguish phrases. A word in parentheses does."""
 
 _AMERICAN = tuple(
     (re.compile(pattern), put)
@@ -38,8 +38,8 @@ _AMERICAN = tuple(
         (r"ibre(?=s?$)", "iber"),
     )
 )
-_SPELT_OTHERWISE = re.compile(r"ae|oe|umour|ibre|s$|omata$")
-"""What a word holds that the patterns below could change."""
+_MAY_CHANGE = re.compile(r"ae|oe|umour|ibre|s$|omata$")
+"""Matches words that the patterns may change."""
 
 _SINGULAR = tuple(
     (re.compile(pattern), put)
@@ -55,10 +55,10 @@ _SINGULAR = tuple(
 
 
 class Wording(dict[str, tuple[str, ...]]):
-    """Maps a token in small letters to the words by which it is known, none where it tells nothing.
+    """Maps a token in lower case to its normalised words. A token without meaning has none.
 
-    British forms are spelt as American ones, several as one; `tables/words.tsv` holds adjectives of
-    organs, Greek and Latin forms and the like. Words are remembered, so one wording serves for all.
+    British spellings become American ones, and plurals become singulars. `tables/words.tsv` contains
+    adjectives of organs, Greek and Latin forms and the like. Results are cached in the mapping.
     """
 
     def __missing__(self, token: str) -> tuple[str, ...]:
@@ -71,13 +71,13 @@ class Wording(dict[str, tuple[str, ...]]):
         else:
             stem = _stem(token)
             known = _means().get(stem, (stem,))
-        if len(self) < _MOST_REMEMBERED:
+        if len(self) < _MAX_CACHED:
             self[token] = known
         return known
 
 
-_MOST_REMEMBERED = 200_000
-"""Misspelt words would come without end."""
+_MAX_CACHED = 200_000
+"""Maximum size of the cache. The number of misspelt words is unlimited."""
 
 WORDING = Wording()
 
@@ -88,7 +88,7 @@ def _means() -> dict[str, tuple[str, ...]]:
 
 
 def _stem(word: str) -> str:
-    if _SPELT_OTHERWISE.search(word) is None:
+    if _MAY_CHANGE.search(word) is None:
         return word
     for pattern, put in _AMERICAN:
         word = pattern.sub(put, word)

@@ -1,4 +1,4 @@
-"""The phrases that stand for a code: the classification's own, shorter forms of them, our table's."""
+"""The phrases of codes: strings of the classification, shorter forms, and a table of phrases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
 from cclearn.coding.lexicon.normalise import JOINED, MARK, STOP, TOKEN, WORDING
 from cclearn.coding.lexicon.tables import PHRASES, read_table
 
-_TELLS_NOTHING = frozenset(
+_UNINFORMATIVE = frozenset(
     f"{JOINED} other not elsewhere classified type left right bilateral all any without no".split()
 )
 
@@ -28,14 +28,14 @@ _LESS = tuple(
         (r"diabetes mellitus", "diabetes"),
     )
 )
-"""What a title says to part a code from others, and what is not said where there is nothing of the kind:
+"""Parts of a title that distinguish a code from others, and that a note omits if they do not apply:
 `Unspecified viral hepatitis C without hepatic coma`."""
 
-_SAYS_MORE = re.compile(
+_MAY_SHORTEN = re.compile(
     r"elsewhere|NEC|except|excluding|without|intractable|uncomplicated|stated|episode|cquired|ontraumatic"
     r"|of unspecified|mellitus"
 )
-"""What a string holds that the patterns above could shorten."""
+"""Matches strings that the patterns above may shorten."""
 
 _NO_JOINING = r"(?!.*\b(?:of|in|to|by|with|without|due|for|from)\b)"
 _AND = re.compile(
@@ -45,18 +45,18 @@ _AND = re.compile(
 """In a title, "and" means "and" or "or" (ICD-10-CM Official Guidelines, section I.A.14)."""
 
 _NO_PARTS = ("O", "P", "Z")
-"""Chapters whose titles mean more than they say: a newborn's, a mother's, an encounter."""
+"""Chapters whose titles depend on context: pregnancy, newborns, and encounters."""
 
 
 NO_CODE = "-"
-"""In our table, of words that name nothing that could be coded."""
+"""Code in the table for words that do not name a condition."""
 
 
 def phrase_words(text: str) -> str:
-    """Return the words of a phrase in their known spelling, each once, in order.
+    """Return the normalised words of a phrase, each once, in order.
 
-    What stands between words and tells nothing is put as `JOINED`. Nothing is left of a phrase that
-    holds a stop: no note could say it.
+    Tokens without meaning between words become `JOINED`. A phrase with a stop becomes empty, because no
+    match contains a stop.
     """
     words: list[str] = []
     for token in TOKEN.findall(text.lower()):
@@ -70,16 +70,16 @@ def phrase_words(text: str) -> str:
 
 
 def same_words(words: str) -> frozenset[str]:
-    """Return what two phrases share that differ in order alone."""
+    """Return a key that is equal for phrases that differ only in the order of their words."""
     return frozenset(words.split(" ")) - {JOINED}
 
 
 def collect_phrases(system: CodeSystem) -> dict[str, str]:
-    """Return the words of all phrases of a code system, each with the billable code it stands for.
+    """Return the words of all phrases of a code system, each with its billable code.
 
-    No two hold the same words. Where codes differ over a phrase, the stronger claim wins
-    (`PRECEDENCE`, then forms that say less than a title does); among equals none. The table of
-    ICD-10-CM has the last word.
+    No two phrases have the same words. If several codes claim a phrase, the strongest claim wins
+    (`PRECEDENCE`, then shortened forms), and equal claims cancel each other. The table of phrases
+    overrides all claims.
     """
     ordered: dict[frozenset[str], str] = {}
 
@@ -97,8 +97,8 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
     phrases = {}
     for words, codes in claims:
         code, *others = dict.fromkeys(map(stands_for, codes))
-        tells = not _TELLS_NOTHING.issuperset(words.split(" "))
-        if words and code is not None and not others and tells:
+        is_informative = not _UNINFORMATIVE.issuperset(words.split(" "))
+        if words and code is not None and not others and is_informative:
             phrases[words] = code
     if system.traits.has_phrase_table:
         for code, texts in read_table(PHRASES):
@@ -120,7 +120,7 @@ def _stands_for(system: CodeSystem, code: str) -> str | None:
 
 
 def _wider_forms(text: str, code: str, is_title: bool) -> list[str]:
-    """Return what is left of a string without what says that there is nothing more to say.
+    """Return forms of a string without its restrictions, and the parts of a title with "and".
 
     `Splenomegaly, not elsewhere classified` → `Splenomegaly`; `Anuria and oliguria` → `Anuria`,
     `oliguria`; `Malignant neoplasm of kidney, except renal pelvis` → `Malignant neoplasm of kidney`.
@@ -130,7 +130,7 @@ def _wider_forms(text: str, code: str, is_title: bool) -> list[str]:
     while todo:
         form = todo.pop()
         shorter = short_forms(form)
-        if _SAYS_MORE.search(form):
+        if _MAY_SHORTEN.search(form):
             shorter += [pattern.sub(put, form).strip(" ,") for pattern, put in _LESS]
         parts = _AND.fullmatch(form) if is_title and not code.startswith(_NO_PARTS) else None
         if parts is not None:
@@ -138,8 +138,8 @@ def _wider_forms(text: str, code: str, is_title: bool) -> list[str]:
             shorter += [
                 head + part for part in parts.group("one", "other", "word", "second") if part
             ]
-        for each in shorter:
-            if each and each != text and each not in found:
-                found.append(each)
-                todo.append(each)
+        for short in shorter:
+            if short and short != text and short not in found:
+                found.append(short)
+                todo.append(short)
     return found

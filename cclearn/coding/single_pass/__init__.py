@@ -1,1 +1,1 @@
-"""The coder that reads a note once and writes all of its codes."""
+"""The coder that generates all codes of a note in one pass."""

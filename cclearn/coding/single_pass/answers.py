@@ -1,4 +1,4 @@
-"""From answers to findings: parsed, grounded, checked."""
+"""Parses answers, grounds their quotes, checks their codes, and returns findings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cclearn.prompts import ParsedAnswer, parse_answer
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a note that was coded by itself.
+    """A part of a note that was coded separately.
 
     Attributes:
-        start: Where it begins, in code points.
-        end: Where it ends, half-open.
-        answer: What the model wrote.
+        start: Offset of the first code point.
+        end: Offset after the last code point.
+        answer: Answer of the model.
     """
 
     start: int
@@ -31,7 +31,7 @@ class Part:
 
     @property
     def flags(self) -> set[str]:
-        """Why the answer is missing or not whole."""
+        """Reasons why the answer is missing or incomplete."""
         if self.answer.problem:
             return {self.answer.problem}
         return set() if self.answer.complete else {"truncated"}
@@ -40,14 +40,21 @@ class Part:
 def read_quotes(
     text: str, part: Part, rules: AssertionRules
 ) -> tuple[ParsedAnswer, list[Span | None]]:
-    """Return the lines of the answer to a part of a note, and where in the note each quote stands, None
-    where it does not."""
+    """Return the parsed answer to a part of a note, and the span of each quote in the note.
+
+    The span of a quote that does not occur in the part is None.
+
+    Args:
+        text: Text of the note.
+        part: Part of the note, with its answer.
+        rules: Assertion rules of the note, which select among several occurrences of a quote.
+    """
     first = part.start
     parsed = parse_answer(part.answer.text, part.answer.complete)
     spans = ground(
         text[first : part.end],
         [line.quote for line in parsed.lines],
-        # A quote may stand twice, first negated or only suspected: the model means the other one.
+        # If a quote occurs twice and is once negated or suspected, the model means the other one.
         prefer=lambda start, end: _likelihood(rules.assertion_of(first + start, first + end)),
     )
     return parsed, [span and (first + span[0], first + span[1]) for span in spans]
@@ -56,25 +63,25 @@ def read_quotes(
 def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading:
     """Turn answers to parts of a note into findings with offsets.
 
-    What cannot be used is counted, never repaired. What two overlapping parts both found counts once;
-    assertions are read in the whole note, whose headings may stand in another part.
+    Unusable answers are counted and never repaired. A finding of two overlapping parts counts once.
+    Assertions depend on the whole note, whose headings may be in another part.
 
     Args:
-        note: What was coded.
-        parts: Of the note, in any order.
-        system: Says which codes may be assigned.
+        note: Note that was coded.
+        parts: Parts of the note, in any order.
+        system: Code system that decides which codes may be assigned.
     """
     rules = AssertionRules(note.text)
     reading = Reading(note, [])
     for number, part in enumerate(sorted(parts, key=lambda part: (part.start, part.end))):
-        found, left, wrong = _read_part(note.text, part, number, rules, system)
-        reading.headers += [each for each in found if system.status(each.code) == "header"]
-        found = [each for each in found if system.status(each.code) == "valid"]
+        found, ungrounded, invalid = _read_part(note.text, part, number, rules, system)
+        reading.headers += [f for f in found if system.status(f.code) == "header"]
+        found = [f for f in found if system.status(f.code) == "valid"]
         reading.parts.append((part.start, part.end))
         reading.repeated += len(found) - len({(f.code, f.start, f.end) for f in found})
         reading.findings += found
-        reading.ungrounded += left
-        reading.invalid += wrong
+        reading.ungrounded += ungrounded
+        reading.invalid += invalid
         reading.flags |= part.flags
     return reading
 
@@ -100,5 +107,5 @@ def _read_part(
 
 
 def _likelihood(assertion: Assertion) -> int:
-    """Rank mentions by how likely a code is meant for them."""
+    """Return a rank that is higher if a code is more likely meant for a mention."""
     return 0 if assertion not in CODED else 1 if assertion == "uncertain" else 2

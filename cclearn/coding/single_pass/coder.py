@@ -1,4 +1,4 @@
-"""The coder over a language model: one generation over the note, bound to its words and valid codes."""
+"""The coder that generates all codes of a note at once, constrained to its words and valid codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class LLMCoder(Coder):
-    """Asks a model for the evidence and codes of a note (`single_pass`).
+    """Lets a model generate the evidence and the codes of a note (`single_pass`).
 
     Args:
         engine: Engine that answers the prompts.
@@ -64,28 +64,28 @@ class LLMCoder(Coder):
 
     @cached_property
     def model_sha256(self) -> str:
-        """The hash of the engine's model; empty where it is known by its name alone."""
+        """Hash of the model. Empty if only its name is known."""
         return self.engine.model_sha256
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
-        """Read notes as they come; one that is too long for the model in overlapping windows."""
+        """Yield the findings of notes. A note that is too long is read in overlapping windows."""
         for note, parts in self.answer_many(notes):
             yield read_parts(note, parts, self.system)
 
     def answer_many(self, notes: Iterable[Note]) -> Iterator[tuple[Note, list[Part]]]:
-        """Return each note, in order, with the model's answers to its parts."""
-        asked: deque[tuple[Note, list[Span]]] = deque()
+        """Yield each note, in order, with the answers to its parts."""
+        pending: deque[tuple[Note, list[Span]]] = deque()
 
         def requests() -> Iterator[Request]:
             for note in notes:
                 spans = overlapping_windows(note.text, partial(self._fits, note))
-                asked.append((note, spans))
+                pending.append((note, spans))
                 for number in range(len(spans)):
                     yield self._request(note, spans, number)
 
         answers = self.engine.generate(requests())
         for answer in answers:
-            note, spans = asked.popleft()
+            note, spans = pending.popleft()
             parts = [Part(*spans[0], answer)]
             parts += [Part(*span, next(answers)) for span in spans[1:]]
             for part in parts:
@@ -93,7 +93,7 @@ class LLMCoder(Coder):
             yield note, self._in_halves(note, parts)
 
     def _in_halves(self, note: Note, parts: list[Part]) -> list[Part]:
-        """Ask again, for halves, what a server has found too long."""
+        """Replace each part that a server found too long by the answers to its halves."""
         done: list[Part] = []
         while parts:
             spans: list[Span] = []
@@ -117,14 +117,14 @@ class LLMCoder(Coder):
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
-        """Return the code that the model gives each span."""
+        """Yield the code that the model gives each span."""
         assigner = GeneratingAssigner(self.engine, self.system, self.template, self.usage)
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
         assignments = stop_if_damaged(assigner.assign(mentions), is_not_finite, self.name)
         return (list(assignment.codes) for assignment in assignments)
 
     def request(self, note: Note) -> Request:
-        """Return the question that is put to the model, for a note that is short enough."""
+        """Return the request for a note that is short enough for one request."""
         return self._request(note, [(0, len(note.text))], 0)
 
     def _request(self, note: Note, spans: Sequence[Span], number: int) -> Request:
@@ -134,8 +134,8 @@ class LLMCoder(Coder):
         if self.engine.grounded:
             grammar = document_grammar(text, self._codes, self.template)
         prompt = self._prompt(text)
-        texts = (note, *self.examples)
-        restricted = any(each.origin == "restricted" for each in texts)
+        shown = (note, *self.examples)
+        restricted = any(item.origin == "restricted" for item in shown)
         identifier = note.id if len(spans) == 1 else f"{note.id}#{number + 1}"
         return Request(identifier, prompt, grammar, "restricted" if restricted else note.origin)
 

@@ -1,1 +1,1 @@
-"""The coder that recognises spans and then assigns a code to each."""
+"""The coder that recognises spans and then assigns a code to each span."""

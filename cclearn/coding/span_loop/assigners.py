@@ -1,4 +1,4 @@
-"""Assigners: from an evidence span to the code that it stands for."""
+"""Assigners, which map an evidence span to its codes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from cclearn.prompts import Template, parse_answer, prompt_hash, span_answer, sp
 from cclearn.prompts.grammar import codes_regex, span_grammar
 from cclearn.prompts.layout import NOTHING
 
-AT_ONCE = 256
-"""Spans whose candidates are looked up together."""
+BATCH_SIZE = 256
+"""Number of spans whose candidates are retrieved together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An evidence span by itself.
+    """An evidence span without its note.
 
     Attributes:
-        id: Of the span, beginning with that of its note.
-        text: The words.
-        origin: Of the note.
+        id: Id of the span, which starts with the id of the note.
+        text: Text of the span.
+        origin: Origin of the note.
     """
 
     id: str
@@ -40,13 +40,13 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a span was given.
+    """The codes of a span.
 
     Attributes:
-        codes: Billable codes, the best first; none where the span stands for no code.
-        score: Of the first, between 0 and 1; None where nothing was scored.
-        invalid: The code that the model answered and that may not be assigned.
-        problem: Why there is no answer, None where there is one.
+        codes: Billable codes, best first. Empty if the span has no code.
+        score: Score of the first code, between 0 and 1. None if the assigner gives no scores.
+        invalid: Code that the model answered, but that may not be assigned.
+        problem: Reason why there is no answer. None if there is one.
     """
 
     codes: Sequence[str] = ()
@@ -56,12 +56,12 @@ class Assignment:
 
 
 def is_not_finite(assignment: Assignment) -> bool:
-    """Say whether the model's scores of a span were NaN or infinite."""
+    """Return whether the scores of a span were NaN or infinite."""
     return assignment.problem == NOT_FINITE
 
 
 class Assigner(ABC):
-    """Gives codes to spans.
+    """Assigns codes to spans.
 
     Attributes:
         prompt_sha256: Hash of the prompts. Empty if the assigner has no prompts.
@@ -73,15 +73,15 @@ class Assigner(ABC):
 
     @abstractmethod
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
-        """Assign codes to spans as they come: in order, one result a span, in constant memory."""
+        """Yield one assignment per span, in order, in constant memory."""
 
 
 class RetrievingAssigner(Assigner):
-    """Takes the candidates as they are found, without a model.
+    """Assigns the nearest candidates, without a model.
 
     Args:
-        candidates: Finds them.
-        most: How many a span gets.
+        candidates: Retriever of the candidates.
+        most: Maximum number of codes for each span.
     """
 
     def __init__(self, candidates: Candidates, most: int = 10) -> None:
@@ -90,21 +90,21 @@ class RetrievingAssigner(Assigner):
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         """Assign the nearest codes."""
-        waiting = iter(mentions)
-        while batch := list(islice(waiting, AT_ONCE)):
-            for codes in self._candidates.of((mention.text for mention in batch), self._most):
+        stream = iter(mentions)
+        while batch := list(islice(stream, BATCH_SIZE)):
+            for codes in self._candidates.retrieve((mention.text for mention in batch), self._most):
                 yield Assignment(codes)
 
 
 class ChoosingAssigner(Assigner):
-    """Lets a model choose among the candidates, of which `none` is always one.
+    """Lets a model choose among the candidates and `none`.
 
-    The engine computes the log-likelihood of every candidate's whole answer; the score is the best
-    one's share of the probability of all.
+    The engine computes the log-likelihood of the whole answer of each candidate. The score of a code is
+    its share of the total probability of all answers.
 
     Args:
-        engine: One that weighs.
-        candidates: Finds what is chosen among.
+        engine: Engine that computes log-likelihoods of answers.
+        candidates: Retriever of the candidates.
         template: Layout of span rows that the model has learnt.
         most: Maximum number of candidates for each span, in addition to `none`.
         usage: Counts that the assigner shares with its coder. None creates new ones.
@@ -126,17 +126,19 @@ class ChoosingAssigner(Assigner):
         self._most = most
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
-        """Assign the likeliest codes."""
-        waiting = iter(mentions)
-        while batch := list(islice(waiting, AT_ONCE)):
-            found = list(self._candidates.of((mention.text for mention in batch), self._most))
+        """Assign the most likely codes."""
+        stream = iter(mentions)
+        while batch := list(islice(stream, BATCH_SIZE)):
+            found = list(self._candidates.retrieve((mention.text for mention in batch), self._most))
             choices = map(self._choice, batch, found)
-            for codes, weights in zip(found, self._engine.log_likelihoods(choices), strict=True):
-                self._usage.count_span(weights)
-                if weights.problem:
-                    yield Assignment(problem=weights.problem)
+            for codes, likelihoods in zip(
+                found, self._engine.log_likelihoods(choices), strict=True
+            ):
+                self._usage.count_span(likelihoods)
+                if likelihoods.problem:
+                    yield Assignment(problem=likelihoods.problem)
                 else:
-                    yield choose(codes, weights.log_probabilities)
+                    yield choose(codes, likelihoods.log_probabilities)
 
     def _choice(self, mention: Mention, codes: Sequence[str]) -> Choice:
         system = self._candidates.system.name
@@ -146,7 +148,7 @@ class ChoosingAssigner(Assigner):
 
 
 def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignment:
-    """Return the codes that are likelier than `none`, the likeliest first.
+    """Return the codes that are more likely than `none`, the most likely first.
 
     Args:
         codes: The candidates.
@@ -154,7 +156,7 @@ def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignme
             `none`. All are finite (`LogLikelihoods`).
     """
     best = max(log_probabilities)
-    total = math.fsum(math.exp(each - best) for each in log_probabilities)
+    total = math.fsum(math.exp(value - best) for value in log_probabilities)
     nothing = log_probabilities[-1]
     ranked = sorted(
         (-log, code) for code, log in zip(codes, log_probabilities, strict=False) if log > nothing
@@ -166,11 +168,11 @@ def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignme
 
 
 class GeneratingAssigner(Assigner):
-    """Lets a model write the code, bound to the billable ones where the engine can be bound.
+    """Lets a model generate the code, constrained to billable codes if the engine supports it.
 
     Args:
-        engine: Answers the prompts.
-        system: Every code that it holds billable may be assigned.
+        engine: Engine that answers the prompts.
+        system: Code system whose billable codes may be assigned.
         template: Layout of span rows that the model has learnt.
         usage: Counts that the assigner shares with its coder. None creates new ones.
     """
@@ -190,7 +192,7 @@ class GeneratingAssigner(Assigner):
         self._template = template
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
-        """Assign the written codes."""
+        """Assign the generated codes."""
         for answer in self._engine.generate(map(self._request, mentions)):
             self._usage.count_span(answer)
             yield self._read(answer)

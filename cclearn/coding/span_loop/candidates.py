@@ -1,4 +1,4 @@
-"""Candidates: the codes that an evidence span may stand for, found in all strings of the code system."""
+"""Retrieves candidates, the codes that an evidence span may have, from the strings of a code system."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from cclearn.codes.strings import code_strings
 from cclearn.coding.lexicon.coder import LexiconCoder
 
 _NGRAM = 3
-"""Characters: longer and shorter ones besides make the index larger."""
+"""Number of characters of an n-gram. Further lengths would only make the index larger."""
 
 _STRINGS = 600
-"""How many strings the comparison of characters hands on."""
+"""Maximum number of strings that the comparison of characters returns."""
 
-_EARLY = 5
-"""Of the fusion of ranks; the smaller, the more the first ranks count."""
+_RANK_OFFSET = 5
+"""Constant of reciprocal rank fusion. The smaller it is, the more the first ranks count."""
 
-_OF_NEAREST = 20
-"""The codes whose siblings are candidates too."""
+_MAX_WITH_SIBLINGS = 20
+"""Maximum number of codes whose siblings become candidates."""
 
 
 class Ranking(Protocol):
-    """A further source of candidates, e.g. `cclearn.coding.span_loop.embeddings`."""
+    """A further source of candidates, such as `cclearn.coding.span_loop.embeddings`."""
 
     def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        """Return codes for each text, headers too, the best first."""
+        """Yield the codes of each text, best first. Headers are included."""
 
 
 class Candidates:
     """Retrieves billable codes for spans.
 
-    What the lexicon finds in the span comes first. Rankings are fused behind it (reciprocal rank fusion,
-    Cormack et al. 2009): characters (trigrams by TF-IDF and cosine, which bear inflections and
-    spelling), words (BM25, re-ranked by RapidFuzz) and, if there is one, a further ranking. A header
-    stands for its unspecified child. The siblings of the nearest codes follow the first half: who knows
-    the condition and not its detail finds it among them.
+    The codes of the lexicon come first. They are followed by a fusion of rankings (reciprocal rank
+    fusion, Cormack et al. 2009): characters (trigrams by TF-IDF and cosine, which tolerate inflections
+    and misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
+    replaced by its unspecified child. The siblings of the nearest codes follow the first half, because
+    the correct condition may have been found with a wrong detail.
 
     Args:
-        lexicon: Finds phrases, and has the code system.
-        further: A further ranking, which counts as much as the characters.
+        lexicon: Coder that finds phrases, and whose code system is used.
+        further: Further ranking, with the same weight as the characters. None for none.
     """
 
     def __init__(self, lexicon: LexiconCoder, further: Ranking | None = None) -> None:
@@ -49,12 +49,12 @@ class Candidates:
         self._lexicon = lexicon
         self._further = further
 
-    def of(self, texts: Iterable[str], most: int) -> Iterator[list[str]]:
-        """Return the candidates of each text, the best first, none of them twice.
+    def retrieve(self, texts: Iterable[str], most: int) -> Iterator[list[str]]:
+        """Yield the candidates of each text, best first, without duplicates.
 
         Args:
-            texts: Evidence spans.
-            most: How many for each text, at the most.
+            texts: Texts of the evidence spans.
+            most: Maximum number of candidates for each text.
         """
         texts = list(texts)
         further: Iterator[list[str]] = iter([])
@@ -72,7 +72,7 @@ class Candidates:
         weights: dict[str, float] = {}
         for weight, codes in rankings:
             for rank, code in enumerate(self._billable(codes)):
-                weights[code] = weights.get(code, 0.0) + weight / (_EARLY + rank)
+                weights[code] = weights.get(code, 0.0) + weight / (_RANK_OFFSET + rank)
         return sorted(weights, key=lambda code: (-weights[code], code))
 
     def _billable(self, codes: Iterable[str]) -> list[str]:
@@ -83,7 +83,7 @@ class Candidates:
         first = most // 2
         siblings = [
             sibling
-            for code in codes[: min(first, _OF_NEAREST)]
+            for code in codes[: min(first, _MAX_WITH_SIBLINGS)]
             for sibling in self.system.neighbours(code)
         ]
         return list(dict.fromkeys([*codes[:first], *siblings, *codes[first:]]))[:most]
@@ -96,11 +96,11 @@ class Candidates:
             row = (vectorizer.transform([text]) @ strings).toarray()[0]
             best = np.flatnonzero(row > 0)
             if len(best) > _STRINGS:
-                # Of strings with equal scores the first ones are taken, whatever numpy's partition does.
+                # The first of several strings with equal scores are kept, whatever numpy.partition does.
                 least = np.partition(row[best], -_STRINGS)[-_STRINGS]
                 best = best[row[best] >= least]
             best = best[np.argsort(-row[best], kind="stable")][:_STRINGS]
-            yield [self._codes[place] for place in best]
+            yield [self._codes[index] for index in best]
 
     @cached_property
     def _codes(self) -> list[str]:
@@ -108,7 +108,7 @@ class Candidates:
 
     @cached_property
     def _index(self) -> tuple[Any, Any]:
-        """The vectorizer, and the strings as columns: sparse, shape (n-grams, strings)."""
+        """The vectorizer, and the strings as columns of a sparse matrix, shape (n-grams, strings)."""
         import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -1,4 +1,4 @@
-"""The coder that reads a note in segments: recognise the evidence, give each span its code."""
+"""The coder that recognises evidence in segments of a note and assigns a code to each span."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from cclearn.coding.calibration.model import Calibration
     from cclearn.coding.guidelines.uncertain import Encounter
 
-_TOGETHER = 64
-"""Notes whose segments and spans go to the engines together."""
+_BATCH_SIZE = 64
+"""Number of notes whose segments and spans are sent to the engines together."""
 
 
 class SpanLoopCoder(Coder):
     """Segments a note, recognises evidence in each segment, assigns a code to each span (`span_loop`).
 
-    Only spans that the note asserts are assigned; words that it says several times are assigned once.
+    Only asserted spans receive codes. Equal words of a note are sent to the assigner once.
 
     Args:
         recogniser: Recogniser that finds the evidence in a segment.
@@ -74,40 +74,40 @@ class SpanLoopCoder(Coder):
 
     @cached_property
     def model_sha256(self) -> str:
-        """The hash of the model that assigns the codes; empty where it is known by its name alone."""
+        """Hash of the model that assigns the codes. Empty if only its name is known."""
         return "" if self._engine is None else self._engine.model_sha256
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
-        """Read notes in groups, in order."""
-        waiting = iter(notes)
-        while group := list(islice(waiting, _TOGETHER)):
-            spans = [find_segments(n.text, self._segmentation, self._window) for n in group]
+        """Yield the findings of notes, which are read in batches, in order."""
+        stream = iter(notes)
+        while batch := list(islice(stream, _BATCH_SIZE)):
+            spans = [find_segments(n.text, self._segmentation, self._window) for n in batch]
             segments = (
                 Note(id=f"{note.id}#{number}", text=note.text[start:end], origin=note.origin)
-                for note, found in zip(group, spans, strict=True)
+                for note, found in zip(batch, spans, strict=True)
                 for number, (start, end) in enumerate(found, start=1)
             )
             recognised = self._recogniser.recognise(segments)
             read = [
                 _Recognised(note, found, list(islice(recognised, len(found))))
-                for note, found in zip(group, spans, strict=True)
+                for note, found in zip(batch, spans, strict=True)
             ]
             assigned = self._assigner.assign(
-                mention for each in read for mention in each.mentions()
+                mention for note in read for mention in note.mentions()
             )
-            yield from (each.reading(assigned) for each in read)
+            yield from (note.reading(assigned) for note in read)
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
-        """Return the codes that the assigner gives each span."""
+        """Yield the codes that the assigner gives each span."""
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
         assigned = stop_if_damaged(self._assigner.assign(mentions), is_not_finite, self.name)
         return (list(assignment.codes) for assignment in assigned)
 
 
 class _Recognised:
-    """A note, its segments and what was recognised in them."""
+    """A note, its segments and the spans that were recognised in them."""
 
     def __init__(self, note: Note, segments: list[Span], found: list[Recognition]) -> None:
         self._note = note
@@ -123,19 +123,19 @@ class _Recognised:
         self._asserted: dict[Span, Assertion] = {
             span: assertion for span, assertion in asserted.items() if assertion in CODED
         }
-        # What is assigned, in order, each once.
+        # The texts to assign, in order and without duplicates.
         self._quotes = dict.fromkeys(map(self._quote, self._asserted))
 
     def _quote(self, span: Span) -> str:
         return as_quote(self._note.text[slice(*span)])
 
     def mentions(self) -> Iterator[Mention]:
-        """Yield what is to be assigned, in order."""
+        """Yield the mentions to assign, in order."""
         for number, quote in enumerate(self._quotes, start=1):
             yield Mention(f"{self._note.id}@{number}", quote, self._note.origin)
 
     def reading(self, assignments: Iterator[Assignment]) -> Reading:
-        """Take the assignments of the mentions, and return what the note holds."""
+        """Return the findings of the note, given the assignments of its mentions."""
         reading = Reading(self._note, [], self._segments)
         for recognition in self._found:
             reading.ungrounded += recognition.ungrounded
@@ -149,9 +149,9 @@ class _Recognised:
                 reading.flags.add(assignment.problem)
         for span, assertion in self._asserted.items():
             assignment = assigned[self._quote(span)]
-            wrong = assignment.invalid
-            if wrong is not None and wrong.code and wrong.status == "header":
-                reading.headers.append(Finding(wrong.code, *span, assertion=assertion))
+            invalid = assignment.invalid
+            if invalid is not None and invalid.code and invalid.status == "header":
+                reading.headers.append(Finding(invalid.code, *span, assertion=assertion))
             reading.findings += [
                 Finding(assignment.codes[0], *span, assignment.score, assertion, number)
                 for number in sorted(self._parts[span])

@@ -1,4 +1,4 @@
-"""Codes by the meaning of their strings: a sentence encoder's nearest neighbours."""
+"""Ranks codes by the similarity of their strings to a text, with a sentence encoder."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     import torch
 
 _NEAREST = 300
-"""How many strings are handed on."""
+"""Number of strings that are ranked for each text."""
 
 _BATCH = 256
 
 
 class EmbeddingRanking:
-    """Ranks codes by the cosine between a span's embedding and those of all strings of the code system.
+    """Ranks codes by the cosine similarity of a span and all strings of the code system.
 
-    An embedding is the mean of the last layer's states over the tokens (Reimers & Gurevych 2019,
-    Sentence-BERT, arXiv 1908.10084). The strings' are kept in the cache folder, by the model's hash.
+    An embedding is the mean of the states of the last layer over the tokens (Reimers & Gurevych 2019,
+    Sentence-BERT, arXiv 1908.10084). The cache folder keeps the embeddings of the strings by the hash of
+    the model.
 
     Args:
-        system: The code system.
-        model: An encoder: a folder, or a name on the hub.
+        system: Code system that provides the strings.
+        model: Sentence encoder: a folder, or a name on the hub.
 
     Raises:
         ConfigurationError: There is no model of that name.
@@ -43,17 +44,17 @@ class EmbeddingRanking:
         self._codes = [string.code for string in code_strings(system)]
 
     def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        """Return codes for each text, headers too, the best first."""
+        """Yield the codes of each text, best first. Headers are included."""
         import torch
 
         for start in range(0, len(texts), _BATCH):
             found = self._embed(texts[start : start + _BATCH]).cpu() @ self._strings.T
             least = torch.topk(found, min(_NEAREST, found.shape[1])).values[:, -1:]
             for row, enough in zip(found, found >= least, strict=True):
-                # Of strings with equal scores the first ones are taken, whatever torch's topk does.
-                places = enough.nonzero()[:, 0]
-                order = torch.sort(row[places], descending=True, stable=True).indices[:_NEAREST]
-                yield [self._codes[place] for place in places[order].tolist()]
+                # The first of several strings with equal scores are kept, independently of torch.topk.
+                indices = enough.nonzero()[:, 0]
+                order = torch.sort(row[indices], descending=True, stable=True).indices[:_NEAREST]
+                yield [self._codes[index] for index in indices[order].tolist()]
 
     def _embed(self, texts: Sequence[str]) -> torch.Tensor:
         """Return unit vectors, shape (texts, dimensions)."""
@@ -63,7 +64,7 @@ class EmbeddingRanking:
         read = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=128, return_tensors="pt"
         ).to(device)
-        # Matrix products in bfloat16 take less time, on a CPU too.
+        # Matrix products in bfloat16 are faster, also on a CPU.
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
             states = self._model(**read).last_hidden_state.float()
         mask = read["attention_mask"][..., None].float()
@@ -77,7 +78,7 @@ class EmbeddingRanking:
 
     @cached_property
     def _strings(self) -> torch.Tensor:
-        """The strings' embeddings, shape (strings, dimensions)."""
+        """Embeddings of the strings, shape (strings, dimensions)."""
         import torch
         from safetensors.torch import load, save
 
@@ -88,19 +89,19 @@ class EmbeddingRanking:
         if content is not None:
             return load(content)["strings"].float()
         texts = [string.text for string in code_strings(self.system)]
-        # Texts of like length share a batch.
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        # Texts of similar length share a batch.
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         strings = torch.empty(0)
         for start in range(0, len(order), _BATCH):
-            places = order[start : start + _BATCH]
-            made = self._embed([texts[place] for place in places]).cpu()
+            indices = order[start : start + _BATCH]
+            embedded = self._embed([texts[index] for index in indices]).cpu()
             if not len(strings):
-                strings = made.new_empty(len(texts), made.shape[1])
-            strings[torch.tensor(places)] = made
-        # The cache holds half precision: the run that fills it must see what later runs read from it.
+                strings = embedded.new_empty(len(texts), embedded.shape[1])
+            strings[torch.tensor(indices)] = embedded
+        # The cache has half precision. The run that fills it must use the same values as later runs.
         strings = strings.half()
         if known:
-            # A read-only home only costs the time of the next start.
+            # If the cache cannot be written, the next start takes longer.
             with contextlib.suppress(OSError):
                 write_sealed(path, save({"strings": strings}), source)
         return strings.float()

@@ -1,4 +1,4 @@
-"""Recognisers: from a segment of a note to the spans that are evidence."""
+"""Recognisers, which find the evidence spans in a segment of a note."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from cclearn.notes.spans import Span
 
 @dataclass(slots=True)
 class Recognition:
-    """What was recognised in a segment.
+    """The evidence in a segment.
 
     Attributes:
         spans: Half-open code-point offsets into the segment.
-        ungrounded: Quotes that are not in it.
-        unreadable: How many lines of an answer could not be read.
-        flags: Why something is missing, e.g. `truncated`.
+        ungrounded: Quotes that do not occur in the segment.
+        unreadable: Number of lines of the answer that could not be parsed.
+        flags: Reasons why the evidence may be incomplete, such as `truncated`.
     """
 
     spans: list[Span]
@@ -35,8 +35,8 @@ class Recogniser(ABC):
     """Finds evidence.
 
     Attributes:
-        name: What reports call it.
-        grounded: Whether what it finds is in the note by construction.
+        name: Name of the recogniser in reports.
+        grounded: Whether all spans are in the note by construction.
     """
 
     name: str
@@ -44,19 +44,19 @@ class Recogniser(ABC):
 
     @property
     def model_sha256(self) -> str:
-        """The hash of its model; empty where it has none, or that is known by its name alone."""
+        """Hash of the model. Empty if there is no model, or if only its name is known."""
         return ""
 
     @abstractmethod
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
-        """Find the evidence of segments as they come: in order, in constant memory."""
+        """Yield the evidence in each segment, in order, in constant memory."""
 
 
 class LLMRecogniser(Recogniser):
-    """Asks a model for the codes of each segment, and takes the evidence alone.
+    """Lets a model code each segment, and uses only the evidence of the answer.
 
     Args:
-        coder: Asks the model.
+        coder: Coder whose model reads the segments.
     """
 
     def __init__(self, coder: LLMCoder) -> None:
@@ -66,11 +66,11 @@ class LLMRecogniser(Recogniser):
 
     @property
     def model_sha256(self) -> str:
-        """The hash of the model that is asked."""
+        """Hash of the model."""
         return self._coder.model_sha256
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
-        """Find the evidence of segments."""
+        """Yield the evidence in each segment."""
         for segment, parts in self._coder.answer_many(segments):
             recognition = Recognition([])
             rules = AssertionRules(segment.text)
@@ -87,10 +87,10 @@ class LLMRecogniser(Recogniser):
 
 
 class LexiconRecogniser(Recogniser):
-    """Takes the phrases of the code system, whatever the note says of them.
+    """Finds the phrases of the code system, regardless of their assertion.
 
     Args:
-        lexicon: Finds them.
+        lexicon: Coder that finds the phrases.
     """
 
     def __init__(self, lexicon: LexiconCoder) -> None:
@@ -98,6 +98,6 @@ class LexiconRecogniser(Recogniser):
         self._lexicon = lexicon
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
-        """Find the phrases of segments."""
+        """Yield the phrases in each segment."""
         for segment in segments:
             yield Recognition([(f.start, f.end) for f in self._lexicon.find(segment.text)])

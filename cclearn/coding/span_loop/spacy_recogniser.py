@@ -1,4 +1,4 @@
-"""The recogniser that a spaCy pipeline is, trained by one of `recipes/spacy` or by others."""
+"""A recogniser that runs a spaCy pipeline, such as one trained with `recipes/spacy`."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from cclearn.models import model_hash
 from cclearn.notes import Note
 
 _SPANS_KEY = "sc"
-"""Under which spaCy keeps spans by default (`cclearn.rows.examples`)."""
+"""Key under which spaCy stores spans by default (`cclearn.rows.examples`)."""
 
 _RECOGNISING = frozenset("ner beam_ner entity_ruler spancat spancat_singlelabel span_ruler".split())
 _HELPING = frozenset("tok2vec span_finder sentencizer senter".split())
-"""Components that a pipeline may have besides. All of these keep weights and settings as msgpack, JSON
-and NumPy arrays without objects; what others unpickle is not known."""
+"""Further components that a pipeline may have. All of these store their weights and settings as msgpack,
+JSON and NumPy arrays without objects. Other components may unpickle data."""
 
 _BATCH = 256
 
 
 class SpacyRecogniser(Recogniser):
-    """Finds what a spaCy pipeline has learnt to find: its entities and spans of any label.
+    """Finds the entities and spans of a spaCy pipeline, regardless of their labels.
 
-    Nothing of the folder is run or unpickled. A pipeline that asks for more than spaCy's own components
-    and functions is refused.
+    No code of the folder is run, and nothing is unpickled. A pipeline is refused if it needs components
+    or functions that are not part of spaCy.
 
     Args:
-        folder: Of a trained pipeline, e.g. `model-best` of one of `recipes/spacy`.
+        folder: Folder of a trained pipeline, such as `model-best`.
 
     Raises:
-        ConfigurationError: It is no such folder, or asks for what it may not have.
+        ConfigurationError: The folder contains no pipeline, or one that is refused.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,11 +43,11 @@ class SpacyRecogniser(Recogniser):
 
     @property
     def model_sha256(self) -> str:
-        """The hash of the pipeline's files."""
+        """Hash of the files of the pipeline."""
         return self._sha256
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
-        """Find the entities and spans of segments."""
+        """Yield the entities and spans in each segment."""
         texts = (segment.text for segment in segments)
         with foreign_errors(_damaged(self._folder)):
             for document in self._pipeline.pipe(texts, batch_size=_BATCH):
@@ -68,25 +68,25 @@ def _load(folder: Path) -> Any:
 
     with foreign_errors(_damaged(folder)):
         config = load_config(folder / "config.cfg")
-        # What training alone needs is not even looked up.
+        # Sections that only training needs are not resolved.
         for section in ("corpora", "training", "pretraining", "initialize"):
             config.pop(section, None)
-        _refuse_foreign(folder, config)
+        _refuse_unsafe(folder, config)
         return load_model_from_config(config, auto_fill=True).from_disk(folder)
 
 
 def _damaged(folder: Path) -> Callable[[str], ConfigurationError]:
-    """Return what reports an error of spaCy's: a damaged folder fails in many ways."""
-    return lambda place: ConfigurationError(
+    """Return a function that converts an error of spaCy. Damaged folders cause many kinds."""
+    return lambda location: ConfigurationError(
         [
-            f"recogniser (folder = {folder}): spaCy cannot load or run it ({place}). Train it again,"
+            f"recogniser (folder = {folder}): spaCy cannot load or run it ({location}). Train it again,"
             " with this version of spaCy."
         ]
     )
 
 
-def _refuse_foreign(folder: Path, config: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError where a pipeline recognises nothing, or asks for what it may not have."""
+def _refuse_unsafe(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError if a pipeline has no recogniser, or needs unsafe parts."""
     components = config.get("components", {}).items()
     factories = {name: str(settings.get("factory")) for name, settings in components}
     foreign = [f"component {n}" for n, f in factories.items() if f not in _RECOGNISING | _HELPING]
@@ -110,7 +110,7 @@ def _refuse_foreign(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def _functions(settings: Any) -> Iterator[tuple[str, str]]:
-    """Yield every registry and name of a function that settings ask for."""
+    """Yield the registry and the name of every function that settings refer to."""
     if isinstance(settings, Mapping):
         for key, value in settings.items():
             if key.startswith("@"):

@@ -1,4 +1,4 @@
-"""Verification: an assigned code beside its siblings, told apart by their descriptions alone."""
+"""Verification, which compares an assigned code with its siblings by their descriptions."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from itertools import islice
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Usage
-from cclearn.coding.span_loop.assigners import AT_ONCE, Assigner, Assignment, Mention, choose
+from cclearn.coding.span_loop.assigners import BATCH_SIZE, Assigner, Assignment, Mention, choose
 from cclearn.engines import Choice, Engine
 from cclearn.prompts import verification_prompt
 from cclearn.prompts.layout import NOTHING
 
 
 class VerifyingAssigner(Assigner):
-    """Asks a model which sibling of an assigned code the span states, or `none` of them.
+    """Lets a model choose among an assigned code, its siblings and `none`.
 
-    The prompt holds descriptions and no codes, which small models tell apart better (arXiv 2510.07629).
-    The model need not have been trained for it, but should follow instructions. The score is the
-    answer's share of the probability of all.
+    The prompt contains descriptions and no codes, because small models distinguish descriptions better
+    (arXiv 2510.07629). The model needs no training for it, but should follow instructions. The score
+    of a code is its share of the total probability of all answers.
 
     Args:
-        assigner: Assigns the codes that are verified.
-        engine: One that weighs.
+        assigner: Assigner of the codes to verify.
+        engine: Engine that computes log-likelihoods of answers.
         system: Code system that provides the descriptions and the siblings.
         usage: Counts that the assigner shares with its coder. None creates new ones.
     """
@@ -43,11 +43,11 @@ class VerifyingAssigner(Assigner):
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         """Assign codes, and verify the first of each span."""
-        waiting = iter(mentions)
-        while batch := list(islice(waiting, AT_ONCE)):
+        stream = iter(mentions)
+        while batch := list(islice(stream, BATCH_SIZE)):
             assigned = list(self._assigner.assign(batch))
-            near = [self._near(each) for each in assigned]
-            weighed = self._engine.log_likelihoods(
+            near = [self._near(assignment) for assignment in assigned]
+            scored = self._engine.log_likelihoods(
                 self._choice(mention, codes)
                 for mention, codes in zip(batch, near, strict=True)
                 if codes
@@ -56,15 +56,15 @@ class VerifyingAssigner(Assigner):
                 if not codes:
                     yield assignment
                     continue
-                weights = next(weighed)
-                self._usage.count_span(weights)
-                if weights.problem:
-                    yield Assignment(problem=weights.problem)
+                likelihoods = next(scored)
+                self._usage.count_span(likelihoods)
+                if likelihoods.problem:
+                    yield Assignment(problem=likelihoods.problem)
                 else:
-                    yield choose(codes, weights.log_probabilities)
+                    yield choose(codes, likelihoods.log_probabilities)
 
     def _near(self, assignment: Assignment) -> list[str]:
-        """Return the code and its siblings, in tabular order; none where no code was assigned."""
+        """Return the code and its siblings, in tabular order. Empty if no code was assigned."""
         if not assignment.codes:
             return []
         code = assignment.codes[0]

@@ -125,12 +125,12 @@ def test_what_cannot_be_fitted_is_refused_all_at_once() -> None:
     refuse_unfit("platt", signals, right, folds)
     with pytest.raises(ConfigurationError, match="fewer than 50"):
         refuse_unfit("platt", signals[:49], right[:49], folds[:49])
-    with pytest.raises(ConfigurationError, match="right codes = 0 of 60"):
+    with pytest.raises(ConfigurationError, match="correct codes = 0 of 60"):
         refuse_unfit("platt", signals, np.zeros(60, bool), folds)
     with pytest.raises(ConfigurationError, match="wrong codes = 0 of 60"):
         refuse_unfit("platt", signals, np.ones(60, bool), folds)
-    # All right codes stand in one fold's notes.
-    with pytest.raises(ConfigurationError, match="right codes = 12 of 60"):
+    # All correct codes are in the notes of one fold.
+    with pytest.raises(ConfigurationError, match="correct codes = 12 of 60"):
         refuse_unfit("platt", signals, folds == 3, folds)
     odd = [Signals(math.nan, 1, 1.0, 1, 1), Signals(None, 1, 1.0, 1, 1), *signals[2:]]
     with pytest.raises(ConfigurationError) as error:

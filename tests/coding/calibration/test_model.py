@@ -136,9 +136,9 @@ def test_it_comes_back_from_its_file(system: CodeSystem, tmp_path: Path) -> None
         ({"curve": {"method": "platt", "intercept": math.nan, "coefficients": {}}}, "finite"),
         (
             {"curve": {"method": "isotonic", "raw": [0.5, 0.1], "calibrated": [0, 1]}},
-            "must rise",
+            "must be increasing",
         ),
-        ({"curve": {"method": "isotonic", "raw": [0.5], "calibrated": [0, 1]}}, "one length"),
+        ({"curve": {"method": "isotonic", "raw": [0.5], "calibrated": [0, 1]}}, "differ in length"),
         ({"calibration_version": 2}, "calibration_version: no calibration"),
         ({"text": "x"}, "text: no calibration"),
     ],

@@ -22,7 +22,7 @@ def test_titles_inflections_and_typing_errors_are_found(candidates: Candidates) 
         "ashtma",
         "cholelithiasys",
     ]
-    found = list(candidates.of(texts, 20))
+    found = list(candidates.retrieve(texts, 20))
     assert [codes[0] for codes in found[:2]] == ["F41.9", "I05.0"]
     assert "J45.909" in found[2]
     assert "K80.20" in found[3]
@@ -30,13 +30,13 @@ def test_titles_inflections_and_typing_errors_are_found(candidates: Candidates) 
 
 def test_they_are_billable_and_stand_once(candidates: Candidates) -> None:
     for most in (1, 7, 100):
-        for codes in candidates.of(["fracture of femur", "diabetes", "?", "xyzzy"], most):
+        for codes in candidates.retrieve(["fracture of femur", "diabetes", "?", "xyzzy"], most):
             assert len(codes) == len(set(codes)) <= most
             assert all(candidates.system.is_billable(code) for code in codes)
 
 
 def test_siblings_of_the_nearest_are_among_them(candidates: Candidates, system: CodeSystem) -> None:
-    (codes,) = candidates.of(["type 2 diabetes mellitus with foot ulcer"], 60)
+    (codes,) = candidates.retrieve(["type 2 diabetes mellitus with foot ulcer"], 60)
     assert codes[0] == "E11.621"
     assert set(system.neighbours("E11.621")) < set(codes)
 
@@ -56,6 +56,6 @@ def test_a_further_ranking_counts(system: CodeSystem) -> None:
         def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
             return iter([["A00", "Z99.2"]] * len(texts))
 
-    (codes,) = Candidates(LexiconCoder(system), Fixed()).of(["qqq"], 10)
+    (codes,) = Candidates(LexiconCoder(system), Fixed()).retrieve(["qqq"], 10)
     # A header stands for its unspecified child.
     assert codes[:2] == ["A00.9", "Z99.2"]

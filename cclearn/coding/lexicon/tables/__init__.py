@@ -1,4 +1,4 @@
-"""Our own tables of words and phrases; each says at its top where it comes from."""
+"""Tables of words and phrases. The header of each table states its source."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ PHRASES, WORDS = "icd10cm_phrases.tsv", "words.tsv"
 
 @cache
 def read_table(name: str) -> tuple[tuple[str, str], ...]:
-    """Return the rows of a table of two columns, its comments left out."""
+    """Return the rows of a table with two columns, without comments."""
     rows = (line.partition("\t") for line in _text(name).splitlines() if not line.startswith("#"))
     return tuple((first, second) for first, _, second in rows)
 
 
 @cache
 def tables_sha256() -> str:
-    """Return a hash of all that the tables say."""
+    """Return the hash of the content of all tables."""
     return sha256_of_text(_text(PHRASES) + _text(WORDS))
 
 
