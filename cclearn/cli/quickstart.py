@@ -32,21 +32,23 @@ def quickstart_command(
     quiet_libraries()
     with audited("quickstart") as audit:
         audit.begin()
-        scores = run_quickstart(out, chapter, seed, steps, overwrite, _say)
+        scores = run_quickstart(out, chapter, seed, steps, overwrite, _print_line)
     print_view(score_table(scores))
-    _say(f"Report       {out / 'report.html'}")
-    _say(f"Model        {out / 'model'}")
-    _say(f"Predictions  {out / 'predictions'}")
-    _say("Next, code a note with the lexicon, or with the model just trained:")
-    _say(f"  cclearn code {quote(str(out / 'note.txt'))}")
-    _say(f"  cclearn code {quote(str(out / 'note.txt'))} --model {quote(str(out / 'model'))}")
-    _say("or train again with another seed:")
-    _say(
+    _print_line(f"Report       {out / 'report.html'}")
+    _print_line(f"Model        {out / 'model'}")
+    _print_line(f"Predictions  {out / 'predictions'}")
+    _print_line("Next, code a note with the lexicon, or with the model just trained:")
+    _print_line(f"  cclearn code {quote(str(out / 'note.txt'))}")
+    _print_line(
+        f"  cclearn code {quote(str(out / 'note.txt'))} --model {quote(str(out / 'model'))}"
+    )
+    _print_line("or train again with another seed:")
+    _print_line(
         "  accelerate launch -m recipes.sft --config tiny/sft_scratch seed=1"
         f" {quote('rows.sources.0.path=' + str(out / 'pairs' / 'pairs.jsonl'))}"
         f" {quote('rows.sources.1.path=' + str(out / 'train' / 'notes.jsonl'))}"
     )
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     typer.echo(visible(line))

@@ -178,7 +178,7 @@ def run_quickstart(
     seed: int = 0,
     steps: int | None = None,
     overwrite: bool = False,
-    say: Callable[[str], Any] = print,
+    print_line: Callable[[str], Any] = print,
 ) -> dict[str, Evaluation]:
     """Run the quickstart and write its outputs to a folder.
 
@@ -190,7 +190,7 @@ def run_quickstart(
         seed: Seed of the data and of the training.
         steps: Number of training steps; None uses the number in the recipe.
         overwrite: Whether the folder of an earlier quickstart may be overwritten.
-        say: Function that shows a line about the current step.
+        print_line: Function that shows a line about the current step.
 
     Returns:
         The scores by system.
@@ -205,7 +205,7 @@ def run_quickstart(
     make_folder(folder.absolute().parent)
     with claimed(folder.absolute()):
         _make_room(folder)
-        return _run(folder, chapter, seed, steps, eligible, system, say)
+        return _run(folder, chapter, seed, steps, eligible, system, print_line)
 
 
 def _run(
@@ -215,11 +215,13 @@ def _run(
     steps: int | None,
     eligible: list[str],
     system: CodeSystem,
-    say: Callable[[str], Any],
+    print_line: Callable[[str], Any],
 ) -> dict[str, Evaluation]:
     """Write all outputs to a folder that this process has claimed, the report last."""
     write_json(folder / MARKER, {"chapter": chapter, "seed": seed, "steps": steps})
-    say(f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}")
+    print_line(
+        f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}"
+    )
     data = build_data(folder, eligible, seed, system)
     overrides = [f"seed={seed}"] + ([f"training.steps={steps}"] if steps else [])
     run = train("tiny/sft_scratch", data, folder / "model", overrides)

@@ -47,7 +47,7 @@ def test_held_out_notes_contain_new_terms(tmp_path: Path, system: CodeSystem) ->
 @pytest.mark.slow
 def test_a_short_quickstart_writes_all_its_outputs(tmp_path: Path) -> None:
     lines: list[str] = []
-    scores = run_quickstart(tmp_path / "out", steps=20, say=lines.append)
+    scores = run_quickstart(tmp_path / "out", steps=20, print_line=lines.append)
     assert set(scores) == {"tiny/sft_scratch", "lexicon"}
     for evaluation in scores.values():
         assert evaluation.value("invalid_rate") == evaluation.value("ungrounded_rate") == 0
@@ -82,7 +82,7 @@ def test_a_quickstart_that_was_stopped_starts_again(
     monkeypatch.setattr("cclearn.workflows.quickstart.build_data", killed)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            run_quickstart(out, say=lambda line: None)
+            run_quickstart(out, print_line=lambda line: None)
     (out / "report.html").touch()
     with pytest.raises(CclearnError, match="--overwrite"):
         run_quickstart(out)
