@@ -136,7 +136,7 @@ def bare_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str, 
 
     Args:
         recipe: Ours.
-        folder: For what the trainer writes.
+        folder: Folder for the files of the trainer.
         completion_only: Whether logits are computed where there is something to learn alone.
     """
     job = _job(recipe)

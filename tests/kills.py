@@ -61,8 +61,8 @@ else:
     runpy.run_path(arguments[0], run_name="__main__")
 """
 
-_MISTAKES = ("exists already",)
-"""What a run may answer that finds its output complete."""
+_COMPLETE = ("exists already",)
+"""Messages of a run whose output is complete already."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,12 @@ class Command:
     """A command that writes.
 
     Attributes:
-        name: In the table.
-        arguments: `cclearn` and its arguments, or a script and its; `{out}` is the output's folder and
-            `{inputs}` that of the inputs.
-        before: The arguments of a command that is run before each one, e.g. so that there is something
-            to overwrite.
-        timed: Names of files whose content tells how long a run took, so that it is never the same.
-        own_cache: Whether the cache folder lies in the output's folder.
+        name: Name in the table.
+        arguments: `cclearn` or a script, and its arguments. `{out}` is the folder of the output and
+            `{inputs}` the folder of the inputs.
+        before: Arguments of a command that is run first, for example to have something to overwrite.
+        timed: Names of files whose content depends on the time that a run took.
+        own_cache: Whether the cache folder is in the folder of the output.
     """
 
     name: str
@@ -191,12 +190,12 @@ COMMANDS = (
 
 @dataclass
 class Outcome:
-    """What the kills of a command came to.
+    """The outcome of the kills of a command.
 
     Attributes:
-        operations: How many operations on files the undisturbed run did.
-        kills: Before which of them it was killed.
-        problems: What differed, a line each.
+        operations: Number of operations on files in the undisturbed run.
+        kills: Numbers of the operations before which it was killed.
+        problems: The differences, one line for each.
     """
 
     operations: int
@@ -222,16 +221,16 @@ class Sandbox:
 
         Args:
             command: The command.
-            at: Before which operation it is killed; 0 for none.
-            before: Whether its `before` is run instead.
+            at: Number of the operation before which it is killed, or 0 to let it finish.
+            before: Whether the command in `before` is run instead.
 
         Returns:
-            The exit code, negative after a kill; the end of standard error; and, where it was not
-            to be killed, how many operations there were.
+            The exit code, which is negative after a kill, the end of standard error, and the number of
+            operations if the command was not killed.
         """
         arguments = [
-            each.replace("{out}", str(self.out)).replace("{inputs}", str(self.inputs))
-            for each in (command.before if before else command.arguments)
+            part.replace("{out}", str(self.out)).replace("{inputs}", str(self.inputs))
+            for part in (command.before if before else command.arguments)
         ]
         cache = self.out / "cache" if command.own_cache else self._cache
         self._counts.unlink(missing_ok=True)
@@ -254,9 +253,9 @@ class Sandbox:
 
     def temporary(self) -> Path:
         """Return the folder for temporary files, in which nothing may be left either."""
-        place = self.out / "tmp"
-        place.mkdir(parents=True, exist_ok=True)
-        return place
+        folder = self.out / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def empty(self, command: Command) -> None:
         """Begin with an empty output folder, or with what the command's `before` leaves."""
@@ -274,12 +273,12 @@ class Sandbox:
                 path.read_bytes() if path.is_file() and path.name not in timed else b"",
             )
             for path in self.out.rglob("*")
-            if not _is_none_of_ours(path)
+            if not _is_left_by_design(path)
         }
 
 
-def _is_none_of_ours(path: Path) -> bool:
-    """Say whether a file is what SQLite or Python leaves by design.
+def _is_left_by_design(path: Path) -> bool:
+    """Return whether SQLite or Python leaves a file by design.
 
     The log beside a cache of answers is a part of the cache until its next use, and is purged with it.
     `tempfile` tries a folder for temporary files with a file of four bytes.
@@ -301,7 +300,7 @@ def kill(command: Command, sandbox: Sandbox, kills: int) -> Outcome:
 
     def finish(what: str) -> None:
         code, said, _ = sandbox.run(command)
-        if code and not any(each in said for each in _MISTAKES):
+        if code and not any(message in said for message in _COMPLETE):
             outcome.problems.append(f"{what}: exit code {code}: {said.strip()[-300:]}")
         found = sandbox.tree(command.timed)
         outcome.problems.extend(

@@ -14,19 +14,23 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 QUICK = ("cp", "code file", "evaluate again")
 
 
-def problems(folder: Path, command: Command, kills: int) -> list[str]:
-    sandbox = Sandbox(folder)
-    prepare(sandbox.inputs, [command.name])
-    return kill(command, sandbox, kills).problems
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A sandbox with the inputs of the quick commands and a cache that is filled once."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("kills"))
+    prepare(sandbox.inputs, QUICK)
+    return sandbox
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_what_a_kill_leaves_is_removed(tmp_path: Path, name: str) -> None:
-    (command,) = (each for each in COMMANDS if each.name == name)
-    assert problems(tmp_path, command, kills=3) == []
+def test_what_a_kill_leaves_is_removed(sandbox: Sandbox, name: str) -> None:
+    (command,) = (command for command in COMMANDS if command.name == name)
+    assert kill(command, sandbox, kills=3).problems == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_ten_kills_of_every_command_leave_nothing(tmp_path: Path, command: Command) -> None:
-    assert problems(tmp_path, command, kills=10) == []
+    sandbox = Sandbox(tmp_path)
+    prepare(sandbox.inputs, [command.name])
+    assert kill(command, sandbox, kills=10).problems == []

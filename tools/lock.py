@@ -35,7 +35,7 @@ def main(options: list[str]) -> None:
     """Write all files.
 
     Args:
-        options: For `uv pip compile`, e.g. `--upgrade`.
+        options: Options of `uv pip compile`, for example `--upgrade`.
     """
     constraints = ROOT / "constraints.txt"
     extras = [f"--extra={name}" for name in PINNED_EXTRAS]

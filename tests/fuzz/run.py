@@ -36,17 +36,17 @@ _NOT_LEFT = {".lock", ".cclearn.json"}
 
 @dataclass
 class Tally:
-    """What became of the inputs of a target.
+    """Numbers of inputs of a target, by outcome.
 
     Attributes:
-        inputs: How many were run.
-        accepted: Those with exit code 0.
-        refused: Those with exit code 2, and none of the defects below.
-        tracebacks: Those that ended with a traceback, as an internal error, by a signal, or with any
+        inputs: Number of inputs that were run.
+        accepted: Number of inputs with exit code 0.
+        refused: Number of inputs with exit code 2 and none of the defects below.
+        tracebacks: Number of inputs that ended with a traceback, an internal error, a signal or any
             other exit code.
-        slow: Those that took more than `SECONDS` of processor time, or did not end.
-        leftovers: Those after which a hidden, partial or empty file was left.
-        leaks: Those that put the note's text into a message.
+        slow: Number of inputs that took more than `SECONDS` of processor time, or did not end.
+        leftovers: Number of inputs after which a hidden, partial or empty file was left.
+        leaks: Number of inputs after which a message contained the note's text.
     """
 
     inputs: int = 0
@@ -60,13 +60,13 @@ class Tally:
 
 @dataclass
 class Defect:
-    """An input that was not dealt with as it must be.
+    """An input that a command did not handle correctly.
 
     Attributes:
-        target: The name of the target.
-        number: Of the input; with the seed it makes the same input again.
-        kinds: The columns of the table that count it.
-        message: The end of what was written to standard error.
+        target: Name of the target.
+        number: Number of the input. With the seed it determines the input.
+        kinds: Columns of the table that count the defect.
+        message: The end of the command's standard error.
         command: The command line.
         file: The file that was mutated.
     """
@@ -151,13 +151,13 @@ def run(
 
     Args:
         chosen: Numbers and targets of the inputs.
-        seeds: The folder of valid inputs.
-        scratch: A folder for the children's own; what is left in it shows the defects.
-        seed: With an input's number it decides the mutation.
-        jobs: How many children run at once.
-        valid: Whether the inputs stay as they are: all of them must be accepted.
-        told: Called after each input, with its number and what was wrong with it.
-        stopped: Whether to begin no further input.
+        seeds: Folder of the valid inputs.
+        scratch: Folder for the folders of the children. Those of defects are kept.
+        seed: Seed, which determines the mutation together with the number of an input.
+        jobs: Number of children that run at once.
+        valid: Whether the inputs are not mutated. All of them must be accepted then.
+        told: Function that is called after each input with its number and its defect.
+        stopped: Function that returns whether to begin no further input.
     """
     # Otherwise a full collection in a child writes to every page of the parent's heap, and copies it.
     gc.collect()
@@ -190,7 +190,7 @@ def run(
 
 
 def choose(targets: list[Target], inputs: int, seed: int) -> Iterator[tuple[int, Target]]:
-    """Draw targets by their weights, each of them at least once where there are inputs enough."""
+    """Draw targets by their weights. Each is drawn at least once if there are enough inputs."""
     rng = random.Random(seed)
     drawn = rng.sample(targets, min(inputs, len(targets)))
     weights = [target.weight for target in targets]
@@ -255,7 +255,7 @@ class _Child:
             os._exit(code)
 
     def judge(self, status: int, seconds: float, outcome: Outcome) -> Defect | None:
-        """Say what was wrong, and count it."""
+        """Count the outcome, and return the defect if there is one."""
         code = os.waitstatus_to_exitcode(status)
         err = (self._folder / "stderr").read_bytes().decode("utf-8", errors="replace")
         out = (self._folder / "stdout").read_bytes().decode("utf-8", errors="replace")
@@ -316,7 +316,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def _seal(file: Path) -> None:
-    """Let a checkpoint's marker have the hash of a mutated file."""
+    """Write the hash of a mutated file into the marker of its checkpoint."""
     marker = file.parent / "complete.json"
     fields = json.loads(marker.read_text())
     fields["sha256"][file.name] = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""A real service in a process of its own, and a client for it."""
+"""A real service in its own process, and a client for it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Reply:
-    """An answer.
+    """A response.
 
     Attributes:
-        status: Of HTTP.
-        headers: By their names in small letters.
-        body: The bytes.
+        status: HTTP status code.
+        headers: Headers by their names in lower case.
+        body: Bytes of the body.
     """
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
@@ -49,11 +49,11 @@ class Reply:
 
 
 class Served:
-    """A service that runs.
+    """A running service.
 
     Attributes:
-        process: The server.
-        port: Of 127.0.0.1.
+        process: Process of the server.
+        port: Port on 127.0.0.1.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
@@ -93,7 +93,7 @@ class Served:
         return self.ask("POST", "/code", json.dumps(notes).encode(), **headers)
 
     def open(self, notes: Any, cut: int = 0, accept: str = "*/*") -> socket.socket:
-        """Send a request without reading the answer, its last bytes left out."""
+        """Send a request without its last bytes, and do not read the response."""
         body = json.dumps(notes).encode()
         head = (
             "POST /code HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -112,12 +112,12 @@ class Served:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """Its processes that code."""
+        """The worker processes."""
         children = psutil.Process(self.process.pid).children()
         return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 180) -> None:
-        """Wait until something is so."""
+        """Wait until a condition is true."""
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, self.log.decode()

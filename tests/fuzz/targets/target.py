@@ -7,20 +7,21 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Target:
-    """A command and the input of it that is mutated.
+    """A command and its input that is mutated.
 
     Attributes:
-        name: As the table shows it.
-        kind: The format, for `mutate`.
-        file: The file that is mutated, relative to the seeds; of kind `setting`, the setting itself.
-        command: The command line; `{}` stands for a mutated setting.
-        needs: The files and folders that the command reads, besides `file`.
+        name: Name in the table.
+        kind: Format of the file, as `mutate` takes it.
+        file: Path of the mutated file, relative to the seeds. If the kind is `setting`, the setting
+            itself.
+        command: The command line. `{}` is replaced by a mutated setting.
+        needs: Files and folders that the command reads besides `file`.
         program: `cclearn` or `sft`.
-        shows_notes: Whether the command's standard output may hold the note's text.
-        weight: How often it is drawn, compared with the others.
-        model: Whether it needs the seeds of models.
-        holds_notes: Whether the mutated file is one that holds notes; a model's settings do not.
-        group: `sealed` for a checkpoint's file whose hash is corrected.
+        shows_notes: Whether the command's standard output may contain the note's text.
+        weight: Relative frequency with which the target is drawn.
+        model: Whether the target needs the seeds of models.
+        holds_notes: Whether the mutated file contains notes. The settings of a model do not.
+        group: `sealed` for a file of a checkpoint whose hash is corrected, and empty otherwise.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Goes the whole way once, from builders to reports, and writes all of it into the working folder.
+"""Runs everything once, from builders to reports, and writes all outputs into the working folder.
 
-PYTHONHASHSEED=1 python -m tests.whole_way MODEL
+PYTHONHASHSEED=1 python -m tests.end_to_end MODEL
 
 `MODEL` is the folder of a small model. Two runs write the same bytes whatever their hash seeds are.
 """
