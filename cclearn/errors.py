@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _LONGEST_ID = 40
+"""Maximum number of characters of an id in a message."""
 
 _SHOWN_ALIKE = 3
-"""How many identical problems of a file are shown on lines of their own."""
+"""Maximum number of identical problems of a file that are shown on separate lines."""
 
-_CLOSE = 60
-"""Minimum similarity of two names, of 100, for a suggestion."""
+_MIN_SIMILARITY = 60
+"""Minimum similarity of two names, between 0 and 100, for a suggestion."""
 
 
 def visible(text: str) -> str:
-    r"""Return text on one line in which every character shows.
+    r"""Return text on one line, with escapes for all characters that are invisible.
 
-    Control and format characters, separators of lines, lone surrogates and code points without a
-    character become escapes as Python writes them (`\x1b`, `\u202e`, `\n`).
+    Control and format characters, separators of lines, lone surrogates and unassigned code points are
+    escaped as in Python (`\x1b`, `\u202e`, `\n`).
     """
     if text.isprintable():
         return text
@@ -45,7 +46,7 @@ class CclearnError(Exception):
 
     @property
     def lines(self) -> list[str]:
-        """The message, one problem a line; a line break inside a problem is foreign text."""
+        """Lines of the message, one for each problem."""
         return [str(self)]
 
 
@@ -95,7 +96,7 @@ class DataErrors(DataError):
 
     @property
     def lines(self) -> list[str]:
-        """One line for each of the first problems, and a count of the others.
+        """Lines of the message: one for each of the first problems, and a count of the others.
 
         A problem that occurs in many lines of a file is shown once.
         """
@@ -177,7 +178,8 @@ class UnansweredError(NoteError):
         self.kind = failures[0]
         self.failures = tuple(failures)
         super().__init__(
-            f"note (id = {shown_id(identifier)}): the model gave no whole answer ({', '.join(failures)})"
+            f"note (id = {shown_id(identifier)}): the model gave no complete answer"
+            f" ({', '.join(failures)})"
         )
 
 
@@ -190,7 +192,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     # difflib would be too slow for a service that receives many unknown codes.
     from rapidfuzz import fuzz, process
 
-    close = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=_CLOSE)
+    close = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=_MIN_SIMILARITY)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
@@ -214,11 +216,11 @@ def foreign_errors(report: Callable[[str], CclearnError]) -> Iterator[None]:
     except CclearnError:
         raise
     except Exception as error:
-        raise report(type_and_place(error)) from None
+        raise report(type_and_location(error)) from None
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
-        raise report(type_and_place(error)) from None
+        raise report(type_and_location(error)) from None
 
 
 class InternalError(CclearnError):
@@ -227,9 +229,10 @@ class InternalError(CclearnError):
     exit_code = 70
     """`EX_SOFTWARE` of sysexits.h."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, location: str) -> None:
         super().__init__(
-            f"internal error ({place}): cclearn did not expect this. Report this line and the command."
+            f"internal error ({location}): cclearn did not expect this. Report this line and the"
+            " command."
         )
 
 
@@ -252,7 +255,7 @@ def unexpected_errors() -> Iterator[None]:
             raise CclearnError(problem) from None
 
 
-def type_and_place(error: BaseException) -> str:
+def type_and_location(error: BaseException) -> str:
     """Return the type of an error and the line of code that raised it, without the error's message."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:

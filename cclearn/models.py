@@ -374,8 +374,8 @@ def _reporting_errors(name: str) -> Iterator[None]:
             ]
         )
 
-    def foreign(place: str) -> ConfigurationError:
-        return about(f"a file of it is missing, damaged, or not supported ({place}).")
+    def foreign(location: str) -> ConfigurationError:
+        return about(f"a file of it is missing, damaged, or not supported ({location}).")
 
     try:
         with foreign_errors(foreign):

@@ -91,8 +91,8 @@ class Registry:
             )
         plugin = self._describe(plugins[name])
         with foreign_errors(
-            lambda place: ConfigurationError(
-                [f"{plugin}: it cannot be imported ({place}). Repair or remove its package."]
+            lambda location: ConfigurationError(
+                [f"{plugin}: it cannot be imported ({location}). Repair or remove its package."]
             )
         ):
             found = _import(plugins[name].value)

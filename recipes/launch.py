@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cclearn.errors import CclearnError, ConfigurationError, unexpected_errors, visible
 from cclearn.runtime.debugging import report_error, start_debugging
+from cclearn.runtime.display import print_message
 from cclearn.runtime.progress import quiet_libraries, step_bar
-from cclearn.runtime.shown import tell as tell_user
 from cclearn.runtime.stopping import cleaning_up_when_stopped
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
             name, digest = model_record(str(folder))
             trained = {"name": name, "sha256": digest}
             rows = (read_manifest(folder) or {}).get("rows_sha256")
-            audit.known.update(trained=trained, rows_sha256=rows)
+            audit.fields.update(trained=trained, rows_sha256=rows)
     if state.is_main_process:
         shown = visible(str(folder))
         sys.stdout.write(f"The model is in {shown}. Next: cclearn code note.txt --model {shown}\n")
@@ -100,7 +100,7 @@ def _notifier(state: PartialState) -> Callable[[str], None]:
 
     def notify(message: str) -> None:
         if state.is_main_process:
-            tell_user(message)
+            print_message(message)
 
     return notify
 

@@ -14,8 +14,8 @@ class PanicException(BaseException):
     __module__ = "pyo3_runtime"
 
 
-def report(place: str) -> CclearnError:
-    return DataError("notes.bin", f"cannot be read ({place})")
+def report(location: str) -> CclearnError:
+    return DataError("notes.bin", f"cannot be read ({location})")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A corpus in shards. It is surveyed once, and then any process can read any shard."""
+"""A corpus in shards. It is read once to find the shards. Then any process can read any shard."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Shard:
         number: Number of the shard, from 0.
         start: Start of the shard, from 0: a byte in JSONL, a row in Parquet, a file in a folder.
         end: End of the shard, exclusive.
-        first: Number of the first line, row or file, from 1.
+        first: Number of the first line, row or file in the corpus, from 1.
         rows: Number of rows. Empty lines do not count.
-        sha256: Hash of the content. In Parquet, hash of the whole file.
+        sha256: Hash of the content of the shard. For Parquet, hash of the whole file.
         repeated: Numbers of the rows whose id occurs in an earlier row.
     """
 
@@ -51,7 +51,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The content of a corpus.
+    """The shards of a corpus, and its hash. `BulkCorpus.survey` computes it before notes are coded.
 
     Attributes:
         shards: Shards, in order.
@@ -65,8 +65,8 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a corpus.
+class CorpusRow:
+    """A row of a corpus: a line of JSONL, a row of Parquet, or a file of a folder.
 
     Attributes:
         number: Number of the line, row or file, from 1.
@@ -83,7 +83,7 @@ class Row:
 
 
 class BulkCorpus(ABC):
-    """Notes on disk.
+    """Base class of corpora, which read notes from the disk in shards.
 
     Args:
         path: Path of the corpus.
@@ -93,7 +93,10 @@ class BulkCorpus(ABC):
         self.path = path
 
     def survey(self, shard_size: int) -> Survey:
-        """Read the corpus once. The memory is constant except for 8 bytes per row.
+        """Return the shards and the hash of the corpus.
+
+        The corpus is read once, or twice if ids may be repeated. The memory is constant except for 8
+        bytes per row.
 
         Args:
             shard_size: Number of rows in a shard.
@@ -101,19 +104,19 @@ class BulkCorpus(ABC):
         Raises:
             DataError: The corpus cannot be read, or is empty.
         """
-        identifiers, whole = Identifiers(), sha256()
-        shards = list(self._shards(shard_size, identifiers, whole))
+        identifiers, corpus_hash = Identifiers(), sha256()
+        shards = list(self._shards(shard_size, identifiers, corpus_hash))
         if not shards:
-            raise DataError(self.path, "holds no note")
-        repeated = identifiers.repeated(self._identified)
+            raise DataError(self.path, "contains no note")
+        repeated = identifiers.repeated(self._numbered_ids)
         if repeated:
             shards = [
                 replace(shard, repeated=tuple(repeated[low:high]))
                 for shard, low, high in _repeated_ranges(shards, repeated)
             ]
-        return Survey(tuple(shards), sum(shard.rows for shard in shards), whole.hexdigest())
+        return Survey(tuple(shards), sum(shard.rows for shard in shards), corpus_hash.hexdigest())
 
-    def read(self, shard: Shard) -> Iterator[Row]:
+    def read(self, shard: Shard) -> Iterator[CorpusRow]:
         """Yield the rows of a shard, including those that cannot be read.
 
         Raises:
@@ -125,35 +128,45 @@ class BulkCorpus(ABC):
                 row = replace(row, problem="id: it stands in an earlier row too")
             yield row
 
-    def _changed(self) -> CclearnError:
+    def _changed_error(self) -> CclearnError:
         return CclearnError(
             f"corpus (source = {self.path}): it has changed since the run began. Restore it, or"
             " start again with --overwrite."
         )
 
     @abstractmethod
-    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
-        """Yield the shards. Adds the ids of the rows, and updates the hash of the corpus."""
+    def _shards(
+        self, shard_size: int, identifiers: Identifiers, corpus_hash: HASH
+    ) -> Iterator[Shard]:
+        """Yield the shards.
+
+        Args:
+            shard_size: Number of rows in a shard.
+            identifiers: Container to which the id of each row is added.
+            corpus_hash: Hash that is updated with the content of the corpus.
+        """
 
     @abstractmethod
-    def _identified(self) -> Iterator[tuple[int, str]]:
+    def _numbered_ids(self) -> Iterator[tuple[int, str]]:
         """Yield the number and the id of each readable row."""
 
     @abstractmethod
-    def _read(self, shard: Shard) -> Iterator[Row]:
+    def _read(self, shard: Shard) -> Iterator[CorpusRow]:
         """Yield the rows of a shard."""
 
 
 def _repeated_ranges(shards: list[Shard], repeated: list[int]) -> Iterator[tuple[Shard, int, int]]:
-    """Yield each shard with its range in the list of repeated rows."""
+    """Yield each shard with the start and the end of its part of the sorted list `repeated`."""
     starts = [bisect_left(repeated, shard.first) for shard in shards]
     yield from zip(shards, starts, [*starts[1:], len(repeated)], strict=True)
 
 
 class JSONLCorpus(BulkCorpus):
-    """Lines of JSON."""
+    """Corpus of a JSONL file, which has one note in each line."""
 
-    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+    def _shards(
+        self, shard_size: int, identifiers: Identifiers, corpus_hash: HASH
+    ) -> Iterator[Shard]:
         number = rows = start = offset = 0
         first = 1
         digest = sha256()
@@ -167,45 +180,42 @@ class JSONLCorpus(BulkCorpus):
                     if (identifier := _identifier(line)) is not None:
                         identifiers.add(identifier)
                 digest.update(line)
-                whole.update(line)
+                corpus_hash.update(line)
                 offset += len(line)
         if rows:
             yield Shard(number, start, offset, first, rows, digest.hexdigest())
 
-    def _identified(self) -> Iterator[tuple[int, str]]:
+    def _numbered_ids(self) -> Iterator[tuple[int, str]]:
         with self.path.open("rb") as stream:
             for row_number, line in enumerate(stream, start=1):
                 if line.strip():
                     with suppress(DataError):
                         yield row_number, parse_line(line, Note, self.path, row_number).id
 
-    def _read(self, shard: Shard) -> Iterator[Row]:
+    def _read(self, shard: Shard) -> Iterator[CorpusRow]:
         with self.path.open("rb") as stream:
             stream.seek(shard.start)
             content = stream.read(shard.end - shard.start)
         if sha256(content).hexdigest() != shard.sha256:
-            raise self._changed()
+            raise self._changed_error()
         for row_number, line in enumerate(content.split(b"\n"), start=shard.first):
             if line.strip():
                 read = partial(parse_line, line, Note, self.path, row_number)
-                yield _row(row_number, read, partial(_identifier, line))
+                yield _parse_row(row_number, read, partial(_identifier, line))
 
 
 def _identifier(line: bytes) -> str | None:
-    """Return the id of a line. None if it has none, which the reader reports later."""
+    """Return the id of a line. None if it has none, which is reported when the line is parsed."""
     try:
         fields = json.loads(line.removeprefix(BOM_UTF8))
     except (ValueError, RecursionError):
         return None
-    return _text_or_none(fields.get("id") if isinstance(fields, dict) else None)
+    identifier = fields.get("id") if isinstance(fields, dict) else None
+    return identifier if isinstance(identifier, str) else None
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _writable(identifier: object) -> str | None:
-    """Return an id in which everything that cannot be written as UTF-8 is escaped."""
+def _escape_id(identifier: object) -> str | None:
+    """Return an id with escapes for what cannot be written as UTF-8. None if it is not a string."""
     if isinstance(identifier, str):
         identifier = identifier.encode("utf-8", "backslashreplace")
     if not isinstance(identifier, bytes):
@@ -214,69 +224,73 @@ def _writable(identifier: object) -> str | None:
 
 
 class ParquetCorpus(BulkCorpus):
-    """Rows of a Parquet file, in their order."""
+    """Corpus of a Parquet file, which has one note in each row."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._reader = ParquetReader(path)
         self._sha256 = ""
 
-    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+    def _shards(
+        self, shard_size: int, identifiers: Identifiers, corpus_hash: HASH
+    ) -> Iterator[Shard]:
         for fields in parquet_rows(self.path, ["id"]):
             if isinstance(fields.get("id"), str):
                 identifiers.add(fields["id"])
         rows = count_rows(self.path)
         file_hash = sha256_of_file(self.path)
-        whole.update(file_hash.encode())
+        corpus_hash.update(file_hash.encode())
         for number, start in enumerate(range(0, rows, shard_size)):
             end = min(start + shard_size, rows)
             yield Shard(number, start, end, start + 1, end - start, file_hash)
 
-    def _identified(self) -> Iterator[tuple[int, str]]:
+    def _numbered_ids(self) -> Iterator[tuple[int, str]]:
         for row_number, fields in enumerate(parquet_rows(self.path), start=1):
             with suppress(DataError):
                 yield row_number, parse_row(fields, Note, self.path, row_number).id
 
-    def _read(self, shard: Shard) -> Iterator[Row]:
+    def _read(self, shard: Shard) -> Iterator[CorpusRow]:
         self._sha256 = self._sha256 or sha256_of_file(self.path)
         if self._sha256 != shard.sha256:
-            raise self._changed()
+            raise self._changed_error()
         wanted = list(self._reader.rows(shard.start, shard.end))
         if len(wanted) < shard.rows:
-            raise self._changed()
+            raise self._changed_error()
         for row_number, fields in enumerate(wanted, start=shard.first):
             read = partial(parse_row, fields, Note, self.path, row_number)
-            yield _row(row_number, read, partial(fields.get, "id"))
+            yield _parse_row(row_number, read, partial(fields.get, "id"))
 
 
 class FolderCorpus(BulkCorpus):
-    """The text files of a folder, sorted by name. The names are kept in memory."""
+    """Corpus of a folder of text files, sorted by name. The names are kept in memory."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._files = text_files(path)
 
-    def _shards(self, shard_size: int, identifiers: Identifiers, whole: HASH) -> Iterator[Shard]:
+    def _shards(
+        self, shard_size: int, identifiers: Identifiers, corpus_hash: HASH
+    ) -> Iterator[Shard]:
         for number, start in enumerate(range(0, len(self._files), shard_size)):
             files = self._files[start : start + shard_size]
-            lines = [_hash_line(file, _bytes_of(file)) for file in files]
-            whole.update(b"".join(lines))
+            lines = [_hash_line(file, _read_or_error(file)) for file in files]
+            corpus_hash.update(b"".join(lines))
             shard_hash = sha256(b"".join(lines)).hexdigest()
             yield Shard(number, start, start + len(files), start + 1, len(files), shard_hash)
 
-    def _identified(self) -> Iterator[tuple[int, str]]:
+    def _numbered_ids(self) -> Iterator[tuple[int, str]]:
         return iter(())  # File names are unique.
 
-    def _read(self, shard: Shard) -> Iterator[Row]:
+    def _read(self, shard: Shard) -> Iterator[CorpusRow]:
         files = self._files[shard.start : shard.end]
-        contents = [_bytes_of(file) for file in files]
+        contents = [_read_or_error(file) for file in files]
         lines = map(_hash_line, files, contents)
         if sha256(b"".join(lines)).hexdigest() != shard.sha256:
-            raise self._changed()
+            raise self._changed_error()
         for row_number, (file, content) in enumerate(
             zip(files, contents, strict=True), shard.first
         ):
-            yield _row(
+            yield _parse_row(
                 row_number, partial(_read_text, file, content), partial(getattr, file, "name")
             )
 
@@ -287,15 +301,25 @@ def _read_text(file: Path, content: bytes | DataError) -> Note:
     return text_note(file, content)
 
 
-def _row(number: int, read: Callable[[], Note], identifier: Callable[[], object]) -> Row:
+def _parse_row(
+    number: int, read: Callable[[], Note], identifier: Callable[[], object]
+) -> CorpusRow:
+    """Return a row with its note, or with the problem if the note cannot be read.
+
+    Args:
+        number: Number of the row, from 1.
+        read: Function that returns the note. It raises DataError if the note cannot be read.
+        identifier: Function that returns the id of a note that cannot be read.
+    """
     try:
         note = read()
     except DataError as error:
-        return Row(number, _writable(identifier()), None, error.reason)
-    return Row(number, note.id, note)
+        return CorpusRow(number, _escape_id(identifier()), None, error.reason)
+    return CorpusRow(number, note.id, note)
 
 
-def _bytes_of(file: Path) -> bytes | DataError:
+def _read_or_error(file: Path) -> bytes | DataError:
+    """Return the content of a file, or the error if it cannot be read."""
     try:
         return read_bytes(file)
     except DataError as error:
@@ -303,6 +327,7 @@ def _bytes_of(file: Path) -> bytes | DataError:
 
 
 def _hash_line(file: Path, content: bytes | DataError) -> bytes:
+    """Return the bytes that represent a file in the hash of a folder: its name and its hash."""
     readable = content if isinstance(content, bytes) else b""
     return os.fsencode(file.name) + b"\0" + sha256(readable).digest()
 
@@ -311,7 +336,7 @@ def open_corpus(path: Path) -> BulkCorpus:
     """Return the corpus of a `.jsonl` file, a `.parquet` file or a folder of `.txt` files.
 
     Raises:
-        DataError: The path is missing, or has another ending.
+        DataError: The path is missing, or has another suffix.
     """
     if path.is_dir():
         return FolderCorpus(path)

@@ -1,6 +1,6 @@
 """The folder of a coded corpus. It is written shard by shard, so that finished shards are never lost.
 
-manifest.json        everything that decides the output; the first file
+manifest.json        all settings and hashes that determine the output; the first file
 shards/00000.jsonl   coded notes
 shards/00000.done    the marker of the shard, written after the notes
 rejected.jsonl       rows that were not coded, with the reason; written after all shards
@@ -42,7 +42,7 @@ def run_hash(manifest: Mapping[str, Any]) -> str:
     return sha256_of_text(json.dumps(manifest, sort_keys=True, ensure_ascii=False))
 
 
-def refuse_foreign(path: Path) -> None:
+def refuse_other_files(path: Path) -> None:
     """Raise CclearnError if a path is a file, or a folder with files that no run wrote."""
     if path.is_file():
         raise CclearnError(f"output (out = {path}): it is a file. Name a folder.")
@@ -53,17 +53,17 @@ def refuse_foreign(path: Path) -> None:
     shards = path / SHARDS
     if shards.is_symlink():
         raise CclearnError(
-            f"output (out = {path}): {SHARDS} is a symbolic link, through which nothing is written or"
-            " removed. Remove it, or name another folder."
+            f"output (out = {path}): {SHARDS} is a symbolic link, which is not followed. Remove it, or"
+            " name another folder."
         )
     if shards.is_dir():
         names |= {
             f"{SHARDS}/{file.name}" for file in shards.iterdir() if not _is_shard_file(file.name)
         }
-    if strange := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):
+    if others := sorted(names - {MANIFEST, REJECTED, SUMMARY, SHARDS}):
         raise CclearnError(
-            f"output (out = {path}): it holds what no run wrote ({', '.join(strange[:5])}). Move that"
-            " away, or name another folder."
+            f"output (out = {path}): it contains files that no run wrote"
+            f" ({', '.join(others[:5])}). Move them away, or name another folder."
         )
 
 
@@ -97,14 +97,14 @@ class CodedFolder:
         """
         manifest_path = path / MANIFEST
         if not manifest_path.is_file():
-            _refuse_unclaimed(path)
+            _refuse_run_without_manifest(path)
         elif overwrite or not any((path / SHARDS).glob("*.done")):
-            _empty(path)  # Nothing is lost if no shard is finished.
+            _remove_run(path)  # Nothing is lost if no shard is finished.
         elif differing := difference(_read_manifest(manifest_path), manifest):
             entries = "; ".join(f"{d.key}: {d.theirs} there, {d.ours} here" for d in differing)
             raise CclearnError(
-                f"output (out = {path}): it holds another run ({entries}). Name another folder, or pass"
-                " --overwrite to begin anew."
+                f"output (out = {path}): it contains another run ({entries}). Name another folder, or"
+                " start again with --overwrite."
             )
         _remove_half_written(path)
         write_json(manifest_path, manifest)
@@ -126,11 +126,11 @@ class CodedFolder:
         """
         for number in sorted(self.finished(numbers)):
             marker = self._read_marker(number)
-            data = self.data(number)
-            if not data.is_file() or sha256_of_file(data) != marker.sha256:
+            shard = self.shard_file(number)
+            if not shard.is_file() or sha256_of_file(shard) != marker.sha256:
                 raise CclearnError(
-                    f"{data}: it is not the file that was written. Remove it and its .done, and the"
-                    " shard is coded again."
+                    f"{shard}: it is missing or has changed. Remove it and its .done file, and run the"
+                    " command again to code the shard."
                 )
 
     def _read_marker(self, number: int) -> Marker:
@@ -140,12 +140,12 @@ class CodedFolder:
             marker = Marker.model_validate_json(read_text(path))
         except ValidationError:
             raise DataError(
-                path, "it is no marker. Remove it, and the shard is coded again."
+                path, "it is not a marker. Remove it, and run the command again to code the shard."
             ) from None
         if marker.run != self.run or marker.shard != number:
             raise CclearnError(
-                f"{path}: it is of another run. Remove it and its .jsonl, or pass --overwrite to begin"
-                " anew."
+                f"{path}: it belongs to another run. Remove it and its .jsonl file, or start again with"
+                " --overwrite."
             )
         return marker
 
@@ -156,13 +156,13 @@ class CodedFolder:
                 self._marker(number).unlink()
 
     def reopen(self) -> None:
-        """Remove the files that mark the run as finished."""
+        """Remove `summary.json` and `rejected.jsonl`, which mark the run as finished."""
         for name in (SUMMARY, REJECTED):
             (self.path / name).unlink(missing_ok=True)
 
     def write(self, coded: CodedShard) -> None:
         """Write a shard and then its marker."""
-        with atomic_file(self.data(coded.marker.shard)) as stream:
+        with atomic_file(self.shard_file(coded.marker.shard)) as stream:
             stream.write(coded.content)
         marker = coded.marker.model_copy(update={"run": self.run})
         with atomic_file(self._marker(marker.shard)) as stream:
@@ -198,7 +198,7 @@ class CodedFolder:
         write_json(self.path / SUMMARY, summary.model_dump(mode="json"))
         return summary
 
-    def data(self, number: int) -> Path:
+    def shard_file(self, number: int) -> Path:
         """Return the path of the coded notes of a shard."""
         return self.path / SHARDS / f"{number:05}.jsonl"
 
@@ -206,7 +206,7 @@ class CodedFolder:
         return self.path / SHARDS / f"{number:05}.done"
 
 
-def coded_notes(path: Path) -> Iterator[CodedNote]:
+def read_coded_folder(path: Path) -> Iterator[CodedNote]:
     """Stream the coded notes of a finished run, in the order of the corpus.
 
     Raises:
@@ -217,29 +217,29 @@ def coded_notes(path: Path) -> Iterator[CodedNote]:
     summary = folder.summary()
     numbers = range(0 if summary is None else summary.shards)
     if not numbers or len(folder.finished(numbers)) < len(numbers):
-        raise DataError(path, "its run is not finished. Run `cclearn code` again to go on.")
+        raise DataError(path, "its run is not finished. Run `cclearn code` again to continue.")
     folder.check(numbers)
     for number in numbers:
-        yield from read_coded_notes(folder.data(number))
+        yield from read_coded_notes(folder.shard_file(number))
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     manifest = read_json(path)
     if not isinstance(manifest, dict) or "shard_size" not in manifest:
-        raise DataError(path, "it is no manifest of a coded corpus. Name another folder.")
+        raise DataError(path, "it is not the manifest of a coded corpus. Name another folder.")
     return manifest
 
 
-def _refuse_unclaimed(path: Path) -> None:
+def _refuse_run_without_manifest(path: Path) -> None:
     """Raise DataError if files of a run exist without a manifest."""
     others = (*(path / SHARDS).glob("[!.]*"), path / REJECTED, path / SUMMARY)
     if any(file.exists() for file in others):
-        problem = "it is missing, and there are shards or a summary. Name another folder."
+        problem = "it is missing, but there are shards or a summary. Name another folder."
         raise DataError(path / MANIFEST, problem)
 
 
-def _empty(path: Path) -> None:
-    """Remove a run. The manifest, which identifies the other files, is removed last."""
+def _remove_run(path: Path) -> None:
+    """Remove the files of a run. The manifest shows that they belong to a run, and is removed last."""
     _read_manifest(path / MANIFEST)
     shards = (path / SHARDS).glob("[!.]*")
     for file in (path / SUMMARY, path / REJECTED, *shards, path / MANIFEST):

@@ -1,4 +1,4 @@
-"""The processes that `accelerate launch` starts, and what the first one sends to the others."""
+"""The processes that `accelerate launch` starts, and messages from the first one to the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LaunchedProcess:
-    """A process among those of the run.
+    """One process of a run.
 
     Attributes:
         rank: Number of the process, from 0.
@@ -42,7 +42,7 @@ def is_first_process() -> bool:
 def current_process() -> LaunchedProcess:
     """Return this process. On a machine with GPUs, the first call assigns a GPU to it."""
     if not has_several_processes():
-        return LaunchedProcess()  # Without torch, which the lexicon does not need.
+        return LaunchedProcess()  # This does not import torch, which the lexicon does not need.
     from cclearn.runtime.processes import process_state
 
     state = process_state()

@@ -1,8 +1,7 @@
-"""Codes shards on a Ray Data cluster. Each actor holds a coder with its own engine.
+"""Codes shards on a Ray Data cluster. Each actor has a coder with its own engine.
 
-`ray.data.llm` sends one request per row. A coder sends one request per part of a note, further requests
-for halves, or two requests per span, with a grammar for each note. Therefore the actors hold coders,
-even if vLLM runs the model.
+`ray.data.llm` is not used, because it sends one request per row. A coder sends one request per part of a
+note, further requests for halves, or two requests per span, with a grammar for each note.
 """
 
 from __future__ import annotations
@@ -71,16 +70,17 @@ def coded_on_ray(
     """Yield each shard once, in the order in which the workers finish.
 
     Args:
-        address: The address of the cluster, as `cclearn.runtime.ray_cluster.ray_cluster` takes it.
-        workers: The number of workers. None means one for each GPU where the model runs on GPUs, and
-            one for each core otherwise.
+        address: Address of the cluster, in any form that `cclearn.runtime.ray_cluster.ray_cluster`
+            accepts.
+        workers: Number of workers. None starts one for each GPU if the model runs on GPUs, and one for
+            each core otherwise.
         source: Path of the corpus.
         settings: Settings of the coder.
         shards: Shards to code.
 
     Raises:
-        ConfigurationError: The cluster cannot be reached, has not what the workers need, or has other
-            machines, and the settings do not allow twice that restricted notes are sent there.
+        ConfigurationError: The cluster cannot be reached, lacks the resources that the workers need,
+            or has other machines to which the settings do not allow sending restricted notes.
         CclearnError: A shard cannot be coded.
     """
     with ray_cluster(address) as ray:
@@ -103,7 +103,7 @@ def coded_on_ray(
         if not most:
             raise ConfigurationError(
                 [
-                    f"ray (address = {address}): a worker wants {gpus} GPUs and {int(not gpus)} cores,"
+                    f"ray (address = {address}): a worker needs {gpus} GPUs and {int(not gpus)} cores,"
                     f" and the cluster has {available.get('GPU', 0):g} and {available.get('CPU', 0):g}."
                     " Add a machine."
                 ]
@@ -126,12 +126,13 @@ def coded_on_ray(
 
 
 def refuse_other_machines(ray: Any, address: str, settings: CoderSettings) -> None:
-    """Refuse a cluster of several machines, unless the user has said twice that notes may go there.
+    """Refuse a cluster of several machines, unless two settings allow sending restricted notes there.
 
     Args:
-        ray: The module that `cclearn.runtime.ray_cluster.ray_cluster` gives.
-        address: The address of the cluster, for the message.
-        settings: The settings of the coder, whose engine settings hold the two permissions.
+        ray: Module that `cclearn.runtime.ray_cluster.ray_cluster` yields.
+        address: Address of the cluster, for the message.
+        settings: Settings of the coder. Their engine settings contain the two permissions,
+            `send_restricted` and `may_send_restricted`.
 
     Raises:
         ConfigurationError: The cluster has other machines, and a permission is missing.

@@ -1,6 +1,6 @@
 """Coding a corpus in this process, in the processes of `accelerate launch`, or on a cluster.
 
-The result is the same in all three cases, byte by byte.
+The output has the same bytes in all three cases.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from cclearn.bulk.corpus import BulkCorpus, Shard, Survey, open_corpus
-from cclearn.bulk.folder import CodedFolder, refuse_foreign
+from cclearn.bulk.folder import CodedFolder, refuse_other_files
 from cclearn.bulk.launcher import (
     LaunchedProcess,
     broadcast_from_first,
@@ -29,11 +29,11 @@ from cclearn.coding.settings import CoderSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import logged_step
-from cclearn.runtime.files import writing_alone
+from cclearn.runtime.files import locked_folder
 from cclearn.runtime.progress import corpus_progress
 
 _INTERVAL = 0.2
-"""Seconds between two counts of the shards that all processes have finished."""
+"""Minimum number of seconds between two updates of the progress."""
 
 OnSurvey = Callable[[Survey, CodeSystem], None]
 """Receives the survey of the corpus and the code system before the first note is coded."""
@@ -61,17 +61,17 @@ class BulkOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The work of a run, which the first process sends to the others.
+    """The shards of a run, which the first process sends to the others.
 
     Attributes:
         run: Hash of the run.
         shards: All shards of the corpus.
-        waiting: Shards that are not finished.
+        unfinished: Shards that are not finished.
     """
 
     run: str
     shards: tuple[Shard, ...]
-    waiting: tuple[Shard, ...]
+    unfinished: tuple[Shard, ...]
 
 
 def code_corpus(
@@ -106,12 +106,12 @@ def code_corpus(
         stack.callback(leave_process_group, process)
         plan = broadcast_from_first(process, partial(run.begin, stack, on_survey))
         if not process.is_first:
-            stack.enter_context(writing_alone(out, along=True))
+            stack.enter_context(locked_folder(out, shared=True))
         return run.finish(plan, started)
 
 
 class _BulkRun:
-    """A run over a corpus, as one of its processes sees it.
+    """One process of a run over a corpus.
 
     Args:
         source: Path of the corpus.
@@ -136,7 +136,7 @@ class _BulkRun:
         self._process = process
 
     def begin(self, stack: ExitStack, on_survey: OnSurvey | None) -> _Plan:
-        """Lock the output folder, survey the corpus and return the work. Called in the first process.
+        """Lock the output folder, and return the plan of the run. Only the first process calls this.
 
         Args:
             stack: Context that keeps the lock until the end of the run.
@@ -144,23 +144,23 @@ class _BulkRun:
         """
         _check(self._settings, self._options, self._process)
         corpus = open_corpus(self._source)
-        refuse_foreign(self._out)
-        share_lock = stack.enter_context(writing_alone(self._out))
+        refuse_other_files(self._out)
+        share_lock = stack.enter_context(locked_folder(self._out))
         plan = self._plan(corpus, on_survey)
         if self._process.count > 1:
             share_lock()
         return plan
 
     def finish(self, plan: _Plan, started: float) -> Summary | None:
-        """Code this process's share of the work. The first process then writes the summary.
+        """Code the shards of this process. The first process then writes the summary.
 
         Args:
-            plan: The work of all processes.
+            plan: Plan of the run.
             started: Time at which the run started, from `time.perf_counter`.
         """
         folder = CodedFolder(self._out, plan.run)
         is_first = self._process.is_first
-        if not plan.waiting and (summary := folder.summary()) is not None:
+        if not plan.unfinished and (summary := folder.summary()) is not None:
             finished = summary.model_copy(update={"pace": Pace.of(0, 0.0)})
             return finished if is_first else None
         if is_first:
@@ -168,7 +168,7 @@ class _BulkRun:
         self._code(plan, folder)
         if not is_first:
             return None
-        coded_rows = sum(shard.rows for shard in plan.waiting)
+        coded_rows = sum(shard.rows for shard in plan.unfinished)
         pace = Pace.of(coded_rows, time.perf_counter() - started)
         numbers = [shard.number for shard in plan.shards]
         return folder.finish(numbers, self._settings.engine, pace)
@@ -187,18 +187,18 @@ class _BulkRun:
         if self._options.retry:
             folder.retry(numbers)
         finished = folder.finished(numbers)
-        waiting = tuple(shard for shard in survey.shards if shard.number not in finished)
+        unfinished = tuple(shard for shard in survey.shards if shard.number not in finished)
         if on_survey is not None:
             on_survey(survey, system)
-        return _Plan(folder.run, survey.shards, waiting)
+        return _Plan(folder.run, survey.shards, unfinished)
 
     def _code(self, plan: _Plan, folder: CodedFolder) -> None:
-        """Code this process's share. The first process then waits for the shares of the others."""
+        """Code the shards of this process. The first process then waits for the other processes."""
         rows = sum(shard.rows for shard in plan.shards)
         with corpus_progress(rows, shown=self._process.is_first) as show:
             progress = _Progress(folder, plan.shards, show)
             progress.update()
-            # The generator is closed as soon as writing fails, which ends a cluster.
+            # If writing fails, closing the generator disconnects from the cluster at once.
             with closing(self._coded_shards(plan, progress)) as coded_shards:
                 for coded in coded_shards:
                     folder.write(coded)
@@ -208,8 +208,8 @@ class _BulkRun:
                 progress.update()
 
     def _coded_shards(self, plan: _Plan, progress: _Progress) -> Generator[CodedShard, None, None]:
-        """Yield the shards of this process's share when they are coded."""
-        share = plan.waiting[self._process.rank :: self._process.count]
+        """Yield the shards of this process as soon as they are coded."""
+        share = plan.unfinished[self._process.rank :: self._process.count]
         if not share:
             return
         if self._options.ray is not None:
@@ -226,7 +226,7 @@ class _BulkRun:
 
 
 class _Progress:
-    """Shows the number of rows that all processes have finished.
+    """Displays the number of rows that all processes have finished.
 
     Args:
         folder: Output folder, whose markers are counted.
@@ -269,20 +269,18 @@ class _Progress:
 
 
 def _check(settings: CoderSettings, options: BulkOptions, process: LaunchedProcess) -> None:
-    """Raise ConfigurationError for every problem that is visible before anything is read."""
+    """Raise ConfigurationError with all problems that can be found before a file is read."""
     problems: list[str] = []
     models: dict[str, ModelSpec] = {}
-    checks = [settings.check]
     try:
-        models = settings.models()
-        checks.append(models["model"].refuse_missing)
+        settings.check()
     except ConfigurationError as error:
         problems += error.problems
-    for check in checks:
-        try:
-            check()
-        except ConfigurationError as error:
-            problems += error.problems
+    try:
+        models = settings.models()
+        models["model"].refuse_missing()
+    except ConfigurationError as error:
+        problems += error.problems
     if process.count > 1 and any(model.needs_gpu for model in models.values()):
         problems.append(
             f"model (model = {settings.model}): its engine manages its own GPUs. Use --ray, or one"

@@ -13,7 +13,7 @@ from cclearn.bulk.corpus import BulkCorpus, Shard
 from cclearn.coding import Coder
 from cclearn.coding.batch import code_batch
 from cclearn.engines.base import NOT_FINITE
-from cclearn.errors import CclearnError, NoteError, UnansweredError, type_and_place
+from cclearn.errors import CclearnError, NoteError, UnansweredError, type_and_location
 from cclearn.notes import Note
 from cclearn.notes.jsonl import row_to_json
 
@@ -21,12 +21,13 @@ _STOPPING = frozenset({"connection", "budget"})
 """Failures of the run rather than of a note. The next notes would fail as well."""
 
 _OVERLOADED = frozenset({"timeout", "http_429", "unreadable_response"})
+"""Failures of an overloaded server."""
 
-_SYSTEMATIC = 10
-"""Number of consecutive failures that indicates a failure of the run. All notes of a shard do, too."""
+_MAX_FAILURES = 10
+"""Number of consecutive failures that stops a run. In a smaller shard, failures of all notes stop it."""
 
-_FEW = 3
-"""Minimum number of consecutive failures that indicates a failure of the run."""
+_MIN_FAILURES = 3
+"""Number of consecutive failures below which a run is never stopped, whatever the size of the shard."""
 
 
 PERMANENT_KINDS = frozenset({"unreadable", "repeated"})
@@ -55,7 +56,7 @@ class RejectedNote(BaseModel):
 
 
 class Marker(BaseModel):
-    """The content of a finished shard. It is written after the notes.
+    """The marker of a finished shard, with its counts. Its file is written after the coded notes.
 
     Attributes:
         shard: Number of the shard.
@@ -88,7 +89,12 @@ class Marker(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CodedShard:
-    """The coded notes of a shard as JSONL, and its marker."""
+    """A coded shard.
+
+    Attributes:
+        content: Coded notes as JSONL.
+        marker: Marker of the shard.
+    """
 
     content: bytes
     marker: Marker
@@ -125,19 +131,19 @@ def code_shard(
             notes.append(row.note)
     before = replace(coder.usage)
     lines: list[str] = []
-    codes = in_a_row = 0
+    codes = consecutive = 0
     flagged: Counter[str] = Counter()
     pairs = zip(numbers, notes, code_batch(coder, notes), strict=True)
     for done, (number, note, coded) in enumerate(pairs, start=1):
         if progress is not None:
             progress(done)
         if isinstance(coded, Exception):
-            in_a_row += _may_affect_other_notes(coded)
-            rejected.append(_rejected(number, note, coded, shard))
-            if in_a_row >= min(_SYSTEMATIC, max(_FEW, len(notes))):
-                raise _systematic(shard, in_a_row, coded)
+            consecutive += _may_affect_other_notes(coded)
+            rejected.append(_reject(number, note, coded, shard))
+            if consecutive >= min(_MAX_FAILURES, max(_MIN_FAILURES, len(notes))):
+                raise _repeated_failure_error(shard, consecutive, coded)
             continue
-        in_a_row = 0
+        consecutive = 0
         lines.append(row_to_json(coded) + "\n")
         codes += len(coded.codes)
         flagged.update(coded.failures)
@@ -158,12 +164,12 @@ def code_shard(
     return CodedShard(content, marker)
 
 
-def _rejected(number: int, note: Note, error: Exception, shard: Shard) -> RejectedNote:
-    """Return the entry of a failed note. Raises CclearnError if other notes would fail as well."""
-    kind, reason = "error", type_and_place(error)
+def _reject(number: int, note: Note, error: Exception, shard: Shard) -> RejectedNote:
+    """Return the rejected note for an error. Raises CclearnError if other notes would fail as well."""
+    kind, reason = "error", type_and_location(error)
     if isinstance(error, UnansweredError):
         if stopping := _STOPPING.intersection(error.failures):
-            raise _stopped(shard, min(stopping))
+            raise _engine_error(shard, min(stopping))
         kind, reason = error.kind, ", ".join(error.failures)
     elif isinstance(error, NoteError):
         kind, reason = error.kind, str(error)
@@ -182,24 +188,24 @@ def _may_affect_other_notes(error: Exception) -> bool:
     return error.kind in {*_OVERLOADED, NOT_FINITE} or error.kind.startswith("http_5")
 
 
-def _stopped(shard: Shard, reason: str) -> CclearnError:
+def _engine_error(shard: Shard, reason: str) -> CclearnError:
     why = "is used up" if reason == "budget" else "to the engine is lost"
     return CclearnError(
-        f"shard (number = {shard.number}): the {reason} {why}; what is finished stays. Run the same"
-        " command again to go on."
+        f"shard (number = {shard.number}): the {reason} {why}. Finished shards are kept. Run the"
+        " same command again to continue."
     )
 
 
-def _systematic(shard: Shard, count: int, error: Exception) -> CclearnError:
+def _repeated_failure_error(shard: Shard, count: int, error: Exception) -> CclearnError:
     if isinstance(error, UnansweredError):
         what = f"have no answer ({error.kind})"
         if error.kind == NOT_FINITE:
-            what += ", for the model's scores are NaN or infinite: its weights are damaged"
+            what += ", because the model's scores are NaN or infinite: its weights are damaged"
     elif isinstance(error, NoteError):
         return error
     else:
-        what = f"raise {type_and_place(error)}"
+        what = f"raise {type_and_location(error)}"
     return CclearnError(
-        f"shard (number = {shard.number}): {count} notes in a row {what}; what is finished stays. Mend"
-        " what is wrong, and run the same command again to go on."
+        f"shard (number = {shard.number}): {count} notes in a row {what}. Finished shards are kept."
+        " Correct the cause, and run the same command again to continue."
     )

@@ -29,7 +29,7 @@ class Pace(BaseModel):
 
     @classmethod
     def of(cls, rows: int, seconds: float) -> Pace:
-        """Return the speed for a number of rows and seconds."""
+        """Return the speed of a session from its number of rows and its duration in seconds."""
         speed = rows / seconds if seconds else 0.0
         return cls(rows=rows, seconds=round(seconds, 3), notes_per_second=round(speed, 3))
 
@@ -42,13 +42,14 @@ class Summary(BaseModel):
         rows: Number of rows of the corpus.
         notes: Number of coded notes.
         rejected: Number of rows that were not coded, by kind.
-        first_rejected: Number of the first rejected row and the reason, by kind.
+        first_rejected: Text with the number of the first rejected row and the reason, by kind.
         flagged: Number of coded notes with the flag of a failure, by flag.
         codes: Number of assigned codes.
         prompt_tokens: Number of tokens that the model read.
         answer_tokens: Number of tokens that the model generated.
         gpu_seconds: Number of seconds for which one GPU was busy.
-        cost: Cost of the tokens at the prices of the engine. None without prices.
+        cost: Cost of the tokens at the prices of the engine, in the currency of the prices. None without
+            prices.
         pace: Speed of the last session.
     """
 
@@ -79,7 +80,7 @@ class Summary(BaseModel):
             cost = "" if self.cost is None else f", cost {self.cost:,.2f}"
             yield f"{self.prompt_tokens:,} tokens read, {self.answer_tokens:,} written{cost}"
         if not self.pace.rows:
-            yield "All of it was finished before."
+            yield "All rows were finished before."
             return
         before = self.rows - self.pace.rows
         yield (

@@ -14,13 +14,13 @@ from cclearn.cli.options import (
     RayOption,
     ReleaseOption,
     SystemOption,
-    list_settings,
     load_system,
+    print_settings,
     read_settings,
 )
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import logged_step
-from cclearn.runtime.shown import tell
+from cclearn.runtime.display import print_message
 
 
 def build_command(
@@ -56,7 +56,9 @@ def build_command(
     config = configure(builder, read_settings(settings or []))
     loaded = load_system(system, release, earlier)
     if ray is not None and not builder.has_parallel_step(config):
-        tell(f"{name}: nothing to spread with these settings; built in this process.")
+        print_message(
+            f"{name}: no step of these settings can use a cluster. The rows are built in this process."
+        )
         ray = None
     with (
         logged_step(f"run builder {name}", __name__),
@@ -64,10 +66,10 @@ def build_command(
     ):
         parallel_map = on_ray(cluster) if ray else in_process
         result = build(builder, config, out, loaded, overwrite, track, parallel_map)
-    tell(f"{result.stats.get('rows', 0)} rows: {result.data}")
+    print_message(f"{result.stats.get('rows', 0)} rows: {result.data}")
     if not result.stats.get("rows"):
-        why = " rejected.jsonl beside it says why." if result.stats["rejected"] else ""
-        tell(f"No row was made: nothing in the source fits the settings.{why}")
+        hint = " rejected.jsonl contains the reasons." if result.stats["rejected"] else ""
+        print_message(f"No row was built: nothing in the source matches the settings.{hint}")
 
 
 def _list_builders() -> None:
@@ -75,4 +77,4 @@ def _list_builders() -> None:
 
     for name, builder in all_builders().items():
         typer.echo(f"{name}: {builder.summary}")
-        list_settings(builder.config_type)
+        print_settings(builder.config_type)

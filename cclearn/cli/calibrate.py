@@ -20,7 +20,7 @@ from cclearn.cli.options import (
     loop_settings,
 )
 from cclearn.errors import ConfigurationError
-from cclearn.runtime.shown import tell
+from cclearn.runtime.display import print_message
 
 
 def calibrate_command(
@@ -86,5 +86,5 @@ def calibrate_command(
     write_json(out, calibration.model_dump(mode="json"), overwrite)
     print_view(calibration_view(calibration))
     for remark in calibration.remarks:
-        tell(f"{remark}.")
-    tell(f"Calibration: {out}")
+        print_message(f"{remark}.")
+    print_message(f"Calibration: {out}")

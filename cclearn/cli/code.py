@@ -20,7 +20,7 @@ from cclearn.cli.options import (
     with_options,
 )
 from cclearn.errors import CclearnError, ConfigurationError, DataError
-from cclearn.runtime.shown import tell
+from cclearn.runtime.display import print_message
 
 if TYPE_CHECKING:
     from cclearn.bulk import BulkOptions
@@ -53,7 +53,9 @@ def code_command(
     shard_size: Annotated[
         int,
         typer.Option(
-            min=1, help="For a folder: number of notes in a shard, which a stop may lose at most."
+            min=1,
+            help="For a folder: number of notes in a shard. A stopped run loses at most the shards in"
+            " progress.",
         ),
     ] = 1_000,
     ray: RayOption = None,
@@ -88,13 +90,15 @@ def code_command(
         if ray is not None or workers is not None or has_several_processes():
             raise ConfigurationError(
                 [
-                    f"output (out = {out}): several processes write a folder. Name one (--out coded/)."
+                    f"output (out = {out}): several processes can only write a folder. Name a folder"
+                    " (--out coded/)."
                 ]
             )
         if retry:
             raise ConfigurationError(
                 [
-                    f"retry (out = {out}): shards alone are coded again. Name their folder with --out."
+                    f"retry (out = {out}): only the shards of a folder can be coded again. Name the"
+                    " folder with --out."
                 ]
             )
         path = None if out is None else Path(out)
@@ -111,7 +115,7 @@ def export_command(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write coded notes in another format, or the shards of a run as one file."""
-    from cclearn.bulk.folder import coded_notes
+    from cclearn.bulk.folder import read_coded_folder
     from cclearn.notes.jsonl import read_coded_notes
     from cclearn.outputs import find_output
     from cclearn.runtime.files import refuse_existing
@@ -119,9 +123,9 @@ def export_command(
 
     refuse_existing(out, overwrite)
     output = find_output(out, format_name)
-    notes = coded_notes(source) if source.is_dir() else read_coded_notes(source)
+    notes = read_coded_folder(source) if source.is_dir() else read_coded_notes(source)
     count = output.write(track(notes, f"writing {output.name}"), overwrite)
-    tell(f"{count} notes: {out}")
+    print_message(f"{count} notes: {out}")
 
 
 def _is_folder(out: str, format_name: str | None) -> bool:
@@ -146,11 +150,11 @@ def _code_to_folder(
 
     problems = []
     if source == "-":
-        problems.append("source (source = -): a run that can go on reads a file. Save it first.")
-    if format_name not in (None, "jsonl"):
         problems.append(
-            f"format (format = {format_name}): a folder of shards holds JSONL. Leave --format out."
+            "source (source = -): a run that can be continued must read a file. Save the input first."
         )
+    if format_name not in (None, "jsonl"):
+        problems.append(f"format (format = {format_name}): shards are always JSONL. Omit --format.")
     if problems:
         raise ConfigurationError(problems)
 
@@ -169,17 +173,17 @@ def _code_to_folder(
             " the same command again to continue."
         ) from None
     except KeyboardInterrupt:
-        tell("Stopped. Finished shards are kept; the same command continues.")
+        print_message("Stopped. Finished shards are kept. Run the same command again to continue.")
         raise
-    if summary is None:  # The first process reports.
+    if summary is None:  # Only the first process has a summary.
         return
-    audit.known["counts"] = {
+    audit.fields["counts"] = {
         "coded": summary.notes,
         "codes": summary.codes,
         "rejected": sum(summary.rejected.values()),
     }
     for line in summary.lines(out):
-        tell(line)
+        print_message(line)
     if not summary.notes:
         raise CclearnError(f"output (out = {out}): no note was coded.")
 
@@ -203,31 +207,31 @@ def _code_to_file(
         refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     system = settings.load_system()
-    unreadable: list[DataError] = []
-    notes = _readable(_notes(source), unreadable)
+    postponed: list[DataError] = []
+    notes = _postpone_error(_read_source(source), postponed)
     coder = load_coder_quietly(settings, system)
     failures: Counter[str] = Counter()
     counts = Counter(coded=0, codes=0)
     audit.begin([model_record(settings.model, coder.model_sha256)], system, counts=counts)
-    coded = _counted(coder.code_many(audit.read(notes)), failures, counts)
+    coded = _count_notes(coder.code_many(audit.read(notes)), failures, counts)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
-        tell(f"{count} notes coded with {coder.name}: {out}")
+        print_message(f"{count} notes coded with {coder.name}: {out}")
     elif format_name is None and sys.stdout.isatty():
         from cclearn.cli.tables import coded_note_view, print_view
 
         for note in coded:
             print_view(coded_note_view(note))
     else:
-        for chunk in output.chunks(coded):  # UTF-8, whatever the locale.
+        for chunk in output.chunks(coded):  # The output is UTF-8, whatever the locale is.
             sys.stdout.buffer.write(chunk.encode())
     for flag, count in sorted(failures.items()):
-        tell(f"notes flagged {flag}: {count}")
-    if unreadable:
-        raise unreadable[0]
+        print_message(f"notes flagged {flag}: {count}")
+    if postponed:
+        raise postponed[0]
 
 
-def _counted(
+def _count_notes(
     coded: Iterator[CodedNote], failures: Counter[str], counts: Counter[str]
 ) -> Iterator[CodedNote]:
     """Yield coded notes, and count the notes, their codes and their failures."""
@@ -237,28 +241,31 @@ def _counted(
         yield note
 
 
-def _readable(notes: Iterator[Note], unreadable: list[DataError]) -> Iterator[Note]:
-    """Yield the notes that can be read, and keep the error about the others for later.
+def _postpone_error(notes: Iterator[Note], postponed: list[DataError]) -> Iterator[Note]:
+    """Yield the notes that can be read, and postpone the error about the others.
+
+    The coded notes can then be written before the error is raised.
 
     Args:
-        notes: The notes.
-        unreadable: List to which the error is appended.
+        notes: Notes of a source, which reports all of its problems in one error after the last note.
+        postponed: List to which that error is appended.
 
     Raises:
         DataError: No note can be read.
     """
-    found = False
+    has_notes = False
     try:
         for note in notes:
-            found = True
+            has_notes = True
             yield note
     except DataError as error:
-        if not found:
+        if not has_notes:
             raise
-        unreadable.append(error)
+        postponed.append(error)
 
 
-def _notes(source: str) -> Iterator[Note]:
+def _read_source(source: str) -> Iterator[Note]:
+    """Return the notes of a file, of a folder, or of standard input (`-`)."""
     from cclearn.notes import Note
     from cclearn.notes.jsonl import read_notes
     from cclearn.runtime.files import decode_text

@@ -59,8 +59,8 @@ def _format_warning(
     return "".join(f"{visible(part)}\n" for part in text.splitlines())
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"cclearn {cclearn.__version__}")
         raise typer.Exit
 

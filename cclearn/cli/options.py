@@ -1,4 +1,4 @@
-"""Options that several commands share, each spelled once.
+"""Options that several commands share.
 
 `with_options` gives a command all options of a provider: a function, or a data class, whose parameters
 are annotated as Typer expects them. Annotations in this module are therefore evaluated, not strings.
@@ -38,7 +38,8 @@ ReleaseOption = Annotated[
 EarlierOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--earlier", help="File of an earlier release, by which retired codes are recognised."
+        "--earlier",
+        help="File of an earlier release, with which retired codes are recognised; repeatable.",
     ),
 ]
 ModelOption = Annotated[str, typer.Option(help=f"Model: {MODEL_NAMES}.")]
@@ -172,7 +173,7 @@ def read_settings(items: list[str]) -> dict[str, Any]:
     for item in items:
         key, equals, value = item.partition("=")
         try:
-            # Scalars stay text until their setting is known: 250.10 and 010 are codes.
+            # Scalars stay strings until the type of the setting is known: 250.10 and 010 may be codes.
             parsed, _ = parse_yaml(value, key, scalars=False)
             settings[key] = None if parsed in ("null", "~") else parsed
         except DataError:
@@ -213,7 +214,7 @@ def loop_settings(mode: str, items: list[str] | None) -> "LoopSettings | None":
             f" {' or '.join(modes)}."
         )
     elif items and mode == "single_pass":
-        problems.append("loop: single_pass has no such settings. Use --mode span_loop.")
+        problems.append("loop: single_pass does not have these settings. Use --mode span_loop.")
     if problems:
         raise ConfigurationError(problems)
     if mode == "single_pass":
@@ -301,13 +302,13 @@ class ModelRunOptions:
 
 
 class CoderOptions(Protocol):
-    """What a command with `coder_settings` among its options receives."""
+    """Function that a command with `with_options(coder=coder_settings)` receives."""
 
     def __call__(self) -> "CoderSettings":
         """Return the settings of the coder."""
 
 
-def list_settings(settings: "type[BaseModel]") -> None:
+def print_settings(settings: "type[BaseModel]") -> None:
     """Print a line for each setting, with its default."""
     for key, field in settings.model_fields.items():
         default = "required" if field.is_required() else repr(field.default)

@@ -18,12 +18,12 @@ from cclearn.cli.options import (
     ResultOption,
     SystemOptions,
     TrainOption,
-    list_settings,
+    print_settings,
     read_settings,
     with_options,
 )
 from cclearn.errors import ConfigurationError, visible
-from cclearn.runtime.shown import tell
+from cclearn.runtime.display import print_message
 
 if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
@@ -197,7 +197,7 @@ def benchmark_command(
 
         comparison = run_benchmark(notes, benchmark, out, overwrite, read)
     _print_comparison(comparison)
-    tell(f"Report: {out / 'report.html'}")
+    print_message(f"Report: {out / 'report.html'}")
 
 
 def _list_benchmarks() -> None:
@@ -205,7 +205,7 @@ def _list_benchmarks() -> None:
 
     for name, corpus in all_corpora().items():
         typer.echo(f"{name}: {corpus.summary}")
-        list_settings(corpus.options_type)
+        print_settings(corpus.options_type)
 
 
 def _quiet_libraries_of(models: Iterable[str]) -> None:
@@ -228,10 +228,10 @@ def _print_comparison(
     if differences and comparison.differences:
         print_view(difference_table(comparison.differences))
     for warning in comparison.warnings:
-        tell(f"{warning}.")
+        print_message(f"{warning}.")
     for name, evaluation in comparison.evaluations.items():
         for warning in evaluation.warnings:
-            tell(f"{name}: {warning}.")
+            print_message(f"{name}: {warning}.")
 
 
 def retention_command(
@@ -292,4 +292,4 @@ def export_task_command(
     task = f"cclearn_{name.replace('-', '_')}"
     notes = corpus.read(data, options.split, options, system)
     count = export_task(notes, task, system, out, overwrite)
-    tell(f"{count} notes: lm_eval --tasks {task} --include_path {out}")
+    print_message(f"{count} notes: lm_eval --tasks {task} --include_path {out}")

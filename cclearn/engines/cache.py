@@ -148,9 +148,9 @@ class CachedEngine(Engine):
                 "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
             )
 
-    def _damaged(self, place: str) -> CclearnError:
+    def _damaged(self, location: str) -> CclearnError:
         return CclearnError(
-            f"cache (path = {self._path}): it is not a cache of answers, or is damaged ({place})."
+            f"cache (path = {self._path}): it is not a cache of answers, or is damaged ({location})."
             " Remove it, or name another file."
         )
 

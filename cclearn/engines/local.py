@@ -304,10 +304,10 @@ def _reporting_errors(name: str) -> Iterator[None]:
     """Turn errors of a model's code into a ConfigurationError, except for a lack of GPU memory."""
     import torch
 
-    def unusable(place: str) -> ConfigurationError:
+    def unusable(location: str) -> ConfigurationError:
         return ConfigurationError(
             [
-                f"model (model = {name}): it cannot be run ({place}). Its configuration or its"
+                f"model (model = {name}): it cannot be run ({location}). Its configuration or its"
                 " tokenizer is damaged, or does not fit its weights. Copy the model again."
             ]
         )

@@ -37,7 +37,9 @@ class ReplayEngine(Engine):
         problems: list[DataError] = []
         for number, line in enumerate(read_lines(path), 1):
             try:
-                row = parse_json(line, path, number, halves=True)  # An `Answer` replaces them.
+                row = parse_json(
+                    line, path, number, lone_surrogates=True
+                )  # `Answer` replaces them.
                 identifier, text = row["id"], row["answer"]
                 complete = row.get("complete", True)
             except DataError as error:

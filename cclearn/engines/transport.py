@@ -91,10 +91,10 @@ class ThisMachineOnly(httpx2.BaseTransport):
         self._transport.close()
 
 
-def _unusable_environment(place: str) -> CclearnError:
+def _unusable_environment(location: str) -> CclearnError:
     return ConfigurationError(
         [
-            f"proxy (environment): it cannot be used ({place}). Correct or unset HTTP_PROXY, HTTPS_PROXY"
-            " and ALL_PROXY, and the certificates in SSL_CERT_FILE."
+            f"proxy (environment): it cannot be used ({location}). Correct or unset HTTP_PROXY,"
+            " HTTPS_PROXY and ALL_PROXY, and the certificates in SSL_CERT_FILE."
         ]
     )

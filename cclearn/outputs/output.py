@@ -58,7 +58,7 @@ class Output(ABC):
                 false, or another process is writing it.
         """
         if self.out is None:
-            raise ValueError("no file was named")
+            raise ValueError("the output has no path")
         written = 0
 
         def counted() -> Iterator[CodedNote]:
@@ -112,7 +112,7 @@ def _format_of(out: Path) -> str:
         known = ", ".join(f"{ending} ({name})" for ending, name in _SUFFIXES.items())
         raise ConfigurationError(
             [
-                f"output (out = {out}): its ending does not say the format.{hint} Use {known},"
+                f"output (out = {out}): its suffix is not that of a format.{hint} Use {known},"
                 f" or pass --format: {', '.join(format_names())}."
             ]
         )

@@ -144,9 +144,9 @@ def _cut_marks(text: str, marks: re.Pattern[str], start: int = 0) -> str:
 
 def _failed(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], ConfigurationError]:
     """Return a function that reports a failing tokenizer. Its own message would quote the text."""
-    return lambda place: ConfigurationError(
+    return lambda location: ConfigurationError(
         [
-            f"tokenizer ({tokenizer.name_or_path}): it cannot tokenise ({place}). Its settings are"
+            f"tokenizer ({tokenizer.name_or_path}): it cannot tokenise ({location}). Its settings are"
             " damaged. Copy the model again."
         ]
     )

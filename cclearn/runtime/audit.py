@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import cclearn
 from cclearn.errors import ConfigurationError
-from cclearn.runtime.shown import tell
+from cclearn.runtime.display import print_message
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -64,7 +64,7 @@ class Audit:
         path: Path of the log. If it is None, nothing is written.
 
     Attributes:
-        known: Fields of the lines. A command adds fields as it learns them, for example counts.
+        fields: Fields of the lines. A command adds fields during the run, for example counts.
     """
 
     def __init__(self, command: str, path: Path | None) -> None:
@@ -72,7 +72,7 @@ class Audit:
         self._began = False
         self._notes = 0
         self._digest: HASH | None = None
-        self.known: dict[str, Any] = {
+        self.fields: dict[str, Any] = {
             "schema_version": AUDIT_VERSION,
             "run": uuid.uuid4().hex,
             "command": command,
@@ -85,19 +85,19 @@ class Audit:
         self,
         models: Sequence[tuple[str, str]] = (),
         system: _CodeSystem | None = None,
-        **known: Any,
+        **fields: Any,
     ) -> None:
         """Write the first line of the run.
 
         Args:
             models: Name and SHA-256 of each model. The hash is empty if there is none.
             system: Code system of the run.
-            known: Further fields, which both lines have.
+            fields: Further fields, which both lines have.
         """
-        self.known["models"] = [{"name": name, "sha256": digest} for name, digest in models]
+        self.fields["models"] = [{"name": name, "sha256": digest} for name, digest in models]
         if system is not None:
-            self.known["code_system"] = {"name": system.name, "release": system.release}
-        self.known.update(known)
+            self.fields["code_system"] = {"name": system.name, "release": system.release}
+        self.fields.update(fields)
         self._began = True
         self._write(event="start")
 
@@ -122,19 +122,19 @@ class Audit:
             outcome: `finished`, `failed` or `stopped`.
         """
         if self._digest is not None:
-            self.known.update(notes=self._notes, notes_sha256=self._digest.hexdigest())
+            self.fields.update(notes=self._notes, notes_sha256=self._digest.hexdigest())
         if self._began:
             self._write(event="end", outcome=outcome)
 
-    def _write(self, **fields: str) -> None:
+    def _write(self, **event: str) -> None:
         if self._path is None:
             return
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": time, **fields, **self.known}).encode("ascii") + b"\n"
+        line = json.dumps({"time": time, **event, **self.fields}).encode("ascii") + b"\n"
         try:
             _append(self._path, line)
         except OSError as error:
-            tell(f"audit log (path = {self._path}): a line is missing: {error.strerror}.")
+            print_message(f"audit log (path = {self._path}): a line is missing: {error.strerror}.")
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def _writable_log() -> Path | None:
         why = f"audit log ({VARIABLE} = {path}): it cannot be written: {error.strerror}."
         if setting:
             raise ConfigurationError([f"{why} Name another file, or `{OFF}`."]) from None
-        tell(f"{why} This run is not recorded.")
+        print_message(f"{why} This run is not recorded.")
         return None
     return path
 

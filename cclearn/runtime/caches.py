@@ -1,4 +1,4 @@
-"""The cache folder. Its files can be rebuilt, and each records what it was built from."""
+"""The cache folder. Its files can be rebuilt, and each one contains a description of its source."""
 
 from __future__ import annotations
 

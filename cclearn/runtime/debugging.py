@@ -1,4 +1,4 @@
-"""What `--debug` and `CCLEARN_DEBUG=1` show: the steps of a command, and the causes of an error.
+"""Logging of the steps of a command and of the causes of an error (`--debug`, `CCLEARN_DEBUG=1`).
 
 Neither contains text of a note. Steps are logged with names, counts and seconds. The cause of an error
 is shown by the types of its exceptions and by the file, line and function of each frame. Messages of
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cclearn.errors import CclearnError, visible
-from cclearn.runtime.shown import tell
+from cclearn.runtime.display import print_message
 
 VARIABLE = "CCLEARN_DEBUG"
 """Environment variable that has the same effect as `--debug` if it is set to 1."""
@@ -46,13 +46,13 @@ def log_to_standard_error(level: str, *libraries: str) -> None:
         logging.getLogger(name).setLevel(level.upper())
 
 
-def start_debugging(asked: bool = False) -> None:
-    """Log every step from now on, if the option or the environment variable asks for it.
+def start_debugging(requested: bool = False) -> None:
+    """Log every step from now on, if the option or the environment variable is set.
 
     Args:
-        asked: Whether the option was given.
+        requested: Whether the option was given.
     """
-    if asked or os.environ.get(VARIABLE) == "1":
+    if requested or os.environ.get(VARIABLE) == "1":
         log_to_standard_error("debug")
 
 
@@ -62,14 +62,14 @@ def is_debugging() -> bool:
 
 
 def report_error(error: CclearnError) -> None:
-    """Write an error to standard error, with its cause if that is asked for."""
+    """Write an error to standard error, with its causes if debugging is on."""
     for line in (*error.lines, *(cause_lines(error) if is_debugging() else ())):
-        tell(line)
+        print_message(line)
 
 
 @contextmanager
 def logged_step(name: str, logger: str = LOGGER) -> Iterator[None]:
-    """Log at level DEBUG that a step begins, and how long it took. Can be used as a decorator.
+    """Log the beginning and the duration of a step at level DEBUG. It can be used as a decorator.
 
     Args:
         name: Name of the step, without text of a note.
@@ -88,7 +88,7 @@ def logged_step(name: str, logger: str = LOGGER) -> Iterator[None]:
 
 
 def cause_lines(error: BaseException) -> list[str]:
-    """Return the exceptions that led to an error, the first one first, each with its frames.
+    """Return the exceptions that led to an error and the frames of each, in order of time.
 
     Args:
         error: The error. Only messages of the package's own errors are shown.

@@ -30,8 +30,11 @@ from cclearn.runtime.durable import (
 
 
 @contextmanager
-def making_many_objects() -> Iterator[None]:
-    """Pause the garbage collector while a large table is built. It would find nothing, and take long."""
+def garbage_collection_paused() -> Iterator[None]:
+    """Pause the garbage collector inside the block, in which many objects are created.
+
+    It would scan all of them repeatedly, although none of them is garbage.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -210,31 +213,31 @@ def _files_in(folder: Path) -> set[str]:
 
 
 LOCK = ".lock"
-"""Name of the lock file in a folder that one run writes to over a long time."""
+"""Name of the lock file in a folder that `locked_folder` has locked."""
 
 
 @contextmanager
-def writing_alone(folder: Path, along: bool = False) -> Iterator[Callable[[], None]]:
-    """Lock a folder, so that one run alone writes to it. The lock ends with the process.
+def locked_folder(folder: Path, shared: bool = False) -> Iterator[Callable[[], None]]:
+    """Lock a folder inside the block, so that no other run writes to it. The lock ends with the process.
 
     Args:
         folder: Path of the folder. It is created with mode 0700 if it is missing.
-        along: Whether this process belongs to a run whose first process has locked the folder.
+        shared: Whether this process belongs to a run whose first process has locked the folder.
 
     Yields:
-        A function that lets the other processes of the run write to the folder too.
+        A function that allows the other processes of the run to lock the folder too.
 
     Raises:
-        CclearnError: Another run, or a process that is left of one, writes to the folder. Or the lock
-            file is a symbolic link.
+        CclearnError: Another run, or a remaining process of one, has locked the folder. Or the lock file
+            is a symbolic link.
     """
     make_folder(folder)
     try:
-        with lock_file(folder / LOCK, shared=along) as lock:
+        with lock_file(folder / LOCK, shared=shared) as lock:
             yield partial(fcntl.flock, lock, fcntl.LOCK_SH)
     except BlockingIOError:
         raise CclearnError(
-            f"output (folder = {folder}): another run is writing there. Wait for it, or name another"
+            f"output (folder = {folder}): another run is writing to it. Wait for it, or name another"
             " output."
         ) from None
 

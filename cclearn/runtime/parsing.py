@@ -47,14 +47,16 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path), path)
 
 
-def parse_json(text: str, path: object, line: int | None = None, halves: bool = False) -> Any:
+def parse_json(
+    text: str, path: object, line: int | None = None, lone_surrogates: bool = False
+) -> Any:
     """Return the value in a JSON text.
 
     Args:
         text: Text to parse.
         path: Name of the file in messages.
-        line: 1-based number of the line that the text is, if it is a line of a file.
-        halves: Whether a string may contain half of a surrogate pair, which UTF-8 cannot represent.
+        line: Number of the line, from 1. None if the text is not one line of a file.
+        lone_surrogates: Whether strings may contain lone surrogates, which UTF-8 cannot represent.
 
     Raises:
         DataError: The text is not JSON, contains half of a surrogate pair or a number that is too long,
@@ -66,7 +68,7 @@ def parse_json(text: str, path: object, line: int | None = None, halves: bool = 
         except json.JSONDecodeError as error:
             number = line if line is not None else error.lineno
             raise DataError(path, f"not JSON at column {error.colno}", number) from None
-        if "\\u" in text and not halves:
+        if "\\u" in text and not lone_surrogates:
             json.dumps(value, ensure_ascii=False).encode()
     below = [value]
     for _ in range(_MAX_DEPTH):

@@ -19,11 +19,11 @@ Item = TypeVar("Item")
 
 
 def quiet_libraries() -> None:
-    """Turn off the progress bars of the libraries underneath, which would break into ours.
+    """Turn off the progress bars of datasets and transformers, which would interrupt those of cclearn.
 
-    Imports them: call it where they are about to be used anyway.
+    This imports both libraries. Call it only if they are used anyway.
     """
-    # On a CPU it misses a kernel of the hub's that we do not take, and says so at each start.
+    # On a CPU, bitsandbytes warns at each start that an optional kernel of the hub is missing.
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     from datasets.utils.logging import disable_progress_bar as disable_datasets
     from transformers.utils.logging import disable_progress_bar as disable_transformers
@@ -53,7 +53,7 @@ class _Lines:
     """Writes a line of progress every 30 seconds.
 
     Args:
-        shown: Whether lines are written. Without a terminal they take the place of a bar.
+        shown: Whether lines are written. They replace the bar if standard error is not a terminal.
     """
 
     def __init__(self, shown: bool) -> None:
@@ -77,11 +77,11 @@ def step_bar(title: str, shown: bool = True) -> Iterator[Callable[[int, int, flo
     """Show the progress of training.
 
     Args:
-        title: Name of what is shown.
+        title: Title of the progress bar.
         shown: Whether anything is shown.
 
     Yields:
-        A function that takes the steps done, the steps in all, and the loss.
+        A function that receives the number of finished steps, the total number of steps, and the loss.
     """
     with _bars(shown) as bars:
         task = bars.add_task(visible(title), total=None, remark="")
@@ -98,27 +98,27 @@ def step_bar(title: str, shown: bool = True) -> Iterator[Callable[[int, int, flo
 
 @contextmanager
 def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show the progress of a long run, its speed, and the time that is left.
+    """Show the progress of coding a corpus, its speed, and the remaining time.
 
     Args:
         total: Number of notes.
         shown: Whether anything is shown.
 
     Yields:
-        A function that takes the number of notes done.
+        A function that receives the number of finished notes.
     """
-    began = time.monotonic()
-    before: int | None = None
+    started = time.monotonic()
+    finished_earlier: int | None = None
 
     with _bars(shown) as bars:
         task = bars.add_task("coding", total=total, remark="")
         lines = _Lines(shown and bars.disable)
 
         def show(done: int) -> None:
-            nonlocal before
-            if before is None:
-                before = done  # Notes that an earlier run coded are no part of this run's speed.
-            speed = (done - before) / max(time.monotonic() - began, 1e-9)
+            nonlocal finished_earlier
+            if finished_earlier is None:
+                finished_earlier = done  # They do not count towards the speed of this run.
+            speed = (done - finished_earlier) / max(time.monotonic() - started, 1e-9)
             bars.update(task, completed=done, remark=f"{speed:,.0f} notes/s")
             if speed:
                 left = timedelta(seconds=round((total - done) / speed))
@@ -128,11 +128,11 @@ def corpus_progress(total: int, shown: bool = True) -> Iterator[Callable[[int], 
 
 
 def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
-    """Yield items and show how many there were.
+    """Yield items, and show the number of items so far.
 
     Args:
         items: The items.
-        title: Name of what is shown.
+        title: Title of the progress bar.
         total: Number of items, if it is known.
     """
     with _bars() as bars:

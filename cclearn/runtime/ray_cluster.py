@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cclearn.errors import CclearnError, ConfigurationError, type_and_place
+from cclearn.errors import CclearnError, ConfigurationError, type_and_location
 
 _PACKAGES = ("cclearn", "data_builders")
 """Packages that are sent to the workers of a cluster, so that they run the code of this process."""
@@ -132,7 +132,7 @@ def errors_for_the_user() -> Iterator[None]:
     except CclearnError as error:
         raise WorkerError(str(error)) from None
     except Exception as error:
-        line = f"a worker failed: {type_and_place(error)}. Report it."
+        line = f"a worker failed: {type_and_location(error)}. Report it."
         raise WorkerError(line) from None
 
 
@@ -233,7 +233,7 @@ def _connect(ray: Any, address: str, arguments: dict[str, Any]) -> None:
         elif address == "auto" and isinstance(error, ConnectionError):
             problem = f"no cluster runs on this machine. {_START}"
         else:
-            problem = f"the connection failed ({type_and_place(error)}). {_START}"
+            problem = f"the connection failed ({type_and_location(error)}). {_START}"
         raise CclearnError(f"ray (address = {address}): {problem}") from None
 
 

@@ -1,4 +1,4 @@
-"""How a command stops when a scheduler ends it."""
+"""Cleaning up when a scheduler stops a command with SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def cleaning_up_when_stopped() -> Iterator[None]:
-    """Let SIGTERM remove partial files as Ctrl-C does, because they may contain text of notes."""
+    """Turn SIGTERM into `SystemExit` inside the block.
+
+    Context managers then remove their partial files, as they do after Ctrl-C. The files may contain text
+    of notes.
+    """
     before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         yield

@@ -9,7 +9,7 @@ import time
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cclearn.errors import type_and_place
+from cclearn.errors import type_and_location
 from cclearn.service.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Access:
         try:
             await self._app(scope, receive, note_status)
         except (Exception, asyncio.CancelledError) as error:
-            log.error("request failed: %s", type_and_place(error))
+            log.error("request failed: %s", type_and_location(error))
             if not status:
                 problem = f"the service failed ({type(error).__name__}). Its log says where."
                 await JSONResponse({"detail": problem}, 500)(scope, receive, note_status)

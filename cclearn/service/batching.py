@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from time import monotonic
 
-from cclearn.errors import type_and_place
+from cclearn.errors import type_and_location
 from cclearn.notes import Note
 from cclearn.service.limits import Limits
 from cclearn.service.metrics import Metrics
@@ -149,7 +149,7 @@ class Batcher:
             try:
                 await self._code(worker, batch)
             except Exception as error:
-                location = type_and_place(error)
+                location = type_and_location(error)
                 log.error("batch failed: %s", location)
                 problem = f"the service failed ({type(error).__name__}). Its log says where."
                 _settle(batch, [Uncoded(500, problem, location)] * len(batch))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cclearn.coding.batch import code_batch
-from cclearn.errors import CclearnError, RestrictedTextError, UnansweredError, type_and_place
+from cclearn.errors import CclearnError, RestrictedTextError, UnansweredError, type_and_location
 from cclearn.notes.jsonl import row_to_json
 
 if TYPE_CHECKING:
@@ -121,4 +121,4 @@ def _uncoded(error: Exception) -> Uncoded:
     if isinstance(error, CclearnError):  # The model refuses, or the server that runs it.
         return Uncoded(502, str(error))
     problem = f"the coder failed ({type(error).__name__}). The service's log says where."
-    return Uncoded(500, problem, type_and_place(error))
+    return Uncoded(500, problem, type_and_location(error))

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from cclearn.errors import CclearnError, type_and_place
+from cclearn.errors import CclearnError, type_and_location
 from cclearn.service.process import Batch, Loaded, begin, code_notes, load_coder
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Worker:
                 log.info("worker started again")
             except Exception as error:
                 self.is_down = True
-                why = str(error) if isinstance(error, CclearnError) else type_and_place(error)
+                why = str(error) if isinstance(error, CclearnError) else type_and_location(error)
                 log.error("worker does not start: %s. Next attempt in %.0f s.", why, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _MAX_PAUSE)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.errors import visible
-from cclearn.runtime.shown import markdown_text
+from cclearn.runtime.display import markdown_text
 
 _INTENDED = """\
 Proposing {system} codes for clinical notes in the language of its data, each with the words of the note

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.errors import CclearnError
-from cclearn.runtime.files import writing_alone
+from cclearn.runtime.files import locked_folder
 from cclearn.runtime.processes import process_state
 from cclearn.training.checkpoints import Checkpoint, latest_checkpoint, read_checkpoint
 
@@ -61,6 +61,6 @@ def _remove(checkpoints: Path) -> None:
     state = process_state()
     state.wait_for_everyone()
     if state.is_main_process:
-        with writing_alone(checkpoints):
+        with locked_folder(checkpoints):
             for checkpoint in checkpoints.glob("step-*"):
                 shutil.rmtree(checkpoint)

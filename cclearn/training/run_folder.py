@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from cclearn.errors import CclearnError
-from cclearn.runtime.files import atomic_folder, partial_folder, writing_alone
+from cclearn.runtime.files import atomic_folder, locked_folder, partial_folder
 from cclearn.runtime.processes import process_state
 
 
@@ -44,7 +44,7 @@ def unpublished_checkpoints(checkpoints: Path, save_every: int) -> Iterator[Path
         return
     state = process_state()
     folder = checkpoints / "writing"
-    with writing_alone(checkpoints) if state.is_main_process else nullcontext():
+    with locked_folder(checkpoints) if state.is_main_process else nullcontext():
         if state.is_main_process:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)  # Nobody else can read a checkpoint that is being written.

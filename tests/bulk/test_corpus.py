@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from cclearn.bulk.corpus import BulkCorpus, Row, open_corpus
+from cclearn.bulk.corpus import BulkCorpus, CorpusRow, open_corpus
 from cclearn.errors import CclearnError, DataError
 from cclearn.notes import Note
 from cclearn.notes.jsonl import read_notes, write_rows
@@ -16,7 +16,7 @@ from cclearn.notes.parquet import jsonl_to_parquet
 from tests.bulk.corpora import text, write_jsonl
 
 
-def rows(corpus: BulkCorpus, size: int) -> list[Row]:
+def rows(corpus: BulkCorpus, size: int) -> list[CorpusRow]:
     return [row for shard in corpus.survey(size).shards for row in corpus.read(shard)]
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> 
 
 def test_a_corpus_without_notes_is_none(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n\n")
-    with pytest.raises(DataError, match="holds no note"):
+    with pytest.raises(DataError, match="contains no note"):
         open_corpus(tmp_path / "empty.jsonl").survey(10)
     with pytest.raises(DataError, match=r"contains no \.txt file"):
         open_corpus(tmp_path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cclearn.bulk.folder import CodedFolder, coded_notes, refuse_foreign
+from cclearn.bulk.folder import CodedFolder, read_coded_folder, refuse_other_files
 from cclearn.bulk.shard import CodedShard, Marker, RejectedNote
 from cclearn.bulk.summary import Pace
 from cclearn.engines.settings import EngineSettings
@@ -76,7 +76,7 @@ def test_a_shard_of_another_run_is_refused(tmp_path: Path) -> None:
     folder.write(shard(1))
     for name in ("00000.jsonl", "00000.done"):
         (tmp_path / "other" / "shards" / name).rename(tmp_path / "out" / "shards" / name)
-    with pytest.raises(CclearnError, match=r"00000\.done: it is of another run"):
+    with pytest.raises(CclearnError, match=r"00000\.done: it belongs to another run"):
         folder.check(range(2))
     folder.check([1])
 
@@ -88,7 +88,7 @@ def test_a_shard_under_another_number_is_refused(tmp_path: Path) -> None:
         (tmp_path / "out" / "shards" / f"00000.{name}").rename(
             tmp_path / "out" / "shards" / f"00001.{name}"
         )
-    with pytest.raises(CclearnError, match=r"00001\.done: it is of another run"):
+    with pytest.raises(CclearnError, match=r"00001\.done: it belongs to another run"):
         folder.check(range(2))
 
 
@@ -96,10 +96,10 @@ def test_a_shard_that_was_changed_is_refused(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     folder.write(shard(0))
     (tmp_path / "out" / "shards" / "00000.jsonl").write_text("[]\n")
-    with pytest.raises(CclearnError, match="it is not the file that was written"):
+    with pytest.raises(CclearnError, match="it is missing or has changed"):
         folder.check([0])
     (tmp_path / "out" / "shards" / "00000.done").write_text("{}")
-    with pytest.raises(DataError, match="it is no marker"):
+    with pytest.raises(DataError, match="it is not a marker"):
         folder.check([0])
 
 
@@ -158,16 +158,16 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CclearnError, match="it is a file"):
-        refuse_foreign(tmp_path / "file")
-    refuse_foreign(tmp_path / "missing")
+        refuse_other_files(tmp_path / "file")
+    refuse_other_files(tmp_path / "missing")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("")
-    with pytest.raises(CclearnError, match=r"it holds what no run wrote \(chapter\.tex\)"):
-        refuse_foreign(tmp_path / "thesis")
+    with pytest.raises(CclearnError, match=r"it contains files that no run wrote \(chapter\.tex\)"):
+        refuse_other_files(tmp_path / "thesis")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "manifest.json").write_text("{}")
     for overwrite in (False, True):
-        with pytest.raises(DataError, match="it is no manifest of a coded corpus"):
+        with pytest.raises(DataError, match="it is not the manifest of a coded corpus"):
             begin(tmp_path / "model", overwrite)
 
 
@@ -176,7 +176,7 @@ def test_nothing_is_removed_through_a_link_to_other_shards(tmp_path: Path) -> No
     begin(tmp_path / "out")
     (tmp_path / "out" / "shards").symlink_to(tmp_path / "theirs" / "shards")
     with pytest.raises(CclearnError, match="shards is a symbolic link"):
-        refuse_foreign(tmp_path / "out")
+        refuse_other_files(tmp_path / "out")
     assert len(list((tmp_path / "theirs" / "shards").iterdir())) == 2
 
 
@@ -184,11 +184,11 @@ def test_files_of_others_among_the_shards_are_left_alone(tmp_path: Path) -> None
     (tmp_path / "out" / "shards").mkdir(parents=True)
     other = tmp_path / "out" / "shards" / "weights.tar"
     other.write_text("")
-    with pytest.raises(CclearnError, match=r"what no run wrote \(shards/weights\.tar\)"):
-        refuse_foreign(tmp_path / "out")
+    with pytest.raises(CclearnError, match=r"files that no run wrote \(shards/weights\.tar\)"):
+        refuse_other_files(tmp_path / "out")
     other.rename(tmp_path / "out" / "shards" / "00000.jsonl")
-    refuse_foreign(tmp_path / "out")
-    with pytest.raises(DataError, match="it is missing, and there are shards"):
+    refuse_other_files(tmp_path / "out")
+    with pytest.raises(DataError, match="it is missing, but there are shards"):
         begin(tmp_path / "out", overwrite=True)
 
 
@@ -197,23 +197,23 @@ def test_notes_come_out_of_a_run_that_is_finished_alone(tmp_path: Path) -> None:
     for number in (0, 1):
         folder.write(shard(number, json.dumps({"id": str(number), "text": "x"}) + "\n"))
     with pytest.raises(DataError, match="its run is not finished"):
-        list(coded_notes(tmp_path / "out"))
+        list(read_coded_folder(tmp_path / "out"))
     folder.finish([0, 1], EngineSettings(), Pace.of(0, 0))
-    assert [note.id for note in coded_notes(tmp_path / "out")] == ["0", "1"]
+    assert [note.id for note in read_coded_folder(tmp_path / "out")] == ["0", "1"]
     changed = tmp_path / "out" / "shards" / "00000.jsonl"
     changed.write_text(changed.read_text().replace("x", "y"))
-    with pytest.raises(CclearnError, match="not the file that was written"):
-        list(coded_notes(tmp_path / "out"))
+    with pytest.raises(CclearnError, match="it is missing or has changed"):
+        list(read_coded_folder(tmp_path / "out"))
     (tmp_path / "out" / "shards" / "00001.done").unlink()
     with pytest.raises(DataError, match="its run is not finished"):
-        list(coded_notes(tmp_path / "out"))
+        list(read_coded_folder(tmp_path / "out"))
     folder.reopen()
     assert folder.summary() is None
 
 
 def test_a_run_does_not_end_with_a_shard_of_another(tmp_path: Path) -> None:
     begin(tmp_path / "out").write(shard(0))
-    with pytest.raises(CclearnError, match="it is of another run"):
+    with pytest.raises(CclearnError, match="it belongs to another run"):
         CodedFolder(tmp_path / "out", "another").finish([0], EngineSettings(), Pace.of(0, 0))
     assert not (tmp_path / "out" / "rejected.jsonl").exists()
 
@@ -222,7 +222,7 @@ def test_shards_without_a_manifest_are_nobodys(tmp_path: Path) -> None:
     begin(tmp_path / "out").write(shard(0))
     (tmp_path / "out" / "manifest.json").unlink()
     for overwrite in (False, True):
-        with pytest.raises(DataError, match="it is missing, and there are shards"):
+        with pytest.raises(DataError, match="it is missing, but there are shards"):
             begin(tmp_path / "out", overwrite)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "summary.json").write_text("{}")

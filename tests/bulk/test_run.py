@@ -17,7 +17,7 @@ from cclearn.coding.settings import CoderSettings
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.notes.jsonl import read_notes, row_to_json
-from cclearn.runtime.files import writing_alone
+from cclearn.runtime.files import locked_folder
 from tests.bulk.corpora import files_in, write_jsonl
 from tests.conftest import ROOT
 
@@ -45,7 +45,7 @@ def test_the_shards_hold_what_the_coder_says(tmp_path: Path, system: CodeSystem)
     again = code_corpus(source, tmp_path / "out", CoderSettings(), BulkOptions(10))
     assert again is not None
     assert (again.notes, again.pace.rows) == (25, 0)
-    assert "All of it was finished before." in list(again.lines(tmp_path))
+    assert "All rows were finished before." in list(again.lines(tmp_path))
     assert (tmp_path / "out" / "summary.json").read_bytes() == before
 
 
@@ -121,10 +121,10 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> No
 @pytest.mark.parametrize("first_process_is_gone", [False, True])
 def test_a_second_run_on_the_folder_refuses(tmp_path: Path, first_process_is_gone: bool) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 20)
-    with writing_alone(tmp_path / "out", along=first_process_is_gone):
+    with locked_folder(tmp_path / "out", shared=first_process_is_gone):
         second = run(source, tmp_path / "out")
     assert second.returncode == 2
-    assert "another run is writing there" in second.stderr
+    assert "another run is writing to it" in second.stderr
     assert second.stderr.count("\n") == 1
     assert run(source, tmp_path / "out").returncode == 0
 

@@ -125,7 +125,7 @@ def test_a_note_that_the_engine_does_not_take_is_set_aside(
 def test_an_engine_that_is_gone_stops_the_run(
     tmp_path: Path, system: CodeSystem, flag: str
 ) -> None:
-    with pytest.raises(CclearnError, match=f"the {flag} .* what is finished stays"):
+    with pytest.raises(CclearnError, match=f"the {flag} .* Finished shards are kept"):
         coded(tmp_path, system, lambda note: [flag] if note.id == "n7" else [])
 
 

@@ -183,8 +183,10 @@ def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
 
 def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
     message = one_line(fails("code", "-", "--out", f"{tmp_path}/", "--overwrite"))
-    assert "a run that can go on reads a file" in message
-    assert "a run that can go on" in one_line(fails("code", "-", "--out", tmp_path / "corpus"))
+    assert "a run that can be continued must read a file" in message
+    assert "a run that can be continued" in one_line(
+        fails("code", "-", "--out", tmp_path / "corpus")
+    )
     (tmp_path / "file").touch()
     message = fails("build", "icd10cm", "under=I21", "--out", tmp_path / "file", "--overwrite")
     assert "it is a file" in one_line(message)
@@ -225,10 +227,12 @@ def test_a_corpus_without_a_note_fails(tmp_path: Path) -> None:
     (tmp_path / "notes.jsonl").write_text('{"id": "torn", "te')
     message = fails("code", tmp_path / "notes.jsonl", "--out", tmp_path / "coded")
     assert "no note was coded" in message
-    assert "several processes write a folder" in fails(
+    assert "several processes can only write a folder" in fails(
         "code", tmp_path / "notes.jsonl", "--out", tmp_path / "x.jsonl", "--ray", "local"
     )
-    assert "shards alone are coded again" in fails("code", tmp_path / "notes.jsonl", "--retry")
+    assert "only the shards of a folder can be coded again" in fails(
+        "code", tmp_path / "notes.jsonl", "--retry"
+    )
 
 
 def test_numbers_are_good_enough_for_a_chapter(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_format_is_found_by_the_ending() -> None:
     ("out", "name", "expected"),
     [
         ("x.json", None, "Did you mean '.jsonl'? Use .htm (html), .html (html), .jsonl"),
-        ("x", None, "its ending does not say the format"),
+        ("x", None, "its suffix is not that of a format"),
         ("x.jsonl", "tvs", "format (name = tvs): not known. Did you mean 'tsv'? Name one of: co"),
         ("x.json", "mdace", "as in 141751-ICD-10.json. Pass such a name to --out"),
         (None, "mdace", "output (out = None): MDACE's files are named by their chart"),

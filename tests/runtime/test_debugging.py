@@ -28,7 +28,7 @@ def restored_level() -> Iterator[None]:
 def caught(message: str) -> CclearnError:
     with (
         pytest.raises(DataError) as raised,
-        foreign_errors(lambda place: DataError("a.json", f"cannot be read ({place})")),
+        foreign_errors(lambda location: DataError("a.json", f"cannot be read ({location})")),
     ):
         raise ValueError(message)
     return raised.value
@@ -87,7 +87,7 @@ def test_a_command_shows_the_cause_if_it_is_asked_to(tmp_path: Path, variable: s
     assert any(line.endswith("load code system: started") for line in lines)
     assert f"{path}:1: not JSON at column" in done.stderr
     assert "json.decoder.JSONDecodeError" in lines
-    assert any(line.endswith(":parse_json") for line in lines)
+    assert any(line.endswith(":decode_json") for line in lines)
     assert "pneumonia" not in done.stderr
     plain = subprocess.run(
         [sys.executable, "-m", "cclearn", "code", path],

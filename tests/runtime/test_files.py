@@ -21,8 +21,8 @@ from cclearn.runtime.files import (
     atomic_file,
     atomic_folder,
     list_file,
+    locked_folder,
     refuse_existing,
-    writing_alone,
 )
 from cclearn.runtime.parsing import read_json, read_xml
 
@@ -223,7 +223,7 @@ def test_nothing_is_opened_through_a_link_that_somebody_placed(tmp_path: Path) -
     (tmp_path / "run" / LOCK).symlink_to(target)
     with (
         pytest.raises(CclearnError, match="it is a symbolic link"),
-        writing_alone(tmp_path / "run"),
+        locked_folder(tmp_path / "run"),
     ):
         pass
     assert target.read_text() == "mine"
@@ -231,7 +231,7 @@ def test_nothing_is_opened_through_a_link_that_somebody_placed(tmp_path: Path) -
 
 def test_a_lock_file_keeps_its_content(tmp_path: Path) -> None:
     (tmp_path / LOCK).write_text("kept")
-    with writing_alone(tmp_path):
+    with locked_folder(tmp_path):
         pass
     assert (tmp_path / LOCK).read_text() == "kept"
 

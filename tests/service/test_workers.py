@@ -55,7 +55,7 @@ def test_a_note_without_a_whole_answer_is_no_coded_note(tight: Served) -> None:
     for flag, status in (("timeout", 504), ("connection", 502), ("refusal", 502)):
         reply = tight.code(note(f"flag {flag}"))
         assert reply.status == status
-        assert f"gave no whole answer ({flag})" in reply.detail
+        assert f"gave no complete answer ({flag})" in reply.detail
     reply = tight.code(note("flag truncated"))
     assert (reply.status, reply.json["flags"]) == (200, ["truncated"])
 

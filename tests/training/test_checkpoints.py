@@ -244,13 +244,13 @@ def test_a_full_disk_is_reported_and_leaves_no_output(data: Path, tmp_path: Path
 
 
 def test_one_run_at_a_time_writes_to_an_output(data: Path, tmp_path: Path) -> None:
-    from cclearn.runtime.files import writing_alone
+    from cclearn.runtime.files import locked_folder
 
     recipe = tiny_recipe(data, tmp_path / "run", "training.steps=4", "training.save_every=2")
     checkpoints = checkpoint_folder(tmp_path / "run")
-    with writing_alone(checkpoints):
+    with locked_folder(checkpoints):
         theirs = published(checkpoints, 2)
-        with pytest.raises(CclearnError, match="another run is writing there"):
+        with pytest.raises(CclearnError, match="another run is writing to it"):
             run_sft(recipe, overwrite=True)
         assert (theirs / MARKER).exists()
     run_sft(recipe, overwrite=True)

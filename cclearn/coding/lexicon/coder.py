@@ -22,7 +22,7 @@ from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.folding import lower_case
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
-from cclearn.runtime.files import making_many_objects, sha256_of_text
+from cclearn.runtime.files import garbage_collection_paused, sha256_of_text
 
 if TYPE_CHECKING:
     from cclearn.coding.calibration.model import Calibration
@@ -131,7 +131,7 @@ class LexiconCoder(Coder):
         path = cache_file(self.system.name, source, "lexicon.tsv")
         content = read_sealed(path, source)
         if content is None:
-            with making_many_objects():
+            with garbage_collection_paused():
                 collected = self._collect()
             content = "\n".join(f"{p}\t{c}" for p, c in collected.items()).encode()
             # If the cache cannot be written, the next start takes longer.
@@ -150,7 +150,7 @@ class LexiconCoder(Coder):
 
     @cached_property
     def _matcher(self) -> PhraseMatcher:
-        with making_many_objects():
+        with garbage_collection_paused():
             return PhraseMatcher(self.phrases)
 
 

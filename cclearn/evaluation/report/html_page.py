@@ -14,7 +14,7 @@ from cclearn.evaluation.report.content import (
 from cclearn.evaluation.report.plots import plots
 from cclearn.notes import CodedNote
 from cclearn.outputs.highlight import Region, highlight
-from cclearn.runtime.shown import html_text
+from cclearn.runtime.display import html_text
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cclearn.evaluation.report.confusion import ConfusionBranch
 from cclearn.evaluation.report.content import Report, TableSection, format_confusion, format_notes
-from cclearn.runtime.shown import markdown_text
+from cclearn.runtime.display import markdown_text
 
 
 def markdown_report(report: Report) -> str:

@@ -30,6 +30,6 @@ def html_text(text: str) -> str:
     return escape(visible(text))
 
 
-def tell(line: str) -> None:
+def print_message(line: str) -> None:
     """Write a message of one line to standard error."""
     sys.stderr.write(f"{visible(line)}\n")

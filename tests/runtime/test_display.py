@@ -16,7 +16,7 @@ from cclearn.cli.main import main
 from cclearn.errors import visible
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.jsonl import write_rows
-from cclearn.runtime.shown import html_text, markdown_text
+from cclearn.runtime.display import html_text, markdown_text
 from cclearn.training.card import model_card
 
 HOSTILE = "\x1b[2J|`x`[l](javascript:0)<script>\u202e[red]$x$"
