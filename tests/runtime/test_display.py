@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -18,6 +19,8 @@ from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.jsonl import write_rows
 from cclearn.runtime.display import html_text, markdown_text
 from cclearn.training.card import model_card
+from cclearn.training.recipe_file import load_recipe
+from tests.source_tree import ROOT
 
 HOSTILE = "\x1b[2J|`x`[l](javascript:0)<script>\u202e[red]$x$"
 """A name that commands a terminal, Markdown, HTML, rich and matplotlib at once."""
@@ -143,14 +146,16 @@ def test_recipes_are_listed_with_hostile_headers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = tmp_path / "r.yaml"
-    recipe.write_text(f"# Purpose {HOSTILE}\n", encoding="utf-8")
+    toy_recipe = load_recipe(ROOT / "tests" / "toy_recipe.yaml")
+    settings = {**toy_recipe.settings(), "description": HOSTILE}
+    recipe.write_text(json.dumps(settings), encoding="utf-8")
     monkeypatch.setattr(
         "cclearn.training.recipe_file.packaged_recipes", lambda: {f"tiny/{HOSTILE}": recipe}
     )
     assert run(monkeypatch, "recipes", "ls") == 0
-    told = capsys.readouterr().out
-    assert not COMMANDS.search(told)
-    assert "[red]" in told.replace("\n", "")
+    output = capsys.readouterr().out
+    assert not COMMANDS.search(output)
+    assert "[red]" in output.replace("\n", "")
 
 
 def test_a_model_card_shows_hostile_names() -> None:
