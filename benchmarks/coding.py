@@ -295,7 +295,7 @@ def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
             ),
         }
     used.grounded = True
-    assigner = ChoosingAssigner(used, Candidates(LexiconCoder(system)), most=200)
+    assigner = ChoosingAssigner(used, Candidates(LexiconCoder(system)), max_candidates=200)
     mentions = [Mention(str(number), "chronic ischemic heart disease") for number in range(64)]
     list(assigner.assign(mentions))
     seconds = statistics.median(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cclearn.coding.damage import stop_if_damaged
-from cclearn.coding.findings import Reading
+from cclearn.coding.findings import NoteFindings
 from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.coding.guidelines.flags import add_rule_flags
 from cclearn.coding.identity import CoderIdentity
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Usage:
-    """Counts of what a coder has used so far. All counts are zero for a coder without a model.
+    """Counts of tokens, seconds and problems of a coder so far. They are zero without a model.
 
-    The parts of one coder share one instance, which their constructors receive.
+    A coder and its parts share one instance, which is passed to their constructors.
 
     Attributes:
-        prompt_tokens: Number of tokens that the model has read.
+        prompt_tokens: Number of tokens of the prompts, and of the answers that were only scored.
         answer_tokens: Number of tokens that the model has generated.
         gpu_seconds: Number of seconds for which one GPU was busy.
-        problems: Number of spans without an answer, by the reason.
+        problems: Number of spans for which the model gave no answer, by the reason.
     """
 
     prompt_tokens: int = 0
@@ -54,7 +54,7 @@ class Usage:
         self.gpu_seconds += result.gpu_seconds
 
     def count_span(self, result: Answer | LogLikelihoods) -> None:
-        """Add one result of an engine that is the answer to one span, and its problem if it has one."""
+        """Add one result of an engine for a span, and count its problem if it has one."""
         self.count(result)
         if result.problem:
             self.problems[result.problem] += 1
@@ -76,8 +76,8 @@ class Coder(ABC):
 
     Attributes:
         prompt_sha256: Hash of the prompts. Empty if the coder has no prompts.
-        mode: Name of the method that reads notes, followed by the settings that decide its findings.
-        grounded: Whether all evidence and all codes are valid by construction.
+        mode: Name of the method that finds codes, followed by the settings that determine its findings.
+        grounded: Whether all evidence occurs in the note and all codes are valid by construction.
     """
 
     prompt_sha256: str = ""
@@ -158,7 +158,7 @@ class Coder(ABC):
         )
 
     def prepare(self) -> None:  # noqa: B027 - most coders have nothing to prepare
-        """Do the work that would otherwise delay the first note."""
+        """Load everything that would otherwise be loaded with the first note."""
 
     def code(self, note: Note | str) -> CodedNote:
         """Code one note.
@@ -183,29 +183,29 @@ class Coder(ABC):
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Code a stream of notes. Yields one result per note, in order, in constant memory."""
-        for reading, coded in self.aggregate_many(notes):
+        for note_findings, coded in self.aggregate_many(notes):
             if self.calibration is not None:
-                coded = self.calibration.apply(coded, reading)
+                coded = self.calibration.apply(coded, note_findings)
             yield add_rule_flags(coded, self.system)
 
-    def aggregate_many(self, notes: Iterable[Note]) -> Iterator[tuple[Reading, CodedNote]]:
+    def aggregate_many(self, notes: Iterable[Note]) -> Iterator[tuple[NoteFindings, CodedNote]]:
         """Yield the findings of each note together with its codes and their raw scores, in order.
 
         Raises:
             CclearnError: The scores of the model are not finite for several consecutive notes, or for
                 all notes.
         """
-        readings = self.read_many(notes)
-        for reading in stop_if_damaged(readings, _is_not_finite, self.name):
-            yield reading, aggregate(reading, self.system, self.encounter)
+        all_findings = self.read_many(notes)
+        for note_findings in stop_if_damaged(all_findings, _is_not_finite, self.name):
+            yield note_findings, aggregate(note_findings, self.system, self.encounter)
 
     @abstractmethod
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of each note, in order, in constant memory."""
 
 
-def _is_not_finite(reading: Reading) -> bool:
-    return NOT_FINITE in reading.flags
+def _is_not_finite(note_findings: NoteFindings) -> bool:
+    return NOT_FINITE in note_findings.flags
 
 
 def set_loader(loader: Loader) -> None:

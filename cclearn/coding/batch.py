@@ -1,4 +1,4 @@
-"""Codes a batch of notes in which single notes may fail."""
+"""Codes a batch of notes, some of which may fail."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from cclearn.coding.base import Coder
 from cclearn.errors import UnansweredError
 from cclearn.notes import CodedNote, Note
 
-_TOLERATED = frozenset({"truncated"})
-"""Failures after which a note has codes nevertheless. The note keeps their flag."""
+_PARTIAL = frozenset({"truncated"})
+"""Failures that leave a note with some codes. Such a note is not an error, and keeps its flag."""
 
 
 def code_batch(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exception]:
@@ -26,17 +26,18 @@ def code_batch(coder: Coder, notes: Sequence[Note]) -> Iterator[CodedNote | Exce
     try:
         for coded in coder.code_many(notes):
             done += 1
-            yield _answered(coded)
+            yield _note_or_error(coded)
         return
     except Exception:  # noqa: S110 - the loop below finds the note that fails
         pass
     for note in notes[done:]:
         try:
-            yield _answered(coder.code(note))
+            yield _note_or_error(coder.code(note))
         except Exception as error:
             yield error
 
 
-def _answered(coded: CodedNote) -> CodedNote | UnansweredError:
-    failures = [flag for flag in coded.failures if flag not in _TOLERATED]
+def _note_or_error(coded: CodedNote) -> CodedNote | UnansweredError:
+    """Return the note, or an error if the model gave no answer."""
+    failures = [flag for flag in coded.failures if flag not in _PARTIAL]
     return UnansweredError(coded.id, failures) if failures else coded

@@ -9,8 +9,8 @@ from cclearn.errors import CclearnError
 
 T = TypeVar("T")
 
-_MAX_CONSECUTIVE = 3
-"""Number of consecutive failures that the notes cannot explain."""
+_DAMAGED_AFTER = 3
+"""Number of consecutive results without finite scores that shows that the model is damaged."""
 
 
 def stop_if_damaged(
@@ -26,18 +26,18 @@ def stop_if_damaged(
     Raises:
         CclearnError: Several consecutive results, or all results, are not finite.
     """
-    count = in_a_row = 0
+    count = consecutive = 0
     for result in results:
         count += 1
-        in_a_row = in_a_row + 1 if is_not_finite(result) else 0
-        if in_a_row >= _MAX_CONSECUTIVE:
-            raise _damaged(name, in_a_row)
+        consecutive = consecutive + 1 if is_not_finite(result) else 0
+        if consecutive >= _DAMAGED_AFTER:
+            raise _damage_error(name, consecutive)
         yield result
-    if 0 < in_a_row == count:
-        raise _damaged(name, in_a_row)
+    if 0 < consecutive == count:
+        raise _damage_error(name, consecutive)
 
 
-def _damaged(name: str, count: int) -> CclearnError:
+def _damage_error(name: str, count: int) -> CclearnError:
     return CclearnError(
         f"model (model = {name}): its scores are not finite (NaN or infinite), or the same for every"
         f" token, {count} times in a row: its weights are damaged. Copy the model again, or train it"

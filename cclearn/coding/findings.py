@@ -18,7 +18,7 @@ class Finding:
         end: Offset after the last code point of the evidence.
         score: Score between 0 and 1. None if the coder gives no scores.
         assertion: Whether the note asserts the mention, negates it, and so on.
-        part: Number of the part of the note that contains the finding.
+        part: Index into `NoteFindings.parts` of the part in which the finding was made.
     """
 
     code: str
@@ -30,18 +30,18 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Reading:
-    """A note and its findings.
+class NoteFindings:
+    """The findings in one note, and everything else in the answers of the model.
 
     Attributes:
         note: The note.
         findings: Findings in any order. Duplicates are allowed.
-        parts: Parts of the note that were read separately. They may overlap.
+        parts: Spans of the parts of the note that were read separately. They may overlap.
         headers: Findings whose code is a header. `invalid` contains them too.
         ungrounded: Quotes that do not occur in the note.
         invalid: Codes that may not be assigned, and lines that could not be parsed.
         repeated: Number of lines that repeat a code and its evidence within one answer.
-        flags: Remarks about the whole note.
+        flags: Reasons why the findings may be incomplete, such as `truncated`.
     """
 
     note: Note

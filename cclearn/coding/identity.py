@@ -1,4 +1,4 @@
-"""The identity of coders and runs: what must be equal for two of them to give the same results.
+"""The identity of coders and runs. Two coders, or two runs, with one identity give the same results.
 
 The hashes of models come from `cclearn.models.model_hash` and from `Engine.model_sha256`.
 """
@@ -36,7 +36,7 @@ _TRANSPORT_SETTINGS = {
     "may_send_restricted",
     "cache",
 }
-"""Settings of engines that decide how answers are fetched, but not what the answers are."""
+"""Settings of engines that have no influence on the answers."""
 
 
 class CoderIdentity(BaseModel):
@@ -45,7 +45,7 @@ class CoderIdentity(BaseModel):
     Attributes:
         model: Name of the model.
         model_sha256: Hash of the model. Empty if only its name is known.
-        mode: Name of the method that reads notes, followed by the settings that decide its findings.
+        mode: Name of the method that finds codes, followed by the settings that determine its findings.
         prompt_sha256: Hash of the prompts. Empty if the coder has no prompts.
         system: Name of the code system.
         release: Release of the code system.
@@ -104,19 +104,19 @@ def difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Diffe
         theirs: Identity that was stored earlier.
         ours: Identity of the present coder or run.
     """
-    one, other = (
+    flat_theirs, flat_ours = (
         {key: None if value == {} else value for key, value in flatten(identity)}
         for identity in (theirs, ours)
     )
     return [
-        Difference(shown_id(key), _shown(one.get(key)), _shown(other.get(key)))
-        for key in sorted(one.keys() | other.keys())
-        if one.get(key) != other.get(key)
+        Difference(shown_id(key), _shorten(flat_theirs.get(key)), _shorten(flat_ours.get(key)))
+        for key in sorted(flat_theirs.keys() | flat_ours.keys())
+        if flat_theirs.get(key) != flat_ours.get(key)
     ]
 
 
 def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any]:
-    """Return everything that decides what a coder writes, as a manifest stores it.
+    """Return all settings and hashes that determine the output of a coder, for a manifest.
 
     No model is loaded. A server is asked which model it runs.
 
@@ -194,12 +194,14 @@ def _rows_sha256(rows: Path | Sequence[BaseModel] | None) -> str | None:
 
 
 def _sha256_of_existing(path: Path) -> str:
+    """Return the hash of a file. Raises DataError if it is missing."""
     if not path.is_file():
         raise DataError(path, "no such file")
     return sha256_of_file(path)
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
+    """Return a value for a message. Hashes and long values are shortened."""
     if isinstance(value, str) and len(value) == _SHA256_LENGTH:
         return f"{value[:12]}…"
     return shown_id(str(value))

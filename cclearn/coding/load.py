@@ -132,7 +132,7 @@ class _SpanLoopBuilder:
         if not is_lexicon(settings.model):
             self._engine = load_engine(settings.model, settings.engine)
         _refuse_unsupported(settings.model, self._engine, loop)
-        self._lexicon = LexiconCoder(system)  # It reads its phrases on first use.
+        self._lexicon = LexiconCoder(system)  # It loads its phrases on first use.
 
     def build(self, calibration: Calibration | None) -> SpanLoopCoder:
         """Return the coder.
@@ -158,7 +158,7 @@ class _SpanLoopBuilder:
         )
 
     def _mode(self, recogniser: Recogniser) -> str:
-        """Return the settings, and the hashes of the models that the settings name."""
+        """Return the mode of the coder: its settings, and the hashes of the models in them."""
         from cclearn.models import model_hash
 
         parts = ["span_loop", self._loop.model_dump_json()]
@@ -204,7 +204,7 @@ class _SpanLoopBuilder:
         if self._engine is None:
             return RetrievingAssigner(self._candidates())
         assigner: Assigner
-        if _generates(self._engine, self._loop):
+        if _generates_codes(self._engine, self._loop):
             assigner = GeneratingAssigner(self._engine, self._system, self._template, self._usage)
         else:
             assigner = ChoosingAssigner(
@@ -246,16 +246,17 @@ def _refuse_unsupported(model: str, engine: Engine | None, loop: LoopSettings) -
             f"verify (verify = true): {model} gives no probabilities of answers. Use verify=false, or a"
             " model on this machine."
         )
-    if loop.embeddings is not None and _generates(engine, loop):
+    if loop.embeddings is not None and _generates_codes(engine, loop):
         problems.append(
-            f"embeddings (embeddings = {loop.embeddings}): a generated code needs no candidates. Use"
+            f"embeddings (embeddings = {loop.embeddings}): generated codes need no candidates. Use"
             " assignment=choose, or omit the embeddings."
         )
     if problems:
         raise ConfigurationError(problems)
 
 
-def _generates(engine: Engine | None, loop: LoopSettings) -> bool:
+def _generates_codes(engine: Engine | None, loop: LoopSettings) -> bool:
+    """Return whether a model generates the codes. Otherwise codes are chosen among candidates."""
     return engine is not None and (
         loop.assignment == "generate" or not engine.gives_log_likelihoods
     )

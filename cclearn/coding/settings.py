@@ -18,7 +18,7 @@ from cclearn.weights import CALIBRATION
 
 @dataclass(frozen=True, slots=True)
 class CoderSettings:
-    """Everything that `load_coder` needs. Unlike a coder, settings can be sent to another process.
+    """Settings from which `load_coder` constructs a coder. Unlike a coder, they can be pickled.
 
     Attributes:
         model: `lexicon`, a folder that a recipe wrote, a name on the hub, or a name with a prefix:
@@ -51,8 +51,8 @@ class CoderSettings:
             pairs = self.pairs if isinstance(self.pairs, Path) else f"{len(self.pairs)} pairs"
             raise ConfigurationError(
                 [
-                    f"pairs (pairs = {pairs}): only the lexicon accepts them. Omit the pairs or the"
-                    " model."
+                    f"pairs (pairs = {pairs}): only the lexicon in single_pass accepts them. Omit the"
+                    " pairs, or omit the model and the mode."
                 ]
             )
         if self.examples and self.loop is not None:
@@ -65,12 +65,12 @@ class CoderSettings:
 
     @property
     def is_lexicon(self) -> bool:
-        """Whether the coder runs without a language model."""
+        """Whether the coder is a `LexiconCoder`. A `span_loop` coder is none, whatever its model is."""
         return is_lexicon(self.model) and self.loop is None
 
     @property
     def calibration_path(self) -> Path | None:
-        """Path of the calibration, which may be missing if the user named it. None for raw scores."""
+        """Path of the calibration. None for raw scores. A file that the user named may be missing."""
         if self.calibration is not None:
             return None if str(self.calibration) == "off" else Path(self.calibration)
         path = Path(self.model) / CALIBRATION

@@ -1,4 +1,4 @@
-"""The layout of answers that a trained model has learnt."""
+"""The layout of answers (`template`) that a model was trained on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The data contract (notes, evidence, coded notes, span pairs), its files, and analysis of notes."""
 
 from cclearn.notes.contract import (
-    CODED,
+    CODED_ASSERTIONS,
     Assertion,
     AssignedCode,
     CodedNote,
@@ -16,7 +16,7 @@ from cclearn.notes.contract import (
 )
 
 __all__ = [
-    "CODED",
+    "CODED_ASSERTIONS",
     "Assertion",
     "AssignedCode",
     "CodedNote",

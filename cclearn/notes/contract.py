@@ -16,14 +16,21 @@ SCHEMA_VERSION = 1
 """Version of the rows below. It changes when a field is removed or changes its meaning."""
 
 Origin = Literal["public", "synthetic", "restricted"]
+"""Origin of a text. `restricted` text is sent to another machine only if both `send_restricted` and
+`may_send_restricted` are set."""
+
 Grade = Literal["gold", "silver", "synthetic"]
+"""Reliability of the code of a span pair (`SpanPair`)."""
+
 Decision = Literal["accept", "review"]
+"""Decision of a calibrated coder on a code that it assigns."""
+
 Assertion = Literal[
     "present", "negated", "family", "historical", "hypothetical", "ruled_out", "uncertain"
 ]
+"""What a note states about a mention (`cclearn.notes.assertion`)."""
 
-
-CODED: frozenset[Assertion] = frozenset({"present", "historical", "uncertain"})
+CODED_ASSERTIONS: frozenset[Assertion] = frozenset({"present", "historical", "uncertain"})
 """Assertions of mentions that are coded. Negated, family, ruled-out and hypothetical mentions are not
 coded. Uncertain mentions are coded for inpatients but not for outpatients (Official Guidelines, II.H,
 IV.H)."""
@@ -40,8 +47,7 @@ class Note(_Row):
     Attributes:
         id: Identifier, unique within a file.
         text: Text of the note, which is never changed.
-        origin: Origin of the text. `restricted` text never leaves the machine unless the user allows it
-            twice.
+        origin: Origin of the text.
     """
 
     id: str = Field(min_length=1)
@@ -76,7 +82,7 @@ class AssignedCode(_Row):
         assertion: Assertion of the code's mentions.
         status: Validity in the release that coded the note.
         flags: Remarks for a reviewer in the form `rule: remark`. They never contain text of the note.
-        decision: Decision by thresholds on the score; None without thresholds or for a rejected code.
+        decision: Decision by thresholds on the score. None without thresholds, and for rejected codes.
     """
 
     code: str = Field(min_length=1)
@@ -151,7 +157,7 @@ class CodedNote(Note):
 
         Codes with equal scores, or without scores, keep their order.
         """
-        coded = [assigned for assigned in self.codes if assigned.assertion in CODED]
+        coded = [assigned for assigned in self.codes if assigned.assertion in CODED_ASSERTIONS]
         return sorted(coded, key=lambda a: -a.score if a.score is not None else 0.0)
 
     @property

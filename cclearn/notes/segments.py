@@ -32,7 +32,7 @@ def find_segments(text: str, segmentation: Segmentation, window: int = 1_000) ->
     return [(start, end) for start, end in spans if _NOT_BLANK.search(text, start, end)]
 
 
-def find_whole_segments(text: str, unit: Unit, whole: Iterable[Span]) -> list[Span]:
+def find_uncut_segments(text: str, unit: Unit, whole: Iterable[Span]) -> list[Span]:
     """Return the segments of a note, none of which cuts a given span.
 
     Units that share such a span are joined into one segment.

@@ -17,7 +17,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cclearn.codes.traits import traits_of
 from cclearn.errors import ConfigurationError
-from cclearn.notes import CODED, AssignedCode, CodedNote, Evidence
+from cclearn.notes import CODED_ASSERTIONS, AssignedCode, CodedNote, Evidence
 from cclearn.outputs.output import Output
 from cclearn.runtime.files import sha256_of_text
 
@@ -72,7 +72,7 @@ def bundle_of(note: CodedNote) -> _Element:
     resources += [
         _condition(note, assigned, document)
         for assigned in note.codes
-        if assigned.assertion in CODED
+        if assigned.assertion in CODED_ASSERTIONS
     ]
     return {
         "resourceType": "Bundle",
@@ -100,7 +100,7 @@ def _document(note: CodedNote, document: UUID) -> _Element:
                 *map(_quote, assigned.evidence),
             )
             for assigned in note.codes
-            if assigned.assertion not in CODED
+            if assigned.assertion not in CODED_ASSERTIONS
         ),
         *(
             _extension(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cclearn.notes import CodedNote
 from cclearn.notes.sections import Unit
-from cclearn.notes.segments import find_whole_segments
+from cclearn.notes.segments import find_uncut_segments
 from cclearn.rows.build import TrainingRow, document_row
 from cclearn.rows.splits import in_share
 from cclearn.rows.windows import evidence_spans, note_part
@@ -21,7 +21,7 @@ def note_segments(note: CodedNote, unit: Unit) -> Iterator[CodedNote]:
         note: Coded note to split. A segment has the codes whose evidence it contains.
         unit: Kind of the segments.
     """
-    spans = find_whole_segments(note.text, unit, evidence_spans(note))
+    spans = find_uncut_segments(note.text, unit, evidence_spans(note))
     for number, (start, end) in enumerate(spans, start=1):
         yield note_part(note, start, end, number)
 

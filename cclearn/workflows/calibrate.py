@@ -29,7 +29,7 @@ from cclearn.coding.calibration.model import (
 )
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation.metrics.reliability import bin_scores, expected_calibration_error
-from cclearn.notes import CODED, CodedNote
+from cclearn.notes import CODED_ASSERTIONS, CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.runtime.files import sha256_of_file
 
@@ -114,11 +114,15 @@ def _observe(
     counts: list[int] = []
     signals: list[Signals] = []
     correct: list[bool] = []
-    for gold, (reading, coded) in zip(progress(notes) if progress else notes, answers, strict=True):
-        gold_codes = {assigned.code for assigned in gold.codes if assigned.assertion in CODED}
+    for gold, (note_findings, coded) in zip(
+        progress(notes) if progress else notes, answers, strict=True
+    ):
+        gold_codes = {
+            assigned.code for assigned in gold.codes if assigned.assertion in CODED_ASSERTIONS
+        }
         ids.append(gold.id)
         counts.append(len(coded.codes))
-        signals += signals_of(coded, reading)
+        signals += signals_of(coded, note_findings)
         correct += [assigned.code in gold_codes for assigned in coded.codes]
     folds = np.repeat(folds_of(ids), np.array(counts, np.int64))
     return _Observed(len(ids), signals, np.array(correct, bool), folds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
-from cclearn.coding.findings import Reading
+from cclearn.coding.findings import NoteFindings
 from cclearn.notes import CodedNote, Note, Origin
 
 SENTENCES = (
@@ -55,9 +55,9 @@ class CallbackCoder(Coder):
         super().__init__("callback", system)
         self._callback = callback
 
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Return nothing for each note."""
-        return (Reading(note, []) for note in notes)
+        return (NoteFindings(note, []) for note in notes)
 
     def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         """Yield each note with the flags that the callback returns."""

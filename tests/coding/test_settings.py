@@ -63,5 +63,7 @@ def test_the_lexicon_takes_pairs_and_a_model_does_not(tmp_path: Path, system: Co
         CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl"),
         CoderSettings(loop=LoopSettings(), pairs=tmp_path / "pairs.jsonl"),
     ):
-        with pytest.raises(ConfigurationError, match="only the lexicon accepts them"):
+        with pytest.raises(
+            ConfigurationError, match="only the lexicon in single_pass accepts them"
+        ):
             load_coder(other, system)

@@ -9,7 +9,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
 from cclearn.errors import CclearnError, ConfigurationError
-from cclearn.notes import CODED, CodedNote, SpanPair
+from cclearn.notes import CODED_ASSERTIONS, CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from data_builders.builder import RejectedRow, build, builder_names, configure, find_builder
@@ -115,7 +115,7 @@ def test_distractors_are_not_credited_and_read_as_such(
         for assigned in note.codes:
             for evidence in assigned.evidence:
                 assert evidence.text.casefold() in strings
-                assert rules.assertion_of(evidence.start, evidence.end) in CODED
+                assert rules.assertion_of(evidence.start, evidence.end) in CODED_ASSERTIONS
 
 
 def test_the_same_seed_gives_the_same_bytes(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.errors import CclearnError, RestrictedTextError
 from cclearn.notes import Note, Origin
 
@@ -35,12 +35,12 @@ class ScriptedCoder(Coder):
             raise CclearnError("model (model = scripted): it is broken.")
         super().__init__("scripted", CodeSystem.load())
 
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         for note in notes:
             self._obey(note.text)
             findings = [Finding("I10", 0, len(note.text))] if note.text else []
             verb, _, flag = note.text.partition(" ")
-            yield Reading(note, findings, flags={flag} if verb == "flag" else set())
+            yield NoteFindings(note, findings, flags={flag} if verb == "flag" else set())
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"

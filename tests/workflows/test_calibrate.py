@@ -9,7 +9,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder
 from cclearn.coding.calibration.model import Calibration
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.metrics.reliability import expected_calibration_error
@@ -33,10 +33,10 @@ class OverconfidentCoder(Coder):
         super().__init__("boaster", system, calibration=calibration)
         self.scores = scores
 
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         for note in notes:
             scores = self.scores[note.id]
-            yield Reading(
+            yield NoteFindings(
                 note,
                 [
                     Finding(code, 2 * place, 2 * place + 1, score)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from cclearn.coding.findings import Reading
-from cclearn.notes import CODED, AssignedCode, CodedNote
+from cclearn.coding.findings import NoteFindings
+from cclearn.notes import CODED_ASSERTIONS, AssignedCode, CodedNote
 
 _CERTAIN = 1e-6
 """Probabilities are clipped to this distance from 0 and 1, where log-odds are infinite."""
@@ -53,31 +53,31 @@ def log_odds(probability: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def signals_of(coded: CodedNote, reading: Reading) -> list[Signals]:
+def signals_of(coded: CodedNote, note_findings: NoteFindings) -> list[Signals]:
     """Return the signals of each code of a note, in the order of the codes.
 
     They depend neither on the order of the findings nor on duplicates.
 
     Args:
         coded: Coded note that the findings were aggregated into.
-        reading: Findings in the note.
+        note_findings: Findings in the note.
     """
-    return [_signals(assigned, reading) for assigned in coded.codes]
+    return [_signals(assigned, note_findings) for assigned in coded.codes]
 
 
-def _signals(assigned: AssignedCode, reading: Reading) -> Signals:
+def _signals(assigned: AssignedCode, note_findings: NoteFindings) -> Signals:
     spans = {(evidence.start, evidence.end) for evidence in assigned.evidence}
     cited = [
         finding
-        for finding in reading.findings
-        if finding.assertion in CODED and (finding.start, finding.end) in spans
+        for finding in note_findings.findings
+        if finding.assertion in CODED_ASSERTIONS and (finding.start, finding.end) in spans
     ]
     # If no finding has this code, a rule of the classification derived it from these findings.
     supporting = [finding for finding in cited if finding.code == assigned.code] or cited
     found_in = {finding.part for finding in supporting}
     holding = {
         number
-        for number, (first, last) in enumerate(reading.parts)
+        for number, (first, last) in enumerate(note_findings.parts)
         if any(first <= start and end <= last for start, end in spans)
     }
     return Signals(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 import cclearn
 from cclearn.coding.calibration.features import Signals, signals_of
-from cclearn.coding.findings import Reading
+from cclearn.coding.findings import NoteFindings
 from cclearn.coding.identity import CoderIdentity, difference
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import CodedNote
@@ -168,15 +168,15 @@ class Calibration(_Part):
     decisions: dict[Literal["accept", "review", "reject"], Decided]
     remarks: list[str] = []
 
-    def apply(self, coded: CodedNote, reading: Reading) -> CodedNote:
+    def apply(self, coded: CodedNote, note_findings: NoteFindings) -> CodedNote:
         """Return a note with calibrated scores and decisions. Rejected codes move to `rejected`.
 
         Args:
             coded: Coded note that the findings were aggregated into.
-            reading: Findings in the note.
+            note_findings: Findings in the note.
         """
         kept, rejected = [], []
-        scores = self.curve.scores(signals_of(coded, reading))
+        scores = self.curve.scores(signals_of(coded, note_findings))
         for assigned, score in zip(coded.codes, scores, strict=True):
             decision = self.thresholds.decide(score)
             if decision == "reject":

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from cclearn.codes import CodeSystem, Kind
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.flags import seventh_character_flags
 from cclearn.coding.guidelines.uncertain import FLAGS, Encounter, gives_code, withheld_flag
 from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
@@ -18,28 +18,28 @@ _PRECEDENCE: tuple[Assertion, ...] = ("present", "historical", "uncertain")
 
 
 def aggregate(
-    reading: Reading, system: CodeSystem, encounter: Encounter | None = None
+    note_findings: NoteFindings, system: CodeSystem, encounter: Encounter | None = None
 ) -> CodedNote:
     """Aggregate the findings of a note into a coded note.
 
     Args:
-        reading: Findings in any order. Duplicates count once.
+        note_findings: Findings in one note, in any order. Duplicates count once.
         system: Code system that decides on validity and rules.
         encounter: Setting of the note, which decides whether uncertain diagnoses are coded. None if it
             is not known.
     """
-    note = reading.note
-    codes = aggregate_findings(note.text, reading.findings, system, encounter)
-    codes = _with_headers(note.text, codes, reading.headers, system, encounter)
+    note = note_findings.note
+    codes = aggregate_findings(note.text, note_findings.findings, system, encounter)
+    codes = _with_headers(note.text, codes, note_findings.headers, system, encounter)
     return CodedNote(
         id=note.id,
         text=note.text,
         origin=note.origin,
         codes=codes,
-        ungrounded=reading.ungrounded,
-        invalid=reading.invalid,
-        repeated=reading.repeated,
-        flags=sorted(reading.flags | _note_flags(reading, codes, system, encounter)),
+        ungrounded=note_findings.ungrounded,
+        invalid=note_findings.invalid,
+        repeated=note_findings.repeated,
+        flags=sorted(note_findings.flags | _note_flags(note_findings, codes, system, encounter)),
     )
 
 
@@ -78,7 +78,7 @@ def _assign(
 ) -> AssignedCode:
     scores = [finding.score for finding in group if finding.score is not None]
     assertions = {finding.assertion for finding in group}
-    assertion = next(one for one in _PRECEDENCE if one in assertions)
+    assertion = next(assertion for assertion in _PRECEDENCE if assertion in assertions)
     return AssignedCode(
         code=code,
         system=system.name,
@@ -131,7 +131,7 @@ def _with_headers(
 
 
 def _note_flags(
-    reading: Reading,
+    note_findings: NoteFindings,
     codes: list[AssignedCode],
     system: CodeSystem,
     encounter: Encounter | None,
@@ -140,9 +140,9 @@ def _note_flags(
     assigned = {code.code for code in codes}
     withheld = (
         withheld_flag(finding, system, encounter)
-        for finding in reading.findings
+        for finding in note_findings.findings
         if finding.code not in assigned
     )
-    headers = {code.code for code in reading.invalid if code.code and code.status == "header"}
+    headers = {code.code for code in note_findings.invalid if code.code and code.status == "header"}
     rules = {flag for flag in withheld if flag} | seventh_character_flags(headers, system)
-    return rules | text_flags(reading.note.text)
+    return rules | text_flags(note_findings.note.text)

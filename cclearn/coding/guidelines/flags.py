@@ -43,12 +43,12 @@ def code_flags(text: str, codes: Sequence[str], system: CodeSystem) -> dict[str,
     """
     known = [code for code in codes if code in system]
     flags: dict[str, list[str]] = {code: [] for code in codes}
-    for one, two, note in conflicts(system, known):
+    for code, other, note in conflicts(system, known):
         reason = (
             f"(at {note.at}: {_quoted(note.text)}; Section I.A.12.a: not together unless unrelated)"
         )
-        flags[one].append(f"excludes1: {two} {reason}")
-        flags[two].append(f"excludes1: {one} {reason}")
+        flags[code].append(f"excludes1: {other} {reason}")
+        flags[other].append(f"excludes1: {code} {reason}")
     index = CodeIndex(known)
     positions = {code: position for position, code in enumerate(known)}
     for code in known:
@@ -87,7 +87,10 @@ def _quote_rule(note: Instruction, section: str) -> str:
 
 
 def _limits(text: str, codes: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield conflicts of sex and age, like the Medicare Code Editor."""
+    """Yield each code that conflicts with the sex or the age of the patient, with its flag.
+
+    The limits are those of the Medicare Code Editor.
+    """
     limited = [(code, limit) for code in codes for limit in limits(code)]
     if not limited:
         return
@@ -100,10 +103,10 @@ def _limits(text: str, codes: list[str]) -> Iterator[tuple[str, str]]:
                 code,
                 f"sex: for {limit.sex}s {reason}; the note says {patient.sex.value} ({span})",
             )
-        least, most = limit.years
-        if limit.ages and patient.age and not least <= patient.age.value <= most:
+        youngest, oldest = limit.years
+        if limit.ages and patient.age and not youngest <= patient.age.value <= oldest:
             span = f"{patient.age.start}:{patient.age.end}"
-            years = f"{limit.ages}, {least}-{most} years" if most else limit.ages
+            years = f"{limit.ages}, {youngest}-{oldest} years" if oldest else limit.ages
             yield code, f"age: for {years} {reason}; the note says {patient.age.value} ({span})"
 
 

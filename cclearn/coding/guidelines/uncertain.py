@@ -6,12 +6,13 @@ from typing import Literal
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
-from cclearn.notes import CODED
+from cclearn.notes import CODED_ASSERTIONS
 
 Encounter = Literal["inpatient", "outpatient"]
 """Setting of a note. None if it is not known."""
 
 _OUTPATIENT = "IV.H"
+"""Section of the guidelines on uncertain diagnoses of outpatients."""
 
 FLAGS: dict[Encounter | None, str] = {
     "inpatient": 'uncertain: "code the condition as if it existed" (Section II.H, III.C)',
@@ -22,8 +23,10 @@ FLAGS: dict[Encounter | None, str] = {
 
 
 def gives_code(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> bool:
-    """Return whether a finding gives a code in an encounter (Official Guidelines, II.H, III.C, IV.H)."""
-    return finding.assertion in CODED and _forbidden_by(finding, system, encounter) is None
+    """Return whether a finding is coded in an encounter (Official Guidelines, II.H, III.C, IV.H)."""
+    return (
+        finding.assertion in CODED_ASSERTIONS and _forbidden_by(finding, system, encounter) is None
+    )
 
 
 def withheld_flag(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:
@@ -37,6 +40,7 @@ def withheld_flag(finding: Finding, system: CodeSystem, encounter: Encounter | N
 
 
 def _forbidden_by(finding: Finding, system: CodeSystem, encounter: Encounter | None) -> str | None:
+    """Return the section of the guidelines that forbids a code for an uncertain finding, or None."""
     if finding.assertion != "uncertain":
         return None
     for section, stems in system.traits.confirmed_only.items():

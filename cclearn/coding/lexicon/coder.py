@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.codes.search import search
 from cclearn.coding.base import Coder
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.lexicon.matcher import PhraseMatcher
-from cclearn.coding.lexicon.normalise import STOP, TOKEN, WORDING
-from cclearn.coding.lexicon.phrases import collect_phrases, phrase_words, same_words
+from cclearn.coding.lexicon.normalise import BOUNDARY, NORMALISED_WORDS, TOKEN
+from cclearn.coding.lexicon.phrases import collect_phrases, phrase_words, word_set
 from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionRules
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 _PHRASES_VERSION = 6
 """Version of the selection of phrases. Increase it to rebuild older caches."""
 
-_NEAREST = 20
-"""Number of codes, including headers, that the search returns for a span."""
+_MAX_SEARCH_RESULTS = 20
+"""Maximum number of codes, including headers, that the search returns for a span."""
 
-_STOP_WORDS = (STOP,)
-"""Normalised words of a token that ends a run of words."""
+_BOUNDARY_WORDS = (BOUNDARY,)
+"""Normalised words of a token that no phrase extends across."""
 
-_SHORT = 3
-"""A single word of at most this length is evidence only if the note writes it in capitals."""
+_MAX_ABBREVIATION = 3
+"""A single word of at most this number of characters is evidence only if it is in capitals."""
 
 
 class LexiconCoder(Coder):
@@ -72,20 +72,20 @@ class LexiconCoder(Coder):
         """Build the matcher and read the tables of the rules."""
         self.code("Asthma.")
 
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of each note."""
-        return (Reading(note, self.find(note.text)) for note in notes)
+        return (NoteFindings(note, self.find(note.text)) for note in notes)
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
         """Yield the codes of the phrases in each span, followed by the results of a search."""
         for text in texts:
-            found = [hit.code for hit in search(self.system, text, _NEAREST)]
+            found = [hit.code for hit in search(self.system, text, _MAX_SEARCH_RESULTS)]
             nearest = [code.code for code in found if code.billable]
-            yield list(dict.fromkeys([*self.codes_of(text), *nearest]))
+            yield list(dict.fromkeys([*self.phrase_codes(text), *nearest]))
 
-    def codes_of(self, text: str) -> list[str]:
+    def phrase_codes(self, text: str) -> list[str]:
         """Return the code of a text that is a phrase, and the code of the longest phrase in it."""
         whole = self.phrases.get(phrase_words(text))
         longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
@@ -109,44 +109,43 @@ class LexiconCoder(Coder):
         # Match objects are avoided, because the garbage collection of thousands of them would take a
         # fifth of the time.
         tokens = TOKEN.findall(lowered)
-        known = list(map(WORDING.__getitem__, tokens))
+        normalised = list(map(NORMALISED_WORDS.__getitem__, tokens))
         starts = _starts(tokens, lowered)
-        stops = [number for number, words in enumerate(known) if words == _STOP_WORDS]
+        boundaries = [number for number, words in enumerate(normalised) if words == _BOUNDARY_WORDS]
         matches: list[tuple[int, int, str]] = []
         begin = 0
-        for stop in [*stops, len(known)]:
-            for first, last, code in self._matcher.find(known[begin:stop]):
+        for boundary in [*boundaries, len(normalised)]:
+            for first, last, code in self._matcher.find(normalised[begin:boundary]):
                 start = starts[begin + first]
                 end = starts[begin + last] + len(tokens[begin + last])
                 phrase = text[start:end]
-                if first < last or len(phrase) > _SHORT or phrase.isupper():
+                if first < last or len(phrase) > _MAX_ABBREVIATION or phrase.isupper():
                     matches.append((start, end, code))
-            begin = stop + 1
+            begin = boundary + 1
         return sorted(matches)
 
     @cached_property
     def phrases(self) -> dict[str, str]:
-        """The billable code of each phrase, by its words. The cache folder keeps them."""
+        """Billable code of each phrase, by its normalised words. A file caches those of the system."""
         source = f"{self.system.source} lexicon {self._version}"
         path = cache_file(self.system.name, source, "lexicon.tsv")
         content = read_sealed(path, source)
         if content is None:
             with garbage_collection_paused():
-                collected = self._collect()
-            content = "\n".join(f"{p}\t{c}" for p, c in collected.items()).encode()
-            # If the cache cannot be written, the next start takes longer.
+                collected = collect_phrases(self.system)
+            content = "\n".join(f"{words}\t{code}" for words, code in collected.items()).encode()
+            # If the cache cannot be written, only the next start takes longer.
             with contextlib.suppress(OSError):
                 write_sealed(path, content, source)
         # A code system whose titles contain no word has no phrases.
         lines = content.decode().split("\n") if content else []
         phrases = dict(line.split("\t") for line in lines)
         if self._extra:
-            replaced = set(map(same_words, self._extra))
-            phrases = {w: code for w, code in phrases.items() if same_words(w) not in replaced}
+            replaced = set(map(word_set, self._extra))
+            phrases = {
+                words: code for words, code in phrases.items() if word_set(words) not in replaced
+            }
         return phrases | self._extra
-
-    def _collect(self) -> dict[str, str]:
-        return collect_phrases(self.system)
 
     @cached_property
     def _matcher(self) -> PhraseMatcher:
@@ -155,7 +154,7 @@ class LexiconCoder(Coder):
 
 
 def _starts(tokens: list[str], text: str) -> list[int]:
-    """Return the start of each token. It is exact for words, since the gaps contain no word."""
+    """Return the offset of each token. The search is exact, because no text between tokens is a word."""
     starts = []
     position = 0
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Finds phrases among the words of a text. The words of a phrase may stand in any order."""
+"""Finds phrases in a text. The words of a phrase may occur in any order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from cclearn.coding.lexicon.normalise import JOINED, MARK
 
-_MAX_FOREIGN = 1
+_MAX_OTHER_WORDS = 1
 """Maximum number of other words among the words of a phrase of three or more words."""
 
 _MAX_REPEATED = 1
@@ -27,8 +27,8 @@ class Match(NamedTuple):
     """An occurrence of a phrase.
 
     Attributes:
-        first: Number of the first token.
-        last: Number of the last token.
+        first: Index of the first token.
+        last: Index of the last token.
         code: Code of the phrase.
     """
 
@@ -42,31 +42,31 @@ class _Phrase(NamedTuple):
 
     Attributes:
         words: All words, in order.
-        rest: All words except the two rarest, rarest first. The search assigns positions in this order,
-            because the position of one word decides which position of the next word is nearest, and a
-            rare word has the fewest positions.
-        contiguous: Whether no other word may stand among the words. Punctuation marks and words without
+        other_words: All words except the two rarest, rarest first. The search chooses positions in this
+            order, because the position of one word determines which position of the next word is
+            nearest, and a rare word has the fewest positions.
+        contiguous: Whether no other word may occur among the words. Punctuation marks and words without
             meaning may.
-        ordered: Whether the phrase has two words that change their order only around a word without
+        ordered: Whether the phrase has two words that may only be reordered around a word without
             meaning. "Cardiac asthma" matches "asthma of the heart" but not "asthma heart", whereas
             "neoplasm of the kidney" also matches "kidney neoplasm".
         code: Code of the phrase.
     """
 
     words: tuple[str, ...]
-    rest: tuple[str, ...]
+    other_words: tuple[str, ...]
     contiguous: bool
     ordered: bool
     code: str
 
 
 class _Occurrence(NamedTuple):
-    """An occurrence of a phrase. Of two occurrences that overlap, the smaller one is kept.
+    """An occurrence of a phrase. Of two occurrences that overlap, the one that sorts first is kept.
 
     Attributes:
         negative_length: Number of words of the phrase, negated.
         between: Number of words and marks among the words of the phrase.
-        is_reordered: Whether the words stand in another order than in the phrase.
+        is_reordered: Whether the words are in another order than in the phrase.
         first: Position of the first word.
         last: Position of the last word.
         code: Code of the phrase.
@@ -86,7 +86,7 @@ class _Text(NamedTuple):
     Attributes:
         words: All words, in order.
         positions: Positions of each word, in increasing order.
-        token_numbers: Number of the token that each word comes from.
+        token_numbers: Index of the token that each word comes from.
     """
 
     words: Sequence[str]
@@ -115,10 +115,10 @@ class PhraseMatcher:
                 self._single[words[0]] = code
             else:
                 words.sort(key=frequency.__getitem__)
-                rarest, second, *rest = words
-                of_rarest = self._longer.setdefault(rarest, {})
-                before = f"{of_rarest[second]}\n" if second in of_rarest else ""
-                of_rarest[second] = f"{before}{phrase}\t{' '.join(rest)}\t{code}"
+                rarest, second, *others = words
+                by_second = self._longer.setdefault(rarest, {})
+                lines = f"{by_second[second]}\n" if second in by_second else ""
+                by_second[second] = f"{lines}{phrase}\t{' '.join(others)}\t{code}"
         self._rarest_words = frozenset(self._longer)
         self._second_words = {word: frozenset(longer) for word, longer in self._longer.items()}
 
@@ -148,7 +148,7 @@ class PhraseMatcher:
         return _without_overlaps(found, text.token_numbers)
 
     def _candidates(self, present: set[str]) -> Iterator[tuple[str, str, _Phrase]]:
-        """Yield the phrases whose words are all present, each after its two rarest words."""
+        """Yield the two rarest words of each phrase whose words are all present, and the phrase."""
         for rarest in present & self._rarest_words:
             seconds = self._second_words[rarest]
             if present.isdisjoint(seconds):
@@ -156,7 +156,7 @@ class PhraseMatcher:
             longer = self._longer[rarest]
             for second in present & seconds:
                 for phrase in _parse(longer[second]):
-                    if present.issuperset(phrase.rest):
+                    if present.issuperset(phrase.other_words):
                         yield rarest, second, phrase
 
 
@@ -166,16 +166,19 @@ def _words(phrase: str) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def _parse(lines: str) -> list[_Phrase]:
-    """Return the phrases that share their two rarest words."""
+    """Return the phrases in lines of words, words without the two rarest, and codes.
+
+    The lines are those of `PhraseMatcher`: all of them share their two rarest words.
+    """
     phrases = []
     for line in lines.split("\n"):
-        whole, rest, code = line.split("\t")
-        words = tuple(_words(whole))
+        phrase, others, code = line.split("\t")
+        words = tuple(_words(phrase))
         contiguous = len(words) == 2 or any(
             len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words
         )
-        ordered = len(words) == 2 and JOINED not in whole.split(" ")
-        phrases.append(_Phrase(words, tuple(rest.split()), contiguous, ordered, code))
+        ordered = len(words) == 2 and JOINED not in phrase.split(" ")
+        phrases.append(_Phrase(words, tuple(others.split()), contiguous, ordered, code))
     return phrases
 
 
@@ -192,29 +195,29 @@ def _token_numbers(tokens: Sequence[tuple[str, ...]]) -> list[int]:
 
 def _occurrences(phrase: _Phrase, rarest: str, second: str, text: _Text) -> Iterator[_Occurrence]:
     """Yield the occurrences of a phrase, at each position of its rarest word."""
-    max_distance = len(phrase.words) + _MAX_FOREIGN + _MAX_REPEATED - 1
+    max_distance = len(phrase.words) + _MAX_OTHER_WORDS + _MAX_REPEATED - 1
     seconds = text.positions[second]
     for position in text.positions[rarest]:
         for near in _neighbours(seconds, position, position):
             if -max_distance <= position - near <= max_distance:
                 chosen = {rarest: position, second: near}
-                distance = _place_rest(phrase.rest, chosen, text.positions)
+                distance = _choose_positions(phrase.other_words, chosen, text.positions)
                 if distance <= max_distance and (found := _occurrence(phrase, chosen, text)):
                     yield found
 
 
-def _place_rest(
-    rest: Iterable[str], chosen: dict[str, int], positions: Mapping[str, list[int]]
+def _choose_positions(
+    words: Iterable[str], chosen: dict[str, int], positions: Mapping[str, list[int]]
 ) -> int:
-    """Choose the nearest position of each remaining word. Return the distance of first and last.
+    """Choose the nearest position of each word. Return the distance of the first and the last position.
 
     Args:
-        rest: Remaining words of a phrase, rarest first.
-        chosen: Chosen positions, to which those of the remaining words are added.
+        words: Words of a phrase without a chosen position, rarest first.
+        chosen: Chosen positions, to which those of the words are added.
         positions: Positions of each word of the text.
     """
     first, last = sorted(chosen.values())
-    for word in rest:
+    for word in words:
         near = chosen[word] = _nearest(positions[word], first, last)
         first, last = min(first, near), max(last, near)
     return last - first
@@ -234,8 +237,8 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
     adjacent = text.token_numbers[last] - text.token_numbers[first] == 1
     if is_reordered and phrase.ordered and adjacent:
         return None
-    foreign = sum(word != MARK and word not in phrase.words for word in between)
-    if foreign > (0 if phrase.contiguous else _MAX_FOREIGN):
+    other_words = sum(word != MARK and word not in phrase.words for word in between)
+    if other_words > (0 if phrase.contiguous else _MAX_OTHER_WORDS):
         return None
     return _Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)
 
@@ -243,7 +246,8 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
 def _splits_a_token(taken: set[int], token_numbers: Sequence[int]) -> bool:
     """Return whether a token has words inside and outside of an occurrence.
 
-    "Cancer" stands for two words, neither of which is written alone.
+    For example, the token "cancer" has two words ("malignant", "neoplasm"), and a phrase must not match
+    only one of them.
     """
     beside = {position + step for position in taken for step in (-1, 1)} - taken
     used = {token_numbers[position] for position in taken}
@@ -256,6 +260,7 @@ def _neighbours(positions: list[int], first: int, last: int) -> list[int]:
 
 
 def _nearest(positions: list[int], first: int, last: int) -> int:
+    """Return the position with the smallest distance to the interval from first to last."""
     if len(positions) == 1:
         return positions[0]
     neighbours = _neighbours(positions, first, last)

@@ -12,24 +12,24 @@ TOKEN = re.compile(
     # would be tried again from each of its blanks.
     r" {0,3}(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)"
 )
-"""Matches numbers, words, marks and stops. The dot of "E. coli" is not a stop. "Secondary to" is one
-token, because the words after it are not called secondary."""
+"""Matches numbers, words, marks and boundaries. The dot of "E. coli" is not a boundary. "Secondary to"
+is one token, because "secondary" does not describe the words after it."""
 
-MARK, STOP, JOINED = ",", ".", "of"
-"""Normalised forms of three kinds of tokens: marks and conjunctions, tokens that end a run of words, and
-marks or words without meaning within a phrase."""
+MARK, BOUNDARY, JOINED = ",", ".", "of"
+"""Normalised forms of three kinds of tokens: marks and conjunctions, tokens that no phrase extends
+across, and marks or words without meaning within a phrase."""
 
 _MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
 
-_LEFT_OUT = frozenset(
+_IGNORED = frozenset(
     "of the a an in on at to by for from within into due as is are was were his her their its "
     "this that these s unspecified specified nos nec site ( )".split()
 )
-"""Tokens that do not distinguish phrases. A word in parentheses does."""
+"""Tokens that do not distinguish phrases. The parentheses are ignored, but not the words in them."""
 
 _AMERICAN = tuple(
-    (re.compile(pattern), put)
-    for pattern, put in (
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (r"(?<!^)ae(?=[a-z])", "e"),  # Anaemia, haematuria.
         (r"^haem", "hem"),
         (r"oe(?=d|so|st|ti|l)", "e"),  # Oedema, oesophagus, oestrogen, foetid, coeliac.
@@ -42,8 +42,8 @@ _MAY_CHANGE = re.compile(r"ae|oe|umour|ibre|s$|omata$")
 """Matches words that the patterns may change."""
 
 _SINGULAR = tuple(
-    (re.compile(pattern), put)
-    for pattern, put in (
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (r"omata$", "oma"),
         (r"(?<=[a-z]{2})ies$", "y"),
         (r"(?<=ss|ch|sh)es$", ""),
@@ -54,8 +54,8 @@ _SINGULAR = tuple(
 )
 
 
-class Wording(dict[str, tuple[str, ...]]):
-    """Maps a token in lower case to its normalised words. A token without meaning has none.
+class NormalisedWords(dict[str, tuple[str, ...]]):
+    """Maps a token in lower case to a tuple of its normalised words. An ignored token has none.
 
     British spellings become American ones, and plurals become singulars. `tables/words.tsv` contains
     adjectives of organs, Greek and Latin forms and the like. Results are cached in the mapping.
@@ -63,37 +63,38 @@ class Wording(dict[str, tuple[str, ...]]):
 
     def __missing__(self, token: str) -> tuple[str, ...]:
         if token in _MARKS:
-            known: tuple[str, ...] = (MARK,)
-        elif token in _LEFT_OUT:
-            known = ()
+            words: tuple[str, ...] = (MARK,)
+        elif token in _IGNORED:
+            words = ()
         elif not token[0].isalnum():
-            known = (STOP,)
+            words = (BOUNDARY,)
         else:
             stem = _stem(token)
-            known = _means().get(stem, (stem,))
+            words = _equivalents().get(stem, (stem,))
         if len(self) < _MAX_CACHED:
-            self[token] = known
-        return known
+            self[token] = words
+        return words
 
 
 _MAX_CACHED = 200_000
 """Maximum size of the cache. The number of misspelt words is unlimited."""
 
-WORDING = Wording()
+NORMALISED_WORDS = NormalisedWords()
 
 
 @cache
-def _means() -> dict[str, tuple[str, ...]]:
-    return {_stem(word): tuple(map(_stem, means.split())) for word, means in read_table(WORDS)}
+def _equivalents() -> dict[str, tuple[str, ...]]:
+    """Return the table of equivalent words, by the stem of a word."""
+    return {_stem(word): tuple(map(_stem, words.split())) for word, words in read_table(WORDS)}
 
 
 def _stem(word: str) -> str:
     if _MAY_CHANGE.search(word) is None:
         return word
-    for pattern, put in _AMERICAN:
-        word = pattern.sub(put, word)
-    for pattern, put in _SINGULAR:
-        singular = pattern.sub(put, word)
+    for pattern, replacement in _AMERICAN:
+        word = pattern.sub(replacement, word)
+    for pattern, replacement in _SINGULAR:
+        singular = pattern.sub(replacement, word)
         if singular != word:
             return singular
     return word

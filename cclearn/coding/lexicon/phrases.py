@@ -8,16 +8,16 @@ from functools import cache, partial
 from cclearn.codes import CodeSystem
 from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
-from cclearn.coding.lexicon.normalise import JOINED, MARK, STOP, TOKEN, WORDING
+from cclearn.coding.lexicon.normalise import BOUNDARY, JOINED, MARK, NORMALISED_WORDS, TOKEN
 from cclearn.coding.lexicon.tables import PHRASES, read_table
 
 _UNINFORMATIVE = frozenset(
     f"{JOINED} other not elsewhere classified type left right bilateral all any without no".split()
 )
 
-_LESS = tuple(
-    (re.compile(pattern), put)
-    for pattern, put in (
+_RESTRICTIONS = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (r",? not elsewhere classified$| NEC$", ""),
         (r",? (?:except|excluding) .*$", ""),
         (r",? without [^,]*$", ""),
@@ -28,8 +28,8 @@ _LESS = tuple(
         (r"diabetes mellitus", "diabetes"),
     )
 )
-"""Parts of a title that distinguish a code from others, and that a note omits if they do not apply:
-`Unspecified viral hepatitis C without hepatic coma`."""
+"""Patterns of restrictions in titles, and their replacements. Notes omit the restrictions, for example
+"without hepatic coma" in `Unspecified viral hepatitis C without hepatic coma`."""
 
 _MAY_SHORTEN = re.compile(
     r"elsewhere|NEC|except|excluding|without|intractable|uncomplicated|stated|episode|cquired|ontraumatic"
@@ -45,23 +45,24 @@ _AND = re.compile(
 """In a title, "and" means "and" or "or" (ICD-10-CM Official Guidelines, section I.A.14)."""
 
 _NO_PARTS = ("O", "P", "Z")
-"""Chapters whose titles depend on context: pregnancy, newborns, and encounters."""
+"""First letters of the codes of pregnancy, newborns and encounters. Their titles are not divided at
+"and", because a part would lose its context."""
 
 
 NO_CODE = "-"
-"""Code in the table for words that do not name a condition."""
+"""Entry in the code column of the table for phrases that do not name a condition."""
 
 
 def phrase_words(text: str) -> str:
     """Return the normalised words of a phrase, each once, in order.
 
-    Tokens without meaning between words become `JOINED`. A phrase with a stop becomes empty, because no
-    match contains a stop.
+    Tokens without meaning between words become `JOINED`. A phrase with a boundary becomes empty, because
+    no match contains a boundary.
     """
     words: list[str] = []
     for token in TOKEN.findall(text.lower()):
-        known = WORDING[token]
-        if known == (STOP,):
+        known = NORMALISED_WORDS[token]
+        if known == (BOUNDARY,):
             return ""
         if known in ((), (MARK,)):
             known = (JOINED,) if words and words[-1] != JOINED else ()
@@ -69,8 +70,8 @@ def phrase_words(text: str) -> str:
     return " ".join(words[:-1] if words and words[-1] == JOINED else words)
 
 
-def same_words(words: str) -> frozenset[str]:
-    """Return a key that is equal for phrases that differ only in the order of their words."""
+def word_set(words: str) -> frozenset[str]:
+    """Return the set of the words of a phrase, which does not depend on their order."""
     return frozenset(words.split(" ")) - {JOINED}
 
 
@@ -85,7 +86,7 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
 
     def key(text: str) -> str:
         words = phrase_words(text)
-        return ordered.setdefault(same_words(words), words)
+        return ordered.setdefault(word_set(words), words)
 
     claims = StringClaims(key)
     for string in code_strings(system):
@@ -93,16 +94,16 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
         if system.traits.icd_conventions:
             for form in _wider_forms(string.text, string.code, string.field == "title"):
                 claims.add(form, string.code, len(PRECEDENCE))
-    stands_for = cache(partial(_stands_for, system))
+    billable_code = cache(partial(_billable_code, system))
     phrases = {}
     for words, codes in claims:
-        code, *others = dict.fromkeys(map(stands_for, codes))
+        code, *others = dict.fromkeys(map(billable_code, codes))
         is_informative = not _UNINFORMATIVE.issuperset(words.split(" "))
         if words and code is not None and not others and is_informative:
             phrases[words] = code
     if system.traits.has_phrase_table:
         for code, texts in read_table(PHRASES):
-            found = stands_for(code) if code in system else None
+            found = billable_code(code) if code in system else None
             for words in map(key, texts.split("; ")):
                 if found is not None:
                     phrases[words] = found
@@ -111,7 +112,8 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
     return phrases
 
 
-def _stands_for(system: CodeSystem, code: str) -> str | None:
+def _billable_code(system: CodeSystem, code: str) -> str | None:
+    """Return the billable code for the phrases of a code. None if they are not used."""
     found = system.unspecified(code)
     # External causes are coded from circumstances, not from a word such as "street" or "bed".
     if found is None or system.chapter(found) == system.traits.external_causes_chapter:
@@ -126,12 +128,14 @@ def _wider_forms(text: str, code: str, is_title: bool) -> list[str]:
     `oliguria`; `Malignant neoplasm of kidney, except renal pelvis` → `Malignant neoplasm of kidney`.
     """
     found: list[str] = []
-    todo = [text]
-    while todo:
-        form = todo.pop()
+    pending = [text]
+    while pending:
+        form = pending.pop()
         shorter = short_forms(form)
         if _MAY_SHORTEN.search(form):
-            shorter += [pattern.sub(put, form).strip(" ,") for pattern, put in _LESS]
+            shorter += [
+                pattern.sub(replacement, form).strip(" ,") for pattern, replacement in _RESTRICTIONS
+            ]
         parts = _AND.fullmatch(form) if is_title and not code.startswith(_NO_PARTS) else None
         if parts is not None:
             head = parts["head"] or ""
@@ -141,5 +145,5 @@ def _wider_forms(text: str, code: str, is_title: bool) -> list[str]:
         for short in shorter:
             if short and short != text and short not in found:
                 found.append(short)
-                todo.append(short)
+                pending.append(short)
     return found

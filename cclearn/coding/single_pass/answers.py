@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.engines import Answer
-from cclearn.notes import CODED, Assertion, Invalid, Note, Ungrounded
+from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import ground
 from cclearn.notes.spans import Span
@@ -17,12 +17,12 @@ from cclearn.prompts import ParsedAnswer, parse_answer
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a note that was coded separately.
+    """A part of a note that was coded separately, with its answer.
 
     Attributes:
-        start: Offset of the first code point.
-        end: Offset after the last code point.
-        answer: Answer of the model.
+        start: Offset of the first code point of the part in the note.
+        end: Offset after the last code point of the part in the note.
+        answer: Answer of the model to the part.
     """
 
     start: int
@@ -37,7 +37,7 @@ class Part:
         return set() if self.answer.complete else {"truncated"}
 
 
-def read_quotes(
+def ground_quotes(
     text: str, part: Part, rules: AssertionRules
 ) -> tuple[ParsedAnswer, list[Span | None]]:
     """Return the parsed answer to a part of a note, and the span of each quote in the note.
@@ -49,22 +49,22 @@ def read_quotes(
         part: Part of the note, with its answer.
         rules: Assertion rules of the note, which select among several occurrences of a quote.
     """
-    first = part.start
+    offset = part.start
     parsed = parse_answer(part.answer.text, part.answer.complete)
     spans = ground(
-        text[first : part.end],
+        text[offset : part.end],
         [line.quote for line in parsed.lines],
         # If a quote occurs twice and is once negated or suspected, the model means the other one.
-        prefer=lambda start, end: _likelihood(rules.assertion_of(first + start, first + end)),
+        prefer=lambda start, end: _plausibility(rules.assertion_of(offset + start, offset + end)),
     )
-    return parsed, [span and (first + span[0], first + span[1]) for span in spans]
+    return parsed, [span and (offset + span[0], offset + span[1]) for span in spans]
 
 
-def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading:
+def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> NoteFindings:
     """Turn answers to parts of a note into findings with offsets.
 
-    Unusable answers are counted and never repaired. A finding of two overlapping parts counts once.
-    Assertions depend on the whole note, whose headings may be in another part.
+    Unusable answers are counted and never repaired. Parts may overlap, so that two of them may have the
+    same finding. Assertions depend on the whole note, whose headings may be in another part.
 
     Args:
         note: Note that was coded.
@@ -72,24 +72,25 @@ def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> Reading
         system: Code system that decides which codes may be assigned.
     """
     rules = AssertionRules(note.text)
-    reading = Reading(note, [])
+    note_findings = NoteFindings(note, [])
     for number, part in enumerate(sorted(parts, key=lambda part: (part.start, part.end))):
-        found, ungrounded, invalid = _read_part(note.text, part, number, rules, system)
-        reading.headers += [f for f in found if system.status(f.code) == "header"]
+        found, ungrounded, invalid = _parse_part(note.text, part, number, rules, system)
+        note_findings.headers += [f for f in found if system.status(f.code) == "header"]
         found = [f for f in found if system.status(f.code) == "valid"]
-        reading.parts.append((part.start, part.end))
-        reading.repeated += len(found) - len({(f.code, f.start, f.end) for f in found})
-        reading.findings += found
-        reading.ungrounded += ungrounded
-        reading.invalid += invalid
-        reading.flags |= part.flags
-    return reading
+        note_findings.parts.append((part.start, part.end))
+        note_findings.repeated += len(found) - len({(f.code, f.start, f.end) for f in found})
+        note_findings.findings += found
+        note_findings.ungrounded += ungrounded
+        note_findings.invalid += invalid
+        note_findings.flags |= part.flags
+    return note_findings
 
 
-def _read_part(
+def _parse_part(
     text: str, part: Part, number: int, rules: AssertionRules, system: CodeSystem
 ) -> tuple[list[Finding], list[Ungrounded], list[Invalid]]:
-    parsed, spans = read_quotes(text, part, rules)
+    """Return the findings of a part, including headers, its ungrounded quotes, and its invalid codes."""
+    parsed, spans = ground_quotes(text, part, rules)
     findings = []
     ungrounded = []
     invalid = [Invalid(code=None, status="unreadable")] * parsed.unreadable
@@ -106,6 +107,6 @@ def _read_part(
     return findings, ungrounded, invalid
 
 
-def _likelihood(assertion: Assertion) -> int:
-    """Return a rank that is higher if a code is more likely meant for a mention."""
-    return 0 if assertion not in CODED else 1 if assertion == "uncertain" else 2
+def _plausibility(assertion: Assertion) -> int:
+    """Return a rank that is higher if the model more likely cites a mention with this assertion."""
+    return 0 if assertion not in CODED_ASSERTIONS else 1 if assertion == "uncertain" else 2

@@ -1,4 +1,4 @@
-"""The coder that generates all codes of a note at once, constrained to its words and valid codes."""
+"""The coder with which a model generates all codes of a note in one answer, under a grammar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
 from cclearn.coding.damage import stop_if_damaged
-from cclearn.coding.findings import Reading
+from cclearn.coding.findings import NoteFindings
 from cclearn.coding.single_pass.answers import Part, read_parts
 from cclearn.coding.span_loop.assigners import GeneratingAssigner, Mention, is_not_finite
 from cclearn.engines import Engine, Request
@@ -67,7 +67,7 @@ class LLMCoder(Coder):
         """Hash of the model. Empty if only its name is known."""
         return self.engine.model_sha256
 
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of notes. A note that is too long is read in overlapping windows."""
         for note, parts in self.answer_many(notes):
             yield read_parts(note, parts, self.system)
@@ -90,10 +90,10 @@ class LLMCoder(Coder):
             parts += [Part(*span, next(answers)) for span in spans[1:]]
             for part in parts:
                 self.usage.count(part.answer)
-            yield note, self._in_halves(note, parts)
+            yield note, self._answer_halves(note, parts)
 
-    def _in_halves(self, note: Note, parts: list[Part]) -> list[Part]:
-        """Replace each part that a server found too long by the answers to its halves."""
+    def _answer_halves(self, note: Note, parts: list[Part]) -> list[Part]:
+        """Replace each part that was too long for a server by the answers to its halves, repeatedly."""
         done: list[Part] = []
         while parts:
             spans: list[Span] = []
@@ -134,8 +134,8 @@ class LLMCoder(Coder):
         if self.engine.grounded:
             grammar = document_grammar(text, self._codes, self.template)
         prompt = self._prompt(text)
-        shown = (note, *self.examples)
-        restricted = any(item.origin == "restricted" for item in shown)
+        sources = (note, *self.examples)
+        restricted = any(source.origin == "restricted" for source in sources)
         identifier = note.id if len(spans) == 1 else f"{note.id}#{number + 1}"
         return Request(identifier, prompt, grammar, "restricted" if restricted else note.origin)
 

@@ -28,7 +28,7 @@ class Mention:
     """An evidence span without its note.
 
     Attributes:
-        id: Id of the span, which starts with the id of the note.
+        id: Id of the span. In a note, it is the id of the note, `@` and the number of the span.
         text: Text of the span.
         origin: Origin of the note.
     """
@@ -81,18 +81,19 @@ class RetrievingAssigner(Assigner):
 
     Args:
         candidates: Retriever of the candidates.
-        most: Maximum number of codes for each span.
+        max_codes: Maximum number of codes for each span.
     """
 
-    def __init__(self, candidates: Candidates, most: int = 10) -> None:
+    def __init__(self, candidates: Candidates, max_codes: int = 10) -> None:
         self._candidates = candidates
-        self._most = most
+        self._max_codes = max_codes
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         """Assign the nearest codes."""
         stream = iter(mentions)
         while batch := list(islice(stream, BATCH_SIZE)):
-            for codes in self._candidates.retrieve((mention.text for mention in batch), self._most):
+            texts = [mention.text for mention in batch]
+            for codes in self._candidates.retrieve(texts, self._max_codes):
                 yield Assignment(codes)
 
 
@@ -106,7 +107,7 @@ class ChoosingAssigner(Assigner):
         engine: Engine that computes log-likelihoods of answers.
         candidates: Retriever of the candidates.
         template: Layout of span rows that the model has learnt.
-        most: Maximum number of candidates for each span, in addition to `none`.
+        max_candidates: Maximum number of candidates for each span, in addition to `none`.
         usage: Counts that the assigner shares with its coder. None creates new ones.
     """
 
@@ -115,7 +116,7 @@ class ChoosingAssigner(Assigner):
         engine: Engine,
         candidates: Candidates,
         template: Template = "paired",
-        most: int = 100,
+        max_candidates: int = 100,
         usage: Usage | None = None,
     ) -> None:
         self._usage = Usage() if usage is None else usage
@@ -123,16 +124,17 @@ class ChoosingAssigner(Assigner):
         self._engine = engine
         self._candidates = candidates
         self._template = template
-        self._most = most
+        self._max_candidates = max_candidates
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         """Assign the most likely codes."""
         stream = iter(mentions)
         while batch := list(islice(stream, BATCH_SIZE)):
-            found = list(self._candidates.retrieve((mention.text for mention in batch), self._most))
-            choices = map(self._choice, batch, found)
+            texts = [mention.text for mention in batch]
+            candidates = list(self._candidates.retrieve(texts, self._max_candidates))
+            choices = map(self._choice, batch, candidates)
             for codes, likelihoods in zip(
-                found, self._engine.log_likelihoods(choices), strict=True
+                candidates, self._engine.log_likelihoods(choices), strict=True
             ):
                 self._usage.count_span(likelihoods)
                 if likelihoods.problem:
@@ -148,7 +150,7 @@ class ChoosingAssigner(Assigner):
 
 
 def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignment:
-    """Return the codes that are more likely than `none`, the most likely first.
+    """Return the assignment of the codes that are more likely than `none`, the most likely first.
 
     Args:
         codes: The candidates.
@@ -157,9 +159,11 @@ def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignme
     """
     best = max(log_probabilities)
     total = math.fsum(math.exp(value - best) for value in log_probabilities)
-    nothing = log_probabilities[-1]
+    none = log_probabilities[-1]
     ranked = sorted(
-        (-log, code) for code, log in zip(codes, log_probabilities, strict=False) if log > nothing
+        (-value, code)
+        for code, value in zip(codes, log_probabilities, strict=False)
+        if value > none
     )
     if not ranked:
         return Assignment()

@@ -11,20 +11,23 @@ from cclearn.codes.strings import code_strings
 from cclearn.coding.lexicon.coder import LexiconCoder
 
 _NGRAM = 3
-"""Number of characters of an n-gram. Further lengths would only make the index larger."""
+"""Number of characters of an n-gram. N-grams of further lengths would only make the index larger."""
 
-_STRINGS = 600
-"""Maximum number of strings that the comparison of characters returns."""
+_MAX_STRINGS = 600
+"""Maximum number of strings in the ranking by characters."""
 
 _RANK_OFFSET = 5
 """Constant of reciprocal rank fusion. The smaller it is, the more the first ranks count."""
+
+_CHARACTER_WEIGHT, _WORD_WEIGHT, _FURTHER_WEIGHT = 3.0, 1.0, 3.0
+"""Weights of the rankings in the fusion."""
 
 _MAX_WITH_SIBLINGS = 20
 """Maximum number of codes whose siblings become candidates."""
 
 
 class Ranking(Protocol):
-    """A further source of candidates, such as `cclearn.coding.span_loop.embeddings`."""
+    """Interface of a further ranking of codes, such as `EmbeddingRanking`."""
 
     def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the codes of each text, best first. Headers are included."""
@@ -36,12 +39,12 @@ class Candidates:
     The codes of the lexicon come first. They are followed by a fusion of rankings (reciprocal rank
     fusion, Cormack et al. 2009): characters (trigrams by TF-IDF and cosine, which tolerate inflections
     and misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
-    replaced by its unspecified child. The siblings of the nearest codes follow the first half, because
-    the correct condition may have been found with a wrong detail.
+    replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
+    half, because the correct condition may have been found with a wrong detail.
 
     Args:
         lexicon: Coder that finds phrases, and whose code system is used.
-        further: Further ranking, with the same weight as the characters. None for none.
+        further: Further ranking, with the same weight as the characters. None uses no further ranking.
     """
 
     def __init__(self, lexicon: LexiconCoder, further: Ranking | None = None) -> None:
@@ -49,57 +52,61 @@ class Candidates:
         self._lexicon = lexicon
         self._further = further
 
-    def retrieve(self, texts: Iterable[str], most: int) -> Iterator[list[str]]:
+    def retrieve(self, texts: Iterable[str], max_candidates: int) -> Iterator[list[str]]:
         """Yield the candidates of each text, best first, without duplicates.
 
         Args:
             texts: Texts of the evidence spans.
-            most: Maximum number of candidates for each text.
+            max_candidates: Maximum number of candidates for each text.
         """
         texts = list(texts)
         further: Iterator[list[str]] = iter([])
         if self._further is not None:
             further = self._further.rank(texts)
         for text, characters in zip(texts, self._by_characters(texts), strict=True):
-            words = [hit.code.code for hit in search(self.system, text, most)]
-            rankings = [(3.0, characters), (1.0, words)]
+            words = [hit.code.code for hit in search(self.system, text, max_candidates)]
+            rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
             if self._further is not None:
-                rankings.append((3.0, next(further)))
-            first = [*self._lexicon.codes_of(text), *self._fused(rankings)]
-            yield self._with_siblings(list(dict.fromkeys(first)), most)
+                rankings.append((_FURTHER_WEIGHT, next(further)))
+            codes = [*self._lexicon.phrase_codes(text), *self._fuse(rankings)]
+            yield self._with_siblings(list(dict.fromkeys(codes)), max_candidates)
 
-    def _fused(self, rankings: Iterable[tuple[float, list[str]]]) -> list[str]:
-        weights: dict[str, float] = {}
+    def _fuse(self, rankings: Iterable[tuple[float, list[str]]]) -> list[str]:
+        """Return the billable codes of weighted rankings, by decreasing score of the fusion."""
+        scores: dict[str, float] = {}
         for weight, codes in rankings:
-            for rank, code in enumerate(self._billable(codes)):
-                weights[code] = weights.get(code, 0.0) + weight / (_RANK_OFFSET + rank)
-        return sorted(weights, key=lambda code: (-weights[code], code))
+            for rank, code in enumerate(self._to_billable(codes)):
+                scores[code] = scores.get(code, 0.0) + weight / (_RANK_OFFSET + rank)
+        return sorted(scores, key=lambda code: (-scores[code], code))
 
-    def _billable(self, codes: Iterable[str]) -> list[str]:
+    def _to_billable(self, codes: Iterable[str]) -> list[str]:
+        """Return codes without duplicates, with each header replaced by its unspecified child."""
         found = (self.system.unspecified(code) for code in codes)
         return list(dict.fromkeys(code for code in found if code is not None))
 
-    def _with_siblings(self, codes: list[str], most: int) -> list[str]:
-        first = most // 2
+    def _with_siblings(self, codes: list[str], max_candidates: int) -> list[str]:
+        first = max_candidates // 2
         siblings = [
             sibling
             for code in codes[: min(first, _MAX_WITH_SIBLINGS)]
             for sibling in self.system.neighbours(code)
         ]
-        return list(dict.fromkeys([*codes[:first], *siblings, *codes[first:]]))[:most]
+        return list(dict.fromkeys([*codes[:first], *siblings, *codes[first:]]))[:max_candidates]
 
     def _by_characters(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Yield the codes whose strings share trigrams with each text, best first, with headers."""
         import numpy as np
 
         vectorizer, strings = self._index
         for text in texts:
-            row = (vectorizer.transform([text]) @ strings).toarray()[0]
-            best = np.flatnonzero(row > 0)
-            if len(best) > _STRINGS:
-                # The first of several strings with equal scores are kept, whatever numpy.partition does.
-                least = np.partition(row[best], -_STRINGS)[-_STRINGS]
-                best = best[row[best] >= least]
-            best = best[np.argsort(-row[best], kind="stable")][:_STRINGS]
+            similarity = (vectorizer.transform([text]) @ strings).toarray()[0]
+            best = np.flatnonzero(similarity > 0)
+            if len(best) > _MAX_STRINGS:
+                # numpy.partition may return any of several strings with equal scores. All of them are
+                # kept here, so that the stable sort selects the first ones.
+                smallest = np.partition(similarity[best], -_MAX_STRINGS)[-_MAX_STRINGS]
+                best = best[similarity[best] >= smallest]
+            best = best[np.argsort(-similarity[best], kind="stable")][:_MAX_STRINGS]
             yield [self._codes[index] for index in best]
 
     @cached_property

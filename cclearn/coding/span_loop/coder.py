@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
 from cclearn.coding.damage import stop_if_damaged
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.span_loop.assigners import Assigner, Assignment, Mention, is_not_finite
 from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
 from cclearn.engines import Engine
-from cclearn.notes import CODED, Assertion, Invalid, Note, Origin
+from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.segments import Segmentation, find_segments
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from cclearn.coding.guidelines.uncertain import Encounter
 
 _BATCH_SIZE = 64
-"""Number of notes whose segments and spans are sent to the engines together."""
+"""Number of notes whose segments are recognised together, and whose spans are assigned together."""
 
 
 class SpanLoopCoder(Coder):
     """Segments a note, recognises evidence in each segment, assigns a code to each span (`span_loop`).
 
-    Only asserted spans receive codes. Equal words of a note are sent to the assigner once.
+    Spans whose assertion gives no code, such as negated ones, are not assigned a code. Spans of a note
+    with equal words are sent to the assigner once.
 
     Args:
         recogniser: Recogniser that finds the evidence in a segment.
@@ -42,7 +43,7 @@ class SpanLoopCoder(Coder):
         name: Name of the coder in reports.
         mode: Description of the settings that decide the findings.
         engine: Engine that assigns the codes, whose model identifies the coder. None without a model.
-        usage: Counts that the recogniser and the assigner were given too. None creates new ones.
+        usage: Counts that the coder shares with its recogniser and its assigner. None creates new ones.
         calibration: Calibration of the scores. None leaves the scores raw.
         encounter: Setting of the notes. None if it is not known.
     """
@@ -77,7 +78,7 @@ class SpanLoopCoder(Coder):
         """Hash of the model that assigns the codes. Empty if only its name is known."""
         return "" if self._engine is None else self._engine.model_sha256
 
-    def read_many(self, notes: Iterable[Note]) -> Iterator[Reading]:
+    def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of notes, which are read in batches, in order."""
         stream = iter(notes)
         while batch := list(islice(stream, _BATCH_SIZE)):
@@ -88,73 +89,88 @@ class SpanLoopCoder(Coder):
                 for number, (start, end) in enumerate(found, start=1)
             )
             recognised = self._recogniser.recognise(segments)
-            read = [
-                _Recognised(note, found, list(islice(recognised, len(found))))
+            recognised_notes = [
+                _RecognisedNote(note, found, list(islice(recognised, len(found))))
                 for note, found in zip(batch, spans, strict=True)
             ]
-            assigned = self._assigner.assign(
-                mention for note in read for mention in note.mentions()
+            assignments = self._assigner.assign(
+                mention for note in recognised_notes for mention in note.mentions()
             )
-            yield from (note.reading(assigned) for note in read)
+            yield from (note.note_findings(assignments) for note in recognised_notes)
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
     ) -> Iterator[list[str]]:
         """Yield the codes that the assigner gives each span."""
         mentions = (Mention(str(number), text, origin) for number, text in enumerate(texts))
-        assigned = stop_if_damaged(self._assigner.assign(mentions), is_not_finite, self.name)
-        return (list(assignment.codes) for assignment in assigned)
+        assignments = self._assigner.assign(mentions)
+        checked = stop_if_damaged(assignments, is_not_finite, self.name)
+        return (list(assignment.codes) for assignment in checked)
 
 
-class _Recognised:
-    """A note, its segments and the spans that were recognised in them."""
+class _RecognisedNote:
+    """A note, its segments and the spans that were recognised in them.
 
-    def __init__(self, note: Note, segments: list[Span], found: list[Recognition]) -> None:
+    Args:
+        note: The note.
+        segments: Spans of the segments.
+        recognitions: Evidence in each segment, with offsets into the segment.
+    """
+
+    def __init__(self, note: Note, segments: list[Span], recognitions: list[Recognition]) -> None:
         self._note = note
         self._segments = segments
-        self._found = found
+        self._recognitions = recognitions
         rules = AssertionRules(note.text)
-        # The numbers of the segments in which each span was recognised.
+        # The indices of the segments in which each span was recognised.
         self._parts: dict[Span, set[int]] = {}
-        for number, ((first, _), recognition) in enumerate(zip(segments, found, strict=True)):
+        for number, ((offset, _), recognition) in enumerate(
+            zip(segments, recognitions, strict=True)
+        ):
             for start, end in recognition.spans:
-                self._parts.setdefault((first + start, first + end), set()).add(number)
+                self._parts.setdefault((offset + start, offset + end), set()).add(number)
         asserted = {span: rules.assertion_of(*span) for span in sorted(self._parts)}
-        self._asserted: dict[Span, Assertion] = {
-            span: assertion for span, assertion in asserted.items() if assertion in CODED
+        self._coded_spans: dict[Span, Assertion] = {
+            span: assertion for span, assertion in asserted.items() if assertion in CODED_ASSERTIONS
         }
-        # The texts to assign, in order and without duplicates.
-        self._quotes = dict.fromkeys(map(self._quote, self._asserted))
+        # The texts that need a code, in order and without duplicates.
+        self._quotes = dict.fromkeys(map(self._quote, self._coded_spans))
 
     def _quote(self, span: Span) -> str:
         return as_quote(self._note.text[slice(*span)])
 
     def mentions(self) -> Iterator[Mention]:
-        """Yield the mentions to assign, in order."""
+        """Yield a mention for each text that needs a code, in order."""
         for number, quote in enumerate(self._quotes, start=1):
             yield Mention(f"{self._note.id}@{number}", quote, self._note.origin)
 
-    def reading(self, assignments: Iterator[Assignment]) -> Reading:
-        """Return the findings of the note, given the assignments of its mentions."""
-        reading = Reading(self._note, [], self._segments)
-        for recognition in self._found:
-            reading.ungrounded += recognition.ungrounded
-            reading.invalid += [Invalid(code=None, status="unreadable")] * recognition.unreadable
-            reading.flags |= recognition.flags
+    def note_findings(self, assignments: Iterator[Assignment]) -> NoteFindings:
+        """Return the findings of the note.
+
+        Args:
+            assignments: Iterator whose next items are the assignments of the mentions, in their order.
+        """
+        note_findings = NoteFindings(self._note, [], self._segments)
+        for recognition in self._recognitions:
+            note_findings.ungrounded += recognition.ungrounded
+            note_findings.invalid += [
+                Invalid(code=None, status="unreadable")
+            ] * recognition.unreadable
+            note_findings.flags |= recognition.flags
         assigned = {quote: next(assignments) for quote in self._quotes}
         for assignment in assigned.values():
             if assignment.invalid is not None:
-                reading.invalid.append(assignment.invalid)
+                note_findings.invalid.append(assignment.invalid)
             if assignment.problem is not None:
-                reading.flags.add(assignment.problem)
-        for span, assertion in self._asserted.items():
+                note_findings.flags.add(assignment.problem)
+        for span, assertion in self._coded_spans.items():
             assignment = assigned[self._quote(span)]
             invalid = assignment.invalid
             if invalid is not None and invalid.code and invalid.status == "header":
-                reading.headers.append(Finding(invalid.code, *span, assertion=assertion))
-            reading.findings += [
+                note_findings.headers.append(Finding(invalid.code, *span, assertion=assertion))
+            note_findings.findings += [
                 Finding(assignment.codes[0], *span, assignment.score, assertion, number)
                 for number in sorted(self._parts[span])
                 if assignment.codes
             ]
-        return reading
+        return note_findings

@@ -20,6 +20,7 @@ _NEAREST = 300
 """Number of strings that are ranked for each text."""
 
 _BATCH = 256
+"""Number of texts that are embedded together."""
 
 
 class EmbeddingRanking:
@@ -48,31 +49,33 @@ class EmbeddingRanking:
         import torch
 
         for start in range(0, len(texts), _BATCH):
-            found = self._embed(texts[start : start + _BATCH]).cpu() @ self._strings.T
-            least = torch.topk(found, min(_NEAREST, found.shape[1])).values[:, -1:]
-            for row, enough in zip(found, found >= least, strict=True):
-                # The first of several strings with equal scores are kept, independently of torch.topk.
-                indices = enough.nonzero()[:, 0]
+            # Shape (texts, strings).
+            similarity = self._embed(texts[start : start + _BATCH]).cpu() @ self._strings.T
+            smallest = torch.topk(similarity, min(_NEAREST, similarity.shape[1])).values[:, -1:]
+            for row, is_near in zip(similarity, similarity >= smallest, strict=True):
+                # torch.topk may return any of several strings with equal scores. The stable sort keeps
+                # the first ones.
+                indices = is_near.nonzero()[:, 0]
                 order = torch.sort(row[indices], descending=True, stable=True).indices[:_NEAREST]
                 yield [self._codes[index] for index in indices[order].tolist()]
 
     def _embed(self, texts: Sequence[str]) -> torch.Tensor:
-        """Return unit vectors, shape (texts, dimensions)."""
+        """Return the embeddings of texts, which are unit vectors, shape (texts, dimensions)."""
         import torch
 
         device = self._model.device
-        read = self._tokenizer(
+        tokens = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=128, return_tensors="pt"
         ).to(device)
         # Matrix products in bfloat16 are faster, also on a CPU.
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-            states = self._model(**read).last_hidden_state.float()
-        mask = read["attention_mask"][..., None].float()
+            states = self._model(**tokens).last_hidden_state.float()
+        mask = tokens["attention_mask"][..., None].float()
         means = (states * mask).sum(1) / mask.sum(1)
         if not means.isfinite().all():
             raise CclearnError(
-                f"embeddings (model = {self._name}): they are not finite (NaN or infinite): its weights"
-                " are damaged. Copy the model again."
+                f"embeddings (model = {self._name}): they are not finite (NaN or infinite), because its"
+                " weights are damaged. Copy the model again."
             )
         return torch.nn.functional.normalize(means, dim=-1)
 
@@ -82,10 +85,10 @@ class EmbeddingRanking:
         import torch
         from safetensors.torch import load, save
 
-        known = model_hash(self._name)
-        source = f"{self.system.source} embeddings {known}"
+        digest = model_hash(self._name)
+        source = f"{self.system.source} embeddings {digest}"
         path = cache_file(self.system.name, source, "embeddings.safetensors")
-        content = read_sealed(path, source) if known else None
+        content = read_sealed(path, source) if digest else None
         if content is not None:
             return load(content)["strings"].float()
         texts = [string.text for string in code_strings(self.system)]
@@ -98,10 +101,10 @@ class EmbeddingRanking:
             if not len(strings):
                 strings = embedded.new_empty(len(texts), embedded.shape[1])
             strings[torch.tensor(indices)] = embedded
-        # The cache has half precision. The run that fills it must use the same values as later runs.
+        # The cache has half precision. The run that writes it must use the same values as later runs.
         strings = strings.half()
-        if known:
-            # If the cache cannot be written, the next start takes longer.
+        if digest:
+            # If the cache cannot be written, only the next start takes longer.
             with contextlib.suppress(OSError):
                 write_sealed(path, save({"strings": strings}), source)
         return strings.float()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cclearn.coding.lexicon.coder import LexiconCoder
-from cclearn.coding.single_pass.answers import read_quotes
+from cclearn.coding.single_pass.answers import ground_quotes
 from cclearn.coding.single_pass.coder import LLMCoder
 from cclearn.notes import Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
@@ -19,7 +19,7 @@ class Recognition:
     """The evidence in a segment.
 
     Attributes:
-        spans: Half-open code-point offsets into the segment.
+        spans: Spans of the evidence, with offsets into the segment.
         ungrounded: Quotes that do not occur in the segment.
         unreadable: Number of lines of the answer that could not be parsed.
         flags: Reasons why the evidence may be incomplete, such as `truncated`.
@@ -75,7 +75,7 @@ class LLMRecogniser(Recogniser):
             recognition = Recognition([])
             rules = AssertionRules(segment.text)
             for part in parts:
-                parsed, spans = read_quotes(segment.text, part, rules)
+                parsed, spans = ground_quotes(segment.text, part, rules)
                 recognition.unreadable += parsed.unreadable
                 recognition.flags |= part.flags
                 for line, span in zip(parsed.lines, spans, strict=True):

@@ -14,12 +14,15 @@ from cclearn.notes import Note
 _SPANS_KEY = "sc"
 """Key under which spaCy stores spans by default (`cclearn.rows.examples`)."""
 
-_RECOGNISING = frozenset("ner beam_ner entity_ruler spancat spancat_singlelabel span_ruler".split())
-_HELPING = frozenset("tok2vec span_finder sentencizer senter".split())
-"""Further components that a pipeline may have. All of these store their weights and settings as msgpack,
-JSON and NumPy arrays without objects. Other components may unpickle data."""
+_RECOGNISERS = frozenset("ner beam_ner entity_ruler spancat spancat_singlelabel span_ruler".split())
+"""Components that find evidence. A pipeline needs at least one of them."""
+
+_OTHER_COMPONENTS = frozenset("tok2vec span_finder sentencizer senter".split())
+"""Further components that a pipeline may have. Like the recognisers, they store their weights and
+settings as msgpack, JSON and NumPy arrays without objects. Other components may unpickle data."""
 
 _BATCH = 256
+"""Number of segments that the pipeline processes together."""
 
 
 class SpacyRecogniser(Recogniser):
@@ -47,26 +50,26 @@ class SpacyRecogniser(Recogniser):
         return self._sha256
 
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
-        """Yield the entities and spans in each segment."""
+        """Yield the entities and the spans that the pipeline finds in each segment."""
         texts = (segment.text for segment in segments)
-        with foreign_errors(_damaged(self._folder)):
+        with foreign_errors(_load_error(self._folder)):
             for document in self._pipeline.pipe(texts, batch_size=_BATCH):
                 spans = [*document.ents, *document.spans.get(_SPANS_KEY, ())]
                 yield Recognition(sorted({(span.start_char, span.end_char) for span in spans}))
 
 
 def _load(folder: Path) -> Any:
-    """Return a pipeline. Raises ConfigurationError."""
+    """Return the pipeline of a folder. Raises ConfigurationError if it is missing or unsafe."""
     if not (folder / "config.cfg").is_file():
         raise ConfigurationError(
             [
-                f"recogniser (folder = {folder}): it holds no pipeline. Name the folder model-best that"
-                " `spacy train` wrote."
+                f"recogniser (folder = {folder}): it contains no pipeline. Name the folder model-best"
+                " that `spacy train` wrote."
             ]
         )
     from spacy.util import load_config, load_model_from_config
 
-    with foreign_errors(_damaged(folder)):
+    with foreign_errors(_load_error(folder)):
         config = load_config(folder / "config.cfg")
         # Sections that only training needs are not resolved.
         for section in ("corpora", "training", "pretraining", "initialize"):
@@ -75,8 +78,11 @@ def _load(folder: Path) -> Any:
         return load_model_from_config(config, auto_fill=True).from_disk(folder)
 
 
-def _damaged(folder: Path) -> Callable[[str], ConfigurationError]:
-    """Return a function that converts an error of spaCy. Damaged folders cause many kinds."""
+def _load_error(folder: Path) -> Callable[[str], ConfigurationError]:
+    """Return a function from the location of an error in spaCy to the error to raise instead.
+
+    A damaged folder may cause any exception.
+    """
     return lambda location: ConfigurationError(
         [
             f"recogniser (folder = {folder}): spaCy cannot load or run it ({location}). Train it again,"
@@ -89,21 +95,23 @@ def _refuse_unsafe(folder: Path, config: Mapping[str, Any]) -> None:
     """Raise ConfigurationError if a pipeline has no recogniser, or needs unsafe parts."""
     components = config.get("components", {}).items()
     factories = {name: str(settings.get("factory")) for name, settings in components}
-    foreign = [f"component {n}" for n, f in factories.items() if f not in _RECOGNISING | _HELPING]
+    foreign = [
+        f"component {n}" for n, f in factories.items() if f not in _RECOGNISERS | _OTHER_COMPONENTS
+    ]
     foreign += [
         f"{registry} = {function}"
         for registry, function in _functions(config)
         if registry == "@callbacks" or not function.startswith("spacy.")
     ]
     problems = [
-        f"recogniser (folder = {folder}): {what} may load or run anything. Train a pipeline of"
-        f" {', '.join(sorted(_RECOGNISING))} and spaCy's own functions."
+        f"recogniser (folder = {folder}): {what} could run any code. Train a pipeline of"
+        f" {', '.join(sorted(_RECOGNISERS))} and spaCy's own functions."
         for what in foreign
     ]
-    if not problems and not _RECOGNISING.intersection(factories.values()):
+    if not problems and not _RECOGNISERS.intersection(factories.values()):
         problems.append(
             f"recogniser (folder = {folder}): none of its components finds evidence. Train one with"
-            f" {', '.join(sorted(_RECOGNISING))}."
+            f" {', '.join(sorted(_RECOGNISERS))}."
         )
     if problems:
         raise ConfigurationError(problems)

@@ -46,7 +46,7 @@ class VerifyingAssigner(Assigner):
         stream = iter(mentions)
         while batch := list(islice(stream, BATCH_SIZE)):
             assigned = list(self._assigner.assign(batch))
-            near = [self._near(assignment) for assignment in assigned]
+            near = [self._with_siblings(assignment) for assignment in assigned]
             scored = self._engine.log_likelihoods(
                 self._choice(mention, codes)
                 for mention, codes in zip(batch, near, strict=True)
@@ -63,7 +63,7 @@ class VerifyingAssigner(Assigner):
                 else:
                     yield choose(codes, likelihoods.log_probabilities)
 
-    def _near(self, assignment: Assignment) -> list[str]:
+    def _with_siblings(self, assignment: Assignment) -> list[str]:
         """Return the code and its siblings, in tabular order. Empty if no code was assigned."""
         if not assignment.codes:
             return []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.calibration.features import Signals, log_odds, signals_of
-from cclearn.coding.findings import Finding, Reading, Span
+from cclearn.coding.findings import Finding, NoteFindings, Span
 from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.notes import Note
 
@@ -17,18 +17,18 @@ TEXT = "ab cde fgh ij klm no"
 PARTS: list[Span] = [(0, 10), (4, 20), (7, 20)]
 
 
-def read(findings: list[Finding], parts: list[Span] | None = None) -> Reading:
-    return Reading(Note(id="n", text=TEXT), findings, [] if parts is None else parts)
+def read(findings: list[Finding], parts: list[Span] | None = None) -> NoteFindings:
+    return NoteFindings(Note(id="n", text=TEXT), findings, [] if parts is None else parts)
 
 
-def signals(reading: Reading, system: CodeSystem) -> dict[str, Signals]:
-    coded = aggregate(reading, system)
-    found = signals_of(coded, reading)
+def signals(note_findings: NoteFindings, system: CodeSystem) -> dict[str, Signals]:
+    coded = aggregate(note_findings, system)
+    found = signals_of(coded, note_findings)
     return {a.code: each for a, each in zip(coded.codes, found, strict=True)}
 
 
 def test_what_speaks_for_a_code(system: CodeSystem) -> None:
-    reading = read(
+    note_findings = read(
         [
             # "cde fgh": whole in the first part alone, as it begins before the others.
             Finding("I10", 3, 10, 0.5, part=0),
@@ -43,7 +43,7 @@ def test_what_speaks_for_a_code(system: CodeSystem) -> None:
         ],
         PARTS,
     )
-    assert signals(reading, system) == {
+    assert signals(note_findings, system) == {
         "I10": Signals(0.9, evidence=2, agreement=2 / 3, words=2, characters=7),
         "E11.9": Signals(0.4, evidence=1, agreement=1.0, words=1, characters=2),
     }
@@ -56,12 +56,12 @@ def test_a_note_that_is_read_at_once_agrees_with_itself(system: CodeSystem) -> N
 
 
 def test_a_code_that_a_rule_has_changed_keeps_its_agreement(system: CodeSystem) -> None:
-    reading = read([Finding("I10", 11, 13, 0.5, part=1)], PARTS)
-    coded = aggregate(reading, system)
+    note_findings = read([Finding("I10", 11, 13, 0.5, part=1)], PARTS)
+    coded = aggregate(note_findings, system)
     (assigned,) = coded.codes
     changed = coded.model_copy(update={"codes": [assigned.model_copy(update={"code": "I11.9"})]})
-    assert signals_of(changed, reading) == signals_of(coded, reading)
-    assert signals_of(coded, reading)[0].agreement == 0.5
+    assert signals_of(changed, note_findings) == signals_of(coded, note_findings)
+    assert signals_of(coded, note_findings)[0].agreement == 0.5
 
 
 findings = st.builds(

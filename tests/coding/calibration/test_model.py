@@ -17,7 +17,7 @@ from cclearn.coding.calibration.model import (
     read_calibration,
     refuse_other_coder,
 )
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.settings import CoderSettings
@@ -78,7 +78,7 @@ def test_isotonic_is_straight_between_its_corners() -> None:
 
 def test_codes_are_accepted_reviewed_and_rejected(system: CodeSystem) -> None:
     coder = LexiconCoder(system)
-    reading = Reading(
+    note_findings = NoteFindings(
         Note(id="n", text=TEXT),
         [
             Finding("J45.909", 0, 6, 0.8),
@@ -87,8 +87,8 @@ def test_codes_are_accepted_reviewed_and_rejected(system: CodeSystem) -> None:
             Finding("E11.9", 4, 6, None),
         ],
     )
-    coded = aggregate(reading, system)
-    found = made(coder).apply(coded, reading)
+    coded = aggregate(note_findings, system)
+    found = made(coder).apply(coded, note_findings)
     assert {a.code: (a.score, a.decision) for a in found.codes} == {
         "J45.909": (0.8, "accept"),
         "R05.9": (0.5, "review"),
@@ -99,7 +99,7 @@ def test_codes_are_accepted_reviewed_and_rejected(system: CodeSystem) -> None:
     assert rejected.evidence == [Evidence(start=0, end=3, text="ast")]
     assert CodedNote.model_validate(found.model_dump()) == found
     none: dict[str, Any] = made(coder).thresholds.model_dump() | {"accept": None, "reject": None}
-    undecided = made(coder, thresholds=none).apply(coded, reading)
+    undecided = made(coder, thresholds=none).apply(coded, note_findings)
     assert [a.decision for a in undecided.codes] == ["review"] * 4
     assert undecided.rejected == []
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.findings import Finding, Reading
+from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.aggregate import aggregate, aggregate_findings
 from cclearn.coding.guidelines.flags import add_rule_flags
 from cclearn.coding.guidelines.uncertain import Encounter
@@ -76,13 +76,17 @@ def test_rules_do_not_depend_on_order_or_repetition(
 ) -> None:
     system = CodeSystem.load()
     note = Note(id="n", text=TEXT)
-    once = add_rule_flags(aggregate(Reading(note, found, headers=above), system, encounter), system)
+    once = add_rule_flags(
+        aggregate(NoteFindings(note, found, headers=above), system, encounter), system
+    )
     again = [*found, *order.sample(found, len(found) // 2)]
     twice = [*above, *order.sample(above, len(above) // 2)]
     order.shuffle(again)
     order.shuffle(twice)
     assert (
-        add_rule_flags(aggregate(Reading(note, again, headers=twice), system, encounter), system)
+        add_rule_flags(
+            aggregate(NoteFindings(note, again, headers=twice), system, encounter), system
+        )
         == once
     )
     # What was concluded, read again, concludes the same.
@@ -91,7 +95,7 @@ def test_rules_do_not_depend_on_order_or_repetition(
         for a in once.codes
         for e in a.evidence
     ]
-    codes = aggregate(Reading(note, cited), system, encounter).codes
+    codes = aggregate(NoteFindings(note, cited), system, encounter).codes
     assert [(a.code, a.evidence, a.assertion) for a in codes] == [
         (a.code, a.evidence, a.assertion) for a in once.codes
     ]
@@ -116,8 +120,8 @@ def test_a_header_gives_way_to_the_one_cited_code_below_it(system: CodeSystem) -
     answered = [Invalid(code="I21", status="header")]
 
     def concluded(*found: Finding, heads: tuple[Finding, ...] = (header,)) -> list[object]:
-        reading = Reading(note, list(found), headers=list(heads), invalid=answered)
-        coded = aggregate(reading, system)
+        note_findings = NoteFindings(note, list(found), headers=list(heads), invalid=answered)
+        coded = aggregate(note_findings, system)
         assert coded.invalid == answered  # It was answered, whatever became of it.
         return [
             (a.code, a.score, [(e.start, e.end) for e in a.evidence], len(a.flags))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cclearn import Coder, Note
 from cclearn.codes import CodeSystem
 from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.lexicon.phrases import collect_phrases
 from cclearn.notes import CodedNote, SpanPair
 
 NOTE = (
@@ -83,7 +84,7 @@ def test_every_phrase_stands_for_a_billable_code(lexicon: LexiconCoder) -> None:
 
 def test_phrases_come_back_from_the_cache(system: CodeSystem) -> None:
     first = LexiconCoder(system).phrases
-    assert LexiconCoder(system).phrases == first == LexiconCoder(system)._collect()
+    assert LexiconCoder(system).phrases == first == collect_phrases(system)
 
 
 def test_further_strings_win(system: CodeSystem) -> None:

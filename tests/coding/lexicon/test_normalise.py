@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cclearn.coding.lexicon.normalise import MARK, STOP, TOKEN, WORDING, Wording
+from cclearn.coding.lexicon.normalise import (
+    BOUNDARY,
+    MARK,
+    NORMALISED_WORDS,
+    TOKEN,
+    NormalisedWords,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,29 +35,33 @@ from cclearn.coding.lexicon.normalise import MARK, STOP, TOKEN, WORDING, Wording
     ],
 )
 def test_one_spelling(one: str, other: str) -> None:
-    assert WORDING[one] == WORDING[other] != ()
+    assert NORMALISED_WORDS[one] == NORMALISED_WORDS[other] != ()
 
 
 @pytest.mark.parametrize(
     "word", ["virus", "ascites", "pus", "hive", "aerobic", "abscess", "pelvis"]
 )
 def test_what_is_no_plural_stays(word: str) -> None:
-    assert WORDING[word] in ((word,), ("ascite",))
+    assert NORMALISED_WORDS[word] in ((word,), ("ascite",))
 
 
 def test_a_word_may_stand_for_several() -> None:
-    assert WORDING["cancer"] == ("malignant", "neoplasm")
-    assert WORDING["hives"] != WORDING["hiv"]
+    assert NORMALISED_WORDS["cancer"] == ("malignant", "neoplasm")
+    assert NORMALISED_WORDS["hives"] != NORMALISED_WORDS["hiv"]
 
 
-def test_words_that_tell_nothing_marks_and_stops() -> None:
-    assert (WORDING["of"], WORDING["and"], WORDING["\n \n"]) == ((), (MARK,), (STOP,))
+def test_ignored_words_marks_and_boundaries() -> None:
+    assert (NORMALISED_WORDS["of"], NORMALISED_WORDS["and"], NORMALISED_WORDS["\n \n"]) == (
+        (),
+        (MARK,),
+        (BOUNDARY,),
+    )
     tokens = TOKEN.findall("e. coli 2.5, secondary to it.\n\nend")
     assert tokens == ["e", "coli", "2.5", ",", "secondary to", "it", ".", "\n\n", "end"]
 
 
 @given(st.text())
 def test_any_token_has_a_wording(text: str) -> None:
-    wording = Wording()
+    wording = NormalisedWords()
     for token in TOKEN.findall(text.lower()):
         assert all(word and " " not in word for word in wording[token])

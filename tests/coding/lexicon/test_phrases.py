@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.lexicon.phrases import NO_CODE, collect_phrases, phrase_words, same_words
+from cclearn.coding.lexicon.phrases import NO_CODE, collect_phrases, phrase_words, word_set
 from cclearn.coding.lexicon.tables import PHRASES, read_table
 
 
 @pytest.fixture(scope="module")
 def phrases(system: CodeSystem) -> dict[frozenset[str], str]:
-    return {same_words(words): code for words, code in collect_phrases(system).items()}
+    return {word_set(words): code for words, code in collect_phrases(system).items()}
 
 
 def test_words_of_a_phrase() -> None:
     assert phrase_words("Neoplasms of the Kidney, left") == "neoplasm of kidney of left"
     assert phrase_words("Renal tumour") == "kidney neoplasm"
     assert phrase_words("Chronic; acute") == ""
-    assert same_words("neoplasm of kidney") == same_words("kidney neoplasm")
+    assert word_set("neoplasm of kidney") == word_set("kidney neoplasm")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_words_of_a_phrase() -> None:
 def test_what_is_not_said_is_left_out(
     phrases: dict[frozenset[str], str], said: str, code: str
 ) -> None:
-    assert phrases[same_words(phrase_words(said))] == code
+    assert phrases[word_set(phrase_words(said))] == code
 
 
 @pytest.mark.parametrize(
@@ -50,17 +50,17 @@ def test_what_is_not_said_is_left_out(
 def test_words_that_name_no_diagnosis_have_no_code(
     phrases: dict[frozenset[str], str], said: str
 ) -> None:
-    assert same_words(phrase_words(said)) not in phrases
+    assert word_set(phrase_words(said)) not in phrases
 
 
 def test_no_two_phrases_hold_the_same_words(system: CodeSystem) -> None:
-    words = Counter(map(same_words, collect_phrases(system)))
+    words = Counter(map(word_set, collect_phrases(system)))
     assert words.most_common(1)[0][1] == 1
 
 
 def test_each_line_of_the_table_changes_something(system: CodeSystem) -> None:
     rows = read_table(PHRASES)
-    said = [(code, same_words(phrase_words(p))) for code, ps in rows for p in ps.split("; ")]
+    said = [(code, word_set(phrase_words(p))) for code, ps in rows for p in ps.split("; ")]
     assert len(said) > 500
     assert max(Counter(words for _, words in said).values()) == 1
     assert frozenset({""}) not in {words for _, words in said}

@@ -85,7 +85,7 @@ def test_the_likeliest_wins_unless_nothing_is_likelier(logs: list[float]) -> Non
 def test_a_model_chooses_among_candidates(candidates: Candidates) -> None:
     engine = Weighing("E11.8")
     usage = Usage()
-    assigner = ChoosingAssigner(engine, candidates, most=30, usage=usage)
+    assigner = ChoosingAssigner(engine, candidates, max_candidates=30, usage=usage)
     mentions = [Mention("a", "type 2 diabetes", "public"), Mention("b", "fracture of rib")]
     first, second = assigner.assign(mentions)
     assert first.codes[0] == "E11.8"

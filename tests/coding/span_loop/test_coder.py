@@ -97,14 +97,14 @@ def test_windows_that_overlap_assign_a_span_once(system: CodeSystem) -> None:
     table = Table(asthma=Assignment(["J45.909"]))
     recogniser = LexiconRecogniser(LexiconCoder(system))
     coder = SpanLoopCoder(recogniser, table, system, segmentation="window", window=170)
-    (reading,) = coder.read_many([Note(id="n", text=text)])
+    (note_findings,) = coder.read_many([Note(id="n", text=text)])
     assert len(table.asked) == 1
     holding = [
         number
-        for number, (start, end) in enumerate(reading.parts)
+        for number, (start, end) in enumerate(note_findings.parts)
         if start <= text.index("Asthma") and text.index("Asthma") + 6 <= end
     ]
-    assert [finding.part for finding in reading.findings] == holding
+    assert [finding.part for finding in note_findings.findings] == holding
 
 
 def test_many_notes_keep_their_order(system: CodeSystem) -> None:
@@ -142,7 +142,7 @@ def test_no_weights_can_invent_a_code_or_a_quote(
     ]
 
 
-def test_what_cannot_work_is_told_all_at_once(system: CodeSystem, tmp_path: Path) -> None:
+def test_all_unsupported_settings_are_reported_together(system: CodeSystem, tmp_path: Path) -> None:
     replay = tmp_path / "answers.jsonl"
     replay.write_text('{"id": "n", "answer": "none"}\n')
     loop = LoopSettings(assignment="choose", verify=True)
@@ -153,11 +153,11 @@ def test_what_cannot_work_is_told_all_at_once(system: CodeSystem, tmp_path: Path
         load_engine("lexicon")
     with pytest.raises(ConfigurationError, match="does not generate text"):
         Coder.load("lexicon", system, loop=LoopSettings(assignment="generate"))
-    with pytest.raises(ConfigurationError, match="needs no candidates"):
+    with pytest.raises(ConfigurationError, match="need no candidates"):
         Coder.load(f"replay:{replay}", system, loop=LoopSettings(embeddings="x"))
 
 
-def test_the_lexicon_alone_loops_too(system: CodeSystem) -> None:
+def test_span_loop_works_with_the_lexicon_as_its_model(system: CodeSystem) -> None:
     coder = Coder.load("lexicon", system, loop=LoopSettings())
     coded = coder.code(NOTE)
     assert [code.code for code in coded.codes] == ["J45.909", "R07.9"]

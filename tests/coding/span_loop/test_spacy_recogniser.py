@@ -67,23 +67,23 @@ def test_a_pipeline_may_only_have_what_spacy_has_itself(folder: Path, tmp_path: 
     config = (folder / "config.cfg").read_text()
     name = "ner" if 'factory = "ner"' in config else "spancat"
     changes = {
-        (f'factory = "{name}"', 'factory = "transformer"'): f"component {name} may load or run",
+        (f'factory = "{name}"', 'factory = "transformer"'): f"component {name} could run any code",
         (
             f'factory = "{name}"',
             'source = "en_core_web_sm"',
-        ): f"component {name} may load or run",
+        ): f"component {name} could run any code",
         (
             '@architectures = "spacy.MultiHashEmbed.v2"',
             '@architectures = "mine.v1"',
-        ): "@architectures = mine.v1 may load or run",
+        ): "@architectures = mine.v1 could run any code",
         (
             '@tokenizers = "spacy.Tokenizer.v1"',
             '@layers = "TorchScriptWrapper.v1"',
-        ): "@layers = TorchScriptWrapper.v1 may load or run",
+        ): "@layers = TorchScriptWrapper.v1 could run any code",
         (
             "before_creation = null",
             'before_creation = {"@callbacks": "spacy.copy_from_base_model.v1", "tokenizer": "x"}',
-        ): "@callbacks = spacy.copy_from_base_model.v1 may load or run",
+        ): "@callbacks = spacy.copy_from_base_model.v1 could run any code",
     }
     for (before, after), message in changes.items():
         shutil.copytree(folder, tmp_path / "changed", dirs_exist_ok=True)
@@ -102,7 +102,9 @@ def test_what_training_alone_needs_is_not_asked_for(folder: Path, tmp_path: Path
 
 
 def test_a_folder_that_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"holds no pipeline\. Name the folder model-best"):
+    with pytest.raises(
+        ConfigurationError, match=r"contains no pipeline\. Name the folder model-best"
+    ):
         SpacyRecogniser(tmp_path)
     shutil.copytree(folder, tmp_path / "damaged")
     (tmp_path / "damaged" / "tok2vec" / "model").write_bytes(b"\x80\x04.")
@@ -121,5 +123,5 @@ def test_a_pipeline_recognises_and_another_engine_assigns(folder: Path, system: 
     text = "He came.\r\nSeen for atrial fibrillation 🚑 today. Seen for asthma."
     (code,) = coder.code(text).codes
     assert (code.code, code.evidence[0].text) == ("I48.91", "atrial fibrillation")
-    with pytest.raises(ConfigurationError, match="holds no pipeline"):
+    with pytest.raises(ConfigurationError, match="contains no pipeline"):
         Coder.load("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))
