@@ -25,14 +25,13 @@ the model are damaged."""
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to a model.
+    """A prompt for a model, with the grammar of its answer.
 
     Attributes:
         id: Id of the note or the span, for messages.
         prompt: Messages of the chat.
-        grammar: Grammar of the answer in llguidance's dialect of Lark; None leaves the answer free.
-        origin: Origin of the text in the prompt. `restricted` text never leaves the machine unless the
-            user allows it.
+        grammar: Grammar of the answer in the Lark dialect of llguidance. None for a free answer.
+        origin: Origin of the text in the prompt. It decides whether a server may receive the text.
     """
 
     id: str
@@ -57,11 +56,13 @@ class Answer:
     Attributes:
         id: Id of the request.
         text: Text of the answer without its end-of-turn token.
-        complete: False if the answer was cut off at the token limit or at a limit of the grammar.
+        complete: Whether the answer is complete. False if the answer was cut off at the token limit
+            or at a limit of the grammar.
         pieces: Tokens of the answer in order; empty if the engine gives no probabilities.
         prompt_tokens: Number of tokens in the prompt.
         answer_tokens: Number of tokens in the answer.
-        gpu_seconds: Share of the answer in the time that a GPU of this machine took, in seconds.
+        gpu_seconds: Seconds that GPUs of this machine took for the batch of the answer, summed over the
+            GPUs and divided by the number of answers in the batch.
         problem: Reason why there is no answer; None if there is one. An answer with a log-probability
             that is not finite has the problem `not_finite`, and neither text nor pieces.
     """
@@ -103,9 +104,9 @@ class Choice:
         id: Id of the span, for messages.
         prompt: Messages of the chat.
         answers: Possible answers, at least one.
-        origin: Origin of the text in the prompt, with the meaning that it has in a `Request`.
-        whole: Whether the answers are complete, so that their end-of-turn token is scored too. If they
-            are beginnings, no answer may begin another, because it would always be at least as likely.
+        origin: Origin of the text in the prompt. It decides whether a server may receive the text.
+        whole: Whether the end-of-turn token of each answer is scored too. Without it, no answer may be a
+            prefix of another one, because the prefix would always be at least as likely.
     """
 
     id: str
@@ -144,14 +145,15 @@ class LogLikelihoods:
 class Engine(ABC):
     """Generates the answers to requests.
 
-    An engine is registered in `cclearn.engines.registry` or by an entry point in the group
-    `cclearn.engines`. The class attributes say what its models need before one is loaded.
+    An engine is registered in `cclearn.registry.ENGINES` or by an entry point in the group
+    `cclearn.engines`. The class attributes `refers_to`, `is_remote` and `needs_gpu` are available before
+    a model is loaded.
 
     Attributes:
-        refers_to: What the part of a model's name after the prefix is: `weights` (a folder, or a name on
-            the hub), a `file`, or a `name` that the engine alone understands.
+        refers_to: Meaning of the part of a model's name after the prefix: `weights` for a folder or a
+            name on the hub, `file` for a file, or `name` for a name that only the engine understands.
         is_remote: Whether a server runs the model.
-        needs_gpu: Whether the engine runs on GPUs only, which it takes for itself.
+        needs_gpu: Whether the engine runs only on GPUs, which no other process may use.
         name: Name of the model in reports.
         grounded: Whether the answers follow the grammar of the request.
         gives_log_likelihoods: Whether the engine can compute `log_likelihoods`.
@@ -201,7 +203,7 @@ class Engine(ABC):
         return ""
 
     def fits(self, request: Request) -> bool:
-        """Return whether a prompt leaves room for an answer, as far as the engine can tell."""
+        """Return whether the context has room for a prompt and an answer. True if it is unknown."""
         return True
 
     @abstractmethod

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
-from cclearn.engines.windowed import WindowedEngine
+from cclearn.engines.read_ahead import ReadAheadEngine
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
@@ -35,7 +35,7 @@ _BATCHES_AHEAD = 8
 """Number of batches to read ahead, so that requests of similar length share a batch."""
 
 
-class LocalEngine(WindowedEngine):
+class LocalEngine(ReadAheadEngine):
     """Greedy decoding with a causal language model.
 
     A request whose grammar cannot be compiled is answered with the problem `grammar`.
@@ -71,7 +71,7 @@ class LocalEngine(WindowedEngine):
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.max_new_tokens = max_new_tokens
-        self.window = batch_size * _BATCHES_AHEAD
+        self.chunk_size = batch_size * _BATCHES_AHEAD
         # The vocabulary of the model may be larger than that of the tokenizer, because of padding.
         vocabulary = int(model.get_output_embeddings().weight.shape[0])
         self._end = end_of_turn(tokenizer)
@@ -146,9 +146,9 @@ class LocalEngine(WindowedEngine):
             taken = time.perf_counter() - started if self.model.device.type == "cuda" else 0.0
             yield LogLikelihoods(choice.id, logs, len(prompt) + sum(map(len, answers)), taken)
 
-    def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
-        prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
-        by_length = sorted(range(len(window)), key=lambda index: len(prompts[index]))
+    def _answer_chunk(self, requests: list[Request]) -> Iterator[Answer]:
+        prompts = [encode_prompt(self.tokenizer, request.prompt) for request in requests]
+        by_length = sorted(range(len(requests)), key=lambda index: len(prompts[index]))
         context = self._context()
         answers: dict[int, Answer] = {}
         batches: list[list[int]] = []
@@ -156,7 +156,7 @@ class LocalEngine(WindowedEngine):
         for index in by_length:
             if len(prompts[index]) >= context:
                 answers[index] = Answer(
-                    window[index].id,
+                    requests[index].id,
                     "",
                     prompt_tokens=len(prompts[index]),
                     problem="exceeds_context",
@@ -173,7 +173,7 @@ class LocalEngine(WindowedEngine):
         with ThreadPoolExecutor(os.cpu_count()) as compilers:
 
             def compile_grammars(batch: list[int]) -> list[Future[LLMatcher | None]]:
-                return [compilers.submit(self._matcher, window[index]) for index in batch]
+                return [compilers.submit(self._matcher, requests[index]) for index in batch]
 
             following = compile_grammars(batches[0]) if batches else []
             for number, batch in enumerate(batches, start=1):
@@ -183,17 +183,17 @@ class LocalEngine(WindowedEngine):
                 for index, future in zip(batch, compiled, strict=True):
                     matcher = future.result()
                     if matcher is not None and matcher.is_error():
-                        answers[index] = Answer(window[index].id, "", problem="grammar")
+                        answers[index] = Answer(requests[index].id, "", problem="grammar")
                     else:
                         matchers[index] = matcher
                 if matchers:
                     made = self._answer_in_memory(
-                        [window[index] for index in matchers],
+                        [requests[index] for index in matchers],
                         [prompts[index] for index in matchers],
                         list(matchers.values()),
                     )
                     answers.update(zip(matchers, made, strict=True))
-        return (answers[index] for index in range(len(window)))
+        return (answers[index] for index in range(len(requests)))
 
     def _answer_in_memory(
         self,

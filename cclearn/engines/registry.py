@@ -1,4 +1,4 @@
-"""The names of models: what each one means, and the engine that runs it."""
+"""Parsing of the names of models, and loading of the engine that runs a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLACEHOLDERS = {"weights": "MODEL", "file": "FILE", "name": "NAME"}
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What the name of a model means.
+    """The parsed name of a model.
 
     A name is `lexicon`, `ENGINE:TARGET`, a folder, or a name on the hub. The recogniser of
     `span_loop` may also be `spacy:FOLDER`. `parse` reads the name; no model is loaded.
@@ -39,7 +39,7 @@ class ModelSpec:
 
     @classmethod
     def parse(cls, name: str, *, recogniser: bool = False) -> ModelSpec:
-        """Return what a name means.
+        """Parse the name of a model.
 
         Args:
             name: The name of a model.

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
 from cclearn.engines.base import Answer, Request, TokenPiece
-from cclearn.engines.windowed import WindowedEngine
+from cclearn.engines.read_ahead import ReadAheadEngine
 from cclearn.errors import ConfigurationError, DataError, NoteError
 from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cclearn.engines.settings import EngineSettings
 
-_WINDOW = 1_024
+_CHUNK_SIZE = 1_024
 """Number of requests that are passed to vLLM together. vLLM batches them as its memory allows."""
 
 _ENVIRONMENT = {
@@ -38,7 +38,7 @@ _LOGGERS = ("vllm.v1.structured_output", "vllm.logging_utils.dump_input")
 """Loggers whose messages quote a grammar, which contains the note."""
 
 
-class VLLMEngine(WindowedEngine):
+class VLLMEngine(ReadAheadEngine):
     """Greedy decoding with vLLM 0.33 or later, with continuous batching and prefix caching.
 
     vLLM leaves the limits of llguidance at their defaults. A grammar that reaches a limit truncates the
@@ -77,7 +77,7 @@ class VLLMEngine(WindowedEngine):
         self.llm = llm
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
-        self.window = _WINDOW
+        self.chunk_size = _CHUNK_SIZE
         self._adapter = adapter
         self._gpus = gpus
         vocabulary = max(len(tokenizer), llm.model_config.get_vocab_size())
@@ -179,32 +179,32 @@ class VLLMEngine(WindowedEngine):
     def _context(self) -> int:
         return int(self.llm.model_config.max_model_len)
 
-    def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
+    def _answer_chunk(self, requests: list[Request]) -> Iterator[Answer]:
         from vllm.exceptions import VLLMClientError
 
-        prompts = [encode_prompt(self.tokenizer, request.prompt) for request in window]
+        prompts = [encode_prompt(self.tokenizer, request.prompt) for request in requests]
         context = self._context()
         fitting = [index for index, prompt in enumerate(prompts) if len(prompt) < context]
         started = time.perf_counter()
         try:
             outputs = self.llm.generate(
                 [{"prompt_token_ids": prompts[index]} for index in fitting],
-                [self._sampling(window[index], len(prompts[index])) for index in fitting],
+                [self._sampling(requests[index], len(prompts[index])) for index in fitting],
                 use_tqdm=False,
                 lora_request=self._adapter,
             )
         except VLLMClientError as error:
             # The message would quote the grammar, which contains the note.
             raise NoteError(
-                f"notes (ids = {window[0].id} to {window[-1].id}): vLLM does not take one of them"
+                f"notes (ids = {requests[0].id} to {requests[-1].id}): vLLM does not take one of them"
                 f" ({type(error).__name__}). Code them without vllm:."
             ) from None
         seconds = self._gpus * (time.perf_counter() - started) / max(1, len(fitting))
         answers = {
-            index: self._read(window[index].id, len(prompts[index]), output.outputs[0], seconds)
+            index: self._read(requests[index].id, len(prompts[index]), output.outputs[0], seconds)
             for index, output in zip(fitting, outputs, strict=True)
         }
-        for index, request in enumerate(window):
+        for index, request in enumerate(requests):
             too_long = Answer(
                 request.id, "", prompt_tokens=len(prompts[index]), problem="exceeds_context"
             )

@@ -132,7 +132,7 @@ _AFTER: dict[Assertion, str] = {
         r"|in (?:childhood|infancy|adolescence)|as an? (?:infant|child|teenager|baby)"
     ),
 }
-_BOTH_WAYS = re.compile(rf"ruled out|excluded|denied|resolved|{_NOT} {_SEEN}")
+_BIDIRECTIONAL = re.compile(rf"ruled out|excluded|denied|resolved|{_NOT} {_SEEN}")
 """Cues of `_BEFORE` that also apply to the mention before them: `Sepsis ruled out`."""
 
 _ENDS = (
@@ -162,8 +162,8 @@ _STOPS = frozenset(",;")
 _WORDS_AFTER = 6
 """Maximum number of words between a mention and a cue after it."""
 
-_REACH = 2_000
-"""Maximum distance of a cue in code points, which bounds the work on text without sentences."""
+_MAX_DISTANCE = 2_000
+"""Maximum distance of a cue in code points. It limits the time for text without sentences."""
 
 _NON = re.compile(r"(?<!\w)non[- ]?$")
 _VERB = re.compile(r"\s+(?:was|were|is|are|has|had|began|appeared|developed|persisted|ensued)\b")
@@ -186,11 +186,11 @@ _CUES = re.compile(
     + rf")|(?P<marked>{_UNCERTAIN_MARKED}))(?!\w)"
 )
 _GROUPS: dict[str, tuple[str, Assertion]] = {
-    f"{way}_{kind}": (way, kind)
-    for way, cues in (("before", _BEFORE), ("after", _AFTER))
+    f"{role}_{kind}": (role, kind)
+    for role, cues in (("before", _BEFORE), ("after", _AFTER))
     for kind in cues
 } | {"marked": ("after", "uncertain")}
-"""Direction and assertion of the named groups of `_CUES`, except `pseudo`, `ends` and `ends_all`."""
+"""Role and assertion of the named groups of `_CUES`, except `pseudo`, `ends` and `ends_all`."""
 
 
 class _Cue(NamedTuple):
@@ -199,21 +199,21 @@ class _Cue(NamedTuple):
     Attributes:
         start: Offset of the first code point.
         end: Offset after the last code point.
-        way: `before` or `after` for a cue before or after the mention, otherwise `ends`, `ends_all` or
-            `pseudo`.
+        role: `before` or `after` for a cue that precedes or follows the mention, otherwise `ends`,
+            `ends_all` or `pseudo`.
         kind: Assertion of the cue, None if the cue only ends a scope or asserts nothing.
-        both_ways: Whether the cue applies to mentions on both sides.
+        is_bidirectional: Whether the cue applies to mentions before and after it.
     """
 
     start: int
     end: int
-    way: str
+    role: str
     kind: Assertion | None
-    both_ways: bool
+    is_bidirectional: bool
 
 
 class AssertionRules:
-    """Finds the assertion of any span of one note. The structure of the note is analysed only once.
+    """Finds the assertions of spans of one note. The sections and sentences are found only once.
 
     Args:
         text: Text of the note.
@@ -254,22 +254,23 @@ class AssertionRules:
         cues = self._cues_of.get(number)
         if cues is None:
             cues = self._cues_of[number] = _find_cues(self._lower, *self._sentences[number])
-        reaching = self._reaching_forward(cues, start, end) | self._reaching_back(cues, end)
+        reaching = self._cues_before(cues, start, end) | self._cues_after(cues, end)
         if _FAMILY_SECTION.match(self.section_at(start).name):
             reaching.add("family")
         return next((kind for kind in _BEFORE if kind in reaching), "present")
 
-    def _reaching_forward(self, cues: list[_Cue], start: int, end: int) -> set[Assertion]:
+    def _cues_before(self, cues: list[_Cue], start: int, end: int) -> set[Assertion]:
+        """Return the assertions of the cues before a mention whose scope contains the mention."""
         reaching: set[Assertion] = set()
         if _NON.search(self._lower, max(0, start - 5), start):
             reaching.add("negated")
         ended = False
         for number in range(bisect_left(cues, start, key=_start_of) - 1, -1, -1):
             cue = cues[number]
-            if cue.way == "ends_all" or cue.end < start - _REACH:
+            if cue.role == "ends_all" or cue.end < start - _MAX_DISTANCE:
                 break
-            ended = ended or cue.way == "ends"
-            if cue.way != "before" or cue.kind is None or cue.kind in reaching:
+            ended = ended or cue.role == "ends"
+            if cue.role != "before" or cue.kind is None or cue.kind in reaching:
                 continue
             if ended and cue.kind != "family":
                 continue
@@ -293,18 +294,19 @@ class AssertionRules:
             and _OR.search(self._lower, cue_end, start) is None
         )
 
-    def _reaching_back(self, cues: list[_Cue], end: int) -> set[Assertion]:
+    def _cues_after(self, cues: list[_Cue], end: int) -> set[Assertion]:
+        """Return the assertions of the cues after a mention whose scope contains the mention."""
         reaching: set[Assertion] = set()
         for number in range(bisect_left(cues, end, key=_start_of), len(cues)):
             cue = cues[number]
-            if cue.start > end + _REACH:
+            if cue.start > end + _MAX_DISTANCE:
                 break
             between = self._lower[end : cue.start]
-            if cue.way.startswith("ends") or not _STOPS.isdisjoint(between):
+            if cue.role.startswith("ends") or not _STOPS.isdisjoint(between):
                 break
             if len(between.split()) > _WORDS_AFTER:
                 break
-            if cue.kind is not None and (cue.way == "after" or cue.both_ways):
+            if cue.kind is not None and (cue.role == "after" or cue.is_bidirectional):
                 reaching.add(cue.kind)
         return reaching
 
@@ -317,7 +319,7 @@ def _find_cues(lowered: str, start: int, end: int) -> list[_Cue]:
     cues = []
     for match in _CUES.finditer(lowered, start, end):
         name = match.lastgroup or ""
-        way, kind = _GROUPS.get(name, (name, None))
-        both_ways = way == "before" and _BOTH_WAYS.fullmatch(match[0]) is not None
-        cues.append(_Cue(*match.span(), way, kind, both_ways))
+        role, kind = _GROUPS.get(name, (name, None))
+        is_bidirectional = role == "before" and _BIDIRECTIONAL.fullmatch(match[0]) is not None
+        cues.append(_Cue(*match.span(), role, kind, is_bidirectional))
     return cues

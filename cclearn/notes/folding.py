@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def lower_case(text: str) -> str:
-    """Return a text in lower case with every character at its old offset.
+    """Return a text in lower case, in which every character has the same offset as before.
 
-    `str.lower` would turn `İ` into two characters; such characters are kept.
+    `str.lower` would turn `İ` into two characters. Such characters are not changed.
     """
     lowered = text.lower()
     if len(lowered) == len(text):

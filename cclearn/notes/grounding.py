@@ -11,7 +11,7 @@ from cclearn.notes.folding import lower_case
 from cclearn.notes.spans import Span
 
 MAXIMUM_OCCURRENCES = 1_000
-"""Maximum number of occurrences of a quote that are considered, which bounds the work on any note."""
+"""Maximum number of occurrences of a quote that are considered. It limits the time for a note."""
 
 
 _WHITE_SPACE = re.compile(r"\s+")
@@ -19,7 +19,7 @@ _LONGER_WHITE_SPACE = re.compile(r"\s{2,}")
 
 
 def as_quote(text: str) -> str:
-    """Return a text as answers quote it: on one line, with single blanks."""
+    """Return a text in the form of a quote in an answer: on one line, with single blanks."""
     return " ".join(text.split())
 
 
@@ -47,18 +47,18 @@ def ground(
     """
     note = _CollapsedText(text)
     known: dict[str, list[Span]] = {}
-    taken: dict[str, dict[Span, None]] = {}
+    used_spans: dict[str, dict[Span, None]] = {}
     cursor = 0
     spans: list[Span | None] = []
     for quote in quotes:
         collapsed = as_quote(quote)
         if collapsed not in known:
-            known[collapsed] = _likeliest(note.occurrences(collapsed), prefer)
+            known[collapsed] = _highest_ranked(note.occurrences(collapsed), prefer)
         occurrences = known[collapsed]
         if not occurrences:
             spans.append(None)
             continue
-        used = taken.setdefault(collapsed, {})
+        used = used_spans.setdefault(collapsed, {})
         free = [span for span in occurrences if span not in used]
         ahead = [span for span in free if span[0] >= cursor]
         span = (ahead or free or list(used)[-1:])[0]
@@ -68,7 +68,7 @@ def ground(
     return spans
 
 
-def _likeliest(spans: list[Span], prefer: Callable[[int, int], int] | None) -> list[Span]:
+def _highest_ranked(spans: list[Span], prefer: Callable[[int, int], int] | None) -> list[Span]:
     if prefer is None or len(spans) < 2:
         return spans
     ranks = [prefer(*span) for span in spans]
@@ -101,7 +101,7 @@ class _CollapsedText:
         if not quote:
             return []
         found = self._find(self._collapsed, quote) or self._find(self._lowered, lower_case(quote))
-        return [span for span in found if _is_whole(self._text, span)] or found
+        return [span for span in found if _has_word_boundaries(self._text, span)] or found
 
     def _find(self, text: str, quote: str) -> list[Span]:
         found: list[Span] = []
@@ -113,12 +113,13 @@ class _CollapsedText:
         return found
 
     def _offset(self, collapsed_offset: int) -> int:
-        """Return the offset in the original text of a character of the collapsed text."""
+        """Return the offset in the original text for an offset in the collapsed text."""
         return collapsed_offset + self._shifts[bisect_left(self._offsets, collapsed_offset)]
 
 
-def _is_whole(text: str, span: Span) -> bool:
+def _has_word_boundaries(text: str, span: Span) -> bool:
+    """Return whether a span neither starts nor ends inside a word."""
     start, end = span
-    before = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
-    after = end < len(text) and text[end].isalnum() and text[end - 1].isalnum()
-    return not before and not after
+    starts_in_word = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
+    ends_in_word = end < len(text) and text[end].isalnum() and text[end - 1].isalnum()
+    return not starts_in_word and not ends_in_word

@@ -17,15 +17,16 @@ from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
 from cclearn.notes.parquet import parquet_rows
 from cclearn.runtime.files import atomic_file, decode_text, read_bytes
 
-Row = TypeVar("Row", bound=BaseModel)
+RowT = TypeVar("RowT", bound=BaseModel)
 
 _LONGEST_KEY = 30
+"""Maximum number of characters of an unknown key in a message."""
 
-_MOST_PROBLEMS = 1_000
+_MAX_PROBLEMS = 1_000
 """Number of problems after which a file is not read any further."""
 
 
-def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
+def read_rows(path: Path, row_type: type[RowT]) -> Iterator[RowT]:
     """Stream the rows of a JSONL or a Parquet file.
 
     Args:
@@ -52,7 +53,7 @@ def read_rows(path: Path, row_type: type[Row]) -> Iterator[Row]:
         yield from read_stream(stream, row_type, path)
 
 
-def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterator[Row]:
+def read_stream(stream: IO[bytes], row_type: type[RowT], name: object) -> Iterator[RowT]:
     """Stream the rows of an open JSONL file.
 
     Args:
@@ -71,16 +72,17 @@ def read_stream(stream: IO[bytes], row_type: type[Row], name: object) -> Iterato
 
 
 def checked_rows(
-    lines: Iterable[tuple[int | None, Callable[[], Row]]],
+    lines: Iterable[tuple[int | None, Callable[[], RowT]]],
     name: object,
-    most_problems: int = _MOST_PROBLEMS,
-) -> Iterator[Row]:
+    max_problems: int = _MAX_PROBLEMS,
+) -> Iterator[RowT]:
     """Yield the valid rows, and report all problems after the last one.
 
     Args:
-        lines: Line numbers, None if there are none, each with a function that reads the row.
+        lines: Pairs of a line number and a function that returns the row of the line. The number is None
+            if the rows are not lines of a file.
         name: Name of the file in messages.
-        most_problems: Number of problems after which reading stops.
+        max_problems: Number of problems after which reading stops.
 
     Raises:
         DataError: A row cannot be read, or an id occurs twice.
@@ -95,7 +97,7 @@ def checked_rows(
                 raise DataError(name, f"'{shown_id(identifier)}' occurs twice", number, "id")
         except DataError as error:
             problems.append(error)
-            if len(problems) == most_problems:
+            if len(problems) == max_problems:
                 break
             continue
         seen.add(identifier)
@@ -104,7 +106,7 @@ def checked_rows(
         raise problems[0] if len(problems) == 1 else DataErrors(problems)
 
 
-def parse_line(raw: bytes, row_type: type[Row], name: object, number: int) -> Row:
+def parse_line(raw: bytes, row_type: type[RowT], name: object, number: int) -> RowT:
     """Return the row in a line of JSONL.
 
     Args:
@@ -137,7 +139,7 @@ def decode_json(raw: bytes, name: object, number: int | None = None) -> Any:
     return value
 
 
-def parse_row(fields: Any, row_type: type[Row], name: object, number: int | None = None) -> Row:
+def parse_row(fields: Any, row_type: type[RowT], name: object, number: int | None = None) -> RowT:
     """Return the row in a parsed JSON value.
 
     Args:
@@ -170,7 +172,8 @@ def _first_problem(error: ValidationError, row_type: type[BaseModel]) -> tuple[s
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
         message = f"unknown field.{did_you_mean(key, row_type.model_fields)}"
-        if not key.isidentifier() or len(key) > _LONGEST_KEY:  # The key may be text of a note.
+        # Such a key may be text of a note, and is left out of the message.
+        if not key.isidentifier() or len(key) > _LONGEST_KEY:
             field = ".".join(str(part) for part in problem["loc"][:-1]) or None
     elif problem["type"] == "missing":
         message = "missing"

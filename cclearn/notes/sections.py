@@ -27,7 +27,7 @@ _SENTENCE_END = re.compile(
 )
 
 _LONGEST_SENTENCE = 1_000
-"""Maximum length of a sentence in code points, which bounds the work of rules on a sentence."""
+"""Maximum length of a sentence in code points. It limits the time that rules take for a sentence."""
 
 _KNOWN_HEADER = re.compile(
     r"(?:history of )?present(?:ing)? (?:illness|complaints?)|(?:past |family |social |surgical )*"
@@ -58,7 +58,7 @@ class Section:
 
     @property
     def has_known_header(self) -> bool:
-        """Whether the header only names a part of the note, so that it cannot be a finding."""
+        """Whether the header is the usual name of a section. Any other header may be a finding."""
         return _KNOWN_HEADER.fullmatch(self.name) is not None
 
 
@@ -70,13 +70,13 @@ def find_sections(text: str) -> list[Section]:
     headers = [
         match for match in _HEADER.finditer(text) if ":" in match[0] or match["name"].isupper()
     ]
-    opened = [
+    starts = [
         (" ".join(match["name"].lower().split()), match.start(), match.end()) for match in headers
     ]
-    if not opened or opened[0][1] > 0:
-        opened.insert(0, ("", 0, 0))
-    ends = [*(start for _, start, _ in opened[1:]), len(text)]
-    return [Section(*fields, end) for fields, end in zip(opened, ends, strict=True)]
+    if not starts or starts[0][1] > 0:
+        starts.insert(0, ("", 0, 0))
+    ends = [*(start for _, start, _ in starts[1:]), len(text)]
+    return [Section(*fields, end) for fields, end in zip(starts, ends, strict=True)]
 
 
 def find_sentences(text: str) -> list[Span]:

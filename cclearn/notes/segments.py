@@ -1,4 +1,4 @@
-"""Splitting a note into the segments that are read one by one: sections, sentences or windows."""
+"""Splitting a note into segments, which are sections, sentences or windows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def find_segments(text: str, segmentation: Segmentation, window: int = 1_000) ->
     """Return the segments of a note that contain more than white space, in order.
 
     Sections and sentences (`cclearn.notes.sections`) do not overlap. Windows overlap by an eighth, so
-    that a mention that one window cuts may be whole in the next.
+    that a mention that one window cuts may be complete in the next one.
 
     Args:
         text: Text of the note.
@@ -32,7 +32,7 @@ def find_segments(text: str, segmentation: Segmentation, window: int = 1_000) ->
     return [(start, end) for start, end in spans if _NOT_BLANK.search(text, start, end)]
 
 
-def find_uncut_segments(text: str, unit: Unit, whole: Iterable[Span]) -> list[Span]:
+def find_uncut_segments(text: str, unit: Unit, uncut: Iterable[Span]) -> list[Span]:
     """Return the segments of a note, none of which cuts a given span.
 
     Units that share such a span are joined into one segment.
@@ -40,6 +40,6 @@ def find_uncut_segments(text: str, unit: Unit, whole: Iterable[Span]) -> list[Sp
     Args:
         text: Text of the note.
         unit: Kind of the segments.
-        whole: Spans that no segment may cut.
+        uncut: Spans that no segment may cut.
     """
-    return merge_overlapping({*whole, *find_units(text, unit)})
+    return merge_overlapping({*uncut, *find_units(text, unit)})

@@ -8,26 +8,26 @@ from collections.abc import Callable, Iterable, Iterator
 
 from cclearn.notes.spans import Span
 
-# A window may end after an empty line, a line, a sentence or a word; the best kinds of boundary come
-# first. 200 characters without white space are not a word but, for example, an encoded image. Long runs
-# of white space are split in the same way.
+# A window may end after an empty line, a line, a sentence or a word. The best kinds of boundary come
+# first. 200 characters without white space are not a word but, for example, an encoded image, and may be
+# split. Long runs of white space may be split too.
 _BOUNDARIES = tuple(
     map(re.compile, (r"\n[ \t]*\n+", r"\n+", r"(?<=[.!?;])\s+", r"\s{1,200}|\S{200}"))
 )
 
-_OVERLAP = 8
-"""Overlapping windows share one part in so many of their length: an eighth."""
+_OVERLAP_DIVISOR = 8
+"""Overlapping windows share this fraction of their length: 1 / 8."""
 
-_SHORTEST_HALVED = 400
-"""A window with fewer code points is not halved."""
+_MIN_HALVED = 400
+"""Minimum number of code points of a window that is halved."""
 
 
 class TooLongError(ValueError):
-    """A word, or a span that must stay whole, is longer than a window may be."""
+    """A word, or a span that must not be cut, is longer than a window may be."""
 
 
 def split_text(
-    text: str, fits: Callable[[int, int], bool], whole: Iterable[Span] = ()
+    text: str, fits: Callable[[int, int], bool], uncut: Iterable[Span] = ()
 ) -> Iterator[Span]:
     """Split a text into consecutive windows that fit and that cover it without a gap.
 
@@ -38,38 +38,38 @@ def split_text(
         text: The text to split.
         fits: Function that returns whether the window from a start to an end is short enough. Every
             part of a window that fits must fit too.
-        whole: Spans that no window may cut.
+        uncut: Spans that no window may cut.
 
     Yields:
         The windows, in order.
 
     Raises:
-        TooLongError: A single word, or a span of `whole`, does not fit.
+        TooLongError: A single word, or a span of `uncut`, does not fit.
     """
-    kept_whole = sorted(whole)
-    boundaries = [_boundaries(text, pattern, kept_whole) for pattern in _BOUNDARIES]
+    sorted_uncut = sorted(uncut)
+    boundaries = [_boundaries(text, pattern, sorted_uncut) for pattern in _BOUNDARIES]
     start = 0
     while start < len(text):
         end = _furthest_end(start, boundaries[-1], fits)
         if end < len(text):
             middle = start + (end - start) // 2
-            for better in boundaries[:-1]:
-                index = bisect_left(better, end + 1) - 1
-                if index >= 0 and better[index] > middle:
-                    end = better[index]
+            for ends in boundaries[:-1]:
+                index = bisect_left(ends, end + 1) - 1
+                if index >= 0 and ends[index] > middle:
+                    end = ends[index]
                     break
         yield start, end
         start = end
 
 
-def _boundaries(text: str, pattern: re.Pattern[str], whole: list[Span]) -> list[int]:
-    """Return the ends of a pattern's matches that cut no span of `whole`, and the end of the text."""
+def _boundaries(text: str, pattern: re.Pattern[str], uncut: list[Span]) -> list[int]:
+    """Return the ends of a pattern's matches that cut no span of `uncut`, and the end of the text."""
     ends: list[int] = []
     reach = index = 0
     for match in pattern.finditer(text):
         end = match.end()
-        while index < len(whole) and whole[index][0] < end:
-            reach = max(reach, whole[index][1])
+        while index < len(uncut) and uncut[index][0] < end:
+            reach = max(reach, uncut[index][1])
             index += 1
         if reach <= end < len(text):
             ends.append(end)
@@ -77,7 +77,7 @@ def _boundaries(text: str, pattern: re.Pattern[str], whole: list[Span]) -> list[
 
 
 def _furthest_end(start: int, ends: list[int], fits: Callable[[int, int], bool]) -> int:
-    """Return the last of `ends` at which a window that begins at `start` fits."""
+    """Return the last end in `ends` for which the window from `start` fits."""
     low = bisect_left(ends, start + 1)
     if not fits(start, ends[low]):
         raise TooLongError(f"characters {start} to {ends[low]} do not fit")
@@ -110,7 +110,7 @@ def overlapping_windows(text: str, fits: Callable[[str], bool]) -> list[Span]:
         return [(0, len(text))]
 
     def fits_with_overlap(start: int, end: int) -> bool:
-        return fits(text[start:end] + text[start : start + (end - start) // _OVERLAP + 1])
+        return fits(text[start:end] + text[start : start + (end - start) // _OVERLAP_DIVISOR + 1])
 
     try:
         consecutive = list(split_text(text, fits_with_overlap))
@@ -120,7 +120,7 @@ def overlapping_windows(text: str, fits: Callable[[str], bool]) -> list[Span]:
     for start, end in consecutive:
         if text[start:end].isspace():
             continue
-        earlier = _word_start_before(text, start, (end - start) // _OVERLAP)
+        earlier = _word_start_before(text, start, (end - start) // _OVERLAP_DIVISOR)
         windows.append((earlier if fits(text[earlier:end]) else start, end))
     return windows or [(0, 0)]
 
@@ -128,10 +128,12 @@ def overlapping_windows(text: str, fits: Callable[[str], bool]) -> list[Span]:
 def overlapping_halves(text: str, span: Span) -> list[Span]:
     """Return two overlapping halves of a span of a text, or the span itself if it is short."""
     start, end = span
-    if end - start < _SHORTEST_HALVED:
+    if end - start < _MIN_HALVED:
         return [span]
     half = (end - start) // 2 + 1
-    halves = overlapping_windows(text[start:end], lambda part: len(part) <= half + half // _OVERLAP)
+    halves = overlapping_windows(
+        text[start:end], lambda part: len(part) <= half + half // _OVERLAP_DIVISOR
+    )
     return [(start + first, start + last) for first, last in halves]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _CUT = f"\ue000{secrets.token_hex(16)}\ue000"
-"""Marker of the cuts while a template is rendered. It is random, so that no note can contain it."""
+"""Marker of the cuts while a template is rendered. It is random, so that no note contains it."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message]) -> list[int]:
@@ -44,28 +44,28 @@ def encode_completion(
         ConfigurationError: The chat template does not put the answer after the prompt, or does not close
             it with a special token, so that a model could not learn to stop.
     """
-    opening = _render_prompt(tokenizer, prompt)
+    rendered_prompt = _render_prompt(tokenizer, prompt)
     answer: Message = {"role": "assistant", "content": completion}
-    whole = _render(tokenizer, [*prompt, answer])
-    if not whole.startswith(opening):
+    chat = _render(tokenizer, [*prompt, answer])
+    if not chat.startswith(rendered_prompt):
         raise ConfigurationError(
             [
                 f"chat template (tokenizer = {tokenizer.name_or_path}): the answer does not follow the"
                 " prompt. Use a template whose generation prompt begins the answer."
             ]
         )
-    text = whole[len(opening) :]
-    closing = text.rpartition(_cut(tokenizer, answer)["content"])[2]
+    text = chat[len(rendered_prompt) :]
+    after_answer = text.rpartition(_cut(tokenizer, answer)["content"])[2]
     end = str(tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)))
-    # Some templates write more after the end of turn, which the model must not generate.
-    rest = closing.partition(end)[2]
-    return _encode(tokenizer, [text.removesuffix(rest)])[0]
+    # Some templates write more after the end-of-turn token, which the model must not generate.
+    after_end = after_answer.partition(end)[2]
+    return _encode(tokenizer, [text.removesuffix(after_end)])[0]
 
 
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> list[list[int]]:
     """Return the tokens of texts without a chat template, e.g. of beginnings of answers."""
-    marks = _marks(tokenizer, str(tokenizer.chat_template))
-    return _encode(tokenizer, [_cut_marks(text, marks) for text in texts])
+    special_texts = _special_texts(tokenizer, str(tokenizer.chat_template))
+    return _encode(tokenizer, [_cut_special_texts(text, special_texts) for text in texts])
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -81,11 +81,11 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
 
 @lru_cache(maxsize=4)
 def _end_of_turn(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
-    asked: Message = {"role": "user", "content": "-"}
-    answered = _render(tokenizer, [asked, {"role": "assistant", "content": "answer"}])
-    marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-    for token in _encode(tokenizer, [answered.rpartition("answer")[2]])[0]:
-        if token in marks:
+    question: Message = {"role": "user", "content": "-"}
+    chat = _render(tokenizer, [question, {"role": "assistant", "content": "answer"}])
+    special_tokens = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    for token in _encode(tokenizer, [chat.rpartition("answer")[2]])[0]:
+        if token in special_tokens:
             return token
     raise ConfigurationError(
         [
@@ -109,41 +109,53 @@ def _render(
 
 
 @lru_cache(maxsize=4)
-def _marks(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
-    """Return a pattern of the texts of special tokens and of added tokens in the template."""
-    marks = {
+def _special_texts(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
+    """Return a pattern that matches the texts of special tokens, and of added tokens in the template."""
+    texts = {
         token.content
         for token in tokenizer.added_tokens_decoder.values()
         # Line breaks and HTML tags, which are added tokens of some tokenizers, are ordinary text.
         if token.special or (token.content.strip() and token.content in template)
     }
-    longest_first = sorted(marks, key=len, reverse=True)
+    longest_first = sorted(texts, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
 def _cut(tokenizer: PreTrainedTokenizerBase, turn: Message) -> Message:
-    marks = _marks(tokenizer, str(tokenizer.chat_template))
+    """Return a message with the marker inside the texts of special tokens in its content."""
+    special_texts = _special_texts(tokenizer, str(tokenizer.chat_template))
     content = turn["content"]
-    # A turn begins with the instruction of cclearn, which may be a token.
-    instruction = marks.match(content)
+    # A turn begins with an instruction of cclearn, which may be the text of an added token.
+    instruction = special_texts.match(content)
+    start = instruction.end() if instruction else 0
     return {
         "role": turn["role"],
-        "content": _cut_marks(content, marks, instruction.end() if instruction else 0),
+        "content": _cut_special_texts(content, special_texts, start),
     }
 
 
-def _cut_marks(text: str, marks: re.Pattern[str], start: int = 0) -> str:
+def _cut_special_texts(text: str, special_texts: re.Pattern[str], start: int = 0) -> str:
+    """Return a text with the marker after the first character of each special text.
+
+    Args:
+        text: Text to cut.
+        special_texts: Pattern of the texts of special tokens.
+        start: Offset before which nothing is cut.
+    """
     pieces = []
     done = 0
-    while mark := marks.search(text, start):
-        start = mark.start() + 1
+    while match := special_texts.search(text, start):
+        start = match.start() + 1
         pieces.append(text[done:start])
         done = start
     return _CUT.join([*pieces, text[done:]])
 
 
-def _failed(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], ConfigurationError]:
-    """Return a function that reports a failing tokenizer. Its own message would quote the text."""
+def _tokenizer_error(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], ConfigurationError]:
+    """Return a function from the location of an error in a tokenizer to the error to raise instead.
+
+    The message of the original error would quote the text.
+    """
     return lambda location: ConfigurationError(
         [
             f"tokenizer ({tokenizer.name_or_path}): it cannot tokenise ({location}). Its settings are"
@@ -153,8 +165,9 @@ def _failed(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], Configuration
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Return the tokens of each text. The parts between the cuts of a text are encoded separately."""
     pieces = [text.split(_CUT) for text in texts]
-    with foreign_errors(_failed(tokenizer)):
+    with foreign_errors(_tokenizer_error(tokenizer)):
         ids = tokenizer(list(chain(*pieces)), add_special_tokens=False)["input_ids"]
     encoded = iter(ids)
     return [list(chain(*islice(encoded, len(parts)))) for parts in pieces]

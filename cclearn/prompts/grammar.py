@@ -42,19 +42,19 @@ def document_grammar(text: str, codes_pattern: str, template: Template = "paired
     pieces = [(" " if m["blank"] else "") + m["word"] for m in _PIECE.finditer(text)]
     if not pieces:
         return f"{_DIALECT}\nstart: {json.dumps(NOTHING)}"
-    mark = LINE_START.rstrip()
+    bullet = LINE_START.rstrip()
     if template == "paired":
         rules = [
             f'start: {json.dumps(NOTHING)} | LINE ("\\n" LINE)*',
             # The line is one terminal. With a separate terminal for evidence, the lexer would read the
             # blank after it as the beginning of the note's next word, and the evidence would never end.
-            f'LINE: {json.dumps(mark)} " "? EVIDENCE {json.dumps(BETWEEN)} CODE',
+            f'LINE: {json.dumps(bullet)} " "? EVIDENCE {json.dumps(BETWEEN)} CODE',
         ]
     else:
         rules = [
             f"start: {json.dumps(NOTHING)} | {json.dumps(EVIDENCE_HEAD)} pair",
             f"pair: CITED (pair | {json.dumps(chr(10) + CODES_HEAD)}) CODED",
-            f'CITED: {json.dumps(chr(10) + mark)} " "? EVIDENCE',
+            f'CITED: {json.dumps(chr(10) + bullet)} " "? EVIDENCE',
             f"CODED: {json.dumps(chr(10) + LINE_START)} CODE",
         ]
     return "\n".join(
@@ -117,5 +117,6 @@ def codes_regex(codes: Iterable[str]) -> str:
 
 
 def _one_of(characters: list[str]) -> str:
+    """Return a regular expression that matches one of the characters."""
     escaped = [re.escape(character).replace("/", r"\/") for character in characters]
     return escaped[0] if len(escaped) == 1 else f"[{''.join(escaped)}]"

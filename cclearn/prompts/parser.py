@@ -1,4 +1,4 @@
-"""Parsing of answers. Additions of models are tolerated, and everything unreadable is counted."""
+"""Parsing of answers. Text after a code is ignored. Lines that cannot be parsed are counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cclearn.prompts.layout import BETWEEN, CODES_HEAD, EVIDENCE_HEAD, LINE_START, NOTHING
 
 MAXIMUM_LINES = 5_000
-"""Maximum number of lines of an answer. Further lines count as unreadable, to limit the work."""
+"""Maximum number of lines of an answer that are parsed. Further lines count as unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +56,73 @@ def parse_answer(answer: str, complete: bool = True) -> ParsedAnswer:
     lines = []
     position = 0
     for piece in pieces:
-        bare = piece.strip()
-        if bare and bare.lower().rstrip(".") != NOTHING:
+        stripped = piece.strip()
+        if stripped and stripped.lower().rstrip(".") != NOTHING:
             lines.append((piece, position))
         position += len(piece) + 1
     parsed.unreadable = max(0, len(lines) - MAXIMUM_LINES)
     del lines[MAXIMUM_LINES:]
     if lines and lines[0][0].strip() == EVIDENCE_HEAD:
-        _read_lists(lines, complete, parsed)
+        _parse_listed(lines, complete, parsed)
     else:
         for piece, position in lines:
-            _read_pair(piece, position, parsed)
+            _parse_paired(piece, position, parsed)
     return parsed
 
 
-def _read_pair(piece: str, position: int, parsed: ParsedAnswer) -> None:
-    # The evidence may contain the separator, but a code cannot. The last separator is the real one.
-    quote, mark, rest = piece.rpartition(BETWEEN)
-    quote = _without_start(quote)
-    if not mark or not rest.strip() or not quote:
+def _parse_paired(piece: str, position: int, parsed: ParsedAnswer) -> None:
+    """Add a line of the layout `paired` to the parsed answer, or count it as unreadable.
+
+    Args:
+        piece: Text of the line.
+        position: Offset of the line in the answer, in code points.
+        parsed: Parsed answer.
+    """
+    # The evidence may contain the separator, but a code cannot. So the last one separates the two.
+    quote, separator, code_text = piece.rpartition(BETWEEN)
+    quote = _strip_line_start(quote)
+    if not separator or not code_text.strip() or not quote:
         parsed.unreadable += 1
         return
-    parsed.lines.append(_line(quote, rest, position + len(piece) - len(rest)))
+    parsed.lines.append(_parsed_line(quote, code_text, position + len(piece) - len(code_text)))
 
 
-def _read_lists(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAnswer) -> None:
+def _parse_listed(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAnswer) -> None:
+    """Add the lines of an answer of the layout `listed` to the parsed answer.
+
+    Args:
+        lines: Text and offset of each line, from the heading of the evidence on.
+        complete: Whether the answer is complete. If it is, evidence without a code is unreadable.
+        parsed: Parsed answer.
+    """
     heads = [index for index, (piece, _) in enumerate(lines) if piece.strip() == CODES_HEAD]
     # A quote of the note may contain the heading too, but no code can.
     head = heads[-1] if heads else len(lines)
-    quotes = [_without_start(piece) for piece, _ in lines[1:head]]
+    quotes = [_strip_line_start(piece) for piece, _ in lines[1:head]]
     coded = lines[head + 1 :]
     for number, (piece, position) in enumerate(coded):
         start = len(piece) - len(piece.lstrip().removeprefix(LINE_START.strip()))
         if piece[start:].strip():
             quote = quotes[number] if number < len(quotes) else ""
-            parsed.lines.append(_line(quote, piece[start:], position + start))
+            parsed.lines.append(_parsed_line(quote, piece[start:], position + start))
         else:
             parsed.unreadable += 1
     if complete:
         parsed.unreadable += max(0, len(quotes) - len(coded))
 
 
-def _line(quote: str, rest: str, position: int) -> ParsedLine:
-    """Return the parsed line for a quote and the rest, which begins with a code."""
-    code = rest.split(maxsplit=1)[0]
-    start = position + len(rest) - len(rest.lstrip())
+def _parsed_line(quote: str, code_text: str, position: int) -> ParsedLine:
+    """Return the parsed line of a quote and its code.
+
+    Args:
+        quote: Quoted evidence.
+        code_text: Text that begins with the code. Further words are ignored.
+        position: Offset of that text in the answer, in code points.
+    """
+    code = code_text.split(maxsplit=1)[0]
+    start = position + len(code_text) - len(code_text.lstrip())
     return ParsedLine(quote, code, start, start + len(code))
 
 
-def _without_start(piece: str) -> str:
+def _strip_line_start(piece: str) -> str:
     return piece.strip().removeprefix(LINE_START.strip()).strip()

@@ -75,10 +75,10 @@ def document_prompt(
         examples: Coded notes that are shown before the note, each in its own turns (few-shot).
         template: Layout of the answer.
     """
-    opening = instruction("document", system, template)
+    task = instruction("document", system, template)
 
     def question(note: str) -> Message:
-        return {"role": "user", "content": f"{opening}\n\n{note}"}
+        return {"role": "user", "content": f"{task}\n\n{note}"}
 
     turns: list[Message] = []
     for example in examples:
@@ -100,18 +100,18 @@ def document_answer(note: CodedNote, template: Template = "paired") -> str:
 def span_prompt(text: str, system: str = "icd10cm", template: Template = "paired") -> list[Message]:
     """Return the prompt that asks for the code of an evidence span.
 
-    A blank precedes the span, as in most notes and in every answer. Tokenizers encode a word without a
-    preceding blank differently, and the model could not copy the tokens.
+    A blank precedes the span, as in most notes and in every answer. Tokenizers encode a word differently
+    without a preceding blank, so that the model could not copy the tokens.
     """
-    opening = instruction("span", system, template)
-    return [{"role": "user", "content": f"{opening}\n\nEvidence: {text}"}]
+    task = instruction("span", system, template)
+    return [{"role": "user", "content": f"{task}\n\nEvidence: {text}"}]
 
 
 def verification_prompt(text: str, descriptions: Iterable[str]) -> list[Message]:
     """Return the prompt that asks which description a span states; the answer may be `none`."""
-    opening = files("cclearn.prompts").joinpath("texts", "verification.txt")
+    task = files("cclearn.prompts").joinpath("texts", "verification.txt")
     lines = "\n".join(f"{LINE_START}{description}" for description in descriptions)
-    content = f"{opening.read_text(encoding='utf-8').strip()}\n\nEvidence: {text}\n{lines}"
+    content = f"{task.read_text(encoding='utf-8').strip()}\n\nEvidence: {text}\n{lines}"
     return [{"role": "user", "content": content}]
 
 

@@ -177,7 +177,7 @@ def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
             if len(value) > most:
                 raise _too_many(most)
             rows = ((n, partial(parse_row, row, Note, _NAME, n)) for n, row in enumerate(value, 1))
-        return list(checked_rows(rows, _NAME, most_problems=1)), False
+        return list(checked_rows(rows, _NAME, max_problems=1)), False
     except DataError as error:
         raise Refused(422, str(error), "contract") from None
 

@@ -90,7 +90,7 @@ def test_local_answers_are_kept_where_one_asks_for_it(
     answers = list(first.generate(requests(3)))
     again = load_engine(str(tmp_path / "model"), settings)
     assert isinstance(again, CachedEngine)
-    monkeypatch.setattr(again.engine, "_answer_window", None)
+    monkeypatch.setattr(again.engine, "_answer_chunk", None)
     assert list(again.generate(requests(3))) == answers
     assert again.hits == 3
     first.close()  # type: ignore[attr-defined]

@@ -171,7 +171,7 @@ def test_what_cannot_be_loaded_is_told(
 def test_requests_come_in_windows_and_answers_in_order(
     made: Made, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cclearn.engines.vllm._WINDOW", 4)
+    monkeypatch.setattr("cclearn.engines.vllm._CHUNK_SIZE", 4)
     engine = VLLMEngine.load(folder, max_new_tokens=4)
     texts = ["a"] * 10
     texts[5] = "asthma " * 2_000

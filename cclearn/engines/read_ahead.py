@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class WindowedEngine(Engine):
-    """Answers requests in windows, so that requests of similar length can share a batch.
+class ReadAheadEngine(Engine):
+    """Reads requests ahead in chunks, so that requests of similar length in a chunk can share a batch.
 
     Attributes:
         tokenizer: Tokenizer of the model.
         max_new_tokens: Maximum number of tokens of an answer.
-        window: Number of requests that are read ahead.
+        chunk_size: Number of requests in a chunk.
     """
 
     refers_to = "weights"
 
     tokenizer: PreTrainedTokenizerBase
     max_new_tokens: int
-    window: int
+    chunk_size: int
     _runner: str
     _model_sha256: str
 
@@ -44,20 +44,23 @@ class WindowedEngine(Engine):
         return f"{self._model_sha256} {self._runner} greedy {self.max_new_tokens}"
 
     def fits(self, request: Request) -> bool:
-        """Return whether a prompt leaves room for `max_new_tokens` or for a quarter of the context."""
+        """Return whether the context has room for a prompt and an answer.
+
+        The room for an answer is `max_new_tokens`, or a quarter of the context if that is less.
+        """
         room = min(self.max_new_tokens, self._context() // 4)
         return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Yield the answers to requests in order."""
-        waiting = iter(requests)
-        while window := list(islice(waiting, self.window)):
-            yield from self._answer_window(window)
+        stream = iter(requests)
+        while chunk := list(islice(stream, self.chunk_size)):
+            yield from self._answer_chunk(chunk)
 
     @abstractmethod
     def _context(self) -> int:
-        """Return the maximum number of tokens of a prompt and its answer."""
+        """Return the maximum number of tokens of a prompt and its answer together."""
 
     @abstractmethod
-    def _answer_window(self, window: list[Request]) -> Iterator[Answer]:
-        """Yield the answers to the requests of a window in order."""
+    def _answer_chunk(self, requests: list[Request]) -> Iterator[Answer]:
+        """Yield the answers to the requests of a chunk in order."""
