@@ -32,12 +32,12 @@ from cclearn.training import sft
 from cclearn.training.choose import choose_rows
 from cclearn.training.dry_run import dry_run
 from cclearn.training.estimate import estimate_operations
+from cclearn.training.initial_model import adapter_config, initial_model, initial_tokenizer
 from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.run import Job
 from cclearn.training.scratch import make_tokenizer
-from cclearn.training.start import adapter_config, start_model, start_tokenizer
 from data_builders.builder import build, configure, find_builder
 
 WARM_UP = 3
@@ -104,8 +104,8 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
     set_seed(recipe.seed)
     system = CodeSystem.load()
     chosen = choose_rows(recipe, system)
-    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
-    model = start_model(recipe, tokenizer)
+    tokenizer = initial_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    model = initial_model(recipe, tokenizer)
     (rows,) = prepare_rows(recipe, chosen, tokenizer).phases
     dataset = Dataset.from_list(
         [{"input_ids": r.input_ids, "completion_mask": r.completion_mask} for r in rows]

@@ -29,7 +29,7 @@ class RejectedRow(BaseModel):
     """A row that a builder does not include in its data, and the reason.
 
     Attributes:
-        text: String of a pair, or id of a note.
+        text: String of a span pair, or id of a note.
         code: Code of the row.
         reason: Short reason, which is the same for all rows of its kind and is counted in `stats.json`.
         detail: Further information about this row, for example the codes that claim the string.
@@ -43,13 +43,13 @@ class RejectedRow(BaseModel):
     detail: str = ""
 
 
-class Ambiguous(BaseModel):
+class AmbiguousString(BaseModel):
     """A string that several codes claim equally strongly. No pair is built for it.
 
     Attributes:
         text: The ambiguous string.
         codes: Codes that claim it.
-        source: Source where it occurs first.
+        source: Source of the first claim.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,7 +72,8 @@ class BuilderConfig(BaseModel):
     seed: int = 0
 
 
-Built = SpanPair | CodedNote | RejectedRow | Ambiguous
+BuiltRow = SpanPair | CodedNote | RejectedRow | AmbiguousString
+"""Items that a builder yields: data, and what is left out of the data."""
 
 
 class Builder(ABC):
@@ -96,7 +97,7 @@ class Builder(ABC):
     @abstractmethod
     def rows(
         self, config: Any, system: CodeSystem, parallel_map: ParallelMap = in_process
-    ) -> Iterator[Built]:
+    ) -> Iterator[BuiltRow]:
         """Yield rows, rejected rows and ambiguous strings.
 
         The result depends only on the settings and the code system.
@@ -132,12 +133,12 @@ def all_builders() -> dict[str, Builder]:
     return {name: builder() for name, builder in BUILDERS.find_all(Builder).items()}
 
 
-def needs_system(builder: Builder, name: str, system: CodeSystem) -> None:
-    """Raise ConfigurationError unless the code system is that of the builder's source.
+def require_system(builder: Builder, name: str, system: CodeSystem) -> None:
+    """Raise ConfigurationError if a builder requires another code system.
 
     Args:
-        builder: Builder that requires a code system.
-        name: Name of the required code system.
+        builder: Builder, for the message.
+        name: Name of the code system that the builder requires.
         system: Code system of the build.
     """
     if system.name != name:
@@ -197,7 +198,7 @@ def build(
     folder: Path,
     system: CodeSystem | None = None,
     overwrite: bool = False,
-    progress: Callable[[Iterable[Built], str], Iterable[Built]] | None = None,
+    progress: Callable[[Iterable[BuiltRow], str], Iterable[BuiltRow]] | None = None,
     parallel_map: ParallelMap = in_process,
 ) -> BuildResult:
     """Run a builder and write its folder.
@@ -211,7 +212,8 @@ def build(
         folder: Output folder, which appears only when the build is complete.
         system: Code system of the rows. The default is ICD-10-CM.
         overwrite: Whether an existing output folder may be replaced.
-        progress: Wraps the rows to show the progress under a title, or None.
+        progress: Function that shows the progress of an iterable of rows under a title, and returns its
+            rows. None shows nothing.
         parallel_map: Map that runs the expensive step of the builder.
 
     Raises:
@@ -225,7 +227,7 @@ def build(
             (partial / "ambiguous.jsonl").open("w", encoding="utf-8") as ambiguous,
         ):
             tally = _Tally(rejected, ambiguous)
-            rows: Iterable[Built] = builder.rows(config, system, parallel_map)
+            rows: Iterable[BuiltRow] = builder.rows(config, system, parallel_map)
             if progress:
                 rows = progress(rows, f"building {builder.name}")
             write_rows(data, tally.data_rows(rows))
@@ -267,7 +269,17 @@ def _inputs(config: BuilderConfig) -> list[Path]:
 
 
 class _Tally:
-    """Counts the rows of a build, and writes rejected rows and ambiguous strings to their files."""
+    """Counts the rows of a build, and writes rejected rows and ambiguous strings to their files.
+
+    Args:
+        rejected: Open file of the rejected rows.
+        ambiguous: Open file of the ambiguous strings.
+
+    Attributes:
+        counts: Counts for `stats.json` by name, for example of the rows and of the rows of each source.
+        rejected: Number of rejected rows by reason.
+        coverage: Strings of each code.
+    """
 
     def __init__(self, rejected: IO[str], ambiguous: IO[str]) -> None:
         self._rejected = rejected
@@ -276,13 +288,13 @@ class _Tally:
         self.rejected: Counter[str] = Counter()
         self.coverage = Coverage()
 
-    def data_rows(self, rows: Iterable[Built]) -> Iterator[SpanPair | CodedNote]:
-        """Yield the span pairs and coded notes."""
+    def data_rows(self, rows: Iterable[BuiltRow]) -> Iterator[SpanPair | CodedNote]:
+        """Yield the span pairs and the coded notes. All rows are counted."""
         for row in rows:
             if isinstance(row, RejectedRow):
                 self.rejected[row.reason] += 1
                 self._rejected.write(row_to_json(row) + "\n")
-            elif isinstance(row, Ambiguous):
+            elif isinstance(row, AmbiguousString):
                 self._count_ambiguous(row)
             else:
                 self.counts["rows"] += 1
@@ -296,9 +308,9 @@ class _Tally:
     def remove_shared_strings(self, data: Path) -> None:
         """Move pairs whose strings have several codes from the data to the ambiguous strings.
 
-        A builder resolves the claims of its source. The remaining cases are equal variants of different
-        strings, such as `choera` for cholera and for chorea. They are known only when all rows
-        are built, so that the file is read again.
+        A builder resolves the claims of its source. But variants of different strings may be equal, such
+        as `choera` for cholera and for chorea. This is known only when all rows are built, so that the
+        file is read again.
         """
         shared = self.coverage.shared()
         if not shared:
@@ -314,13 +326,13 @@ class _Tally:
         for pairs in ambiguous.values():
             text, source = pairs[0]["text"], pairs[0]["source"]
             codes = tuple(sorted({fields["code"] for fields in pairs}))
-            self._count_ambiguous(Ambiguous(text=text, codes=codes, source=source))
+            self._count_ambiguous(AmbiguousString(text=text, codes=codes, source=source))
             for fields in pairs:
                 self.counts["rows"] -= 1
                 self.counts[f"source {fields['source']}"] -= 1
                 self.coverage.remove(fields["code"], fields["text"])
 
-    def _count_ambiguous(self, row: Ambiguous) -> None:
+    def _count_ambiguous(self, row: AmbiguousString) -> None:
         self.counts["ambiguous strings"] += 1
         self._ambiguous.write(row_to_json(row) + "\n")
 

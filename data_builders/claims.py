@@ -33,7 +33,10 @@ then ontologies and mappings. A field is the part of a source's name after the f
 weaker than all gold claims."""
 
 _POSITION = {name: position for position, names in enumerate(PRECEDENCE) for name in names}
+"""Index in `PRECEDENCE` by the name of the field."""
+
 _GRADE_STEP = len(PRECEDENCE) + 1
+"""Number of ranks of gold claims. The ranks of other claims, and then of variants, follow."""
 
 _REFERENCE = re.compile(
     r"\b(?:classifi\w+|conditions?|categor\w+) (?:(?:to|in|under) .*)?\b[A-Z]\d\d", re.IGNORECASE
@@ -50,8 +53,8 @@ class Claim:
     """A string and the code that a source assigns to it.
 
     Attributes:
-        text: The string as printed.
-        code: The code in any spelling. It need not be billable.
+        text: String in the spelling of the source.
+        code: Code in any spelling. It need not be billable.
         source: Name of the builder and the field, for example `icd10cm/title`.
         grade: Grade of the span pair.
         origin: Origin of the span pair.
@@ -80,13 +83,13 @@ def rank(source: str, grade: Grade) -> int:
     return position + (2 * _GRADE_STEP if source.endswith(VARIANT) else 0)
 
 
-def is_gold(strength: int) -> bool:
-    """Return whether the rank is that of a gold claim which is not a variant."""
-    return strength < _GRADE_STEP
+def is_gold(claim_rank: int) -> bool:
+    """Return whether a rank is that of a gold claim that is not a variant."""
+    return claim_rank < _GRADE_STEP
 
 
-def own_claims(system: CodeSystem) -> Iterator[tuple[str, str, int]]:
-    """Yield the strings of the billable codes of a code system, with their code and rank."""
+def code_system_claims(system: CodeSystem) -> Iterator[tuple[str, str, int]]:
+    """Yield each string of the billable codes of a code system, with its code and its rank."""
     ranks = {name: _POSITION[name] for name in FIELDS}
     for string in code_strings(system):
         if system.is_billable(string.code):

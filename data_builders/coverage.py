@@ -15,8 +15,8 @@ BUCKETS = ("0", "1", "2–4", "5–9", "≥ 10")
 
 _STARTS = (0, 1, 2, 5, 10)
 
-MOST_GROUPS = 40
-"""Largest number of chapters that are listed. A flat table of a user may have many more."""
+MAX_CHAPTERS = 40
+"""If there are more chapters, none is listed. A flat table of a user may have very many."""
 
 
 def string_hash(text: str) -> int:
@@ -30,7 +30,10 @@ def string_hash(text: str) -> int:
 
 
 class Coverage:
-    """Counts the distinct strings of each code, without case and white space, in 8 bytes per string."""
+    """Counts the distinct strings of each code. Case and white space are ignored.
+
+    A string takes 8 bytes of memory.
+    """
 
     def __init__(self) -> None:
         self._strings: dict[str, array[int]] = {}
@@ -46,10 +49,10 @@ class Coverage:
         """Return the hashes of the strings that have more than one code."""
         import numpy as np
 
-        own = [np.unique(np.frombuffer(hashes, np.int64)) for hashes in self._strings.values()]
-        if not own:
+        by_code = [np.unique(np.frombuffer(hashes, np.int64)) for hashes in self._strings.values()]
+        if not by_code:
             return set()
-        hashes, counts = np.unique(np.concatenate(own), return_counts=True)
+        hashes, counts = np.unique(np.concatenate(by_code), return_counts=True)
         return set(hashes[counts > 1].tolist())
 
     def remove(self, code: str, text: str) -> None:
@@ -78,7 +81,7 @@ class Coverage:
             total[bucket] += 1
             table.setdefault(system.chapter(code), Counter())[bucket] += 1
         shown = {name: counts for name, counts in table.items() if set(counts) != {BUCKETS[0]}}
-        if len(table) > MOST_GROUPS:
+        if len(table) > MAX_CHAPTERS:
             shown = {}
         return {
             name: {bucket: counts[bucket] for bucket in BUCKETS}

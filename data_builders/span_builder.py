@@ -15,8 +15,8 @@ from cclearn.codes.strings import string_key
 from cclearn.errors import did_you_mean
 from cclearn.notes import SpanPair
 from cclearn.notes.contract import Grade
-from data_builders.builder import Ambiguous, Builder, BuilderConfig, Built, RejectedRow
-from data_builders.claims import Claim, is_gold, own_claims, rank
+from data_builders.builder import AmbiguousString, Builder, BuilderConfig, BuiltRow, RejectedRow
+from data_builders.claims import Claim, code_system_claims, is_gold, rank
 from data_builders.noise import VARIANT, WEIGHTS, Abbreviations
 from data_builders.parallel import ParallelMap, in_process, in_processes
 from data_builders.variants import VariantSettings, with_variants
@@ -26,11 +26,11 @@ class SpanBuilderConfig(BuilderConfig):
     """Settings of every builder of span pairs.
 
     Attributes:
-        under: Chapter, block or code whose codes are used, including itself. With None, all codes.
-        codes: Codes that are used. With None, all codes.
+        under: Chapter, block or code. It and the codes below it are used. None uses all codes.
+        codes: Codes that are used. None uses all codes.
         headers: Treatment of the strings of headers. `reject` rejects them. `unspecified` assigns them
             to the unspecified billable code below the header, as silver pairs.
-        variants: Largest number of variants for each pair.
+        variants: Maximum number of variants for each pair.
         noise: Weight of each transform that makes variants. Transforms that are not listed are not used.
         abbreviations: Path of a table of abbreviations that extends the built-in list. It is CSV or
             tab-separated, with the columns `abbreviation` and `expansion` (or `sense`).
@@ -88,21 +88,21 @@ class SpanBuilder(Builder):
 
     def rows(
         self, config: SpanBuilderConfig, system: CodeSystem, parallel_map: ParallelMap = in_process
-    ) -> Iterator[Built]:
+    ) -> Iterator[BuiltRow]:
         """Yield pairs, each followed by its variants, rejected rows and ambiguous strings.
 
         Raises:
             UnknownCodeError: The settings name a code that the release does not contain.
             DataError: An input is invalid.
         """
-        # All claims are compared, so that a build of some codes contains the same pairs for them.
+        # All claims are compared, so that selected codes have the same pairs as in a build of all codes.
         selected = _selected_codes(config, system)
         claims = StringClaims()
-        for text, code, strength in own_claims(system):
-            claims.add(text, code, strength)
+        for text, code, claim_rank in code_system_claims(system):
+            claims.add(text, code, claim_rank)
         for claim in self.claims(config, system):
             if isinstance(claim, Claim):
-                for text, code, grade in _assign(claim, config, system):
+                for text, code, grade in _billable_pairs(claim, config, system):
                     claims.add(text, code, rank(claim.source, grade))
         resolved = self._resolve(config, system, claims, selected)
         abbreviations = Abbreviations.load(config.abbreviations)
@@ -117,7 +117,7 @@ class SpanBuilder(Builder):
         system: CodeSystem,
         claims: StringClaims,
         selected: set[str] | None,
-    ) -> Iterator[Built]:
+    ) -> Iterator[BuiltRow]:
         """Yield the pairs that the strongest claims make, rejected rows and ambiguous strings."""
         # The strings of a header may be assigned to a selected code below it.
         relevant = selected and selected.union(*map(system.ancestors, selected))
@@ -133,7 +133,7 @@ class SpanBuilder(Builder):
             if not any(map(str.isalnum, claim.text)):
                 yield RejectedRow(text=claim.text, code=claim.code, reason="no words")
                 continue
-            assigned = _assign(claim, config, system)
+            assigned = _billable_pairs(claim, config, system)
             if not assigned:
                 reason = f"{system.status(claim.code)} code"
                 yield RejectedRow(text=claim.text, code=claim.code, reason=reason)
@@ -141,14 +141,14 @@ class SpanBuilder(Builder):
                 if selected is not None and code not in selected:
                     continue
                 key = string_key(text)
-                strength, codes = claims.winners(text) or (0, ())
+                winning_rank, codes = claims.winners(text) or (0, ())
                 if code not in codes:
                     reason = "claimed by a stronger source"
                     yield RejectedRow(text=text, code=code, reason=reason, detail=" ".join(codes))
                 elif len(codes) > 1:
                     if key not in ambiguous:
                         ambiguous.add(key)
-                        yield Ambiguous(text=text, codes=codes, source=claim.source)
+                        yield AmbiguousString(text=text, codes=codes, source=claim.source)
                 # A variant may differ only in case from a string that has a pair.
                 elif (text if claim.source.endswith(VARIANT) else key) in built:
                     yield RejectedRow(text=text, code=code, reason="duplicate")
@@ -161,18 +161,18 @@ class SpanBuilder(Builder):
                         code=code,
                         system=system.name,
                         release=system.release,
-                        # The code system, or another claim of the source, may assign it as gold.
-                        grade="gold" if is_gold(strength) else grade,
+                        # The code system, or another claim of the source, may be gold.
+                        grade="gold" if is_gold(winning_rank) else grade,
                         source=claim.source,
                         origin=claim.origin,
                         neighbour=claim.neighbour,
                     )
 
 
-def _assign(
+def _billable_pairs(
     claim: Claim, config: SpanBuilderConfig, system: CodeSystem
 ) -> list[tuple[str, str, Grade]]:
-    """Return the billable codes of a claim, each with its string and grade."""
+    """Return the string, the billable code and the grade of each pair that a claim makes."""
     if system.is_billable(claim.code):
         return [(claim.text, system.canonical(claim.code), claim.grade)]
     if claim.code not in system:
@@ -182,7 +182,8 @@ def _assign(
     meanings = system.seventh_characters(code)
     for character, meaning in meanings.items():
         extended, text = system.extended(code, character), f"{claim.text}, {meaning}"
-        # The title of a header with a meaning may be the title of the extended code itself.
+        # The title of a header with the meaning may be the title of the extended code, which has its own
+        # claim.
         if not (claim.source.endswith("/title") and text == system.description(extended)):
             pairs.append((text, extended, claim.grade))
     if meanings or config.headers == "unspecified":

@@ -12,7 +12,7 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import string_key
 from cclearn.notes import SpanPair
-from data_builders.builder import Built
+from data_builders.builder import BuiltRow
 from data_builders.noise import VARIANT, Abbreviations, Noise
 from data_builders.noise.context import Context, context_of, vocabulary
 from data_builders.parallel import ParallelMap
@@ -29,10 +29,10 @@ class VariantSettings:
     """Settings of the variants.
 
     Attributes:
-        count: Largest number of variants for each pair.
+        count: Maximum number of variants for each pair.
         noise: Weight of each transform.
         abbreviations: Abbreviations that the transforms use.
-        seed: Seed, which determines the variants together with the id of a pair.
+        seed: Seed of the variants. They depend on it and on the id of the pair.
     """
 
     count: int
@@ -42,12 +42,12 @@ class VariantSettings:
 
 
 def with_variants(
-    rows: Iterable[Built],
+    rows: Iterable[BuiltRow],
     settings: VariantSettings,
     system: CodeSystem,
     claims: StringClaims,
     parallel_map: ParallelMap,
-) -> Iterator[Built]:
+) -> Iterator[BuiltRow]:
     """Yield rows, with the variants of each pair after it. Variants have the grade of their pair.
 
     A variant is left out if its string is claimed by a code, or if it is a variant of a previous pair of
@@ -75,10 +75,10 @@ def with_variants(
                 continue
             if row.code != code:
                 code, used = row.code, set()
-            own = string_key(row.text)
+            own_key = string_key(row.text)
             for number, text in enumerate(texts, start=1):
                 key = string_key(text)
-                if text not in used and (key == own or key not in claims):
+                if text not in used and (key == own_key or key not in claims):
                     used.add(text)
                     changed = {
                         "id": f"{row.id}-variant-{number}",
@@ -88,7 +88,7 @@ def with_variants(
                     yield SpanPair.model_construct(**{**row.__dict__, **changed})
 
 
-def _tasks(batch: list[Built], system: CodeSystem) -> list[_Task | None]:
+def _tasks(batch: list[BuiltRow], system: CodeSystem) -> list[_Task | None]:
     return [
         (row.id, row.text, context_of(system, row.code))
         if isinstance(row, SpanPair) and not row.source.endswith(VARIANT)
@@ -98,7 +98,7 @@ def _tasks(batch: list[Built], system: CodeSystem) -> list[_Task | None]:
 
 
 class _VariantMaker:
-    """Function from pairs to the texts of their variants."""
+    """Callable that returns the texts of the variants of each pair in a batch."""
 
     def __init__(self, settings: VariantSettings, vocabulary: frozenset[str]) -> None:
         self._noise = Noise(settings.noise, settings.abbreviations, vocabulary)

@@ -1,4 +1,7 @@
-"""The command line that the scripts of all stages share."""
+"""The command line that the scripts of both stages share.
+
+The rows, the model and the loss of supervised fine-tuning are in `cclearn.training.sft`.
+"""
 
 from __future__ import annotations
 
@@ -115,15 +118,15 @@ def _check_processes(state: PartialState, expected: int | None) -> None:
     if state.num_processes == 1 and state.device.type == "cuda" and torch.cuda.device_count() > 1:
         raise ConfigurationError(
             [
-                f"GPUs ({torch.cuda.device_count()} are visible): one process takes one. Set"
-                " CUDA_VISIBLE_DEVICES=0, or launch a process for each with --config_file"
+                f"GPUs ({torch.cuda.device_count()} are visible): one process uses only one GPU. Set"
+                " CUDA_VISIBLE_DEVICES=0, or launch a process for each GPU with --config_file"
                 " recipes/accelerate/ddp.yaml."
             ]
         )
     if expected is not None and expected != state.num_processes:
         raise ConfigurationError(
             [
-                f"--processes ({expected}): {state.num_processes} run. Set --num_processes and a"
-                " distributed_type of the launcher, e.g. --config_file recipes/accelerate/ddp.yaml."
+                f"--processes ({expected}): the launcher started {state.num_processes}. Set its"
+                " --num_processes and distributed_type, e.g. --config_file recipes/accelerate/ddp.yaml."
             ]
         )

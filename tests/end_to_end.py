@@ -28,10 +28,10 @@ from cclearn.outputs import find_output, format_names
 from cclearn.rows.examples import coded_notes
 from cclearn.training.batches import make_dataset
 from cclearn.training.choose import choose_rows
+from cclearn.training.initial_model import initial_tokenizer
 from cclearn.training.manifest import rows_hash
 from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe_file import load_recipe
-from cclearn.training.start import start_tokenizer
 from data_builders.builder import build, configure, find_builder
 from tests.data_builders.sources import test_disease_ontology, test_icd10cm_index, test_sssom
 from tests.training.runs import overrides
@@ -135,14 +135,14 @@ def training(system: CodeSystem) -> None:
         ],
     )
     chosen = choose_rows(recipe, system)
-    tokenizer = start_tokenizer(recipe, [row for each in chosen for row in each.rows], system)
+    tokenizer = initial_tokenizer(recipe, [row for each in chosen for row in each.rows], system)
     tokenizer.save_pretrained("tokenizer")
     prepared = prepare_rows(recipe, chosen, tokenizer)
     _, sizes = make_dataset(prepared.phases, recipe.training)
     found = {
         "phases": [rows_hash(phase) for phase in prepared.phases],
         "development": rows_hash(prepared.development),
-        "described": prepared.described(),
+        "described": prepared.describe_rows(),
         "packs": sizes,
     }
     Path("rows.json").write_text(json.dumps(found))

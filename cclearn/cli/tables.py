@@ -278,25 +278,25 @@ def calibration_view(calibration: Calibration) -> View:
 
 def dry_run_view(run: DryRun) -> View:
     """Show the rows of one epoch by source, and a histogram of their lengths."""
-    return [Text("One epoch"), _share_table(run), Text("Lengths of rows"), _length_table(run)]
+    return [Text("One epoch"), _epoch_table(run), Text("Lengths of rows"), _length_table(run)]
 
 
-def _share_table(run: DryRun) -> Table:
-    rows = sum(share.rows for share in run.shares)
+def _epoch_table(run: DryRun) -> Table:
+    rows = sum(part.rows for part in run.epoch_rows)
     table = _plain_table()
     for heading in ("source", "kind", "grade"):
         table.add_column(heading, overflow="fold")
     for heading in ("rows", "share", "tokens", "supervised"):
         table.add_column(heading, justify="right")
-    for share in run.shares:
+    for part in run.epoch_rows:
         table.add_row(
-            str(share.source),
-            _text(share.kind),
-            _text(share.grade or ""),
-            f"{share.rows:,}",
-            f"{share.rows / rows:.1%}",
-            f"{share.tokens:,}",
-            f"{share.supervised_tokens:,}",
+            str(part.source),
+            _text(part.kind),
+            _text(part.grade or ""),
+            f"{part.rows:,}",
+            f"{part.rows / rows:.1%}",
+            f"{part.tokens:,}",
+            f"{part.supervised_tokens:,}",
         )
     return table
 

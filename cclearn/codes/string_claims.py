@@ -1,4 +1,4 @@
-"""Deciding which code a string stands for if several codes claim it."""
+"""Selection of the code of a string that several codes claim."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StringClaims:
         self._winners[key] = self._shared.setdefault(best, best)
 
     def __contains__(self, key: str) -> bool:
-        """Return whether any code claims a string, given by its key."""
+        """Return whether any code claims the string with a key."""
         return key in self._winners
 
     def winners(self, text: str) -> Winners | None:

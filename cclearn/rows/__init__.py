@@ -1,6 +1,6 @@
-"""Making training rows from span pairs and coded notes."""
+"""Training rows, which are made from span pairs and coded notes."""
 
-from cclearn.rows.build import TrainingRow, document_row, read_source, span_row, span_rows
+from cclearn.rows.build import TrainingRow, document_row, note_span_rows, read_source, span_row
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
 from cclearn.rows.mixture import Mixing, epoch_shares, mix
 from cclearn.rows.negatives import Negatives
@@ -22,9 +22,9 @@ __all__ = [
     "limit_rows",
     "mix",
     "note_segments",
+    "note_span_rows",
     "read_source",
     "repeat_by_grade",
     "segment_rows",
     "span_row",
-    "span_rows",
 ]

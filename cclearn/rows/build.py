@@ -1,4 +1,4 @@
-"""Making training rows: prompts and the completions to be learnt."""
+"""Training rows, each with a prompt and the completion to learn."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class TrainingRow:
     """A training example.
 
     Attributes:
-        id: Identifier, derived from that of the span pair or the note.
+        id: Identifier. It is that of the span pair or the note, with a suffix for a part of a note.
         kind: Kind of the row, `span` or `document`.
         prompt: Messages before the answer.
-        completion: Answer. The loss is computed only on it.
+        completion: Text of the answer. The loss is computed only on it and the end-of-turn token.
         grade: Grade of the span pair, None for a row that was made from a note.
         code: Code of a span row, empty for a span without a code and for a document row.
         text: Text of the span, empty for a document row.
@@ -129,7 +129,7 @@ def require_evidence(note: CodedNote) -> None:
         )
 
 
-def span_rows(
+def note_span_rows(
     row: TrainingRow,
     negatives: Iterable[Span] = (),
     describe: Callable[[str], str] | None = None,
@@ -149,8 +149,8 @@ def span_rows(
     if note is None:
         raise ValueError(f"{row.id}: it was not made from a note")
 
-    def row_of_span(words: str, location: str, answer: str, code: str = "") -> TrainingRow:
-        text = as_quote(words)
+    def row_of_span(span_text: str, location: str, answer: str, code: str = "") -> TrainingRow:
+        text = as_quote(span_text)
         prompt = tuple(span_prompt(text, row.system, row.template))
         return replace(
             row,

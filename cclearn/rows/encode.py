@@ -1,4 +1,4 @@
-"""Encoding training rows as tokens, and handling rows that are too long."""
+"""Encoding of training rows as tokens, and handling of rows that are too long."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Overflow = Literal["raise", "drop", "window"]
-"""How to handle a row that is longer than the context.
+"""Handling of a row that is longer than the context.
 
 - `raise`: Stop the run.
-- `drop`: Leave the row out and count it.
+- `drop`: Omit the row and count it.
 - `window`: Split a note into windows that keep every piece of evidence whole (`cclearn.rows.windows`).
   A span or a piece of evidence that is too long stops the run.
 """
@@ -36,8 +36,9 @@ class EncodedRow:
     Attributes:
         id: Identifier of the row.
         kind: Kind of the row, `span` or `document`.
-        input_ids: Tokens of the prompt and the completion.
-        completion_mask: 1 for each token of the completion, 0 for each token of the prompt.
+        input_ids: Tokens of the prompt followed by those of the completion.
+        completion_mask: List of the same length as `input_ids`, with 1 for each token of the completion
+            and 0 for each token of the prompt.
         grade: Grade of the span pair, None for a row that was made from a note.
     """
 
@@ -104,7 +105,7 @@ def encode_rows(
         rows: Training rows.
         tokenizer: Tokenizer whose chat template renders the messages.
         max_length: Context length in tokens.
-        overflow: How to handle longer rows.
+        overflow: Handling of longer rows.
         answer_room: Minimum number of tokens to reserve for an answer, even if the row's answer is
             shorter.
 
@@ -121,20 +122,21 @@ def encode_rows(
     unsupervised: list[str] = []
     for row in rows:
         report = reports.setdefault((row.kind, row.grade), LengthReport())
-        whole = _encode_row(row, tokenizer)
-        length = max(len(whole.input_ids), whole.completion_mask.count(0) + answer_room)
+        encoded_row = _encode_row(row, tokenizer)
+        prompt_length = encoded_row.completion_mask.count(0)
+        length = max(len(encoded_row.input_ids), prompt_length + answer_room)
         if not row.completion.strip():
             unsupervised.append(row.id)
         elif length <= max_length:
-            encoded.append(whole)
-            report.add(whole)
+            encoded.append(encoded_row)
+            report.add(encoded_row)
         elif overflow == "drop":
             report.dropped.append(row.id)
-        elif overflow == "window" and (parts := _windowed(row, tokenizer, max_length)):
+        elif overflow == "window" and (windows := _encode_windows(row, tokenizer, max_length)):
             report.windowed.append(row.id)
-            for part in parts:
-                encoded.append(part)
-                report.add(part)
+            for window in windows:
+                encoded.append(window)
+                report.add(window)
         else:
             too_long.append((row.id, length))
     problems = []
@@ -149,8 +151,8 @@ def encode_rows(
         problems.append(
             f"rows.overflow (overflow = {overflow}): {len(too_long)} {kind} are longer than max_length"
             f" = {max_length}, the longest row {longest} tokens (ids = "
-            f"{_first_ids([i for i, _ in too_long])}). Raise training.max_length or set"
-            " rows.overflow=drop" + (", or window." if overflow == "raise" else ".")
+            f"{_first_ids([i for i, _ in too_long])}). Increase training.max_length or"
+            " set rows.overflow=drop" + (", or window." if overflow == "raise" else ".")
         )
     if problems:
         raise ConfigurationError(problems)
@@ -164,10 +166,10 @@ def _encode_row(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> Encoded
     return EncodedRow(row.id, row.kind, prompt + completion, mask, row.grade)
 
 
-def _windowed(
+def _encode_windows(
     row: TrainingRow, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[EncodedRow]:
-    """Return the encoded windows of a document row's note, empty if they cannot all be short enough."""
+    """Return the encoded windows of a document row's note. Empty if a window would be too long."""
     if row.note is None:
         return []
 

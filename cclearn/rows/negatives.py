@@ -1,4 +1,4 @@
-"""Sampling spans of notes that are not evidence, so that a model learns that they have no code."""
+"""Sampling of spans that are not evidence. A model learns from them that such spans have no code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cclearn.notes.spans import Span
 
 _WORD = re.compile(r"\w+")
 
-_TRIES = 10
-"""Number of draws per span. A note that consists of evidence has no other spans."""
+_MAX_DRAWS = 10
+"""Maximum number of draws per requested span. A note may have too few spans that are not evidence."""
 
 
 class Negatives:
-    """Samples spans of notes that are not evidence.
+    """Sampler of spans that are not evidence.
 
-    Mentions that look like evidence are chosen first, then runs of words within a sentence, with the
-    lengths of the evidence of all notes. A span never overlaps evidence or another span and never cuts
-    a word. Strings that have a code elsewhere are excluded: a model sees a span without its note, and
-    "heart failure" has a code even if this note negates it.
+    Mentions that look like evidence are chosen first, then sequences of words within a sentence, with
+    the lengths of the evidence of all notes. A span never overlaps evidence or another span, and never
+    cuts a word. Strings that have a code elsewhere are excluded: a model sees a span without its note,
+    and "heart failure" has a code even if this note negates it.
 
     Args:
         notes: Notes whose evidence gives the distribution of lengths.
@@ -69,27 +69,33 @@ class Negatives:
         taken = [(e.start, e.end) for code in note.codes for e in code.evidence]
         strings: set[str] = set()
         chosen: list[Span] = []
-        for start, end in chain(mentions, self._runs(sentences, rng)):
+        for start, end in chain(mentions, self._word_sequences(sentences, rng)):
             if len(chosen) == self._most:
                 break
             string = string_key(note.text[start:end])
-            known = string in strings or string in self._coded
+            is_excluded = string in strings or string in self._coded
             cuts_a_word = start not in starts or end not in ends
             overlaps = any(
                 start < other_end and other_start < end for other_start, other_end in taken
             )
-            if known or cuts_a_word or overlaps:
+            if is_excluded or cuts_a_word or overlaps:
                 continue
             strings.add(string)
             taken.append((start, end))
             chosen.append((start, end))
         return sorted(chosen)
 
-    def _runs(self, sentences: list[list[Span]], rng: random.Random) -> Iterator[Span]:
+    def _word_sequences(self, sentences: list[list[Span]], rng: random.Random) -> Iterator[Span]:
+        """Yield random sequences of words, each within a sentence and as long as some evidence.
+
+        Args:
+            sentences: Spans of the words of each sentence.
+            rng: Generator of the random choices.
+        """
         words = [(first, sentence) for sentence in sentences for first in range(len(sentence))]
         if not words or not self._lengths:
             return
-        for _ in range(_TRIES * self._most):
+        for _ in range(_MAX_DRAWS * self._most):
             first, sentence = rng.choice(words)
             last = first + rng.choice(self._lengths) - 1
             if last < len(sentence):

@@ -1,4 +1,4 @@
-"""Selecting training rows: weights of grades, limits, and decontamination."""
+"""Selection of training rows: weights of grades, limits, and decontamination."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from cclearn.rows.splits import hash_fraction, in_share
 _SHINGLE = 8
 """Words per shingle (Broder 1997). Independent texts share few shingles of this length."""
 
-_CONTAINED = 0.8
-"""A note counts as a copy of another one if one of the two contains this share of the other's
-shingles."""
+_COPIED_SHARE = 0.8
+"""Two notes count as copies if one of them contains this share of the other's shingles."""
 
 
 def repeat_by_grade(
@@ -54,13 +53,13 @@ def limit_rows(
     drawn = sorted(range(len(kept)), key=lambda index: hash_fraction(f"cap {kept[index].id}", seed))
     if most_per_code is not None:
         counts: Counter[str] = Counter()
-        few = []
+        within_limit = []
         for index in drawn:
             code = kept[index].code
             counts[code] += 1
             if not code or counts[code] <= most_per_code:
-                few.append(index)
-        drawn = few
+                within_limit.append(index)
+        drawn = within_limit
     return [kept[index] for index in sorted(drawn[:most])]
 
 
@@ -94,7 +93,7 @@ class Contamination:
         shingles = _shingles(row.note.text)
         shared = Counter(index for s in shingles for index in self._notes_with.get(s, ()))
         return any(
-            count >= _CONTAINED * min(len(shingles), self._sizes[index])
+            count >= _COPIED_SHARE * min(len(shingles), self._sizes[index])
             for index, count in shared.items()
         )
 

@@ -1,4 +1,4 @@
-"""Splitting by the hash of an identifier, which gives the same split in every run and process."""
+"""Splits by the hash of an identifier, which are the same in every run and process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def in_share(identifier: str, share: float, seed: int = 0) -> bool:
     """Return whether an identifier falls into a share of all identifiers.
 
     Args:
-        identifier: Identifier of what must not be on both sides of the split, e.g. the id of a note.
+        identifier: Identifier of an item, e.g. of a note. All rows of an item are in the same part.
         share: Share between 0 and 1. A larger share contains all identifiers of a smaller one.
         seed: Seed of the split.
     """

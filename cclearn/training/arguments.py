@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from cclearn.runtime.processes import on_gpu, sharding
+from cclearn.training.initial_model import computes_in_bf16
 from cclearn.training.recipe import Recipe
-from cclearn.training.start import computes_in_bf16
 
 
 def common_arguments(recipe: Recipe) -> dict[str, Any]:

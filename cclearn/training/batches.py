@@ -1,4 +1,10 @@
-"""The dataset and the sampler of the trainer, made from encoded rows."""
+"""The dataset and the sampler of the trainer, which are made from encoded rows.
+
+A row of the dataset has `input_ids` and `labels`, two lists of the same length. TRL's
+`DataCollatorForLanguageModeling` makes a batch from them: it pads rows to equal length, or concatenates
+packs without padding. TRL's trainer computes the loss, which is the mean cross-entropy of the tokens
+whose label is not `IGNORED`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,7 @@ from cclearn.rows import EncodedRow
 from cclearn.training.recipe import Training
 
 IGNORED = -100
-"""Label of a token that does not contribute to the loss."""
+"""Label of a token that does not contribute to the loss, such as a token of the prompt."""
 
 
 def make_dataset(
@@ -22,27 +28,28 @@ def make_dataset(
 ) -> tuple[Dataset, list[int]]:
     """Return the rows with their labels as a dataset, and the number of its rows in each phase.
 
-    With `batching: packed` a row of the dataset is a pack. Packs are filled by best-fit decreasing. No
-    example is cut, because none is longer than a pack.
+    With `batching: packed`, a row of the dataset is a pack of several encoded rows. Packs are filled by
+    best-fit decreasing. No encoded row is cut, because none is longer than a pack.
 
     Args:
         phases: Encoded rows of each phase.
         training: Settings of the training.
     """
-    parts = [_labelled(phase) for phase in phases]
+    parts = [_with_labels(phase) for phase in phases]
     if training.batching == "packed":
         parts = [pack_dataset(part, training.max_length, "bfd") for part in parts]
     return concatenate_datasets(parts), [len(part) for part in parts]
 
 
-def _labelled(rows: Sequence[EncodedRow]) -> Dataset:
+def _with_labels(rows: Sequence[EncodedRow]) -> Dataset:
+    """Return rows as a dataset. The label of a token of a completion is the token itself."""
     return Dataset.from_dict(
         {
             "input_ids": [row.input_ids for row in rows],
             "labels": [
                 [
-                    token if learnt else IGNORED
-                    for token, learnt in zip(row.input_ids, row.completion_mask, strict=True)
+                    token if is_completion else IGNORED
+                    for token, is_completion in zip(row.input_ids, row.completion_mask, strict=True)
                 ]
                 for row in rows
             ],
@@ -59,8 +66,9 @@ class RowSampler(Sampler[int]):
         sizes: Number of rows of each phase. The phases follow each other in the dataset.
         seed: Seed of the orders.
         rounds: Number of passes over each phase before the next one begins.
-        lengths: Lengths of the rows, if rows of similar lengths are to be in the same batch.
-        batch: Number of rows per step. It is only used with `lengths`.
+        lengths: Lengths of the rows in tokens. With them, rows of similar lengths are in the same batch.
+            None ignores the lengths.
+        batch: Number of rows per step of all processes. It is only used with `lengths`.
     """
 
     def __init__(

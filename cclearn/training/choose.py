@@ -1,4 +1,4 @@
-"""Selection of the rows that a run is trained on."""
+"""Selection of the rows of a run, in the steps of `choose_rows`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cclearn.rows import (
     TrainingRow,
     in_share,
     limit_rows,
+    note_span_rows,
     read_source,
     repeat_by_grade,
     segment_rows,
-    span_rows,
 )
 from cclearn.training.recipe import Recipe
 from cclearn.training.row_settings import Rows, RowSourceSettings
@@ -34,9 +34,9 @@ class ChosenRows:
     Attributes:
         source: Settings of the source.
         rows: Rows that the model is trained on, in the order of the file.
-        read: Number of pairs or notes in the file.
+        read: Number of pairs or notes that were read from the file.
         contaminated: Ids of the pairs, notes and rows that occur in an evaluation.
-        development: Rows that are held out, on which the loss is evaluated.
+        development: Rows that are not trained on, and on which the loss is evaluated.
     """
 
     source: RowSourceSettings
@@ -47,7 +47,11 @@ class ChosenRows:
 
 
 def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
-    """Read the sources that the recipe's order uses, and select rows as the recipe says.
+    """Read the sources of a recipe, and return the selected rows of each source.
+
+    Evaluation data and development rows are separated first. A note is then split into segments or
+    spans, if the source has these settings. Finally, rows are repeated by their grade and limited in
+    number.
 
     Args:
         recipe: Recipe of the run.
@@ -58,12 +62,12 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
         ConfigurationError: No row of a source is left.
     """
     contamination = _contamination(recipe.rows)
-    read = [_read(source, recipe, system, contamination) for source in recipe.rows.used]
-    coded = _coded_strings(read)
+    whole_rows = [_read_whole(source, recipe, system, contamination) for source in recipe.rows.used]
+    coded = _coded_strings(whole_rows)
     selected = []
-    for chosen in read:
+    for chosen in whole_rows:
         source = chosen.source
-        expand = _row_maker(chosen, recipe, system, coded)
+        expand = _expansion(chosen, recipe, system, coded)
         clean: list[TrainingRow] = []
         contaminated = list(chosen.contaminated)
         for row in (row for whole in chosen.rows for row in expand(whole)):
@@ -81,21 +85,22 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
         development = [row for whole in chosen.development for row in expand(whole)]
         selected.append(ChosenRows(source, rows, chosen.read, contaminated, development))
     refuse_empty(
-        [c.source for c in selected if not c.rows], "no row of it is left. Name another file."
+        [chosen.source for chosen in selected if not chosen.rows],
+        "no row of it is left. Name another file.",
     )
     return selected
 
 
-def _read(
+def _read_whole(
     source: RowSourceSettings, recipe: Recipe, system: CodeSystem, contamination: Contamination
 ) -> ChosenRows:
-    """Return one row for each pair or whole note of a source."""
+    """Return the rows of a source before expansion, which are one row for each pair or note."""
     read = 0
     clean: list[TrainingRow] = []
     contaminated: list[str] = []
     development: list[TrainingRow] = []
     describe, template = recipe.rows.describe, recipe.rows.template
-    for row in read_source(source.path, source.holds, system, describe, template):
+    for row in read_source(source.path, source.file_kind, system, describe, template):
         read += 1
         if contamination.contains(row):
             contaminated.append(row.id)
@@ -106,10 +111,13 @@ def _read(
     return ChosenRows(source, clean, read, contaminated, development)
 
 
-def _row_maker(
+def _expansion(
     chosen: ChosenRows, recipe: Recipe, system: CodeSystem, coded: Container[str]
 ) -> Callable[[TrainingRow], Iterable[TrainingRow]]:
-    """Return a function from the row of a pair or whole note to the rows that its source asks for."""
+    """Return a function from the row of a pair or note to its rows for training.
+
+    They are the rows of the segments or the spans of the note, or the row itself.
+    """
     source, seed = chosen.source, recipe.seed
     if source.segments is not None:
         return partial(segment_rows, unit=source.segments, empty=source.empty, seed=seed)
@@ -125,13 +133,13 @@ def _row_maker(
         return system.description(code) if recipe.rows.describe and code in system else ""
 
     negatives = Negatives(notes, source.negatives, mentions, coded, seed)
-    return lambda row: span_rows(row, negatives.sample(row.note) if row.note else (), describe)
+    return lambda row: note_span_rows(row, negatives.sample(row.note) if row.note else (), describe)
 
 
-def _coded_strings(read: Sequence[ChosenRows]) -> set[str]:
+def _coded_strings(whole_rows: Sequence[ChosenRows]) -> set[str]:
     """Return every string that has a code in a pair or a note."""
     coded: set[str] = set()
-    for row in (row for chosen in read for row in (*chosen.rows, *chosen.development)):
+    for row in (row for chosen in whole_rows for row in (*chosen.rows, *chosen.development)):
         if row.note is None:
             coded.add(string_key(row.text))
         else:
@@ -140,7 +148,10 @@ def _coded_strings(read: Sequence[ChosenRows]) -> set[str]:
 
 
 def _split_key(row: TrainingRow) -> str:
-    """Return the key of a row that must not be on both sides of a split: a note or a string."""
+    """Return the key of the split of a row: the id of its note, or its string.
+
+    Rows with equal keys are all trained on, or are all development rows.
+    """
     return f"development {string_key(row.text) if row.note is None else row.id}"
 
 

@@ -10,9 +10,9 @@ from cclearn.codes import CodeSystem
 from cclearn.training.batches import make_dataset
 from cclearn.training.choose import choose_rows
 from cclearn.training.estimate import Memory, Shape, estimate_memory, estimate_operations, shape_of
-from cclearn.training.prepare import PreparedRows, Share, prepare_rows
+from cclearn.training.initial_model import initial_tokenizer
+from cclearn.training.prepare import EpochRows, PreparedRows, prepare_rows
 from cclearn.training.recipe import Recipe
-from cclearn.training.start import start_tokenizer
 
 Histogram = list[tuple[int, int, int]]
 """Bins of lengths: exclusive lower bound, inclusive upper bound, and number of rows."""
@@ -23,7 +23,7 @@ class DryRun:
     """Size and estimated cost of a run.
 
     Attributes:
-        shares: Number of rows in an epoch by source, kind and grade.
+        epoch_rows: Counts of the rows of each source, kind and grade in an epoch.
         lengths: Histogram of the lengths of the rows. Each row of the sources counts once.
         dropped: Number of rows that are dropped because they are too long.
         windowed: Number of notes that are split into windows.
@@ -41,7 +41,7 @@ class DryRun:
             None if there are no document rows.
     """
 
-    shares: list[Share]
+    epoch_rows: list[EpochRows]
     lengths: Histogram
     dropped: int
     windowed: int
@@ -70,7 +70,8 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     """
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     chosen = choose_rows(recipe, system)
-    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    source_rows = [row for source in chosen for row in source.rows]
+    tokenizer = initial_tokenizer(recipe, source_rows, system)
     prepared = prepare_rows(recipe, chosen, tokenizer)
     _, sizes = make_dataset(prepared.phases, recipe.training)
     training = recipe.training
@@ -81,20 +82,20 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     steps = training.steps or math.ceil(epoch_steps) * (training.epochs or 1)
     epochs = steps / epoch_steps
     shape = shape_of(recipe, tokenizer)
-    rows = sum(share.rows for share in prepared.shares)
-    tokens = round(epochs * sum(share.tokens for share in prepared.shares))
+    rows = sum(part.rows for part in prepared.epoch_rows)
+    tokens = round(epochs * sum(part.tokens for part in prepared.epoch_rows))
     mean_length = _mean_length(prepared)
-    documents = [share for share in prepared.shares if share.kind == "document"]
+    documents = [part for part in prepared.epoch_rows if part.kind == "document"]
     document_tokens = document_operations = None
     if documents:
-        mean = sum(s.tokens for s in documents) / sum(s.rows for s in documents)
+        mean = sum(part.tokens for part in documents) / sum(part.rows for part in documents)
         document_tokens = round(epochs * rows * mean)
         document_operations = estimate_operations(
             shape, recipe, document_tokens, _mean_length(prepared, "document")
         )
     reports = [report for reports in prepared.reports for report in reports.values()]
     return DryRun(
-        shares=prepared.shares,
+        epoch_rows=prepared.epoch_rows,
         lengths=_histogram(sum((report.lengths for report in reports), Counter())),
         dropped=sum(len(report.dropped) for report in reports),
         windowed=sum(len(report.windowed) for report in reports),

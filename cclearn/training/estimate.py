@@ -106,7 +106,7 @@ def shape_from_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from cclearn.training.start import adapter_config
+    from cclearn.training.initial_model import adapter_config
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)

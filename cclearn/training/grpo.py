@@ -22,16 +22,16 @@ from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
 from cclearn.training.choose import choose_rows
+from cclearn.training.initial_model import (
+    adapter_config,
+    cast_trained_weights_to_float32,
+    initial_model,
+    initial_tokenizer,
+)
 from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Grpo, Recipe
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
-from cclearn.training.start import (
-    adapter_config,
-    cast_trained_weights_to_float32,
-    start_model,
-    start_tokenizer,
-)
 from cclearn.training.trainer import CheckpointPublisher, Progress
 
 
@@ -64,11 +64,11 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     settings = recipe.grpo or Grpo()
     arguments = _arguments(recipe, settings)
     chosen = choose_rows(recipe, system)
-    tokenizer = start_tokenizer(recipe, [], system)
+    tokenizer = initial_tokenizer(recipe, [], system)
     prepared = prepare_rows(recipe, chosen, tokenizer)
     rows = [row for phase in prepared.phases for row in phase]
     _refuse_few(rows, recipe, settings)
-    model = start_model(recipe, tokenizer)
+    model = initial_model(recipe, tokenizer)
     # Generation must end at the end of a turn, whatever the model's generation settings contain.
     model.generation_config.eos_token_id = [end_of_turn(tokenizer)]
     known = _by_id(row for c in chosen for row in c.rows)

@@ -1,4 +1,4 @@
-"""What is measured in a run: its size, its time, its memory."""
+"""Measurements of a run: its size, its time and its memory."""
 
 from __future__ import annotations
 

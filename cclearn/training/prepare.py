@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Number of rows of one source, kind and grade in an epoch. A repeated row counts repeatedly.
+class EpochRows:
+    """Counts of the rows of one source, kind and grade in an epoch. A repeated row counts repeatedly.
 
     Attributes:
         source: Path of the row file.
@@ -48,19 +48,19 @@ class PreparedRows:
     Attributes:
         phases: Shuffled rows of one epoch, one list for each phase. There are two phases if the span
             rows precede the document rows.
-        shares: Number of rows of each source, kind and grade in the epoch.
+        epoch_rows: Counts of the rows of each source, kind and grade in the epoch.
         sources: Chosen rows of each source.
         reports: Counts of each source's encoded rows by kind and grade. Each row counts once.
-        development: Rows that are held out, on which the loss is evaluated.
+        development: Rows that are not trained on, and on which the loss is evaluated.
     """
 
     phases: list[list[EncodedRow]]
-    shares: list[Share]
+    epoch_rows: list[EpochRows]
     sources: list[ChosenRows]
     reports: list[Reports]
     development: list[EncodedRow]
 
-    def described(self) -> list[dict[str, object]]:
+    def describe_rows(self) -> list[dict[str, object]]:
         """Return the counts of each source, kind and grade for the manifest."""
         return [
             {
@@ -74,7 +74,7 @@ class PreparedRows:
             for (kind, grade), report in reports.items()
         ]
 
-    def contaminated(self) -> dict[str, list[str]]:
+    def contaminated_ids(self) -> dict[str, list[str]]:
         """Return the ids of the rows that occur in an evaluation, by path. Sources may share a path."""
         found: dict[str, dict[str, None]] = {}
         for chosen in self.sources:
@@ -102,6 +102,7 @@ def prepare_rows(
     if rows.order == "span_then_document":
         kinds = [("span",), ("document",)]
     phases: list[list[EncodedRow]] = []
+    # Number of rows, of tokens and of supervised tokens, by the index of the source and the grade.
     counts: dict[tuple[int, Grade | None], list[int]] = {}
     for phase_kinds in kinds:
         sources = [source for source, c in enumerate(chosen) if c.source.kind in phase_kinds]
@@ -116,8 +117,8 @@ def prepare_rows(
             count[1] += len(row.input_ids)
             count[2] += sum(row.completion_mask)
         phases.append([row for _, row in epoch])
-    realised = [
-        Share(rows.used[source].path, rows.used[source].kind, grade, *counts[source, grade])
+    epoch_rows = [
+        EpochRows(rows.used[source].path, rows.used[source].kind, grade, *counts[source, grade])
         for source, grade in sorted(counts, key=str)
     ]
     development, _ = encode_rows(
@@ -130,7 +131,7 @@ def prepare_rows(
         raise ConfigurationError(
             [f"rows.development ({rows.development}): it selects no row. Increase it."]
         )
-    return PreparedRows(phases, realised, chosen, reports, development)
+    return PreparedRows(phases, epoch_rows, chosen, reports, development)
 
 
 def _encode(
@@ -140,7 +141,12 @@ def _encode(
     overflow: Overflow,
     answer_length: int,
 ) -> tuple[list[list[EncodedRow]], list[Reports]]:
-    """Return the encoded rows of each source and their counts. Report the problems of all sources."""
+    """Return the encoded rows of each source and their counts.
+
+    Raises:
+        ConfigurationError: Rows are too long or have an empty completion, or no row of a source is left.
+            The problems of all sources are reported together.
+    """
     encoded: list[list[EncodedRow]] = []
     reports: list[Reports] = []
     problems: list[str] = []

@@ -1,4 +1,4 @@
-"""A recipe, which holds all settings of a training run."""
+"""The settings of a training run, which are called a recipe."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class Grpo(Section):
 
 
 class RecipeMetadata(Section):
-    """What a recipe says about itself to its reader. It has no influence on the run.
+    """Description of a recipe for its readers. It has no influence on the run.
 
     Attributes:
         description: Purpose of the recipe, in one sentence. `cclearn recipes ls` shows it.

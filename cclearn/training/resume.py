@@ -1,4 +1,4 @@
-"""The point where a run begins: its first step, or a checkpoint."""
+"""Selection of the checkpoint that a run resumes from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cclearn.runtime.processes import process_state
 from cclearn.training.checkpoints import Checkpoint, latest_checkpoint, read_checkpoint
 
 Notify = Callable[[str], None]
-"""Called with a message for the user."""
+"""Function that receives a message for the user."""
 
 AUTO = "auto"
 """Value of `resume` that selects the last complete checkpoint, if there is one."""
 
 
-def find_start(
+def find_checkpoint(
     checkpoints: Path, resume: str | None, overwrite: bool, run: dict[str, Any], notify: Notify
 ) -> Checkpoint | None:
     """Return the checkpoint that a run resumes from, or None if it begins at its first step.
@@ -30,7 +30,8 @@ def find_start(
         resume: `auto`, the folder of a checkpoint, or None.
         overwrite: Whether existing checkpoints may be removed.
         run: Fingerprint of the run.
-        notify: Called with the step that the run resumes from, and with checkpoints that are skipped.
+        notify: Function that receives messages about the step that the run resumes from, and about
+            skipped checkpoints.
 
     Raises:
         ConfigurationError: The checkpoint belongs to another run.

@@ -29,13 +29,13 @@ class RowSourceSettings(Section):
         share: Share of the rows of the mix that come from this file.
         grades: How often a pair of each grade is used: 0.5 keeps half of the pairs, 2 uses each twice, 0
             drops all. Grades that are not listed count as 1.
-        most: Largest number of rows.
-        most_per_code: Largest number of span rows for one code.
+        most: Maximum number of rows.
+        most_per_code: Maximum number of span rows for one code.
         segments: Unit of the document rows, if a note is split into sentences or sections.
         empty: Share of the segments without evidence that are kept. Their answer is `none`.
-        negatives: Largest number of spans per note that are not evidence and become rows whose answer is
-            that they have no code (`cclearn.rows.negatives`). If it is set, the file of a source of span
-            rows holds coded notes, and each piece of evidence is a row.
+        negatives: Maximum number of spans per note that are not evidence and become rows with the answer
+            `none` (`cclearn.rows.negatives`). If it is set for a source of span rows, the file contains
+            coded notes, and each piece of evidence is a row too.
     """
 
     kind: RowKind
@@ -68,8 +68,8 @@ class RowSourceSettings(Section):
         return self
 
     @property
-    def holds(self) -> RowKind:
-        """Return the kind of the file's content: notes (`document`) or span pairs (`span`)."""
+    def file_kind(self) -> RowKind:
+        """Kind of the file's content: notes (`document`) or span pairs (`span`)."""
         return self.kind if self.negatives is None else "document"
 
 
@@ -93,13 +93,15 @@ class Rows(Section):
         template: Layout of the answers (`cclearn.prompts.layout`).
         order: `mixed` shuffles both kinds of rows together. `span_then_document` has all span rows
             before all document rows. The others use only one kind of rows.
-        mixing: How many rows of each source are in an epoch (`cclearn.rows.mixture`).
+        mixing: Strategy that determines the number of rows of each source in an epoch
+            (`cclearn.rows.mixture`). None is `fixed_ratio` if the sources have shares, and `concatenate`
+            otherwise.
         temperature: Temperature of proportional mixing.
-        overflow: What happens to a row that is longer than the context.
+        overflow: Handling of a row that is longer than the context (`cclearn.rows.encode`).
         describe: Whether the answer of a span row continues with the description of the code.
         evaluation: Files of the evaluation. Rows that occur in them are dropped
             (`cclearn.rows.selection.Contamination`).
-        development: Share of the rows that are held out. Their loss is logged every
+        development: Share of the rows that are not trained on. The loss on them is logged every
             `training.evaluate_every` steps. Notes are split by their ids, spans by their strings.
     """
 
@@ -133,11 +135,11 @@ class Rows(Section):
 
     @property
     def used(self) -> tuple[RowSourceSettings, ...]:
-        """Return the sources whose rows the order uses."""
+        """Sources whose rows the order uses."""
         kind = {"document_only": "document", "span_only": "span"}.get(self.order)
         return tuple(source for source in self.sources if kind in (None, source.kind))
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Return the path of every file that the run reads."""
+        """Paths of all files that the run reads."""
         return tuple([*(s.path for s in self.used), *(e.path for e in self.evaluation)])

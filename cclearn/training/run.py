@@ -25,17 +25,17 @@ from cclearn.training.checkpoints import (
     mark_finished,
     remove_finished,
 )
+from cclearn.training.initial_model import attention_implementation, computes_in_bf16
 from cclearn.training.manifest import describe_run, rows_hash, weight_hashes
 from cclearn.training.measurements import measure
 from cclearn.training.prepare import PreparedRows
 from cclearn.training.recipe import Recipe
-from cclearn.training.resume import Notify, find_start
+from cclearn.training.resume import Notify, find_checkpoint
 from cclearn.training.run_folder import (
     reporting_write_errors,
     run_folder,
     unpublished_checkpoints,
 )
-from cclearn.training.start import attention_implementation, computes_in_bf16
 from cclearn.training.trainer import CheckpointPublisher, MetricsWriter, Progress
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Job:
 
     Attributes:
         tokenizer: Tokenizer that is saved with the model.
-        make_trainer: Returns the trainer, given the folder that it may write to and its callbacks.
+        make_trainer: Function that returns the trainer. It receives the folder for the trainer's files,
+            and the callbacks.
         prepared: Encoded rows of the run.
     """
 
@@ -60,7 +61,7 @@ class Job:
 
     @property
     def rows(self) -> list[EncodedRow]:
-        """Return the rows of one epoch."""
+        """Rows of one epoch, in their order before the sampler shuffles them."""
         return [row for phase in self.prepared.phases for row in phase]
 
 
@@ -81,12 +82,12 @@ def run_recipe(
 
     Args:
         recipe: Recipe of the run.
-        make_job: Reads the rows and loads the model of one stage of training.
+        make_job: Function that reads the rows and loads the model. Each stage of training has one.
         overwrite: Whether an existing output folder and existing checkpoints may be replaced.
         resume: `auto` to resume from the last complete checkpoint, the folder of a checkpoint, or None
             to begin at the first step.
-        progress: Called after each step, or None.
-        notify: Called with messages for the user, such as checkpoints that are skipped.
+        progress: Function that is called after each step. None reports nothing.
+        notify: Function that receives messages for the user, for example about skipped checkpoints.
 
     Returns:
         The output folder.
@@ -105,7 +106,7 @@ def run_recipe(
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     job = make_job(recipe, system)
     run = _fingerprint(recipe, system, job)
-    start = find_start(checkpoints, resume, overwrite, run, notify)
+    start = find_checkpoint(checkpoints, resume, overwrite, run, notify)
     with (
         run_folder(recipe.output, overwrite) as folder,
         unpublished_checkpoints(checkpoints, recipe.training.save_every) as unpublished,
@@ -122,7 +123,7 @@ def run_recipe(
             if state.is_main_process:
                 measured = measure(recipe, trainer, seconds, start)
                 measured |= {"rows_sha256": run["rows_sha256"], **weight_hashes(recipe, folder)}
-                manifest = describe_run(recipe, system, **_rows(job), **measured)
+                manifest = describe_run(recipe, system, **_row_fields(job), **measured)
                 write_json(folder / _MANIFEST, manifest)
                 (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
                 mark_finished(checkpoints, folder / _MANIFEST)
@@ -178,11 +179,11 @@ def _save_model(
         (folder / "training_args.bin").unlink(missing_ok=True)
 
 
-def _rows(job: Job) -> dict[str, Any]:
-    """Return what the manifest says about the rows of the run."""
+def _row_fields(job: Job) -> dict[str, Any]:
+    """Return the fields of the manifest that describe the rows of the run."""
     return {
-        "rows": job.prepared.described(),
-        "contaminated": job.prepared.contaminated(),
+        "rows": job.prepared.describe_rows(),
+        "contaminated": job.prepared.contaminated_ids(),
         "development_sha256": rows_hash(job.prepared.development),
         "development_rows": len(job.prepared.development),
         "epoch_rows": len(job.rows),

@@ -16,17 +16,17 @@ from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
 from cclearn.training.batches import RowSampler, make_dataset
 from cclearn.training.choose import choose_rows
+from cclearn.training.initial_model import (
+    adapter_config,
+    cast_trained_weights_to_float32,
+    initial_model,
+    initial_tokenizer,
+)
 from cclearn.training.optimizer import MuonWithAdamW
 from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Recipe, Training
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
-from cclearn.training.start import (
-    adapter_config,
-    cast_trained_weights_to_float32,
-    start_model,
-    start_tokenizer,
-)
 from cclearn.training.trainer import CheckpointPublisher, Progress
 
 
@@ -46,7 +46,7 @@ def run_sft(
 
 
 def make_job(recipe: Recipe, system: CodeSystem) -> Job:
-    """Read and encode the rows, and load the model.
+    """Read and encode the rows, and load the model. The function that makes the trainer is returned too.
 
     Args:
         recipe: Recipe of the run.
@@ -56,12 +56,13 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
         DataError: A row file cannot be read.
         ConfigurationError: Rows are too long or have nothing to learn, or the model cannot be loaded.
     """
-    # This comes first, because DeepSpeed shards the weights on loading only if the arguments exist.
+    # The arguments must be created first: DeepSpeed shards the weights on loading only if they exist.
     arguments = _arguments(recipe)
     chosen = choose_rows(recipe, system)
-    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    rows = [row for source in chosen for row in source.rows]
+    tokenizer = initial_tokenizer(recipe, rows, system)
     prepared = prepare_rows(recipe, chosen, tokenizer)
-    model = start_model(recipe, tokenizer)
+    model = initial_model(recipe, tokenizer)
     dataset, sizes = make_dataset(prepared.phases, recipe.training)
     development = None
     if prepared.development:
@@ -89,23 +90,22 @@ def _sampler(recipe: Recipe, sizes: list[int], dataset: Dataset) -> RowSampler:
     lengths = None
     if training.batching == "grouped":
         lengths = [len(ids) for ids in dataset["input_ids"]]
-    return RowSampler(
-        sizes,
-        recipe.seed,
-        training.epochs or 1 if _in_phases(recipe) else 1,
-        lengths,
-        training.batch_size * training.accumulation * process_state().num_processes,
-    )
+    rounds = 1
+    if _has_phases(recipe) and training.epochs is not None:
+        rounds = training.epochs
+    batch = training.batch_size * training.accumulation * process_state().num_processes
+    return RowSampler(sizes, recipe.seed, rounds, lengths, batch)
 
 
-def _in_phases(recipe: Recipe) -> bool:
+def _has_phases(recipe: Recipe) -> bool:
+    """Return whether all span rows precede all document rows."""
     return recipe.rows.order == "span_then_document"
 
 
 def _arguments(recipe: Recipe) -> SFTConfig:
     training = recipe.training
     arguments = common_arguments(recipe)
-    if _in_phases(recipe):  # The sampler repeats each phase itself.
+    if _has_phases(recipe):  # The sampler repeats each phase, so that the trainer must not.
         arguments["num_train_epochs"] = 1
     return SFTConfig(
         **arguments,
@@ -114,17 +114,20 @@ def _arguments(recipe: Recipe) -> SFTConfig:
         per_device_eval_batch_size=training.batch_size,
         max_length=training.max_length,
         packing=training.batching == "packed",
-        # Packs have no padding. The end of turn, which TRL may pad with, must be counted in them.
+        # Padding is not counted. Packs have none, and their end-of-turn tokens, with which TRL may pad,
+        # must be counted.
         include_num_input_tokens_seen="all" if training.batching == "packed" else "non_padding",
         packing_strategy="bfd",  # Isolates the examples of a pack from each other.
-        dataset_kwargs={
-            "skip_prepare_dataset": True
-        },  # The dataset is labelled and packed already.
+        # The dataset has its labels and packs already (`make_dataset`).
+        dataset_kwargs={"skip_prepare_dataset": True},
     )
 
 
 class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer with a sampler whose order does not change when a run is resumed."""
+    """TRL's trainer, which collates batches and computes the loss (`cclearn.training.batches`).
+
+    Its sampler gives the same order when a run is resumed.
+    """
 
     def __init__(self, *, sampler: RowSampler, **settings: Any) -> None:
         self._sampler = sampler

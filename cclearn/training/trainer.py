@@ -1,4 +1,4 @@
-"""What the trainers of all stages add to that of transformers: complete checkpoints and metrics."""
+"""Parts that the trainers of all stages share: publishing of checkpoints, and the file of metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         metrics: Path,
         start: Checkpoint | None,
     ) -> None:
-        """Set what the trainer must know about the run, before it begins.
+        """Set the files and the fingerprint of the run. This must be called before training begins.
 
         Args:
             checkpoints: Folder where complete checkpoints are published.
@@ -45,7 +45,7 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         self._checkpoints, self._run, self._keep = checkpoints, run, keep
         self._metrics_file = metrics
         self._started = time.perf_counter() - (start.seconds if start else 0.0)
-        # It would print dictionaries between the lines of the progress bar.
+        # This callback would print dictionaries between the lines of the progress bar.
         self.remove_callback(PrinterCallback)
 
     def seconds(self) -> float:
@@ -54,7 +54,7 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if self.state.global_step >= self.state.max_steps:
-            return  # The model is saved next; resuming from this step would train one step more.
+            return  # The model is saved next. Resuming after the last step would train one more step.
         with reporting_write_errors(self._checkpoints):
             super()._save_checkpoint(model, trial)
             state = process_state()
@@ -74,7 +74,7 @@ class MetricsWriter(TrainerCallback):  # type: ignore[misc]
 
     Args:
         path: File that receives one line of JSON for each log entry.
-        progress: Called after each step, or None.
+        progress: Function that is called after each step. None reports nothing.
     """
 
     def __init__(self, path: Path, progress: Progress | None) -> None:

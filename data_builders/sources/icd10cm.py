@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
-from data_builders.builder import RejectedRow, needs_system
+from data_builders.builder import RejectedRow, require_system
 from data_builders.claims import Claim, refers_to_codes
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 
@@ -32,7 +32,7 @@ class ICD10CMBuilder(SpanBuilder):
         Raises:
             ConfigurationError: The code system is not ICD-10-CM.
         """
-        needs_system(self, "icd10cm", system)
+        require_system(self, "icd10cm", system)
         for string in code_strings(system):
             if string.field != "title" and refers_to_codes(string.text):
                 yield RejectedRow(

@@ -11,7 +11,7 @@ from pydantic import Field
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, shown_id
 from cclearn.notes.contract import Grade
-from data_builders.builder import RejectedRow, needs_system
+from data_builders.builder import RejectedRow, require_system
 from data_builders.claims import Claim, refers_to_codes
 from data_builders.noise.spelling import lower_first
 from data_builders.sources.index_phrases import alternatives, phrases
@@ -70,7 +70,7 @@ class ICD10CMIndexBuilder(SpanBuilder):
             ConfigurationError: The code system is not ICD-10-CM, or a table has an unknown column.
             DataError: A file is not an index or a table.
         """
-        needs_system(self, "icd10cm", system)
+        require_system(self, "icd10cm", system)
         for path in config.files:
             yield from _claims(path, read_index(path))
 

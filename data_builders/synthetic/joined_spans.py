@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from cclearn.codes import CodeSystem, conflict
 from cclearn.notes import AssignedCode, CodedNote, Evidence
-from data_builders.builder import Builder, Built, RejectedRow
+from data_builders.builder import Builder, BuiltRow, RejectedRow
 from data_builders.noise import WEIGHTS, Abbreviations, Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.parallel import ParallelMap, in_process, number_ranges
@@ -73,7 +73,7 @@ class JoinedSpansBuilder(Builder):
 
     def rows(
         self, config: JoinedSpansConfig, system: CodeSystem, parallel_map: ParallelMap = in_process
-    ) -> Iterator[Built]:
+    ) -> Iterator[BuiltRow]:
         """Yield coded notes, and a rejected row for each requested code without a pair.
 
         Raises:
@@ -108,11 +108,11 @@ class _Joiner:
         self._strings = strings
         self._codes = codes
 
-    def __call__(self, numbers: range) -> list[Built]:
+    def __call__(self, numbers: range) -> list[BuiltRow]:
         """Return the rows with the given numbers."""
         return [self._row(number) for number in numbers]
 
-    def _row(self, number: int) -> Built:
+    def _row(self, number: int) -> BuiltRow:
         config, system = self._config, self._system
         rng = random.Random(f"{config.seed} {number}")  # noqa: S311 - reproducible
         chosen = _chosen(self._codes, rng.randint(config.least, config.most), system, rng)

@@ -15,7 +15,7 @@ from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import in_share
-from data_builders.builder import Builder, Built, RejectedRow
+from data_builders.builder import Builder, BuiltRow, RejectedRow
 from data_builders.noise import WEIGHTS, Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.noise.spelling import lower_first
@@ -77,7 +77,7 @@ class TemplateNotesBuilder(Builder):
         config: TemplateNotesConfig,
         system: CodeSystem,
         parallel_map: ParallelMap = in_process,
-    ) -> Iterator[Built]:
+    ) -> Iterator[BuiltRow]:
         """Yield coded notes, and a rejected row for each requested code without a pair."""
         mentions = read_mentions(config, system)
         strings = {code: _unreserved(code, texts, config) for code, texts in mentions.items()}

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import SpanPair
-from data_builders.builder import Ambiguous, RejectedRow, configure, find_builder
+from data_builders.builder import AmbiguousString, RejectedRow, configure, find_builder
 
 
 def built(
     name: str, settings: Mapping[str, object], system: CodeSystem
-) -> tuple[dict[str, SpanPair], list[RejectedRow], dict[str, Ambiguous]]:
+) -> tuple[dict[str, SpanPair], list[RejectedRow], dict[str, AmbiguousString]]:
     """Run a builder of span pairs.
 
     Returns:
@@ -24,5 +24,5 @@ def built(
     return (
         {pair.text: pair for pair in pairs},
         [row for row in rows if isinstance(row, RejectedRow)],
-        {row.text: row for row in rows if isinstance(row, Ambiguous)},
+        {row.text: row for row in rows if isinstance(row, AmbiguousString)},
     )

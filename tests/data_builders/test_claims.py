@@ -3,7 +3,7 @@ from __future__ import annotations
 from cclearn.codes import CodeSystem
 from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import PRECEDENCE as FIELDS
-from data_builders.claims import PRECEDENCE, is_gold, own_claims, rank
+from data_builders.claims import PRECEDENCE, code_system_claims, is_gold, rank
 
 
 def test_the_strongest_claim_wins() -> None:
@@ -42,7 +42,7 @@ def test_official_titles_are_stronger_than_the_index_and_ontologies() -> None:
 
 
 def test_a_system_claims_its_own_strings(system: CodeSystem) -> None:
-    own = {(text, code): strength for text, code, strength in own_claims(system)}
+    own = {(text, code): strength for text, code, strength in code_system_claims(system)}
     assert own["Non-ST elevation (NSTEMI) myocardial infarction", "I21.4"] == 0
     assert own["Nontransmural myocardial infarction", "I21.4"] > 0
     assert all(system.is_billable(code) for _, code in own)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cclearn.codes.strings import string_key
 from cclearn.notes import AssignedCode, CodedNote, Evidence
-from cclearn.rows import Negatives, document_row, encode_rows, span_rows
+from cclearn.rows import Negatives, document_row, encode_rows, note_span_rows
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows as some_rows
 from tests.rows.test_windows import note_of
@@ -96,7 +96,7 @@ def test_runs_of_words_are_as_long_as_evidence() -> None:
 
 def test_a_note_makes_rows_of_its_evidence_and_of_other_words() -> None:
     row = document_row(NOTE.model_copy(update={"origin": "public"}), template="listed")
-    rows = list(span_rows(row, [(7, 17)], lambda code: f"what {code} is"))
+    rows = list(note_span_rows(row, [(7, 17)], lambda code: f"what {code} is"))
     assert [(row.id, row.text, row.code) for row in rows] == [
         ("n@19:38 I50.9", "Acute heart failure", "I50.9"),
         ("n@40:44 M10.9", "Gout", "M10.9"),
@@ -112,7 +112,7 @@ def test_a_note_makes_rows_of_its_evidence_and_of_other_words() -> None:
 
 def test_the_answer_to_a_negative_is_none() -> None:
     tokenizer = make_tokenizer(some_rows(), 500)
-    (row,) = list(span_rows(document_row(NOTE), [(7, 17)]))[2:]
+    (row,) = list(note_span_rows(document_row(NOTE), [(7, 17)]))[2:]
     ((encoded,), reports) = encode_rows([row], tokenizer, 512)
     learnt = [t for t, on in zip(encoded.input_ids, encoded.completion_mask, strict=True) if on]
     assert tokenizer.decode(learnt) == "none<|end|>"

@@ -77,13 +77,13 @@ def test_the_base_model_of_qlora_is_stored_in_4_bits(
     from cclearn.training import sft
 
     seen = []
-    start = sft.start_model
+    start = sft.initial_model
 
     def spy(*args: object) -> object:
         seen.append(start(*args))  # type: ignore[arg-type]
         return seen[-1]
 
-    monkeypatch.setattr(sft, "start_model", spy)
+    monkeypatch.setattr(sft, "initial_model", spy)
     run_sft(tiny_recipe(data, tmp_path / "q", *adapting(run, "qlora", "training.steps=1")))
     (model,) = seen
     kinds = {type(module).__name__ for module in model.modules()}

@@ -16,10 +16,10 @@ from cclearn.notes.jsonl import read_coded_notes, read_span_pairs, write_rows
 from cclearn.rows import TrainingRow, encode_rows
 from cclearn.training.choose import ChosenRows, choose_rows
 from cclearn.training.dry_run import dry_run
+from cclearn.training.initial_model import initial_tokenizer
 from cclearn.training.prepare import PreparedRows, prepare_rows
 from cclearn.training.scratch import make_model
 from cclearn.training.sft import run_sft
-from cclearn.training.start import start_tokenizer
 from tests.models import SHAPE
 from tests.training.runs import tiny_recipe
 
@@ -99,7 +99,7 @@ def test_every_order_includes_rows_of_notes(
     settings = [f"rows.order={order}", "training.steps=null", "training.epochs=1"]
     recipe = tiny_recipe(data, Path("x"), *third(data, negatives=2, segments="section"), *settings)
     chosen = choose_rows(recipe, system)
-    tokenizer = start_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
+    tokenizer = initial_tokenizer(recipe, [row for c in chosen for row in c.rows], system)
     prepared = prepare_rows(recipe, chosen, tokenizer)
     assert [{row.kind for row in phase} for phase in prepared.phases] == kinds
     nothing = {row.id for c in chosen for row in c.rows if row.completion == "none"}
@@ -128,12 +128,12 @@ def test_rows_of_notes_that_occur_in_an_evaluation_are_dropped(
     assert cited.id.split("@")[0] not in out
     assert {*out, cited.id} <= set(spans.contaminated)
     assert cited.text not in {row.text for row in spans.rows}
-    # Two sources name the notes' file: what is left out of either is told.
-    told = PreparedRows([], [], [documents, spans], [], []).contaminated()
-    assert {path: set(ids) for path, ids in told.items()} == {
+    # Two sources name the notes' file: what is left out of either is contaminated.
+    contaminated = PreparedRows([], [], [documents, spans], [], []).contaminated_ids()
+    assert {path: set(ids) for path, ids in contaminated.items()} == {
         str(data / "notes" / "notes.jsonl"): {*documents.contaminated, *spans.contaminated}
     }
-    assert len(told[str(data / "notes" / "notes.jsonl")]) == len(set(spans.contaminated))
+    assert len(contaminated[str(data / "notes" / "notes.jsonl")]) == len(set(spans.contaminated))
 
 
 KINDS = (("span", "pairs"), ("document", "notes"))
@@ -172,7 +172,7 @@ def test_a_note_that_is_all_evidence_has_no_other_words(tmp_path: Path, system: 
 def test_a_run_learns_the_answer_none(data: Path, tmp_path: Path, system: CodeSystem) -> None:
     settings = [*third(data, negatives=3, segments="sentence"), "training.steps=60"]
     recipe = tiny_recipe(data, tmp_path / "run", *settings)
-    told = dry_run(recipe)
+    dry = dry_run(recipe)
     folder = run_sft(recipe)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert [(row["kind"], row["grade"]) for row in manifest["rows"]] == [
@@ -180,7 +180,7 @@ def test_a_run_learns_the_answer_none(data: Path, tmp_path: Path, system: CodeSy
         ("document", None),
         ("span", None),
     ]
-    assert [share.rows for share in told.shares] == [row["rows"] for row in manifest["rows"]]
+    assert [part.rows for part in dry.epoch_rows] == [row["rows"] for row in manifest["rows"]]
     assert set(manifest["contaminated"]) == {str(source.path) for source in recipe.rows.used}
     assert "| span |  | synthetic |" in (folder / "README.md").read_text()
     tokenizer = AutoTokenizer.from_pretrained(folder)

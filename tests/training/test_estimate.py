@@ -96,8 +96,8 @@ def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
     assert (found.steps, found.batch) == (6, 4)
     lines = sum(len(path.read_text().splitlines()) for path in recipe.rows.files)
     assert sum(count for _, _, count in found.lengths) == lines
-    rows = sum(share.rows for share in found.shares)
-    span, document = found.shares
+    rows = sum(part.rows for part in found.epoch_rows)
+    span, document = found.epoch_rows
     assert (span.kind, span.grade, document.kind) == ("span", "gold", "document")
     assert span.rows / rows == pytest.approx(0.4, abs=0.02)
     assert found.epochs == pytest.approx(24 / rows)

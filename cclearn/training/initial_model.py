@@ -25,7 +25,7 @@ from cclearn.training.recipe import Adapter, Recipe, Training
 from cclearn.training.scratch import make_model, make_tokenizer
 
 
-def start_tokenizer(
+def initial_tokenizer(
     recipe: Recipe, rows: list[TrainingRow], system: CodeSystem
 ) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the model. A model with random weights gets a new one.
@@ -44,7 +44,7 @@ def start_tokenizer(
     return load_tokenizer(str(recipe.model.path), recipe.model.revision)
 
 
-def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     """Return the model without its adapter. Random weights depend on the seed of the recipe.
 
     Trained weights are stored in 32 bits, whatever the precision of the computation. The frozen weights
@@ -73,7 +73,7 @@ def start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTraine
     }
     if kind == "qlora":
         options["quantization_config"] = _quantisation(recipe.adapter, compute)
-        if sharding() == "none":  # Each process holds the whole model, on its own device.
+        if sharding() == "none":  # Each process loads the whole model on its own device.
             options["device_map"] = {"": process_state().device}
     return load_model(str(recipe.model.path), recipe.model.revision, **options)
 
@@ -123,6 +123,7 @@ def attention_implementation(training: Training) -> str:
 
 
 def _refuse_unavailable(recipe: Recipe) -> None:
+    """Raise ConfigurationError if a package, a device or a base model of the recipe is missing."""
     training, adapter, path = recipe.training, recipe.adapter, recipe.model.path
     problems = []
     if adapter.kind != "none" and path is not None and _is_adapter(Path(path)):
