@@ -352,11 +352,11 @@ def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any], cov
         builder.summary,
         "",
         f"Codes: {system['name']}, release {system['release']}. Built by cclearn"
-        f" {manifest['cclearn']}; the settings and hashes are in `manifest.json`, the rows that were"
-        " not made and the reasons in `rejected.jsonl`, strings that several codes claim with equal"
-        " right in `ambiguous.jsonl`.",
+        f" {manifest['cclearn']}; `manifest.json` contains the settings and hashes,"
+        " `rejected.jsonl` the rejected rows with the reasons, and `ambiguous.jsonl` the strings that"
+        " several codes share with the same precedence.",
         "",
-        "| what | count |",
+        "| item | count |",
         "| --- | --- |",
     ]
     counted = {name: count for name, count in stats.items() if isinstance(count, int)}
@@ -366,10 +366,10 @@ def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any], cov
         "",
         "## Coverage",
         "",
-        "Billable codes by how many distinct strings stand for them, in the chapters that have any.",
+        "Number of billable codes by number of distinct strings, for each chapter that has strings.",
         "",
         coverage,
         "",
-        "![The same, as shares of each chapter](coverage.png)",
+        "![The same numbers as shares of each chapter](coverage.png)",
     ]
     return "\n".join(lines) + "\n"

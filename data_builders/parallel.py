@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from cclearn.runtime.files import garbage_collection_paused
+from cclearn.runtime.garbage_collection import paused_garbage_collection
 from cclearn.runtime.ray_cluster import LOST_WORKERS, errors_for_the_user
 
 Task = TypeVar("Task")
@@ -112,7 +112,7 @@ def on_ray(ray: Any) -> ParallelMap:
         )
         for batch in done.iter_batches(batch_size=None, batch_format="pyarrow"):
             for result in batch["result"]:
-                with garbage_collection_paused():
+                with paused_garbage_collection():
                     unpickled = pickle.loads(result.as_py())  # noqa: S301 - our worker wrote it
                 yield unpickled
 

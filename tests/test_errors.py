@@ -21,7 +21,7 @@ def report(location: str) -> CclearnError:
 @pytest.mark.parametrize(
     "error", [ValueError(SECRET), RecursionError(SECRET), PanicException(SECRET)]
 )
-def test_a_foreign_error_is_told_by_type_and_place_alone(error: BaseException) -> None:
+def test_a_foreign_error_is_reported_by_type_and_location_alone(error: BaseException) -> None:
     with pytest.raises(DataError) as raised, foreign_errors(report):
         raise error
     assert f"({type(error).__name__} in tests/test_errors.py:" in str(raised.value)

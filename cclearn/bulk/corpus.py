@@ -125,7 +125,7 @@ class BulkCorpus(ABC):
         repeated = set(shard.repeated)
         for row in self._read(shard):
             if row.number in repeated and row.note is not None:
-                row = replace(row, problem="id: it stands in an earlier row too")
+                row = replace(row, problem="id: an earlier row has the same id")
             yield row
 
     def _changed_error(self) -> CclearnError:

@@ -15,7 +15,7 @@ from cclearn.codes.traits import traits_of
 from cclearn.errors import UnknownCodeError, did_you_mean
 from cclearn.runtime.caches import cache_file
 from cclearn.runtime.debugging import logged_step
-from cclearn.runtime.files import garbage_collection_paused
+from cclearn.runtime.garbage_collection import paused_garbage_collection
 
 
 class CodeSystem:
@@ -372,7 +372,7 @@ def _load(source: OfficialSource) -> CodeSystem:
     path = cache_file(source.name, source.identity, "arrow")
     table: CodeTable | LazyTable | None = load_table(path, source.identity)
     if table is None:
-        with garbage_collection_paused():
+        with paused_garbage_collection():
             table = source.read()
         # Without a writable cache, only the next load takes longer.
         with contextlib.suppress(OSError):

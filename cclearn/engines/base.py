@@ -104,16 +104,17 @@ class Choice:
         id: Id of the span, for messages.
         prompt: Messages of the chat.
         answers: Possible answers, at least one.
-        origin: Origin of the text in the prompt. It decides whether a server may receive the text.
-        whole: Whether the end-of-turn token of each answer is scored too. Without it, no answer may be a
-            prefix of another one, because the prefix would always be at least as likely.
+        origin: Origin of the text in the prompt, with the meaning that it has in a `Request`.
+        complete: Whether the answers are complete, so that their end-of-turn token is scored too.
+            Otherwise they are beginnings of answers. No beginning may begin another one, because it
+            would always be at least as likely.
     """
 
     id: str
     prompt: Sequence[Message]
     answers: Sequence[str]
     origin: Origin = "restricted"
-    whole: bool = False
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class CachedEngine(Engine):
         """Yield the log-likelihoods of choices in order."""
         identity = self.identity
         for choice in choices:
-            key = _key(identity, list(choice.prompt), list(choice.answers), choice.whole)
+            key = _key(identity, list(choice.prompt), list(choice.answers), choice.complete)
             row = self._row(key) if identity else None
             with foreign_errors(self._damaged):
                 found = None if row is None else LogLikelihoods(**{**row, "id": choice.id})

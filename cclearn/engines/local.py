@@ -130,7 +130,7 @@ class LocalEngine(ReadAheadEngine):
         for choice in choices:
             prompt = encode_prompt(self.tokenizer, choice.prompt)
             answers = encode_texts(self.tokenizer, choice.answers)
-            if choice.whole:
+            if choice.complete:
                 answers = [[*answer, self._end] for answer in answers]
             if len(prompt) + max(map(len, answers)) > self._context():
                 yield LogLikelihoods(choice.id, [], len(prompt), problem="exceeds_context")

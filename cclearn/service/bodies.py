@@ -148,7 +148,7 @@ async def read_body(
     return bytes(body)
 
 
-def read_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
+def parse_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
     """Return the notes of a body, and whether the body is a single note.
 
     Args:

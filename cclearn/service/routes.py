@@ -20,7 +20,7 @@ from cclearn.codes.code_info import CodeInfo, code_info
 from cclearn.errors import UnknownCodeError
 from cclearn.service.answers import Health, NoteStream, whole_answer
 from cclearn.service.batching import Batcher
-from cclearn.service.bodies import LINES, Room, read_body, read_notes, sent_form, wanted_form
+from cclearn.service.bodies import LINES, Room, parse_notes, read_body, sent_form, wanted_form
 from cclearn.service.limits import Limits, ServiceSettings
 from cclearn.service.metrics import Metrics
 from cclearn.service.openapi import CODED_NOTES, NOTES_BODY, problems
@@ -93,7 +93,7 @@ def add_code_route(app: FastAPI, batcher: Batcher, limits: Limits, check: KeyChe
             wanted = wanted_form(request.headers, sent)
             batcher.refuse_if_busy()  # Before the body is read: a refusal must be cheap.
             body = await read_body(request, limits, room, taken, deadline)
-            notes, single = read_notes(body, sent, limits.max_notes)
+            notes, single = parse_notes(body, sent, limits.max_notes)
             tickets = batcher.take(notes)
             taken.callback(batcher.drop, tickets)
             if wanted == LINES:

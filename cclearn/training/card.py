@@ -10,20 +10,20 @@ from cclearn.errors import visible
 from cclearn.runtime.display import markdown_text
 
 _INTENDED = """\
-Proposing {system} codes for clinical notes in the language of its data, each with the words of the note
-that justify it, to a professional coder who decides. It is not a medical device. It is not for billing
-without review, not for decisions about a patient, and not for codes of another release."""
+The model proposes {system} codes for clinical notes in the language of its training data. It cites the
+words of the note that support each code. A professional coder decides. It is not a medical device. Do
+not use it for billing without review, for decisions about a patient, or for codes of another release."""
 
 _LIMITS = """\
-- A code that its data show rarely or never is found less often; see the evaluation by frequency and by
-  seen and unseen codes (`cclearn evaluate`).
-- Notes that differ from its data in specialty, language, length or form are coded worse.
-- Grounding makes every citation words of the note and every code one of the release. It does not make
-  the code right."""
+- Recall is lower for codes that are rare in the training data or missing from it. `cclearn evaluate`
+  reports the scores by frequency, and for seen and unseen codes.
+- Scores are lower for notes that differ from the training data in specialty, language, length or form.
+- Every citation is a quote of the note, and every code is a code of the release. Neither guarantees that
+  the code is correct."""
 
 _GRADES = {
-    "gold": "as official sources give them",
-    "silver": "inferred, not checked by a person",
+    "gold": "from official sources",
+    "silver": "inferred, and not checked by a person",
     "synthetic": "generated",
     None: "coded notes",
 }
@@ -38,7 +38,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     recipe, system = manifest["recipe"], manifest["code_system"]
     base = recipe["model"]["path"]
     licence = recipe["licence"]
-    head = ["---", "library_name: " + ("transformers" if _is_whole(recipe) else "peft")]
+    head = ["---", "library_name: " + ("transformers" if _has_all_weights(recipe) else "peft")]
     if base and not Path(base).is_dir():
         head.append(f"base_model: {visible(base)}")
     if licence:
@@ -50,7 +50,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"# {markdown_text(recipe['name'])}",
         "",
         f"Assigns {system['name']} codes, release {system['release']}, to clinical notes. "
-        + (f"Made from {markdown_text(base)}, " if base else "Trained from random weights, ")
+        + (f"Fine-tuned from {markdown_text(base)}, " if base else "Trained from random weights, ")
         + f"adapter `{recipe['adapter']['kind']}`, stage `{'grpo' if recipe['grpo'] else 'sft'}`,"
         f" by the recipe in `manifest.json` with cclearn {manifest['versions']['cclearn']}.",
         "",
@@ -74,8 +74,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     ]
     if "restricted" in origins:
         lines += [
-            "**Some of the data are restricted.** A model can repeat what it was trained on: share it"
-            " only with those who may see the data.",
+            "**Some of the data are restricted.** A model can repeat its training data. Share the"
+            " model only with people who may see the data.",
             "",
         ]
     left_out = sum(map(len, manifest["contaminated"].values()))
@@ -83,9 +83,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         markdown_text(str(file["path"])) for file in recipe["rows"]["evaluation"]
     )
     lines += [
-        f"Left out because an evaluation holds them: {left_out} rows ({evaluation})."
+        f"Rows that were left out because an evaluation contains them: {left_out} ({evaluation})."
         if evaluation
-        else "The recipe names no evaluation, so no row was compared with one.",
+        else "The recipe names no evaluation data, so that no row was checked for contamination.",
         "",
         "## Limits",
         "",
@@ -94,7 +94,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "## Licence",
         "",
         (markdown_text(licence) if licence else "Not stated by the recipe.")
-        + " Those of the base model and of the data apply.",
+        + " The licences of the base model and of the data apply as well.",
         "",
         "## Training",
         "",
@@ -106,7 +106,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _is_whole(recipe: Mapping[str, Any]) -> bool:
+def _has_all_weights(recipe: Mapping[str, Any]) -> bool:
     return bool(recipe["adapter"]["kind"] == "none")
 
 

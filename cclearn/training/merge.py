@@ -111,8 +111,8 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
         write_json(folder / "manifest.json", {**manifest, **weights, "merged": merging})
         if (adapter / "README.md").is_file():
             card = read_text(adapter / "README.md")
-            whole = card.replace("library_name: peft", "library_name: transformers", 1)
-            (folder / "README.md").write_text(whole, encoding="utf-8")
+            card = card.replace("library_name: peft", "library_name: transformers", 1)
+            (folder / "README.md").write_text(card, encoding="utf-8")
     return moved, lost
 
 

@@ -7,11 +7,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cclearn.training.recipe_section import RecipeSection
 from cclearn.training.row_settings import Rows
-from cclearn.training.section import Section
 
 
-class Scratch(Section):
+class Scratch(RecipeSection):
     """Shape of a Qwen3 model with random weights, whose BPE tokenizer is trained on the rows.
 
     Attributes:
@@ -39,7 +39,7 @@ class Scratch(Section):
         return self
 
 
-class Model(Section):
+class Model(RecipeSection):
     """Model that the run starts from, which is either `path` or `scratch`.
 
     Attributes:
@@ -59,7 +59,7 @@ class Model(Section):
         return self
 
 
-class Quantisation(Section):
+class Quantisation(RecipeSection):
     """How `qlora` stores the weights of the base model (Dettmers et al. 2023, arXiv 2305.14314).
 
     Attributes:
@@ -74,7 +74,7 @@ class Quantisation(Section):
     storage: Literal["uint8", "bfloat16"] = "uint8"
 
 
-class Adapter(Section):
+class Adapter(RecipeSection):
     """Settings of the adapter, which determine the weights that are trained.
 
     Attributes:
@@ -95,7 +95,7 @@ class Adapter(Section):
     quantisation: Quantisation = Quantisation()
 
 
-class System(Section):
+class System(RecipeSection):
     """Code system of the rows.
 
     Attributes:
@@ -107,7 +107,7 @@ class System(Section):
     release: Path | None = None
 
 
-class Training(Section):
+class Training(RecipeSection):
     """Settings of the training.
 
     Attributes:
@@ -167,7 +167,7 @@ class Training(Section):
         return self
 
 
-class Grpo(Section):
+class Grpo(RecipeSection):
     """Settings of the second stage: reinforcement learning on document rows.
 
     The method is GRPO (Shao et al. 2024, arXiv 2402.03300). `cclearn.evaluation.reward` rewards the
@@ -190,7 +190,7 @@ class Grpo(Section):
     invalid: float = Field(default=0.5, ge=0)
 
 
-class RecipeMetadata(Section):
+class RecipeMetadata(RecipeSection):
     """Description of a recipe for its readers. It has no influence on the run.
 
     Attributes:

@@ -13,12 +13,12 @@ from cclearn.prompts.layout import Template
 from cclearn.prompts.templates import RowKind
 from cclearn.rows.encode import Overflow
 from cclearn.rows.mixture import Mixing
-from cclearn.training.section import Section
+from cclearn.training.recipe_section import RecipeSection
 
 Order = Literal["mixed", "span_then_document", "document_only", "span_only"]
 
 
-class RowSourceSettings(Section):
+class RowSourceSettings(RecipeSection):
     """A file of rows, and how many of its rows are used.
 
     The rows that are kept depend only on their ids and the seed.
@@ -73,7 +73,7 @@ class RowSourceSettings(Section):
         return self.kind if self.negatives is None else "document"
 
 
-class EvaluationSettings(Section):
+class EvaluationSettings(RecipeSection):
     """A file that the model will be evaluated on. None of its content is used for training.
 
     Attributes:
@@ -85,7 +85,7 @@ class EvaluationSettings(Section):
     path: Path
 
 
-class Rows(Section):
+class Rows(RecipeSection):
     """The rows that the model is trained on.
 
     Attributes:

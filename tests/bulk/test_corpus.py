@@ -97,7 +97,7 @@ def test_rows_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     assert [(row.number, row.problem) for row in found] == [
         (1, None),
         (3, "text: missing"),
-        (4, "id: it stands in an earlier row too"),
+        (4, "id: an earlier row has the same id"),
         (5, "not UTF-8 at byte 26. Convert it first."),
     ]
     assert [row.note is None for row in found] == [False, True, False, True]
@@ -118,7 +118,7 @@ def test_the_id_of_a_row_that_cannot_be_read_is_free(tmp_path: Path) -> None:
     assert [row.problem for row in found] == [
         "text: missing",
         None,
-        "id: it stands in an earlier row too",
+        "id: an earlier row has the same id",
     ]
 
 

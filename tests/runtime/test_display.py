@@ -91,9 +91,9 @@ def test_reports_and_terminal_show_hostile_names(
     scored, compared = tmp_path / "scored", tmp_path / "compared"
     assert run(monkeypatch, "evaluate", *asked, "--show", 1, "--out", scored) == 0
     assert run(monkeypatch, "compare", *asked, "--out", compared) == 0
-    told = capsys.readouterr()
-    assert not COMMANDS.search(told.out + told.err)
-    assert "[red]" in told.out.replace("\n", "")
+    output = capsys.readouterr()
+    assert not COMMANDS.search(output.out + output.err)
+    assert "[red]" in output.out.replace("\n", "")
     for folder in (scored, compared):
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert "<script" not in page
@@ -117,9 +117,9 @@ def test_a_benchmark_shows_hostile_names(
     out = tmp_path / file_name("out")
     asked = ["jsonl", "--data", data, "--model", "lexicon", "--out", out, "--draws", 0]
     assert run(monkeypatch, "benchmark", *asked) == 0
-    told = capsys.readouterr()
-    assert "report.html" in told.err
-    assert not COMMANDS.search(told.out + told.err)
+    output = capsys.readouterr()
+    assert "report.html" in output.err
+    assert not COMMANDS.search(output.out + output.err)
 
 
 def test_errors_show_hostile_names(
@@ -136,13 +136,13 @@ def test_errors_show_hostile_names(
     line = stranger.read_text(encoding="utf-8").replace('"id":"1', '"id":"2')
     stranger.write_text(line, encoding="utf-8")
     assert run(monkeypatch, "evaluate", "--gold", gold, "--pred", stranger) == 2
-    told = capsys.readouterr().err
-    assert "forged line" in told
-    assert not re.search("^forged line", told, re.MULTILINE)
-    assert not COMMANDS.search(told)
+    output = capsys.readouterr().err
+    assert "forged line" in output
+    assert not re.search("^forged line", output, re.MULTILINE)
+    assert not COMMANDS.search(output)
 
 
-def test_recipes_are_listed_with_hostile_headers(
+def test_recipes_are_listed_with_hostile_descriptions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = tmp_path / "r.yaml"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cclearn.service.bodies import JSON, LINES, Form, read_notes
+from cclearn.service.bodies import JSON, LINES, Form, parse_notes
 from cclearn.service.refusal import Refused
 
 MOST_NOTES = 256
@@ -84,7 +84,7 @@ def measure(form: Form, body: bytes) -> dict[str, Any]:
     Path("/proc/self/clear_refs").write_text("5")  # Resets the peak.
     before, begun, status = resident("VmRSS"), time.perf_counter(), 200
     try:
-        read_notes(body, form, MOST_NOTES)
+        parse_notes(body, form, MOST_NOTES)
     except Refused as refused:
         status = refused.status
     seconds = time.perf_counter() - begun

@@ -9,7 +9,7 @@ from codecs import BOM_UTF8
 
 import pytest
 
-from cclearn.service.bodies import JSON, LINES, Form, read_notes
+from cclearn.service.bodies import JSON, LINES, Form, parse_notes
 from cclearn.service.refusal import Refused
 from tests.service.served import ROOT, Served
 
@@ -52,7 +52,7 @@ def test_reading_ends_at_the_first_problem(form: Form) -> None:
     rows = [b'{"id": "a", "text": ""}', b'{"id": "b"}', b'{"text": ""}', b"[]"]
     body = b"[" + b",".join(rows) + b"]" if form == JSON else b"\n".join(rows)
     with pytest.raises(Refused) as error:
-        read_notes(body, form, 256)
+        parse_notes(body, form, 256)
     assert (error.value.status, error.value.problem) == (422, "body:2: text: missing")
 
 
@@ -64,16 +64,16 @@ def test_as_many_notes_as_the_limit_are_read_with_all_their_fields(form: Form) -
         for number in range(5)
     ]
     body = ("[" + ",".join(rows) + "]" if form == JSON else "\n".join(rows)).encode()
-    notes, single = read_notes(body, form, 5)
+    notes, single = parse_notes(body, form, 5)
     assert [note.id for note in notes] == ["0", "1", "2", "3", "4"]
     assert {note.text for note in notes} == {'"{[,\\' * 100}
     assert not single
     with pytest.raises(Refused) as error:
-        read_notes(body, form, 4)
+        parse_notes(body, form, 4)
     assert error.value.status == 413
 
 
 def test_lines_are_numbered_with_blank_ones_counted() -> None:
     body = b"\n  \n\t" + b'{"id": "a", "text": ""}\r\n\r\n \x0b\n  [}'
     with pytest.raises(Refused, match=r"body:6: not JSON at column 4"):
-        read_notes(body, LINES, 256)
+        parse_notes(body, LINES, 256)

@@ -22,7 +22,8 @@ from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.folding import lower_case
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
-from cclearn.runtime.files import garbage_collection_paused, sha256_of_text
+from cclearn.runtime.files import sha256_of_text
+from cclearn.runtime.garbage_collection import paused_garbage_collection
 
 if TYPE_CHECKING:
     from cclearn.coding.calibration.model import Calibration
@@ -131,7 +132,7 @@ class LexiconCoder(Coder):
         path = cache_file(self.system.name, source, "lexicon.tsv")
         content = read_sealed(path, source)
         if content is None:
-            with garbage_collection_paused():
+            with paused_garbage_collection():
                 collected = collect_phrases(self.system)
             content = "\n".join(f"{words}\t{code}" for words, code in collected.items()).encode()
             # If the cache cannot be written, only the next start takes longer.
@@ -149,7 +150,7 @@ class LexiconCoder(Coder):
 
     @cached_property
     def _matcher(self) -> PhraseMatcher:
-        with garbage_collection_paused():
+        with paused_garbage_collection():
             return PhraseMatcher(self.phrases)
 
 

@@ -73,4 +73,4 @@ class VerifyingAssigner(Assigner):
     def _choice(self, mention: Mention, codes: list[str]) -> Choice:
         descriptions = [self._system.description(code) for code in codes]
         prompt = verification_prompt(mention.text, descriptions)
-        return Choice(mention.id, prompt, [*descriptions, NOTHING], mention.origin, whole=True)
+        return Choice(mention.id, prompt, [*descriptions, NOTHING], mention.origin, complete=True)

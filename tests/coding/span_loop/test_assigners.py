@@ -159,7 +159,7 @@ def test_siblings_are_told_apart_by_their_descriptions(
     (assigned,) = assigner.assign(mentions)
     assert assigned == Assignment()
     (choice,) = engine.choices
-    assert choice.whole
+    assert choice.complete
     assert "E11" not in str(choice.prompt)
     assert choice.answers[-1] == "none"
     assert len(choice.answers) == len(system.neighbours("E11.649")) + 2
