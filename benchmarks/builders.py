@@ -1,5 +1,6 @@
-"""Building all pairs of ICD-10-CM with variants: seconds and memory on one core, and ten times as many;
-with `--ray` instead: one process beside two workers of a cluster.
+"""Building all span pairs of ICD-10-CM with variants: time and memory on one core, and scaling.
+
+With `--ray`, one process is compared with two workers of a Ray cluster instead.
 
 python benchmarks/builders.py [--ray]
 """
@@ -32,9 +33,17 @@ def build(
     options: tuple[str, ...] = (),
     **settings: object,
 ) -> dict[str, float]:
-    """Run `cclearn build` in a process of its own, on so many cores."""
+    """Run `cclearn build` in a separate process, and return its figures.
 
-    def on_few_cores() -> None:
+    Args:
+        folder: Output folder.
+        cores: Number of cores of the process. None means all.
+        builder: Name of the builder.
+        options: Options of the command.
+        settings: Settings of the builder.
+    """
+
+    def limit_cores() -> None:
         if cores is not None:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
@@ -43,7 +52,7 @@ def build(
     command += options
     started = time.perf_counter()
     process = subprocess.Popen(
-        command, preexec_fn=on_few_cores, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, preexec_fn=limit_cores, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
@@ -58,22 +67,24 @@ def build(
 
 
 def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder."""
     return {file.name: sha256_of_file(file) for file in sorted(folder.iterdir())}
 
 
-def here_and_on_ray(folder: Path, name: str, **arguments: object) -> dict[str, object]:
-    """Build the same in one process and with `--ray local`, on as many cores as Ray has workers."""
-    one = build(folder / f"{name}-here", RAY_WORKERS, name, **arguments)
-    spread = build(folder / f"{name}-ray", RAY_WORKERS, name, ("--ray", "local"), **arguments)
+def compare_with_ray(folder: Path, name: str, **arguments: object) -> dict[str, object]:
+    """Compare a build in one process with `--ray local`, on as many cores as Ray has workers."""
+    one = build(folder / f"{name}-local", RAY_WORKERS, name, **arguments)
+    on_cluster = build(folder / f"{name}-ray", RAY_WORKERS, name, ("--ray", "local"), **arguments)
     return {
         "one_process": one,
-        f"ray_{RAY_WORKERS}_workers": spread,
-        "times_as_fast": round(one["seconds"] / spread["seconds"], 2),
-        "same_bytes": hashes(folder / f"{name}-here") == hashes(folder / f"{name}-ray"),
+        f"ray_{RAY_WORKERS}_workers": on_cluster,
+        "times_as_fast": round(one["seconds"] / on_cluster["seconds"], 2),
+        "same_bytes": hashes(folder / f"{name}-local") == hashes(folder / f"{name}-ray"),
     }
 
 
 def on_ray() -> None:
+    """Measure builds on a Ray cluster."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         build(folder / "pairs", variants=0)
@@ -81,13 +92,13 @@ def on_ray() -> None:
         save(
             "builders_ray",
             {
-                f"icd10cm_variants_{VARIANTS}": here_and_on_ray(
+                f"icd10cm_variants_{VARIANTS}": compare_with_ray(
                     folder, "icd10cm", variants=VARIANTS
                 ),
-                f"template_notes_{NOTES}": here_and_on_ray(
+                f"template_notes_{NOTES}": compare_with_ray(
                     folder, "template_notes", pairs=source, notes=NOTES
                 ),
-                f"joined_spans_{NOTES}": here_and_on_ray(
+                f"joined_spans_{NOTES}": compare_with_ray(
                     folder, "joined_spans", pairs=source, rows=NOTES
                 ),
             },
@@ -95,10 +106,11 @@ def on_ray() -> None:
 
 
 def main() -> None:
+    """Measure builds in one process and in several."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         build(folder / "warm", variants=0)
-        none = build(folder / "none", cores=1, variants=0)
+        plain = build(folder / "none", cores=1, variants=0)
         one = build(folder / "one", cores=1, variants=VARIANTS)
         several = build(folder / "several", variants=VARIANTS, workers=WORKERS)
         same = hashes(folder / "one") == hashes(folder / "several")
@@ -106,7 +118,7 @@ def main() -> None:
     save(
         "builders",
         {
-            "variants_0": none,
+            "variants_0": plain,
             f"variants_{VARIANTS}": one,
             f"variants_{VARIANTS}_workers_{WORKERS}": several,
             f"variants_{10 * VARIANTS}": ten,

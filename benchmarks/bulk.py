@@ -1,8 +1,8 @@
-"""Bulk coding with the lexicon: memory, speed beside the bare coder, processes, stops, a cluster.
+"""Bulk coding with the lexicon: memory, speed, several processes, interruptions and a Ray cluster.
 
 python benchmarks/bulk.py [--notes 100000] [--kills 20]
 
-The command runs in processes of its own, as a user runs it. All notes differ (`note_pool`).
+The command runs in separate processes, as a user runs it. All notes are distinct (`note_pool`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ from cclearn.notes.jsonl import read_notes, write_rows
 ROOT = Path(__file__).parent.parent
 CODE = ["-m", "cclearn", "code"]
 PROCESSES = ROOT / "recipes" / "accelerate" / "cpu_processes.yaml"
-BARE = 5_000
-"""Notes that the bare coder is timed on, before and after each run."""
+CODER_NOTES = 5_000
+"""Number of notes on which the coder alone is timed, before and after each run."""
 
-UNTIMED = ("summary.json", ".lock")
+VARIABLE_FILES = ("summary.json", ".lock")
+"""Names of files whose content depends on the time of the run."""
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the commands; each process has one core."""
+    """Return the environment of the commands, in which each process uses one core."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
@@ -52,11 +53,11 @@ def command(source: Path, out: Path, *more: str, processes: int = 1) -> list[str
     return [*launcher, *CODE, str(source), "--out", f"{out}/", *more]
 
 
-def bare_speed(notes: list[Note]) -> float:
-    """Return the notes a second of the bare coder, in a loop in this process."""
+def coder_speed(notes: list[Note]) -> float:
+    """Return the notes per second of the coder alone, in this process."""
     coder = Coder.lexicon()
     for _ in islice(coder.code_many(notes), 10):
-        pass  # What is loaded with the first note.
+        pass  # The tables are loaded with the first note.
     started = time.perf_counter()
     for _ in coder.code_many(notes):
         pass
@@ -64,18 +65,18 @@ def bare_speed(notes: list[Note]) -> float:
 
 
 def resident(process: psutil.Process) -> float:
-    """Return the MiB that a process and those below it hold."""
+    """Return the resident memory of a process and its descendants in MiB."""
     total = 0
-    for each in (process, *process.children(recursive=True)):
+    for member in (process, *process.children(recursive=True)):
         try:
-            total += each.memory_info().rss
+            total += member.memory_info().rss
         except psutil.Error:
             continue
     return total / 2**20
 
 
-def watched(arguments: list[str], out: Path) -> dict[str, Any]:
-    """Run a command; return its seconds, and the memory it held from the first finished shard on."""
+def run_measured(arguments: list[str], out: Path) -> dict[str, Any]:
+    """Run a command, and return its duration and its memory after the first finished shard."""
     started = time.perf_counter()
     process = subprocess.Popen(arguments, env=environment(), stderr=subprocess.DEVNULL)
     samples: list[tuple[float, float]] = []
@@ -100,34 +101,34 @@ def watched(arguments: list[str], out: Path) -> dict[str, Any]:
     }
 
 
-def steady(out: Path, rows: int, shards: int) -> float:
-    """Return the notes a second between the first and the last finished shard."""
+def steady_speed(out: Path, rows: int, shards: int) -> float:
+    """Return the notes per second between the first and the last finished shard."""
     done = sorted(path.stat().st_mtime for path in out.glob("shards/*.done"))
     assert len(done) == shards
     return rows * (shards - 1) / shards / (done[-1] - done[0])
 
 
-def written(out: Path) -> dict[str, bytes]:
-    """Return all that a run wrote, but for its speed."""
-    files = (path for path in out.rglob("*") if path.is_file() and path.name not in UNTIMED)
+def output_files(out: Path) -> dict[str, bytes]:
+    """Return the content of the files of a run, without those that depend on its time."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.name not in VARIABLE_FILES)
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
 def long_runs(folder: Path, count: int) -> dict[str, Any]:
-    """Code a long corpus with one process and with two."""
+    """Code a long corpus with one process and with two processes."""
     source = folder / "corpus.jsonl"
     write_rows(source, pool_notes(count))
-    some = list(islice(read_notes(source), BARE))
+    some = list(islice(read_notes(source), CODER_NOTES))
     shards = len(open_corpus(source).survey(1_000).shards)
-    bare = [bare_speed(some)]
-    one = watched(command(source, folder / "one"), folder / "one")
-    bare.append(bare_speed(some))
-    two = watched(command(source, folder / "two", processes=2), folder / "two")
-    bare.append(bare_speed(some))
-    assert written(folder / "one") == written(folder / "two")
+    bare = [coder_speed(some)]
+    one = run_measured(command(source, folder / "one"), folder / "one")
+    bare.append(coder_speed(some))
+    two = run_measured(command(source, folder / "two", processes=2), folder / "two")
+    bare.append(coder_speed(some))
+    assert output_files(folder / "one") == output_files(folder / "two")
     for name, run in (("one", one), ("two", two)):
         run["notes_per_second"] = round(count / run["seconds"], 1)
-        run["notes_per_second_steady"] = round(steady(folder / name, count, shards), 1)
+        run["notes_per_second_steady"] = round(steady_speed(folder / name, count, shards), 1)
     return {
         "notes": count,
         "words_a_note": WORDS,
@@ -145,19 +146,19 @@ def long_runs(folder: Path, count: int) -> dict[str, Any]:
 
 
 def killed_runs(folder: Path, kills: int) -> dict[str, Any]:
-    """Kill a run at random moments until it is finished, and compare with one that was let run."""
-    source, whole, out = folder / "short.jsonl", folder / "whole", folder / "killed"
+    """Kill a run at random moments, finish it, and compare it with an undisturbed run."""
+    source, complete, out = folder / "short.jsonl", folder / "complete", folder / "killed"
     write_rows(source, pool_notes(5_000))
     arguments = ("--shard-size", "50")
-    undisturbed = watched(command(source, whole, *arguments), whole)["seconds"]
-    draw = random.Random(0)  # noqa: S311 - no secrets here
+    undisturbed = run_measured(command(source, complete, *arguments), complete)["seconds"]
+    rng = random.Random(0)  # noqa: S311 - not for cryptography
     finished = []
     for _ in range(kills):
         process = subprocess.Popen(
             command(source, out, *arguments), env=environment(), stderr=subprocess.DEVNULL
         )
-        # Most moments lie in the coding, some in the start.
-        time.sleep(draw.uniform(0.2, 1.0 + 2 * undisturbed / kills))
+        # Most of the moments are during coding, some of them during the start.
+        time.sleep(rng.uniform(0.2, 1.0 + 2 * undisturbed / kills))
         process.kill()
         process.wait()
         finished.append(len(list(out.glob("shards/*.done"))))
@@ -170,18 +171,18 @@ def killed_runs(folder: Path, kills: int) -> dict[str, Any]:
         "kills": kills,
         "shards_finished_at_each": finished,
         "shards_left_for_the_last": left,
-        "same_bytes": written(out) == written(whole),
+        "same_bytes": output_files(out) == output_files(complete),
     }
 
 
 @contextmanager
 def killing_a_worker(process: subprocess.Popen[bytes], out: Path) -> Iterator[list[int]]:
-    """Kill one of a cluster's workers when a few shards are done."""
+    """Kill one worker of a cluster when ten shards are finished. Yield its process id."""
     killed: list[int] = []
     while process.poll() is None and not killed:
         if len(list(out.glob("shards/*.done"))) > 10:
             below = psutil.Process(process.pid).children(recursive=True)
-            workers = [each for each in below if "MapWorker" in " ".join(each.cmdline())]
+            workers = [p for p in below if "MapWorker" in " ".join(p.cmdline())]
             if workers:
                 workers[0].kill()
                 killed.append(workers[0].pid)
@@ -190,7 +191,7 @@ def killing_a_worker(process: subprocess.Popen[bytes], out: Path) -> Iterator[li
 
 
 def cluster(folder: Path) -> dict[str, Any]:
-    """Code on two workers of a local cluster; one of them is killed half-way."""
+    """Code on two workers of a local cluster, one of which is killed during the run."""
     source, out = folder / "short.jsonl", folder / "cluster"
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -205,12 +206,12 @@ def cluster(folder: Path) -> dict[str, Any]:
         "notes": 5_000,
         "workers_killed": len(killed),
         "seconds": round(time.perf_counter() - started, 1),
-        "same_bytes": written(out) == written(folder / "whole"),
+        "same_bytes": output_files(out) == output_files(folder / "complete"),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="See the module.")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--notes", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=20)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Looking codes up and searching for words, beside the package's own lookup.
+"""Speed of lookups and searches, compared with the lookup of the package `simple-icd-10-cm`.
 
 python benchmarks/code_system.py
 """
@@ -19,7 +19,7 @@ QUERIES = 2_000
 
 
 def rate(work: Callable[[], int]) -> float:
-    """Return how many times a second, the best of five rounds."""
+    """Return the calls per second in the best of five rounds."""
     best = 0.0
     for _ in range(5):
         started = time.perf_counter()
@@ -36,26 +36,26 @@ def main() -> None:
         warnings.simplefilter("ignore")
         import simple_icd_10_cm as package
 
-    def each(function: Callable[[str], object], spelt: list[str]) -> Callable[[], int]:
+    def call_for_each(function: Callable[[str], object], spellings: list[str]) -> Callable[[], int]:
         def work() -> int:
-            for code in spelt:
+            for code in spellings:
                 function(code)
-            return len(spelt)
+            return len(spellings)
 
         return work
 
-    order = random.Random(0)  # noqa: S311 - reproducible, not secret
-    wanted = [
-        " ".join(order.sample(words, min(len(words), 4)))
-        for code in order.sample(codes, QUERIES)
+    rng = random.Random(0)  # noqa: S311 - not for cryptography
+    queries = [
+        " ".join(rng.sample(words, min(len(words), 4)))
+        for code in rng.sample(codes, QUERIES)
         if (words := system.description(code).split())
     ]
     search(system, "warm up")
     figures = {
-        "status_per_second": rate(each(system.status, codes)),
-        "status_any_spelling_per_second": rate(each(system.status, loose)),
-        "package_is_valid_item_per_second": rate(each(package.is_valid_item, codes)),
-        "searches_per_second": rate(each(lambda text: search(system, text), wanted)),
+        "status_per_second": rate(call_for_each(system.status, codes)),
+        "status_any_spelling_per_second": rate(call_for_each(system.status, loose)),
+        "package_is_valid_item_per_second": rate(call_for_each(package.is_valid_item, codes)),
+        "searches_per_second": rate(call_for_each(lambda text: search(system, text), queries)),
     }
     figures["ratio_to_package"] = round(
         figures["status_per_second"] / figures["package_is_valid_item_per_second"], 2

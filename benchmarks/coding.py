@@ -1,12 +1,13 @@
-"""The coder: right codes of real notes, nothing invented by random weights, and speed.
+"""Coders: scores on real notes, the guarantees of the grammar with random weights, and speed.
 
 python benchmarks/coding.py [--data FOLDER] [--only PART ...]     on the CPU
 python benchmarks/coding.py --gpu                                 Llama-3.1-8B's shape, random weights
 
-FOLDER holds `codiesp`, `aci_bench` and `disease_ontology`; without it the quality of the lexicon and of
-candidates is left out, and notes are made by the builders. Parts: `quality`, `grounded`, `engine`,
-`choices`, `candidates`. What is compared runs in turns in one process; the median round is told. The
-lexicon's speed is measured by `phrase_matching.py`, without the garbage of other libraries.
+FOLDER contains `codiesp`, `aci_bench` and `disease_ontology`. Without it, the quality of the lexicon and
+of the candidates is not measured, and the notes come from the builders. The parts are `quality`,
+`grounded`, `engine`, `choices` and `candidates`. Variants that are compared run in turn in one process,
+and the median round is reported. `phrase_matching.py` measures the speed of the lexicon in a process
+without other libraries.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from typing import Any
 
 import torch
 from measure import RESULTS, save
-from random_models import SMALL, TINY, corpus_notes, made_notes, small_engine, timed, unending
+from random_models import (
+    SMALL,
+    TINY,
+    built_notes,
+    corpus_notes,
+    prevent_short_answers,
+    small_engine,
+    timed,
+)
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from cclearn import CodedNote, Coder, Note
@@ -48,7 +57,7 @@ SCORES = ("micro_precision", "micro_recall", "micro_f1", "macro_f1", "category_f
 
 
 def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
-    """Score the lexicon on CodiEsp's development split in English; run all of ACI-Bench."""
+    """Score the lexicon on CodiEsp's development split in English, and code all of ACI-Bench."""
     coder = Coder.lexicon(system)
     gold = list(corpus_notes("codiesp", folder, system, "dev"))
     coded = list(coder.code_many(note.note for note in gold))
@@ -87,13 +96,13 @@ def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
 
 
 def grounded(notes: list[Note], system: CodeSystem) -> dict[str, Any]:
-    """Count what random weights invent, in both modes and both templates."""
+    """Count the invalid codes and ungrounded quotes of random weights, in both modes and templates."""
     figures = {}
     for template in TEMPLATES:
         engine = small_engine(TINY, notes, template, batch_size=64, max_new_tokens=64)
-        unending(engine)
+        prevent_short_answers(engine)
         one = LLMCoder(engine, system, template=template)
-        # Random weights would choose "none", the shortest answer: here they write.
+        # Random weights would always choose "none", the shortest answer, so the codes are generated.
         loop = SpanLoopCoder(
             LLMRecogniser(LLMCoder(engine, system, template=template)),
             GeneratingAssigner(engine, system, template),
@@ -112,11 +121,11 @@ def grounded(notes: list[Note], system: CodeSystem) -> dict[str, Any]:
 
 
 def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
-    """Time `code_many` beside one call of `generate` a note, and the grammar beside none."""
+    """Compare `code_many` with one call of `generate` per note, and with decoding without a grammar."""
     answer, batch = 96, 64
     notes = notes[:batch]
     batched = small_engine(SMALL, notes, "paired", batch_size=batch, max_new_tokens=answer)
-    unending(batched)
+    prevent_short_answers(batched)
     single = LocalEngine(batched.model, batched.tokenizer, batch_size=1, max_new_tokens=answer)
     free = LocalEngine(batched.model, batched.tokenizer, batch_size=batch, max_new_tokens=answer)
     free.grounded = False
@@ -124,41 +133,44 @@ def engine(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
 
     def run(used: LocalEngine, some: list[Note]) -> tuple[float, list[CodedNote], LLMCoder]:
         coder = LLMCoder(used, system)
-        coder._codes  # noqa: B018 - once a process
+        coder._codes  # noqa: B018 - it is built once per process
         started = time.perf_counter()
         coded = list(coder.code_many(some))
         return time.perf_counter() - started, coded, coder
 
     runs = [(run(batched, notes), run(single, few), run(free, notes)) for _ in range(rounds)]
-    ours, alone, unbound = (
+    batched_seconds, single_seconds, free_seconds = (
         statistics.median(round_[variant][0] for round_ in runs) for variant in range(3)
     )
-    (_, coded, coder), (_, by_one, _), (_, _, unbound_coder) = runs[0]
-    same = sum(found(a) == found(b) for a, b in zip(coded[:: batch // 8], by_one, strict=True))
-    tokens = coder.usage.answer_tokens / unbound_coder.usage.answer_tokens
+    (_, coded, coder), (_, by_one, _), (_, _, free_coder) = runs[0]
+    compared = zip(coded[:: batch // 8], by_one, strict=True)
+    same = sum(codes_and_evidence(one) == codes_and_evidence(other) for one, other in compared)
+    tokens = coder.usage.answer_tokens / free_coder.usage.answer_tokens
     return {
         "parameters": batched.model.num_parameters(),
         "notes": len(notes),
         "prompt_tokens_a_note": round(coder.usage.prompt_tokens / len(notes), 1),
         "answer_tokens_a_note": round(coder.usage.answer_tokens / len(notes), 1),
-        "notes_per_second": round(len(notes) / ours, 3),
-        "notes_per_second_one_by_one": round(len(few) / alone, 3),
-        "notes_per_second_unbound": round(len(notes) / unbound, 3),
+        "notes_per_second": round(len(notes) / batched_seconds, 3),
+        "notes_per_second_one_by_one": round(len(few) / single_seconds, 3),
+        "notes_per_second_unbound": round(len(notes) / free_seconds, 3),
         "ratios": {
-            "code_many / one by one": round(len(notes) / ours / (len(few) / alone), 2),
+            "code_many / one by one": round(
+                len(notes) / batched_seconds / (len(few) / single_seconds), 2
+            ),
             "same output of those compared": f"{same} of {len(few)}",
-            "grammar overhead a token": round(ours / tokens / unbound - 1, 3),
+            "grammar overhead a token": round(batched_seconds / tokens / free_seconds - 1, 3),
         },
     }
 
 
-def found(note: CodedNote) -> list[tuple[str, list[Evidence]]]:
-    """Return codes and evidence; scores differ in the last digits."""
+def codes_and_evidence(note: CodedNote) -> list[tuple[str, list[Evidence]]]:
+    """Return the codes with their evidence, but without scores, which differ in the last digits."""
     return [(code.code, code.evidence) for code in note.codes]
 
 
 def candidate_scoring(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
-    """Time weighing candidates beside one forward pass over the prompt and all of them in a row."""
+    """Compare scoring candidates as a tree with one forward pass over the prompt and all candidates."""
     used = small_engine(SMALL, notes, "paired")
     text = "type 2 diabetes mellitus with diabetic chronic kidney disease"
     (codes,) = Candidates(LexiconCoder(system)).retrieve([text], 256)
@@ -166,11 +178,11 @@ def candidate_scoring(notes: list[Note], system: CodeSystem, rounds: int) -> dic
     answers = used.tokenizer([span_answer(text, c) for c in codes], add_special_tokens=False)[
         "input_ids"
     ]
-    # As a plain reading would have it: what all begin with stands in the prompt.
+    # The tokens that all answers begin with are read once, after the prompt.
     shared = next(
-        place
-        for place in range(len(answers[0]))
-        if len({tuple(a[: place + 1]) for a in answers}) > 1
+        length
+        for length in range(len(answers[0]))
+        if len({tuple(a[: length + 1]) for a in answers}) > 1
     )
     row = [*prompt, *answers[0][:shared], *(t for a in answers for t in a[shared:])]
     ids = torch.tensor([row])
@@ -213,8 +225,10 @@ def candidate_scoring(notes: list[Note], system: CodeSystem, rounds: int) -> dic
 
 
 def candidates(system: CodeSystem, rounds: int, data: Path | None) -> dict[str, Any]:
-    """Time the retrieval of candidates for the inclusion terms of a chapter; count how often the code of
-    an ontology's label, which no string of the code system spells, is among them."""
+    """Measure the speed of retrieval for the inclusion terms of a chapter, and its recall.
+
+    Recall is measured on labels of an ontology that no string of the code system spells.
+    """
     retrieved = Candidates(LexiconCoder(system))
     texts = [term for code in system.billable_codes("9") for term in system.synonyms(code)][:500]
     started = time.perf_counter()
@@ -246,7 +260,7 @@ def candidates(system: CodeSystem, rounds: int, data: Path | None) -> dict[str, 
 
 
 def ontology_labels(path: Path, system: CodeSystem) -> list[tuple[str, str]]:
-    """Return the labels with one billable code that no string of the code system spells."""
+    """Return the labels that have one billable code and that no string of the code system spells."""
     spelt = {string_key(string.text) for string in code_strings(system)}
     found = []
     with path.open(encoding="utf-8", newline="") as file:
@@ -260,7 +274,7 @@ def ontology_labels(path: Path, system: CodeSystem) -> list[tuple[str, str]]:
 
 
 def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]:
-    """Time Llama-3.1-8B's shape, bound beside unbound, and the weighing of candidates."""
+    """Measure decoding and the scoring of candidates with a model of Llama-3.1-8B's shape."""
     plain = small_engine(TINY, notes, "paired")
     config = LlamaConfig(
         vocab_size=128_256,
@@ -278,7 +292,7 @@ def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
     with torch.device("cuda"):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     used = LocalEngine(model.eval(), plain.tokenizer, batch_size=128, max_new_tokens=128)
-    unending(used)
+    prevent_short_answers(used)
     figures: dict[str, Any] = {"parameters": model.num_parameters()}
     for name, bound in (("bound", True), ("unbound", False)):
         used.grounded = bound
@@ -307,42 +321,43 @@ def on_gpu(notes: list[Note], system: CodeSystem, rounds: int) -> dict[str, Any]
 
 
 def main() -> None:
-    """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, help="holds codiesp, aci_bench and disease_ontology")
-    parser.add_argument("--only", nargs="+", help="parts; the others' figures stay as they were")
+    parser.add_argument(
+        "--data", type=Path, help="folder with codiesp, aci_bench and disease_ontology"
+    )
+    parser.add_argument("--only", nargs="+", help="parts to run; other stored figures are kept")
     parser.add_argument("--notes", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gpu", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     quiet_libraries()
     system = CodeSystem.load()
     with tempfile.TemporaryDirectory() as folder:
-        made = made_notes(asked.notes, Path(folder), system)
-        real = made
-        if asked.data is not None:
+        built = built_notes(arguments.notes, Path(folder), system)
+        real = built
+        if arguments.data is not None:
             splits = [
                 note.note
                 for split in ("dev", "train")
-                for note in corpus_notes("codiesp", asked.data, system, split)
+                for note in corpus_notes("codiesp", arguments.data, system, split)
             ]
-            real = [*splits, *made][: asked.notes]
-    if asked.gpu:
-        save("coding_gpu", on_gpu(real, system, asked.rounds))
+            real = [*splits, *built][: arguments.notes]
+    if arguments.gpu:
+        save("coding_gpu", on_gpu(real, system, arguments.rounds))
         return
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "grounded": lambda: grounded(real, system),
-        "engine": lambda: engine(made, system, asked.rounds),
-        "choices": lambda: candidate_scoring(made, system, asked.rounds),
-        "candidates": lambda: candidates(system, asked.rounds, asked.data),
+        "engine": lambda: engine(built, system, arguments.rounds),
+        "choices": lambda: candidate_scoring(built, system, arguments.rounds),
+        "candidates": lambda: candidates(system, arguments.rounds, arguments.data),
     }
-    if asked.data is not None:
-        parts["quality"] = lambda: quality(asked.data, system)
-    figures = {name: parts[name]() for name in asked.only or parts}
+    if arguments.data is not None:
+        parts["quality"] = lambda: quality(arguments.data, system)
+    figures = {name: parts[name]() for name in arguments.only or parts}
     written = RESULTS / "coding.json"
-    before = json.loads(written.read_text()) if asked.only and written.is_file() else {}
+    before = json.loads(written.read_text()) if arguments.only and written.is_file() else {}
     kept = {name: before[name] for name in parts if name in before}
-    save("coding", {"notes_from": "codiesp" if asked.data else "builders", **kept, **figures})
+    save("coding", {"notes_from": "codiesp" if arguments.data else "builders", **kept, **figures})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Scoring many notes over many codes with bootstrap intervals, beside scikit-learn's scores without any.
+"""Scoring many notes over many codes with bootstrap intervals, compared with scikit-learn without them.
 
 python benchmarks/evaluation.py [--notes 100000] [--codes 70000] [--draws 1000]
 """
@@ -24,20 +24,21 @@ MEAN_CODES = 10
 
 
 def notes(codes: list[str], count: int, seed: int) -> Iterator[tuple[set[str], set[str]]]:
-    """Yield gold and predicted codes: skewed like real ones, about half of the predictions right."""
-    random = np.random.default_rng(seed)
+    """Yield gold and predicted codes. They are skewed like real ones, and half of them are correct."""
+    rng = np.random.default_rng(seed)
     for _ in range(count):
-        size = 1 + random.poisson(MEAN_CODES - 1)
-        places = (len(codes) * random.random(2 * size) ** 3).astype(int)
-        gold, other = set(places[:size].tolist()), set(places[size:].tolist())
-        kept = {place for place in gold if random.random() < 0.5}
-        found = kept | set(list(other)[: size - len(kept)])
-        yield {codes[place] for place in gold}, {codes[place] for place in found}
+        size = 1 + rng.poisson(MEAN_CODES - 1)
+        indices = (len(codes) * rng.random(2 * size) ** 3).astype(int)
+        gold, other = set(indices[:size].tolist()), set(indices[size:].tolist())
+        kept = {index for index in gold if rng.random() < 0.5}
+        predicted = kept | set(list(other)[: size - len(kept)])
+        yield {codes[index] for index in gold}, {codes[index] for index in predicted}
 
 
-def side(codes: list[str], count: int, number: int) -> Iterator[CodedNote]:
-    for row, sides in enumerate(notes(codes, count, 0)):
-        assigned = [AssignedCode(code=code, score=0.5) for code in sorted(sides[number])]
+def coded_notes(codes: list[str], count: int, number: int) -> Iterator[CodedNote]:
+    """Yield the gold notes (number 0) or the predicted notes (number 1)."""
+    for row, pair in enumerate(notes(codes, count, 0)):
+        assigned = [AssignedCode(code=code, score=0.5) for code in sorted(pair[number])]
         yield CodedNote(id=str(row), text="", codes=assigned)
 
 
@@ -51,11 +52,11 @@ def main() -> None:
     codes = system.billable_codes()[: arguments.codes]
     started = time.perf_counter()
     for number in (0, 1):
-        for _ in side(codes, arguments.notes, number):
+        for _ in coded_notes(codes, arguments.notes, number):
             pass
     making = time.perf_counter() - started
     started = time.perf_counter()
-    gold, predicted = (side(codes, arguments.notes, number) for number in (0, 1))
+    gold, predicted = (coded_notes(codes, arguments.notes, number) for number in (0, 1))
     settings = Settings(draws=arguments.draws)
     found = evaluate(gold, {"system": predicted}, system, settings).evaluations["system"]
     seconds = time.perf_counter() - started - making

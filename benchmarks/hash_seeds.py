@@ -1,15 +1,15 @@
-"""Whether the bytes of coded notes depend on the hash seed of the process, or on a kill half-way.
+"""Checks that the bytes of coded notes depend neither on the hash seed nor on an interruption.
 
 python benchmarks/hash_seeds.py [--mode lexicon|span_loop|single_pass] [--notes 10000] [--seeds 8]
 
-Notes are coded into a folder by `cclearn code`, once for each `PYTHONHASHSEED`, straight through and
+For each `PYTHONHASHSEED`, `cclearn code` codes notes into a folder: once without interruption, and once
 with a `kill -9` when half of the shards are finished. The SHA-256 of every file of every folder is
-compared with that of the first run. The lock is left out, and so is the pace in `summary.json`.
+compared with that of the first run. The lock file and the pace in `summary.json` are ignored.
 
-The lexicon codes template notes. The two modes with a model code short notes of two conditions of one
-block, with a small model that is trained on such notes first. The notes and the model are made from
-fixed seeds where `--work` does not hold them yet. Runs that a work folder holds already are not
-repeated, so a stopped measurement can be continued.
+The lexicon codes template notes. The two modes with a model code short notes with two conditions of one
+block. A small model is trained on such notes first. The notes and the model are built with fixed seeds,
+unless the folder of `--work` contains them. Runs that are in that folder are not repeated, so that an
+interrupted measurement can be continued.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MODES = ("lexicon", "span_loop", "single_pass")
 def prepare(work: Path, count: int) -> None:
     """Write the notes and, for the modes with a model, shorter notes and the model.
 
-    A work folder that holds them already stays as it is.
+    Nothing is written if the work folder contains them.
     """
     if (work / "prepared").exists():
         assert (work / "prepared").read_text() == str(count), "the work folder has another count"
@@ -91,8 +91,8 @@ def command(work: Path, mode: str, out: Path, count: int) -> list[str]:
     return line
 
 
-def run(line: list[str], seed: int, out: Path, kill: bool) -> None:
-    """Run a command to its end; with `kill` it is killed half-way, and run again."""
+def run_command(line: list[str], seed: int, out: Path, kill: bool) -> None:
+    """Run a command to its end. With `kill`, it is killed half-way and run again."""
     environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT)}
     quiet = {"env": environment, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     if kill:
@@ -103,14 +103,14 @@ def run(line: list[str], seed: int, out: Path, kill: bool) -> None:
         process.wait()
         done = len(list(out.glob("shards/*.done")))
         assert 0 < done < SHARDS, f"{done} of {SHARDS} shards were finished when it was killed"
-        # Python draws another seed for the process that goes on, as it does for a user's.
+        # The second process has another seed, as it has without PYTHONHASHSEED.
         environment["PYTHONHASHSEED"] = str(seed + 1_000)
     subprocess.run(line, check=True, **quiet)
 
 
 def hashes(out: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file that a run left, the pace of the summary left out."""
-    found = {}
+    """Return the SHA-256 of every file of a run, without the pace in the summary."""
+    digests = {}
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         content = path.read_bytes()
         if path.name == "summary.json":
@@ -118,36 +118,43 @@ def hashes(out: Path) -> dict[str, str]:
             del summary["pace"]
             content = json.dumps(summary, sort_keys=True).encode()
         if path.name != ".lock":
-            found[path.relative_to(out).as_posix()] = hashlib.sha256(content).hexdigest()
-    return found
+            digests[path.relative_to(out).as_posix()] = hashlib.sha256(content).hexdigest()
+    return digests
 
 
 def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
-    """Code the notes with every hash seed, straight and resumed, and compare the folders."""
+    """Code the notes with every hash seed, straight and resumed, and compare the folders.
+
+    Args:
+        work: Folder that `prepare` filled. The finished runs are stored there.
+        mode: Mode of the coder.
+        count: Number of notes.
+        seeds: Number of hash seeds.
+    """
     kept = work / f"{mode}.json"
     runs: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     for seed in range(seeds):
-        for way in ("straight", "resumed"):
-            name = f"{way} {seed}"
+        for kind in ("straight", "resumed"):
+            name = f"{kind} {seed}"
             if name in runs:
                 continue
             with tempfile.TemporaryDirectory(prefix="cclearn-seed-", dir=work) as folder:
                 out = Path(folder) / "coded"
                 started = time.perf_counter()
-                run(command(work, mode, out, count), seed, out, kill=way == "resumed")
+                run_command(command(work, mode, out, count), seed, out, kill=kind == "resumed")
                 taken = round(time.perf_counter() - started, 1)
                 codes = json.loads((out / "summary.json").read_text())["codes"]
                 runs[name] = {"seconds": taken, "codes": codes, "sha256": hashes(out)}
             kept.write_text(json.dumps(runs))
-            print(f"{mode}, hash seed {seed}, {way}: {taken} s", file=sys.stderr)
+            print(f"{mode}, hash seed {seed}, {kind}: {taken} s", file=sys.stderr)
     first = runs["straight 0"]["sha256"]
     differing = {
         name: sorted(
             file
-            for file in first.keys() | each["sha256"].keys()
-            if first.get(file) != each["sha256"].get(file)
+            for file in first.keys() | run["sha256"].keys()
+            if first.get(file) != run["sha256"].get(file)
         )
-        for name, each in runs.items()
+        for name, run in runs.items()
     }
     return {
         "notes": count,
@@ -156,16 +163,16 @@ def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
         "files_of_each": len(first),
         "runs_that_differ": {name: files for name, files in differing.items() if files},
         "same_bytes": not any(differing.values()),
-        "seconds": round(sum(each["seconds"] for each in runs.values()), 1),
+        "seconds": round(sum(run["seconds"] for run in runs.values()), 1),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="See the module.")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", choices=MODES, action="append", help="may be repeated")
     parser.add_argument("--notes", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--work", type=Path, help="keeps what is made and measured")
+    parser.add_argument("--work", type=Path, help="folder for the notes, the model and the runs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cclearn-seeds-") as name:
         work = (arguments.work or Path(name)).resolve()
@@ -175,7 +182,7 @@ def main() -> None:
             mode: measure(work, mode, arguments.notes, arguments.seeds)
             for mode in arguments.mode or MODES
         }
-    # Modes that were measured in another call stay.
+    # The figures of modes that were measured earlier are kept.
     path = RESULTS / "hash_seeds.json"
     before = json.loads(path.read_text()) if path.exists() else {}
     kept = {mode: before[mode] for mode in MODES if mode in before}

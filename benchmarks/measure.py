@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing, the machine, writing results."""
+"""Functions that all benchmarks use: timing, and writing results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def seconds(action: Callable[[], object], runs: int = 5) -> dict[str, float]:
-    """Time an action several times, in seconds."""
+    """Return the shortest, the median and the longest duration of an action in seconds.
+
+    Args:
+        action: Function to call.
+        runs: Number of calls.
+    """
     taken = []
     for _ in range(runs):
         started = time.perf_counter()
@@ -31,7 +36,12 @@ def seconds(action: Callable[[], object], runs: int = 5) -> dict[str, float]:
 
 
 def save(name: str, figures: dict[str, Any]) -> None:
-    """Print figures and write them with what they were measured on."""
+    """Print figures, and write them with the machine and the versions of the packages.
+
+    Args:
+        name: Name of the file in `benchmarks/results/`, without its suffix.
+        figures: Measured values by name.
+    """
     result = {
         "machine": {"cores": os.cpu_count(), "system": platform.system()},
         "versions": package_versions(),

@@ -1,4 +1,4 @@
-"""Notes of 500 words from the sentences of the template notes, each another; all of it public."""
+"""Distinct notes of 500 words from the sentences of the template notes. All text is public."""
 
 from __future__ import annotations
 
@@ -23,25 +23,30 @@ _SHARE_WITH_MENTION = 0.35
 
 
 def pool_notes(count: int, seed: int = 0) -> list[Note]:
-    """Return so many notes; a third of the sentences name a condition, some of them negated."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
-    naming = [line for lines in CODED.values() for line in lines if line.endswith(".")]
-    naming += [line for _, line in DISTRACTORS]
+    """Return notes in which a third of the sentences mention a condition, some of them negated.
+
+    Args:
+        count: Number of notes.
+        seed: Seed of the random generator.
+    """
+    rng = random.Random(seed)  # noqa: S311 - not for cryptography
+    mentioning = [line for lines in CODED.values() for line in lines if line.endswith(".")]
+    mentioning += [line for _, line in DISTRACTORS]
     others = [line for lines in FILLERS.values() for line in lines]
-    return [Note(id=f"n{number}", text=_text(chance, naming, others)) for number in range(count)]
+    return [Note(id=f"n{number}", text=_text(rng, mentioning, others)) for number in range(count)]
 
 
-def _text(chance: random.Random, naming: list[str], others: list[str]) -> str:
-    conditions = chance.sample(MENTIONS, 6)
+def _text(rng: random.Random, mentioning: list[str], others: list[str]) -> str:
+    conditions = rng.sample(MENTIONS, 6)
     text, words = "", 0
     while words < WORDS:
-        line = chance.choice(naming if chance.random() < _SHARE_WITH_MENTION else others)
+        line = rng.choice(mentioning if rng.random() < _SHARE_WITH_MENTION else others)
         sentence = line.format(
-            mention=chance.choice(conditions),
-            age=chance.randint(18, 95),
-            sex=chance.choice(("man", "woman")),
-            relative=chance.choice(("Mother", "Brother")),
+            mention=rng.choice(conditions),
+            age=rng.randint(18, 95),
+            sex=rng.choice(("man", "woman")),
+            relative=rng.choice(("Mother", "Brother")),
         )
-        text += sentence + chance.choice((" ", " ", "\n"))
+        text += sentence + rng.choice((" ", " ", "\n"))
         words += len(sentence.split())
     return text

@@ -1,9 +1,9 @@
-"""Requests a second of the `openai` engine with 64 in flight, beside those of bare clients.
+"""Requests per second of the `openai` engine with 64 in flight, compared with plain clients.
 
-The server, a process of its own on loopback, holds at most 64 requests and answers each after a delay:
-so it can give `64 / delay` answers a second and no more. The delay is fixed, or uneven as answers of a
-model are: log-normal by the request, the longest of a thousand about ten times the median. Prompts are
-notes of 500 words.
+The server is a separate process on loopback. It processes at most 64 requests at a time and answers each
+after a delay, so that it gives at most `64 / delay` answers per second. The delay is constant, or it
+varies like the answers of a model: it follows a log-normal distribution, and the longest of a thousand
+delays is about ten times the median. The prompts are notes of 500 words.
 
 python benchmarks/openai_engine.py [--rounds 3] [--seconds 10]
 """
@@ -34,10 +34,10 @@ from cclearn.prompts import document_prompt
 
 IN_FLIGHT = 64
 SPREAD = 0.75
-"""Of the logarithm of an uneven delay."""
+"""Standard deviation of the logarithm of an uneven delay."""
 
 DELAYS = ("1.0 even", "1.0 uneven", "0.25 even", "0.25 uneven", "0.1 even")
-"""The mean, in seconds, and whether it is the same for all."""
+"""Mean delays in seconds, and whether the delay is the same for all requests."""
 
 ANSWER = "\n".join(f"- acute on chronic heart failure {n} => I50.9" for n in range(8))
 BODY = json.dumps(
@@ -61,8 +61,8 @@ REPLY = (
 ) + BODY
 
 
-def part(body: bytes) -> float:
-    """Return a request's delay, of a mean of 1: always the same for the same note."""
+def relative_delay(body: bytes) -> float:
+    """Return the delay of a request relative to the mean. It depends only on the note."""
     number = int(
         json.loads(body)["messages"][-1]["content"].rpartition("note number ")[2].split()[0]
     )
@@ -70,8 +70,8 @@ def part(body: bytes) -> float:
 
 
 async def serve() -> None:
-    """Answer `POST /DELAY/even/...` and `/DELAY/uneven/...`, 64 at a time; tell the port."""
-    places = asyncio.Semaphore(IN_FLIGHT)
+    """Print the port, and answer `POST /DELAY/even/...` and `/DELAY/uneven/...`, 64 at a time."""
+    slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -80,8 +80,9 @@ async def serve() -> None:
                 length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(length)
                 _, mean, evenness, *_ = head.split(b"/")
-                async with places:
-                    await asyncio.sleep(float(mean) * (part(body) if evenness == b"uneven" else 1))
+                async with slots:
+                    factor = relative_delay(body) if evenness == b"uneven" else 1
+                    await asyncio.sleep(float(mean) * factor)
                 writer.write(REPLY)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -93,20 +94,21 @@ async def serve() -> None:
 
 
 def requests(count: int) -> Iterator[Request]:
-    """Yield requests about notes of 500 words, each another."""
-    random = np.random.default_rng(0)
+    """Yield requests about distinct notes of 500 words."""
+    rng = np.random.default_rng(0)
     words = "".join(__doc__ or "").split() + ANSWER.split()
     for number in range(count):
-        text = " ".join(random.choice(words, 500))
+        text = " ".join(rng.choice(words, 500))
         yield Request(str(number), document_prompt(f"note number {number} {text}"), origin="public")
 
 
 def body_of(request: Request) -> bytes:
+    """Return the body of a request as JSON."""
     return json.dumps({"model": "m", "messages": list(request.prompt)}).encode()
 
 
-def asynchronous_client(url: str, asked: list[Request]) -> None:
-    """64 tasks over one asynchronous client of the library that the official client is built on."""
+def asynchronous_client(url: str, sent: list[Request]) -> None:
+    """Run 64 tasks over one asynchronous client of the HTTP library that the official client uses."""
 
     async def work(client: httpx2.AsyncClient, waiting: deque[Request]) -> None:
         while waiting:
@@ -114,7 +116,7 @@ def asynchronous_client(url: str, asked: list[Request]) -> None:
             assert response.json()["choices"][0]["message"]["content"] == ANSWER
 
     async def main() -> None:
-        waiting = deque(asked)
+        waiting = deque(sent)
         limits = httpx2.Limits(max_connections=IN_FLIGHT)
         async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=60) as client:
             await asyncio.gather(*(work(client, waiting) for _ in range(IN_FLIGHT)))
@@ -122,8 +124,8 @@ def asynchronous_client(url: str, asked: list[Request]) -> None:
     asyncio.run(main())
 
 
-def socket_client(url: str, asked: list[Request]) -> None:
-    """64 tasks, each with a bare connection: what the server can give."""
+def socket_client(url: str, sent: list[Request]) -> None:
+    """Run 64 tasks, each with a plain connection. This is the fastest that the server allows."""
     host, _, rest = url.removeprefix("http://").partition("/")
     name, _, port = host.partition(":")
     head = f"POST /{rest}/chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Length: "
@@ -138,43 +140,44 @@ def socket_client(url: str, asked: list[Request]) -> None:
         writer.close()
 
     async def main() -> None:
-        waiting = deque(asked)
+        waiting = deque(sent)
         await asyncio.gather(*(work(waiting) for _ in range(IN_FLIGHT)))
 
     asyncio.run(main())
 
 
-def engine(url: str, asked: list[Request]) -> None:
-    """Ours."""
-    ours = OpenAIEngine("m", base_url=url, concurrency=IN_FLIGHT)
-    answers = list(ours.generate(iter(asked)))
-    assert [answer.id for answer in answers] == [request.id for request in asked]
+def plain_engine(url: str, sent: list[Request]) -> None:
+    """Run the `openai` engine."""
+    engine = OpenAIEngine("m", base_url=url, concurrency=IN_FLIGHT)
+    answers = list(engine.generate(iter(sent)))
+    assert [answer.id for answer in answers] == [request.id for request in sent]
     assert all(answer.text == ANSWER for answer in answers)
 
 
-def engine_with_cache(url: str, asked: list[Request]) -> None:
-    """Ours, each answer kept on disk."""
+def engine_with_cache(url: str, sent: list[Request]) -> None:
+    """Run the `openai` engine with its cache on disk."""
     with tempfile.TemporaryDirectory() as folder:
-        ours = OpenAIEngine("m", base_url=url, concurrency=IN_FLIGHT)
-        cached = CachedEngine(ours, Path(folder) / "answers.sqlite")
-        assert all(answer.text == ANSWER for answer in cached.generate(iter(asked)))
+        engine = OpenAIEngine("m", base_url=url, concurrency=IN_FLIGHT)
+        cached = CachedEngine(engine, Path(folder) / "answers.sqlite")
+        assert all(answer.text == ANSWER for answer in cached.generate(iter(sent)))
         assert cached.hits == 0
         cached.close()
 
 
-SIDES: tuple[Callable[[str, list[Request]], None], ...] = (
-    socket_client,
-    asynchronous_client,
-    engine,
-    engine_with_cache,
-)
+CLIENTS: dict[str, Callable[[str, list[Request]], None]] = {
+    "socket_client": socket_client,
+    "asynchronous_client": asynchronous_client,
+    "engine": plain_engine,
+    "engine_with_cache": engine_with_cache,
+}
+"""Clients by their names in the results."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--seconds", type=float, default=10.0, help="of a run, at the server's best"
+        "--seconds", type=float, default=10.0, help="shortest possible duration of a run"
     )
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -197,18 +200,20 @@ def main() -> None:
         for delay in DELAYS:
             mean, _, evenness = delay.partition(" ")
             url = f"http://127.0.0.1:{port}/{mean}/{evenness}"
-            asked = prepared[: round(arguments.seconds * IN_FLIGHT / float(mean))]
-            taken: dict[str, list[float]] = {side.__name__: [] for side in SIDES}
-            for side in SIDES:  # Imports and the like are no part of the figure.
-                side(url, asked[:IN_FLIGHT])
+            sent = prepared[: round(arguments.seconds * IN_FLIGHT / float(mean))]
+            taken: dict[str, list[float]] = {name: [] for name in CLIENTS}
+            for (
+                client
+            ) in CLIENTS.values():  # The first call imports and connects, which is not measured.
+                client(url, sent[:IN_FLIGHT])
             for _ in range(arguments.rounds):
-                for side in SIDES:
+                for name, client in CLIENTS.items():
                     started = time.perf_counter()
-                    side(url, asked)
-                    taken[side.__name__].append(len(asked) / (time.perf_counter() - started))
+                    client(url, sent)
+                    taken[name].append(len(sent) / (time.perf_counter() - started))
             best = taken["socket_client"]
             figures[delay] = {
-                "requests": len(asked),
+                "requests": len(sent),
                 "server_limit": IN_FLIGHT / float(mean),
                 "requests_a_second": {
                     name: round(statistics.median(rates), 1) for name, rates in taken.items()

@@ -1,8 +1,9 @@
-"""How fast the lexicon is on notes of 2,000 words, beside a matcher of its phrases in their own order.
+"""Speed of the lexicon on notes of 2,000 words, compared with spaCy's matcher of the same phrases.
 
 python benchmarks/phrase_matching.py [FOLDER]
 
-The notes are the folder's .txt files, joined; without a folder one sentence over and over.
+spaCy finds the words of a phrase only in their order. The notes are the joined .txt files of the folder.
+Without a folder, one sentence is repeated.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ WORDS, NOTES = 2_000, 60
 
 
 def joined(folder: Path | None) -> list[str]:
-    """Return notes of 2,000 words, the texts of a folder one after the other."""
+    """Return notes of 2,000 words from the joined texts of a folder."""
     paths = sorted(folder.glob("*.txt")) if folder else []
     texts = [path.read_text(encoding="utf-8") for path in paths] or [SENTENCE * 5_000]
     lines = "\n".join(texts).replace(". ", ".\n").splitlines(keepends=True)
@@ -41,7 +42,7 @@ def joined(folder: Path | None) -> list[str]:
 
 
 def per_second(action: Callable[[str], object], notes: list[str]) -> float:
-    """Return how many notes a second an action takes, at the best of five runs over all."""
+    """Return the notes per second of an action, in the best of five runs."""
     taken = []
     for _ in range(5):
         started = time.process_time()
@@ -63,10 +64,10 @@ def main() -> None:
 
     def spacy_matcher() -> Callable[[str], object]:
         import spacy
-        from spacy.matcher import PhraseMatcher as InOrder
+        from spacy.matcher import PhraseMatcher as SpacyMatcher
 
         language = spacy.blank("en")
-        matcher = InOrder(language.vocab, attr="LOWER")
+        matcher = SpacyMatcher(language.vocab, attr="LOWER")
         texts = (phrase.replace(f" {JOINED} ", " ") for phrase in phrases)
         matcher.add("code", list(language.tokenizer.pipe(texts)))
         return lambda note: matcher(language.make_doc(note))

@@ -1,4 +1,4 @@
-"""Engines over random weights, and the notes that they are given."""
+"""Engines with random weights, and notes for them to code."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ SMALL = Scratch(hidden_size=384, layers=9, heads=6, intermediate_size=1_152, voc
 
 
 def corpus_notes(name: str, folder: Path, system: CodeSystem, split: str) -> Iterator[CodedNote]:
+    """Yield the notes of a split of a published corpus."""
     corpus = find_corpus(name)
     options = corpus.options_type()
     return corpus.read(folder / name.replace("-", "_"), split, options, system)
 
 
-def made_notes(count: int, folder: Path, system: CodeSystem) -> list[Note]:
-    """Return notes that the builders write."""
+def built_notes(count: int, folder: Path, system: CodeSystem) -> list[Note]:
+    """Return template notes, which are built in a folder."""
     spans, writer = find_builder("icd10cm"), find_builder("template_notes")
     pairs = build(spans, configure(spans, {"under": "9"}), folder / "pairs", system).data
     config = configure(writer, {"pairs": str(pairs), "notes": count})
@@ -42,7 +43,7 @@ def made_notes(count: int, folder: Path, system: CodeSystem) -> list[Note]:
 def small_engine(
     shape: Scratch, notes: list[Note], template: Template, **settings: Any
 ) -> LocalEngine:
-    """Return an engine over random weights, with a tokenizer of the notes."""
+    """Return an engine with random weights and a tokenizer that is trained on the notes."""
     rows = [
         document_row(CodedNote(id=note.id, text=note.text), "icd10cm", template)
         for note in notes[:400]
@@ -53,18 +54,18 @@ def small_engine(
     return LocalEngine(model, tokenizer, **settings)
 
 
-def unending(engine: LocalEngine) -> None:
-    """Let random weights go on to write: as many lines as there is room for, and never `none`."""
+def prevent_short_answers(engine: LocalEngine) -> None:
+    """Make an engine generate up to its token limit, and never `none`, with random weights."""
     vocabulary = engine.tokenizer.get_vocab()
-    barred = [
+    suppressed = [
         engine._end,
         *(vocabulary[word] for word in ("n", "no", "non", "none") if word in vocabulary),
     ]
-    engine.model.generation_config.sequence_bias = [[[token], -50.0] for token in barred]
+    engine.model.generation_config.sequence_bias = [[[token], -50.0] for token in suppressed]
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Return the seconds that an action takes."""
+    """Return the duration of an action in seconds."""
     started = time.perf_counter()
     action()
     if torch.cuda.is_available():

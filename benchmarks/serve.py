@@ -1,7 +1,7 @@
-"""The service beside the bare coder: latency, notes a second, overload, memory.
+"""The HTTP service compared with the coder alone: latency, notes per second, overload and memory.
 
-The server, its worker and the client are processes of their own. The client speaks HTTP over bare
-sockets: a library's would take longer than the coder. Every request holds one note of 500 words.
+The server, its worker and the client are separate processes. The client writes HTTP to plain sockets,
+because an HTTP library would take longer than the coder. Each request contains one note of 500 words.
 
 python benchmarks/serve.py [--seconds 8] [--rounds 3] [--requests 100000]
 """
@@ -36,13 +36,13 @@ NOTES = 256
 CLIENTS = (1, 16, 64)
 OVERLOAD = 4
 TIME_LIMIT = 2.0
-"""Of the server under overload: the bound on latency."""
+"""Limit on the latency of the server under overload, in seconds."""
 
 MOST_CONNECTIONS = 850
 
 
 class Connection(asyncio.Protocol):
-    """A kept connection with one request in flight."""
+    """A persistent connection with one request in flight."""
 
     def __init__(self) -> None:
         self._answer: asyncio.Future[int] | None = None
@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def ask(self, request: bytes) -> asyncio.Future[int]:
+    def send(self, request: bytes) -> asyncio.Future[int]:
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
@@ -82,19 +82,20 @@ class Connection(asyncio.Protocol):
 
 
 def requests() -> list[bytes]:
-    """Return the requests, a note each."""
-    found = []
+    """Return the requests. Each contains one note."""
+    messages = []
     for note in pool_notes(NOTES):
         body = row_to_json(note).encode()
         head = (
             "POST /code HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        found.append(head.encode() + body)
-    return found
+        messages.append(head.encode() + body)
+    return messages
 
 
 async def connect(port: int) -> Connection:
+    """Return a new connection to the server."""
     _, connection = await asyncio.get_running_loop().create_connection(
         Connection, "127.0.0.1", port
     )
@@ -102,8 +103,8 @@ async def connect(port: int) -> Connection:
 
 
 async def closed_loop(port: int, clients: int, seconds: float, most: int) -> dict[str, Any]:
-    """So many clients, each with its next request as soon as the last one is answered."""
-    asked = requests()
+    """Run clients that each send their next request as soon as the last one is answered."""
+    messages = requests()
     taken: list[float] = []
     statuses: Counter[int] = Counter()
     sent = 0
@@ -115,7 +116,7 @@ async def closed_loop(port: int, clients: int, seconds: float, most: int) -> dic
         while time.perf_counter() < start + seconds and sent < most:
             began = time.perf_counter()
             sent += 1
-            status = await connection.ask(asked[(number + sent) % NOTES])
+            status = await connection.send(messages[(number + sent) % NOTES])
             taken.append(time.perf_counter() - began)
             statuses[status] += 1
         connection.close()
@@ -126,21 +127,21 @@ async def closed_loop(port: int, clients: int, seconds: float, most: int) -> dic
 
 
 async def open_loop(port: int, rate: float, seconds: float) -> dict[str, Any]:
-    """Requests at a rate that does not heed the answers, then one client until all is as before."""
-    asked = requests()
+    """Send requests at a fixed rate, and then from one client until the latency has recovered."""
+    messages = requests()
     taken: dict[int, list[float]] = {}
     free: deque[Connection] = deque()
     running: set[asyncio.Task[None]] = set()
     opened = not_sent = 0
 
-    async def one(number: int) -> None:
+    async def send(number: int) -> None:
         nonlocal opened
         began = time.perf_counter()
         connection = free.pop() if free else None
         if connection is None or not connection.is_open:
             opened += connection is None
             connection = await connect(port)
-        status = await connection.ask(asked[number % NOTES])
+        status = await connection.send(messages[number % NOTES])
         taken.setdefault(status, []).append(time.perf_counter() - began)
         if status:
             free.append(connection)
@@ -155,7 +156,7 @@ async def open_loop(port: int, rate: float, seconds: float) -> dict[str, Any]:
             if not free and opened >= MOST_CONNECTIONS:
                 not_sent += 1
                 continue
-            task = asyncio.create_task(one(number))
+            task = asyncio.create_task(send(number))
             running.add(task)
             task.add_done_callback(running.discard)
         await asyncio.sleep(0.002)
@@ -163,14 +164,14 @@ async def open_loop(port: int, rate: float, seconds: float) -> dict[str, Any]:
     while running:
         await asyncio.wait(set(running))
     drained = time.perf_counter() - ended
-    # Recovered: ten requests one after the other, all taken.
+    # It has recovered when ten successive requests are each answered within a second.
     connection = await connect(port)
-    row: deque[float] = deque(maxlen=10)
-    for place in range(1_000):
+    last: deque[float] = deque(maxlen=10)
+    for attempt in range(1_000):
         began = time.perf_counter()
-        status = await connection.ask(asked[place % NOTES])
-        row.append(time.perf_counter() - began if status == 200 else float("inf"))
-        if len(row) == row.maxlen and max(row) < 1:
+        status = await connection.send(messages[attempt % NOTES])
+        last.append(time.perf_counter() - began if status == 200 else float("inf"))
+        if len(last) == last.maxlen and max(last) < 1:
             break
     return {
         "sent_a_second": (number - not_sent) / seconds,
@@ -181,12 +182,12 @@ async def open_loop(port: int, rate: float, seconds: float) -> dict[str, Any]:
         "coded_a_second": len(taken.get(200, [])) / (seconds + drained),
         "seconds_until_all_were_answered": drained,
         "seconds_until_recovered": time.perf_counter() - ended,
-        "milliseconds_p50_after": 1000 * statistics.median(row),
+        "milliseconds_p50_after": 1000 * statistics.median(last),
     }
 
 
 def latencies(taken: list[float]) -> dict[str, float]:
-    """Return the median, the 99th percentile and the longest, in milliseconds."""
+    """Return the median, the 99th percentile and the maximum in milliseconds."""
     if not taken:
         return {}
     ordered = sorted(taken)
@@ -199,7 +200,7 @@ def latencies(taken: list[float]) -> dict[str, float]:
 
 @contextmanager
 def served(*options: str) -> Iterator[tuple[int, psutil.Process]]:
-    """Run the service on a free port; give the port and the process."""
+    """Run the service on a free port, and yield the port and the process."""
     with tempfile.TemporaryFile("w+") as log:
         command = [sys.executable, "-m", "cclearn", "serve", "--port", "0", *options]
         process = subprocess.Popen(command, stderr=log)
@@ -219,15 +220,15 @@ def served(*options: str) -> Iterator[tuple[int, psutil.Process]]:
 
 
 def client(*arguments: object) -> dict[str, Any]:
-    """Run a client in a process of its own."""
+    """Run a client in a separate process, and return its result."""
     command = [sys.executable, __file__, "--client", json.dumps(arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
-def bare(seconds: float, coder: Coder) -> float:
-    """Return the notes a second of the coder's own loop."""
+def coder_speed(seconds: float, coder: Coder) -> float:
+    """Return the notes per second of the coder without the service."""
     notes = pool_notes(NOTES)
     count = 0
     start = time.perf_counter()
@@ -237,37 +238,37 @@ def bare(seconds: float, coder: Coder) -> float:
 
 
 def resident(process: psutil.Process) -> list[float]:
-    """Return the MiB of the server and its worker."""
-    family = [process, *(p for p in process.children() if "spawn_main" in " ".join(p.cmdline()))]
-    return [round(each.memory_info().rss / 2**20, 1) for each in family]
+    """Return the resident memory of the server and of its worker in MiB."""
+    workers = [p for p in process.children() if "spawn_main" in " ".join(p.cmdline())]
+    return [round(p.memory_info().rss / 2**20, 1) for p in (process, *workers)]
 
 
 def memory(count: int) -> dict[str, Any]:
-    """Ten readings of the resident memory over so many requests."""
+    """Return the resident memory before and after each tenth of `count` requests."""
     with served() as (port, process):
         readings = [resident(process)]
         errors = 0
         for _ in range(10):
-            found = client("closed", port, 64, 600, count // 10)
-            errors += sum(n for status, n in found["statuses"].items() if status != "200")
+            result = client("closed", port, 64, 600, count // 10)
+            errors += sum(n for status, n in result["statuses"].items() if status != "200")
             readings.append(resident(process))
     return {"requests": count, "errors": errors, "resident_mib_server_and_worker": readings}
 
 
 def rounded(value: Any) -> Any:
-    """Round every number of a result to three digits behind the point."""
+    """Return a result with all numbers rounded to three decimal places."""
     if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [rounded(each) for each in value]
+        return [rounded(item) for item in value]
     return round(value, 3) if isinstance(value, float) else value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of a run")
+    parser.add_argument("--seconds", type=float, default=8.0, help="duration of a run")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=100_000, help="of the memory's run")
+    parser.add_argument("--requests", type=int, default=100_000, help="requests of the memory test")
     parser.add_argument("--client", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.client:
@@ -278,13 +279,13 @@ def main() -> None:
     os.environ.pop("CCLEARN_API_KEY", None)
     coder = Coder.lexicon()
     coder.prepare()
-    bare(2, coder)
+    coder_speed(2, coder)
     loads: dict[int, list[dict[str, Any]]] = {clients: [] for clients in CLIENTS}
     bare_rates = []
     with served() as (port, _):
         client("closed", port, 16, 2, 10**9)
         for _ in range(arguments.rounds):
-            bare_rates.append(bare(arguments.seconds, coder))
+            bare_rates.append(coder_speed(arguments.seconds, coder))
             for clients, runs in loads.items():
                 runs.append(client("closed", port, clients, arguments.seconds, 10**9))
                 runs[-1]["to_bare"] = runs[-1]["notes_a_second"] / bare_rates[-1]

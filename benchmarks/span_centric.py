@@ -1,4 +1,4 @@
-"""What span rows add: arms of the same size and compute, and the lexicon, on the same notes.
+"""The effect of span rows: models of the same size and compute, and the lexicon, on the same notes.
 
 python benchmarks/span_centric.py [--chapter 9] [--seed 0] [--steps N] [--arms mixed document span]
 """
@@ -31,7 +31,7 @@ from cclearn.workflows.quickstart import (
 
 ARMS = {
     "mixed": [],
-    # Fewer rows a step, because they are longer: about as many tokens.
+    # Notes are longer than spans. With fewer rows per step, the number of tokens is about the same.
     "document": ["rows.order=document_only", "training.batch_size=18"],
     "span": ["rows.order=span_only"],
 }
@@ -49,9 +49,9 @@ SCORES = (
 
 
 def new_mentions(data: QuickstartData) -> dict[str, float]:
-    """Return the share of held-out mentions in words that no training note has, case aside.
+    """Return the share of held-out mentions whose words are in no training note, ignoring case.
 
-    `all` counts every code, `trained` those alone that training notes hold.
+    `all` counts the mentions of all codes, and `trained` those of codes that are in training notes.
     """
     known = {mention for mention, _ in _mentions(data.training)}
     held_out = list(_mentions(data.held_out))

@@ -1,4 +1,4 @@
-"""How long a user waits: commands from the shell, and loading the code system.
+"""Duration of commands in the shell, and of loading the code system.
 
 python benchmarks/startup.py
 """

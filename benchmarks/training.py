@@ -1,10 +1,10 @@
-"""Useful tokens a second of mixed rows: our recipe, TRL's defaults, and a bare PyTorch loop.
+"""Useful tokens per second of mixed rows: cclearn's recipes, TRL's defaults, and a plain PyTorch loop.
 
 python benchmarks/training.py          4 M parameters on the CPU, 90 % span rows
 python benchmarks/training.py --gpu    Llama-3.1-8B's shape, random weights, on one GPU
 
-Useful tokens are prompt and completion, without padding. All variants run one after the other in one
-process, each after a warm-up of three steps, in several rounds; the median round is told.
+Useful tokens are the tokens of prompts and completions, without padding. All variants run in turn in one
+process, each after a warm-up of three steps. Of several rounds, the median one is reported.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from data_builders.builder import build, configure, find_builder
 WARM_UP = 3
 SHAPE = {"hidden_size": 256, "layers": 5, "heads": 4, "intermediate_size": 704}
 H200_BF16 = 989.5e12
-"""Dense floating-point operations a second, NVIDIA's data sheet."""
+"""Dense floating-point operations per second, from NVIDIA's data sheet."""
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
-    """Tells when each step ended, and how many tokens had been read by then."""
+    """Records when each step ended, and the number of tokens that had been read by then."""
 
     def __init__(self) -> None:
         self.ends: list[tuple[float, int]] = []
@@ -58,7 +58,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.ends.append((time.perf_counter(), int(state.num_input_tokens_seen)))
 
     def figures(self) -> dict[str, float]:
-        """Return tokens a second after the warm-up."""
+        """Return the tokens per second after the warm-up."""
         (start, before), (end, after) = self.ends[WARM_UP - 1], self.ends[-1]
         steps = len(self.ends) - WARM_UP
         return {
@@ -69,7 +69,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
 
 
 def make_data(folder: Path, notes: int) -> dict[str, Path]:
-    """Write span pairs of a chapter and template notes."""
+    """Write the span pairs of a chapter and template notes. Return the path of each."""
     system = CodeSystem.load()
     spans = find_builder("icd10cm")
     pairs = build(spans, configure(spans, {"under": "9"}), folder / "pairs", system).data
@@ -80,7 +80,7 @@ def make_data(folder: Path, notes: int) -> dict[str, Path]:
 
 
 def recipe_of(name: str, data: dict[str, Path], folder: Path, settings: Sequence[str]) -> Recipe:
-    """Return a recipe on the benchmark's data, 90 % span rows."""
+    """Return a recipe on the benchmark's data with 90 % span rows."""
     sources = [
         {"kind": "span", "path": str(data["span"]), "share": 0.9},
         {"kind": "document", "path": str(data["document"]), "share": 0.1},
@@ -89,8 +89,8 @@ def recipe_of(name: str, data: dict[str, Path], folder: Path, settings: Sequence
     return load_recipe(name, [f"rows.sources={json.dumps(sources)}", *overrides])
 
 
-def ours(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """Train as a recipe does and return its speed."""
+def with_cclearn(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train as `recipes/sft.py` does, and return the speed."""
     clock = Clock()
     job = _job(recipe)
     trainer = job.make_trainer(folder, [clock])
@@ -99,7 +99,7 @@ def ours(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> dict[str, Any]:
-    """Train the same model on the same rows with what TRL does when nothing is said."""
+    """Train the same model on the same rows with the defaults of TRL, and return the speed."""
     clock = Clock()
     set_seed(recipe.seed)
     system = CodeSystem.load()
@@ -131,13 +131,13 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
     return _measured(clock, trainer)
 
 
-def bare_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str, Any]:
-    """Run a plain loop over the batches that our trainer would be given.
+def plain_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str, Any]:
+    """Run a plain PyTorch loop over the batches of cclearn's trainer, and return its speed.
 
     Args:
-        recipe: Ours.
+        recipe: Recipe that defines the model and the batches.
         folder: Folder for the files of the trainer.
-        completion_only: Whether logits are computed where there is something to learn alone.
+        completion_only: Whether logits are computed only for supervised tokens.
     """
     job = _job(recipe)
     trainer = job.make_trainer(folder, [])
@@ -192,7 +192,7 @@ def _measured(clock: Clock, trainer: Any) -> dict[str, Any]:
 
 
 def on_cpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
-    """Measure 4 M parameters."""
+    """Measure a model of 4 M parameters."""
     data = make_data(folder, 2_000)
     common = [f"model.scratch.{key}={value}" for key, value in SHAPE.items()]
     common += ["training.max_length=512", f"training.steps={steps}", "training.optimizer=adamw"]
@@ -207,20 +207,20 @@ def on_cpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
         )
         for name, size in batches.items()
     }
-    on_cpu = {"use_cpu": True, "bf16": False}
+    cpu_settings = {"use_cpu": True, "bf16": False}
     variants: dict[str, Callable[[], dict[str, Any]]] = {
-        "packed": lambda: ours(recipes["packed"], folder),
-        "grouped": lambda: ours(recipes["grouped"], folder),
-        "trl_defaults": lambda: trl_defaults(recipes["padded"], folder, steps, **on_cpu),
+        "packed": lambda: with_cclearn(recipes["packed"], folder),
+        "grouped": lambda: with_cclearn(recipes["grouped"], folder),
+        "trl_defaults": lambda: trl_defaults(recipes["padded"], folder, steps, **cpu_settings),
         "trl_defaults_no_checkpointing": lambda: trl_defaults(
-            recipes["padded"], folder, steps, activation_checkpointing=False, **on_cpu
+            recipes["padded"], folder, steps, activation_checkpointing=False, **cpu_settings
         ),
-        "bare_loop_packed": lambda: bare_loop(recipes["packed"], folder, False),
-        "bare_loop_packed_completion_only": lambda: bare_loop(recipes["packed"], folder, True),
-        "bare_loop_grouped_completion_only": lambda: bare_loop(recipes["grouped"], folder, True),
+        "bare_loop_packed": lambda: plain_loop(recipes["packed"], folder, False),
+        "bare_loop_packed_completion_only": lambda: plain_loop(recipes["packed"], folder, True),
+        "bare_loop_grouped_completion_only": lambda: plain_loop(recipes["grouped"], folder, True),
     }
     figures = _run(variants, rounds)
-    speed = {name: each["tokens_per_second"] for name, each in figures.items()}
+    speed = {name: figure["tokens_per_second"] for name, figure in figures.items()}
     best = max("packed", "grouped", key=speed.__getitem__)
     return {
         "parameters": dry_run(recipes["packed"]).shape.parameters,
@@ -268,7 +268,7 @@ def on_gpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
     del model
     common = [f"model.path={json.dumps(str(base))}", f"training.steps={steps}"]
     common += ["training.accumulation=1", "training.save_every=0", "training.optimizer=adamw"]
-    asked = {
+    overrides = {
         "qlora": ["adapter.kind=qlora"],
         "qlora_no_checkpointing": ["adapter.kind=qlora", "training.gradient_checkpointing=false"],
         "lora": ["adapter.kind=lora"],
@@ -276,10 +276,11 @@ def on_gpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
     }
     recipes = {
         name: recipe_of("llama-3.1-8b/sft_qlora", data, folder, [*common, *settings])
-        for name, settings in asked.items()
+        for name, settings in overrides.items()
     }
     variants: dict[str, Callable[[], dict[str, Any]]] = {
-        name: (lambda recipe=recipe: ours(recipe, folder)) for name, recipe in recipes.items()
+        name: (lambda recipe=recipe: with_cclearn(recipe, folder))
+        for name, recipe in recipes.items()
     }
     variants["trl_defaults_lora"] = lambda: trl_defaults(recipes["lora"], folder, steps)
     variants["trl_defaults_qlora"] = lambda: trl_defaults(recipes["qlora"], folder, steps)
@@ -287,9 +288,9 @@ def on_gpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
     counted = dry_run(recipes["lora"])
     mean = counted.tokens / counted.steps
     operations = estimate_operations(counted.shape, recipes["lora"], 1, min(mean, 64.0))
-    for each in figures.values():
-        each["model_flop_utilisation"] = round(
-            each["tokens_per_second"] * operations / H200_BF16, 3
+    for figure in figures.values():
+        figure["model_flop_utilisation"] = round(
+            figure["tokens_per_second"] * operations / H200_BF16, 3
         )
     return {
         "device": torch.cuda.get_device_name(),
@@ -303,21 +304,21 @@ def on_gpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
 def _run(
     variants: dict[str, Callable[[], dict[str, Any]]], rounds: int
 ) -> dict[str, dict[str, Any]]:
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, variant in variants.items():
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
-            found[name].append(variant())
-            print(name, found[name][-1], flush=True)
+            measured[name].append(variant())
+            print(name, measured[name][-1], flush=True)
     return {
         name: {
-            **sorted(each, key=lambda figures: figures["tokens_per_second"])[len(each) // 2],
-            "rounds": [figures["tokens_per_second"] for figures in each],
+            **sorted(runs, key=lambda figures: figures["tokens_per_second"])[len(runs) // 2],
+            "rounds": [figures["tokens_per_second"] for figures in runs],
         }
-        for name, each in found.items()
+        for name, runs in measured.items()
     }
 
 
