@@ -1,9 +1,9 @@
-# Each target alone makes the virtual environment, installs and runs.
+# Each target creates the virtual environment and installs the packages that it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# The tools that lock, list and audit packages stay out of the product's environment.
+# The tools that lock, list and audit packages have their own environment.
 TOOLS_VENV ?= .venv-tools
 TOOLS := $(TOOLS_VENV)/bin
 TOOLS_INSTALLED := $(TOOLS_VENV)/.installed
@@ -31,15 +31,15 @@ quickstart: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not real_model and not browser"
 
-# Tests with any marker. Those whose data, device, model or browser is missing are skipped.
+# All tests. Those whose data, device, model or browser is missing are skipped.
 test-all: $(INSTALLED)
 	$(BIN)/pytest
 
-# More than an hour on two idle cores: mutated inputs for every command and every file format.
+# Runs mutated inputs through every command and file format, for more than an hour on two idle cores.
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --inputs 10000 --out fuzz.json
 
-# Tests with any marker (slow, real_model, browser), the fuzz tests and the vulnerability scan.
+# Runs all tests, the fuzz tests and the vulnerability scan.
 nightly: test-all fuzz audit
 
 lint: $(INSTALLED)
@@ -47,7 +47,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Pins that still fit stay; `make lock LOCK=--upgrade` renews all of them.
+# Versions that still satisfy pyproject.toml are kept. `make lock LOCK=--upgrade` upgrades all of them.
 lock: $(TOOLS_INSTALLED)
 	$(TOOLS)/python tools/lock.py $(LOCK)
 
@@ -55,8 +55,8 @@ sbom: $(TOOLS_INSTALLED)
 	PYTHONWARNINGS=ignore $(TOOLS)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-format JSON --output-file sbom.cdx.json requirements.lock
 
-# --strict: a package that the advisory database does not answer for fails the audit.
+# With --strict, the audit fails if the database of advisories has no answer for a package.
 audit: $(TOOLS_INSTALLED)
 	@$(TOOLS)/pip-audit --strict --disable-pip --require-hashes $(addprefix -r ,$(LOCKS)) || { \
-		echo "audit: failed. A package is vulnerable, or PyPI could not be asked about one;" \
-			"the lines above name it." >&2; exit 1; }
+		echo "audit: failed. A package is vulnerable, or PyPI has no answer for one." \
+			"The lines above name it." >&2; exit 1; }
