@@ -1,4 +1,4 @@
-"""What the tests share: a cache folder of their own, the code system, tiny random models."""
+"""Settings and fixtures of all tests: a separate cache folder, the code system, tiny random models."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-# A loaded machine is slow; speed is measured in benchmarks alone.
+# No deadline, because a loaded machine is slow. Only benchmarks measure speed.
 settings.register_profile("cclearn", deadline=None)
 settings.load_profile("cclearn")
 
-# Before anything of ours is imported: tests neither use nor change the user's cache.
+# Set before cclearn is imported, so that tests neither use nor change the user's cache.
 _CACHE = tempfile.TemporaryDirectory(prefix="cclearn-test-cache-")
 os.environ["CCLEARN_CACHE"] = _CACHE.name
 os.environ["CCLEARN_AUDIT"] = "off"
@@ -30,22 +30,22 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="session")
 def system() -> CodeSystem:
-    """ICD-10-CM."""
+    """The code system ICD-10-CM."""
     return CodeSystem.load("icd10cm")
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of open data sets; tests that need it are skipped where it is missing."""
+    """The folder of open data sets. Tests that need it are skipped if it does not exist."""
     folder = Path(os.environ.get("CCLEARN_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip("the shared data sets are not here")
+        pytest.skip("the folder of open data sets does not exist")
     return folder
 
 
 @pytest.fixture(scope="session")
 def random_engine() -> LocalEngine:
-    """An engine over a tiny model with random weights."""
-    from tests.models import random_engine as make
+    """An engine with a tiny model of random weights."""
+    from tests.models import random_engine as new_engine
 
-    return make(seed=0)
+    return new_engine(seed=0)

@@ -1,8 +1,8 @@
-"""Runs everything once, from builders to reports, and writes all outputs into the working folder.
+"""Runs all steps from builders to reports, and writes all outputs to the working folder.
 
 PYTHONHASHSEED=1 python -m tests.end_to_end MODEL
 
-`MODEL` is the folder of a small model. Two runs write the same bytes whatever their hash seeds are.
+`MODEL` is the folder of a small model. Two runs write the same bytes with any hash seeds.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from tests.data_builders.sources import test_disease_ontology, test_icd10cm_inde
 from tests.training.runs import overrides
 
 TITLES = 40
-"""One official title of so many is coded."""
+"""One of so many official titles is coded."""
 
 VARYING = "Continue treatment of non-ischemic myocardial injury (non-traumatic)."
-"""Phrases of several words can be laid on these words in several ways."""
+"""Phrases of several words match these words in several ways."""
 
 
 def chapter(system: CodeSystem) -> CodeSystem:
-    """Return the codes of one chapter as a table: what is made over all of its codes is quickly made."""
+    """Return a code system with one chapter, whose indexes are built quickly."""
     with Path("chapter.csv").open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(("code", "description", "billable"))
@@ -54,7 +54,7 @@ def chapter(system: CodeSystem) -> CodeSystem:
 
 
 def builders(system: CodeSystem, small: CodeSystem) -> None:
-    """Run every builder on what needs no published data, with variants where there are any."""
+    """Run every builder on inputs that need no published data, with variants if it has them."""
     Path("index.xml").write_text(test_icd10cm_index.INDEX, encoding="utf-8")
     Path("doid.obo").write_text(test_disease_ontology.ONTOLOGY, encoding="utf-8")
     test_sssom.write(Path("x.sssom.tsv"), test_sssom.ROWS)
@@ -74,11 +74,11 @@ def builders(system: CodeSystem, small: CodeSystem) -> None:
 
 
 def corpus(system: CodeSystem) -> Iterator[Note]:
-    """Yield the notes that are coded: template notes, and official titles by themselves."""
+    """Yield the notes to code: template notes, and official titles as notes."""
     yield Note(id="varying", text=VARYING, origin="public")
     for coded in read_coded_notes(Path("notes/notes.jsonl")):
         yield coded.note
-    titles = [each for each in code_strings(system) if each.field == "title"]
+    titles = [string for string in code_strings(system) if string.field == "title"]
     for number, title in enumerate(titles[::TITLES]):
         yield Note(id=f"title-{number}", text=title.text, origin="public")
 
@@ -103,13 +103,13 @@ def coding(system: CodeSystem, model: str) -> None:
 
 
 def outputs() -> None:
-    """Write coded notes in every format, and evaluate those that have a gold."""
+    """Write coded notes in every format, and evaluate those with gold codes."""
     from cclearn.cli.main import app
 
     coded = list(read_coded_notes(Path("coded/shards/00000.jsonl")))
     Path("formats").mkdir()
     for name in format_names():
-        # MDACE's files are named by their chart, and hold its notes.
+        # MDACE's files are named after a chart, and contain its notes.
         file = "141751-ICD-10.json" if name == "mdace" else name
         find_output(Path("formats") / file, name).write(coded[:100])
     gold = {note.id for note in read_coded_notes(Path("notes/notes.jsonl"))}
@@ -135,7 +135,7 @@ def training(system: CodeSystem) -> None:
         ],
     )
     chosen = choose_rows(recipe, system)
-    tokenizer = initial_tokenizer(recipe, [row for each in chosen for row in each.rows], system)
+    tokenizer = initial_tokenizer(recipe, [row for source in chosen for row in source.rows], system)
     tokenizer.save_pretrained("tokenizer")
     prepared = prepare_rows(recipe, chosen, tokenizer)
     _, sizes = make_dataset(prepared.phases, recipe.training)
@@ -147,7 +147,9 @@ def training(system: CodeSystem) -> None:
     }
     Path("rows.json").write_text(json.dumps(found))
     examples = coded_notes("notes/notes.jsonl")(spacy.blank("en"))
-    Path("examples.json").write_text(json.dumps([each.to_dict() for each in examples], default=str))
+    Path("examples.json").write_text(
+        json.dumps([example.to_dict() for example in examples], default=str)
+    )
 
 
 def main() -> None:

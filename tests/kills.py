@@ -1,14 +1,14 @@
-"""Commands that are killed while they write: the next run must remove what is left.
+"""Kills commands while they write, and checks that the next run removes what is left.
 
     python -m tests.kills [--kills 10] [--only NAME ...]
 
-Each command runs once undisturbed. Its operations on files in the output's folder (opening, renaming,
-removing, locking and so on, as Python's audit hooks report them) are counted. Then it is run again
-several times, each time in an empty folder, and kills itself with SIGKILL before the n-th operation; n
-is spread evenly over all of them, the first and the last included. After each kill the same command is
-run once more, and the folder must hold exactly what the undisturbed run left: no hidden file, no
-temporary folder, the same bytes and modes. Finally, the kills are done again in one folder, without
-repairing in between, as a scheduler does that starts a job again and again.
+Each command first runs without interruption. Python's audit hooks count its operations on files in the
+output folder, such as opening, renaming, removing and locking. Then the command runs several times,
+each time in an empty folder, and kills itself with SIGKILL before the n-th operation. The values of n
+are spread evenly from the first operation to the last. After each kill, the same command runs again.
+The folder must then contain exactly what the uninterrupted run left: the same bytes and modes, no
+hidden file and no temporary folder. Finally, all kills are repeated in one folder without a complete
+run between them, as a scheduler does that restarts a job several times.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ else:
 """
 
 _COMPLETE = ("exists already",)
-"""Messages of a run whose output is complete already."""
+"""Messages of a run whose output is already complete."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class Command:
 
     Attributes:
         name: Name in the table.
-        arguments: `cclearn` or a script, and its arguments. `{out}` is the folder of the output and
-            `{inputs}` the folder of the inputs.
-        before: Arguments of a command that is run first, for example to have something to overwrite.
-        timed: Names of files whose content depends on the time that a run took.
-        own_cache: Whether the cache folder is in the folder of the output.
+        arguments: `cclearn` or a script, and its arguments. `{out}` is the output folder and `{inputs}`
+            the folder of the inputs.
+        before: Arguments of a command that is run first, for example to create an output to overwrite.
+        timed: Names of files whose content depends on the duration of a run.
+        own_cache: Whether the cache folder is in the output folder.
     """
 
     name: str
@@ -193,9 +193,9 @@ class Outcome:
     """The outcome of the kills of a command.
 
     Attributes:
-        operations: Number of operations on files in the undisturbed run.
-        kills: Numbers of the operations before which it was killed.
-        problems: The differences, one line for each.
+        operations: Number of operations on files in the uninterrupted run.
+        kills: Numbers of the operations before which the command was killed.
+        problems: Differences from the uninterrupted run, one line for each.
     """
 
     operations: int
@@ -207,7 +207,7 @@ class Sandbox:
     """The folders that the commands read and write.
 
     Args:
-        folder: An empty folder.
+        folder: Empty folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -220,7 +220,7 @@ class Sandbox:
         """Run a command.
 
         Args:
-            command: The command.
+            command: Command to run.
             at: Number of the operation before which it is killed, or 0 to let it finish.
             before: Whether the command in `before` is run instead.
 
@@ -252,18 +252,18 @@ class Sandbox:
         return done.returncode, done.stderr[-1_000:], int(counted or 0)
 
     def temporary(self) -> Path:
-        """Return the folder for temporary files, in which nothing may be left either."""
+        """Return the folder for temporary files, which is in the output folder to find leftovers."""
         folder = self.out / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def empty(self, command: Command) -> None:
-        """Begin with an empty output folder, or with what the command's `before` leaves."""
+        """Empty the output folder, and run the command in `before`, if any."""
         shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir()
         if command.before:
-            code, said, _ = self.run(command, before=True)
-            assert code == 0, said
+            code, error, _ = self.run(command, before=True)
+            assert code == 0, error
 
     def tree(self, timed: frozenset[str]) -> dict[str, tuple[str, bytes]]:
         """Return the mode and the content of everything in the output folder, by its path."""
@@ -280,8 +280,8 @@ class Sandbox:
 def _is_left_by_design(path: Path) -> bool:
     """Return whether SQLite or Python leaves a file by design.
 
-    The log beside a cache of answers is a part of the cache until its next use, and is purged with it.
-    `tempfile` tries a folder for temporary files with a file of four bytes.
+    SQLite's log is a part of a cache of answers until its next use, and is purged with it. `tempfile`
+    tests the folder for temporary files with a file of four bytes.
     """
     if path.name.endswith((".sqlite-shm", ".sqlite-wal")):
         return True
@@ -289,47 +289,55 @@ def _is_left_by_design(path: Path) -> bool:
 
 
 def kill(command: Command, sandbox: Sandbox, kills: int) -> Outcome:
-    """Kill a command at moments spread over its run, and compare what the next run leaves."""
+    """Kill a command at several moments, run it again, and compare the outputs.
+
+    Args:
+        command: Command to kill.
+        sandbox: Folders of the command.
+        kills: Number of moments.
+    """
     sandbox.empty(command)
-    code, said, operations = sandbox.run(command)
-    assert code == 0, f"{command.name}: {said}"
-    whole = sandbox.tree(command.timed)
+    code, error, operations = sandbox.run(command)
+    assert code == 0, f"{command.name}: {error}"
+    expected = sandbox.tree(command.timed)
     last = max(operations, 1)
     moments = sorted({1 + round(n * (last - 1) / max(kills - 1, 1)) for n in range(kills)})
     outcome = Outcome(operations, moments)
 
-    def finish(what: str) -> None:
-        code, said, _ = sandbox.run(command)
-        if code and not any(message in said for message in _COMPLETE):
-            outcome.problems.append(f"{what}: exit code {code}: {said.strip()[-300:]}")
+    def finish(label: str) -> None:
+        code, error, _ = sandbox.run(command)
+        if code and not any(message in error for message in _COMPLETE):
+            outcome.problems.append(f"{label}: exit code {code}: {error.strip()[-300:]}")
         found = sandbox.tree(command.timed)
         outcome.problems.extend(
-            f"{what}: {path}: {_difference(whole.get(path), found.get(path))}"
-            for path in sorted(whole.keys() | found.keys())
-            if whole.get(path) != found.get(path)
+            f"{label}: {path}: {_difference(expected.get(path), found.get(path))}"
+            for path in sorted(expected.keys() | found.keys())
+            if expected.get(path) != found.get(path)
         )
 
-    def killed(moment: int) -> None:
-        code, said, _ = sandbox.run(command, at=moment)
-        # Later runs do fewer operations where a run before them has finished a part.
+    def run_and_kill(moment: int) -> None:
+        code, error, _ = sandbox.run(command, at=moment)
+        # A run does fewer operations if an earlier run has finished a part, and may then end normally.
         if code not in (0, 2, -signal.SIGKILL):
-            outcome.problems.append(f"kill at {moment}: exit code {code}: {said.strip()[-300:]}")
+            outcome.problems.append(f"kill at {moment}: exit code {code}: {error.strip()[-300:]}")
 
     for moment in moments:
         sandbox.empty(command)
-        killed(moment)
+        run_and_kill(moment)
         finish(f"kill at {moment}")
     sandbox.empty(command)
     for moment in moments:
-        killed(moment)
+        run_and_kill(moment)
     finish("all kills in one folder")
     return outcome
 
 
-def _difference(whole: tuple[str, bytes] | None, found: tuple[str, bytes] | None) -> str:
-    if whole is None or found is None:
-        return "is left" if whole is None else "is missing"
-    return f"mode {whole[0]}, now {found[0]}" if whole[0] != found[0] else "has another content"
+def _difference(expected: tuple[str, bytes] | None, found: tuple[str, bytes] | None) -> str:
+    if expected is None or found is None:
+        return "is left" if expected is None else "is missing"
+    if expected[0] != found[0]:
+        return f"mode {expected[0]}, now {found[0]}"
+    return "has another content"
 
 
 def main() -> int:
@@ -338,17 +346,17 @@ def main() -> int:
     names = [command.name for command in COMMANDS]
     parser.add_argument("--kills", type=int, default=10, help="kills of each command")
     parser.add_argument("--only", nargs="*", choices=names, default=names, help="commands")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory(prefix="cclearn-kills-") as folder:
         sandbox = Sandbox(Path(folder).resolve())
-        prepare(sandbox.inputs, asked.only)
+        prepare(sandbox.inputs, options.only)
         for command in COMMANDS:
-            if command.name in asked.only:
-                outcome = kill(command, sandbox, asked.kills)
+            if command.name in options.only:
+                outcome = kill(command, sandbox, options.kills)
                 results[command.name] = vars(outcome)
-                told = f"{2 * len(outcome.kills)} kills, {outcome.operations} operations"
-                print(f"{command.name}: {told}, {len(outcome.problems)} problems", flush=True)  # noqa: T201
+                counts = f"{2 * len(outcome.kills)} kills, {outcome.operations} operations"
+                print(f"{command.name}: {counts}, {len(outcome.problems)} problems", flush=True)  # noqa: T201
     print(json.dumps(results, indent=1))  # noqa: T201
     return int(any(result["problems"] for result in results.values()))
 

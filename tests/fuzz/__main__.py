@@ -13,28 +13,32 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run the inputs, print the table, and return 1 where there is a defect."""
+    """Run the inputs, print the table, and return 1 if there is a defect."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=1000, help="how many inputs")
-    parser.add_argument("--seed", type=int, default=0, help="decides the inputs")
-    parser.add_argument("--out", type=Path, help="a JSON file with the table and the defects")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="children at once")
+    parser.add_argument("--inputs", type=int, default=1000, help="number of inputs")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the inputs")
+    parser.add_argument("--out", type=Path, help="JSON file of the table and defects")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="number of child processes"
+    )
     parser.add_argument("--only", default="", help="targets whose names contain this")
-    parser.add_argument("--number", type=int, action="append", help="only these inputs")
-    parser.add_argument("--begin", type=int, default=0, help="begin with this input")
-    parser.add_argument("--keep", type=Path, help="a folder to keep the seeds and defects in")
-    parser.add_argument("--seconds", type=float, default=1e9, help="begin no input after these")
-    parser.add_argument("--light", action="store_true", help="only what needs no model")
-    parser.add_argument("--valid", action="store_true", help="leave the inputs as they are")
+    parser.add_argument("--number", type=int, action="append", help="run only these inputs")
+    parser.add_argument("--begin", type=int, default=0, help="number of the first input")
+    parser.add_argument("--keep", type=Path, help="folder for the seeds and the defects")
+    parser.add_argument(
+        "--seconds", type=float, default=1e9, help="time after which no input is started"
+    )
+    parser.add_argument("--light", action="store_true", help="run only targets that need no model")
+    parser.add_argument("--valid", action="store_true", help="run the seeds without mutations")
     arguments = parser.parse_args()
-    # Before the libraries are imported: a process with threads cannot be forked safely.
+    # Set before the libraries are imported, because a process with threads cannot be forked safely.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = "1"
     os.environ.update(
         TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", COLUMNS="200"
     )
-    with tempfile.TemporaryDirectory(prefix="cclearn-fuzz-") as made:
-        folder = arguments.keep or Path(made)
+    with tempfile.TemporaryDirectory(prefix="cclearn-fuzz-") as temporary:
+        folder = arguments.keep or Path(temporary)
         os.environ.setdefault("CCLEARN_CACHE", str(folder / "cache"))
         return _run(arguments, folder)
 
@@ -65,7 +69,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
         chosen = [entry for entry in chosen if entry[0] in arguments.number]
     began = time.monotonic()
 
-    def told(number: int, defect: object) -> None:
+    def report_progress(number: int, defect: object) -> None:
         if number % 100 == 0:
             sys.stderr.write(f"{number} of {arguments.inputs}, {time.monotonic() - began:.0f} s\n")
 
@@ -77,7 +81,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
         arguments.seed,
         arguments.jobs,
         arguments.valid,
-        told,
+        report_progress,
         lambda: time.monotonic() - began > arguments.seconds,
     )
     sys.stdout.write(table(outcome) + "\n")

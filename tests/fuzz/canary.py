@@ -1,7 +1,7 @@
-"""What stands in every note of the inputs, and must stand in no message.
+"""Text that is in every note of the inputs and must not be in any message.
 
-The first 40 characters of an id may be shown, even where the id is the note itself. The word that is
-looked for begins after them.
+The first 40 characters of an id may be shown, even if the id is the text of a note. The word that is
+searched for begins after them.
 """
 
 WORD = "Zqxanthippe"

@@ -23,13 +23,13 @@ from tests.fuzz.mutate import mutate
 from tests.fuzz.targets import Target
 
 SECONDS = 10
-"""The most processor time of an input."""
+"""Limit of the processor time of an input, in seconds."""
 
 _WALL = 120
-"""Seconds after which a child is killed: a machine with other work to do is slow."""
+"""Seconds after which a child process is killed. They are more than `SECONDS`, for a loaded machine."""
 
 _MEMORY = 3 * 2**30
-"""Bytes of address space that a child may take besides what the parent holds."""
+"""Bytes of address space that a child process may use in addition to those of its parent."""
 
 _NOT_LEFT = {".lock", ".cclearn.json"}
 
@@ -144,7 +144,7 @@ def run(
     seed: int,
     jobs: int = 2,
     valid: bool = False,
-    told: Callable[[int, Defect | None], None] = lambda number, defect: None,
+    on_result: Callable[[int, Defect | None], None] = lambda number, defect: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Run inputs.
@@ -156,7 +156,7 @@ def run(
         seed: Seed, which determines the mutation together with the number of an input.
         jobs: Number of children that run at once.
         valid: Whether the inputs are not mutated. All of them must be accepted then.
-        told: Function that is called after each input with its number and its defect.
+        on_result: Function that is called after each input with its number and its defect.
         stopped: Function that returns whether to begin no further input.
     """
     # Otherwise a full collection in a child writes to every page of the parent's heap, and copies it.
@@ -182,7 +182,7 @@ def run(
             if ended:
                 del running[process]
                 defect = child.judge(status, used.ru_utime + used.ru_stime, outcome)
-                told(child.number, defect)
+                on_result(child.number, defect)
             elif time.monotonic() - child.began > _WALL:
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.005)
@@ -214,14 +214,14 @@ class _Child:
         self.number = number
         self.target = target
         self._folder = folder
-        self._place = folder / "work"
-        self._place.mkdir(parents=True)
+        self._working = folder / "work"
+        self._working.mkdir(parents=True)
         (folder / "tmp").mkdir()
         for name in {*target.needs, _top(target)}:
             if name and (seeds / name).is_dir():
-                shutil.copytree(seeds / name, self._place / name)
+                shutil.copytree(seeds / name, self._working / name)
             elif name:
-                shutil.copy(seeds / name, self._place / name)
+                shutil.copy(seeds / name, self._working / name)
         rng = random.Random(f"{seed} {number}")
         command = list(target.command)
         if valid:
@@ -231,7 +231,7 @@ class _Child:
             text = os.fsdecode(mutated.replace(b"\0", b""))
             command = [text if part == "{}" else part for part in command]
         else:
-            file = self._place / target.file
+            file = self._working / target.file
             mutated = mutate(rng, target.kind, file.read_bytes())
             if not target.holds_notes:
                 mutated = mutated.replace(WORD.encode(), b"Other")
@@ -239,7 +239,7 @@ class _Child:
             if target.group == "sealed":
                 _seal(file)
         self.command = [target.program, *command]
-        self._before = _files(self._place)
+        self._before = _files(self._working)
         self.began = time.monotonic()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -250,7 +250,7 @@ class _Child:
     def _execute(self) -> None:
         code = 99
         try:
-            code = _main(self.command, self._place, self._folder)
+            code = _main(self.command, self._working, self._folder)
         finally:
             os._exit(code)
 
@@ -288,18 +288,18 @@ class _Child:
         return defect
 
     def _leftovers(self, code: int) -> list[str]:
-        """Return the files that a command left half-written."""
-        new = _files(self._place) - self._before
+        """Return the incomplete files that a command left."""
+        new = _files(self._working) - self._before
         left = [
             name
             for name in new
             if any(part.startswith(".") for part in Path(name).parts[:-1])
             or (Path(name).name.startswith(".") and Path(name).name not in _NOT_LEFT)
         ]
-        # A shard of rejected rows alone is empty, and whole.
-        left += [name for name in new if code and not (self._place / name).stat().st_size
+        # A shard that contains only rejected rows is empty, but complete.
+        left += [name for name in new if code and not (self._working / name).stat().st_size
                  and Path(name).name not in {*_NOT_LEFT, "rejected.jsonl"}
-                 and not (self._place / name).with_suffix(".done").exists()]  # fmt: skip
+                 and not (self._working / name).with_suffix(".done").exists()]  # fmt: skip
         left += [f"tmp/{name}" for name in _files(self._folder / "tmp")]
         return sorted(set(left))
 
@@ -323,14 +323,14 @@ def _seal(file: Path) -> None:
     marker.write_text(json.dumps(fields))
 
 
-def _main(command: list[str], place: Path, folder: Path) -> int:
+def _main(command: list[str], working: Path, folder: Path) -> int:
     """Run a command in this process as its program would, and return the exit code."""
     import faulthandler
     import logging
     import tempfile
 
     os.setsid()
-    os.chdir(place)
+    os.chdir(working)
     for number, name in ((0, "/dev/null"), (1, folder / "stdout"), (2, folder / "stderr")):
         mode = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         opened = os.open(name, mode, 0o600)
@@ -369,7 +369,7 @@ def _main(command: list[str], place: Path, folder: Path) -> int:
 
         traceback.print_exc()
         code = 1
-    gc.collect()  # Closes what the end of a process closes.
+    gc.collect()  # Close the files that the end of a process would close.
     sys.stdout.flush()
     sys.stderr.flush()
     return int(code)

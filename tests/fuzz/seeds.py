@@ -1,4 +1,4 @@
-"""Small valid inputs of every format, in one folder; the mutations begin with these."""
+"""Small valid inputs of every format, which are the seeds of the mutations."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def make_seeds(folder: Path, system: CodeSystem) -> None:
     """Write the inputs that need no model.
 
     Args:
-        folder: Where to; it is made.
-        system: ICD-10-CM.
+        folder: Folder to create.
+        system: Code system ICD-10-CM.
     """
     folder.mkdir(parents=True)
     _notes(folder, system)
@@ -211,7 +211,7 @@ def _settings(folder: Path, system: CodeSystem) -> None:
 
 
 def _calibration_data(path: Path) -> None:
-    """Write notes of which the lexicon codes most, and a few wrongly."""
+    """Write notes of which the lexicon codes most correctly, and a few wrongly."""
     phrases = {
         "I10": "essential hypertension",
         "E11.9": "type 2 diabetes mellitus",
@@ -223,17 +223,17 @@ def _calibration_data(path: Path) -> None:
     codes = list(phrases)
     notes = []
     for number in range(40):
-        here = [codes[number % 6], codes[(number // 6 + 1 + number) % 6]]
-        text = f"{CANARY} Also {' and '.join(phrases[code] for code in here)}, day {number}."
-        kept = sorted(set(here)) if number % 3 else here[:1]
+        mentioned = [codes[number % 6], codes[(number // 6 + 1 + number) % 6]]
+        text = f"{CANARY} Also {' and '.join(phrases[code] for code in mentioned)}, day {number}."
+        gold = sorted(set(mentioned)) if number % 3 else mentioned[:1]
         notes.append(
-            CodedNote(id=f"d{number}", text=text, codes=[AssignedCode(code=code) for code in kept])
+            CodedNote(id=f"d{number}", text=text, codes=[AssignedCode(code=code) for code in gold])
         )
     write_rows(path, notes)
 
 
 def _interrupted(rows: Path) -> None:
-    """Stop a training run behind its first checkpoint."""
+    """Stop a training run after its first checkpoint."""
     from cclearn.training.sft import run_sft
     from tests.training.runs import tiny_recipe
 

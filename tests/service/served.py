@@ -72,17 +72,17 @@ class Served:
 
     @property
     def log(self) -> bytes:
-        """All that it has written."""
+        """Everything that the service has written to standard output and standard error."""
         return os.pread(self._log.fileno(), 2**24, 0)
 
     def ask(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, **headers: str
     ) -> Reply:
-        """Send a request; names of headers have underscores for hyphens."""
+        """Send a request. Names of headers have underscores instead of hyphens."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            connection.request(method, path, body, named)
+            connection.request(method, path, body, fields)
             return Reply(connection.getresponse())
         finally:
             connection.close()
@@ -104,7 +104,7 @@ class Served:
         return connection
 
     def metric(self, name: str) -> float:
-        """Return a metric; its labels belong to the name."""
+        """Return a metric. Its name includes its labels."""
         found = re.search(
             rf"^{re.escape(name)} (\S+)$", self.ask("GET", "/metrics").body.decode(), re.M
         )
@@ -132,14 +132,14 @@ class Served:
         )
 
     def stop(self) -> None:
-        """Stop it, and see that it ends well and leaves nobody behind."""
+        """Stop the service, and check its exit code and that its workers have ended."""
         workers = self.workers if self.process.poll() is None else []
         self.process.terminate()
         assert self.process.wait(30) == 0, self.log.decode()
         assert not [worker for worker in workers if worker.is_running()]
 
     def close(self) -> None:
-        """End it, however it is."""
+        """Kill the service."""
         self.process.kill()
         self.process.wait()
         self._log.close()
@@ -157,13 +157,13 @@ def serving(*options: str, **environment: str) -> Iterator[Served]:
 
 @contextmanager
 def scripted(**settings: Any) -> Iterator[Served]:
-    """Run a service whose coder does what notes say."""
+    """Run a service whose coder follows instructions in the notes."""
     with closing(scripted_service(**settings)) as served:
         yield served
         served.stop()
 
 
 def scripted_service(**settings: Any) -> Served:
-    """Return a service whose coder does what notes say, to be closed."""
+    """Return a service whose coder follows instructions in the notes. The caller closes it."""
     environment = {"SCRIPTED_BROKEN": str(settings.pop("broken", "/nowhere"))}
     return Served(["-m", "tests.service.scripted", json.dumps(settings)], environment)
