@@ -379,7 +379,7 @@ def test_no_folder_around_the_working_directory_is_replaced(tmp_path: Path) -> N
     for out in ("..", "."):
         done = run("build", "icd10cm", "under=I21", "--out", out, "--overwrite", cwd=inner)
         assert done.returncode == 2
-        assert "the working directory lies in it" in done.stderr.decode()
+        assert "the working directory is in it" in done.stderr.decode()
     done = run("build", "icd10cm", "under=I21", "--out", tmp_path / "a", "--overwrite")
     assert "it is no data set that cclearn wrote" in done.stderr.decode()
     assert (tmp_path / "a" / "precious.txt").exists()

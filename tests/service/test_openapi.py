@@ -17,6 +17,7 @@ KNOWN_LINE = re.compile(
     r"(cclearn\.service\.access: (other|[A-Z]+)"
     r" (/code|/codes/\{code\}|/healthz|/metrics|other) \d+ [\d.]+ ms"
     r"|cclearn\.service\.server: coding with .+"
+    r"|cclearn\.codes\.system: load code system: .+"
     r"|uvicorn\.error: Started server process \[\d+\]"
     r"|uvicorn\.error: Invalid HTTP request received\."
     r"|asyncio: .+)"
