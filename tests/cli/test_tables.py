@@ -22,7 +22,7 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.search import Hit
 from cclearn.evaluation import Comparison, Settings, evaluate
 from cclearn.notes import AssignedCode, CodedNote, Evidence
-from cclearn.training.prepare import Share
+from cclearn.training.prepare import EpochRows
 
 TEXT = "Admitted with [bold]acute\nheart failure, on day 2."
 
@@ -143,8 +143,8 @@ def scores(system: CodeSystem) -> Comparison:
 def all_views(system: CodeSystem, scores: Comparison) -> dict[str, View]:
     """Return every view of the command line, with content that does not fit into 80 columns."""
     hit = Hit(system["I21.4"], "words that match the title of the code " * 3, 90.0)
-    share = Share(source=0, kind="span", grade="gold", rows=9, tokens=99, supervised_tokens=9)
-    run = SimpleNamespace(shares=[share], lengths=[(0, 64, 9)])
+    share = EpochRows(source=0, kind="span", grade="gold", rows=9, tokens=99, supervised_tokens=9)
+    run = SimpleNamespace(epoch_rows=[share], lengths=[(0, 64, 9)])
     return {
         "note": coded_note_view(note(flags=["truncated"])),
         "scores": score_table(scores.evaluations),

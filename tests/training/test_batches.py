@@ -98,7 +98,7 @@ def test_another_number_of_processes_is_refused(data: Path, tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode != 0
-    assert "--processes (2): 1 run." in done.stderr
+    assert "--processes (2): the launcher started 1." in done.stderr
     assert not (tmp_path / "run").exists()
 
 
