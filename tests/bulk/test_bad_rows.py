@@ -77,8 +77,8 @@ def test_a_row_that_is_not_unicode_is_rejected_and_the_corpus_is_finished(
     summary = code_corpus(source, out, CoderSettings(), options)
     assert summary is not None
     assert (summary.rows, summary.notes, summary.rejected) == (6, 3, {"unreadable": 3})
-    told = "\n".join(summary.lines(out))
-    assert told.isprintable() or told.replace("\n", "").isprintable()
+    printed = "\n".join(summary.lines(out))
+    assert printed.isprintable() or printed.replace("\n", "").isprintable()
     rejected = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
     assert [row["row"] for row in rejected] == [2, 4, 6]
     assert [row["id"] for row in rejected] == ids
@@ -89,7 +89,7 @@ def test_a_row_that_is_not_unicode_is_rejected_and_the_corpus_is_finished(
 
 
 @pytest.mark.parametrize("kind", CORPORA)
-def test_one_file_holds_the_other_rows_as_well(tmp_path: Path, kind: str) -> None:
+def test_the_readable_rows_of_a_file_are_coded(tmp_path: Path, kind: str) -> None:
     source, out = CORPORA[kind][0](tmp_path), tmp_path / "out.jsonl"
     found: list[str] = []
     with pytest.raises(DataError) as caught:
@@ -106,24 +106,26 @@ def test_one_file_holds_the_other_rows_as_well(tmp_path: Path, kind: str) -> Non
     assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["a", "c", "e"]
 
 
-def test_hostile_ids_are_coded_and_told_on_one_line(tmp_path: Path) -> None:
+def test_hostile_ids_are_coded_and_printed_on_one_line(tmp_path: Path) -> None:
     ids = ["a\nb", "a\x00b", "\x1b[31mred", "é", "e\u0301", "x" * 2**20, "a\u2028b", "\x1b[31mred"]
     path, out = tmp_path / "notes.jsonl", tmp_path / "out"
-    path.write_text("".join(json.dumps({"id": each, "text": TEXT}) + "\n" for each in ids))
+    path.write_text(
+        "".join(json.dumps({"id": identifier, "text": TEXT}) + "\n" for identifier in ids)
+    )
     with path.open("a") as stream:
         stream.write(json.dumps({"id": "y" * 2**20}) + "\n")
     summary = code_corpus(path, out, CoderSettings(), BulkOptions(shard_size=3))
     assert summary is not None
     assert (summary.notes, summary.rejected) == (7, {"repeated": 1, "unreadable": 1})
     assert [note.id for note in read_coded_folder(out)] == ids[:7]
-    told = "\n".join(summary.lines(out))
-    assert "\x1b" not in told
-    assert len(told) < 1_000
+    printed = "\n".join(summary.lines(out))
+    assert "\x1b" not in printed
+    assert len(printed) < 1_000
     # All rows of a kind are on a line of their own, whatever their ids hold.
     assert len((out / "rejected.jsonl").read_bytes().splitlines()) == 2
 
 
-def test_hostile_file_names_are_told_on_one_line(tmp_path: Path) -> None:
+def test_hostile_file_names_are_printed_on_one_line(tmp_path: Path) -> None:
     texts = tmp_path / "texts"
     texts.mkdir()
     name = "a\nb\x1b[31m.txt"

@@ -62,7 +62,7 @@ def test_every_kind_of_corpus_is_read_in_shards(corpora: list[Path], size: int) 
         assert [note.text for note in notes(corpus, size)] == [text(n) for n in range(12)]
 
 
-def test_shards_are_read_in_any_order_by_anyone(corpora: list[Path]) -> None:
+def test_shards_are_read_in_any_order_by_any_process(corpora: list[Path]) -> None:
     for path in corpora:
         shards = open_corpus(path).survey(5).shards
         another = open_corpus(path)
@@ -71,7 +71,7 @@ def test_shards_are_read_in_any_order_by_anyone(corpora: list[Path]) -> None:
             assert read == [text(n) for n in range(12)[5 * number : 5 * number + 5]]
 
 
-def test_the_hash_is_that_of_the_corpus_not_of_its_shards(corpora: list[Path]) -> None:
+def test_the_hash_of_a_corpus_does_not_depend_on_its_shards(corpora: list[Path]) -> None:
     for path in corpora:
         hashes = {open_corpus(path).survey(size).sha256 for size in (1, 5, 100)}
         assert len(hashes) == 1
@@ -88,7 +88,7 @@ def test_a_corpus_that_changes_is_refused(corpora: list[Path]) -> None:
             list(open_corpus(path).read(shards[1]))
 
 
-def test_rows_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+def test_rows_that_cannot_be_read_have_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "notes.jsonl"
     good = json.dumps({"id": "a", "text": "Pneumonia."})
     lines = [good, "", '{"id": "b"}', good, '{"id": "c", "text": "cut o']
@@ -105,13 +105,13 @@ def test_rows_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     assert open_corpus(path).survey(2).rows == 4
 
 
-def test_a_mark_of_the_byte_order_is_no_part_of_a_line(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     text = '{"id": "a", "text": "Pneumonia."}\n'
     (tmp_path / "notes.jsonl").write_text(text, encoding="utf-8-sig")
     assert [note.id for note in notes(open_corpus(tmp_path / "notes.jsonl"), 2)] == ["a"]
 
 
-def test_the_id_of_a_row_that_cannot_be_read_is_free(tmp_path: Path) -> None:
+def test_the_id_of_an_unreadable_row_may_occur_again(tmp_path: Path) -> None:
     rows_of = ('{"id": "a"}', '{"id": "a", "text": "x"}', '{"id": "a", "text": "y"}')
     (tmp_path / "notes.jsonl").write_text("\n".join(rows_of))
     found = rows(open_corpus(tmp_path / "notes.jsonl"), 10)
@@ -122,7 +122,7 @@ def test_the_id_of_a_row_that_cannot_be_read_is_free(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_an_unreadable_row(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff")
     (tmp_path / "b.txt").write_text("Pneumonia.")
     (tmp_path / "c.txt").mkdir()
@@ -131,7 +131,7 @@ def test_a_file_that_is_no_text_is_a_row_that_cannot_be_read(tmp_path: Path) -> 
     assert [row.id for row in found] == ["a.txt", "b", "c.txt"]
 
 
-def test_a_corpus_without_notes_is_none(tmp_path: Path) -> None:
+def test_a_corpus_without_notes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n\n")
     with pytest.raises(DataError, match="contains no note"):
         open_corpus(tmp_path / "empty.jsonl").survey(10)

@@ -47,7 +47,7 @@ def test_settings_may_change_until_a_shard_is_finished(tmp_path: Path) -> None:
         begin(tmp_path / "out")
 
 
-def test_shards_are_finished_when_their_marker_is_there(tmp_path: Path) -> None:
+def test_shards_with_a_marker_are_finished(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     assert folder.finished(range(3)) == set()
     folder.write(shard(1))
@@ -103,7 +103,7 @@ def test_a_shard_that_was_changed_is_refused(tmp_path: Path) -> None:
         folder.check([0])
 
 
-def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
+def test_a_finished_run_has_its_rejected_rows_and_its_totals(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     bad = [RejectedNote(row=4, id=None, kind="unreadable", reason="text: missing")]
     folder.write(shard(1, "{}\n{}\n", rejected=bad, flagged={"truncated": 1}))
@@ -122,12 +122,12 @@ def test_the_end_has_all_that_was_rejected_and_the_sum(tmp_path: Path) -> None:
     lines = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
     assert [json.loads(line)["row"] for line in lines] == [2, 4]
     assert folder.summary() == summary
-    told = "\n".join(summary.lines(tmp_path / "out"))
-    assert "notes coded: 3 (codes: 6, shards: 2)" in told
-    assert "2,000,000 tokens read, 1,000,000 written, cost 8.00" in told
+    printed = "\n".join(summary.lines(tmp_path / "out"))
+    assert "notes coded: 3 (codes: 6, shards: 2)" in printed
+    assert "2,000,000 tokens read, 1,000,000 written, cost 8.00" in printed
 
 
-def test_shards_in_which_a_note_got_no_answer_are_coded_again(tmp_path: Path) -> None:
+def test_shards_with_unanswered_notes_are_coded_again(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     for number, kind in enumerate(("unreadable", "timeout", "repeated", "error")):
         folder.write(shard(number, rejected=[RejectedNote(row=1, id=None, kind=kind, reason="x")]))
@@ -135,13 +135,13 @@ def test_shards_in_which_a_note_got_no_answer_are_coded_again(tmp_path: Path) ->
     assert folder.finished(range(4)) == {0, 2}
 
 
-def test_no_price_no_cost(tmp_path: Path) -> None:
+def test_without_prices_there_is_no_cost(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     folder.write(shard(0))
     assert folder.finish([0], EngineSettings(), Pace.of(0, 0)).cost is None
 
 
-def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     folder.write(shard(0))
     left = [tmp_path / "out" / "shards" / ".00001.jsonl.x3", tmp_path / "out" / ".rejected.jsonl.y"]
@@ -155,7 +155,7 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     assert folder.finished([0]) == {0}
 
 
-def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_folders_with_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CclearnError, match="it is a file"):
         refuse_other_files(tmp_path / "file")
@@ -171,7 +171,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
             begin(tmp_path / "model", overwrite)
 
 
-def test_nothing_is_removed_through_a_link_to_other_shards(tmp_path: Path) -> None:
+def test_a_symbolic_link_to_shards_is_not_followed(tmp_path: Path) -> None:
     begin(tmp_path / "theirs").write(shard(0))
     begin(tmp_path / "out")
     (tmp_path / "out" / "shards").symlink_to(tmp_path / "theirs" / "shards")
@@ -180,7 +180,7 @@ def test_nothing_is_removed_through_a_link_to_other_shards(tmp_path: Path) -> No
     assert len(list((tmp_path / "theirs" / "shards").iterdir())) == 2
 
 
-def test_files_of_others_among_the_shards_are_left_alone(tmp_path: Path) -> None:
+def test_other_files_among_the_shards_are_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / "shards").mkdir(parents=True)
     other = tmp_path / "out" / "shards" / "weights.tar"
     other.write_text("")
@@ -192,7 +192,7 @@ def test_files_of_others_among_the_shards_are_left_alone(tmp_path: Path) -> None
         begin(tmp_path / "out", overwrite=True)
 
 
-def test_notes_come_out_of_a_run_that_is_finished_alone(tmp_path: Path) -> None:
+def test_only_a_finished_run_can_be_read(tmp_path: Path) -> None:
     folder = begin(tmp_path / "out")
     for number in (0, 1):
         folder.write(shard(number, json.dumps({"id": str(number), "text": "x"}) + "\n"))
@@ -211,14 +211,14 @@ def test_notes_come_out_of_a_run_that_is_finished_alone(tmp_path: Path) -> None:
     assert folder.summary() is None
 
 
-def test_a_run_does_not_end_with_a_shard_of_another(tmp_path: Path) -> None:
+def test_a_run_is_not_finished_with_a_shard_of_another_run(tmp_path: Path) -> None:
     begin(tmp_path / "out").write(shard(0))
     with pytest.raises(CclearnError, match="it belongs to another run"):
         CodedFolder(tmp_path / "out", "another").finish([0], EngineSettings(), Pace.of(0, 0))
     assert not (tmp_path / "out" / "rejected.jsonl").exists()
 
 
-def test_shards_without_a_manifest_are_nobodys(tmp_path: Path) -> None:
+def test_shards_without_a_manifest_are_refused(tmp_path: Path) -> None:
     begin(tmp_path / "out").write(shard(0))
     (tmp_path / "out" / "manifest.json").unlink()
     for overwrite in (False, True):

@@ -27,12 +27,12 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return the processes that code, of the cluster that a command has started."""
     try:
         below = psutil.Process(process.pid).children(recursive=True)
-        return [each for each in below if "MapWorker" in " ".join(each.cmdline())]
+        return [child for child in below if "MapWorker" in " ".join(child.cmdline())]
     except psutil.Error:
         return []
 
 
-def test_a_cluster_writes_the_same_bytes_though_a_worker_is_killed(tmp_path: Path) -> None:
+def test_a_cluster_writes_the_same_bytes_if_a_worker_is_killed(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 8_000)
     code_corpus(source, tmp_path / "one", CoderSettings(), BulkOptions(shard_size=100))
     two = tmp_path / "two"
@@ -48,11 +48,11 @@ def test_a_cluster_writes_the_same_bytes_though_a_worker_is_killed(tmp_path: Pat
             workers[0].kill()
             killed.append(workers[0].pid)
         time.sleep(0.02)
-    _, told = process.communicate()
-    assert process.returncode == 0, told
+    _, printed = process.communicate()
+    assert process.returncode == 0, printed
     assert len(set(killed)) == 2
-    assert "notes coded: 8,000 (" in told
-    assert "Traceback" not in told
+    assert "notes coded: 8,000 (" in printed
+    assert "Traceback" not in printed
     assert files_in(two) == files_in(tmp_path / "one")
 
 
@@ -71,7 +71,7 @@ def test_an_error_of_a_worker_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_cluster_is_reported_on_one_line(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 20)
     done = subprocess.run(
         command(source, tmp_path / "out", "--ray", "127.0.0.1:1"),
@@ -100,13 +100,13 @@ class Cluster:
         return [{"NodeManagerAddress": address, "Alive": True} for address in self._addresses]
 
 
-def test_notes_go_to_other_machines_only_where_the_user_says_so_twice() -> None:
+def test_notes_are_sent_to_other_machines_only_with_both_permissions() -> None:
     twice = EngineSettings(send_restricted=True, may_send_restricted=True)
     one, two = Cluster("10.0.0.1", "10.0.0.1"), Cluster("10.0.0.1", "10.0.0.2")
     refuse_other_machines(one, "auto", CoderSettings())
     refuse_other_machines(two, "auto", CoderSettings(engine=twice))
-    for said in ({}, {"send_restricted": True}, {"may_send_restricted": True}):
-        settings = CoderSettings(engine=EngineSettings(**said))
+    for permissions in ({}, {"send_restricted": True}, {"may_send_restricted": True}):
+        settings = CoderSettings(engine=EngineSettings(**permissions))
         with pytest.raises(ConfigurationError, match=r"has 1 other machines.*say so twice"):
             refuse_other_machines(two, "auto", settings)
 
@@ -123,7 +123,7 @@ def test_notes_go_to_other_machines_only_where_the_user_says_so_twice() -> None:
         ("vllm:runs/model", "runs/recogniser", 2),
     ],
 )
-def test_workers_ask_for_the_gpus_of_all_their_models(
+def test_workers_request_the_gpus_of_all_their_models(
     model: str, recogniser: str | None, gpus: int
 ) -> None:
     settings = CoderSettings(

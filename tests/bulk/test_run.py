@@ -33,7 +33,7 @@ def run(source: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_shards_hold_what_the_coder_says(tmp_path: Path, system: CodeSystem) -> None:
+def test_the_shards_contain_the_notes_of_the_coder(tmp_path: Path, system: CodeSystem) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 25)
     summary = code_corpus(source, tmp_path / "out", CoderSettings(), BulkOptions(shard_size=10))
     assert summary is not None
@@ -49,7 +49,7 @@ def test_the_shards_hold_what_the_coder_says(tmp_path: Path, system: CodeSystem)
     assert (tmp_path / "out" / "summary.json").read_bytes() == before
 
 
-def test_a_shard_that_is_taken_away_is_coded_again(tmp_path: Path) -> None:
+def test_a_removed_shard_is_coded_again(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 25)
     options = BulkOptions(shard_size=10)
     code_corpus(source, tmp_path / "out", CoderSettings(), options)
@@ -77,7 +77,7 @@ def test_another_run_in_the_folder_is_refused_until_overwritten(tmp_path: Path) 
     assert summary.notes == 6
 
 
-def test_what_cannot_work_is_told_at_once_and_leaves_no_folder(tmp_path: Path) -> None:
+def test_invalid_options_are_reported_together_and_leave_no_folder(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 5)
     settings = CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl")
     with pytest.raises(ConfigurationError) as caught:
@@ -98,7 +98,7 @@ def test_what_cannot_work_is_told_at_once_and_leaves_no_folder(tmp_path: Path) -
             code_corpus(source, tmp_path / "out", settings)
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 4_000)
     code_corpus(source, tmp_path / "whole", CoderSettings(), BulkOptions(shard_size=50))
     out = tmp_path / "out"
@@ -119,7 +119,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("first_process_is_gone", [False, True])
-def test_a_second_run_on_the_folder_refuses(tmp_path: Path, first_process_is_gone: bool) -> None:
+def test_a_second_run_on_the_folder_is_refused(tmp_path: Path, first_process_is_gone: bool) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 20)
     with locked_folder(tmp_path / "out", shared=first_process_is_gone):
         second = run(source, tmp_path / "out")
@@ -129,7 +129,7 @@ def test_a_second_run_on_the_folder_refuses(tmp_path: Path, first_process_is_gon
     assert run(source, tmp_path / "out").returncode == 0
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_on_one_line_and_loses_nothing(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 40)
     out = tmp_path / "out"
     first = run(source, out, "--shard-size", "10")

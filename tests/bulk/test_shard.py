@@ -29,8 +29,8 @@ def ids_of(shard: CodedShard) -> list[str]:
 def test_the_lines_are_those_of_the_coder(tmp_path: Path, system: CodeSystem) -> None:
     corpus = open_corpus(write_jsonl(tmp_path / "notes.jsonl", 7))
     coder = Coder.lexicon(system)
-    told: list[int] = []
-    shard = code_shard(coder, corpus, corpus.survey(5).shards[1], told.append)
+    progress: list[int] = []
+    shard = code_shard(coder, corpus, corpus.survey(5).shards[1], progress.append)
     assert ids_of(shard) == ["n5", "n6"]
     found = [
         code["code"] for line in shard.content.splitlines() for code in json.loads(line)["codes"]
@@ -41,10 +41,10 @@ def test_the_lines_are_those_of_the_coder(tmp_path: Path, system: CodeSystem) ->
         2,
         len(shard.content),
     )
-    assert told == [1, 2]
+    assert progress == [1, 2]
 
 
-def test_failures_are_set_aside_with_their_reason(tmp_path: Path, system: CodeSystem) -> None:
+def test_failures_are_rejected_with_their_reason(tmp_path: Path, system: CodeSystem) -> None:
     flags = {
         "n2": ["timeout"],
         "n3": ["truncated"],
@@ -62,7 +62,9 @@ def test_failures_are_set_aside_with_their_reason(tmp_path: Path, system: CodeSy
     assert shard.marker.prompt_tokens == 120
 
 
-def test_a_note_that_raises_does_not_take_others_along(tmp_path: Path, system: CodeSystem) -> None:
+def test_an_error_in_one_note_does_not_affect_the_others(
+    tmp_path: Path, system: CodeSystem
+) -> None:
     def what(note: Note) -> list[str]:
         if note.id in ("n4", "n9"):
             raise ValueError(f"it says {note.text}")
@@ -77,19 +79,21 @@ def test_a_note_that_raises_does_not_take_others_along(tmp_path: Path, system: C
     assert ids_of(shard) == [f"n{number}" for number in range(12) if number not in (4, 9)]
 
 
-def test_what_every_note_raises_stops_the_run(tmp_path: Path, system: CodeSystem) -> None:
+def test_an_error_in_every_note_stops_the_run(tmp_path: Path, system: CodeSystem) -> None:
     def what(note: Note) -> list[str]:
         raise ValueError(note.text)
 
-    for count, told in ((12, 10), (5, 5), (3, 3)):
+    for count, failures in ((12, 10), (5, 5), (3, 3)):
         with pytest.raises(
-            CclearnError, match=f"{told} notes in a row raise ValueError in bulk/test_s"
+            CclearnError, match=f"{failures} notes in a row raise ValueError in bulk/test_s"
         ):
             coded(tmp_path, system, what, count)
     assert len(coded(tmp_path, system, what, count=2).marker.rejected) == 2
 
 
-def test_an_engine_that_dies_half_way_stops_the_run(tmp_path: Path, system: CodeSystem) -> None:
+def test_an_engine_that_fails_in_the_middle_stops_the_run(
+    tmp_path: Path, system: CodeSystem
+) -> None:
     def what(note: Note) -> list[str]:
         if int(note.id[1:]) >= 20:
             raise RuntimeError("the device is gone")
@@ -99,9 +103,7 @@ def test_an_engine_that_dies_half_way_stops_the_run(tmp_path: Path, system: Code
         coded(tmp_path, system, what, count=60)
 
 
-def test_a_note_that_the_engine_does_not_take_is_set_aside(
-    tmp_path: Path, system: CodeSystem
-) -> None:
+def test_a_note_that_the_engine_refuses_is_rejected(tmp_path: Path, system: CodeSystem) -> None:
     def what(note: Note) -> list[str]:
         if note.id == "n3":
             raise RestrictedTextError("note (id = n3): its text is restricted")
@@ -122,9 +124,7 @@ def test_a_note_that_the_engine_does_not_take_is_set_aside(
 
 
 @pytest.mark.parametrize("flag", ["connection", "budget"])
-def test_an_engine_that_is_gone_stops_the_run(
-    tmp_path: Path, system: CodeSystem, flag: str
-) -> None:
+def test_a_lost_engine_stops_the_run(tmp_path: Path, system: CodeSystem, flag: str) -> None:
     with pytest.raises(CclearnError, match=f"the {flag} .* Finished shards are kept"):
         coded(tmp_path, system, lambda note: [flag] if note.id == "n7" else [])
 
@@ -140,15 +140,15 @@ def test_an_error_of_the_users_stops_the_run(tmp_path: Path, system: CodeSystem)
 def test_a_model_whose_scores_are_not_finite_stops_the_run(
     tmp_path: Path, system: CodeSystem
 ) -> None:
-    for count, told in ((12, 10), (3, 3)):
-        with pytest.raises(CclearnError, match=f"{told} notes in a row .* its weights are damaged"):
+    for count, failures in ((12, 10), (3, 3)):
+        with pytest.raises(
+            CclearnError, match=f"{failures} notes in a row .* its weights are damaged"
+        ):
             coded(tmp_path, system, lambda note: ["not_finite"], count)
 
 
 @pytest.mark.parametrize("flag", ["timeout", "http_429", "http_503"])
-def test_a_server_that_is_overwhelmed_stops_the_run(
-    tmp_path: Path, system: CodeSystem, flag: str
-) -> None:
+def test_an_overloaded_server_stops_the_run(tmp_path: Path, system: CodeSystem, flag: str) -> None:
     with pytest.raises(CclearnError, match=rf"10 notes in a row have no answer \({flag}\)"):
         coded(tmp_path, system, lambda note: [flag])
     assert len(coded(tmp_path, system, lambda note: ["refusal"]).marker.rejected) == 12

@@ -33,7 +33,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_lexicon_is_calibrated_and_codes_by_it(notes: Path, tmp_path: Path) -> None:
+def test_the_lexicon_is_calibrated_and_uses_its_calibration(notes: Path, tmp_path: Path) -> None:
     out = tmp_path / "lexicon.json"
     assert "Name --out" in one_line(fails("calibrate", "--model", "lexicon", "--data", notes))
     arguments = ("calibrate", "--model", "lexicon", "--data", notes, "--out", out)

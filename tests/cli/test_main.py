@@ -50,7 +50,7 @@ def test_a_text_file_is_coded_as_jsonl(tmp_path: Path) -> None:
     assert code["evidence"] == [{"start": 16, "end": 25, "text": "pneumonia"}]
 
 
-def test_the_setting_decides_on_uncertain_diagnoses(tmp_path: Path) -> None:
+def test_the_encounter_decides_whether_uncertain_diagnoses_are_coded(tmp_path: Path) -> None:
     (tmp_path / "visit.txt").write_text("Suspected pneumonia. Asthma.")
     for encounter, codes in (("inpatient", ["J18.9", "J45.909"]), ("outpatient", ["J45.909"])):
         done = run("code", tmp_path / "visit.txt", "--encounter", encounter)
@@ -74,7 +74,7 @@ def test_every_kind_of_input_is_read(tmp_path: Path) -> None:
     assert json.loads(row)["text"] == NOTE
 
 
-def test_the_lexicon_takes_further_phrases(tmp_path: Path) -> None:
+def test_pairs_add_phrases_to_the_lexicon(tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     row = {"id": "p", "text": "sugar trouble", "code": "E11.9", "release": "r", "grade": "gold"}
     pairs.write_text(json.dumps({**row, "source": "ours"}) + "\n")
@@ -157,7 +157,7 @@ def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
     assert "undr: unknown setting. Did you mean 'under'?" in one_line(message)
 
 
-def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
+def test_a_model_with_unsuitable_options_is_reported_on_one_line(tmp_path: Path) -> None:
     from tests.models import random_engine
 
     engine = random_engine()
@@ -181,7 +181,7 @@ def test_a_model_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
     assert "there is no folder /gone" in one_line(fails("code", "-", *model, stdin=b"Asthma."))
 
 
-def test_odd_outputs_are_one_line(tmp_path: Path) -> None:
+def test_unusable_outputs_are_reported_on_one_line(tmp_path: Path) -> None:
     message = one_line(fails("code", "-", "--out", f"{tmp_path}/", "--overwrite"))
     assert "a run that can be continued must read a file" in message
     assert "a run that can be continued" in one_line(
@@ -235,7 +235,7 @@ def test_a_corpus_without_a_note_fails(tmp_path: Path) -> None:
     )
 
 
-def test_numbers_are_good_enough_for_a_chapter(tmp_path: Path) -> None:
+def test_a_chapter_may_be_a_number(tmp_path: Path) -> None:
     assert run("build", "icd10cm", "under=22", "--out", tmp_path / "o").returncode == 0
 
 

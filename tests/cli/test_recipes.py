@@ -180,9 +180,9 @@ def test_rows_of_an_evaluation_are_left_out_in_a_dry_run(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     notes = Path(json.loads(settings[1].split("=", 1)[1]))
-    held = tmp_path / "held.jsonl"
-    held.write_text("".join(notes.read_text().splitlines(keepends=True)[:3]))
-    evaluation = json.dumps([{"kind": "document", "path": str(held)}])
+    held_out = tmp_path / "held.jsonl"
+    held_out.write_text("".join(notes.read_text().splitlines(keepends=True)[:3]))
+    evaluation = json.dumps([{"kind": "document", "path": str(held_out)}])
     output = call(
         capsys,
         *("recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings),

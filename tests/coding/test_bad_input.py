@@ -71,13 +71,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def code_among_good_ones(coder: Coder, notes: dict[str, str]) -> dict[str, CodedNote]:
-    """Code each odd note between two good ones, none of which may come to harm."""
+    """Code each odd note between two good ones, whose results must not change."""
     before = coder.code(GOOD)
-    asked = []
+    stream = []
     for name, text in notes.items():
-        asked += [Note(id=name, text=text), Note(id=f"behind {name}", text=GOOD)]
-    coded = list(coder.code_many(iter(asked)))
-    assert [(note.id, note.text) for note in coded] == [(note.id, note.text) for note in asked]
+        stream += [Note(id=name, text=text), Note(id=f"behind {name}", text=GOOD)]
+    coded = list(coder.code_many(iter(stream)))
+    assert [(note.id, note.text) for note in coded] == [(note.id, note.text) for note in stream]
     for note in coded[1::2]:
         assert [a.code for a in note.codes] == [a.code for a in before.codes]
         assert note.flags == before.flags

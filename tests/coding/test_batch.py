@@ -8,27 +8,27 @@ from tests.bulk.corpora import CallbackCoder
 
 
 def test_notes_are_coded_together_and_after_an_error_alone(system: CodeSystem) -> None:
-    asked: list[str] = []
+    coded_ids: list[str] = []
 
-    def what(note: Note) -> list[str]:
-        asked.append(note.id)
+    def record(note: Note) -> list[str]:
+        coded_ids.append(note.id)
         if note.id in "bd":
             raise ValueError("its text")
         return []
 
-    notes = [Note(id=each, text="x") for each in "abcde"]
-    coded = list(code_batch(CallbackCoder(system, what), notes))
-    assert [each.id if isinstance(each, CodedNote) else type(each) for each in coded] == [
+    notes = [Note(id=identifier, text="x") for identifier in "abcde"]
+    coded = list(code_batch(CallbackCoder(system, record), notes))
+    assert [item.id if isinstance(item, CodedNote) else type(item) for item in coded] == [
         "a",
         ValueError,
         "c",
         ValueError,
         "e",
     ]
-    assert "".join(asked) == "ab" + "bcde"  # What was coded is not coded again.
+    assert "".join(coded_ids) == "ab" + "bcde"  # Coded notes are not coded again.
 
 
-def test_without_an_error_it_is_the_coder(system: CodeSystem) -> None:
+def test_without_an_error_the_coder_codes_the_batch_once(system: CodeSystem) -> None:
     coder = Coder.lexicon(system)
-    notes = [Note(id=each, text="Pneumonia.") for each in "ab"]
+    notes = [Note(id=identifier, text="Pneumonia.") for identifier in "ab"]
     assert list(code_batch(coder, notes)) == list(coder.code_many(notes))

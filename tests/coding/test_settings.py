@@ -14,7 +14,7 @@ from cclearn.notes import SpanPair
 from cclearn.notes.jsonl import write_rows
 
 
-def test_paths_are_whole_for_another_working_directory(
+def test_paths_are_absolute_for_another_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -40,7 +40,7 @@ def test_paths_are_whole_for_another_working_directory(
 
 
 @pytest.mark.parametrize("model", ["lexicon", "openai:gpt", "owner/name"])
-def test_names_that_are_no_paths_stay(
+def test_names_that_are_no_paths_are_not_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -50,7 +50,7 @@ def test_names_that_are_no_paths_stay(
     assert settings.resolved() == settings == pickle.loads(pickle.dumps(settings))
 
 
-def test_the_lexicon_takes_pairs_and_a_model_does_not(tmp_path: Path, system: CodeSystem) -> None:
+def test_pairs_are_only_accepted_by_the_lexicon(tmp_path: Path, system: CodeSystem) -> None:
     pair = SpanPair(
         id="a", text="sugar trouble", code="E11.9", release="x", grade="gold", source="test"
     )

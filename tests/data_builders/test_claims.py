@@ -41,7 +41,7 @@ def test_official_titles_are_stronger_than_the_index_and_ontologies() -> None:
     assert places == list(FIELDS)
 
 
-def test_a_system_claims_its_own_strings(system: CodeSystem) -> None:
+def test_the_strings_of_the_code_system_are_claims(system: CodeSystem) -> None:
     own = {(text, code): strength for text, code, strength in code_system_claims(system)}
     assert own["Non-ST elevation (NSTEMI) myocardial infarction", "I21.4"] == 0
     assert own["Nontransmural myocardial infarction", "I21.4"] > 0

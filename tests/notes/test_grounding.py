@@ -60,17 +60,17 @@ def test_numbers_negators_and_sides_are_those_of_the_quote(
 
 
 def test_the_work_on_a_note_is_bounded() -> None:
-    asked = 0
+    ranked = 0
 
     def prefer(start: int, end: int) -> bool:
-        nonlocal asked
-        asked += 1
+        nonlocal ranked
+        ranked += 1
         return False
 
     text = "pain " * 20_000
     spans = ground(text, ["pain"] * 3, prefer)
     assert spans == [(0, 4), (5, 9), (10, 14)]
-    assert asked <= 3 * (MAXIMUM_OCCURRENCES + 1)
+    assert ranked <= 3 * (MAXIMUM_OCCURRENCES + 1)
     # Each would take minutes if the work grew with the note times the quote.
     assert ground(text, ["pain " * 10_000 + "x"]) == [None]
     assert ground("\n" * 200_000 + "pain", ["pain pain", "PAIN"]) == [None, (200_000, 200_004)]
@@ -105,7 +105,7 @@ def test_the_next_occurrence_after_the_last_quote_is_chosen() -> None:
     assert ground("No sepsis.", ["sepsis"], prefer=lambda *_: False) == [(3, 9)]
 
 
-def test_whole_words_go_before_parts() -> None:
+def test_complete_words_precede_parts_of_words() -> None:
     assert ground("prediabetes, diabetes", ["diabetes"]) == [(13, 21)]
     assert ground("prediabetes", ["diabetes"]) == [(3, 11)]
 

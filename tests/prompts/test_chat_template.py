@@ -42,7 +42,7 @@ LOOP = "{% for m in messages %}<|user|>CONTENT<|end|>\n{% endfor %}"
         "{{ bos_token }}{{ eos_token }}{{ m.content }}",
     ],
 )
-def test_a_chat_is_what_transformers_makes_of_it(
+def test_a_chat_is_rendered_as_by_transformers(
     tokenizer: PreTrainedTokenizerFast, content: str
 ) -> None:
     tokenizer.chat_template = LOOP.replace("CONTENT", content)

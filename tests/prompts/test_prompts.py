@@ -78,7 +78,9 @@ def test_prompts_name_the_code_system() -> None:
 
 @pytest.mark.parametrize("template", ["paired", "listed"])
 @given(st.lists(st.tuples(line_text | st.sampled_from(["Codes:", "none"]), codes), max_size=5))
-def test_what_is_written_is_read_back(template: Template, cited: list[tuple[str, str]]) -> None:
+def test_a_rendered_answer_is_parsed_to_the_same_lines(
+    template: Template, cited: list[tuple[str, str]]
+) -> None:
     cited = [(quote, code) for quote, code in cited if quote.strip("- ") == quote]
     answer = answer_lines(cited, template)
     parsed = parse_answer(answer)

@@ -82,7 +82,7 @@ def test_words_that_look_like_evidence_come_first() -> None:
     assert len(strings(4, {"chest pain"})) == 4
 
 
-def test_runs_of_words_are_as_long_as_evidence() -> None:
+def test_word_sequences_are_as_long_as_evidence() -> None:
     notes = [NOTE.model_copy(update={"id": f"n{number}"}) for number in range(200)]
     negatives = Negatives(notes, 4, nothing, set())
     lengths = Counter(

@@ -242,9 +242,9 @@ def test_development_rows_are_evaluated_and_not_trained_on(data: Path, tmp_path:
     assert trained + manifest["development_rows"] == lines
     assert 0.15 < manifest["development_rows"] / lines < 0.45
     entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    told = [(entry["step"], entry["eval_loss"]) for entry in entries if "eval_loss" in entry]
-    assert [step for step, _ in told] == [3, 6]
-    assert all(loss > 0 for _, loss in told)
+    evaluated = [(entry["step"], entry["eval_loss"]) for entry in entries if "eval_loss" in entry]
+    assert [step for step, _ in evaluated] == [3, 6]
+    assert all(loss > 0 for _, loss in evaluated)
     system = CodeSystem.load()
     for chosen in choose_rows(recipe, system):
         kept = {row.text.casefold() or row.id for row in chosen.rows}

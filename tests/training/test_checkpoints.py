@@ -41,8 +41,8 @@ def test_the_last_complete_checkpoint_is_found(tmp_path: Path) -> None:
     messages: list[str] = []
     assert latest_checkpoint(tmp_path, RUN, messages.append) is None
     for step in (2, 4, 6):
-        place = published(tmp_path, step)
-        assert not (place / "training_args.bin").exists()
+        checkpoint = published(tmp_path, step)
+        assert not (checkpoint / "training_args.bin").exists()
     assert sorted(p.name for p in tmp_path.glob("step-*")) == ["step-00000004", "step-00000006"]
     found = latest_checkpoint(tmp_path, RUN, messages.append)
     assert found is not None
@@ -68,14 +68,14 @@ def test_changed_and_incomplete_checkpoints_are_skipped(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Path) -> None:
-    place = published(tmp_path, 2)
+    checkpoint = published(tmp_path, 2)
     other = {**RUN, "seed": 1, "rows_sha256": "b"}
     with pytest.raises(ConfigurationError) as error:
         latest_checkpoint(tmp_path, other, print)
     assert len(error.value.problems) == 2
     assert "seed was 0 and is 1" in str(error.value)
     with pytest.raises(ConfigurationError):
-        read_checkpoint(place, other)
+        read_checkpoint(checkpoint, other)
 
 
 def test_a_recipe_with_other_metadata_resumes_the_run(tmp_path: Path) -> None:
@@ -99,12 +99,12 @@ def test_checkpoints_are_removed_after_their_model_is_published(tmp_path: Path) 
     remove_finished(checkpoints, manifest)
     mark_finished(checkpoints, manifest)
     assert not checkpoints.exists()
-    place = published(checkpoints, 2)
+    checkpoint = published(checkpoints, 2)
     remove_finished(checkpoints, manifest)
     mark_finished(checkpoints, manifest)
     manifest.write_text('{"seconds": 2}')  # The model of another run.
     remove_finished(checkpoints, manifest)
-    assert (place / MARKER).exists()
+    assert (checkpoint / MARKER).exists()
     mark_finished(checkpoints, manifest)
     remove_finished(checkpoints, manifest)
     assert not checkpoints.exists()
@@ -175,15 +175,15 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    place = checkpoint_folder(output) / "step-00000006"
+    checkpoint = checkpoint_folder(output) / "step-00000006"
     deadline = time.monotonic() + 120
-    while not (place / MARKER).exists() and time.monotonic() < deadline:
+    while not (checkpoint / MARKER).exists() and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=60)
-    assert place.exists()
-    return place
+    assert checkpoint.exists()
+    return checkpoint
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_killed_run_is_resumed_with_the_same_result(
     whole = run_sft(tiny_recipe(data, tmp_path / "whole", *settings, "training.save_every=3"))
     assert not checkpoint_folder(whole).exists()
     output = tmp_path / "run"
-    place = stopped(data, output, *size)
+    checkpoint = stopped(data, output, *size)
     assert not output.exists()
     again = tiny_recipe(data, output, *settings, "training.save_every=3")
     with pytest.raises(CclearnError, match="--resume auto"):
@@ -225,7 +225,7 @@ def test_a_killed_run_is_resumed_with_the_same_result(
         manifest["tokens_seen"] == json.loads((whole / "manifest.json").read_text())["tokens_seen"]
     )
     assert not checkpoint_folder(output).exists()
-    assert not place.exists()
+    assert not checkpoint.exists()
 
 
 def test_a_full_disk_is_reported_and_leaves_no_output(data: Path, tmp_path: Path) -> None:

@@ -52,15 +52,15 @@ def test_sources_of_notes_give_segments_and_spans(data: Path, system: CodeSystem
     assert cited == evidence
     assert texts(documents)["none"] > 0
     # Each string and code that a note cites is a span row, and at most three others are.
-    said = {
+    expected = {
         (note.id, string_key(e.text), code.code)
         for note in notes
         for code in note.codes
         for e in code.evidence
     }
-    assert texts(spans)["span"] == len(said)
+    assert texts(spans)["span"] == len(expected)
     assert 0 < texts(spans)["none"] <= 3 * len(notes)
-    known = {string_key(row.text) for row in pairs.rows} | {string for _, string, _ in said}
+    known = {string_key(row.text) for row in pairs.rows} | {string for _, string, _ in expected}
     assert not any(string_key(row.text) in known for row in spans.rows if not row.code)
     assert all(row.kind == "span" for row in spans.rows)
     assert all(system.description(row.code)[:1] for row in spans.rows if row.code)
@@ -115,8 +115,8 @@ def test_rows_of_notes_that_occur_in_an_evaluation_are_dropped(
     source = third(data, negatives=3, segments="sentence")
     before = choose_rows(tiny_recipe(data, tmp_path, *source), system)[2]
     cited = [row for row in before.rows if row.code][-1]
-    held = [pair.model_copy(update={"id": "held", "text": cited.text.upper()})]
-    write_rows(tmp_path / "pairs.jsonl", held)
+    evaluation_pairs = [pair.model_copy(update={"id": "evaluation", "text": cited.text.upper()})]
+    write_rows(tmp_path / "pairs.jsonl", evaluation_pairs)
     write_rows(tmp_path / "notes.jsonl", notes[:5])
     files = [{"kind": k, "path": str(tmp_path / f"{n}.jsonl")} for k, n in KINDS]
     recipe = tiny_recipe(data, tmp_path, *source, f"rows.evaluation={json.dumps(files)}")

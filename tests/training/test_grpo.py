@@ -36,8 +36,8 @@ def test_a_model_is_rewarded(data: Path, run: Path, tmp_path: Path) -> None:
     # Random answers of 24 tokens are cut off: worth nothing, or less.
     assert rewards
     assert all(-1 <= reward <= 0.5 for reward in rewards)
-    said = (folder / "metrics.jsonl").read_text()
-    assert "myocardial" not in said
+    metrics = (folder / "metrics.jsonl").read_text()
+    assert "myocardial" not in metrics
 
 
 def test_the_stage_and_its_script_go_together(data: Path, run: Path, tmp_path: Path) -> None:

@@ -180,8 +180,8 @@ def test_an_error_names_file_line_and_key(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigurationError) as error:
         load_recipe(path)
-    told = f"{path}:{line}: training.learning_rat: unknown key. Did you mean 'learning_rate'?"
-    assert told in str(error.value)
+    message = f"{path}:{line}: training.learning_rat: unknown key. Did you mean 'learning_rate'?"
+    assert message in str(error.value)
     assert "training.learning_rate: missing" in str(error.value)
 
 

@@ -27,7 +27,7 @@ def signals(note_findings: NoteFindings, system: CodeSystem) -> dict[str, Signal
     return {a.code: each for a, each in zip(coded.codes, found, strict=True)}
 
 
-def test_what_speaks_for_a_code(system: CodeSystem) -> None:
+def test_the_signals_of_a_code(system: CodeSystem) -> None:
     note_findings = read(
         [
             # "cde fgh": whole in the first part alone, as it begins before the others.
@@ -49,7 +49,7 @@ def test_what_speaks_for_a_code(system: CodeSystem) -> None:
     }
 
 
-def test_a_note_that_is_read_at_once_agrees_with_itself(system: CodeSystem) -> None:
+def test_the_agreement_of_a_note_in_one_part_is_1(system: CodeSystem) -> None:
     found = [Finding("I10", 0, 2)]
     for parts in ([], [(0, 20)]):
         assert signals(read(found, parts), system)["I10"].agreement == 1.0

@@ -47,7 +47,7 @@ def drawn(count: int, seed: int, scored: bool = True) -> tuple[list[Signals], Fl
     return signals, random.random(count) < 1 / (1 + np.exp(1 - log_odds / 3))
 
 
-def test_platt_is_what_scikit_learn_predicts() -> None:
+def test_platt_agrees_with_scikit_learn() -> None:
     signals, right = drawn(300, 0)
     held, _ = drawn(50, 1)
     names = sorted(signals[0].features())
@@ -62,7 +62,7 @@ def test_platt_is_what_scikit_learn_predicts() -> None:
     assert curve.model_dump()["coefficients"]["agreement"] == 0.0
 
 
-def test_isotonic_is_what_scikit_learn_predicts() -> None:
+def test_isotonic_agrees_with_scikit_learn() -> None:
     signals, right = drawn(300, 0)
     held, _ = drawn(200, 1)
     raw, other = ([each.probability for each in group] for group in (signals, held))
@@ -72,7 +72,7 @@ def test_isotonic_is_what_scikit_learn_predicts() -> None:
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
-def test_scores_that_boast_are_put_right_on_other_codes(method: Method) -> None:
+def test_overconfident_scores_are_corrected_on_other_codes(method: Method) -> None:
     signals, right = drawn(2_000, 0)
     held, truth = drawn(2_000, 1)
     before = expected_calibration_error(bin_scores([each.probability for each in held], truth))
@@ -85,7 +85,7 @@ def test_scores_that_boast_are_put_right_on_other_codes(method: Method) -> None:
     assert after < 0.05
 
 
-def test_overlapping_nothing_the_curve_stays_finite() -> None:
+def test_the_curve_is_finite_for_separable_scores() -> None:
     signals = [Signals(p, 1, 1.0, 1, 5) for p in (0.0, 0.1, 0.9, 1.0) * 20]
     right = np.array([False, False, True, True] * 20)
     scores = fit_curve("platt", signals, right).scores(signals[:4])
@@ -110,7 +110,7 @@ def test_codes_are_scored_by_curves_that_do_not_know_their_notes() -> None:
     assert scores[inside].tolist() == fit_curve("platt", left, right[~inside]).scores(held)
 
 
-def test_notes_are_dealt_by_their_ids_alone() -> None:
+def test_the_fold_of_a_note_depends_only_on_its_id() -> None:
     ids = [f"note-{number}" for number in range(23)]
     folds = dict(zip(ids, folds_of(ids).tolist(), strict=True))
     assert sorted(np.bincount(list(folds.values())).tolist()) == [4, 4, 5, 5, 5]
@@ -119,7 +119,7 @@ def test_notes_are_dealt_by_their_ids_alone() -> None:
     assert folds_of([]).tolist() == []
 
 
-def test_what_cannot_be_fitted_is_refused_all_at_once() -> None:
+def test_problems_of_the_data_are_reported_together() -> None:
     signals, right = drawn(60, 0)
     folds = np.arange(60) % FOLDS
     refuse_unfit("platt", signals, right, folds)
@@ -140,7 +140,7 @@ def test_what_cannot_be_fitted_is_refused_all_at_once() -> None:
     assert "1 of 60 codes have no score" in error.value.problems[1]
 
 
-def test_wilsons_bound_by_hand_and_by_scipy() -> None:
+def test_the_wilson_bound_agrees_with_scipy() -> None:
     # All of 10 right: 10 / (10 + 1.645²).
     assert wilson_bound(10, 10) == pytest.approx(10 / (10 + 2.7055), rel=1e-4)
     for hits, count in ((0, 7), (3, 7), (90, 100), (1, 1)):
@@ -173,7 +173,7 @@ def by_hand(
     st.sampled_from([0.3, 0.5, 0.8]),
     st.sampled_from([0.05, 0.25]),
 )
-def test_thresholds_reach_as_far_as_they_may(
+def test_thresholds_accept_and_reject_as_many_codes_as_allowed(
     codes: list[tuple[int, bool]], precision: float, rejected_right: float
 ) -> None:
     scores = np.array([number / 12 for number, _ in codes])

@@ -69,7 +69,7 @@ def test_platt_is_a_logistic_function() -> None:
     assert without.scores([scored(None)]) == [0.5]
 
 
-def test_isotonic_is_straight_between_its_corners() -> None:
+def test_isotonic_is_linear_between_its_knots() -> None:
     curve = Isotonic(raw=[0.2, 0.6], calibrated=[0.1, 0.5])
     found = curve.scores([scored(p) for p in (0.0, 0.3, 0.6, 1.0, None)])
     assert found[:1] + found[2:] == [0.1, 0.5, 0.5, None]
@@ -117,7 +117,7 @@ def test_a_calibrated_coder_scores_and_an_uncalibrated_one_does_not(
         assert (code.decision, code.score) == (None, None)
 
 
-def test_it_comes_back_from_its_file(system: CodeSystem, tmp_path: Path) -> None:
+def test_a_calibration_survives_writing_and_reading(system: CodeSystem, tmp_path: Path) -> None:
     coder = LexiconCoder(system)
     path = tmp_path / CALIBRATION
     write_json(path, made(coder).model_dump(mode="json"))
@@ -201,7 +201,7 @@ def test_another_coders_calibration_is_refused(system: CodeSystem, tmp_path: Pat
     assert len(hashes) == 2
 
 
-def test_a_calibration_is_no_part_of_its_model(tmp_path: Path) -> None:
+def test_a_calibration_does_not_change_the_hash_of_its_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     before = model_hash(tmp_path)
     (tmp_path / CALIBRATION).write_text("{}")

@@ -64,7 +64,7 @@ def test_a_code_keeps_all_its_evidence_and_its_best_score(system: CodeSystem) ->
     assert assigned[1].status == "valid"
 
 
-def test_a_code_seen_only_as_history_says_so(system: CodeSystem) -> None:
+def test_a_code_with_only_historical_mentions_is_historical(system: CodeSystem) -> None:
     past = Finding("I10", 1, 3, assertion="historical")
     assert aggregate_findings(TEXT, [past], system)[0].assertion == "historical"
     assert aggregate_findings(TEXT, [past, Finding("I10", 5, 8)], system)[0].assertion == "present"

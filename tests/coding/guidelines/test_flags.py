@@ -8,7 +8,7 @@ def kinds(flags: list[str]) -> list[str]:
     return [flag.partition(": ")[0] for flag in flags]
 
 
-def test_what_excludes_each_other_is_told_at_both(system: CodeSystem) -> None:
+def test_codes_that_exclude_each_other_are_both_flagged(system: CodeSystem) -> None:
     flags = code_flags("", ["E10.9", "I10", "E11.9"], system)
     for code, other in (("E10.9", "E11.9"), ("E11.9", "E10.9")):
         (flag,) = [flag for flag in flags[code] if flag.startswith("excludes1: ")]
@@ -17,7 +17,7 @@ def test_what_excludes_each_other_is_told_at_both(system: CodeSystem) -> None:
     assert flags["I10"] == []
 
 
-def test_a_manifestation_needs_its_cause_and_before_it(system: CodeSystem) -> None:
+def test_a_manifestation_needs_an_earlier_cause(system: CodeSystem) -> None:
     (flag,) = code_flags("", ["F02.80"], system)["F02.80"]
     assert flag.startswith(
         'code first: missing (at F02: "the underlying physiological condition, such'
@@ -31,13 +31,13 @@ def test_a_manifestation_needs_its_cause_and_before_it(system: CodeSystem) -> No
     assert code_flags("", ["G20.A1", "F02.80", "G30.9"], system)["F02.80"] == []
 
 
-def test_what_is_first_only_if_known_is_missed_nowhere(system: CodeSystem) -> None:
+def test_a_cause_that_need_not_be_known_is_not_missing(system: CodeSystem) -> None:
     assert code_flags("", ["I50.9"], system)["I50.9"] == []
     (flag,) = code_flags("", ["I50.9", "I11.0"], system)["I50.9"]
     assert flag.startswith('code first: I11.0 (at I50: "')
 
 
-def test_additional_codes_are_asked_for(system: CodeSystem) -> None:
+def test_missing_additional_codes_are_flagged(system: CodeSystem) -> None:
     flags = code_flags("", ["E11.9"], system)["E11.9"]
     assert kinds(flags) == ["use additional code"]
     assert "Z79.4" in flags[0]
@@ -59,17 +59,19 @@ def test_sex_and_age_are_compared_with_what_the_note_states(system: CodeSystem) 
     flags = code_flags("A 30-year-old woman.", ["P22.0"], system)
     assert flags["P22.0"][-1].startswith("age: for newborn (P00-P96: Section I.C.16.a: used beyond")
     # Nothing is known of the patient.
-    said = code_flags("Seen today.", codes, system)
-    assert not {"sex", "age"}.intersection(kind for each in said.values() for kind in kinds(each))
+    flags = code_flags("Seen today.", codes, system)
+    assert not {"sex", "age"}.intersection(
+        kind for remarks in flags.values() for kind in kinds(remarks)
+    )
 
 
-def test_a_flag_holds_no_text_of_the_note(system: CodeSystem) -> None:
+def test_a_flag_contains_no_text_of_the_note(system: CodeSystem) -> None:
     text = "A 82-year-old secretive woman, Zebulon."
     flags = code_flags(text, ["N40.1", "E11.9", "E10.9", "F02.80"], system)
     assert not any("secretive" in flag or "Zebulon" in flag for f in flags.values() for flag in f)
 
 
-def test_a_missing_seventh_character_names_those_that_there_are(system: CodeSystem) -> None:
+def test_the_flag_of_a_missing_seventh_character_lists_the_characters(system: CodeSystem) -> None:
     assert seventh_character_flags(["T75.4", "J45", "Q99.99"], system) == {
         "seventh character: T75.4 needs one of A, D, S (Section I.A.5)"
     }

@@ -42,7 +42,7 @@ def test_an_outpatients_uncertain_diagnosis_is_not(system: CodeSystem) -> None:
     assert (assigned.assertion, coded.flags) == ("present", [])
 
 
-def test_where_no_setting_is_known_both_are_told(system: CodeSystem) -> None:
+def test_without_a_setting_the_flag_names_both_rules(system: CodeSystem) -> None:
     coded = code(system, "Probable pneumonia.", None)
     (flag,) = [flag for flag in coded.codes[0].flags if flag.startswith("uncertain: ")]
     assert "Section II.H" in flag
@@ -51,7 +51,7 @@ def test_where_no_setting_is_known_both_are_told(system: CodeSystem) -> None:
 
 
 @pytest.mark.parametrize("sick", ["B20", "Z21", "A92.5", "U07.1", "J09.X1", "J10.1"])
-def test_some_codes_are_for_confirmed_cases_alone(system: CodeSystem, sick: str) -> None:
+def test_some_codes_require_confirmed_cases(system: CodeSystem, sick: str) -> None:
     encounters: tuple[Encounter | None, ...] = ("inpatient", "outpatient", None)
     for encounter in encounters:
         assert not gives_code(Finding(sick, 0, 1, assertion="uncertain"), system, encounter)

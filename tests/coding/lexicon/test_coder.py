@@ -46,12 +46,12 @@ def test_a_note_is_coded_with_its_own_words(lexicon: LexiconCoder) -> None:
 def test_words_that_fit_a_phrase_in_several_ways_always_give_its_code(
     lexicon: LexiconCoder,
 ) -> None:
-    # "Non" stands twice: which of the two is taken must not depend on the order of a set.
+    # "Non" occurs twice. The choice between the two must not depend on the order of a set.
     text = "Continue treatment of non-ischemic myocardial injury (non-traumatic)."
     assert list(found(lexicon.code(text))) == ["I5A"]
 
 
-def test_what_is_not_asserted_gives_no_code(lexicon: LexiconCoder) -> None:
+def test_negated_mentions_give_no_code(lexicon: LexiconCoder) -> None:
     assertions = {
         NOTE[finding.start : finding.end]: finding.assertion for finding in lexicon.find(NOTE)
     }
@@ -67,13 +67,13 @@ def test_an_empty_note_has_no_codes(lexicon: LexiconCoder) -> None:
         assert lexicon.code(text).codes == []
 
 
-def test_phrases_do_not_reach_over_sentences_or_into_words(lexicon: LexiconCoder) -> None:
+def test_phrases_do_not_extend_across_sentences_or_into_words(lexicon: LexiconCoder) -> None:
     assert found(lexicon.code("He had heart. Failure was seen.")) == {}
     assert found(lexicon.code("prepneumonias")) == {}
     assert list(found(lexicon.code("pneumonia"))) == ["J18.9"]
 
 
-def test_an_abbreviated_word_is_no_end_of_sentence(lexicon: LexiconCoder) -> None:
+def test_an_abbreviated_word_does_not_end_a_sentence(lexicon: LexiconCoder) -> None:
     assert found(lexicon.code("Sepsis due to E. coli")) == {"A41.51": ["Sepsis due to E. coli"]}
 
 
@@ -82,17 +82,17 @@ def test_every_phrase_stands_for_a_billable_code(lexicon: LexiconCoder) -> None:
     assert all(lexicon.system.is_billable(code) for code in set(lexicon.phrases.values()))
 
 
-def test_phrases_come_back_from_the_cache(system: CodeSystem) -> None:
+def test_cached_phrases_are_those_of_the_system(system: CodeSystem) -> None:
     first = LexiconCoder(system).phrases
     assert LexiconCoder(system).phrases == first == collect_phrases(system)
 
 
-def test_further_strings_win(system: CodeSystem) -> None:
+def test_span_pairs_replace_phrases(system: CodeSystem) -> None:
     pair = SpanPair(id="p", text="sugar", code="e119", release="r", grade="gold", source="user")
     assert found(LexiconCoder(system, [pair]).code("Sugar!")) == {"E11.9": ["Sugar"]}
 
 
-def test_further_strings_win_in_any_order_of_their_words(system: CodeSystem) -> None:
+def test_span_pairs_replace_phrases_in_any_order_of_their_words(system: CodeSystem) -> None:
     pair = SpanPair(
         id="p", text="failure of the heart", code="I50.1", release="r", grade="gold", source="user"
     )
@@ -102,7 +102,7 @@ def test_further_strings_win_in_any_order_of_their_words(system: CodeSystem) -> 
     assert coder.model_sha256 != LexiconCoder(system).model_sha256
 
 
-def test_words_may_stand_in_any_order_and_spelling(lexicon: LexiconCoder) -> None:
+def test_words_may_be_in_any_order_and_spelling(lexicon: LexiconCoder) -> None:
     text = "Pain in the left knee, oedema; tumour of the bladder. Cancer of the left breast."
     assert found(lexicon.code(text)) == {
         "M25.562": ["Pain in the left knee"],
@@ -112,7 +112,7 @@ def test_words_may_stand_in_any_order_and_spelling(lexicon: LexiconCoder) -> Non
     }
 
 
-def test_a_mere_word_is_no_diagnosis(lexicon: LexiconCoder) -> None:
+def test_a_general_word_is_no_diagnosis(lexicon: LexiconCoder) -> None:
     text = "The tumor grew after the fracture, allergy and pregnancy; cancer was feared."
     assert found(lexicon.code(text)) == {}
 
@@ -145,11 +145,11 @@ def test_offsets_are_exact_in_any_text(lexicon: LexiconCoder, text: str) -> None
     coded = lexicon.code(text)
     for assigned in coded.codes:
         for evidence in assigned.evidence:
-            said = evidence.text.lower()
-            # Cardiac asthma: the words may stand in any order, with what is no word between them.
-            assert said.startswith(("asthma", "heart"))
-            assert said.endswith(("asthma", "heart", "failure"))
-            assert set(re.findall(r"[^\W\d_]+", said)) <= {"asthma", "heart", "failure"}
+            quote = evidence.text.lower()
+            # Cardiac asthma: the words may be in any order, with what is no word between them.
+            assert quote.startswith(("asthma", "heart"))
+            assert quote.endswith(("asthma", "heart", "failure"))
+            assert set(re.findall(r"[^\W\d_]+", quote)) <= {"asthma", "heart", "failure"}
 
 
 def test_order_and_number_of_notes_are_kept(lexicon: LexiconCoder) -> None:
@@ -158,7 +158,7 @@ def test_order_and_number_of_notes_are_kept(lexicon: LexiconCoder) -> None:
 
 
 @pytest.mark.shared_data
-def test_real_visits_run_through(lexicon: LexiconCoder, shared_data: Path) -> None:
+def test_published_notes_are_coded(lexicon: LexiconCoder, shared_data: Path) -> None:
     notes = []
     for path in sorted((shared_data / "aci_bench").glob("*.csv")):
         if not path.stem.endswith("_metadata"):
@@ -172,7 +172,7 @@ def test_real_visits_run_through(lexicon: LexiconCoder, shared_data: Path) -> No
 
 
 def test_long_runs_of_white_space_take_no_longer_than_their_length(lexicon: LexiconCoder) -> None:
-    # Tried again from each of its places, such a run would take hours.
+    # If every position of such a run were tried, it would take hours.
     for white in (" ", "\t", "\n", " \n", "\u00a0"):
         found = lexicon.find("asthma. " + white * 500_000 + "x")
         assert [finding.code for finding in found] == ["J45.909"]

@@ -48,14 +48,14 @@ def test_words_of_a_phrase(text: str, expected: list[str]) -> None:
     assert sorted(found(text)) == expected
 
 
-def test_a_word_between_lets_two_words_turn_round() -> None:
-    # "Pain of the abdomen": the words between tell nothing and are left out.
+def test_two_words_are_reordered_around_an_ignored_word() -> None:
+    # "Pain of the abdomen": the words between the two are ignored.
     matches = PhraseMatcher(PHRASES).find([("pain",), (), (), ("abdomen",)])
     assert [(m.first, m.last, m.code) for m in matches] == [(0, 3, "AP")]
 
 
-def test_a_written_word_is_in_one_phrase_alone() -> None:
-    # "cancer" stands for two words.
+def test_no_phrase_splits_a_token() -> None:
+    # The token "cancer" has two words.
     tokens = [("kidney",), ("malignant", "neoplasm"), ("neoplasm",)]
     matches = PhraseMatcher(PHRASES).find(tokens)
     assert sorted(m.code for m in matches) == ["MNK", "N"]
@@ -69,7 +69,7 @@ def test_a_long_run_of_repeated_words_takes_no_time() -> None:
 @given(st.lists(st.sampled_from([*sorted({w for p in PHRASES for w in p.split()}), ",", "x"])))
 def test_no_two_matches_overlap(words: list[str]) -> None:
     matches = PhraseMatcher(PHRASES).find([(word,) for word in words])
-    places = [place for m in matches for place in range(m.first, m.last + 1)]
-    assert len(places) == len(set(places))
+    positions = [position for m in matches for position in range(m.first, m.last + 1)]
+    assert len(positions) == len(set(positions))
     by_code = {code: set(phrase.split()) - {"of"} for phrase, code in PHRASES.items()}
     assert all(by_code[m.code] <= set(words[m.first : m.last + 1]) for m in matches)

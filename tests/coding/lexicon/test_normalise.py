@@ -41,11 +41,11 @@ def test_one_spelling(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     "word", ["virus", "ascites", "pus", "hive", "aerobic", "abscess", "pelvis"]
 )
-def test_what_is_no_plural_stays(word: str) -> None:
+def test_words_that_are_no_plurals_are_not_changed(word: str) -> None:
     assert NORMALISED_WORDS[word] in ((word,), ("ascite",))
 
 
-def test_a_word_may_stand_for_several() -> None:
+def test_a_token_may_have_several_words() -> None:
     assert NORMALISED_WORDS["cancer"] == ("malignant", "neoplasm")
     assert NORMALISED_WORDS["hives"] != NORMALISED_WORDS["hiv"]
 
@@ -61,7 +61,7 @@ def test_ignored_words_marks_and_boundaries() -> None:
 
 
 @given(st.text())
-def test_any_token_has_a_wording(text: str) -> None:
+def test_any_token_has_normalised_words(text: str) -> None:
     wording = NormalisedWords()
     for token in TOKEN.findall(text.lower()):
         assert all(word and " " not in word for word in wording[token])

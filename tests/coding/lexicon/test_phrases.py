@@ -23,7 +23,7 @@ def test_words_of_a_phrase() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
+    ("phrase", "code"),
     [
         ("splenomegaly", "R16.1"),  # Not elsewhere classified.
         ("oliguria", "R34"),  # Anuria and oliguria.
@@ -38,38 +38,39 @@ def test_words_of_a_phrase() -> None:
         ("ex-smoker", "Z87.891"),
     ],
 )
-def test_what_is_not_said_is_left_out(
-    phrases: dict[frozenset[str], str], said: str, code: str
+def test_restrictions_that_notes_omit_are_removed(
+    phrases: dict[frozenset[str], str], phrase: str, code: str
 ) -> None:
-    assert phrases[word_set(phrase_words(said))] == code
+    assert phrases[word_set(phrase_words(phrase))] == code
 
 
 @pytest.mark.parametrize(
-    "said", ["tumor", "cancer", "fracture", "injury", "pregnancy", "needle", "left", "examination"]
+    "phrase",
+    ["tumor", "cancer", "fracture", "injury", "pregnancy", "needle", "left", "examination"],
 )
 def test_words_that_name_no_diagnosis_have_no_code(
-    phrases: dict[frozenset[str], str], said: str
+    phrases: dict[frozenset[str], str], phrase: str
 ) -> None:
-    assert word_set(phrase_words(said)) not in phrases
+    assert word_set(phrase_words(phrase)) not in phrases
 
 
-def test_no_two_phrases_hold_the_same_words(system: CodeSystem) -> None:
+def test_no_two_phrases_have_the_same_words(system: CodeSystem) -> None:
     words = Counter(map(word_set, collect_phrases(system)))
     assert words.most_common(1)[0][1] == 1
 
 
 def test_each_line_of_the_table_changes_something(system: CodeSystem) -> None:
     rows = read_table(PHRASES)
-    said = [(code, word_set(phrase_words(p))) for code, ps in rows for p in ps.split("; ")]
-    assert len(said) > 500
-    assert max(Counter(words for _, words in said).values()) == 1
-    assert frozenset({""}) not in {words for _, words in said}
+    entries = [(code, word_set(phrase_words(p))) for code, ps in rows for p in ps.split("; ")]
+    assert len(entries) > 500
+    assert max(Counter(words for _, words in entries).values()) == 1
+    assert frozenset({""}) not in {words for _, words in entries}
     assert [code for code, _ in rows] == sorted({code for code, _ in rows})
     lost = {c for c, _ in rows if c != NO_CODE and (c not in system or not system.unspecified(c))}
     assert not lost
 
 
-def test_other_systems_have_their_own_words_alone(tmp_path: Path) -> None:
+def test_other_systems_have_only_their_own_phrases(tmp_path: Path) -> None:
     table = tmp_path / "operations.csv"
     table.write_text("code,description\n1,Bypass without graft\n", encoding="utf-8")
     assert collect_phrases(CodeSystem.load(str(table))) == {"bypass without graft": "1"}

@@ -98,7 +98,7 @@ def test_a_quote_that_the_note_only_negates_gives_no_code(system: CodeSystem) ->
     assert [a.code for a in coded.codes] == ["J45.909"]
 
 
-def test_a_model_of_another_code_table_is_told(system: CodeSystem, tmp_path: Path) -> None:
+def test_a_model_of_another_release_gives_a_warning(system: CodeSystem, tmp_path: Path) -> None:
     def learnt(**table: str) -> Path:
         manifest = {"code_system": table, "recipe": {"rows": {"template": "listed"}}}
         (tmp_path / "manifest.json").write_text(json.dumps(manifest))
@@ -113,13 +113,13 @@ def test_a_model_of_another_code_table_is_told(system: CodeSystem, tmp_path: Pat
         learnt_template(learnt(name="icd9cm", release="2014"), system)
 
 
-def test_the_first_mention_is_not_lost_to_an_age(system: CodeSystem) -> None:
+def test_an_age_does_not_make_a_mention_historical(system: CodeSystem) -> None:
     text = "71-year-old woman with asthma. History of asthma."
     coded = read(system, text, "- asthma => J45.909\n- asthma => J45.909")
     assert [(e.start, e.end) for e in coded.codes[0].evidence] == [(23, 29), (42, 48)]
 
 
-def test_what_cannot_be_used_is_counted(system: CodeSystem) -> None:
+def test_unusable_answers_are_counted(system: CodeSystem) -> None:
     coded = read(system, "Asthma.", "- cough => R05.9\n- Asthma => J45\n- Asthma => J99.99\nWell.")
     assert coded.codes == []
     assert [(u.code, u.quote) for u in coded.ungrounded] == [("R05.9", "cough")]
@@ -152,7 +152,7 @@ def test_a_code_without_its_seventh_character_is_flagged(system: CodeSystem) -> 
     assert coded.failures == []
 
 
-def test_a_quote_that_stands_certain_too_is_not_the_uncertain_one(system: CodeSystem) -> None:
+def test_a_quote_is_grounded_at_its_certain_mention(system: CodeSystem) -> None:
     coded = read(system, "Possible sepsis. Later sepsis.", "- sepsis => A41.9")
     assert [(e.start, e.end) for e in coded.codes[0].evidence] == [(23, 29)]
 
@@ -197,12 +197,12 @@ class Narrow(Engine):
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.asked: list[str] = []
+        self.request_ids: list[str] = []
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         for request in requests:
             text = request.prompt[-1]["content"].partition("\n\n")[2]
-            self.asked.append(request.id)
+            self.request_ids.append(request.id)
             if len(text) > self.most:
                 yield Answer(request.id, "", problem="exceeds_context")
             else:
@@ -210,7 +210,7 @@ class Narrow(Engine):
                 yield Answer(request.id, "\n".join(lines) or "none", prompt_tokens=1)
 
 
-def test_what_a_server_finds_too_long_is_asked_again_in_halves(system: CodeSystem) -> None:
+def test_a_part_that_is_too_long_for_a_server_is_halved(system: CodeSystem) -> None:
     text = "Asthma today. " + "Nothing else to say here, all is well. " * 60 + "Asthma again."
     engine = Narrow(700)
     coder = LLMCoder(engine, system)
@@ -218,13 +218,13 @@ def test_what_a_server_finds_too_long_is_asked_again_in_halves(system: CodeSyste
     assert [note.flags for note in coded] == [[], []]
     (code,) = coded[0].codes
     assert [(e.start, e.text) for e in code.evidence] == [(0, "Asthma"), (len(text) - 13, "Asthma")]
-    assert engine.asked[:2] == ["a", "a#1"]
+    assert engine.request_ids[:2] == ["a", "a#1"]
     assert coder.usage.prompt_tokens >= 5
     hopeless = list(LLMCoder(Narrow(100), system).code_many([Note(id="a", text=text)]))
     assert hopeless[0].flags == ["exceeds_context"]
 
 
-def test_what_two_windows_find_counts_once_and_headings_reach_into_them(
+def test_a_finding_of_two_windows_counts_once_and_headings_apply_to_both(
     system: CodeSystem,
 ) -> None:
     text = (

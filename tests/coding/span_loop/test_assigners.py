@@ -69,7 +69,7 @@ def candidates(system: CodeSystem) -> Candidates:
 
 
 @given(st.lists(st.floats(-50, 0), min_size=1, max_size=12))
-def test_the_likeliest_wins_unless_nothing_is_likelier(logs: list[float]) -> None:
+def test_the_most_likely_code_is_chosen_unless_none_is_more_likely(logs: list[float]) -> None:
     codes = [f"C{number:02}" for number in range(len(logs) - 1)]
     assigned = choose(codes, logs)
     likelier = [code for code, log in zip(codes, logs, strict=False) if log > logs[-1]]
@@ -99,7 +99,9 @@ def test_a_model_chooses_among_candidates(candidates: Candidates) -> None:
     assert usage.prompt_tokens == 20
 
 
-def test_what_cannot_be_weighed_is_told(candidates: Candidates) -> None:
+def test_a_span_without_log_likelihoods_has_the_problem_of_the_engine(
+    candidates: Candidates,
+) -> None:
     engine = Weighing(problem="exceeds_context")
     (assigned,) = ChoosingAssigner(engine, candidates).assign([Mention("a", "fever")])
     assert assigned == Assignment(problem="exceeds_context")
@@ -120,7 +122,7 @@ def test_spans_without_an_answer_are_counted(candidates: Candidates, system: Cod
     assert usage.prompt_tokens == 20
 
 
-def test_a_model_writes_the_code(system: CodeSystem) -> None:
+def test_a_model_generates_the_code(system: CodeSystem) -> None:
     answers = [
         Answer("1", "- Sugar => E11.9 Type 2 diabetes mellitus"),
         Answer("2", "- Sugar => E11"),
@@ -139,13 +141,13 @@ def test_a_model_writes_the_code(system: CodeSystem) -> None:
     ]
 
 
-def test_candidates_can_be_taken_as_they_are(candidates: Candidates) -> None:
+def test_the_nearest_candidates_are_assigned_without_a_model(candidates: Candidates) -> None:
     (assigned,) = RetrievingAssigner(candidates).assign([Mention("a", "Anxiety disorder")])
     assert assigned.codes[0] == "F41.9"
     assert assigned.score is None
 
 
-def test_siblings_are_told_apart_by_their_descriptions(
+def test_siblings_are_distinguished_by_their_descriptions(
     candidates: Candidates, system: CodeSystem
 ) -> None:
     engine = Weighing("with hyperglycemia")

@@ -28,20 +28,22 @@ def test_titles_inflections_and_typing_errors_are_found(candidates: Candidates) 
     assert "K80.20" in found[3]
 
 
-def test_they_are_billable_and_stand_once(candidates: Candidates) -> None:
+def test_candidates_are_billable_and_distinct(candidates: Candidates) -> None:
     for most in (1, 7, 100):
         for codes in candidates.retrieve(["fracture of femur", "diabetes", "?", "xyzzy"], most):
             assert len(codes) == len(set(codes)) <= most
             assert all(candidates.system.is_billable(code) for code in codes)
 
 
-def test_siblings_of_the_nearest_are_among_them(candidates: Candidates, system: CodeSystem) -> None:
+def test_candidates_include_the_siblings_of_the_nearest_codes(
+    candidates: Candidates, system: CodeSystem
+) -> None:
     (codes,) = candidates.retrieve(["type 2 diabetes mellitus with foot ulcer"], 60)
     assert codes[0] == "E11.621"
     assert set(system.neighbours("E11.621")) < set(codes)
 
 
-def test_of_strings_with_equal_scores_the_first_are_handed_on(tmp_path: Path) -> None:
+def test_of_strings_with_equal_scores_the_first_are_candidates(tmp_path: Path) -> None:
     path = tmp_path / "equal.csv"
     # So many, and so like one another, that some of them are beyond what is handed on.
     rows = "".join(f"A{number:04},Hypertension,1\n" for number in range(3_000))
@@ -51,7 +53,7 @@ def test_of_strings_with_equal_scores_the_first_are_handed_on(tmp_path: Path) ->
     assert codes == [f"A{number:04}" for number in range(600)]
 
 
-def test_a_further_ranking_counts(system: CodeSystem) -> None:
+def test_a_further_ranking_adds_candidates(system: CodeSystem) -> None:
     class Fixed:
         def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
             return iter([["A00", "Z99.2"]] * len(texts))

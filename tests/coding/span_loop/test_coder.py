@@ -27,15 +27,15 @@ NOTE = (
 
 
 class Table(Assigner):
-    """Assigns by a table, and remembers what it was asked."""
+    """Assigns the codes of a table, and records the mentions."""
 
     def __init__(self, **codes: Assignment) -> None:
         self.codes = codes
-        self.asked: list[Mention] = []
+        self.mentions: list[Mention] = []
 
     def assign(self, mentions: Iterable[Mention]) -> Iterator[Assignment]:
         for mention in mentions:
-            self.asked.append(mention)
+            self.mentions.append(mention)
             yield self.codes.get(mention.text.lower().replace(" ", "_"), Assignment())
 
 
@@ -70,10 +70,10 @@ def test_evidence_is_recognised_in_segments_and_assigned_once(system: CodeSystem
     # Not the mother's; and what is negated is not even assigned.
     assert [evidence.start for evidence in code.evidence] == [17, NOTE.rindex("Asthma")]
     assert (code.code, code.score) == ("J45.909", 0.75)
-    assert [mention.text for mention in table.asked] == ["Asthma", "chest pain"]
-    assert {mention.origin for mention in table.asked} == {"public"}
+    assert [mention.text for mention in table.mentions] == ["Asthma", "chest pain"]
+    assert {mention.origin for mention in table.mentions} == {"public"}
     assert [request.id for request in engine.requests] == ["n#1", "n#2", "n#3"]
-    assert [each.quote for each in coded.ungrounded] == ["never said"]
+    assert [ungrounded.quote for ungrounded in coded.ungrounded] == ["never said"]
     assert coded.invalid == [Invalid(code=None, status="unreadable")]
     assert coded.flags == ["timeout"]
     assert coder.usage.prompt_tokens == 9
@@ -98,7 +98,7 @@ def test_windows_that_overlap_assign_a_span_once(system: CodeSystem) -> None:
     recogniser = LexiconRecogniser(LexiconCoder(system))
     coder = SpanLoopCoder(recogniser, table, system, segmentation="window", window=170)
     (note_findings,) = coder.read_many([Note(id="n", text=text)])
-    assert len(table.asked) == 1
+    assert len(table.mentions) == 1
     holding = [
         number
         for number, (start, end) in enumerate(note_findings.parts)

@@ -59,7 +59,7 @@ def test_a_string_is_nearest_to_itself(
     assert kept.read_bytes() == before
 
 
-def test_the_run_that_fills_the_cache_sees_what_later_runs_read(
+def test_the_run_that_writes_the_cache_uses_the_same_values_as_later_runs(
     small: CodeSystem, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path / "cache"))
@@ -77,7 +77,7 @@ def test_of_strings_with_equal_scores_the_first_come_first(encoder: str, tmp_pat
     assert codes == [f"A{number:03}" for number in range(300)]
 
 
-def test_padding_changes_nothing(small: CodeSystem, encoder: str) -> None:
+def test_padding_does_not_change_an_embedding(small: CodeSystem, encoder: str) -> None:
     ranking = EmbeddingRanking(small, encoder)
     alone = ranking._embed(["Hypertension"])
     beside = ranking._embed(["Hypertension", "Acute myocardial infarction of the wall " * 3])
@@ -85,6 +85,6 @@ def test_padding_changes_nothing(small: CodeSystem, encoder: str) -> None:
     assert float((alone[0] * beside[0]).sum()) == pytest.approx(1, abs=1e-3)
 
 
-def test_no_encoder_of_that_name(small: CodeSystem, tmp_path: Path) -> None:
+def test_a_missing_encoder_is_refused(small: CodeSystem, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be loaded"):
         EmbeddingRanking(small, str(tmp_path / "nowhere"))

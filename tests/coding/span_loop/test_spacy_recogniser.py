@@ -42,15 +42,15 @@ def spans(recogniser: SpacyRecogniser, texts: list[str]) -> list[list[tuple[int,
 @pytest.fixture(scope="module", params=["ner", "spancat"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline, trained for sixty steps by one of the packaged configurations."""
-    place = tmp_path_factory.mktemp(request.param)
-    write_rows(place / "notes.jsonl", notes())
-    paths = dict.fromkeys(("paths.train", "paths.dev"), str(place / "notes.jsonl"))
+    root = tmp_path_factory.mktemp(request.param)
+    write_rows(root / "notes.jsonl", notes())
+    paths = dict.fromkeys(("paths.train", "paths.dev"), str(root / "notes.jsonl"))
     steps = {"training.max_steps": 60, "training.eval_frequency": 30}
-    train(RECIPES / f"{request.param}.cfg", place / "run", overrides={**paths, **steps})
-    return place / "run" / "model-best"
+    train(RECIPES / f"{request.param}.cfg", root / "run", overrides={**paths, **steps})
+    return root / "run" / "model-best"
 
 
-def test_a_trained_pipeline_finds_what_it_was_shown(folder: Path) -> None:
+def test_a_trained_pipeline_finds_its_training_evidence(folder: Path) -> None:
     recogniser = SpacyRecogniser(folder)
     assert recogniser.name == f"spacy:{folder}"
     texts = ["🚑\r\nSeen for atrial fibrillation 🚑 today.", "", " \n", "He walks well."] * 100
@@ -63,7 +63,7 @@ def test_a_trained_pipeline_finds_what_it_was_shown(folder: Path) -> None:
     assert last == (["acute heart failure"] * overlapping + ["heart failure"])
 
 
-def test_a_pipeline_may_only_have_what_spacy_has_itself(folder: Path, tmp_path: Path) -> None:
+def test_a_pipeline_may_only_have_parts_of_spacy(folder: Path, tmp_path: Path) -> None:
     config = (folder / "config.cfg").read_text()
     name = "ner" if 'factory = "ner"' in config else "spancat"
     changes = {
@@ -94,14 +94,14 @@ def test_a_pipeline_may_only_have_what_spacy_has_itself(folder: Path, tmp_path: 
         assert message in str(error.value)
 
 
-def test_what_training_alone_needs_is_not_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_sections_for_training_are_not_resolved(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "changed")
     path = tmp_path / "changed" / "config.cfg"
     path.write_text(path.read_text().replace("cclearn.CodedNotes.v1", "gone.v1"))
     assert spans(SpacyRecogniser(path.parent), ["He walks well."]) == [[]]
 
 
-def test_a_folder_that_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_loaded_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"contains no pipeline\. Name the folder model-best"
     ):

@@ -70,7 +70,7 @@ def test_incompatible_codes_are_rejected(pairs: Path, tmp_path: Path, system: Co
     ]
 
 
-def test_the_most_is_no_less_than_the_least(pairs: Path) -> None:
+def test_the_maximum_is_not_below_the_minimum(pairs: Path) -> None:
     settings = {"pairs": str(pairs), "rows": 1, "least": 4, "most": 2}
     with pytest.raises(ConfigurationError, match="most = 2 is less than least = 4"):
         configure(find_builder("joined_spans"), settings)
