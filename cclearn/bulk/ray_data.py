@@ -144,8 +144,8 @@ def refuse_other_machines(ray: Any, address: str, settings: CoderSettings) -> No
         raise ConfigurationError(
             [
                 f"ray (address = {address}): the cluster has {others} other machines, and notes are"
-                " restricted unless their rows say otherwise. Use --ray local; or, if the corpus may be"
-                " read there, say so twice: send_restricted=true and may_send_restricted=true, each with"
+                " restricted unless their rows have another origin. Use --ray local; or, if the corpus"
+                " may be read there, set both send_restricted=true and may_send_restricted=true with"
                 " --engine."
             ]
         )

@@ -22,7 +22,7 @@ from cclearn.errors import CclearnError, CclearnWarning, unexpected_errors, visi
 from cclearn.runtime.debugging import report_error, start_debugging
 from cclearn.runtime.stopping import cleaning_up_when_stopped
 
-# Typer's own tracebacks would print local variables, which may hold text of notes.
+# Typer's own tracebacks would print local variables, which may contain text of notes.
 app = typer.Typer(
     help="Assign ICD codes to clinical notes, with the words that justify each.",
     no_args_is_help=True,

@@ -172,7 +172,7 @@ class CodedNote(Note):
 
 
 class SpanPair(_Row):
-    """A short text and the code that it stands for.
+    """A short text and its code.
 
     Attributes:
         id: Identifier, unique within a file.

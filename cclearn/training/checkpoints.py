@@ -20,7 +20,7 @@ MARKER = "complete.json"
 """Name of the file that is written last, with the hash of every file and the fingerprint of the run."""
 
 FINISHED = "finished.json"
-"""Name of the file in the folder of checkpoints that holds the hash of the final model's manifest."""
+"""Name of the file with the hash of the final model's manifest, in the folder of checkpoints."""
 
 METRICS = "metrics.jsonl"
 """Name of the file of logged values, in a checkpoint and in the output folder."""
@@ -92,9 +92,8 @@ def remove_finished(folder: Path, manifest: Path) -> None:
         return
     if manifest.is_file() and sha256_of_file(manifest) == recorded:
         for path in folder.iterdir():
-            if (
-                path.name != FINISHED
-            ):  # It is removed last, so that an interrupted removal can go on.
+            # This file is removed last, so that an interrupted removal can be continued.
+            if path.name != FINISHED:
                 remove(path)
         remove(folder)
 
@@ -114,7 +113,7 @@ def publish_checkpoint(
         run: Fingerprint of the run.
         keep: Number of checkpoints to keep.
     """
-    # The file holds pickled arguments, which nothing reads.
+    # The file contains pickled arguments, which are never read.
     (written / "training_args.bin").unlink(missing_ok=True)
     files = sorted(path for path in written.rglob("*") if path.is_file())
     hashes = {path.relative_to(written).as_posix(): sha256_of_file(path) for path in files}

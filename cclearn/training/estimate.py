@@ -20,7 +20,7 @@ _FOUR_BITS_SINGLE = 0.5 + 4 / 64
 """Bytes per parameter in 4 bits without double quantisation."""
 
 _CHUNK = 256
-"""Number of positions whose logits TRL's fused loss holds at once."""
+"""Number of positions whose logits TRL's fused loss keeps in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def _refuse_few(rows: list[EncodedRow], recipe: Recipe, settings: Grpo) -> None:
     if len(rows) < notes:
         raise ConfigurationError(
             [
-                f"rows.sources: they hold {len(rows)} notes, but a step needs {notes}. Add notes, or"
+                f"rows.sources: they contain {len(rows)} notes, but a step needs {notes}. Add notes, or"
                 " lower training.batch_size or training.accumulation."
             ]
         )

@@ -51,7 +51,7 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
         over all positions and tokens.
 
     Raises:
-        ConfigurationError: The folder holds no adapter, or its base model cannot be loaded.
+        ConfigurationError: The folder contains no adapter, or its base model cannot be loaded.
         CclearnError: The merge changes the model too much, or a file cannot be written.
     """
     refuse_existing(out, overwrite)
@@ -62,7 +62,7 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
     if base is None:
         raise ConfigurationError(
             [
-                f"adapter (path = {adapter}): it holds no adapter_config.json. Name the folder that a"
+                f"adapter (path = {adapter}): it contains no adapter_config.json. Name the folder that a"
                 " recipe with an adapter wrote."
             ]
         )

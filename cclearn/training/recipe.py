@@ -65,7 +65,7 @@ class Quantisation(RecipeSection):
     Attributes:
         type: Data type of the 4-bit values.
         double: Whether the quantisation constants are quantised too.
-        storage: Data type of the tensors that hold the 4-bit values. With FSDP it must be the type of
+        storage: Data type of the tensors that contain the 4-bit values. With FSDP it must be the type of
             the other weights, because a shard has a single type.
     """
 

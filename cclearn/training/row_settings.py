@@ -55,12 +55,12 @@ class RowSourceSettings(RecipeSection):
             problems.append("grades and most_per_code are for span rows: a note has no grade")
         if self.kind == "document" and self.negatives is not None:
             problems.append(
-                "negatives are span rows: set them for a source of kind span whose path holds notes"
+                "negatives are span rows: set them for a source of kind span whose file contains notes"
             )
         if self.kind == "span" and self.segments:
             problems.append("segments are parts of notes: a source of kind span has none")
         if self.negatives is not None and self.grades:
-            problems.append("grades are for span pairs: with negatives the path holds notes")
+            problems.append("grades are for span pairs: with negatives the file contains notes")
         if self.empty != 1 and not self.segments:
             problems.append("empty requires segments: set segments to sentence or section")
         if problems:

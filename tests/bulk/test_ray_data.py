@@ -107,7 +107,9 @@ def test_notes_are_sent_to_other_machines_only_with_both_permissions() -> None:
     refuse_other_machines(two, "auto", CoderSettings(engine=twice))
     for permissions in ({}, {"send_restricted": True}, {"may_send_restricted": True}):
         settings = CoderSettings(engine=EngineSettings(**permissions))
-        with pytest.raises(ConfigurationError, match=r"has 1 other machines.*say so twice"):
+        with pytest.raises(
+            ConfigurationError, match=r"has 1 other machines.*set both send_restricted"
+        ):
             refuse_other_machines(two, "auto", settings)
 
 

@@ -126,7 +126,7 @@ def test_a_merged_model_is_close_to_base_and_adapter(
 def test_what_cannot_be_merged_is_refused(
     adapters: dict[str, Path], run: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"it holds no adapter_config\.json"):
+    with pytest.raises(ConfigurationError, match=r"it contains no adapter_config\.json"):
         merge_adapter(run, tmp_path / "a")
     broken = tmp_path / "broken"
     broken.mkdir()

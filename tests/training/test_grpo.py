@@ -49,7 +49,7 @@ def test_the_stage_and_its_script_go_together(data: Path, run: Path, tmp_path: P
     few = second.model_copy(
         update={"training": second.training.model_copy(update={"batch_size": 42})}
     )
-    with pytest.raises(ConfigurationError, match="they hold 20 notes, but a step needs 21"):
+    with pytest.raises(ConfigurationError, match="they contain 20 notes, but a step needs 21"):
         run_grpo(few)
     twice = second.rows.model_copy(update={"sources": second.rows.used * 2})
     with pytest.raises(ConfigurationError, match="several notes share an id"):

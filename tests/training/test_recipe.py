@@ -146,7 +146,7 @@ def test_overrides() -> None:
         (["rows.sources.1.empty=0.5"], ["rows.sources.1: empty requires segments: set"]),
         (
             ["rows.sources.0={kind: span, path: x, share: 1, negatives: 1, grades: {gold: 1}}"],
-            ["rows.sources.0: grades are for span pairs: with negatives the path holds notes"],
+            ["rows.sources.0: grades are for span pairs: with negatives the file contains notes"],
         ),
         (["rows.sources.0.grades={golden: 1}"], ["rows.sources.0.grades.golden"]),
         (["rows.development=0.1"], ["rows.development: it requires training.evaluate_every"]),
