@@ -129,7 +129,7 @@ def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
 
 
 def refuse_damaged_files(name: str) -> None:
-    """Refuse a model by its files alone, for engines that load the files themselves.
+    """Refuse a model after a check of its files, for engines that load the files themselves.
 
     The files of a model, and those of the base model of an adapter, must contain finite values and have
     the recorded hash, as in `load_model`. The engine itself must check that no tensor is missing. All

@@ -43,7 +43,7 @@ class Registry:
         kind: The word for a member of the registry in messages, e.g. `builder`.
         group: The entry-point group that plug-ins use.
         own: The classes of cclearn as `module:Class`, by name.
-        remedy: The sentence of an error message that says which names there are.
+        remedy: Sentence of an error message that lists the known names.
         reserved: Further names that no plug-in may take.
     """
 

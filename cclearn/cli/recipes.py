@@ -130,7 +130,7 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
     print_line(
         "Left out",
         f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens, {run.contaminated:,}"
-        f" that an evaluation holds; {run.windowed:,} notes split into windows",
+        f" that an evaluation contains; {run.windowed:,} notes split into windows",
     )
     unit = "packs" if recipe.training.batching == "packed" else "rows"
     print_line(
@@ -156,7 +156,7 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
     if run.document_tokens and run.document_operations:
         print_line(
             "Against",
-            f"as many rows of documents alone: {run.document_tokens:,} tokens; this run reads"
+            f"as many document rows: {run.document_tokens:,} tokens; this run reads"
             f" {run.tokens / run.document_tokens:.0%} of them and does"
             f" {run.operations / run.document_operations:.0%} of the work",
         )

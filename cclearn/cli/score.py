@@ -78,7 +78,7 @@ def compare_command(
     if len(options.pred) < 2:
         raise ConfigurationError(
             [
-                f"compare (pred = {options.pred[0]}): one system alone. Name two or more files with"
+                f"compare (pred = {options.pred[0]}): only one system. Name two or more files with"
                 " --pred."
             ]
         )

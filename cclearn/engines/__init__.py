@@ -1,4 +1,4 @@
-"""Engines: everything that generates answers, behind one interface."""
+"""Engines, which generate answers and share one interface."""
 
 from cclearn.engines.base import Answer, Choice, Engine, LogLikelihoods, Request, TokenPiece
 

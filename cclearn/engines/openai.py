@@ -1,4 +1,4 @@
-"""Models behind a server that speaks OpenAI's protocol: OpenAI's own, vLLM's, and many others."""
+"""Models on a server with OpenAI's protocol, such as those of OpenAI and vLLM."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class OpenAIEngine(Engine):
 
     @property
     def model_sha256(self) -> str:
-        """The current fingerprint of the model behind the server; empty if it has none.
+        """The current fingerprint of the model on the server; empty if it has none.
 
         Raises:
             CclearnError: The server does not answer.
@@ -253,7 +253,7 @@ class OpenAIEngine(Engine):
     def _restricted(self, request: Request) -> RestrictedTextError:
         return RestrictedTextError(
             f"note (id = {request.id}): its text is restricted, and {self._host} is another"
-            " machine. Code it with a local model; or, if its licence allows it, say so twice:"
+            " machine. Code it with a local model; or, if its licence allows it, give two permissions:"
             " send_restricted=true and may_send_restricted=true, each with --engine."
         )
 

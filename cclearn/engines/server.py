@@ -1,4 +1,4 @@
-"""The fingerprint of a model behind a server, so that no model is mistaken for another.
+"""The fingerprint of a model on a server, so that no model is mistaken for another.
 
 A name and an address do not identify a model, because another model may be started at the same port.
 Servers list their models at `/models`. The fingerprint is computed from the entry of the model.
@@ -77,5 +77,5 @@ def _entry(client: OpenAI, model: str) -> dict[str, Any] | None:
 
 
 def _is_path(weights: str) -> bool:
-    """Return whether a name is a path. A model on the hub is `OWNER/NAME`, or a name alone."""
+    """Return whether a name is a path. A model on the hub is `OWNER/NAME`, or a name without owner."""
     return weights.startswith(("/", ".", "~")) or "\\" in weights or weights.count("/") > 1

@@ -14,7 +14,7 @@ def http_client(
     """Return a client for the requests to one server.
 
     No client follows redirects, because a redirect can take a note to another host. The proxies of the
-    environment are used only where the server is on another machine by its name and the client may
+    environment are used only if the server is on another machine by its name and the client may
     reach other machines: a proxy is another machine, even one that listens on loopback.
 
     Args:

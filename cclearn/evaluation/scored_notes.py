@@ -156,7 +156,7 @@ def align(gold: list[ScoredNote], predictions: Iterable[CodedNote], system: str)
     problems = [
         f"predictions (system = {system}, ids = {_shown_ids(identifiers)}): {problem}"
         for identifiers, problem in (
-            (unknown, "the gold does not hold these notes. Score them against their own gold."),
+            (unknown, "the gold does not contain these notes. Score them against their own gold."),
             (repeated, "there are several for one note. Keep one."),
             (changed, "the text differs from the gold's. Code the gold's own notes."),
         )

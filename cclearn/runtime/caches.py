@@ -51,7 +51,7 @@ def read_sealed(path: Path, source: str) -> bytes | None:
     try:
         head, _, content = path.read_bytes().partition(b"\n")
         seal = json.loads(head)
-        whole = seal["bytes"] == len(content) and seal["crc32"] == zlib.crc32(content)
-        return content if whole and seal["source"] == source else None
+        is_complete = seal["bytes"] == len(content) and seal["crc32"] == zlib.crc32(content)
+        return content if is_complete and seal["source"] == source else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

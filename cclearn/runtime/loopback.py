@@ -20,7 +20,7 @@ class AnotherMachineError(CclearnError):
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, or the whole URL if it has no host."""
+    """Return the host of a URL, or the URL itself if it has no host."""
     try:
         return urlsplit(url).hostname or url
     except ValueError:

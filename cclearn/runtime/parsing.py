@@ -28,7 +28,7 @@ def read_xml(path: Path) -> Any:
             root = ElementTree.fromstring(content)  # noqa: S314 - expat resolves nothing
         except ElementTree.ParseError as error:
             line, column = error.position
-            raise DataError(path, f"not whole XML at column {column}", line) from None
+            raise DataError(path, f"incomplete or malformed XML at column {column}", line) from None
     below = [root]
     for _ in range(_MAX_DEPTH):
         below = [child for node in below for child in node]

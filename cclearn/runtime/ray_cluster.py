@@ -64,7 +64,7 @@ def ray_cluster(address: str) -> Iterator[Any]:
     """Connect to Ray for the length of a block, without output on the terminal.
 
     Ray Data keeps the order of rows. Its input should be ready when actors start (`from_items`), because
-    reading needs a core too, and waits for ever if actors hold all of them.
+    reading needs a core too, and waits forever if actors occupy all of them.
 
     The logs and spilled objects of a local cluster may contain text of notes. They are in a folder
     that only its owner can read, and that is removed at the end. Nobody can connect to a local

@@ -84,7 +84,7 @@ def _refuse_unbounded(root: yaml.Node, path: object) -> None:
             continue
         line = node.start_mark.line + 1
         if id(node) in open_nodes:
-            raise DataError(path, "not YAML that can be used: a value holds itself", line)
+            raise DataError(path, "not YAML that can be used: a value contains itself", line)
         open_nodes.add(id(node))
         if len(open_nodes) > _MAX_DEPTH:
             raise DataError(path, f"nested more than {_MAX_DEPTH} values deep", line)

@@ -52,7 +52,7 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    # On loopback, an origin that is allowed by name alone would be every port of this machine.
+    # On loopback, an origin that is allowed by its name only would be every port of this machine.
     names = settings.allow_host + (() if is_loopback(settings.host) else (settings.host,))
     app.add_middleware(Hosts, allowed=names, metrics=metrics)
     app.add_middleware(Access, metrics=metrics)  # The outermost: it counts every request.

@@ -52,7 +52,7 @@ class Room:
     def take(self, size: int) -> None:
         """Reserve bytes. Raise Refused if there are too few."""
         if size > self._free:
-            problem = "the service holds as many bytes of requests as it may. Send it again later."
+            problem = "the bodies of all requests have reached the limit. Send it again later."
             raise Refused(429, problem, "held", 1)
         self._free -= size
 
@@ -143,7 +143,7 @@ async def read_body(
                 reserved += len(piece)
                 body += piece
     except TimeoutError:
-        problem = f"body: it was not whole after {limits.time_limit:g} s."
+        problem = f"body: it was incomplete after {limits.time_limit:g} s."
         raise Refused(408, problem, "time") from None
     return bytes(body)
 

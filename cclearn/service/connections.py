@@ -168,7 +168,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             self._abort_later()
         elif self._head_begun:
-            problem = f"the head was not whole after {self._limits.head_time:g} s."
+            problem = f"the head was incomplete after {self._limits.head_time:g} s."
             self._refuse(408, problem, "head_time")
         else:
             self.transport.close()

@@ -54,12 +54,12 @@ class Limits(BaseModel):
     @model_validator(mode="after")
     def _parts_fit_into_totals(self) -> Self:
         problems = []
-        for part, whole in (("max_notes", "max_waiting"), ("max_body", "max_held")):
-            least, most = getattr(self, part), getattr(self, whole)
+        for limit, total in (("max_notes", "max_waiting"), ("max_body", "max_held")):
+            least, most = getattr(self, limit), getattr(self, total)
             if least > most:
                 problems.append(
-                    f"{part} = {least:g}: a request of so much would never be taken, as {whole} ="
-                    f" {most:g}. Lower the one or raise the other."
+                    f"{limit} = {least:g}: a request of this size would always be refused, because"
+                    f" {total} = {most:g}. Lower {limit} or raise {total}."
                 )
         if problems:
             raise ValueError(" ".join(problems))

@@ -136,7 +136,7 @@ def latest_checkpoint(
 
     Args:
         folder: Folder of the run's checkpoints.
-        run: Fingerprint of the run that is to be resumed.
+        run: Fingerprint of the run to resume.
         notify: Called with a message for each checkpoint that is skipped.
 
     Raises:
@@ -157,7 +157,7 @@ def read_checkpoint(folder: Path, run: dict[str, Any]) -> Checkpoint:
 
     Args:
         folder: Folder of the checkpoint.
-        run: Fingerprint of the run that is to be resumed.
+        run: Fingerprint of the run to resume.
 
     Raises:
         ConfigurationError: The checkpoint belongs to another run. The error lists every setting that

@@ -203,7 +203,7 @@ def _write_gold(data: BenchmarkData, limit: int | None, path: Path) -> int:
     split = data.options.split
     count = write_rows(path, islice(data.read(split), limit))
     if not count:
-        raise DataError(data.folder, f"split {split!r} holds no notes")
+        raise DataError(data.folder, f"split {split!r} contains no notes")
     return count
 
 
@@ -256,7 +256,7 @@ def _read_training(data: BenchmarkData, shots: int, scored: Collection[str]) -> 
             ]
         )
     if not notes:
-        why = f"the training split ({split}) holds none but the scored notes"
+        why = f"the training split ({split}) contains only the scored notes"
         return _Training(warning=f"Scores by training frequency are left out: {why}")
     warning = f"{shared} of the training notes are scored, and left out of the training"
     return _Training(dict(counts), examples, warning if shared else None)

@@ -216,7 +216,7 @@ def _read_table(path: Path) -> Iterable[tuple[str, str]]:
     try:
         yield from _rows(path)
     except csv.Error:
-        raise DataError(path, "not a table: a field is too long, or holds a NUL") from None
+        raise DataError(path, "not a table: a field is too long, or contains a NUL") from None
 
 
 def _rows(path: Path) -> Iterable[tuple[str, str]]:

@@ -270,7 +270,7 @@ def test_building_and_evaluating(tmp_path: Path) -> None:
     assert "coded − notes" in done.stdout.decode()
     done = run("compare", "--gold", gold, "--pred", coded)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert "one system alone" in done.stderr.decode()
+    assert "only one system" in done.stderr.decode()
     listing = run("build", "--list").stdout.decode()
     assert "icd10cm:" in listing
     assert "pairs = required" in listing

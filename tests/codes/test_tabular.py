@@ -73,7 +73,7 @@ def test_placeholders(code: str, filled: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (TABULAR[:900], r"\.xml:\d+: not whole XML at column \d+"),
+        (TABULAR[:900], r"\.xml:\d+: incomplete or malformed XML at column \d+"),
         ("<ICD10CM.index/>", "no <chapter>"),
         ("<t><chapter><name>1</name></chapter></t>", "after the beginning has no name or no desc"),
     ],

@@ -57,7 +57,7 @@ def test_an_error_lists_all_problems(system: CodeSystem) -> None:
         evaluate(gold, {"a": wrong, "b": [note("8", {})]}, system)
     lines = str(error.value).splitlines()
     assert len(lines) == 4
-    assert "system = a, ids = 9): the gold does not hold these notes" in lines[0]
+    assert "system = a, ids = 9): the gold does not contain these notes" in lines[0]
     assert "system = a, ids = 0): there are several" in lines[1]
     assert "system = a, ids = 1): the text differs" in lines[2]
     assert "system = b, ids = 8)" in lines[3]

@@ -318,7 +318,7 @@ def test_ids_in_messages_are_short_and_tame() -> None:
         ),
         ('<?xml version="1.0" encoding="hex"?><a>secret</a>', "cannot be read as XML (LookupError"),
         ("<a>" * 5_000 + "</a>" * 5_000, "nested more than 100 elements deep"),
-        ("<a>secret", "not whole XML at column"),
+        ("<a>secret", "incomplete or malformed XML at column"),
     ],
 )
 def test_xml_that_cannot_be_read_is_told_without_its_text(

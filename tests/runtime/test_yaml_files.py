@@ -25,8 +25,8 @@ def test_plain_values_and_shared_ones_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: &r [*r]", "x:1: not YAML that can be used: a value holds itself"),
-        ("&r {? *r : 1}", "x:1: not YAML that can be used: a value holds itself"),
+        ("a: &r [*r]", "x:1: not YAML that can be used: a value contains itself"),
+        ("&r {? *r : 1}", "x:1: not YAML that can be used: a value contains itself"),
         (LAUGHS, "x: its aliases expand to more than 100,000 values"),
         ("[" * 300 + "]" * 300, "x:1: nested more than 100 values deep"),
         (

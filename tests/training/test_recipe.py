@@ -193,7 +193,7 @@ def test_an_error_names_file_line_and_key(tmp_path: Path) -> None:
         (b"", "not a mapping"),
         (b"\xff", "not UTF-8"),
         (b"a: !!python/object/apply:os.system [ls]", "not YAML"),
-        (b"a: &r [*r]", "a value holds itself"),
+        (b"a: &r [*r]", "a value contains itself"),
         (b"name: 0x" + b"f" * 6_000, "name: Input should be a valid string"),
     ],
 )

@@ -194,7 +194,7 @@ def test_errors_name_models_and_prices_that_cannot_be_used(
     for content, message in (
         ("- 1", "not a table of prices"),
         ("lexicon: {hour: 1" + "0" * 400 + "}", "not a table of prices"),
-        ("lexicon: &r {hour: *r}", "a value holds itself"),
+        ("lexicon: &r {hour: *r}", "a value contains itself"),
         ("lexicon: {token: 1}", "unknown: token"),
         ("other: {hour: 1}", "no price of lexicon"),
         ("lexicon: {hour: -1, prompt: .nan}", "lexicon: hour, lexicon: prompt"),
@@ -203,7 +203,7 @@ def test_errors_name_models_and_prices_that_cannot_be_used(
         prices.write_text(content)
         with pytest.raises(DataError, match=message):
             run(folder, out, system, "lexicon", prices=prices)
-    with pytest.raises(DataError, match="holds none of"):
+    with pytest.raises(DataError, match="contains none of"):
         run(tmp_path, out, system, "lexicon")
     assert not out.exists()
 
@@ -217,7 +217,7 @@ def test_scored_notes_are_not_used_as_examples(
     out = tmp_path / "out"
     data = BenchmarkData(corpus, tmp_path / "test.jsonl", options_of(corpus, {}), system)
     found = run_benchmark(data, BenchmarkSettings(("lexicon",), draws=0), out)
-    assert "holds none but the scored notes" in found.warnings[-1]
+    assert "contains only the scored notes" in found.warnings[-1]
     assert found.evaluations["lexicon"].value("unseen/micro_recall") is None
     with pytest.raises(ConfigurationError, match="0 notes of the training split"):
         run_benchmark(data, BenchmarkSettings(("lexicon",), shots=1), tmp_path / "x")

@@ -207,7 +207,7 @@ def refuse_other_coder(path: Path, made_for: CoderIdentity, coder: CoderIdentity
     Args:
         path: Path of the calibration, for the message.
         made_for: Identity of the coder that the calibration was made for.
-        coder: Identity of the coder that is to be calibrated.
+        coder: Identity of the coder to calibrate.
 
     Raises:
         ConfigurationError: The two coders may give different scores.

@@ -31,7 +31,7 @@ def coded_note(
         origin: Origin of the text.
 
     Raises:
-        ValueError: The note has no id, a code is empty, or evidence lies outside the text.
+        ValueError: The note has no id, a code is empty, or evidence is outside the text.
     """
     if not identifier:
         raise ValueError("a note has no id")
@@ -43,7 +43,7 @@ def coded_note(
         if start is not None and end is not None:
             if not 0 <= start < end <= len(text):
                 raise ValueError(
-                    f"evidence of {shown_id(code)} at {start}:{end} lies outside the text"
+                    f"evidence of {shown_id(code)} at {start}:{end} is outside the text"
                 )
             found.add((start, end))
     return CodedNote(

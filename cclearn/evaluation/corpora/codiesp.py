@@ -58,13 +58,13 @@ class CodiEsp(BenchmarkCorpus):
         """Stream the cases of a split, sorted by name.
 
         Raises:
-            DataErrors: Files are missing, lines are malformed, or evidence lies outside the text.
+            DataErrors: Files are missing, lines are malformed, or evidence is outside the text.
         """
         part = folder / split
         texts = part / ("text_files" if options.language == "es" else "text_files_en")
         files = sorted(texts.glob("*.txt"))
         if not files:
-            raise DataError(texts, "holds no .txt file: not a folder of CodiEsp")
+            raise DataError(texts, "contains no .txt file: not a folder of CodiEsp")
         annotations = _annotations(part, split, options)
         problems = []
         for file in files:

@@ -22,7 +22,7 @@ def find_table(folder: Path, name: str) -> Path:
         found = sorted(folder.rglob(pattern))
         if found:
             return found[0]
-    raise DataError(folder, f"holds no {name}.csv or {name}.csv.gz")
+    raise DataError(folder, f"contains no {name}.csv or {name}.csv.gz")
 
 
 def table_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -71,7 +71,7 @@ class MDACECorpus(BenchmarkCorpus):
         """Stream the notes of the charts in a split, sorted by the numbers of the charts.
 
         Raises:
-            DataErrors: Files are missing or malformed, notes have no text, or evidence lies outside the
+            DataErrors: Files are missing or malformed, notes have no text, or evidence is outside the
                 text.
         """
         traits = system.traits if system.traits.mdace_folder else traits_of("icd10cm")
@@ -80,7 +80,7 @@ class MDACECorpus(BenchmarkCorpus):
         candidates = ((f.name.split("-")[0], f) for f in sorted(charts.glob("*.json")))
         files = {int(number): f for number, f in candidates if _NUMBER.fullmatch(number)}
         if not files:
-            raise DataError(charts, "holds no chart: not the folder of MDACE")
+            raise DataError(charts, "contains no chart: not the folder of MDACE")
         numbers = sorted(_split(folder, split, options) & files.keys())
         notes = [
             (files[number], note)
@@ -95,7 +95,7 @@ class MDACECorpus(BenchmarkCorpus):
             identifier = note["note_id"]
             text = note.get("text", texts.get(identifier))
             if text is None:
-                problems.append(DataError(file, f"NOTEEVENTS holds no note {identifier}"))
+                problems.append(DataError(file, f"NOTEEVENTS contains no note {identifier}"))
                 continue
             annotations = [
                 (annotation["code"], annotation["begin"], annotation["end"])

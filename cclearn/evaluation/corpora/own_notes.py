@@ -53,4 +53,4 @@ def _file(folder: Path, names: list[str]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise DataError(folder, f"holds none of: {', '.join(names)}")
+    raise DataError(folder, f"contains none of: {', '.join(names)}")

@@ -50,8 +50,8 @@ def add_code_scores(table: RatioTable, aligned: AlignedNotes, labels: Labels) ->
     return LabelTable(labels.hits, labels.predicted, labels.gold)
 
 
-def _ratio(part: Array, whole: Array) -> Array:
-    return divide(part, whole, 0.0)
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    return divide(numerator, denominator, 0.0)
 
 
 def _add_ranked(table: RatioTable, aligned: AlignedNotes, gold: Array) -> None:

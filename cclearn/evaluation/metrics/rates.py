@@ -114,7 +114,7 @@ def warnings_of(aligned: AlignedNotes, labels: Labels, system: CodeSystem) -> li
         found += _collapsed(predicted, notes)
     gold, total = count_by_note(labels.gold).sum(), count_by_note(labels.predicted).sum()
     if gold and total > 5 * gold:
-        found.append(f"{total / gold:.1f} times as many codes are predicted as the gold holds")
+        found.append(f"{total / gold:.1f} times as many codes are predicted as the gold contains")
     return found
 
 

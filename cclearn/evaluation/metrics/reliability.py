@@ -15,7 +15,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The predicted codes whose scores lie in an interval of width 0.1.
+    """The predicted codes whose scores are in an interval of width 0.1.
 
     Attributes:
         low: Lower bound of the interval: 0, 0.1, … 0.9.

@@ -139,7 +139,7 @@ def _reliability(evaluations: Mapping[str, Evaluation]) -> str:
 
 
 def _cost(evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost]) -> str:
-    """Draw micro F1 over the price of a note, or over its seconds where a price is missing."""
+    """Draw micro F1 over the price of a note, or over its seconds if a price is missing."""
     figure, axes = _axes(5, 3.4)
     priced = all(cost.price for cost in costs.values())
     for number, (system, evaluation) in enumerate(evaluations.items()):

@@ -178,7 +178,7 @@ def test_phrases(path: list[str], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (INDEX[:500], r"index\.xml:\d+: not whole XML"),
+        (INDEX[:500], r"index\.xml:\d+: incomplete or malformed XML"),
         ("<ICD10CM.tabular/>", "not an index or a table"),
         (
             "<ICD10CM.index><letter><mainTerm/></letter></ICD10CM.index>",

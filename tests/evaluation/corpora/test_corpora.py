@@ -82,7 +82,7 @@ def test_an_error_lists_the_problems_of_codiesp(codiesp: Path, system: CodeSyste
     table.write_text("S1\tDIAGNOSTICO\tr07.9\tx\t0 99\nS9\tDIAGNOSTICO\tr05\tx\t0 1\n")
     with pytest.raises(DataError) as error:
         read("codiesp", codiesp, system, language="es")
-    assert "S1.txt: evidence of r07.9 at 0:99 lies outside the text" in str(error.value)
+    assert "S1.txt: evidence of r07.9 at 0:99 is outside the text" in str(error.value)
     assert "no text of S9" in str(error.value)
     with pytest.raises(DataError, match="not a folder of CodiEsp"):
         read("codiesp", codiesp, system, "test")
@@ -107,7 +107,7 @@ def mdace(tmp_path: Path) -> Path:
 
 
 def test_mdace_takes_its_texts_from_mimic(mdace: Path, system: CodeSystem) -> None:
-    with pytest.raises(DataError, match=r"holds no NOTEEVENTS\.csv"):
+    with pytest.raises(DataError, match=r"contains no NOTEEVENTS\.csv"):
         read("mdace", mdace, system)
     table = '"ROW_ID","SUBJECT_ID","TEXT"\n6,1,"x"\n7,1,"Old MI,\n""stable""."\n'
     (mdace / "NOTEEVENTS.csv.gz").write_bytes(gzip.compress(table.encode()))
@@ -121,10 +121,10 @@ def test_mdace_takes_its_texts_from_mimic(mdace: Path, system: CodeSystem) -> No
 
 def test_an_error_lists_the_problems_of_mdace(mdace: Path, system: CodeSystem) -> None:
     (mdace / "NOTEEVENTS.csv").write_text("ROW_ID,TEXT\n7,Old\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"note 7: evidence of I25\.2 at 4:6 lies outside"):
+    with pytest.raises(DataError, match=r"note 7: evidence of I25\.2 at 4:6 is outside"):
         read("mdace", mdace, system)
     (mdace / "NOTEEVENTS.csv").write_text("ROW_ID,TEXT\n9,Old\n", encoding="utf-8")
-    with pytest.raises(DataError, match="NOTEEVENTS holds no note 7"):
+    with pytest.raises(DataError, match="NOTEEVENTS contains no note 7"):
         read("mdace", mdace, system)
     chart = next((mdace / "data").rglob("100-*.json"))
     chart.write_text('{"notes": [{"note_id": 1}]}', encoding="utf-8")
@@ -192,7 +192,7 @@ def test_notes_of_ones_own_are_read(tmp_path: Path, system: CodeSystem) -> None:
     assert read("jsonl", tmp_path / "test.jsonl", system) == [only]
     write_rows(tmp_path / "held_out" / "notes.jsonl", notes)
     assert read("synthetic", tmp_path, system, "held_out") == [only]
-    with pytest.raises(DataError, match=r"holds none of: dev\.jsonl, dev\.parquet"):
+    with pytest.raises(DataError, match=r"contains none of: dev\.jsonl, dev\.parquet"):
         read("jsonl", tmp_path, system, "dev")
 
 
