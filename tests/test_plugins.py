@@ -142,9 +142,9 @@ def test_a_name_that_is_in_use_is_left_out(tmp_path: Path, monkeypatch: pytest.M
     install(tmp_path, "second", "[group]\nmine = second:Mine\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("thing", "group", {"own": "cclearn.errors:CclearnError"}, "", ("kept",))
-    with pytest.warns(CclearnWarning) as told:
+    with pytest.warns(CclearnWarning) as caught:
         assert registry.names() == ["mine", "own"]
-    lines = [str(warning.message) for warning in told]
+    lines = [str(warning.message) for warning in caught]
     in_use = "the name is already used by"
     assert [line.partition(", and")[0] for line in lines] == [
         f"plug-in (group: kept = first:Kept): {in_use} cclearn",
@@ -178,6 +178,6 @@ def test_a_metric_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     from cclearn.notes import CodedNote
 
     gold = CodedNote(id="a", text="Asthma.", codes=[])
-    with pytest.raises(CclearnError, match="metric \\(name = bad\\): it failed") as told:
+    with pytest.raises(CclearnError, match="metric \\(name = bad\\): it failed") as caught:
         evaluate([gold], {"x": [gold]}, CodeSystem.load(), Settings(draws=0))
-    assert "words of a note" not in str(told.value)
+    assert "words of a note" not in str(caught.value)

@@ -24,7 +24,7 @@ def pins(file: str) -> dict[str, str]:
 
 def needed(requirements: list[str]) -> Iterator[str]:
     """Yield the packages that an installation here consists of, by what the installed ones require."""
-    waiting = [(Requirement(each), "") for each in requirements]
+    waiting = [(Requirement(line), "") for line in requirements]
     seen: set[tuple[str, str]] = set()
     while waiting:
         requirement, extra = waiting.pop()
@@ -38,7 +38,7 @@ def needed(requirements: list[str]) -> Iterator[str]:
         for inner in ("", *sorted(requirement.extras)):
             if (name, inner) not in seen:
                 seen.add((name, inner))
-                waiting += [(Requirement(each), inner) for each in below]
+                waiting += [(Requirement(line), inner) for line in below]
         yield name
 
 
@@ -55,10 +55,10 @@ def test_pins_are_what_the_project_asks_for(file: str) -> None:
     pinned = pins(file)
     extras = EXTRAS if file == "constraints.txt" else ("fhir", "openai", "serve")
     asked = PROJECT["dependencies"] + [
-        each
+        line
         for extra in extras
         if extra in ("dev", "fhir", "openai", "ray", "serve")
-        for each in EXTRAS[extra]
+        for line in EXTRAS[extra]
     ]
     for requirement in map(Requirement, asked):
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])

@@ -109,8 +109,8 @@ def test_a_damaged_model_is_refused_in_one_line(
     change(model, how)
     with pytest.raises(ConfigurationError, match=problem) as caught:
         load_model(str(model))
-    (told,) = caught.value.problems
-    assert told.startswith(f"model (model = {model}): its weights are damaged")
+    (line,) = caught.value.problems
+    assert line.startswith(f"model (model = {model}): its weights are damaged")
     assert "LOAD REPORT" not in "".join(capfd.readouterr())
 
 

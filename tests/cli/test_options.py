@@ -1,4 +1,4 @@
-"""Commands receive the options that they share from one place."""
+"""Commands receive the options that they share from one module."""
 
 from __future__ import annotations
 

@@ -36,9 +36,9 @@ def test_official_titles_are_stronger_than_the_index_and_ontologies() -> None:
     assert min(silver) > max(ranks)
     assert rank("icd10cm/title+variant", "gold") > max(silver)
     assert not any(map(is_gold, silver))
-    # Both places say the same of the code system's own fields.
-    places = [n for names in PRECEDENCE for n in names if n in FIELDS]
-    assert places == list(FIELDS)
+    # Both orders of precedence agree on the fields of the code system.
+    fields = [n for names in PRECEDENCE for n in names if n in FIELDS]
+    assert fields == list(FIELDS)
 
 
 def test_the_strings_of_the_code_system_are_claims(system: CodeSystem) -> None:

@@ -148,7 +148,7 @@ def test_an_adapter_of_another_model_is_refused(random_engine: LocalEngine, tmp_
         assert problem.startswith(f"model (model = {adapter}): cannot be loaded: ")
         return problem
 
-    # Which PEFT would load in part, or without a place for some of it.
+    # PEFT would load only a part of it, without an error.
     for shape in ({"layers": 3}, {"layers": 1}, {"hidden_size": 64}):
         other = tmp_path / "other"
         make_model(SHAPE.model_copy(update=shape), random_engine.tokenizer, 512).save_pretrained(

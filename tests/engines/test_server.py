@@ -60,7 +60,7 @@ def test_a_fingerprint_is_of_what_stays(tmp_path: Path) -> None:
             server.models = [entry(**fields)]
             assert fingerprint(server) == found[-1]
         assert len(set(found)) == 3
-        assert all(len(each) == 64 for each in found)
+        assert all(len(digest) == 64 for digest in found)
         # Who listens on loopback is not known, nor what lies in folders of another file system.
         for said in ([], [entry()], [entry(root="/gone/model")], [entry(id="other")], ["tiny"]):
             server.models = said  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Restricted text stays on this machine: other places listen here, and must receive nothing."""
+"""Restricted text stays on this machine: servers of other hosts listen here, and receive nothing."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def test_a_confined_client_refuses_every_spelling_of_another_address() -> None:
 
 
 def test_a_certificate_is_checked_against_the_name(tmp_path: Path) -> None:
-    """The address takes the place of the name, not in the certificate's check."""
+    """The address replaces the name, but not in the check of the certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
         [

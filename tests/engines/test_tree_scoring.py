@@ -30,7 +30,7 @@ def test_a_tree_holds_each_sequence_and_each_beginning_once(sequences: list[list
             path.append(tree.tokens[node])
             node = tree.parents[node]
         paths.append(tuple(reversed(path)))
-    assert [paths[end] for end in tree.ends] == [tuple(each) for each in sequences]
+    assert [paths[end] for end in tree.ends] == [tuple(sequence) for sequence in sequences]
     assert len(set(paths)) == len(paths)
     assert tree.depths == [len(path) - 1 for path in paths]
     reach = tree.reach()
@@ -48,7 +48,8 @@ def test_weights_are_those_of_each_answer_by_itself(
         with torch.inference_mode():
             logits = ENGINE.model(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
         alone = sum(
-            float(logits[len(prompt) + place - 1, token]) for place, token in enumerate(answer)
+            float(logits[len(prompt) + position - 1, token])
+            for position, token in enumerate(answer)
         )
         assert score == pytest.approx(alone, abs=1e-3)
 

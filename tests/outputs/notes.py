@@ -13,9 +13,9 @@ TEXT = (
 
 
 def cited(*quotes: str, text: str = TEXT) -> list[Evidence]:
-    """Return where the quotes first stand in the text."""
-    places = [(text.index(quote), quote) for quote in quotes]
-    return [Evidence(start=start, end=start + len(q), text=q) for start, q in places]
+    """Return the first occurrence of each quote in the text as evidence."""
+    starts = [(text.index(quote), quote) for quote in quotes]
+    return [Evidence(start=start, end=start + len(q), text=q) for start, q in starts]
 
 
 FULL = CodedNote(
@@ -59,8 +59,8 @@ def coded_notes(draw: st.DrawFn) -> CodedNote:
     text = draw(_TEXTS)
     codes = []
     for code in draw(st.lists(st.sampled_from(["I10", "I50.23", "R52"]), unique=True)):
-        places = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))
-        spans = {(min(p), max(p)) for p in draw(st.lists(places, max_size=3)) if p[0] != p[1]}
+        offsets = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))
+        spans = {(min(p), max(p)) for p in draw(st.lists(offsets, max_size=3)) if p[0] != p[1]}
         codes.append(
             AssignedCode(
                 code=code,

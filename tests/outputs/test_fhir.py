@@ -93,7 +93,7 @@ def test_a_condition_is_as_written_by_hand() -> None:
 
 def test_the_document_is_the_note_and_what_could_not_be_used() -> None:
     document, *conditions = resources(FULL)
-    codes = [each["code"]["coding"][0]["code"] for each in conditions]
+    codes = [condition["code"]["coding"][0]["code"] for condition in conditions]
     assert codes == ["I25.2", "I50.23", "R52", "E11"]
     assert "evidence" not in conditions[-1]
     (content,) = document.pop("content")
@@ -162,13 +162,13 @@ def test_other_systems_and_empty_notes() -> None:
         AssignedCode(code="A1", system="my ward"),
     ]
     _, *conditions = resources(CodedNote(id="x", text=TEXT, codes=codes))
-    systems = [each["code"]["coding"][0]["system"] for each in conditions]
+    systems = [condition["code"]["coding"][0]["system"] for condition in conditions]
     assert systems == ["http://hl7.org/fhir/sid/icd-9-cm", "urn:cclearn:system:my%20ward"]
 
 
 def test_ids_follow_from_note_and_text() -> None:
     changed = FULL.model_copy(update={"text": TEXT + " ", "repeated": 0})
-    ids = [[each["id"] for each in resources(note)] for note in (FULL, FULL, changed)]
+    ids = [[resource["id"] for resource in resources(note)] for note in (FULL, FULL, changed)]
     assert ids[0] == ids[1]
     assert not set(ids[0]) & set(ids[2])
     assert len({*ids[0], bundle_of(FULL)["id"]}) == 6

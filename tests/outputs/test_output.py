@@ -74,13 +74,13 @@ def test_a_note_is_written_before_the_next_is_asked_for(name: str) -> None:
             asked += 1
             yield FULL.model_copy(update={"id": str(number)})
 
-    told: list[int] = []
+    counts: list[int] = []
     text = ""
     for chunk in find_output(FILE, name).chunks(notes()):
-        told.append(asked)
+        counts.append(asked)
         text += chunk
-    assert sorted(told) == told
-    assert {1, 2, 3} <= set(told)
+    assert sorted(counts) == counts
+    assert {1, 2, 3} <= set(counts)
 
 
 def test_jsonl_holds_everything(tmp_path: Path) -> None:

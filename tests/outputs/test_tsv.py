@@ -88,12 +88,12 @@ def test_a_table_is_read_back(notes: list[CodedNote]) -> None:
     read = rows(text)
     assert len(text.split("\n")) == len(read) + 2
     assert not re.search(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]|[\u2028\u2029]", text)
-    place = 0
+    next_row = 0
     for note in notes:
         for assigned in (*note.codes, *note.rejected):
             for piece in assigned.evidence:
-                row = read[place]
-                place += 1
+                row = read[next_row]
+                next_row += 1
                 assert (row["code"], row["system"]) == (assigned.code, assigned.system)
                 decided = "reject" if assigned in note.rejected else assigned.decision or ""
                 assert row["decision"] == decided
@@ -103,7 +103,7 @@ def test_a_table_is_read_back(notes: list[CodedNote]) -> None:
                 pairs = zip(row["quote"], note.text[start:end], strict=True)
                 assert all(a == b or (a == " " and not b.isprintable()) for a, b in pairs)
                 assert row["score"] == ("" if assigned.score is None else str(assigned.score))
-            place += not assigned.evidence
-        place += len(note.ungrounded) + len(note.invalid)
-        place += not (note.codes or note.rejected or note.ungrounded or note.invalid)
-    assert place == len(read)
+            next_row += not assigned.evidence
+        next_row += len(note.ungrounded) + len(note.invalid)
+        next_row += not (note.codes or note.rejected or note.ungrounded or note.invalid)
+    assert next_row == len(read)

@@ -182,8 +182,8 @@ def test_the_outcome_tells_how_a_run_ended(log: Path) -> None:
         end_with(ConfigurationError(["refused before it began"]), begins=False)
     with audited("code", writes=False) as audit:  # Another process of the run writes.
         audit.begin()
-    told = [(line["event"], line.get("outcome"), line.get("notes")) for line in lines(log)]
-    assert told == [
+    events = [(line["event"], line.get("outcome"), line.get("notes")) for line in lines(log)]
+    assert events == [
         ("start", None, None),
         ("end", "failed", 1),
         ("start", None, None),

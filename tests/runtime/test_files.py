@@ -131,11 +131,11 @@ import sys, time
 from pathlib import Path
 from cclearn.runtime.files import atomic_file, atomic_folder
 out = Path(sys.argv[1])
-with atomic_folder(out) if sys.argv[2] == "folder" else atomic_file(out) as place:
+with atomic_folder(out) if sys.argv[2] == "folder" else atomic_file(out) as target_path:
     if sys.argv[2] == "folder":
-        (place / "gold.jsonl").write_text("a patient's note")
+        (target_path / "gold.jsonl").write_text("a patient's note")
     else:
-        place.write(b"a patient's note" * 10_000)
+        target_path.write(b"a patient's note" * 10_000)
     print("writing", flush=True)
     time.sleep(60)
 """
@@ -204,9 +204,9 @@ def test_nothing_is_opened_through_a_link_that_somebody_placed(tmp_path: Path) -
     target.write_text("mine")
     out = tmp_path / "out"
     for hidden in (".out.partial", ".out.partial.new", ".out.partial.old"):
-        for place in (target, tmp_path / "elsewhere"):
+        for target_path in (target, tmp_path / "elsewhere"):
             (tmp_path / "elsewhere").mkdir(exist_ok=True)
-            (tmp_path / hidden).symlink_to(place)
+            (tmp_path / hidden).symlink_to(target_path)
             write(out, "a")
             assert not out.is_symlink()
             assert sorted(path.name for path in tmp_path.iterdir()) == [

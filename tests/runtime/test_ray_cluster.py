@@ -108,9 +108,9 @@ def test_why_a_connection_fails_is_one_line(address: str, error: Exception, why:
     def init(*_: object, **__: object) -> None:
         raise error
 
-    with pytest.raises(CclearnError, match=why) as told:
+    with pytest.raises(CclearnError, match=why) as caught:
         cluster._connect(SimpleNamespace(init=init), address, {})
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 _SCRIPT = """

@@ -17,7 +17,7 @@ from cclearn.service.refusal import Refused
 
 
 class FakeWorker:
-    """Codes a batch when it is told to.
+    """Codes a batch when the test allows it.
 
     Attributes:
         batches: The ids that it was given.
@@ -44,7 +44,7 @@ class FakeWorker:
 
 
 def notes(ids: str) -> list[Note]:
-    return [Note(id=each, text="") for each in ids]
+    return [Note(id=name, text="") for name in ids]
 
 
 def run(
@@ -77,7 +77,7 @@ def test_what_arrives_while_a_batch_is_coded_is_the_next_one() -> None:
             await settled()
             worker.may_go.release()
         assert [(await ticket.outcome).line for ticket in tickets] == [  # type: ignore[union-attr]
-            each.encode() for each in "abcdefg"
+            name.encode() for name in "abcdefg"
         ]
         assert worker.batches == [["a"], ["b", "c", "d"], ["e", "f", "g"]]
 
@@ -165,8 +165,8 @@ def test_a_batch_at_hand_counts_from_the_answer_before_it(monkeypatch: pytest.Mo
 
     async def story(batcher: Batcher, worker: FakeWorker) -> None:
         tickets = []
-        for each in "ab":
-            tickets += batcher.take(notes(each))
+        for name in "ab":
+            tickets += batcher.take(notes(name))
             await settled()
         for ticket in tickets:
             clock[0] += 1.0

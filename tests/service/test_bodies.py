@@ -28,8 +28,8 @@ def test_no_body_takes_much_more_memory_than_its_length() -> None:
         timeout=300,
     )
     found = json.loads(done.stdout)
-    assert {name for name, each in found.items() if each["times"] > MOST_TIMES} == set()
-    assert {each["status"] for each in found.values()} == {200, 413, 422}
+    assert {name for name, measured in found.items() if measured["times"] > MOST_TIMES} == set()
+    assert {measured["status"] for measured in found.values()} == {200, 413, 422}
 
 
 def test_a_byte_order_mark_before_a_body_is_passed_over(lexicon: Served) -> None:

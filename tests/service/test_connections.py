@@ -39,7 +39,7 @@ def _no_connections(few: Served) -> Iterator[None]:
 def connections(served: Served) -> int:
     """Return the number of connections that the server holds."""
     found = psutil.Process(served.process.pid).net_connections("tcp")
-    return sum(each.status == "ESTABLISHED" for each in found)
+    return sum(connection.status == "ESTABLISHED" for connection in found)
 
 
 def connect(served: Served) -> socket.socket:

@@ -34,7 +34,7 @@ def test_no_request_is_answered_other_than_the_document_says(
             *(sys.executable, "-m", "schemathesis.cli", "run"),
             f"http://127.0.0.1:{lexicon.port}/openapi.json",
             *("--max-examples", str(examples), "--generation-deterministic", "--no-color"),
-            # That no id stands twice cannot be said in a schema.
+            # A schema cannot express that no id occurs twice.
             *("--exclude-checks", "positive_data_acceptance"),
         ],
         capture_output=True,

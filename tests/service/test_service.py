@@ -1,4 +1,4 @@
-"""The other routes, the key, and what is never told."""
+"""The other routes, the key, and what responses never contain."""
 
 from __future__ import annotations
 

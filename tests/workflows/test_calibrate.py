@@ -39,8 +39,8 @@ class OverconfidentCoder(Coder):
             yield NoteFindings(
                 note,
                 [
-                    Finding(code, 2 * place, 2 * place + 1, score)
-                    for place, (code, score) in enumerate(zip(CODES, scores, strict=True))
+                    Finding(code, 2 * index, 2 * index + 1, score)
+                    for index, (code, score) in enumerate(zip(CODES, scores, strict=True))
                 ],
             )
 

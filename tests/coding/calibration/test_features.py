@@ -24,7 +24,7 @@ def read(findings: list[Finding], parts: list[Span] | None = None) -> NoteFindin
 def signals(note_findings: NoteFindings, system: CodeSystem) -> dict[str, Signals]:
     coded = aggregate(note_findings, system)
     found = signals_of(coded, note_findings)
-    return {a.code: each for a, each in zip(coded.codes, found, strict=True)}
+    return {a.code: code_signals for a, code_signals in zip(coded.codes, found, strict=True)}
 
 
 def test_the_signals_of_a_code(system: CodeSystem) -> None:
@@ -82,10 +82,10 @@ def test_order_and_repetition_do_not_matter(found: list[Finding], order: random.
     again = [*found, *order.sample(found, len(found) // 2)]
     order.shuffle(again)
     assert signals(read(again, PARTS), system) == once
-    for each in once.values():
-        assert 0 <= each.agreement <= 1
-        assert each.evidence >= 1
-        assert all(map(math.isfinite, each.features().values()))
+    for code_signals in once.values():
+        assert 0 <= code_signals.agreement <= 1
+        assert code_signals.evidence >= 1
+        assert all(map(math.isfinite, code_signals.features().values()))
 
 
 def test_log_odds_are_finite() -> None:

@@ -49,13 +49,14 @@ def drawn(count: int, seed: int, scored: bool = True) -> tuple[list[Signals], Fl
 
 def test_platt_agrees_with_scikit_learn() -> None:
     signals, right = drawn(300, 0)
-    held, _ = drawn(50, 1)
+    held_out, _ = drawn(50, 1)
     names = sorted(signals[0].features())
     matrix, other = (
-        [[each.features()[name] for name in names] for each in group] for group in (signals, held)
+        [[signal.features()[name] for name in names] for signal in group]
+        for group in (signals, held_out)
     )
     theirs = make_pipeline(StandardScaler(), LogisticRegression()).fit(matrix, right)
-    ours = fit_curve("platt", signals, right).scores(held)
+    ours = fit_curve("platt", signals, right).scores(held_out)
     assert ours == pytest.approx(theirs.predict_proba(other)[:, 1].tolist(), rel=1e-9)
     # Nothing can be learnt from what is the same everywhere.
     curve = fit_curve("platt", signals, right)
@@ -64,20 +65,22 @@ def test_platt_agrees_with_scikit_learn() -> None:
 
 def test_isotonic_agrees_with_scikit_learn() -> None:
     signals, right = drawn(300, 0)
-    held, _ = drawn(200, 1)
-    raw, other = ([each.probability for each in group] for group in (signals, held))
+    held_out, _ = drawn(200, 1)
+    raw, other = ([signal.probability for signal in group] for group in (signals, held_out))
     theirs = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(raw, right)
-    ours = fit_curve("isotonic", signals, right).scores(held)
+    ours = fit_curve("isotonic", signals, right).scores(held_out)
     assert ours == pytest.approx(theirs.predict(other).tolist(), rel=1e-9)
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 def test_overconfident_scores_are_corrected_on_other_codes(method: Method) -> None:
     signals, right = drawn(2_000, 0)
-    held, truth = drawn(2_000, 1)
-    before = expected_calibration_error(bin_scores([each.probability for each in held], truth))
+    held_out, truth = drawn(2_000, 1)
+    before = expected_calibration_error(
+        bin_scores([signal.probability for signal in held_out], truth)
+    )
     after = expected_calibration_error(
-        bin_scores(fit_curve(method, signals, right).scores(held), truth)
+        bin_scores(fit_curve(method, signals, right).scores(held_out), truth)
     )
     assert before is not None
     assert after is not None
@@ -105,9 +108,11 @@ def test_codes_are_scored_by_curves_that_do_not_know_their_notes() -> None:
     folds = np.arange(100) % FOLDS
     scores = out_of_fold("platt", signals, right, folds)
     inside = folds == 2
-    left = [each for each, held in zip(signals, inside, strict=True) if not held]
-    held = [each for each, held in zip(signals, inside, strict=True) if held]
-    assert scores[inside].tolist() == fit_curve("platt", left, right[~inside]).scores(held)
+    training = [
+        signal for signal, is_held_out in zip(signals, inside, strict=True) if not is_held_out
+    ]
+    held_out = [signal for signal, is_held_out in zip(signals, inside, strict=True) if is_held_out]
+    assert scores[inside].tolist() == fit_curve("platt", training, right[~inside]).scores(held_out)
 
 
 def test_the_fold_of_a_note_depends_only_on_its_id() -> None:

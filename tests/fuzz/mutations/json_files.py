@@ -102,12 +102,12 @@ def locations(value: Any) -> list[tuple[Any, Any]]:
 def change(rng: random.Random, value: Any) -> Any:
     """Return a structure of dicts and lists with a hostile change somewhere."""
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        places = locations(value)
-        if not places or rng.random() < 0.03:
+        positions = locations(value)
+        if not positions or rng.random() < 0.03:
             return rng.choice((hostile_value(rng), [value], {"x": value}))
-        # Places at the top are few; they get as many changes as those of long lists.
-        top = [place for place in places if place[0] is value]
-        node, key = rng.choice(top if rng.random() < 0.4 else places)
+        # There are few positions at the top. They are changed as often as those in long lists.
+        top = [position for position in positions if position[0] is value]
+        node, key = rng.choice(top if rng.random() < 0.4 else positions)
         act = rng.randrange(8)
         if act <= 3:
             node[key] = hostile_value(rng)
@@ -120,10 +120,10 @@ def change(rng: random.Random, value: Any) -> Any:
         elif act == 6:
             node[key] = rng.choice(([node[key]], {"a": node[key]}, str(node[key])))
         else:
-            other, place = rng.choice(places)
-            # A copy: the structure must stay a tree.
+            other, position = rng.choice(positions)
+            # The value is copied, because the structure must stay a tree.
             node[key] = json.loads(
-                json.dumps(other.get(place) if isinstance(other, dict) else None)
+                json.dumps(other.get(position) if isinstance(other, dict) else None)
             )
     return value
 
@@ -132,7 +132,7 @@ def _json_text(rng: random.Random, value: Any) -> str:
     text = fill_placeholders(
         json.dumps(change(rng, value), ensure_ascii=rng.random() < 0.5), _RAW_JSON
     )
-    if rng.random() < 0.05:  # A key that stands twice.
+    if rng.random() < 0.05:  # A key that occurs twice.
         text = re.sub(r'\{("[^"]*": ?)', r"{\g<1>null, \g<1>", text, count=1)
     return text
 
@@ -144,19 +144,19 @@ def json_file(rng: random.Random, content: bytes) -> bytes:
 def jsonl_file(rng: random.Random, content: bytes) -> bytes:
     lines = content.decode().splitlines() or [""]
     for _ in range(rng.choice((1, 1, 2, 5))):
-        place = rng.randrange(len(lines))
+        position = rng.randrange(len(lines))
         act = rng.randrange(10)
         if act == 0:
-            lines.insert(place, lines[place])
+            lines.insert(position, lines[position])
         elif act == 1:
-            lines[place] = ""
+            lines[position] = ""
         elif act == 2:
-            lines[place] += lines[place]
+            lines[position] += lines[position]
         elif act == 3:
-            lines[place] = rng.choice(_RAW_JSON)
+            lines[position] = rng.choice(_RAW_JSON)
         else:
             try:
-                lines[place] = _json_text(rng, json.loads(lines[place]))
+                lines[position] = _json_text(rng, json.loads(lines[position]))
             except (ValueError, RecursionError):
-                lines[place] = "null"
+                lines[position] = "null"
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")

@@ -23,8 +23,8 @@ def _flip(rng: random.Random, content: bytes) -> bytes:
 
 
 def _insert(rng: random.Random, content: bytes) -> bytes:
-    place = rng.randrange(len(content) + 1)
-    return content[:place] + rng.choice(_HOSTILE_BYTES) + content[place:]
+    offset = rng.randrange(len(content) + 1)
+    return content[:offset] + rng.choice(_HOSTILE_BYTES) + content[offset:]
 
 
 def _remove(rng: random.Random, content: bytes) -> bytes:

@@ -16,8 +16,8 @@ def table_file(rng: random.Random, content: bytes) -> bytes:
     mark = "\t" if "\t" in text else "," if "," in text else " "
     lines = text.split("\n")
     for _ in range(rng.choice((1, 1, 2, 5))):
-        place = rng.randrange(len(lines))
-        fields = lines[place].split(mark)
+        line_index = rng.randrange(len(lines))
+        fields = lines[line_index].split(mark)
         act = rng.randrange(9)
         if act <= 3:
             fields[rng.randrange(len(fields))] = rng.choice(
@@ -31,10 +31,10 @@ def table_file(rng: random.Random, content: bytes) -> bytes:
         elif act == 6:
             fields.insert(0, fields[0])
         elif act == 7:
-            lines.insert(place, lines[place])
+            lines.insert(line_index, lines[line_index])
         else:
             rng.shuffle(fields)
-        lines[place] = mark.join(fields)
+        lines[line_index] = mark.join(fields)
     if rng.random() < 0.08:  # Symbols alone.
         return re.sub(r"\w", "-", "\n".join(lines)).encode()
     if rng.random() < 0.08:  # Everything points to the same thing.

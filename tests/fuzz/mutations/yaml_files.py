@@ -92,10 +92,10 @@ def yaml_file(rng: random.Random, content: bytes) -> bytes:
     value = yaml.safe_load(content)
     for _ in range(rng.choice((0, 0, 1, 3))):
         value = change(rng, value)
-    places = locations(value)
+    positions = locations(value)
     for _ in range(rng.choice((1, 1, 2))):
-        if places:
-            node, key = rng.choice(places)
+        if positions:
+            node, key = rng.choice(positions)
             if isinstance(node, dict) or key < len(node):
                 node[key] = placeholder(rng.randrange(len(RAW_YAML)))
     return fill_placeholders(yaml.safe_dump(value, width=10**6), RAW_YAML).encode(

@@ -11,7 +11,7 @@ class Target:
 
     Attributes:
         name: Name in the table.
-        kind: Format of the file, as `mutate` takes it.
+        kind: Format of the file, one of those that `mutate` knows.
         file: Path of the mutated file, relative to the seeds. If the kind is `setting`, the setting
             itself.
         command: The command line. `{}` is replaced by a mutated setting.

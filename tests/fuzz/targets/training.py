@@ -137,13 +137,13 @@ def model_targets() -> Iterator[Target]:
         ("metrics.jsonl", "jsonl"),
         ("tokenizer.json", "json"),
     ):
-        place = f"stopped.checkpoints/step-00000001/{file}"
+        checkpoint_file = f"stopped.checkpoints/step-00000001/{file}"
         resume = ("--resume", "auto", *_sft("stopped", *STOPPED))
         needs = ("stopped.checkpoints", "rows")
         yield Target(
             "sft --resume",
             kind,
-            place,
+            checkpoint_file,
             resume,
             needs,
             "sft",
@@ -151,11 +151,13 @@ def model_targets() -> Iterator[Target]:
             model=True,
             holds_notes=False,
         )
-        if file != "complete.json":  # Damage that its hash does not tell: as if written so.
+        if (
+            file != "complete.json"
+        ):  # Damage that the hash does not reveal, because it is corrected.
             sealed = Target(
                 "sft --resume, sealed",
                 kind,
-                place,
+                checkpoint_file,
                 resume,
                 needs,
                 "sft",
