@@ -19,6 +19,9 @@ _CACHE = tempfile.TemporaryDirectory(prefix="cclearn-test-cache-")
 os.environ["CCLEARN_CACHE"] = _CACHE.name
 os.environ["CCLEARN_AUDIT"] = "off"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Tests that run side by side share the cores. More threads than cores wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 from cclearn.codes import CodeSystem  # noqa: E402
 
