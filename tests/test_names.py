@@ -14,7 +14,20 @@ UNIQUE = ("Corpus", "Rejected", "Evaluation", "Source", "Instruction", "Span")
 """Names that had several meanings. One class or alias of a type may have each."""
 
 FORBIDDEN = frozenset(
-    ("each", "facts", "named", "choices", "area", "here", "told", "held", "made", "asked")
+    (
+        "each",
+        "facts",
+        "named",
+        "choices",
+        "area",
+        "here",
+        "told",
+        "tell",
+        "held",
+        "made",
+        "asked",
+        "shown",
+    )
 )
 """Names of modules and of public functions that tell a reader nothing."""
 
