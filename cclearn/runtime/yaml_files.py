@@ -31,8 +31,9 @@ def parse_yaml(text: str, path: object, *, scalars: bool = True) -> tuple[Any, y
         The values, and the root node of the document, which knows the line of each value.
 
     Raises:
-        DataError: The text is not YAML, has a tag of a programming language, contains itself, is nested
-            more than 100 values deep, is too long, or expands to more than 100,000 values.
+        DataError: The text is not YAML, has a tag of a programming language, contains itself or half of
+            a surrogate pair, is nested more than 100 values deep, is too long, or expands to more than
+            100,000 values.
     """
     if len(text) > _MAX_LENGTH:
         raise DataError(path, f"more than {_MAX_LENGTH:,} characters of YAML")
@@ -44,7 +45,7 @@ def parse_yaml(text: str, path: object, *, scalars: bool = True) -> tuple[Any, y
                 node = loader.get_single_node()
                 if node is None:
                     return None, None
-                _refuse_unbounded(node, path)
+                _refuse_unusable(node, path)
                 return loader.construct_document(node), node
             finally:
                 loader.dispose()
@@ -64,8 +65,9 @@ _KINDS: dict[type[Exception], str] = {
 }
 
 
-def _refuse_unbounded(root: yaml.Node, path: object) -> None:
-    """Raise DataError for a node that contains itself, is too deep or expands to too many values.
+def _refuse_unusable(root: yaml.Node, path: object) -> None:
+    """Raise DataError for a node that contains itself, is too deep, expands to too many values, or
+    contains text that UTF-8 cannot represent.
 
     The size of a node that several aliases share is computed once, so the check takes time that is
     linear in the length of the text.
@@ -88,6 +90,8 @@ def _refuse_unbounded(root: yaml.Node, path: object) -> None:
         open_nodes.add(id(node))
         if len(open_nodes) > _MAX_DEPTH:
             raise DataError(path, f"nested more than {_MAX_DEPTH} values deep", line)
+        if isinstance(node, yaml.ScalarNode) and not _is_unicode(node.value):
+            raise DataError(path, "not YAML: half of a surrogate pair", line)
         stack.append((node, True))
         stack += [(part, False) for part in reversed(parts)]
     if sizes[id(root)] > _MAX_VALUES:
@@ -98,3 +102,12 @@ def _parts(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can represent a text. The escape "\\ud800" makes a text that it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

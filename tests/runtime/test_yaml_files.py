@@ -36,6 +36,7 @@ def test_plain_values_and_shared_ones_are_read() -> None:
         ("a: 1\nb: *secret", "x:2: not YAML: an alias without its anchor"),
         ("a: [secret", "x:1: not YAML: syntax error"),
         ("a: secret\0", "x: not YAML: a character that is not allowed, at position 9"),
+        ('a: 1\nb: ["secret\\ud800"]', "x:2: not YAML: half of a surrogate pair"),
         ("a: 2024-99-99", "x: not YAML (ValueError in yaml/constructor.py:"),
         ("a: " + "1" * 6_000, "x: not YAML (ValueError in yaml/constructor.py:"),
         ("a: !!int secret", "x: not YAML (ValueError in yaml/constructor.py:"),
