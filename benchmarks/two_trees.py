@@ -24,7 +24,7 @@ from measure import save
 
 from cclearn.coding.identity import flatten
 
-HERE = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("startup", "code_system", "phrase_matching", "evaluation")
 BUILD = """
 import json, tempfile
@@ -65,7 +65,7 @@ def numbers(figures: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 def compare(before: Path, name: str, rounds: int) -> dict[str, dict[str, float]]:
     """Run one benchmark in both checkouts in turn and return the medians of its figures."""
-    trees = {"before": before, "now": HERE}
+    trees = {"before": before, "now": ROOT}
     measured: dict[str, dict[str, list[float]]] = {}
     for number in range(rounds):
         for label, tree in trees.items():
@@ -74,7 +74,9 @@ def compare(before: Path, name: str, rounds: int) -> dict[str, dict[str, float]]
                 measured.setdefault(key, {}).setdefault(label, []).append(value)
     found = {}
     for key, values in measured.items():
-        medians = {label: statistics.median(values.get(label, [])) for label in trees}
+        if len(values) < len(trees):  # A figure that only one of the checkouts measures.
+            continue
+        medians = {label: statistics.median(values[label]) for label in trees}
         spread = {f"{label}_range": [min(values[label]), max(values[label])] for label in trees}
         ratio = round(medians["now"] / medians["before"], 3) if medians["before"] else None
         found[key] = {**medians, **spread, "ratio": ratio}

@@ -177,7 +177,9 @@ def read_settings(items: list[str]) -> dict[str, Any]:
             parsed, _ = parse_yaml(value, key, scalars=False)
             settings[key] = None if parsed in ("null", "~") else parsed
         except DataError:
-            problems.append(f"setting ({shown_id(item)}): the value is not YAML. Quote it.")
+            problems.append(
+                f"setting ({shown_id(item)}): the value is not YAML. Correct or quote it."
+            )
         if not equals:
             problems.append(f"setting ({shown_id(item)}): it is not of the form key=value.")
     if problems:

@@ -80,7 +80,7 @@ def _end_with_the_parent() -> None:
     os._exit(1)
 
 
-def load_coder(load: Callable[[], Coder]) -> Loaded | str:
+def load_in_worker(load: Callable[[], Coder]) -> Loaded | str:
     """Load the coder of this process. Return what it is, or the message if its settings are wrong."""
     global _coder
     try:

@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from cclearn.errors import CclearnError, type_and_location
-from cclearn.service.process import Batch, Loaded, begin, code_notes, load_coder
+from cclearn.service.process import Batch, Loaded, begin, code_notes, load_in_worker
 
 if TYPE_CHECKING:
     from cclearn.coding import Coder
@@ -73,7 +73,7 @@ class Worker:
         try:
             process = await asyncio.wrap_future(pool.submit(os.getpid))
             self._process = next(p for p in multiprocessing.active_children() if p.pid == process)
-            loaded = await asyncio.wrap_future(pool.submit(load_coder, self._load))
+            loaded = await asyncio.wrap_future(pool.submit(load_in_worker, self._load))
             if isinstance(loaded, str):
                 raise CclearnError(loaded)
         except BaseException as error:
