@@ -56,9 +56,18 @@ BODY = json.dumps(
         "usage": {"prompt_tokens": 800, "completion_tokens": 120, "total_tokens": 920},
     }
 ).encode()
-REPLY = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-) + BODY
+MODELS = b'{"object": "list", "data": [{"id": "m", "object": "model", "root": "m"}]}'
+
+
+def reply(body: bytes) -> bytes:
+    """Return the response with a body of JSON."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+REPLY = reply(BODY)
+MODELS_REPLY = reply(MODELS)
+"""Response to `GET /models`, by which the cache identifies the model."""
 
 
 def relative_delay(body: bytes) -> float:
@@ -70,13 +79,20 @@ def relative_delay(body: bytes) -> float:
 
 
 async def serve() -> None:
-    """Print the port, and answer `POST /DELAY/even/...` and `/DELAY/uneven/...`, 64 at a time."""
+    """Print the port, and answer `POST /DELAY/even/...` and `/DELAY/uneven/...`, 64 at a time.
+
+    `GET /DELAY/even/models` is answered at once.
+    """
     slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
+                if head.startswith(b"GET "):
+                    writer.write(MODELS_REPLY)
+                    await writer.drain()
+                    continue
                 length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(length)
                 _, mean, evenness, *_ = head.split(b"/")
