@@ -1,4 +1,4 @@
-"""Loading tokenizers and models from a folder or the hub: safetensors only, no foreign code."""
+"""Loading tokenizers and models from a folder, a GGUF file or the hub: no pickle, no foreign code."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
-from cclearn.errors import CclearnError, ConfigurationError, DataError, foreign_errors
+from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
+from cclearn.gguf_files import is_gguf, model_folder
+from cclearn.model_manifest import read_manifest
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.parsing import read_json
@@ -20,13 +20,14 @@ from cclearn.weights import (
     refuse_incomplete,
     refuse_not_finite,
     sha256_of_model,
+    sha256_of_unchanged,
     tensors_in,
     tensors_of,
     without_load_report,
 )
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _LONGEST_TOKEN = 1_000
 """Maximum length of a special token in characters. A grammar takes many seconds with 100,000."""
@@ -39,7 +40,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     """Load the tokenizer of a model. An adapter without a tokenizer uses that of its base model.
 
     Args:
-        name: Folder, or name on the hub.
+        name: Folder, GGUF file, or name on the hub.
         revision: Revision of the repository on the hub; None for its default.
 
     Raises:
@@ -53,7 +54,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
         if base is not None and not (Path(name) / "tokenizer_config.json").is_file():
             name, revision = base
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            name, revision=revision, trust_remote_code=False
+            model_folder(name), revision=revision, trust_remote_code=False
         )
     longest = max(map(len, tokenizer.all_special_tokens), default=0)
     if longest > _LONGEST_TOKEN:
@@ -64,6 +65,25 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
             ]
         )
     return tokenizer
+
+
+def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
+    """Load the configuration of a model, without its weights.
+
+    Args:
+        name: Folder, GGUF file, or name on the hub.
+        revision: Revision of the repository on the hub; None for its default.
+
+    Raises:
+        ConfigurationError: There is no model of that name.
+    """
+    from transformers import AutoConfig
+
+    with _reporting_errors(name):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            model_folder(name), revision=revision, trust_remote_code=False
+        )
+    return config
 
 
 @logged_step("load model", __name__)
@@ -78,8 +98,10 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     configuration, in their shapes. All values must be finite. If a manifest records the hash of the
     weights, the hash must be correct (`cclearn.weights`).
 
+    A GGUF file is converted into a folder first (`cclearn.gguf_files`).
+
     Args:
-        name: Folder, or name on the hub.
+        name: Folder, GGUF file, or name on the hub.
         revision: Revision of the repository on the hub; None for its default.
         options: Options of transformers, e.g. `dtype`, `quantization_config` or `device_map`.
 
@@ -120,8 +142,9 @@ def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
     """
     manifest = read_manifest(adapter) or {}
     refuse_changed(Path(adapter), manifest)
-    if Path(base).is_dir():
-        refuse_changed(Path(base), manifest, RECORDED_BASE)
+    folder = Path(model_folder(base))
+    if folder.is_dir():
+        refuse_changed(folder, manifest, RECORDED_BASE)
     with _reporting_errors(adapter):
         adapted = _adapted(model, adapter, base)
         refuse_not_finite(adapter, tensors_in(Path(adapter) / ADAPTER_WEIGHTS))
@@ -218,11 +241,12 @@ def _strictly_loaded(
         is_encoder: Whether only the encoder is needed. The pooling layer and the head may then differ.
         options: Options of transformers.
     """
-    if Path(name).is_dir():
-        refuse_changed(Path(name), read_manifest(name) or {})
+    folder = model_folder(name)
+    if Path(folder).is_dir():
+        refuse_changed(Path(folder), read_manifest(folder) or {})
     with without_load_report():
         model, report = auto.from_pretrained(
-            name,
+            folder,
             revision=revision,
             trust_remote_code=False,
             use_safetensors=True,
@@ -233,6 +257,8 @@ def _strictly_loaded(
     ignored = _optional_tensors(model, report) if is_encoder else set()
     refuse_incomplete(name, report, ignored)
     refuse_not_finite(name, tensors_of(model, _files_of(name, revision)))
+    # An adapter records this name as its base, which must not be a folder of the cache.
+    model.name_or_path = name
     loaded: PreTrainedModel = model
     return loaded
 
@@ -262,9 +288,9 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
     if not base or not isinstance(base, str):
         raise UnusableModelError("adapter_config.json names no base model.")
     candidates = [Path(base), *(above / base for above in folder.resolve().parents)]
-    found = next((str(path) for path in candidates if path.is_dir()), str(base))
-    if Path(found).is_absolute() and not Path(found).is_dir():
-        raise UnusableModelError(f"its base model is missing: there is no folder {found}.")
+    found = next((str(p) for p in candidates if p.is_dir() or is_gguf(p)), str(base))
+    if Path(found).is_absolute() and not (Path(found).is_dir() or is_gguf(found)):
+        raise UnusableModelError(f"its base model is missing: there is no model {found}.")
     revision = named.get("revision")
     return found, revision if isinstance(revision, str) else None
 
@@ -272,21 +298,25 @@ def adapter_base(folder: Path) -> tuple[str, str | None] | None:
 def model_hash(name: str | Path, revision: str | None = None) -> str:
     """Return a hash that identifies a model: models that may answer differently have different hashes.
 
-    The hash of a folder is that of its files (`cclearn.weights.sha256_of_model`). The hash of an adapter
+    The hash of a folder is that of its files (`cclearn.weights.sha256_of_model`), and the hash of a GGUF
+    file is its SHA-256. The hash of an adapter
     includes that of its base model. The hash of a model on the hub is that of its name and of the commit
     in the hub's cache.
 
     Args:
-        name: Folder, or name on the hub.
+        name: Folder, GGUF file, or name on the hub.
         revision: Revision of the repository on the hub; None for its default.
 
     Returns:
-        64 hexadecimal digits; an empty string if the model is neither a folder nor in the hub's cache.
+        64 hexadecimal digits; an empty string if the model is neither on this machine nor in the hub's
+        cache.
 
     Raises:
         ConfigurationError: The folder contains an incomplete adapter.
     """
     folder = Path(name)
+    if is_gguf(folder):
+        return sha256_of_unchanged(folder)
     if not str(name) or not folder.is_dir():
         snapshot = _files_of(str(name), revision) if str(name) else None
         return sha256_of_text(f"{name}@{snapshot.name}") if snapshot else ""
@@ -295,15 +325,22 @@ def model_hash(name: str | Path, revision: str | None = None) -> str:
     own = sha256_of_model(folder)
     if base is None:
         return own
-    of = Path(base[0])
-    below = sha256_of_model(of) if of.is_dir() else model_hash(*base) or f"{base[0]}@{base[1]}"
+    below = _hash_of_base(*base)
     return sha256_of_text(f"{own} {below}")
+
+
+def _hash_of_base(name: str, revision: str | None) -> str:
+    """Return a hash of the base model of an adapter, or its name if its files are not available."""
+    if Path(name).is_dir():
+        return sha256_of_model(Path(name))
+    return model_hash(name, revision) or f"{name}@{revision}"
 
 
 def _files_of(name: str, revision: str | None) -> Path | None:
     """Return the folder with a model's files: its own, its snapshot in the hub's cache, or None."""
-    if Path(name).is_dir():
-        return Path(name)
+    folder = Path(model_folder(name))
+    if folder.is_dir():
+        return folder
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -311,51 +348,6 @@ def _files_of(name: str, revision: str | None) -> Path | None:
         return Path(snapshot_download(name, revision=revision, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError):
         return None
-
-
-def read_manifest(model: str | Path) -> dict[str, Any] | None:
-    """Return the manifest in a model's folder, which describes the training run; None if there is none.
-
-    Raises:
-        DataError: Its manifest cannot be read.
-    """
-    path = Path(model) / "manifest.json"
-    if not path.is_file():
-        return None
-    manifest = read_json(path)
-    try:
-        _Manifest.model_validate(manifest)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(map(str, problem["loc"])) or None
-        raise DataError(
-            path, f"it is not the manifest of a model: {problem['msg']}", field=field
-        ) from None
-    found: dict[str, Any] = manifest
-    return found
-
-
-class _CodeSystem(BaseModel):
-    name: str | None = None
-    release: str | None = None
-
-
-class _Rows(BaseModel):
-    template: Literal["paired", "listed"] = "paired"
-
-
-class _Recipe(BaseModel):
-    rows: _Rows = _Rows()
-
-
-class _Manifest(BaseModel):
-    """The fields of a manifest that are read. All of them are optional."""
-
-    code_system: _CodeSystem = _CodeSystem()
-    recipe: _Recipe = _Recipe()
-    tokens_seen: int | None = None
-    seconds: float | None = None
-    gpu_seconds: float | None = None
 
 
 class UnusableModelError(CclearnError, ValueError):

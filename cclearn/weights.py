@@ -216,7 +216,7 @@ def _sha256_of(folder: Path, files: list[Path]) -> str:
         return ""
     # hashlib releases the GIL, so that the files of a large model are hashed in parallel.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = list(pool.map(_sha256_of_unchanged, files))
+        digests = list(pool.map(sha256_of_unchanged, files))
     lines = (
         f"{file.relative_to(folder).as_posix()}\0{digest}"
         for file, digest in zip(files, digests, strict=True)
@@ -224,7 +224,8 @@ def _sha256_of(folder: Path, files: list[Path]) -> str:
     return sha256_of_text("\n".join(lines))
 
 
-def _sha256_of_unchanged(file: Path) -> str:
+def sha256_of_unchanged(file: Path) -> str:
+    """Return the SHA-256 of a file, which is read again only if the file has changed."""
     found = file.stat()
     return _digest(
         file, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

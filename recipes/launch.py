@@ -64,7 +64,7 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.config, arguments.overrides)
 
     from cclearn.coding.model_record import model_record
-    from cclearn.models import read_manifest
+    from cclearn.model_manifest import read_manifest
     from cclearn.runtime.audit import audited
     from cclearn.runtime.processes import process_state
 

@@ -10,7 +10,8 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.templates import learnt_template
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError, DataError
-from cclearn.models import adapter_base, read_manifest
+from cclearn.model_manifest import read_manifest
+from cclearn.models import adapter_base
 from tests.models import SHAPE, rows
 
 

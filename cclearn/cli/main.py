@@ -14,6 +14,7 @@ from cclearn.cli.cache import cache_app
 from cclearn.cli.calibrate import calibrate_command
 from cclearn.cli.code import code_command, export_command
 from cclearn.cli.codes import codes_app
+from cclearn.cli.models import models_app
 from cclearn.cli.quickstart import quickstart_command
 from cclearn.cli.recipes import merge_command, recipes_app
 from cclearn.cli.score import add_score_commands
@@ -95,6 +96,7 @@ app.command("serve")(serve_command)
 add_score_commands(app)
 app.command("merge")(merge_command)
 app.add_typer(codes_app, name="codes")
+app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(cache_app, name="cache")
 

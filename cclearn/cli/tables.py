@@ -7,7 +7,7 @@ plain text, in which no cell is wrapped or truncated.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from math import ceil
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cclearn.evaluation import Evaluation
     from cclearn.evaluation.bootstrap import Difference
     from cclearn.notes import CodedNote, Evidence
+    from cclearn.packaged_models import PackagedModel
     from cclearn.training.dry_run import DryRun
 
 View = Sequence[Text | Table]
@@ -242,6 +243,19 @@ def recipe_table(recipes: Mapping[str, tuple[str, str]]) -> View:
         table.add_column(heading, overflow="fold")
     for name, cells in recipes.items():
         table.add_row(*map(_text, (name, *cells)))
+    return [table]
+
+
+def packaged_models_table(models: Iterable[PackagedModel]) -> View:
+    """Show packaged models, and whether their packages are installed."""
+    table = _plain_table()
+    table.add_column("model", no_wrap=True)
+    for heading in ("description", "licence", "installed by"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("installed")
+    for model in models:
+        cells = (model.name, model.description, model.licence.name, f"cclearn[{model.extra}]")
+        table.add_row(*map(_text, (*cells, "yes" if model.is_installed else "no")))
     return [table]
 
 

@@ -161,19 +161,22 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
 def _model_hashes(settings: CoderSettings) -> Iterator[tuple[str, str]]:
     """Yield the hash of every model that the settings name, by its role."""
     from cclearn.engines.registry import load_engine
+    from cclearn.gguf_files import is_gguf
     from cclearn.models import adapter_base
-    from cclearn.weights import sha256_of_model
+    from cclearn.weights import sha256_of_model, sha256_of_unchanged
 
     models = settings.models()
     names = {role: model.weights or "" for role, model in models.items()}
     if settings.loop is not None:
         names["embeddings"] = settings.loop.embeddings or ""
-    folders = {role: Path(name) for role, name in names.items() if name and Path(name).is_dir()}
-    bases = {f"{role} base": adapter_base(folder) for role, folder in folders.items()}
-    folders |= {role: Path(base[0]) for role, base in bases.items() if base}
-    for role, folder in folders.items():
-        if folder.is_dir():
-            yield role, sha256_of_model(folder)
+    paths = {role: Path(name) for role, name in names.items() if name}
+    bases = {f"{role} base": adapter_base(path) for role, path in paths.items() if path.is_dir()}
+    paths |= {role: Path(base[0]) for role, base in bases.items() if base}
+    for role, path in paths.items():
+        if path.is_dir():
+            yield role, sha256_of_model(path)
+        elif is_gguf(path):
+            yield role, sha256_of_unchanged(path)
     for role, model in models.items():
         if model.file is not None:
             yield f"{role} answers", _sha256_of_existing(model.file)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cclearn.codes import CodeSystem
 from cclearn.engines.registry import ModelSpec
 from cclearn.errors import CclearnWarning, ConfigurationError
-from cclearn.models import read_manifest
+from cclearn.model_manifest import read_manifest
 from cclearn.prompts import Template
 
 

@@ -9,6 +9,7 @@ from cclearn.engines.answer_file import default_answer_file
 from cclearn.engines.base import Engine
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.gguf_files import is_gguf
 from cclearn.registry import ENGINES
 
 _LEXICON = "lexicon"
@@ -145,7 +146,7 @@ class ModelSpec:
         """Raise ConfigurationError if the model is visibly missing. The hub is not asked."""
         if self.file is not None and not self.file.is_file():
             raise ConfigurationError([f"model (model = {self.name}): there is no such file."])
-        if self.weights is None or Path(self.weights).is_dir():
+        if self.weights is None or Path(self.weights).is_dir() or is_gguf(self.weights):
             return
         # A name on the hub is OWNER/NAME. An existing folder such as `runs` is no owner.
         parts = Path(self.weights).parts
@@ -154,8 +155,8 @@ class ModelSpec:
             raise ConfigurationError(
                 [
                     f"model (model = {self.name}): there is no such folder.{hint} Name lexicon, a folder"
-                    " that a recipe wrote, OWNER/NAME on the hub, vllm: before either, openai:NAME or"
-                    " replay:FILE."
+                    " that a recipe wrote, a GGUF file, OWNER/NAME on the hub, vllm: before any of"
+                    " these, openai:NAME or replay:FILE."
                 ]
             )
 

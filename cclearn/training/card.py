@@ -94,7 +94,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "## Licence",
         "",
         (markdown_text(licence) if licence else "Not stated by the recipe.")
-        + " The licences of the base model and of the data apply as well.",
+        + " The licences of the base model and of the data apply as well."
+        + _base_licence(manifest),
         "",
         "## Training",
         "",
@@ -108,6 +109,14 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 def _has_all_weights(recipe: Mapping[str, Any]) -> bool:
     return bool(recipe["adapter"]["kind"] == "none")
+
+
+def _base_licence(manifest: Mapping[str, Any]) -> str:
+    licence = manifest.get("base_licence")
+    if not licence:
+        return ""
+    terms = f"{licence['name']}, {licence['url']}"
+    return f" That of the base model is: {markdown_text(terms)}."
 
 
 def _row(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cclearn.errors import ConfigurationError
+from cclearn.models import load_config
 from cclearn.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -87,17 +87,7 @@ def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
     if recipe.model.scratch is not None:
         config = make_config(recipe.model.scratch, tokenizer, recipe.training.max_length)
     else:
-        from transformers import AutoConfig
-
-        try:
-            config = AutoConfig.from_pretrained(
-                str(recipe.model.path), revision=recipe.model.revision, trust_remote_code=False
-            )
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigurationError(
-                [f"model.path (path = {recipe.model.path}): cannot be loaded: {reason}"]
-            ) from None
+        config = load_config(str(recipe.model.path), recipe.model.revision)
     return shape_from_config(config, recipe)
 
 

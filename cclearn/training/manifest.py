@@ -10,6 +10,8 @@ from typing import Any
 
 import cclearn
 from cclearn.codes import CodeSystem
+from cclearn.gguf_files import model_folder
+from cclearn.model_manifest import read_manifest
 from cclearn.prompts import prompt_hash
 from cclearn.rows import EncodedRow
 from cclearn.runtime.files import sha256_of_file, sha256_of_text
@@ -54,7 +56,7 @@ def weight_hashes(recipe: Recipe, folder: Path) -> dict[str, str]:
         folder: Folder where the run saved its weights.
     """
     hashes = {RECORDED: sha256_of_weights(folder)}
-    base = Path(recipe.model.path or "")
+    base = Path(model_folder(recipe.model.path or ""))
     if recipe.adapter.kind != "none" and recipe.model.path and base.is_dir():
         hashes[RECORDED_BASE] = sha256_of_weights(base)
     return hashes
@@ -68,8 +70,10 @@ def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[st
         system: Code system of the rows.
         measured: Further entries, which the run has counted or measured.
     """
+    base = read_manifest(model_folder(recipe.model.path)) if recipe.model.path else None
     return {
         "recipe": recipe.settings(),
+        "base_licence": (base or {}).get("licence"),
         "versions": package_versions(),
         "code_system": {"name": system.name, "release": system.release, "source": system.source},
         "prompt_sha256": prompt_hash(system.name, recipe.rows.template),

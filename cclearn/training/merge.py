@@ -8,6 +8,7 @@ import torch
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
+from cclearn.model_manifest import read_manifest
 from cclearn.models import (
     ADAPTER_WEIGHTS,
     adapter_base,
@@ -15,7 +16,6 @@ from cclearn.models import (
     load_model,
     load_tokenizer,
     model_hash,
-    read_manifest,
 )
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt

@@ -23,7 +23,7 @@ from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.cost import Cost
 from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.results import result_of, write_result
-from cclearn.models import read_manifest
+from cclearn.model_manifest import read_manifest
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.runtime.files import atomic_folder, sha256_of_text

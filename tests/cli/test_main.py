@@ -178,7 +178,7 @@ def test_a_model_with_unsuitable_options_is_reported_on_one_line(tmp_path: Path)
     (tmp_path / "model" / "adapter_config.json").write_text('{"base_model_name_or_path": "/gone"}')
     (tmp_path / "model" / "adapter_model.safetensors").touch()
     manifest.unlink()
-    assert "there is no folder /gone" in one_line(fails("code", "-", *model, stdin=b"Asthma."))
+    assert "there is no model /gone" in one_line(fails("code", "-", *model, stdin=b"Asthma."))
 
 
 def test_unusable_outputs_are_reported_on_one_line(tmp_path: Path) -> None:

