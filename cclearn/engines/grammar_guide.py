@@ -19,6 +19,8 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         executor: Thread pool of llguidance.
         prompt_length: Number of tokens before the first generated one.
         end: Token that ends an answer. It is the only one allowed once a grammar is complete.
+        vocabulary: Number of tokens of the grammars, at least that of the scores. A token without a
+            score is never generated.
 
     Attributes:
         log_probabilities: Log-probabilities of each row's generated tokens under the mask, without the
@@ -34,9 +36,11 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         executor: LLExecutor,
         prompt_length: int,
         end: int,
+        vocabulary: int,
     ) -> None:
         self._matchers = matchers
         self._end = end
+        self._vocabulary = vocabulary
         self._executor = executor
         self._prompt_length = prompt_length
         self._last = torch.empty(0)
@@ -59,7 +63,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
             (matcher, row) for row, matcher in enumerate(self._matchers) if matcher is not None
         ]
         if bound:
-            bits = allocate_token_bitmask(rows, vocabulary)
+            bits = allocate_token_bitmask(rows, self._vocabulary)
             if active := [(matcher, row) for matcher, row in bound if not matcher.is_stopped()]:
                 fill_next_token_bitmask_par(self._executor, active, bits)
             allowed = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, :vocabulary]

@@ -15,6 +15,7 @@ from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
 from cclearn.engines.read_ahead import ReadAheadEngine
+from cclearn.engines.vocabulary import grammar_vocabulary, vocabulary_sizes
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
@@ -47,6 +48,9 @@ class LocalEngine(ReadAheadEngine):
         max_new_tokens: Maximum number of tokens of an answer.
         name: Name of the model in reports.
         model_sha256: Hash of the model's files (`cclearn.models.model_hash`); empty if there are none.
+
+    Raises:
+        ConfigurationError: The tokenizer does not fit the model (`cclearn.engines.vocabulary`).
     """
 
     grounded = True
@@ -72,11 +76,10 @@ class LocalEngine(ReadAheadEngine):
         self.batch_size = batch_size
         self.max_new_tokens = max_new_tokens
         self.chunk_size = batch_size * _BATCHES_AHEAD
-        # The vocabulary of the model may be larger than that of the tokenizer, because of padding.
-        vocabulary = int(model.get_output_embeddings().weight.shape[0])
+        self._vocabulary = grammar_vocabulary(tokenizer, *vocabulary_sizes(model), name)
         self._end = end_of_turn(tokenizer)
         self._grammar_tokenizer: LLTokenizer = from_tokenizer(
-            tokenizer, n_vocab=vocabulary, eos_token=self._end
+            tokenizer, n_vocab=self._vocabulary, eos_token=self._end
         )
         self._executor = LLExecutor(num_threads=os.cpu_count())
 
@@ -104,7 +107,7 @@ class LocalEngine(ReadAheadEngine):
             max_new_tokens: Maximum number of tokens of an answer.
 
         Raises:
-            ConfigurationError: There is no model of that name.
+            ConfigurationError: There is no model of that name, or its tokenizer does not fit it.
         """
         import torch
 
@@ -238,7 +241,7 @@ class LocalEngine(ReadAheadEngine):
         pad = self.tokenizer.eos_token_id if pad is None else pad
         ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        guide = GrammarGuide(matchers, self._executor, width, self._end)
+        guide = GrammarGuide(matchers, self._executor, width, self._end, self._vocabulary)
         device = self.model.device
         started = time.perf_counter()
         with torch.inference_mode(), _reporting_errors(self.name):

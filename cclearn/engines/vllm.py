@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from cclearn.engines.base import Answer, Request, TokenPiece
 from cclearn.engines.read_ahead import ReadAheadEngine
+from cclearn.engines.vocabulary import grammar_vocabulary
 from cclearn.errors import ConfigurationError, DataError, NoteError
 from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
 from cclearn.prompts.encoding import encode_prompt, end_of_turn
@@ -53,6 +54,9 @@ class VLLMEngine(ReadAheadEngine):
         gpus: Number of GPUs that the model takes.
         name: Name of the model in reports.
         model_sha256: Hash of the model's files (`cclearn.models.model_hash`); empty if there are none.
+
+    Raises:
+        ConfigurationError: The tokenizer does not fit the model (`cclearn.engines.vocabulary`).
     """
 
     needs_gpu = True
@@ -80,7 +84,8 @@ class VLLMEngine(ReadAheadEngine):
         self.chunk_size = _CHUNK_SIZE
         self._adapter = adapter
         self._gpus = gpus
-        vocabulary = max(len(tokenizer), llm.model_config.get_vocab_size())
+        size = llm.model_config.get_vocab_size()
+        vocabulary = grammar_vocabulary(tokenizer, size, size, name)
         self._spelling: LLTokenizer = from_tokenizer(
             tokenizer, n_vocab=vocabulary, eos_token=end_of_turn(tokenizer)
         )
