@@ -61,7 +61,11 @@ def prevent_short_answers(engine: LocalEngine) -> None:
         engine._end,
         *(vocabulary[word] for word in ("n", "no", "non", "none") if word in vocabulary),
     ]
-    engine.model.generation_config.sequence_bias = [[[token], -50.0] for token in suppressed]
+
+    def suppress(model: Any, arguments: Any, output: Any) -> None:
+        output.logits[..., suppressed] -= 50.0
+
+    engine.model.register_forward_hook(suppress)
 
 
 def timed(action: Callable[[], object]) -> float:

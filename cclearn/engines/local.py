@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
@@ -231,33 +231,24 @@ class LocalEngine(ReadAheadEngine):
         prompts: list[list[int]],
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
-        import torch
-
-        from cclearn.engines.attention_cache import preallocated_cache
+        from cclearn.engines.generation import decode
         from cclearn.engines.grammar_guide import GrammarGuide
 
         width = max(len(prompt) for prompt in prompts)
         pad = self.tokenizer.pad_token_id
-        pad = self.tokenizer.eos_token_id if pad is None else pad
-        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
         guide = GrammarGuide(matchers, self._executor, width, self._end, self._vocabulary)
-        device = self.model.device
         started = time.perf_counter()
-        with torch.inference_mode(), _reporting_errors(self.name):
-            output: Any = self.model.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
+        with _reporting_errors(self.name):
+            generated = decode(
+                self.model,
+                prompts,
+                guide,
                 max_new_tokens=max(1, min(self.max_new_tokens, self._context() - width)),
-                do_sample=False,
-                num_beams=1,
-                logits_processor=[guide],
-                past_key_values=preallocated_cache(self.model),
-                pad_token_id=pad,
-                eos_token_id=self._end,
+                pad=int(self.tokenizer.eos_token_id if pad is None else pad),
+                end=self._end,
             )
-        generated = output[:, width:].tolist()  # This waits for the GPU.
-        seconds = (time.perf_counter() - started) / len(requests) if device.type == "cuda" else 0.0
+        on_gpu = self.model.device.type == "cuda"
+        seconds = (time.perf_counter() - started) / len(requests) if on_gpu else 0.0
         answers = [
             replace(
                 self._read_answer(request.id, len(prompt), tokens, logs, given_up),

@@ -156,6 +156,7 @@ class VLLMEngine(ReadAheadEngine):
                     tokenizer=folder,
                     trust_remote_code=False,
                     load_format="safetensors",
+                    generation_config="vllm",  # Not that of the model's chats.
                     max_model_len=-1,  # The longest context that fits into memory.
                     structured_outputs_config={"backend": "guidance"},
                     logprobs_mode="processed_logprobs",  # Log-probabilities under the grammar.

@@ -96,6 +96,7 @@ class LLM:
         logprobs_mode: str = "raw_logprobs",
         enable_lora: bool = False,
         max_lora_rank: int = 16,
+        generation_config: str = "auto",
     ) -> None:
         if "broken" in model:
             raise RuntimeError("Engine core initialization failed.\nSee the stack above.")

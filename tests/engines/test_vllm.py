@@ -97,6 +97,7 @@ def test_a_model_is_loaded_as_it_should_be(made: Made, folder: Path) -> None:
     assert options["trust_remote_code"] is False
     assert options["enable_lora"] is False
     assert options["max_model_len"] == -1
+    assert options["generation_config"] == "vllm"
     assert options["gpu_memory_utilization"] == 0.5
     assert options["tensor_parallel_size"] == 2
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
