@@ -223,7 +223,9 @@ class LocalEngine(ReadAheadEngine):
         ]
 
     def _context(self) -> int:
-        return int(getattr(self.model.config, "max_position_embeddings", 0) or 2**31)
+        # A model that also reads images has a configuration of its language model inside its own.
+        config = self.model.config.get_text_config(decoder=True)
+        return int(getattr(config, "max_position_embeddings", 0) or 2**31)
 
     def _answer_batch(
         self,

@@ -75,6 +75,28 @@ def test_a_long_prompt_shortens_no_answer_but_its_own(random_engine: LocalEngine
     assert not answers[1].complete
 
 
+def test_a_model_that_also_reads_images_has_a_context(random_engine: LocalEngine) -> None:
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    text = {
+        **shape,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "vocab_size": len(random_engine.tokenizer),
+        "max_position_embeddings": 64,
+    }
+    vision = {**shape, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4)
+    model: Any = Gemma3ForConditionalGeneration(config).eval()
+    engine = LocalEngine(model, random_engine.tokenizer, max_new_tokens=16)
+    short, long = (Request(t, document_prompt(t * 100), 'start: "a"') for t in (" ", "pain"))
+    assert engine.fits(short)
+    assert not engine.fits(long)
+    assert [a.problem for a in engine.generate([short, long])] == [None, "exceeds_context"]
+
+
 def test_a_cut_answer_says_so(random_engine: LocalEngine) -> None:
     (answer,) = ask(random_engine, "start: /[a-z]{300,400}/")
     assert not answer.complete
