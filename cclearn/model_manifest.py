@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from cclearn.errors import DataError
 from cclearn.runtime.parsing import read_json
@@ -42,8 +42,13 @@ class _Rows(BaseModel):
     template: Literal["paired", "listed"] = "paired"
 
 
+class _Training(BaseModel):
+    max_length: int | None = Field(default=None, gt=0)
+
+
 class _Recipe(BaseModel):
     rows: _Rows = _Rows()
+    training: _Training = _Training()
 
 
 class _Manifest(BaseModel):

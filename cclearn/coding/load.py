@@ -162,6 +162,8 @@ class _SpanLoopBuilder:
         from cclearn.models import model_hash
 
         parts = ["span_loop", self._loop.model_dump_json()]
+        if self._engine is not None:
+            parts.append(self._engine.variant)
         if self._loop.recogniser is not None:
             parts.append(recogniser.model_sha256)
         if self._loop.embeddings is not None:

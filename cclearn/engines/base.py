@@ -158,6 +158,8 @@ class Engine(ABC):
         name: Name of the model in reports.
         grounded: Whether the answers follow the grammar of the request.
         gives_log_likelihoods: Whether the engine can compute `log_likelihoods`.
+        variant: Settings with which the same model gives other answers, as `key=value`; empty for the
+            defaults. It is part of the identity of a coder.
     """
 
     refers_to: ClassVar[Literal["weights", "file", "name"]] = "name"
@@ -167,6 +169,7 @@ class Engine(ABC):
     name: str
     grounded: bool
     gives_log_likelihoods: bool = False
+    variant: str = ""
 
     @classmethod
     def from_name(cls, target: str, settings: EngineSettings) -> Engine:

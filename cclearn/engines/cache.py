@@ -44,6 +44,7 @@ class CachedEngine(Engine):
         self.name = engine.name
         self.grounded = engine.grounded
         self.gives_log_likelihoods = engine.gives_log_likelihoods
+        self.variant = engine.variant
         self.hits = 0
         make_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)

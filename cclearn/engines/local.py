@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
-from cclearn.engines.read_ahead import ReadAheadEngine
+from cclearn.engines.read_ahead import ReadAheadEngine, coding_context
+from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary, vocabulary_sizes
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import load_model, load_tokenizer, model_hash
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from cclearn.engines.settings import EngineSettings
+    from cclearn.engines.settings import ContextSetting, EngineSettings
 
 # The default limits of llguidance are too low for long notes that repeat the same few words. Verbose
 # messages would quote the grammar, which contains the note.
@@ -46,6 +47,8 @@ class LocalEngine(ReadAheadEngine):
         tokenizer: Tokenizer with a chat template.
         batch_size: Number of requests that are decoded together.
         max_new_tokens: Maximum number of tokens of an answer.
+        context: Maximum number of tokens of a note's prompt with its answer. None for the context of the
+            model.
         name: Name of the model in reports.
         model_sha256: Hash of the model's files (`cclearn.models.model_hash`); empty if there are none.
 
@@ -64,6 +67,7 @@ class LocalEngine(ReadAheadEngine):
         *,
         batch_size: int = 32,
         max_new_tokens: int = 512,
+        context: int | None = None,
         name: str = "local",
         model_sha256: str = "",
     ) -> None:
@@ -75,6 +79,7 @@ class LocalEngine(ReadAheadEngine):
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.max_new_tokens = max_new_tokens
+        self.context = context
         self.chunk_size = batch_size * _BATCHES_AHEAD
         self._vocabulary = grammar_vocabulary(tokenizer, *vocabulary_sizes(model), name)
         self._end = end_of_turn(tokenizer)
@@ -87,7 +92,10 @@ class LocalEngine(ReadAheadEngine):
     def from_name(cls, target: str, settings: EngineSettings) -> LocalEngine:
         """Load a model from a folder or the hub."""
         return cls.load(
-            target, batch_size=settings.batch_size, max_new_tokens=settings.max_new_tokens
+            target,
+            batch_size=settings.batch_size,
+            max_new_tokens=settings.max_new_tokens,
+            context=settings.context,
         )
 
     @classmethod
@@ -97,7 +105,12 @@ class LocalEngine(ReadAheadEngine):
 
     @classmethod
     def load(
-        cls, name_or_path: str | Path, *, batch_size: int = 32, max_new_tokens: int = 1024
+        cls,
+        name_or_path: str | Path,
+        *,
+        batch_size: int = 32,
+        max_new_tokens: int = 1024,
+        context: int | ContextSetting = "trained",
     ) -> LocalEngine:
         """Load a model and its tokenizer from a folder or the hub.
 
@@ -105,6 +118,7 @@ class LocalEngine(ReadAheadEngine):
             name_or_path: Folder that a recipe wrote, or name on the hub.
             batch_size: Number of requests that are decoded together.
             max_new_tokens: Maximum number of tokens of an answer.
+            context: The setting `context` of `EngineSettings`.
 
         Raises:
             ConfigurationError: There is no model of that name, or its tokenizer does not fit it.
@@ -115,14 +129,17 @@ class LocalEngine(ReadAheadEngine):
         tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
         device = "cuda" if torch.cuda.is_available() else "cpu"
         with _reporting_errors(name):
-            return cls(
+            engine = cls(
                 model.to(device).eval(),
                 tokenizer,
                 batch_size=batch_size,
                 max_new_tokens=max_new_tokens,
+                context=coding_context(name, context),
                 name=Path(name).name,
                 model_sha256=model_hash(name),
             )
+        engine.variant = variant_of(context=context)
+        return engine
 
     def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:
         """Yield the log-likelihoods of choices in order, each computed in one forward pass."""

@@ -8,10 +8,36 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cclearn.engines.base import Answer, Engine, Request
+from cclearn.model_manifest import read_manifest
 from cclearn.prompts.encoding import encode_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from cclearn.engines.settings import ContextSetting
+
+
+_ROOM = 4
+"""The room for an answer in the context is at least 1 / 4 of it, which `benchmarks/answers.py` justifies."""
+
+
+def coding_context(model: str, setting: int | ContextSetting) -> int | None:
+    """Return the maximum number of tokens of a note's prompt with its answer, or None for no maximum.
+
+    Args:
+        model: Folder, or name on the hub.
+        setting: The setting `context` of engines.
+
+    Raises:
+        DataError: The manifest of the model cannot be read.
+    """
+    if isinstance(setting, int):
+        return setting
+    if setting == "model":
+        return None
+    recipe = (read_manifest(model) or {}).get("recipe", {})
+    trained: int | None = recipe.get("training", {}).get("max_length")
+    return trained
 
 
 class ReadAheadEngine(Engine):
@@ -20,13 +46,17 @@ class ReadAheadEngine(Engine):
     Attributes:
         tokenizer: Tokenizer of the model.
         max_new_tokens: Maximum number of tokens of an answer.
+        context: Maximum number of tokens of a prompt's last turn with its answer, which determines how a
+            note is split into windows. None for the context of the model.
         chunk_size: Number of requests in a chunk.
+        variant: Settings with which the same weights give other answers.
     """
 
     refers_to = "weights"
 
     tokenizer: PreTrainedTokenizerBase
     max_new_tokens: int
+    context: int | None
     chunk_size: int
     _runner: str
     _model_sha256: str
@@ -41,15 +71,25 @@ class ReadAheadEngine(Engine):
         """The hash of the model and the decoding; empty if there is no hash."""
         if not self._model_sha256:
             return ""
-        return f"{self._model_sha256} {self._runner} greedy {self.max_new_tokens}"
+        parts = [self._model_sha256, self._runner, "greedy", self.max_new_tokens, self.variant]
+        return " ".join(map(str, filter(None, parts)))
 
     def fits(self, request: Request) -> bool:
         """Return whether the context has room for a prompt and an answer.
 
-        The room for an answer is `max_new_tokens`, or a quarter of the context if that is less.
+        The last turn of the prompt must fit into `context` with its answer, as the rows did that the
+        model was trained on. Examples before it need not, but the whole prompt must fit into the model's
+        own context. The room for an answer is `max_new_tokens`, or a quarter of the context if that is
+        less. An answer that needs more may take it from the rest of the model's own context.
         """
-        room = min(self.max_new_tokens, self._context() // 4)
-        return len(encode_prompt(self.tokenizer, request.prompt)) + room <= self._context()
+        prompt = len(encode_prompt(self.tokenizer, request.prompt))
+        turn = prompt
+        if len(request.prompt) > 1:
+            turn = len(encode_prompt(self.tokenizer, request.prompt[-1:]))
+        most = self._context()
+        context = min(self.context or most, most)
+        room = min(self.max_new_tokens, context // _ROOM)
+        return prompt + room <= most and turn + room <= context
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Yield the answers to requests in order."""
@@ -59,7 +99,7 @@ class ReadAheadEngine(Engine):
 
     @abstractmethod
     def _context(self) -> int:
-        """Return the maximum number of tokens of a prompt and its answer together."""
+        """Return the maximum number of tokens that the model can read and generate together."""
 
     @abstractmethod
     def _answer_chunk(self, requests: list[Request]) -> Iterator[Answer]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+
+ContextSetting = Literal["trained", "model"]
+"""A context that is not given as a number: that of the rows of the training, or that of the model."""
 
 
 class EngineSettings(BaseModel):
@@ -14,6 +18,10 @@ class EngineSettings(BaseModel):
     Attributes:
         batch_size: Number of requests that a local model decodes together.
         max_new_tokens: Maximum number of tokens of an answer.
+        context: Maximum number of tokens of a note's prompt with its answer, by which local models and
+            vLLM split a note into windows. `trained` is the length of the rows that the model was trained
+            on, or that of the model if its folder does not record any. `model` is the longest that the
+            model supports.
         gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
         tensor_parallel_size: Number of GPUs that vLLM spreads a model over.
         base_url: Base URL of a server; None for `OPENAI_BASE_URL`, or OpenAI's if that is not set.
@@ -38,6 +46,7 @@ class EngineSettings(BaseModel):
 
     batch_size: int = Field(default=32, ge=1)
     max_new_tokens: int = Field(default=1024, ge=1)
+    context: Annotated[int, Field(ge=1)] | ContextSetting = "trained"
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
     tensor_parallel_size: int = Field(default=1, ge=1)
     base_url: str | None = None
@@ -55,3 +64,10 @@ class EngineSettings(BaseModel):
     send_restricted: bool = False
     may_send_restricted: bool = False
     cache: Path = Path("auto")
+
+
+def variant_of(**settings: object) -> str:
+    """Return the settings that differ from their defaults, as `key=value`, in the given order."""
+    fields = EngineSettings.model_fields
+    changed = (key for key, value in settings.items() if value != fields[key].default)
+    return " ".join(f"{key}={settings[key]}" for key in changed)

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
 from cclearn.engines.base import Answer, Request, TokenPiece
-from cclearn.engines.read_ahead import ReadAheadEngine
+from cclearn.engines.read_ahead import ReadAheadEngine, coding_context
+from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary
 from cclearn.errors import ConfigurationError, DataError, NoteError
 from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from llguidance import LLTokenizer
     from transformers import PreTrainedTokenizerBase
 
-    from cclearn.engines.settings import EngineSettings
+    from cclearn.engines.settings import ContextSetting, EngineSettings
 
 _CHUNK_SIZE = 1_024
 """Number of requests that are passed to vLLM together. vLLM batches them as its memory allows."""
@@ -51,6 +52,8 @@ class VLLMEngine(ReadAheadEngine):
         tokenizer: Tokenizer of the model, with a chat template.
         adapter: A `vllm.lora.request.LoRARequest`; None for a model without an adapter.
         max_new_tokens: Maximum number of tokens of an answer.
+        context: Maximum number of tokens of a note's prompt with its answer. None for the context of the
+            model.
         gpus: Number of GPUs that the model takes.
         name: Name of the model in reports.
         model_sha256: Hash of the model's files (`cclearn.models.model_hash`); empty if there are none.
@@ -70,6 +73,7 @@ class VLLMEngine(ReadAheadEngine):
         *,
         adapter: Any = None,
         max_new_tokens: int = 1024,
+        context: int | None = None,
         gpus: int = 1,
         name: str = "vllm",
         model_sha256: str = "",
@@ -81,6 +85,7 @@ class VLLMEngine(ReadAheadEngine):
         self.llm = llm
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
+        self.context = context
         self.chunk_size = _CHUNK_SIZE
         self._adapter = adapter
         self._gpus = gpus
@@ -96,6 +101,7 @@ class VLLMEngine(ReadAheadEngine):
         return cls.load(
             target,
             max_new_tokens=settings.max_new_tokens,
+            context=settings.context,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             tensor_parallel_size=settings.tensor_parallel_size,
         )
@@ -111,6 +117,7 @@ class VLLMEngine(ReadAheadEngine):
         name_or_path: str | Path,
         *,
         max_new_tokens: int = 1024,
+        context: int | ContextSetting = "trained",
         gpu_memory_utilization: float = 0.9,
         tensor_parallel_size: int = 1,
     ) -> VLLMEngine:
@@ -119,6 +126,7 @@ class VLLMEngine(ReadAheadEngine):
         Args:
             name_or_path: Folder that a recipe wrote, or name on the hub.
             max_new_tokens: Maximum number of tokens of an answer.
+            context: The setting `context` of `EngineSettings`.
             gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
             tensor_parallel_size: Number of GPUs that the model is spread over.
 
@@ -172,15 +180,18 @@ class VLLMEngine(ReadAheadEngine):
             raise ConfigurationError(
                 [f"model (model = {name}): vLLM cannot run it: {reason} Load it without vllm:."]
             ) from None
-        return cls(
+        engine = cls(
             llm,
             tokenizer,
             adapter=adapter,
             max_new_tokens=max_new_tokens,
+            context=coding_context(name, context),
             gpus=tensor_parallel_size,
             name=Path(name).name,
             model_sha256=model_hash(name),
         )
+        engine.variant = variant_of(context=context)
+        return engine
 
     def _context(self) -> int:
         return int(self.llm.model_config.max_model_len)

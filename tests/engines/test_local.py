@@ -10,7 +10,8 @@ import torch
 from cclearn.engines import Answer, Request
 from cclearn.engines.base import TokenPiece
 from cclearn.engines.local import LocalEngine
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, DataError
+from cclearn.notes import CodedNote
 from cclearn.prompts import document_prompt
 from cclearn.prompts.encoding import encode_prompt
 from cclearn.prompts.grammar import document_grammar
@@ -95,6 +96,40 @@ def test_a_model_that_also_reads_images_has_a_context(random_engine: LocalEngine
     assert engine.fits(short)
     assert not engine.fits(long)
     assert [a.problem for a in engine.generate([short, long])] == [None, "exceeds_context"]
+
+
+def test_notes_are_split_as_they_were_in_training(
+    random_engine: LocalEngine, tmp_path: Path
+) -> None:
+    random_engine.model.save_pretrained(tmp_path)
+    random_engine.tokenizer.save_pretrained(tmp_path)
+
+    def tokens(text: str) -> int:
+        return len(encode_prompt(random_engine.tokenizer, document_prompt(text)))
+
+    def most(context: int | Any = "trained") -> int:
+        """Return the largest number of words of a note that is coded as a whole."""
+        engine = LocalEngine.load(tmp_path, context=context)
+        assert engine.variant == ("" if context == "trained" else f"context={context}")
+        assert engine.variant in engine.identity
+        return sum(
+            engine.fits(Request("n", document_prompt("5 " * count))) for count in range(1, 2000)
+        )
+
+    whole = most("model")
+    # A model without a manifest has its whole context.
+    assert most() == whole
+    (tmp_path / "manifest.json").write_text('{"recipe": {"training": {"max_length": 128}}}')
+    assert tokens("5 " * most()) <= 96 < tokens("5 " * (most() + 1))
+    assert most() == most(128) < most(256) < whole == most("model") == most(99_999)
+    # An example before the note counts only against the context of the model.
+    example = CodedNote(id="e", text="5 " * 200)
+    engine = LocalEngine.load(tmp_path)
+    assert engine.fits(Request("n", document_prompt("Asthma.", examples=[example])))
+    assert not engine.fits(Request("n", document_prompt("Asthma.", examples=[example] * 40)))
+    (tmp_path / "manifest.json").write_text('{"recipe": {"training": {"max_length": 0}}}')
+    with pytest.raises(DataError, match=r"recipe\.training\.max_length"):
+        LocalEngine.load(tmp_path)
 
 
 def test_a_cut_answer_says_so(random_engine: LocalEngine) -> None:

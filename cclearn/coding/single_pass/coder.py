@@ -61,6 +61,7 @@ class LLMCoder(Coder):
             turns = [self.prompt_sha256, *(turn["content"] for turn in self._prompt("-"))]
             self.prompt_sha256 = sha256_of_text("\x1e".join(turns))
         self.grounded = engine.grounded
+        self.mode = " ".join(filter(None, ("single_pass", engine.variant)))
 
     @cached_property
     def model_sha256(self) -> str:
