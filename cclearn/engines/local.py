@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from cclearn.engines.grammar_guide import GuidedAnswer
     from cclearn.engines.settings import ContextSetting, EngineSettings
 
 # The default limits of llguidance are too low for long notes that repeat the same few words. Verbose
@@ -46,7 +47,7 @@ class LocalEngine(ReadAheadEngine):
         model: Model in evaluation mode, on the device to run it on.
         tokenizer: Tokenizer with a chat template.
         batch_size: Number of requests that are decoded together.
-        max_new_tokens: Maximum number of tokens of an answer.
+        max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
         context: Maximum number of tokens of a note's prompt with its answer. None for the context of the
             model.
         name: Name of the model in reports.
@@ -66,7 +67,7 @@ class LocalEngine(ReadAheadEngine):
         tokenizer: PreTrainedTokenizerBase,
         *,
         batch_size: int = 32,
-        max_new_tokens: int = 512,
+        max_new_tokens: int | None = None,
         context: int | None = None,
         name: str = "local",
         model_sha256: str = "",
@@ -109,7 +110,7 @@ class LocalEngine(ReadAheadEngine):
         name_or_path: str | Path,
         *,
         batch_size: int = 32,
-        max_new_tokens: int = 1024,
+        max_new_tokens: int | None = None,
         context: int | ContextSetting = "trained",
     ) -> LocalEngine:
         """Load a model and its tokenizer from a folder or the hub.
@@ -117,7 +118,7 @@ class LocalEngine(ReadAheadEngine):
         Args:
             name_or_path: Folder that a recipe wrote, or name on the hub.
             batch_size: Number of requests that are decoded together.
-            max_new_tokens: Maximum number of tokens of an answer.
+            max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
             context: The setting `context` of `EngineSettings`.
 
         Raises:
@@ -168,27 +169,20 @@ class LocalEngine(ReadAheadEngine):
 
     def _answer_chunk(self, requests: list[Request]) -> Iterator[Answer]:
         prompts = [encode_prompt(self.tokenizer, request.prompt) for request in requests]
-        by_length = sorted(range(len(requests)), key=lambda index: len(prompts[index]))
-        context = self._context()
         answers: dict[int, Answer] = {}
-        batches: list[list[int]] = []
-        room = 0
-        for index in by_length:
-            if len(prompts[index]) >= context:
+        limits: dict[int, int] = {}
+        for index, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            limits[index] = self._limit(request, len(prompt))
+            if limits[index] < 1:
                 answers[index] = Answer(
-                    requests[index].id,
-                    "",
-                    prompt_tokens=len(prompts[index]),
-                    problem="exceeds_context",
+                    request.id, "", prompt_tokens=len(prompt), problem="exceeds_context"
                 )
-                continue
-            # All answers of a batch have the same maximum length. A prompt that leaves less room than
-            # the others begins another batch, so that it does not shorten their answers.
-            left = min(self.max_new_tokens, context - len(prompts[index]))
-            if not batches or len(batches[-1]) == self.batch_size or left < room:
-                batches.append([])
-                room = left
-            batches[-1].append(index)
+        # Prompts of similar length fill their batch, and answers to them tend to have similar lengths.
+        by_length = sorted(limits.keys() - answers.keys(), key=lambda i: (len(prompts[i]), i))
+        batches = [
+            by_length[start : start + self.batch_size]
+            for start in range(0, len(by_length), self.batch_size)
+        ]
         # Grammars are compiled while the previous batch is decoded; llguidance releases the GIL.
         with ThreadPoolExecutor(os.cpu_count()) as compilers:
 
@@ -210,6 +204,7 @@ class LocalEngine(ReadAheadEngine):
                     made = self._answer_in_memory(
                         [requests[index] for index in matchers],
                         [prompts[index] for index in matchers],
+                        [limits[index] for index in matchers],
                         list(matchers.values()),
                     )
                     answers.update(zip(matchers, made, strict=True))
@@ -219,6 +214,7 @@ class LocalEngine(ReadAheadEngine):
         self,
         requests: list[Request],
         prompts: list[list[int]],
+        limits: list[int],
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
         """Answer a batch, in halves if the memory of the GPU is too small for all of it."""
@@ -226,7 +222,7 @@ class LocalEngine(ReadAheadEngine):
 
         try:
             fresh = [matcher and matcher.deep_copy() for matcher in matchers]
-            return self._answer_batch(requests, prompts, fresh)
+            return self._answer_batch(requests, prompts, limits, fresh)
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
         if len(requests) == 1:
@@ -236,7 +232,9 @@ class LocalEngine(ReadAheadEngine):
         return [
             answer
             for part in (slice(half), slice(half, None))
-            for answer in self._answer_in_memory(requests[part], prompts[part], matchers[part])
+            for answer in self._answer_in_memory(
+                requests[part], prompts[part], limits[part], matchers[part]
+            )
         ]
 
     def _context(self) -> int:
@@ -248,38 +246,34 @@ class LocalEngine(ReadAheadEngine):
         self,
         requests: list[Request],
         prompts: list[list[int]],
+        limits: list[int],
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
         from cclearn.engines.generation import decode
-        from cclearn.engines.grammar_guide import GrammarGuide
+        from cclearn.engines.grammar_guide import GrammarGuide, GuidedAnswer
 
-        width = max(len(prompt) for prompt in prompts)
+        guided = [
+            GuidedAnswer(matcher, limit) for matcher, limit in zip(matchers, limits, strict=True)
+        ]
+        width = max(map(len, prompts))
         pad = self.tokenizer.pad_token_id
-        guide = GrammarGuide(matchers, self._executor, width, self._end, self._vocabulary)
         started = time.perf_counter()
         with _reporting_errors(self.name):
             generated = decode(
                 self.model,
                 prompts,
-                guide,
-                max_new_tokens=max(1, min(self.max_new_tokens, self._context() - width)),
+                GrammarGuide(guided, self._executor, width, self._end, self._vocabulary),
+                max_new_tokens=max(limits) + 1,  # The guide ends an answer at its limit.
                 pad=int(self.tokenizer.eos_token_id if pad is None else pad),
                 end=self._end,
             )
         on_gpu = self.model.device.type == "cuda"
         seconds = (time.perf_counter() - started) / len(requests) if on_gpu else 0.0
-        answers = [
-            replace(
-                self._read_answer(request.id, len(prompt), tokens, logs, given_up),
-                gpu_seconds=seconds,
-            )
-            for request, prompt, tokens, logs, given_up in zip(
-                requests, prompts, generated, guide.log_probabilities, guide.given_up, strict=True
-            )
-        ]
         return [
-            replace(answer, problem=NOT_FINITE) if broken else answer
-            for answer, broken in zip(answers, guide.not_finite.tolist(), strict=True)
+            replace(self._read_answer(request.id, tokens, answer), prompt_tokens=len(prompt), gpu_seconds=seconds)
+            for request, prompt, tokens, answer in zip(
+                requests, prompts, generated, guided, strict=True
+            )
         ]
 
     def _matcher(self, request: Request) -> LLMatcher | None:
@@ -287,29 +281,23 @@ class LocalEngine(ReadAheadEngine):
             return None
         return LLMatcher(self._grammar_tokenizer, request.grammar, log_level=0, limits=_LIMITS)
 
-    def _read_answer(
-        self,
-        identifier: str,
-        prompt_tokens: int,
-        tokens: list[int],
-        logs: list[float],
-        given_up: bool,
-    ) -> Answer:
-        ended = self._end in tokens
-        written = tokens.index(self._end) + 1 if ended else len(tokens)
-        tokens = tokens[: tokens.index(self._end)] if ended else tokens
+    def _read_answer(self, identifier: str, tokens: list[int], guided: GuidedAnswer) -> Answer:
+        count = tokens.index(self._end)  # The guide ends every answer.
         pieces = []
-        position = 0
         raw = b""
-        for token, log in zip(tokens, logs, strict=False):
+        for token, log in zip(tokens[:count], guided.log_probabilities, strict=True):
             spelt = self._grammar_tokenizer.decode_bytes([token])
+            pieces.append(TokenPiece(len(raw), len(raw) + len(spelt), log))
             raw += spelt
-            pieces.append(TokenPiece(position, position + len(spelt), log))
-            position += len(spelt)
-        if len(logs) < len(tokens):  # The last token of a truncated answer has no score.
-            raw += self._grammar_tokenizer.decode_bytes(tokens[len(logs) :])
-        text = raw.decode("utf-8", errors="replace")
-        return Answer(identifier, text, ended and not given_up, pieces, prompt_tokens, written)
+        return Answer(
+            identifier,
+            raw.decode("utf-8", errors="replace"),
+            not guided.given_up,
+            pieces,
+            # The end that the guide forces on an answer is no token of it.
+            answer_tokens=count + (not guided.given_up),
+            problem=NOT_FINITE if guided.not_finite else None,
+        )
 
 
 @contextmanager

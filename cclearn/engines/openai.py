@@ -52,6 +52,9 @@ _ANSWER_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
+_MAX_NEW_TOKENS = 1024
+"""Default maximum number of tokens of an answer. Servers refuse one that exceeds their context."""
+
 _AHEAD = 16
 """Maximum number of answers, for each concurrent request, that wait for a slow one before them. Answers
 differ in length by a factor of ten, and the server must not be idle."""
@@ -128,7 +131,7 @@ class OpenAIEngine(Engine):
         concurrency: int = 16,
         retries: int = 5,
         timeout: float = 120.0,
-        max_new_tokens: int = 1024,
+        max_new_tokens: int = _MAX_NEW_TOKENS,
         temperature: float | None = 0.0,
         constraint: Constraint = "none",
         log_probabilities: bool = False,
@@ -179,7 +182,7 @@ class OpenAIEngine(Engine):
             concurrency=settings.concurrency,
             retries=settings.retries,
             timeout=settings.timeout,
-            max_new_tokens=settings.max_new_tokens,
+            max_new_tokens=settings.max_new_tokens or _MAX_NEW_TOKENS,
             temperature=settings.temperature,
             constraint=settings.constraint,
             log_probabilities=settings.log_probabilities,

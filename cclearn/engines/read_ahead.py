@@ -21,6 +21,22 @@ _ROOM = 4
 """The room for an answer in the context is at least 1 / 4 of it, which `benchmarks/answers.py` justifies."""
 
 
+_LEAST_BUDGET = 256
+_BUDGET_PER_TOKEN = 2
+
+
+def answer_budget(tokens: int) -> int:
+    """Return the default maximum number of tokens of an answer: 256, and 2 for each token of the prompt.
+
+    It cuts off none of the gold answers of CodiEsp (`benchmarks/answers.py`). The longest took 0.00 of
+    their budget.
+
+    Args:
+        tokens: Number of tokens of the last turn of the prompt, which contains the note.
+    """
+    return _LEAST_BUDGET + _BUDGET_PER_TOKEN * tokens
+
+
 def coding_context(model: str, setting: int | ContextSetting) -> int | None:
     """Return the maximum number of tokens of a note's prompt with its answer, or None for no maximum.
 
@@ -45,7 +61,7 @@ class ReadAheadEngine(Engine):
 
     Attributes:
         tokenizer: Tokenizer of the model.
-        max_new_tokens: Maximum number of tokens of an answer.
+        max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget`.
         context: Maximum number of tokens of a prompt's last turn with its answer, which determines how a
             note is split into windows. None for the context of the model.
         chunk_size: Number of requests in a chunk.
@@ -55,7 +71,7 @@ class ReadAheadEngine(Engine):
     refers_to = "weights"
 
     tokenizer: PreTrainedTokenizerBase
-    max_new_tokens: int
+    max_new_tokens: int | None
     context: int | None
     chunk_size: int
     _runner: str
@@ -71,7 +87,8 @@ class ReadAheadEngine(Engine):
         """The hash of the model and the decoding; empty if there is no hash."""
         if not self._model_sha256:
             return ""
-        parts = [self._model_sha256, self._runner, "greedy", self.max_new_tokens, self.variant]
+        most = self.max_new_tokens or f"{_LEAST_BUDGET}+{_BUDGET_PER_TOKEN}*prompt"
+        parts = [self._model_sha256, self._runner, "greedy", most, self.variant]
         return " ".join(map(str, filter(None, parts)))
 
     def fits(self, request: Request) -> bool:
@@ -79,17 +96,38 @@ class ReadAheadEngine(Engine):
 
         The last turn of the prompt must fit into `context` with its answer, as the rows did that the
         model was trained on. Examples before it need not, but the whole prompt must fit into the model's
-        own context. The room for an answer is `max_new_tokens`, or a quarter of the context if that is
+        own context. The room for an answer is its maximum length, or a quarter of the context if that is
         less. An answer that needs more may take it from the rest of the model's own context.
         """
         prompt = len(encode_prompt(self.tokenizer, request.prompt))
-        turn = prompt
-        if len(request.prompt) > 1:
-            turn = len(encode_prompt(self.tokenizer, request.prompt[-1:]))
+        turn = self._turn_tokens(request, prompt)
         most = self._context()
         context = min(self.context or most, most)
-        room = min(self.max_new_tokens, context // _ROOM)
+        room = min(self._budget(turn), context // _ROOM)
         return prompt + room <= most and turn + room <= context
+
+    def _turn_tokens(self, request: Request, prompt: int) -> int:
+        """Return the number of tokens of the last turn of a prompt, which contains the note.
+
+        Args:
+            request: Request with the prompt.
+            prompt: Number of tokens of the whole prompt.
+        """
+        if len(request.prompt) == 1:
+            return prompt
+        return len(encode_prompt(self.tokenizer, request.prompt[-1:]))
+
+    def _budget(self, turn: int) -> int:
+        return answer_budget(turn) if self.max_new_tokens is None else self.max_new_tokens
+
+    def _limit(self, request: Request, prompt: int) -> int:
+        """Return the maximum number of tokens of the answer to a prompt that leaves room for one.
+
+        Args:
+            request: Request with the prompt.
+            prompt: Number of tokens of the whole prompt.
+        """
+        return min(self._budget(self._turn_tokens(request, prompt)), self._context() - prompt)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Yield the answers to requests in order."""

@@ -17,7 +17,8 @@ class EngineSettings(BaseModel):
 
     Attributes:
         batch_size: Number of requests that a local model decodes together.
-        max_new_tokens: Maximum number of tokens of an answer.
+        max_new_tokens: Maximum number of tokens of an answer. None for a limit that grows with the
+            length of the note (`cclearn.engines.read_ahead.answer_budget`), and for 1,024 on a server.
         context: Maximum number of tokens of a note's prompt with its answer, by which local models and
             vLLM split a note into windows. `trained` is the length of the rows that the model was trained
             on, or that of the model if its folder does not record any. `model` is the longest that the
@@ -45,7 +46,7 @@ class EngineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch_size: int = Field(default=32, ge=1)
-    max_new_tokens: int = Field(default=1024, ge=1)
+    max_new_tokens: int | None = Field(default=None, ge=1)
     context: Annotated[int, Field(ge=1)] | ContextSetting = "trained"
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
     tensor_parallel_size: int = Field(default=1, ge=1)

@@ -51,7 +51,7 @@ class VLLMEngine(ReadAheadEngine):
             end-of-sequence token ends an answer. `load` creates one.
         tokenizer: Tokenizer of the model, with a chat template.
         adapter: A `vllm.lora.request.LoRARequest`; None for a model without an adapter.
-        max_new_tokens: Maximum number of tokens of an answer.
+        max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
         context: Maximum number of tokens of a note's prompt with its answer. None for the context of the
             model.
         gpus: Number of GPUs that the model takes.
@@ -72,7 +72,7 @@ class VLLMEngine(ReadAheadEngine):
         tokenizer: PreTrainedTokenizerBase,
         *,
         adapter: Any = None,
-        max_new_tokens: int = 1024,
+        max_new_tokens: int | None = None,
         context: int | None = None,
         gpus: int = 1,
         name: str = "vllm",
@@ -116,7 +116,7 @@ class VLLMEngine(ReadAheadEngine):
         cls,
         name_or_path: str | Path,
         *,
-        max_new_tokens: int = 1024,
+        max_new_tokens: int | None = None,
         context: int | ContextSetting = "trained",
         gpu_memory_utilization: float = 0.9,
         tensor_parallel_size: int = 1,
@@ -125,7 +125,7 @@ class VLLMEngine(ReadAheadEngine):
 
         Args:
             name_or_path: Folder that a recipe wrote, or name on the hub.
-            max_new_tokens: Maximum number of tokens of an answer.
+            max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
             context: The setting `context` of `EngineSettings`.
             gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
             tensor_parallel_size: Number of GPUs that the model is spread over.
@@ -234,7 +234,7 @@ class VLLMEngine(ReadAheadEngine):
         grammar = request.grammar
         return SamplingParams(
             temperature=0.0,
-            max_tokens=min(self.max_new_tokens, self._context() - prompt_tokens),
+            max_tokens=self._limit(request, prompt_tokens),
             logprobs=0,  # Only that of the chosen token.
             detokenize=False,
             structured_outputs=None

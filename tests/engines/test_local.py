@@ -10,6 +10,7 @@ import torch
 from cclearn.engines import Answer, Request
 from cclearn.engines.base import TokenPiece
 from cclearn.engines.local import LocalEngine
+from cclearn.engines.read_ahead import answer_budget
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import CodedNote
 from cclearn.prompts import document_prompt
@@ -136,6 +137,29 @@ def test_a_cut_answer_says_so(random_engine: LocalEngine) -> None:
     (answer,) = ask(random_engine, "start: /[a-z]{300,400}/")
     assert not answer.complete
     assert answer.text.isalpha()
+
+
+def test_the_length_of_an_answer_is_limited_by_that_of_its_prompt(
+    random_engine: LocalEngine,
+) -> None:
+    engine = LocalEngine(random_engine.model, random_engine.tokenizer)
+    requests = [
+        Request(str(count), document_prompt("pain " * count), "start: /[a-z]{3000}/")
+        for count in (20, 1, 60)
+    ]
+    together = list(engine.generate(requests))
+    for answer in together:
+        assert not answer.complete
+        assert answer.answer_tokens == len(answer.pieces) == answer_budget(answer.prompt_tokens)
+        assert len(answer.text) == answer.pieces[-1].end
+    # An example before the note gives the answer no more tokens.
+    prompt = document_prompt("pain", examples=[CodedNote(id="e", text="chest " * 50)])
+    (answer,) = engine.generate([Request("n", prompt, "start: /[a-z]{3000}/")])
+    assert answer.answer_tokens == together[1].answer_tokens
+    # The other answers of a batch have no influence on an answer.
+    for request, answer in zip(requests, together, strict=True):
+        (alone,) = engine.generate([request])
+        assert alone.text == answer.text
 
 
 def test_a_grammar_that_cannot_be_compiled_costs_its_own_answer_alone(
