@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -32,12 +32,15 @@ class Request:
         prompt: Messages of the chat.
         grammar: Grammar of the answer in the Lark dialect of llguidance. None for a free answer.
         origin: Origin of the text in the prompt. It decides whether a server may receive the text.
+        line_limit: Function that returns how often a line may be in the answer. Local models end an
+            answer before the first line that is repeated more often. None for no limit.
     """
 
     id: str
     prompt: Sequence[Message]
     grammar: str | None = None
     origin: Origin = "restricted"
+    line_limit: Callable[[str], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from llguidance import LLExecutor, LLMatcher
+from llguidance import LLExecutor, LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
 from transformers import LogitsProcessor
 
+from cclearn.engines.lines import LineCounter
 from cclearn.engines.logits import broken_rows
 
 _BITS = np.arange(32, dtype=np.uint32)
@@ -23,6 +24,8 @@ class GuidedAnswer:
     Attributes:
         matcher: Matcher of the answer's grammar. None for an answer without a grammar.
         limit: Maximum number of tokens of the answer.
+        lines: Counter of the answer's lines, which ends the answer if a line is repeated too often. None
+            if lines may be repeated.
         log_probabilities: Log-probabilities of the tokens so far under the grammar, without the token
             that ends the answer.
         given_up: Whether the answer was ended at its maximum number of tokens, or because its grammar
@@ -33,6 +36,7 @@ class GuidedAnswer:
 
     matcher: LLMatcher | None
     limit: int
+    lines: LineCounter | None
     log_probabilities: list[float] = field(default_factory=list)
     given_up: bool = False
     not_finite: bool = False
@@ -47,6 +51,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
     Args:
         answers: Answer of each row, which the guide keeps up to date.
         executor: Thread pool of llguidance.
+        spelling: Tokenizer of the grammars, which spells tokens.
         prompt_length: Number of tokens before the first generated one.
         end: Token that ends an answer. It is the only one allowed once an answer must end.
         vocabulary: Number of tokens of the grammars, at least that of the scores. A token without a
@@ -57,6 +62,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         self,
         answers: Sequence[GuidedAnswer],
         executor: LLExecutor,
+        spelling: LLTokenizer,
         prompt_length: int,
         end: int,
         vocabulary: int,
@@ -65,6 +71,7 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
         self._end = end
         self._vocabulary = vocabulary
         self._executor = executor
+        self._spelling = spelling
         self._prompt_length = prompt_length
         self._logs: list[float] = []
 
@@ -114,6 +121,8 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
 
     def _must_end(self, answer: GuidedAnswer, written: int) -> bool:
         if answer.ended or answer.not_finite:
+            return True
+        if answer.lines is not None and answer.lines.kept is not None:
             return True
         if written >= answer.limit:
             answer.given_up = True
@@ -183,4 +192,6 @@ class GrammarGuide(LogitsProcessor):  # type: ignore[misc]
                 continue
             if answer.matcher is not None:
                 answer.matcher.consume_token(token)
+            if answer.lines is not None:
+                answer.lines.add(self._spelling.decode_bytes([token]))
             answer.log_probabilities.append(log)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
+from cclearn.engines.lines import LineCounter
 from cclearn.engines.read_ahead import ReadAheadEngine, coding_context
 from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary, vocabulary_sizes
@@ -253,7 +254,8 @@ class LocalEngine(ReadAheadEngine):
         from cclearn.engines.grammar_guide import GrammarGuide, GuidedAnswer
 
         guided = [
-            GuidedAnswer(matcher, limit) for matcher, limit in zip(matchers, limits, strict=True)
+            GuidedAnswer(matcher, limit, request.line_limit and LineCounter(request.line_limit))
+            for request, matcher, limit in zip(requests, matchers, limits, strict=True)
         ]
         width = max(map(len, prompts))
         pad = self.tokenizer.pad_token_id
@@ -262,7 +264,14 @@ class LocalEngine(ReadAheadEngine):
             generated = decode(
                 self.model,
                 prompts,
-                GrammarGuide(guided, self._executor, width, self._end, self._vocabulary),
+                GrammarGuide(
+                    guided,
+                    self._executor,
+                    self._grammar_tokenizer,
+                    width,
+                    self._end,
+                    self._vocabulary,
+                ),
                 max_new_tokens=max(limits) + 1,  # The guide ends an answer at its limit.
                 pad=int(self.tokenizer.eos_token_id if pad is None else pad),
                 end=self._end,
@@ -289,6 +298,16 @@ class LocalEngine(ReadAheadEngine):
             spelt = self._grammar_tokenizer.decode_bytes([token])
             pieces.append(TokenPiece(len(raw), len(raw) + len(spelt), log))
             raw += spelt
+        if guided.lines is not None:
+            if not guided.given_up:
+                guided.lines.close()
+            if guided.lines.kept is not None:
+                raw = raw[: guided.lines.kept]
+                pieces = [
+                    replace(piece, end=min(piece.end, len(raw)))
+                    for piece in pieces
+                    if piece.start < len(raw)
+                ]
         return Answer(
             identifier,
             raw.decode("utf-8", errors="replace"),

@@ -79,12 +79,17 @@ def _parse_paired(piece: str, position: int, parsed: ParsedAnswer) -> None:
         parsed: Parsed answer.
     """
     # The evidence may contain the separator, but a code cannot. So the last one separates the two.
-    quote, separator, code_text = piece.rpartition(BETWEEN)
-    quote = _strip_line_start(quote)
+    _, separator, code_text = piece.rpartition(BETWEEN)
+    quote = quote_of(piece)
     if not separator or not code_text.strip() or not quote:
         parsed.unreadable += 1
         return
     parsed.lines.append(_parsed_line(quote, code_text, position + len(piece) - len(code_text)))
+
+
+def quote_of(line: str) -> str:
+    """Return the quote in a line of the layout `paired`; empty if the line has another form."""
+    return _strip_line_start(line.rpartition(BETWEEN)[0])
 
 
 def _parse_listed(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAnswer) -> None:

@@ -162,6 +162,23 @@ def test_the_length_of_an_answer_is_limited_by_that_of_its_prompt(
         assert alone.text == answer.text
 
 
+@pytest.mark.parametrize("lines", [1, 2, 3, 6])
+def test_an_answer_ends_before_a_line_that_is_repeated_too_often(
+    random_engine: LocalEngine, lines: int
+) -> None:
+    line = "- é pain => R52"
+    grammar = "start: " + f'"{line}"' + f'"\\n{line}"' * (lines - 1)
+    prompt = document_prompt("pain")
+    limited, free = random_engine.generate(
+        [Request("a", prompt, grammar, line_limit=lambda _: 2), Request("b", prompt, grammar)]
+    )
+    assert limited.complete
+    assert free.text == "\n".join([line] * lines)
+    assert limited.text == "\n".join([line] * min(2, lines))
+    assert limited.pieces[-1].end == len(limited.text.encode())
+    assert limited.probability(0, 5) == pytest.approx(free.probability(0, 5))
+
+
 def test_a_grammar_that_cannot_be_compiled_costs_its_own_answer_alone(
     random_engine: LocalEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,9 +10,10 @@ from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.engines import Answer
 from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
-from cclearn.notes.grounding import ground
+from cclearn.notes.grounding import as_quote, ground
 from cclearn.notes.spans import Span
 from cclearn.prompts import ParsedAnswer, parse_answer
+from cclearn.prompts.parser import quote_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,25 @@ class Part:
         if self.answer.problem:
             return {self.answer.problem}
         return set() if self.answer.complete else {"truncated"}
+
+
+class LineLimit:
+    """The number of times that each line may be in an answer: as often as its quote is in the text.
+
+    A line that is repeated more often cites nothing new. Small models repeat one until their answer is
+    cut off.
+
+    Args:
+        text: Text of the note, or of the window, that is coded.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = as_quote(text)
+
+    def __call__(self, line: str) -> int:
+        """Return how often a line of the layout `paired` may be in the answer, at least once."""
+        quote = as_quote(quote_of(line))
+        return max(1, self._text.count(quote)) if quote else 1
 
 
 def ground_quotes(

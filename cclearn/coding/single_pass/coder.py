@@ -11,7 +11,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
 from cclearn.coding.damage import stop_if_damaged
 from cclearn.coding.findings import NoteFindings
-from cclearn.coding.single_pass.answers import Part, read_parts
+from cclearn.coding.single_pass.answers import LineLimit, Part, read_parts
 from cclearn.coding.span_loop.assigners import GeneratingAssigner, Mention, is_not_finite
 from cclearn.engines import Engine, Request
 from cclearn.notes import CodedNote, Note, Origin
@@ -138,7 +138,11 @@ class LLMCoder(Coder):
         sources = (note, *self.examples)
         restricted = any(source.origin == "restricted" for source in sources)
         identifier = note.id if len(spans) == 1 else f"{note.id}#{number + 1}"
-        return Request(identifier, prompt, grammar, "restricted" if restricted else note.origin)
+        origin: Origin = "restricted" if restricted else note.origin
+        # In `listed`, a piece of evidence is repeated for each of its codes, and a code for each piece of
+        # its evidence, so that a repeated line is no sign of an endless answer.
+        limit = LineLimit(text) if self.template == "paired" else None
+        return Request(identifier, prompt, grammar, origin, limit)
 
     def _prompt(self, text: str) -> list[Message]:
         return document_prompt(text, self.system.name, self.examples, self.template)

@@ -93,6 +93,19 @@ def test_an_answer_becomes_codes_with_offsets(system: CodeSystem) -> None:
     ]
 
 
+def test_a_line_may_be_repeated_as_often_as_the_note_has_its_quote(system: CodeSystem) -> None:
+    engine = Scripted(*[Answer("n", "none")] * 2)
+    coders = [LLMCoder(engine, system, template=template) for template in ("paired", "listed")]
+    requests = [coder.request(Note(id="n", text="No sepsis.\n Old  asthma. Old\tasthma, asthma")) for coder in coders]
+    limit = requests[0].line_limit
+    assert limit is not None
+    assert limit("- asthma => J45.909") == 3
+    assert limit("- Old asthma => J45.909") == 2
+    assert limit("- sepsis => A41.9") == limit("- fever => R50.9") == limit("none") == 1
+    # A piece of evidence is repeated for each of its codes, and a code for each of its evidence.
+    assert requests[1].line_limit is None
+
+
 def test_a_quote_that_the_note_only_negates_gives_no_code(system: CodeSystem) -> None:
     coded = read(system, "No evidence of sepsis. Asthma.", "- sepsis => A41.9\n- Asthma => J45.909")
     assert [a.code for a in coded.codes] == ["J45.909"]
