@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,8 @@ class LocalEngine(ReadAheadEngine):
             tokenizer, n_vocab=self._vocabulary, eos_token=self._end
         )
         self._executor = LLExecutor(num_threads=os.cpu_count())
+        # The most tokens of a batch that fit into the memory of the GPU: rows x (prompt + answer).
+        self._most_tokens = sys.maxsize
 
     @classmethod
     def from_name(cls, target: str, settings: EngineSettings) -> LocalEngine:
@@ -218,25 +221,29 @@ class LocalEngine(ReadAheadEngine):
         limits: list[int],
         matchers: list[LLMatcher | None],
     ) -> list[Answer]:
-        """Answer a batch, in halves if the memory of the GPU is too small for all of it."""
+        """Answer a batch, in parts if the memory of the GPU is too small for all of it.
+
+        The largest size that fitted is remembered, so that later batches need not fail first.
+        """
         import torch
 
-        try:
-            fresh = [matcher and matcher.deep_copy() for matcher in matchers]
-            return self._answer_batch(requests, prompts, limits, fresh)
-        except torch.OutOfMemoryError:
+        answers: list[Answer] = []
+        while (done := len(answers)) < len(requests):
+            a_row = max(map(len, prompts[done:])) + max(limits[done:])
+            rows = min(len(requests) - done, max(1, self._most_tokens // a_row))
+            part = slice(done, done + rows)
+            # A matcher that a failed attempt has used cannot be used again.
+            fresh = [matcher and matcher.deep_copy() for matcher in matchers[part]]
+            with suppress(torch.OutOfMemoryError):
+                answers += self._answer_batch(requests[part], prompts[part], limits[part], fresh)
+                continue
             torch.cuda.empty_cache()
-        if len(requests) == 1:
-            tokens = len(prompts[0])
-            return [Answer(requests[0].id, "", prompt_tokens=tokens, problem="out_of_memory")]
-        half = len(requests) // 2
-        return [
-            answer
-            for part in (slice(half), slice(half, None))
-            for answer in self._answer_in_memory(
-                requests[part], prompts[part], limits[part], matchers[part]
-            )
-        ]
+            self._most_tokens = min(self._most_tokens, rows * a_row // 2 if rows > 1 else a_row - 1)
+            if rows == 1:
+                tokens = len(prompts[done])
+                problem = "out_of_memory"
+                answers.append(Answer(requests[done].id, "", prompt_tokens=tokens, problem=problem))
+        return answers
 
     def _context(self) -> int:
         # A model that also reads images has a configuration of its language model inside its own.

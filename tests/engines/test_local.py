@@ -265,31 +265,52 @@ def test_what_is_no_model_is_named(tmp_path: Path) -> None:
         LocalEngine.load(tmp_path / "gone")
 
 
-def test_a_batch_that_is_too_much_for_the_memory_is_halved(
+def small_memory(monkeypatch: pytest.MonkeyPatch, rows: int, never: str = "") -> list[int]:
+    """Let the memory of the GPU be too small for more rows, or for a request; return the sizes tried."""
+    answer_batch = LocalEngine._answer_batch
+    sizes: list[int] = []
+
+    def answer(self: LocalEngine, asked: list[Request], *rest: Any) -> list[Answer]:
+        sizes.append(len(asked))
+        if len(asked) > rows or asked[0].id == never:
+            raise torch.OutOfMemoryError("what a GPU says")
+        return answer_batch(self, asked, *rest)
+
+    monkeypatch.setattr(LocalEngine, "_answer_batch", answer)
+    return sizes
+
+
+def asthma(count: int) -> list[Request]:
+    grammar = document_grammar("Asthma", "J45")
+    return [Request(str(n), document_prompt(f"Asthma {n}."), grammar) for n in range(count)]
+
+
+def test_a_batch_that_is_too_much_for_the_memory_is_divided_once(
     random_engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = LocalEngine(
         random_engine.model, random_engine.tokenizer, batch_size=5, max_new_tokens=12
     )
-    requests = [
-        Request(
-            str(number), document_prompt(f"Asthma {number}."), document_grammar("Asthma", "J45")
-        )
-        for number in range(5)
-    ]
-    whole = [answer.text for answer in engine.generate(requests)]
-    answer_batch = LocalEngine._answer_batch
-    sizes = []
+    whole = [answer.text for answer in engine.generate(asthma(5))]
+    sizes = small_memory(monkeypatch, rows=2)
+    assert [answer.text for answer in engine.generate(asthma(5))] == whole
+    assert sizes == [5, 2, 2, 1]
+    sizes.clear()
+    # The size that fitted is remembered.
+    assert [answer.text for answer in engine.generate([*asthma(5), *asthma(5)])] == whole * 2
+    assert sizes == [2, 2, 1] * 2
 
-    def small_memory(self: LocalEngine, asked: list[Request], *rest: Any) -> list[Answer]:
-        sizes.append(len(asked))
-        if len(asked) > 1 or asked[0].id == "3":
-            raise torch.OutOfMemoryError("what a GPU says")
-        return answer_batch(self, asked, *rest)
 
-    monkeypatch.setattr(LocalEngine, "_answer_batch", small_memory)
-    answers = list(engine.generate(requests))
-    assert sizes == [5, 2, 1, 1, 3, 1, 2, 1, 1]
+def test_a_note_that_is_too_much_for_the_memory_costs_its_own_answer_alone(
+    random_engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine(
+        random_engine.model, random_engine.tokenizer, batch_size=5, max_new_tokens=12
+    )
+    whole = [answer.text for answer in engine.generate(asthma(5))]
+    sizes = small_memory(monkeypatch, rows=1, never="3")
+    answers = list(engine.generate(asthma(5)))
+    assert sizes == [5, 2, 1, 1, 1, 1, 1]
     assert [answer.id for answer in answers] == ["0", "1", "2", "3", "4"]
     assert answers[3].problem == "out_of_memory"
     assert [a.text for a in answers if a.id != "3"] == [*whole[:3], whole[4]]
