@@ -2,43 +2,43 @@
 
 python benchmarks/answers.py --data FOLDER --tokenizer FOLDER [--windows 0 1024 4096]
 
-FOLDER contains `codiesp` and `mdace`; the tokenizer needs a chat template. Notes are split into windows as
-in training, so that a prompt and its answer have at most so many tokens; 0 stands for whole notes.
+FOLDER contains `codiesp`, whose Spanish notes have evidence. The tokenizer needs a chat template. Notes are
+split into windows as in training, so that a prompt and its answer have at most so many tokens; 0 stands
+for whole notes.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from measure import save
-from random_models import corpus_notes
 
 from cclearn import CodedNote
 from cclearn.codes import CodeSystem
 from cclearn.engines.read_ahead import answer_budget
+from cclearn.evaluation.corpora import find_corpus
 from cclearn.models import load_tokenizer
+from cclearn.notes.windows import TooLongError
 from cclearn.prompts import document_answer, document_prompt
 from cclearn.prompts.encoding import encode_completion, encode_prompt
 from cclearn.rows.windows import note_windows
 
-SPLITS = ("train", "dev", "test")
 QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 
 
-def notes(folder: Path, system: CodeSystem) -> Iterator[tuple[str, CodedNote]]:
-    """Yield the coded notes of every split that is there, with the name of their corpus."""
-    for name in ("codiesp", "mdace"):
-        for split in SPLITS:
-            try:
-                found = list(corpus_notes(name, folder, system, split))
-            except Exception as error:  # noqa: BLE001 - a split that is not there is left out
-                print(f"{name} {split}: {error}")
-                continue
-            yield from ((name, note) for note in found if note.codes)
+def notes(folder: Path, system: CodeSystem) -> Iterator[CodedNote]:
+    """Yield the notes of CodiEsp in Spanish, whose codes have evidence."""
+    corpus = find_corpus("codiesp")
+    options = corpus.options_type(language="es")
+    for split in ("train", "dev"):
+        for note in corpus.read(folder / "codiesp", split, options, system):
+            if note.codes:
+                yield note
 
 
 def lengths(tokenizer: Any, note: CodedNote) -> tuple[int, int]:
@@ -47,6 +47,11 @@ def lengths(tokenizer: Any, note: CodedNote) -> tuple[int, int]:
     return len(encode_prompt(tokenizer, prompt)), len(
         encode_completion(tokenizer, prompt, document_answer(note))
     )
+
+
+def fits(tokenizer: Any, most: int, note: CodedNote) -> bool:
+    """Return whether a note's prompt and its answer have at most so many tokens."""
+    return sum(lengths(tokenizer, note)) <= most
 
 
 def figures(pairs: list[tuple[int, int]]) -> dict[str, Any]:
@@ -80,18 +85,19 @@ def main() -> None:
     found = list(notes(arguments.data, system))
     result: dict[str, Any] = {}
     for window in arguments.windows:
-        pairs: dict[str, list[tuple[int, int]]] = {}
-        for name, note in found:
-            parts = [note]
+        rows = []
+        left_out = 0
+        for note in found:
+            parts: list[CodedNote] = [note]
             if window:
-                parts = list(
-                    note_windows(note, lambda part, most=window: sum(lengths(tokenizer, part)) <= most)
-                )
-            pairs.setdefault(name, []).extend(lengths(tokenizer, part) for part in parts)
-        for name, rows in pairs.items():
-            result[f"{name}, {f'windows of {window} tokens' if window else 'whole notes'}"] = figures(
-                rows
-            )
+                try:
+                    parts = list(note_windows(note, partial(fits, tokenizer, window)))
+                except TooLongError:  # A piece of evidence is longer than the window.
+                    left_out += 1
+                    continue
+            rows += [lengths(tokenizer, part) for part in parts]
+        name = f"windows of {window} tokens" if window else "whole notes"
+        result[name] = {**figures(rows), "notes_left_out": left_out}
     save("answers", result)
 
 

@@ -91,7 +91,7 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     """Load a causal language model.
 
     A PEFT adapter is loaded with its base model. In 32 bits it is merged into the model, which loses no
-    precision. In 16 bits it is not merged, which costs two further matrix products in each layer;
+    precision. In 16 or 4 bits it is not merged, which costs two further matrix products in each layer;
     `cclearn merge` writes a merged model and checks it.
 
     Loading is strict, for the model and its adapter. The files must contain exactly the tensors of the
@@ -120,7 +120,7 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     if base is None:
         return model
     adapted = load_adapter(model, name, of)
-    if model.dtype != torch.float32:
+    if model.dtype != torch.float32 or getattr(model, "is_quantized", False):
         return adapted
     merged: PreTrainedModel = adapted.merge_and_unload()
     return merged
@@ -168,7 +168,7 @@ def refuse_damaged_files(name: str) -> None:
     with _reporting_errors(name):
         base = adapter_base(Path(name))
     for model, revision in [(name, None), *([base] if base else [])]:
-        folder = _files_of(model, revision)
+        folder = model_files(model, revision)
         if folder is None:
             continue
         refuse_changed(folder, read_manifest(folder) or {})
@@ -256,7 +256,7 @@ def _strictly_loaded(
         )
     ignored = _optional_tensors(model, report) if is_encoder else set()
     refuse_incomplete(name, report, ignored)
-    refuse_not_finite(name, tensors_of(model, _files_of(name, revision)))
+    refuse_not_finite(name, tensors_of(model, model_files(name, revision)))
     # An adapter records this name as its base, which must not be a folder of the cache.
     model.name_or_path = name
     loaded: PreTrainedModel = model
@@ -318,7 +318,7 @@ def model_hash(name: str | Path, revision: str | None = None) -> str:
     if is_gguf(folder):
         return sha256_of_unchanged(folder)
     if not str(name) or not folder.is_dir():
-        snapshot = _files_of(str(name), revision) if str(name) else None
+        snapshot = model_files(str(name), revision) if str(name) else None
         return sha256_of_text(f"{name}@{snapshot.name}") if snapshot else ""
     with _reporting_errors(str(name)):
         base = adapter_base(folder)
@@ -336,7 +336,7 @@ def _hash_of_base(name: str, revision: str | None) -> str:
     return model_hash(name, revision) or f"{name}@{revision}"
 
 
-def _files_of(name: str, revision: str | None) -> Path | None:
+def model_files(name: str, revision: str | None) -> Path | None:
     """Return the folder with a model's files: its own, its snapshot in the hub's cache, or None."""
     folder = Path(model_folder(name))
     if folder.is_dir():
@@ -367,6 +367,8 @@ def _reporting_errors(name: str) -> Iterator[None]:
         )
 
     def foreign(location: str) -> ConfigurationError:
+        if location.startswith(("OutOfMemoryError ", "MemoryError ")):
+            return about("the memory is too small. Use --engine quantise=nf4 or device_map=auto.")
         return about(f"a file of it is missing, damaged, or not supported ({location}).")
 
     try:

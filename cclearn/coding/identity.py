@@ -22,6 +22,7 @@ _SHA256_LENGTH = 64
 """Number of hexadecimal digits of a SHA-256."""
 
 _TRANSPORT_SETTINGS = {
+    "device_map",
     "gpu_memory_utilization",
     "tensor_parallel_size",
     "concurrency",

@@ -16,11 +16,12 @@ from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
 from cclearn.engines.lines import LineCounter
+from cclearn.engines.loading import Loading
 from cclearn.engines.read_ahead import ReadAheadEngine, coding_context
 from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary, vocabulary_sizes
 from cclearn.errors import ConfigurationError, foreign_errors
-from cclearn.models import load_model, load_tokenizer, model_hash
+from cclearn.models import load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
 
 if TYPE_CHECKING:
@@ -101,12 +102,17 @@ class LocalEngine(ReadAheadEngine):
             batch_size=settings.batch_size,
             max_new_tokens=settings.max_new_tokens,
             context=settings.context,
+            loading=Loading(settings.quantise, settings.dtype, settings.device_map),
         )
 
     @classmethod
     def gpus(cls, settings: EngineSettings) -> int:
-        """Return 1: a model is not spread over several GPUs."""
-        return 1
+        """Return 1, or the number of GPUs of this machine if a model is spread over all of them."""
+        if settings.device_map is None:
+            return 1
+        import torch
+
+        return max(1, torch.cuda.device_count())
 
     @classmethod
     def load(
@@ -116,6 +122,7 @@ class LocalEngine(ReadAheadEngine):
         batch_size: int = 32,
         max_new_tokens: int | None = None,
         context: int | ContextSetting = "trained",
+        loading: Loading | None = None,
     ) -> LocalEngine:
         """Load a model and its tokenizer from a folder or the hub.
 
@@ -124,18 +131,18 @@ class LocalEngine(ReadAheadEngine):
             batch_size: Number of requests that are decoded together.
             max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
             context: The setting `context` of `EngineSettings`.
+            loading: How the model is loaded. None for its own number format on one device.
 
         Raises:
-            ConfigurationError: There is no model of that name, or its tokenizer does not fit it.
+            ConfigurationError: There is no model of that name, it does not fit into the memory, or its
+                tokenizer does not fit it.
         """
-        import torch
-
         name = str(name_or_path)
-        tokenizer, model = load_tokenizer(name), load_model(name, dtype="auto")
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        loading = loading or Loading()
+        tokenizer, model = load_tokenizer(name), loading.load(name)
         with _reporting_errors(name):
             engine = cls(
-                model.to(device).eval(),
+                model,
                 tokenizer,
                 batch_size=batch_size,
                 max_new_tokens=max_new_tokens,
@@ -143,7 +150,9 @@ class LocalEngine(ReadAheadEngine):
                 name=Path(name).name,
                 model_sha256=model_hash(name),
             )
-        engine.variant = variant_of(context=context)
+        engine.variant = variant_of(
+            context=context, quantise=loading.quantise, dtype=loading.dtype
+        )
         return engine
 
     def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:

@@ -23,6 +23,10 @@ class EngineSettings(BaseModel):
             vLLM split a note into windows. `trained` is the length of the rows that the model was trained
             on, or that of the model if its folder does not record any. `model` is the longest that the
             model supports.
+        quantise: `nf4` stores the matrices of a local model in 4 bits. None leaves them.
+        dtype: Number format of a local model. `auto` is that of its files.
+        device_map: `auto` spreads a local model over all GPUs of this machine, and what they cannot hold
+            over its main memory. None loads it onto one GPU.
         gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
         tensor_parallel_size: Number of GPUs that vLLM spreads a model over.
         base_url: Base URL of a server; None for `OPENAI_BASE_URL`, or OpenAI's if that is not set.
@@ -48,6 +52,9 @@ class EngineSettings(BaseModel):
     batch_size: int = Field(default=32, ge=1)
     max_new_tokens: int | None = Field(default=None, ge=1)
     context: Annotated[int, Field(ge=1)] | ContextSetting = "trained"
+    quantise: Literal["nf4"] | None = None
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    device_map: Literal["auto"] | None = None
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
     tensor_parallel_size: int = Field(default=1, ge=1)
     base_url: str | None = None

@@ -35,7 +35,6 @@ def test_settings_of_chats_do_not_apply(adapted: bool) -> None:
         "min_new_tokens": 39,
         "eos_token_id": [engine.tokenizer.convert_tokens_to_ids(letter) for letter in "cde"],
         "num_beams": 2,
-        "num_return_sequences": 2,
     }.items():
         chats = GenerationConfig(**{name: value})
         inner.generation_config = chats

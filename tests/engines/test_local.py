@@ -93,7 +93,7 @@ def test_a_model_that_also_reads_images_has_a_context(random_engine: LocalEngine
     config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4)
     model: Any = Gemma3ForConditionalGeneration(config).eval()
     engine = LocalEngine(model, random_engine.tokenizer, max_new_tokens=16)
-    short, long = (Request(t, document_prompt(t * 100), 'start: "a"') for t in (" ", "pain"))
+    short, long = (Request(t, document_prompt(t), 'start: "a"') for t in ("pain", "pain" * 100))
     assert engine.fits(short)
     assert not engine.fits(long)
     assert [a.problem for a in engine.generate([short, long])] == [None, "exceeds_context"]
@@ -153,7 +153,7 @@ def test_the_length_of_an_answer_is_limited_by_that_of_its_prompt(
         assert answer.answer_tokens == len(answer.pieces) == answer_budget(answer.prompt_tokens)
         assert len(answer.text) == answer.pieces[-1].end
     # An example before the note gives the answer no more tokens.
-    prompt = document_prompt("pain", examples=[CodedNote(id="e", text="chest " * 50)])
+    prompt = document_prompt("pain ", examples=[CodedNote(id="e", text="chest " * 50)])
     (answer,) = engine.generate([Request("n", prompt, "start: /[a-z]{3000}/")])
     assert answer.answer_tokens == together[1].answer_tokens
     # The other answers of a batch have no influence on an answer.
