@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 
 _CHILD = """
 import os, runpy, signal, sys
-at, sandbox, counted, *arguments = sys.argv[1:]
+at, sandbox, counted, setup, *arguments = sys.argv[1:]
 at, seen, parent = int(at), 0, os.getpid()
 
 def operation(event, values):
@@ -52,6 +52,7 @@ def operation(event, values):
         os.pwrite(counts, b"%9d" % seen, 0)
 
 counts = os.open(counted, os.O_WRONLY | os.O_CREAT)
+exec(setup)
 sys.addaudithook(operation)
 sys.argv = arguments
 if arguments[0] == "cclearn":
@@ -76,6 +77,7 @@ class Command:
         before: Arguments of a command that is run first, for example to create an output to overwrite.
         timed: Names of files whose content depends on the duration of a run.
         own_cache: Whether the cache folder is in the output folder.
+        setup: Statements that are executed before the command, for example to make its data smaller.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Command:
     before: tuple[str, ...] = ()
     timed: frozenset[str] = frozenset()
     own_cache: bool = False
+    setup: str = ""
 
 
 def _evaluate(*more: str) -> tuple[str, ...]:
@@ -105,7 +108,7 @@ _SFT = (
     "model.scratch.intermediate_size=64",
     "model.scratch.vocabulary=500",
     "training.batching=packed",
-    "training.batch_size=1",
+    "training.batch_tokens=512",
     "training.steps=6",
     "training.log_every=1",
     "training.save_every=2",
@@ -184,6 +187,8 @@ COMMANDS = (
         "quickstart",
         ("cclearn", "quickstart", "--out", "{out}/quickstart", "--steps", "2"),
         timed=frozenset({"manifest.json", "metrics.jsonl", "README.md"}),
+        setup="from cclearn.workflows import quickstart\n"
+        "quickstart.TRAINING_NOTES, quickstart.HELD_OUT_NOTES = 200, 8",
     ),
 )
 
@@ -235,7 +240,10 @@ class Sandbox:
         cache = self.out / "cache" if command.own_cache else self._cache
         self._counts.unlink(missing_ok=True)
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD, str(at), str(self.out), str(self._counts), *arguments],
+            [
+                *(sys.executable, "-c", _CHILD, str(at), str(self.out), str(self._counts)),
+                *(command.setup, *arguments),
+            ],
             capture_output=True,
             text=True,
             check=False,
