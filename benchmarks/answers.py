@@ -2,9 +2,9 @@
 
 python benchmarks/answers.py --data FOLDER --tokenizer FOLDER [--windows 0 1024 4096]
 
-FOLDER contains `codiesp`, whose Spanish notes have evidence. The tokenizer needs a chat template. Notes are
-split into windows as in training, so that a prompt and its answer have at most so many tokens; 0 stands
-for whole notes.
+FOLDER contains `codiesp`, whose Spanish notes have evidence. The tokenizer needs a chat template.
+Notes are split into windows as in training, so that a prompt and its answer have at most so many
+tokens; 0 stands for whole notes.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from cclearn.workflows.quickstart import (
 ARMS = {
     "mixed": [],
     # Notes are longer than spans. With fewer rows per step, the number of tokens is about the same.
-    "document": ["rows.order=document_only", "training.batch_size=18"],
+    "document": ["rows.order=document_only"],
     "span": ["rows.order=span_only"],
 }
 

@@ -71,10 +71,10 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
     state = process_state()
     notify = _notifier(state)
     _check_processes(state, arguments.processes)
-    batch = recipe.training.batch_size * recipe.training.accumulation
+    batch, unit = recipe.training.effective_batch(state.num_processes)
     notify(
         f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
-        f" {state.device.type}, effective batch {batch * state.num_processes} rows."
+        f" {state.device.type}, effective batch {batch:,} {unit}."
     )
     quiet_libraries()
     train: Callable[..., Any] = getattr(import_module(f"cclearn.training.{stage}"), f"run_{stage}")

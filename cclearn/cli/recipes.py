@@ -132,10 +132,9 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens, {run.contaminated:,}"
         f" that an evaluation contains; {run.windowed:,} notes split into windows",
     )
-    unit = "packs" if recipe.training.batching == "packed" else "rows"
     print_line(
         "Steps",
-        f"{run.steps:,} of {run.batch} {unit} ({processes} process{'es'[: 2 * (processes > 1)]}),"
+        f"{run.steps:,} of {run.batch:,} {run.batch_unit} ({processes} process{'es'[: 2 * (processes > 1)]}),"
         f" {run.epochs:.2f} epochs, {run.tokens:,} tokens",
     )
     shape = run.shape

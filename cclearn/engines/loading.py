@@ -23,8 +23,8 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 _BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "bfloat16": 2, "float16": 2, "float32": 4}
 
 _NF4_BYTES = 0.53
-"""Bytes of a weight in NF4 with double quantisation: 4 bits, and 0.127 bits for the scales (QLoRA, Dettmers
-et al. 2023), rounded up."""
+"""Bytes of a weight in NF4 with double quantisation: 4 bits, and 0.127 bits for the scales (QLoRA,
+Dettmers et al. 2023), rounded up."""
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 

@@ -129,7 +129,8 @@ class LocalEngine(ReadAheadEngine):
         Args:
             name_or_path: Folder that a recipe wrote, or name on the hub.
             batch_size: Number of requests that are decoded together.
-            max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
+            max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the
+                prompt.
             context: The setting `context` of `EngineSettings`.
             loading: How the model is loaded. None for its own number format on one device.
 
@@ -150,9 +151,7 @@ class LocalEngine(ReadAheadEngine):
                 name=Path(name).name,
                 model_sha256=model_hash(name),
             )
-        engine.variant = variant_of(
-            context=context, quantise=loading.quantise, dtype=loading.dtype
-        )
+        engine.variant = variant_of(context=context, quantise=loading.quantise, dtype=loading.dtype)
         return engine
 
     def log_likelihoods(self, choices: Iterable[Choice]) -> Iterator[LogLikelihoods]:
@@ -295,7 +294,11 @@ class LocalEngine(ReadAheadEngine):
         on_gpu = self.model.device.type == "cuda"
         seconds = (time.perf_counter() - started) / len(requests) if on_gpu else 0.0
         return [
-            replace(self._read_answer(request.id, tokens, answer), prompt_tokens=len(prompt), gpu_seconds=seconds)
+            replace(
+                self._read_answer(request.id, tokens, answer),
+                prompt_tokens=len(prompt),
+                gpu_seconds=seconds,
+            )
             for request, prompt, tokens, answer in zip(
                 requests, prompts, generated, guided, strict=True
             )

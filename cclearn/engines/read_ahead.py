@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 _ROOM = 4
-"""A window leaves 1 / 4 of the context for its answer. The gold answers of CodiEsp take 22 to 24 % of their
-rows in the median (`benchmarks/answers.py`)."""
+"""A window leaves 1 / 4 of the context for its answer. The gold answers of CodiEsp take 22 to 24 % of
+their rows in the median (`benchmarks/answers.py`)."""
 
 
 _LEAST_BUDGET = 256
@@ -29,8 +29,8 @@ _BUDGET_PER_TOKEN = 3
 def answer_budget(tokens: int) -> int:
     """Return the default maximum number of tokens of an answer: 256, and 3 for each token of the prompt.
 
-    It cuts off none of the gold answers of CodiEsp, neither to whole notes nor to windows. The longest one
-    takes 95 % of its budget (`benchmarks/answers.py`, with the tokenizer of Gemma 3).
+    It cuts off none of the gold answers of CodiEsp, neither to whole notes nor to windows. The longest
+    one takes 95 % of its budget (`benchmarks/answers.py`, with the tokenizer of Gemma 3).
 
     Args:
         tokens: Number of tokens of the last turn of the prompt, which contains the note.

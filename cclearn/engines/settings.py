@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
 ContextSetting = Literal["trained", "model"]
 """A context that is not given as a number: that of the rows of the training, or that of the model."""
 
@@ -20,9 +19,9 @@ class EngineSettings(BaseModel):
         max_new_tokens: Maximum number of tokens of an answer. None for a limit that grows with the
             length of the note (`cclearn.engines.read_ahead.answer_budget`), and for 1,024 on a server.
         context: Maximum number of tokens of a note's prompt with its answer, by which local models and
-            vLLM split a note into windows. `trained` is the length of the rows that the model was trained
-            on, or that of the model if its folder does not record any. `model` is the longest that the
-            model supports.
+            vLLM split a note into windows. `trained` is the length of the rows that the model was
+            trained on, or that of the model if its folder does not record any. `model` is the longest
+            that the model supports.
         quantise: `nf4` stores the matrices of a local model in 4 bits. None leaves them.
         dtype: Number format of a local model. `auto` is that of its files.
         device_map: `auto` spreads a local model over all GPUs of this machine, and what they cannot hold

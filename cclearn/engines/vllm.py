@@ -125,7 +125,8 @@ class VLLMEngine(ReadAheadEngine):
 
         Args:
             name_or_path: Folder that a recipe wrote, or name on the hub.
-            max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the prompt.
+            max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the
+                prompt.
             context: The setting `context` of `EngineSettings`.
             gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
             tensor_parallel_size: Number of GPUs that the model is spread over.

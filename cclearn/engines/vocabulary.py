@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _MOST_PADDING = 2
-"""Maximum size of a model's vocabulary, as a multiple of the tokenizer's. Models pad their vocabulary by a
-few per cent; one that is more than twice as large belongs to another tokenizer."""
+"""Maximum size of a model's vocabulary, as a multiple of the tokenizer's. Models pad their vocabulary
+by a few per cent; one that is more than twice as large belongs to another tokenizer."""
 
 
 def vocabulary_sizes(model: PreTrainedModel) -> tuple[int, int]:
@@ -57,13 +57,9 @@ def grammar_vocabulary(
     end = end_of_turn(tokenizer)
     problem = ""
     if (largest := max(read)) >= readable:
-        problem = (
-            f"its tokenizer has tokens up to number {largest:,}, and the model reads only {readable:,}"
-        )
+        problem = f"its tokenizer has tokens up to number {largest:,}, the model reads {readable:,}"
     elif end >= writable:
-        problem = (
-            f"its end-of-turn token is number {end:,}, and the model generates only {writable:,} tokens"
-        )
+        problem = f"its end-of-turn token is number {end:,}, the model generates {writable:,}"
     elif writable > _MOST_PADDING * size:
         problem = f"its tokenizer has {size:,} tokens, and the model generates {writable:,}"
     if problem:

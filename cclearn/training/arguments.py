@@ -26,7 +26,7 @@ def common_arguments(recipe: Recipe) -> dict[str, Any]:
         "data_seed": recipe.seed,
         "max_steps": training.steps or -1,
         "num_train_epochs": training.epochs or 1,
-        "per_device_train_batch_size": training.batch_size,
+        "per_device_train_batch_size": training.device_rows,
         "gradient_accumulation_steps": training.accumulation,
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": training.scheduler,

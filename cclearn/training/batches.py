@@ -1,26 +1,32 @@
-"""The dataset and the sampler of the trainer, which are made from encoded rows.
+"""The dataset, the sampler and the collator of the trainer, which are made from encoded rows.
 
-A row of the dataset has `input_ids` and `labels`, two lists of the same length. TRL's
-`DataCollatorForLanguageModeling` makes a batch from them: it pads rows to equal length, or concatenates
-packs without padding. TRL's trainer computes the loss, which is the mean cross-entropy of the tokens
-whose label is not `IGNORED`.
+A row of the dataset is the batch of a device, except with `batching: padded`:
+
+| `batching` | a row of the dataset | the collator |
+| --- | --- | --- |
+| `packed` | a pack: several encoded rows in a sequence, with `seq_lengths` | concatenates packs |
+| `grouped` | a group: several encoded rows of similar lengths, as lists | pads the rows of groups |
+| `padded` | an encoded row | pads rows |
+
+`input_ids` and `labels` are lists of the same length. The label of a token is the token itself, or
+`IGNORED` for a token of a prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import Sampler
-from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import pack_dataset
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
+from cclearn.training.head_loss import IGNORED
 from cclearn.training.recipe import Training
-
-IGNORED = -100
-"""Label of a token that does not contribute to the loss, such as a token of the prompt."""
 
 
 def make_dataset(
@@ -28,33 +34,97 @@ def make_dataset(
 ) -> tuple[Dataset, list[int]]:
     """Return the rows with their labels as a dataset, and the number of its rows in each phase.
 
-    With `batching: packed`, a row of the dataset is a pack of several encoded rows. Packs are filled by
-    best-fit decreasing. No encoded row is cut, because none is longer than a pack.
+    Packs are filled by best-fit decreasing. No encoded row is cut.
 
     Args:
         phases: Encoded rows of each phase.
         training: Settings of the training.
+
+    Raises:
+        ConfigurationError: A row is longer than a batch may be.
     """
-    parts = [_with_labels(phase) for phase in phases]
-    if training.batching == "packed":
-        parts = [pack_dataset(part, training.max_length, "bfd") for part in parts]
+    most = training.device_tokens
+    longest = max((len(row.input_ids) for phase in phases for row in phase), default=0)
+    if longest > most:
+        raise ConfigurationError(
+            [
+                f"training.batch_tokens (batch_tokens = {most:,}): the longest row has {longest:,}"
+                " tokens, and rows are not cut. Increase it, or decrease training.max_length."
+            ]
+        )
+    parts = [_dataset(phase, training.batching, most) for phase in phases]
     return concatenate_datasets(parts), [len(part) for part in parts]
 
 
-def _with_labels(rows: Sequence[EncodedRow]) -> Dataset:
-    """Return rows as a dataset. The label of a token of a completion is the token itself."""
-    return Dataset.from_dict(
-        {
-            "input_ids": [row.input_ids for row in rows],
-            "labels": [
-                [
-                    token if is_completion else IGNORED
-                    for token, is_completion in zip(row.input_ids, row.completion_mask, strict=True)
-                ]
-                for row in rows
-            ],
-        }
+def _dataset(rows: Sequence[EncodedRow], batching: str, most: int) -> Dataset:
+    if batching == "grouped":
+        groups = group_rows(rows, most)
+        return Dataset.from_dict(
+            {
+                "input_ids": [[row.input_ids for row in group] for group in groups],
+                "labels": [[_labels(row) for row in group] for group in groups],
+            }
+        )
+    dataset = Dataset.from_dict(
+        {"input_ids": [row.input_ids for row in rows], "labels": [_labels(row) for row in rows]}
     )
+    return pack_dataset(dataset, most, "bfd") if batching == "packed" else dataset
+
+
+def _labels(row: EncodedRow) -> list[int]:
+    return [
+        token if is_completion else IGNORED
+        for token, is_completion in zip(row.input_ids, row.completion_mask, strict=True)
+    ]
+
+
+def group_rows(rows: Sequence[EncodedRow], most: int) -> list[list[EncodedRow]]:
+    """Return groups of rows of similar lengths. Each group is as large as possible.
+
+    Lengths are similar if they differ by less than an eighth. Rows of similar lengths keep their
+    order, so that the copies of a repeated row are in different groups if they are far apart.
+
+    Args:
+        rows: Rows in random order.
+        most: Largest number of tokens of a group after its rows are padded to the longest.
+    """
+    groups: list[list[EncodedRow]] = []
+    width = most + 1
+    for row in sorted(rows, key=lambda row: _length_class(len(row.input_ids))):
+        width = max(width, len(row.input_ids))
+        if width * (len(groups[-1]) + 1 if groups else 1) > most:
+            groups.append([])
+            width = len(row.input_ids)
+        groups[-1].append(row)
+    return groups
+
+
+def _length_class(length: int) -> int:
+    """Return the number of the interval of a length: each power of two is divided into eight
+    intervals."""
+    bits = length.bit_length()
+    return 16 * bits + (length << 4 >> bits)
+
+
+class GroupCollator:
+    """Makes a batch of all rows of the groups in a list of examples.
+
+    Args:
+        pad: Token that fills up shorter rows.
+    """
+
+    def __init__(self, pad: int) -> None:
+        self._collate = DataCollatorForLanguageModeling(pad_token_id=pad)
+
+    def __call__(self, groups: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return `input_ids`, `labels` and `attention_mask`, each of shape (rows, tokens)."""
+        rows = [
+            {"input_ids": ids, "labels": labels}
+            for group in groups
+            for ids, labels in zip(group["input_ids"], group["labels"], strict=True)
+        ]
+        batch: dict[str, torch.Tensor] = self._collate(rows)
+        return batch
 
 
 class RowSampler(Sampler[int]):
@@ -66,24 +136,12 @@ class RowSampler(Sampler[int]):
         sizes: Number of rows of each phase. The phases follow each other in the dataset.
         seed: Seed of the orders.
         rounds: Number of passes over each phase before the next one begins.
-        lengths: Lengths of the rows in tokens. With them, rows of similar lengths are in the same batch.
-            None ignores the lengths.
-        batch: Number of rows per step of all processes. It is only used with `lengths`.
     """
 
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        seed: int,
-        rounds: int = 1,
-        lengths: Sequence[int] | None = None,
-        batch: int = 1,
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], seed: int, rounds: int = 1) -> None:
         self._sizes = list(sizes)
         self._seed = seed
         self._rounds = rounds
-        self._lengths = lengths
-        self._batch = batch
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -98,11 +156,6 @@ class RowSampler(Sampler[int]):
         first = 0
         for size in self._sizes:
             for _ in range(self._rounds):
-                if self._lengths is None:
-                    order = torch.randperm(size, generator=generator).tolist()
-                else:
-                    lengths = list(self._lengths[first : first + size])
-                    order = get_length_grouped_indices(lengths, self._batch, generator=generator)
-                for index in order:
+                for index in torch.randperm(size, generator=generator).tolist():
                     yield first + index
             first += size

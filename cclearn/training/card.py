@@ -99,8 +99,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         "## Training",
         "",
-        f"{manifest['steps']} steps of {manifest['effective_batch']} rows on {manifest['processes']}"
-        f" process(es), {manifest['tokens_seen']:,} tokens in {manifest['seconds']:,.0f} s;"
+        f"{manifest['steps']} steps of {manifest['effective_batch']:,} {manifest['batch_unit']} on"
+        f" {manifest['processes']} process(es), {manifest['tokens_seen']:,} tokens in {manifest['seconds']:,.0f} s;"
         f" {manifest['trained_parameters']:,} of {manifest['parameters']:,} parameters trained.",
         "",
     ]

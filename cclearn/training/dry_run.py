@@ -28,7 +28,8 @@ class DryRun:
         dropped: Number of rows that are dropped because they are too long.
         windowed: Number of notes that are split into windows.
         contaminated: Number of rows that are dropped because they occur in an evaluation.
-        batch: Number of rows or packs per step in all processes.
+        batch: Largest number of tokens, or number of rows, per step in all processes.
+        batch_unit: Unit of `batch`: `tokens` or `rows`.
         steps: Number of steps of the run.
         epochs: Number of epochs of the run.
         tokens: Number of tokens that the run reads, without padding.
@@ -47,6 +48,7 @@ class DryRun:
     windowed: int
     contaminated: int
     batch: int
+    batch_unit: str
     steps: int
     epochs: float
     tokens: int
@@ -75,11 +77,12 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     prepared = prepare_rows(recipe, chosen, tokenizer)
     _, sizes = make_dataset(prepared.phases, recipe.training)
     training = recipe.training
-    batch = training.batch_size * training.accumulation * processes
+    step_rows = training.device_rows * training.accumulation * processes
+    batch, unit = training.effective_batch(processes)
     if recipe.grpo is not None:  # A row of the batch is one answer to a note.
-        batch //= recipe.grpo.generations
-    epoch_steps = sum(sizes) / batch
-    steps = training.steps or math.ceil(epoch_steps) * (training.epochs or 1)
+        batch = step_rows = step_rows // recipe.grpo.generations
+    epoch_steps = sum(sizes) / step_rows
+    steps = training.steps or math.ceil(math.ceil(epoch_steps) * (training.epochs or 1))
     epochs = steps / epoch_steps
     shape = shape_of(recipe, tokenizer)
     rows = sum(part.rows for part in prepared.epoch_rows)
@@ -101,6 +104,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         windowed=sum(len(report.windowed) for report in reports),
         contaminated=sum(len(c.contaminated) for c in chosen),
         batch=batch,
+        batch_unit=unit,
         steps=steps,
         epochs=epochs,
         tokens=tokens,

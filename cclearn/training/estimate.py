@@ -156,7 +156,7 @@ def estimate_memory(shape: Shape, recipe: Recipe, in_bf16: bool) -> Memory:
         small = shape.quantisable if kind == "qlora" else 0
         weights = bits * small + compute * float(shape.parameters - small)
         trained = (4.0 + 4.0 + state) * shape.trained
-    tokens = training.batch_size * training.max_length
+    tokens = training.device_tokens
     layer = compute * (5 * shape.width + shape.attention + 4 * shape.feed_forward)
     if training.gradient_checkpointing:
         kept = shape.layers * compute * shape.width + 2 * layer

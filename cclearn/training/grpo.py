@@ -151,7 +151,7 @@ def _by_id(rows: Iterable[TrainingRow]) -> dict[str, TrainingRow]:
 
 def _refuse_few(rows: list[EncodedRow], recipe: Recipe, settings: Grpo) -> None:
     """Raise ConfigurationError if there are fewer notes than a step needs."""
-    answers = recipe.training.batch_size * recipe.training.accumulation
+    answers = recipe.training.device_rows * recipe.training.accumulation
     notes = answers * process_state().num_processes // settings.generations
     if len(rows) < notes:
         raise ConfigurationError(

@@ -23,13 +23,15 @@ def measure(
         start: Checkpoint that the run was resumed from, or None.
     """
     processes = process_state().num_processes
+    batch, unit = recipe.training.effective_batch(processes)
     tokens = int(trainer.state.num_input_tokens_seen)
     trained, parameters = _count_parameters(trainer.model)
     return {
         "parameters": parameters,
         "trained_parameters": trained,
         "processes": processes,
-        "effective_batch": recipe.training.batch_size * recipe.training.accumulation * processes,
+        "effective_batch": batch,
+        "batch_unit": unit,
         "steps": trainer.state.global_step,
         "resumed_from": start.step if start else None,
         "tokens_seen": tokens,

@@ -113,8 +113,10 @@ class Training(RecipeSection):
     Attributes:
         max_length: Largest number of tokens of an example, or of a pack of examples.
         steps: Number of steps. Either `steps` or `epochs` is given.
-        epochs: Number of epochs.
-        batch_size: Number of rows per device and batch. With `batching: packed` a row is a pack.
+        epochs: Number of epochs, which need not be whole.
+        batch_tokens: Largest number of tokens per device and batch, including padding, with `batching:
+            packed` or `grouped`. None is `max_length`.
+        batch_size: Number of rows per device and batch, with `batching: padded`. None is 1.
         accumulation: Number of batches whose gradients are accumulated for one step.
         optimizer: `adamw`, `adamw_8bit`, which keeps the state of AdamW in 8 bits (bitsandbytes), or
             `muon` for models that are trained from scratch: Muon for the matrices of the hidden layers
@@ -124,7 +126,7 @@ class Training(RecipeSection):
         warmup: Share of the steps during which the learning rate rises.
         weight_decay: Decoupled weight decay.
         max_grad_norm: Norm to which gradients are clipped.
-        batching: `packed` fills packs with examples that are isolated from each other, `grouped` pads
+        batching: `packed` fills batches with examples that are isolated from each other, `grouped` pads
             examples of similar lengths, `padded` pads examples of any length.
         attention: Implementation of attention. `auto` is FlashAttention 2 if its package and a GPU are
             available, else PyTorch's (`sdpa`).
@@ -140,8 +142,9 @@ class Training(RecipeSection):
 
     max_length: int = Field(default=512, gt=0)
     steps: int | None = Field(default=None, gt=0)
-    epochs: int | None = Field(default=None, gt=0)
-    batch_size: int = Field(default=1, gt=0)
+    epochs: float | None = Field(default=None, gt=0)
+    batch_tokens: int | None = Field(default=None, gt=0)
+    batch_size: int | None = Field(default=None, gt=0)
     accumulation: int = Field(default=1, gt=0)
     optimizer: Literal["adamw", "adamw_8bit", "muon"] = "adamw"
     learning_rate: float = Field(gt=0)
@@ -165,6 +168,41 @@ class Training(RecipeSection):
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give either steps or epochs")
         return self
+
+    @model_validator(mode="after")
+    def _batches_are_measured_once(self) -> Self:
+        if self.batching == "padded" and self.batch_tokens is not None:
+            raise ValueError(
+                "batch_tokens: batches of padded rows have a number of rows; set batch_size"
+            )
+        if self.batching != "padded" and self.batch_size is not None:
+            raise ValueError(
+                f"batch_size: {self.batching} batches have a number of tokens; set batch_tokens"
+            )
+        return self
+
+    @property
+    def device_rows(self) -> int:
+        """Number of rows of the dataset per device and batch. A pack or a group is one row of it."""
+        return self.batch_size or 1
+
+    @property
+    def device_tokens(self) -> int:
+        """Largest number of tokens per device and batch."""
+        if self.batching == "padded":
+            return self.device_rows * self.max_length
+        return self.batch_tokens or self.max_length
+
+    def effective_batch(self, processes: int) -> tuple[int, str]:
+        """Return the largest size of the batches of a step, and its unit, `tokens` or `rows`.
+
+        Args:
+            processes: Number of processes of the run.
+        """
+        batches = self.accumulation * processes
+        if self.batching == "padded":
+            return self.device_rows * batches, "rows"
+        return self.device_tokens * batches, "tokens"
 
 
 class Grpo(RecipeSection):
@@ -251,10 +289,11 @@ class Recipe(RecipeMetadata):
             raise ValueError("adapter: a model with random weights cannot be adapted; set none")
         if self.adapter.kind != "none" and self.training.optimizer == "muon":
             raise ValueError("training.optimizer: muon cannot train an adapter; set adamw")
-        if self.rows.order == "span_then_document" and self.training.epochs is None:
+        epochs = self.training.epochs
+        if self.rows.order == "span_then_document" and (epochs is None or epochs % 1):
             raise ValueError(
-                "training.steps: with rows.order = span_then_document they may end before the"
-                " documents; give training.epochs"
+                "training.epochs: with rows.order = span_then_document a run must not end within an"
+                " epoch; give a whole number of epochs"
             )
         if (self.rows.development > 0) != (self.training.evaluate_every > 0):
             raise ValueError(
@@ -265,7 +304,7 @@ class Recipe(RecipeMetadata):
         return self
 
     def _check_grpo(self, grpo: Grpo) -> None:
-        rows = self.training.batch_size * self.training.accumulation
+        rows = self.training.device_rows * self.training.accumulation
         problems = []
         if self.model.scratch is not None:
             problems.append("model.scratch: grpo needs a fine-tuned model; set model.path")
@@ -273,8 +312,8 @@ class Recipe(RecipeMetadata):
             problems.append("rows.order: grpo trains on notes; set document_only")
         if self.training.optimizer == "muon":
             problems.append("training.optimizer: grpo requires adamw or adamw_8bit")
-        if self.training.batching == "packed":
-            problems.append("training.batching: grpo cannot use packs; set padded")
+        if self.training.batching != "padded":
+            problems.append("training.batching: grpo needs batches of rows; set padded")
         if self.rows.development:
             problems.append("rows.development: grpo does not evaluate it; set 0")
         if self.rows.overflow == "window":

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
-from transformers import TrainerCallback
+import torch
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
-from cclearn.training.batches import RowSampler, make_dataset
+from cclearn.training.batches import GroupCollator, RowSampler, make_dataset
 from cclearn.training.choose import choose_rows
+from cclearn.training.head_loss import IGNORED, has_plain_head, summed_loss
 from cclearn.training.initial_model import (
     adapter_config,
     cast_trained_weights_to_float32,
@@ -79,22 +79,26 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             peft_config=adapter_config(recipe),
             optimizer_cls_and_kwargs=_optimizer(recipe.training),
             callbacks=callbacks,
-            sampler=_sampler(recipe, sizes, dataset),
+            sampler=_sampler(recipe, sizes),
+            data_collator=_collator(recipe.training, tokenizer),
         )
 
     return Job(tokenizer, make_trainer, prepared)
 
 
-def _sampler(recipe: Recipe, sizes: list[int], dataset: Dataset) -> RowSampler:
-    training = recipe.training
-    lengths = None
-    if training.batching == "grouped":
-        lengths = [len(ids) for ids in dataset["input_ids"]]
+def _sampler(recipe: Recipe, sizes: list[int]) -> RowSampler:
     rounds = 1
-    if _has_phases(recipe) and training.epochs is not None:
-        rounds = training.epochs
-    batch = training.batch_size * training.accumulation * process_state().num_processes
-    return RowSampler(sizes, recipe.seed, rounds, lengths, batch)
+    if _has_phases(recipe) and recipe.training.epochs is not None:
+        rounds = int(recipe.training.epochs)
+    return RowSampler(sizes, recipe.seed, rounds)
+
+
+def _collator(training: Training, tokenizer: PreTrainedTokenizerBase) -> GroupCollator | None:
+    """Return the collator of groups, or None for the one of TRL."""
+    if training.batching != "grouped":
+        return None
+    pad = tokenizer.pad_token_id
+    return GroupCollator(tokenizer.eos_token_id if pad is None else pad)
 
 
 def _has_phases(recipe: Recipe) -> bool:
@@ -111,8 +115,8 @@ def _arguments(recipe: Recipe) -> SFTConfig:
         **arguments,
         eval_strategy="steps" if training.evaluate_every else "no",
         eval_steps=training.evaluate_every or None,
-        per_device_eval_batch_size=training.batch_size,
-        max_length=training.max_length,
+        per_device_eval_batch_size=training.device_rows,
+        max_length=training.device_tokens,
         packing=training.batching == "packed",
         # Padding is not counted. Packs have none, and their end-of-turn tokens, with which TRL may pad,
         # must be counted.
@@ -126,16 +130,56 @@ def _arguments(recipe: Recipe) -> SFTConfig:
 class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
     """TRL's trainer, which collates batches and computes the loss (`cclearn.training.batches`).
 
-    Its sampler gives the same order when a run is resumed.
+    Its sampler gives the same order when a run is resumed. On a CPU, the loss of the output layer is
+    that of `cclearn.training.head_loss`. It is normalised by the number of supervised tokens in all
+    batches of a step.
     """
 
     def __init__(self, *, sampler: RowSampler, **settings: Any) -> None:
         self._sampler = sampler
         super().__init__(**settings)
         cast_trained_weights_to_float32(self.model)
+        self._sums_loss_itself = (
+            self.accelerator.device.type == "cpu"
+            and not self.aux_loss_enabled
+            and has_plain_head(self.model)
+        )
 
     def _get_train_sampler(self, train_dataset: Any = None) -> RowSampler:
         return self._sampler
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return the mean loss of the supervised tokens of a batch.
+
+        Args:
+            model: Model, as the launcher has wrapped it.
+            inputs: Batch of the collator.
+            return_outputs: Whether to return the outputs of the model too.
+            num_items_in_batch: Number of supervised tokens in all batches of a step, in all processes.
+                The
+                sum of the losses is divided by it. None divides by the number of this batch.
+        """
+        if return_outputs or not self._sums_loss_itself:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labels = inputs["labels"]
+        others = {key: value for key, value in inputs.items() if key != "labels"}
+        with summed_loss(self.accelerator.unwrap_model(model), labels):
+            summed = model(**others, use_cache=False).logits
+        count = num_items_in_batch
+        if count is None:
+            count = (labels[:, 1:] != IGNORED).sum()
+        loss = summed / torch.as_tensor(count).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            # Gradients are averaged over the processes, but the number of tokens is that of all
+            # processes.
+            loss = loss * self.accelerator.num_processes
+        return loss
 
 
 def _optimizer(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:

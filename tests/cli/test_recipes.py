@@ -157,11 +157,11 @@ def test_a_dry_run_estimates_the_cost_of_a_run(
     output = call(
         capsys,
         *("recipes", "validate", "tiny/sft_scratch", "--dry-run", "--processes", "2"),
-        *("training.batching=packed", "training.batch_size=3", "training.steps=50"),
+        *("training.batching=packed", "training.batch_tokens=1536", "training.steps=50"),
         *("rows.evaluation=[{kind: document, path: " + settings[1].split("=", 1)[1] + "}]",),
         *("rows.order=span_only", *settings),
     )
-    assert "50 of 6 packs (2 processes)" in output
+    assert "50 of 3,072 tokens (2 processes)" in output
     assert "0 rows too long for 512 tokens, 0 that an evaluation contains" in output
     assert "Lengths of rows" in output
     assert "█" in output

@@ -12,11 +12,15 @@ from tests.models import random_engine
 def answers(engine: LocalEngine) -> list[Answer]:
     texts = ("Asthma, asthma.", "Chest pain.")
     return list(
-        engine.generate(Request(text, document_prompt(text), "start: /[a-e]{30}/") for text in texts)
+        engine.generate(
+            Request(text, document_prompt(text), "start: /[a-e]{30}/") for text in texts
+        )
     )
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers in a way that will go.
+@pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # peft asks transformers in a way that will go.
 @pytest.mark.parametrize("adapted", [False, True])
 def test_settings_of_chats_do_not_apply(adapted: bool) -> None:
     engine = random_engine(seed=2, max_new_tokens=40)

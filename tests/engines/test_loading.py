@@ -86,7 +86,9 @@ def test_a_model_that_does_not_fit_is_refused(
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine.load(folder)
     (problem,) = caught.value.problems
-    assert problem.startswith(f"model (model = {folder}): its weights take 0.0 GiB, and 0.0 GiB of ")
+    assert problem.startswith(
+        f"model (model = {folder}): its weights take 0.0 GiB, and 0.0 GiB of "
+    )
     assert "Use --engine quantise=nf4, " in problem
     with pytest.raises(ConfigurationError, match=r"are free\. Use a smaller model\."):
         LocalEngine.load(folder, loading=Loading("nf4", device_map="auto"))

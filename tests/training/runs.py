@@ -22,7 +22,7 @@ def overrides(data: Path, output: Path, *more: str) -> list[str]:
         f"rows.sources.1.path={json.dumps(str(data / 'notes' / 'notes.jsonl'))}",
         *(f"model.scratch.{key}={value}" for key, value in SHAPE.model_dump().items()),
         "training.batching=packed",
-        "training.batch_size=1",
+        "training.batch_tokens=null",
         "training.steps=6",
         "training.log_every=1",
         *more,

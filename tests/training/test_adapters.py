@@ -24,7 +24,7 @@ from tests.training.runs import adapting, launch, losses, tiny_recipe
 # PEFT asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
-LONG = ("training.steps=40", "training.learning_rate=1e-2", "training.batch_size=2")
+LONG = ("training.steps=40", "training.learning_rate=1e-2", "training.batch_tokens=1024")
 
 
 @pytest.fixture(scope="module")

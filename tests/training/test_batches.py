@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from safetensors.torch import load_file
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
-from cclearn.training.batches import RowSampler, make_dataset
+from cclearn.training.batches import GroupCollator, RowSampler, group_rows, make_dataset
 from cclearn.training.choose import choose_rows
 from cclearn.training.sft import run_sft
 from tests.training.runs import ROOT, launch, losses, script, tiny_recipe
@@ -48,6 +50,7 @@ def assert_close(one: Path, other: Path) -> None:
 def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_path: Path) -> None:
     settings = [
         "training.batching=padded",
+        "training.batch_tokens=null",
         "training.optimizer=adamw",
         "training.learning_rate=1e-3",
     ]
@@ -66,6 +69,7 @@ def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_
 def test_two_processes_train_like_one(data: Path, tmp_path: Path, two: tuple[str, ...]) -> None:
     settings = [
         "training.batching=padded",
+        "training.batch_tokens=null",
         "training.optimizer=adamw",
         "training.learning_rate=1e-3",
     ]
@@ -173,24 +177,70 @@ def test_phases_follow_each_other() -> None:
     assert order != list(RowSampler([4, 2], seed=1, rounds=2))
 
 
-@given(
-    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=60),
-    batch=st.integers(1, 8),
-    epoch=st.integers(0, 3),
-)
-def test_an_order_depends_only_on_seed_and_epoch(
-    lengths: list[int], batch: int, epoch: int
+@given(size=st.integers(1, 60), epoch=st.integers(0, 3))
+def test_an_order_depends_only_on_seed_and_epoch(size: int, epoch: int) -> None:
+    sampler = RowSampler([size], 7)
+    torch.manual_seed(epoch)  # The global seed must not matter.
+    sampler.set_epoch(epoch)
+    order = list(sampler)
+    assert sorted(order) == list(range(size))
+    again = RowSampler([size], 7)
+    list(again)
+    again.set_epoch(epoch)
+    assert list(again) == order
+
+
+@given(lengths=st.lists(st.integers(1, 100), min_size=1, max_size=200), most=st.integers(100, 300))
+def test_groups_hold_every_row_once_and_no_more_tokens_than_allowed(
+    lengths: list[int], most: int
 ) -> None:
-    for grouped in (None, lengths):
-        sampler = RowSampler([len(lengths)], 7, lengths=grouped, batch=batch)
-        torch.manual_seed(epoch)  # The global seed must not matter.
-        sampler.set_epoch(epoch)
-        order = list(sampler)
-        assert sorted(order) == list(range(len(lengths)))
-        again = RowSampler([len(lengths)], 7, lengths=grouped, batch=batch)
-        list(again)
-        again.set_epoch(epoch)
-        assert list(again) == order
+    made = [
+        EncodedRow(str(n), "span", [1] * length, [1] * length) for n, length in enumerate(lengths)
+    ]
+    groups = group_rows(made, most)
+    assert sorted(row.id for group in groups for row in group) == sorted(row.id for row in made)
+    for group in groups:
+        sizes = [len(row.input_ids) for row in group]
+        assert max(sizes) * len(sizes) <= most
+    # A group is full, if the next row could not be added.
+    for group, following in pairwise(groups):
+        widest = max(len(row.input_ids) for row in (*group, following[0]))
+        assert widest * (len(group) + 1) > most
+
+
+def test_rows_of_a_group_have_similar_lengths() -> None:
+    rng = random.Random(0)
+    made = [
+        EncodedRow(str(n), "span", [1] * length, [1] * length)
+        for n, length in enumerate(rng.choices(range(20, 1_000), k=3_000))
+    ]
+    groups = group_rows(made, 2_048)
+    useful = sum(len(row.input_ids) for row in made)
+    padded = sum(max(len(row.input_ids) for row in group) * len(group) for group in groups)
+    assert useful / padded > 0.94
+    # Copies of a row that are far apart are in different groups.
+    twice = group_rows([*made, *made], 2_048)
+    together = sum(len({row.id for row in group}) < len(group) for group in twice)
+    assert together < 0.1 * len(twice)
+
+
+def test_a_batch_smaller_than_the_longest_row_is_refused(data: Path, tmp_path: Path) -> None:
+    training = tiny_recipe(data, tmp_path, "training.batch_tokens=40").training
+    with pytest.raises(ConfigurationError) as caught:
+        make_dataset([rows(3, "document", 41)], training)
+    (problem,) = caught.value.problems
+    assert problem.startswith(
+        "training.batch_tokens (batch_tokens = 40): the longest row has 43 tok"
+    )
+
+
+def test_groups_are_collated_with_padding(data: Path, tmp_path: Path) -> None:
+    training = tiny_recipe(data, tmp_path, "training.batching=grouped").training
+    dataset, _ = make_dataset([rows(7, "span", 4)], training)
+    (batch,) = [GroupCollator(pad=0)([dataset[0]])]
+    assert batch["input_ids"].shape == batch["labels"].shape == (7, 6)
+    assert batch["attention_mask"].sum() == sum(map(len, dataset[0]["input_ids"]))
+    assert (batch["labels"] == -100).sum() == 7 + (batch["attention_mask"] == 0).sum()
 
 
 def test_spans_come_before_documents(
@@ -209,7 +259,7 @@ def test_spans_come_before_documents(
 
     monkeypatch.setattr(sft, "_Trainer", Spy)
     settings = ["rows.order=span_then_document", "training.steps=null", "training.epochs=2"]
-    settings += ["training.batching=padded", "training.batch_size=1"]
+    settings += ["training.batching=padded", "training.batch_tokens=null"]
     settings += ["rows.sources.0.share=null", "rows.sources.1.share=null"]
     folder = run_sft(tiny_recipe(data, tmp_path / "run", *settings))
     span, document = json.loads((folder / "manifest.json").read_text())["rows"]

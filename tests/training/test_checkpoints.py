@@ -189,12 +189,12 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
 @pytest.mark.parametrize(
     "batching",
     # 81 rows: the second time the run is stopped in its second epoch.
-    [("packed", "1"), ("grouped", "24")],
+    [("packed", "512"), ("grouped", "1024")],
 )
 def test_a_killed_run_is_resumed_with_the_same_result(
     data: Path, tmp_path: Path, batching: tuple[str, str]
 ) -> None:
-    size = [f"training.batching={batching[0]}", f"training.batch_size={batching[1]}"]
+    size = [f"training.batching={batching[0]}", f"training.batch_tokens={batching[1]}"]
     settings = [*size, "training.steps=12", "training.keep=9"]
     whole = run_sft(tiny_recipe(data, tmp_path / "whole", *settings, "training.save_every=3"))
     assert not checkpoint_folder(whole).exists()

@@ -90,7 +90,11 @@ def test_operations_agree_with_the_count_of_torch() -> None:
 
 def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(
-        data, tmp_path / "run", "training.batching=padded", "training.batch_size=4"
+        data,
+        tmp_path / "run",
+        "training.batching=padded",
+        "training.batch_tokens=null",
+        "training.batch_size=4",
     )
     found = dry_run(recipe)
     assert (found.steps, found.batch) == (6, 4)

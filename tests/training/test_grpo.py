@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::Deprec
 SETTINGS = (
     "rows.order=document_only",
     "training.batching=padded",
+    "training.batch_tokens=null",
     "training.batch_size=4",
     "training.steps=2",
     "training.learning_rate=1e-3",

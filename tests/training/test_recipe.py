@@ -154,13 +154,19 @@ def test_overrides() -> None:
         (["adapter={kind: lora}", *MODEL], ["training.optimizer: muon cannot train an adapter"]),
         (
             ["rows.order=span_then_document"],
-            ["training.steps: with rows.order = span_then_document"],
+            ["training.epochs: with rows.order = span_then_document"],
         ),
         (["adapter.quantisation.typ=nf4"], ["adapter.quantisation.typ: unknown key. Did you"]),
         (["grpo={}"], ["model.scratch: grpo needs a fine-tuned model"]),
         (
             ["grpo={generations: 5, answer_length: 64}", "rows.order=document_only", *MODEL],
-            ["= 24: it must be"],
+            ["training.batching: grpo needs batches of rows; set padded; training.batch_size * acc"],
+        ),
+        (["training.batch_size=4"], ["training: batch_size: grouped batches have a number of tok"]),
+        (["training.batching=padded"], ["training: batch_tokens: batches of padded rows have"]),
+        (
+            ["rows.order=span_then_document", "training.steps=null", "training.epochs=1.5"],
+            ["training.epochs: with rows.order = span_then_document"],
         ),
     ],
 )

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,7 +46,8 @@ def test_a_run_writes_a_model_and_its_manifest(run: Path, system: CodeSystem, da
     )
     assert span["rows"] > document["rows"] == 20
     assert (span["origins"], document["origins"]) == (["public"], ["synthetic"])
-    assert (manifest["processes"], manifest["effective_batch"]) == (1, 1)
+    batch = manifest["effective_batch"], manifest["batch_unit"]
+    assert (manifest["processes"], *batch) == (1, 512, "tokens")
     card = (run / "README.md").read_text()
     assert f"release {system.release}" in card
     assert "| span | gold | public |" in card
@@ -124,9 +127,9 @@ def test_the_loss_is_that_of_separate_examples(
         on = torch.tensor(row.completion_mask[1:], dtype=torch.bool)
         total -= float(logs.gather(-1, ids[0, 1:, None])[:, 0][on].sum())
         supervised += int(on.sum())
-    size = 1 if batching == "packed" else len(encoded)
-    settings = [f"training.batching={batching}", f"training.batch_size={size}"]
-    settings.append("training.max_length=4096")
+    settings = [f"training.batching={batching}", "training.max_length=4096"]
+    if batching == "padded":
+        settings += ["training.batch_tokens=null", f"training.batch_size={len(encoded)}"]
     recipe = tiny_recipe(data, tmp_path / "x", *settings)
     dataset, sizes = make_dataset([encoded], recipe.training)
     trainer = sft._Trainer(
@@ -135,12 +138,24 @@ def test_the_loss_is_that_of_separate_examples(
         train_dataset=dataset,
         processing_class=tokenizer,
         sampler=RowSampler(sizes, 0),
+        data_collator=sft._collator(recipe.training, tokenizer),
     )
     trainer.model.eval()
     (batch,) = trainer.get_train_dataloader()
     with torch.no_grad():
         loss = float(trainer.compute_loss(trainer.model, batch))
     assert loss == pytest.approx(total / supervised, rel=1e-4)
+
+
+def split(row: dict[str, Any]) -> list[tuple[list[int], list[int]]]:
+    """Return the tokens and labels of each example in a pack or a group."""
+    if "seq_lengths" not in row:
+        return list(zip(row["input_ids"], row["labels"], strict=True))
+    ends = list(accumulate(row["seq_lengths"], initial=0))
+    assert ends[-1] == len(row["input_ids"])
+    return [
+        (row["input_ids"][start:end], row["labels"][start:end]) for start, end in pairwise(ends)
+    ]
 
 
 @pytest.mark.parametrize("batching", ["packed", "grouped"])
@@ -160,21 +175,14 @@ def test_only_completions_are_supervised(
     settings = [f"training.batching={batching}", "training.steps=1"]
     folder = run_sft(tiny_recipe(data, tmp_path / "spied", *settings))
     ((dataset, tokenizer),) = seen
-    examples = 0
-    for row in dataset:
-        start = 0
-        for length in row.get("seq_lengths", [len(row["input_ids"])]):
-            labels = row["labels"][start : start + length]
-            ids = row["input_ids"][start : start + length]
-            learnt = [token for token, label in zip(ids, labels, strict=True) if label != -100]
-            assert learnt[-1] == tokenizer.eos_token_id
-            text = tokenizer.decode(learnt[:-1])
-            assert text == "none" or all(line.startswith("- ") for line in text.split("\n"))
-            assert tokenizer.convert_tokens_to_ids("<|assistant|>") not in learnt
-            start += length
-            examples += 1
-        assert start == len(row["input_ids"])
-    assert examples == json.loads((folder / "manifest.json").read_text())["epoch_rows"]
+    examples = [example for row in dataset for example in split(row)]
+    for ids, labels in examples:
+        learnt = [token for token, label in zip(ids, labels, strict=True) if label != -100]
+        assert learnt[-1] == tokenizer.eos_token_id
+        text = tokenizer.decode(learnt[:-1])
+        assert text == "none" or all(line.startswith("- ") for line in text.split("\n"))
+        assert tokenizer.convert_tokens_to_ids("<|assistant|>") not in learnt
+    assert len(examples) == json.loads((folder / "manifest.json").read_text())["epoch_rows"]
 
 
 def test_bad_rows_are_refused_before_anything_is_written(data: Path, tmp_path: Path) -> None:

@@ -139,8 +139,8 @@ class LLMCoder(Coder):
         restricted = any(source.origin == "restricted" for source in sources)
         identifier = note.id if len(spans) == 1 else f"{note.id}#{number + 1}"
         origin: Origin = "restricted" if restricted else note.origin
-        # In `listed`, a piece of evidence is repeated for each of its codes, and a code for each piece of
-        # its evidence, so that a repeated line is no sign of an endless answer.
+        # In `listed`, a piece of evidence is repeated for each of its codes, and a code for each piece
+        # of its evidence, so that a repeated line is no sign of an endless answer.
         limit = LineLimit(text) if self.template == "paired" else None
         return Request(identifier, prompt, grammar, origin, limit)
 

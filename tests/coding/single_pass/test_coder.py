@@ -96,7 +96,10 @@ def test_an_answer_becomes_codes_with_offsets(system: CodeSystem) -> None:
 def test_a_line_may_be_repeated_as_often_as_the_note_has_its_quote(system: CodeSystem) -> None:
     engine = Scripted(*[Answer("n", "none")] * 2)
     coders = [LLMCoder(engine, system, template=template) for template in ("paired", "listed")]
-    requests = [coder.request(Note(id="n", text="No sepsis.\n Old  asthma. Old\tasthma, asthma")) for coder in coders]
+    requests = [
+        coder.request(Note(id="n", text="No sepsis.\n Old  asthma. Old\tasthma, asthma"))
+        for coder in coders
+    ]
     limit = requests[0].line_limit
     assert limit is not None
     assert limit("- asthma => J45.909") == 3

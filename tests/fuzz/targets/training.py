@@ -34,7 +34,7 @@ def recipe_targets() -> Iterator[Target]:
     )
     yield Target("recipes cp", "yaml", "recipe.yaml", ("recipes", "cp", "recipe.yaml", "copy.yaml"))
     for setting in ("training.steps=3", "rows.sources.0.share=0.5", "model.scratch.layers=2", "seed=1",
-                 "rows.sources.1.share=0.5", "training.batch_size=2"):  # fmt: skip
+                 "rows.sources.1.share=0.5", "training.batch_tokens=600"):  # fmt: skip
         command = ("recipes", "validate", "recipe.yaml", "{}")
         yield Target(
             "recipes override", "setting", setting, command, (*needs, "recipe.yaml"), weight=0.4
