@@ -121,8 +121,16 @@ def merge_command(
 
 def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
     from cclearn.cli.tables import dry_run_view, print_view
+    from cclearn.rows.mixture import MOST_REPEATS
+    from cclearn.runtime.display import print_message
 
     print_view(dry_run_view(run))
+    for part in run.epoch_rows:
+        if (times := run.times_seen(part)) > MOST_REPEATS:
+            print_message(
+                f"rows.sources (path = {part.source}): each row is seen {times:.1f} times, and more than"
+                f" {MOST_REPEATS:g} teach little. Add rows, or decrease repeats, epochs or steps."
+            )
 
     def print_line(name: str, value: str) -> None:
         typer.echo(f"{name:<12} {visible(value)}")
@@ -130,12 +138,14 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
     print_line(
         "Left out",
         f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens, {run.contaminated:,}"
-        f" that an evaluation contains; {run.windowed:,} notes split into windows",
+        f" that an evaluation contains, {run.omitted:,} parts that fit into no window;"
+        f" {run.windowed:,} notes split into windows",
     )
     print_line(
         "Steps",
-        f"{run.steps:,} of {run.batch:,} {run.batch_unit} ({processes} process{'es'[: 2 * (processes > 1)]}),"
-        f" {run.epochs:.2f} epochs, {run.tokens:,} tokens",
+        f"{run.steps:,} of {run.batch:,} {run.batch_unit}"
+        f" ({processes} process{'es'[: 2 * (processes > 1)]}), {run.epochs:.2f} epochs,"
+        f" {run.tokens:,} tokens",
     )
     shape = run.shape
     print_line(

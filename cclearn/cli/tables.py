@@ -296,11 +296,12 @@ def dry_run_view(run: DryRun) -> View:
 
 
 def _epoch_table(run: DryRun) -> Table:
-    rows = sum(part.rows for part in run.epoch_rows)
+    tokens = sum(part.tokens for part in run.epoch_rows)
+    supervised = sum(part.supervised_tokens for part in run.epoch_rows)
     table = _plain_table()
     for heading in ("source", "kind", "grade"):
         table.add_column(heading, overflow="fold")
-    for heading in ("rows", "share", "tokens", "supervised"):
+    for heading in ("rows", "times seen", "tokens", "share", "supervised", "share"):
         table.add_column(heading, justify="right")
     for part in run.epoch_rows:
         table.add_row(
@@ -308,9 +309,11 @@ def _epoch_table(run: DryRun) -> Table:
             _text(part.kind),
             _text(part.grade or ""),
             f"{part.rows:,}",
-            f"{part.rows / rows:.1%}",
+            f"{run.times_seen(part):.1f}",
             f"{part.tokens:,}",
+            f"{part.tokens / tokens:.0%}",
             f"{part.supervised_tokens:,}",
+            f"{part.supervised_tokens / supervised:.0%}",
         )
     return table
 

@@ -2,7 +2,7 @@
 
 from cclearn.rows.build import TrainingRow, document_row, note_span_rows, read_source, span_row
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
-from cclearn.rows.mixture import Mixing, epoch_shares, mix
+from cclearn.rows.mixture import Mixing, epoch_shares, mix, source_repeats
 from cclearn.rows.negatives import Negatives
 from cclearn.rows.segments import note_segments, segment_rows
 from cclearn.rows.selection import Contamination, limit_rows, repeat_by_grade
@@ -26,5 +26,6 @@ __all__ = [
     "read_source",
     "repeat_by_grade",
     "segment_rows",
+    "source_repeats",
     "span_row",
 ]

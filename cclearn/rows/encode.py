@@ -25,7 +25,7 @@ Overflow = Literal["raise", "drop", "window"]
 - `raise`: Stop the run.
 - `drop`: Omit the row and count it.
 - `window`: Split a note into windows that keep every piece of evidence whole (`cclearn.rows.windows`).
-  A span or a piece of evidence that is too long stops the run.
+  Omit a span, a piece of evidence or a word that fits into no window, and count it.
 """
 
 
@@ -60,6 +60,7 @@ class LengthReport:
         lengths: Number of rows by their length in tokens.
         dropped: Ids of rows that were left out because they are too long.
         windowed: Ids of notes that were split into windows.
+        omitted: Parts of notes that fit into no window, each as the id of the note and the offsets.
     """
 
     rows: int = 0
@@ -68,6 +69,7 @@ class LengthReport:
     lengths: Counter[int] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)
     windowed: list[str] = field(default_factory=list)
+    omitted: list[str] = field(default_factory=list)
 
     def add(self, row: EncodedRow) -> None:
         """Count a row."""
@@ -85,6 +87,7 @@ class LengthReport:
             "longest": max(self.lengths, default=0),
             "dropped": list(self.dropped),
             "windowed": list(self.windowed),
+            "omitted": list(self.omitted),
         }
 
 
@@ -130,15 +133,17 @@ def encode_rows(
         elif length <= max_length:
             encoded.append(encoded_row)
             report.add(encoded_row)
-        elif overflow == "drop":
-            report.dropped.append(row.id)
-        elif overflow == "window" and (windows := _encode_windows(row, tokenizer, max_length)):
+        elif overflow == "raise":
+            too_long.append((row.id, length))
+        elif overflow == "window" and (
+            windows := _encode_windows(row, tokenizer, max_length, report)
+        ):
             report.windowed.append(row.id)
             for window in windows:
                 encoded.append(window)
                 report.add(window)
         else:
-            too_long.append((row.id, length))
+            report.dropped.append(row.id)
     problems = []
     if unsupervised:
         problems.append(
@@ -147,12 +152,11 @@ def encode_rows(
         )
     if too_long:
         longest = max(length for _, length in too_long)
-        kind = "rows" if overflow == "raise" else "spans, words or pieces of evidence"
         problems.append(
-            f"rows.overflow (overflow = {overflow}): {len(too_long)} {kind} are longer than max_length"
-            f" = {max_length}, the longest row {longest} tokens (ids = "
-            f"{_first_ids([i for i, _ in too_long])}). Increase training.max_length or"
-            " set rows.overflow=drop" + (", or window." if overflow == "raise" else ".")
+            f"rows.overflow (overflow = raise): {len(too_long)} rows are longer than max_length ="
+            f" {max_length}, the longest row {longest} tokens (ids = "
+            f"{_first_ids([i for i, _ in too_long])}). Increase training.max_length or set rows.overflow"
+            " to drop or window."
         )
     if problems:
         raise ConfigurationError(problems)
@@ -167,9 +171,12 @@ def _encode_row(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> Encoded
 
 
 def _encode_windows(
-    row: TrainingRow, tokenizer: PreTrainedTokenizerBase, max_length: int
+    row: TrainingRow, tokenizer: PreTrainedTokenizerBase, max_length: int, report: LengthReport
 ) -> list[EncodedRow]:
-    """Return the encoded windows of a document row's note. Empty if a window would be too long."""
+    """Return the encoded windows of a document row's note, none if a word of it is too long.
+
+    Parts that fit into no window are added to the report.
+    """
     if row.note is None:
         return []
 
@@ -177,10 +184,13 @@ def _encode_windows(
         return _encode_row(document_row(note, row.system, row.template), tokenizer)
 
     try:
-        parts = note_windows(row.note, lambda part: len(encode(part).input_ids) <= max_length)
-        return [encode(part) for part in parts]
+        windows, left_out = note_windows(
+            row.note, lambda part: len(encode(part).input_ids) <= max_length
+        )
     except TooLongError:
         return []
+    report.omitted += [f"{row.id}@{start}:{end}" for start, end in left_out]
+    return [encode(window) for window in windows]
 
 
 def _first_ids(identifiers: list[str]) -> str:

@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 from cclearn.notes import CodedNote
 from cclearn.notes.spans import Span
 from cclearn.notes.windows import TooLongError, split_text
 
 
-def note_windows(note: CodedNote, fits: Callable[[CodedNote], bool]) -> Iterator[CodedNote]:
+def note_windows(
+    note: CodedNote, fits: Callable[[CodedNote], bool]
+) -> tuple[list[CodedNote], list[Span]]:
     """Split a coded note into windows that fit, none of which cuts a piece of evidence.
 
-    The texts of the windows, joined, are the text of the note (`cclearn.notes.windows.split_text`).
+    A piece of evidence that does not fit is left out with its words, so that no window teaches that they
+    are no evidence. Pieces of evidence that overlap are one piece in this respect.
 
     Args:
         note: Coded note to split. A window has the codes whose evidence it contains.
         fits: Function that returns whether a window is short enough. Every part of a window that fits
             must fit too.
 
+    Returns:
+        The windows, and the spans of the note that are in none of them. The texts of windows and spans,
+        joined in their order, are the text of the note (`cclearn.notes.windows.split_text`).
+
     Raises:
-        TooLongError: A single word or a piece of evidence does not fit.
+        TooLongError: A single word does not fit.
     """
-    windows = split_text(
-        note.text, lambda start, end: fits(note_part(note, start, end, 0)), evidence_spans(note)
-    )
+    cited = evidence_spans(note)
+    left_out = [span for span in _merged(cited) if not fits(note_part(note, *span, 0))]
+    windows: list[CodedNote] = []
+    starts = [0, *(end for _, end in left_out)]
+    ends = [*(start for start, _ in left_out), len(note.text)]
     try:
-        for number, (start, end) in enumerate(windows, start=1):
-            yield note_part(note, start, end, number)
+        for first, last in zip(starts, ends, strict=True):
+            parts = split_text(
+                note.text[first:last],
+                lambda start, end, at=first: fits(note_part(note, at + start, at + end, 0)),
+                {(s - first, e - first) for s, e in cited if first <= s and e <= last},
+            )
+            for start, end in parts:
+                windows.append(note_part(note, first + start, first + end, len(windows) + 1))
     except TooLongError as error:
         raise TooLongError(f"{note.id}: {error}") from None
+    return windows, left_out
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the unions of spans that overlap, in order."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def evidence_spans(note: CodedNote) -> set[Span]:

@@ -100,7 +100,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "## Training",
         "",
         f"{manifest['steps']} steps of {manifest['effective_batch']:,} {manifest['batch_unit']} on"
-        f" {manifest['processes']} process(es), {manifest['tokens_seen']:,} tokens in {manifest['seconds']:,.0f} s;"
+        f" {manifest['processes']} process(es), {manifest['tokens_seen']:,} tokens in"
+        f" {manifest['seconds']:,.0f} s;"
         f" {manifest['trained_parameters']:,} of {manifest['parameters']:,} parameters trained.",
         "",
     ]

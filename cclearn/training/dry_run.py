@@ -27,6 +27,7 @@ class DryRun:
         lengths: Histogram of the lengths of the rows. Each row of the sources counts once.
         dropped: Number of rows that are dropped because they are too long.
         windowed: Number of notes that are split into windows.
+        omitted: Number of parts of notes that fit into no window.
         contaminated: Number of rows that are dropped because they occur in an evaluation.
         batch: Largest number of tokens, or number of rows, per step in all processes.
         batch_unit: Unit of `batch`: `tokens` or `rows`.
@@ -46,6 +47,7 @@ class DryRun:
     lengths: Histogram
     dropped: int
     windowed: int
+    omitted: int
     contaminated: int
     batch: int
     batch_unit: str
@@ -57,6 +59,10 @@ class DryRun:
     memory: tuple[Memory, Memory]
     operations: float
     document_operations: float | None
+
+    def times_seen(self, part: EpochRows) -> float:
+        """Return how often each row of a source is seen in the whole run."""
+        return self.epochs * part.rows / part.distinct
 
 
 def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
@@ -83,7 +89,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         batch = step_rows = step_rows // recipe.grpo.generations
     epoch_steps = sum(sizes) / step_rows
     steps = training.steps or math.ceil(math.ceil(epoch_steps) * (training.epochs or 1))
-    epochs = steps / epoch_steps
+    epochs = training.epochs or steps / epoch_steps
     shape = shape_of(recipe, tokenizer)
     rows = sum(part.rows for part in prepared.epoch_rows)
     tokens = round(epochs * sum(part.tokens for part in prepared.epoch_rows))
@@ -102,6 +108,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         lengths=_histogram(sum((report.lengths for report in reports), Counter())),
         dropped=sum(len(report.dropped) for report in reports),
         windowed=sum(len(report.windowed) for report in reports),
+        omitted=sum(len(report.omitted) for report in reports),
         contaminated=sum(len(c.contaminated) for c in chosen),
         batch=batch,
         batch_unit=unit,

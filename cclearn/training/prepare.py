@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes.contract import Grade
 from cclearn.prompts.templates import RowKind
-from cclearn.rows import EncodedRow, encode_rows, epoch_shares, mix
+from cclearn.rows import EncodedRow, encode_rows, epoch_shares, mix, source_repeats
 from cclearn.rows.encode import Overflow, Reports
 from cclearn.training.choose import ChosenRows, refuse_empty
 from cclearn.training.recipe import Recipe
@@ -29,6 +29,7 @@ class EpochRows:
         kind: Kind of the rows.
         grade: Grade of the rows, or None for notes.
         rows: Number of rows.
+        distinct: Number of rows, each counted once.
         tokens: Number of tokens of the rows.
         supervised_tokens: Number of tokens that contribute to the loss.
     """
@@ -37,6 +38,7 @@ class EpochRows:
     kind: RowKind
     grade: Grade | None
     rows: int
+    distinct: int
     tokens: int
     supervised_tokens: int
 
@@ -102,23 +104,19 @@ def prepare_rows(
     if rows.order == "span_then_document":
         kinds = [("span",), ("document",)]
     phases: list[list[EncodedRow]] = []
-    # Number of rows, of tokens and of supervised tokens, by the index of the source and the grade.
-    counts: dict[tuple[int, Grade | None], list[int]] = {}
+    counts: dict[tuple[int, Grade | None], _Count] = {}  # By the index of the source and the grade.
     for phase_kinds in kinds:
         sources = [source for source, c in enumerate(chosen) if c.source.kind in phase_kinds]
         if not sources:
             continue
         parts = [[(source, row) for row in encoded[source]] for source in sources]
-        shares = _shares(rows, [rows.used[source] for source in sources], parts)
-        epoch = mix(parts, shares, recipe.seed)
+        epoch = mix(parts, _repeats(rows, sources, encoded), recipe.seed)
         for source, row in epoch:
-            count = counts.setdefault((source, row.grade), [0, 0, 0])
-            count[0] += 1
-            count[1] += len(row.input_ids)
-            count[2] += sum(row.completion_mask)
+            count = counts.setdefault((source, row.grade), _Count())
+            count.add(row)
         phases.append([row for _, row in epoch])
     epoch_rows = [
-        EpochRows(rows.used[source].path, rows.used[source].kind, grade, *counts[source, grade])
+        counts[source, grade].of(rows.used[source], grade)
         for source, grade in sorted(counts, key=str)
     ]
     development, _ = encode_rows(
@@ -165,10 +163,41 @@ def _encode(
     return encoded, reports
 
 
-def _shares(
-    rows: Rows, sources: Sequence[RowSourceSettings], parts: Sequence[Sequence[object]]
-) -> list[float] | None:
-    """Return the share of each source in the mix, or None to concatenate the sources."""
-    given = [source.share for source in sources]
+@dataclass(slots=True)
+class _Count:
+    """Counts of the rows of an epoch while they are added."""
+
+    rows: int = 0
+    ids: set[str] = field(default_factory=set)
+    tokens: int = 0
+    supervised: int = 0
+
+    def add(self, row: EncodedRow) -> None:
+        self.rows += 1
+        self.ids.add(row.id)
+        self.tokens += len(row.input_ids)
+        self.supervised += sum(row.completion_mask)
+
+    def of(self, source: RowSourceSettings, grade: Grade | None) -> EpochRows:
+        """Return the counts as those of the rows of a source and a grade."""
+        return EpochRows(
+            source.path, source.kind, grade, self.rows, len(self.ids), self.tokens, self.supervised
+        )
+
+
+def _repeats(
+    rows: Rows, sources: Sequence[int], encoded: Sequence[Sequence[EncodedRow]]
+) -> list[float]:
+    """Return how often the rows of each source occur in an epoch.
+
+    Args:
+        rows: Settings of the rows.
+        sources: Indices of the sources of a phase.
+        encoded: Encoded rows of all sources.
+    """
+    settings = [rows.used[source] for source in sources]
+    sizes = [sum(len(row.input_ids) for row in encoded[source]) for source in sources]
+    given = [source.share for source in settings]
     mixing = rows.mixing or ("fixed_ratio" if all(given) else "concatenate")
-    return epoch_shares([len(part) for part in parts], mixing, given, rows.temperature)
+    shares = epoch_shares(sizes, mixing, given, rows.temperature)
+    return source_repeats(sizes, shares, [source.repeats for source in settings])

@@ -26,7 +26,9 @@ class RowSourceSettings(RecipeSection):
     Attributes:
         kind: Kind of the rows that are made from the file.
         path: Path of the file.
-        share: Share of the rows of the mix that come from this file.
+        share: Share of the tokens of an epoch that come from this file.
+        repeats: How often each row occurs in an epoch. If the sources have shares, it is the largest
+            number, and None is 4. Otherwise it is the exact number, and None is 1.
         grades: How often a pair of each grade is used: 0.5 keeps half of the pairs, 2 uses each twice, 0
             drops all. Grades that are not listed count as 1.
         most: Maximum number of rows.
@@ -41,6 +43,7 @@ class RowSourceSettings(RecipeSection):
     kind: RowKind
     path: Path
     share: float | None = Field(default=None, gt=0, le=1)
+    repeats: float | None = Field(default=None, gt=0)
     grades: dict[Grade, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     most: int | None = Field(default=None, gt=0)
     most_per_code: int | None = Field(default=None, gt=0)
@@ -93,7 +96,7 @@ class Rows(RecipeSection):
         template: Layout of the answers (`cclearn.prompts.layout`).
         order: `mixed` shuffles both kinds of rows together. `span_then_document` has all span rows
             before all document rows. The others use only one kind of rows.
-        mixing: Strategy that determines the number of rows of each source in an epoch
+        mixing: Strategy that determines how often the rows of each source occur in an epoch
             (`cclearn.rows.mixture`). None is `fixed_ratio` if the sources have shares, and `concatenate`
             otherwise.
         temperature: Temperature of proportional mixing.

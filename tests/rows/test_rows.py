@@ -19,6 +19,7 @@ from cclearn.rows import (
     in_share,
     mix,
     read_source,
+    source_repeats,
 )
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows as some_rows
@@ -74,7 +75,7 @@ def test_a_row_that_is_too_long_is_never_cut() -> None:
     rows = [*some_rows(), document_row(NOTE)]
     shortest = min(len(row.input_ids) for row in encode_rows(rows, tokenizer, 512)[0])
     with pytest.raises(
-        ConfigurationError, match=r"rows are longer than max_length = \d+.*rows\.overflow=drop"
+        ConfigurationError, match=r"rows are longer than max_length = \d+.*rows\.overflow to drop"
     ):
         encode_rows(rows, tokenizer, shortest)
     encoded, reports = encode_rows(rows, tokenizer, shortest, "drop")
@@ -102,15 +103,17 @@ def test_shares_are_kept_and_no_row_is_lost(
     chosen = epoch_shares(sizes, "fixed_ratio", given)
     assert chosen is not None
     assert sum(chosen) == pytest.approx(1)
-    epoch = mix(sources, chosen, seed)
-    assert epoch == mix(sources, chosen, seed)
+    repeats = source_repeats(sizes, chosen, [1_000.0] * len(sizes))
+    epoch = mix(sources, repeats, seed)
+    assert epoch == mix(sources, repeats, seed)
     counts = Counter(epoch)
     for kind, size in enumerate(sizes):
         times = [counts[(kind, number)] for number in range(size)]
         assert min(times) >= 1
         assert max(times) - min(times) <= 1
         assert abs(sum(times) - len(epoch) * chosen[kind]) <= 2
-    assert sorted(mix(sources, None, seed)) == sorted(r for s in sources for r in s)
+    once = source_repeats(sizes, None, [None] * len(sizes))
+    assert sorted(mix(sources, once, seed)) == sorted(r for s in sources for r in s)
 
 
 def test_the_named_mixing_strategies() -> None:
@@ -120,9 +123,25 @@ def test_the_named_mixing_strategies() -> None:
     # Square roots: 100 and 10.
     assert epoch_shares(sizes, "proportional", [None, None], 2) == pytest.approx([10 / 11, 1 / 11])
     assert epoch_shares(sizes, "fixed_ratio", [0.9, 0.1]) == pytest.approx([0.9, 0.1])
-    epoch = mix([range(10_000), range(10_000, 10_100)], [0.9, 0.1], seed=0)
-    counts = Counter(row >= 10_000 for row in epoch)
-    assert counts == {False: 10_000, True: 1_111}
+
+
+def test_shares_are_those_of_tokens_and_repeats_are_limited() -> None:
+    # 1,000 spans of 10 tokens, and 20 notes of 100 tokens.
+    sizes = [10_000, 2_000]
+    assert source_repeats(sizes, [0.5, 0.5], [None, 9]) == pytest.approx([1, 5])
+    # By default no row occurs more than four times, and the share of its source is smaller.
+    assert source_repeats(sizes, [0.5, 0.5], [None, None]) == pytest.approx([1, 4])
+    assert source_repeats(sizes, [0.8, 0.2], [None, None]) == pytest.approx([1, 1.25])
+    # The source whose share is the smallest occurs once.
+    assert source_repeats(sizes, [0.95, 0.05], [None, None]) == pytest.approx([3.8, 1])
+    assert source_repeats(sizes, None, [3, None]) == [3, 1]
+    epoch = mix([range(1_000), range(1_000, 1_020)], [3, 1.25], seed=0)
+    counts = Counter(epoch)
+    assert [counts[row] for row in range(1_000)] == [3] * 1_000
+    notes = Counter(counts[row] for row in range(1_000, 1_020))
+    assert notes == {1: 15, 2: 5}
+    sampled = mix([range(1_000)], [0.3], seed=0)
+    assert len(sampled) == len(set(sampled)) == 300
 
 
 @given(st.text(), st.floats(0, 1), st.floats(0, 1))

@@ -260,7 +260,6 @@ def test_spans_come_before_documents(
     monkeypatch.setattr(sft, "_Trainer", Spy)
     settings = ["rows.order=span_then_document", "training.steps=null", "training.epochs=2"]
     settings += ["training.batching=padded", "training.batch_tokens=null"]
-    settings += ["rows.sources.0.share=null", "rows.sources.1.share=null"]
     folder = run_sft(tiny_recipe(data, tmp_path / "run", *settings))
     span, document = json.loads((folder / "manifest.json").read_text())["rows"]
     assert len(seen) == 2 * (span["rows"] + document["rows"])

@@ -115,7 +115,7 @@ def test_overrides() -> None:
             ["training.steps=-1", "rows.overflow=cut", "modell.path=x"],
             ["training.steps: ", "rows.overflow: ", "modell: unknown key. Did you mean 'model'?"],
         ),
-        (["rows.sources.0.share=null"], ["rows: sources: give every source a share, or none"]),
+        (["rows.sources.0.share=0.5"], ["rows: sources: give every source a share, or none"]),
         (["rows.sources.9.path=x"], ["rows.sources.9.path=x): the recipe has no such key"]),
         (["training"], ["override (training): it is not of the form key=value"]),
         (["model.path=x"], ["model: give either path or scratch"]),
@@ -124,7 +124,7 @@ def test_overrides() -> None:
         (["training.epochs=1"], ["training: give either steps or epochs"]),
         (["training.steps=null"], ["training: give either steps or epochs"]),
         (
-            ["rows.mixing=proportional"],
+            ["rows.mixing=proportional", *(f"rows.sources.{n}.share=0.5" for n in (0, 1))],
             ["rows: mixing: proportional takes no shares"],
         ),
         (
@@ -160,7 +160,9 @@ def test_overrides() -> None:
         (["grpo={}"], ["model.scratch: grpo needs a fine-tuned model"]),
         (
             ["grpo={generations: 5, answer_length: 64}", "rows.order=document_only", *MODEL],
-            ["training.batching: grpo needs batches of rows; set padded; training.batch_size * acc"],
+            [
+                "training.batching: grpo needs batches of rows; set padded; training.batch_size * acc"
+            ],
         ),
         (["training.batch_size=4"], ["training: batch_size: grouped batches have a number of tok"]),
         (["training.batching=padded"], ["training: batch_tokens: batches of padded rows have"]),
