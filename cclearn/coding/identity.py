@@ -132,6 +132,7 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
     from cclearn.coding.lexicon.tables import tables_sha256
     from cclearn.coding.templates import learnt_template
     from cclearn.prompts import prompt_hash
+    from cclearn.prompts.template_choice import read_chat_template
 
     loop, path = settings.loop, settings.calibration_path
     is_off = settings.calibration is not None and path is None
@@ -150,6 +151,9 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
         "prompt_sha256": prompts,
         "lexicon_sha256": tables_sha256(),
     }
+    if settings.engine.chat_template is not None:
+        template = read_chat_template(settings.engine.chat_template, "engine.chat_template")
+        coder["chat_template_sha256"] = sha256_of_text(template)
     if settings.examples:
         coder["examples_sha256"] = _rows_sha256(settings.examples)
     return {

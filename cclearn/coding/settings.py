@@ -13,6 +13,7 @@ from cclearn.engines.registry import ModelSpec, is_lexicon
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, SpanPair
+from cclearn.prompts.template_choice import absolute_choice
 from cclearn.weights import CALIBRATION
 
 
@@ -99,9 +100,14 @@ class CoderSettings:
             loop = loop.model_copy(
                 update={"recogniser": models.get("recogniser"), "embeddings": embeddings}
             )
+        engine = self.engine
+        if engine.chat_template is not None:
+            template = absolute_choice(engine.chat_template)
+            engine = engine.model_copy(update={"chat_template": template})
         return replace(
             self,
             model=models["model"],
+            engine=engine,
             system=_absolute(self.system) if self.system.endswith(".csv") else self.system,
             release=self.release and self.release.resolve(),
             loop=loop,

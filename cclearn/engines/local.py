@@ -17,11 +17,10 @@ from llguidance import LLExecutor, LLMatcher, LLParserLimits, LLTokenizer
 from cclearn.engines.base import NOT_FINITE, Answer, Choice, LogLikelihoods, Request, TokenPiece
 from cclearn.engines.lines import LineCounter
 from cclearn.engines.loading import Loading
-from cclearn.engines.read_ahead import ReadAheadEngine, coding_context
+from cclearn.engines.read_ahead import ReadAheadEngine, coding_context, tokenizer_and_hash
 from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary, vocabulary_sizes
 from cclearn.errors import ConfigurationError, foreign_errors
-from cclearn.models import load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt, encode_texts, end_of_turn
 
 if TYPE_CHECKING:
@@ -102,6 +101,7 @@ class LocalEngine(ReadAheadEngine):
             batch_size=settings.batch_size,
             max_new_tokens=settings.max_new_tokens,
             context=settings.context,
+            chat_template=settings.chat_template,
             loading=Loading(settings.quantise, settings.dtype, settings.device_map),
         )
 
@@ -122,6 +122,7 @@ class LocalEngine(ReadAheadEngine):
         batch_size: int = 32,
         max_new_tokens: int | None = None,
         context: int | ContextSetting = "trained",
+        chat_template: str | None = None,
         loading: Loading | None = None,
     ) -> LocalEngine:
         """Load a model and its tokenizer from a folder or the hub.
@@ -132,15 +133,18 @@ class LocalEngine(ReadAheadEngine):
             max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the
                 prompt.
             context: The setting `context` of `EngineSettings`.
+            chat_template: Chat template for a model that has none
+                (`cclearn.prompts.template_choice`).
             loading: How the model is loaded. None for its own number format on one device.
 
         Raises:
-            ConfigurationError: There is no model of that name, it does not fit into the memory, or its
-                tokenizer does not fit it.
+            ConfigurationError: There is no model of that name, it does not fit into the memory, its
+                tokenizer does not fit it, or the chat template cannot be used.
         """
         name = str(name_or_path)
         loading = loading or Loading()
-        tokenizer, model = load_tokenizer(name), loading.load(name)
+        tokenizer, digest = tokenizer_and_hash(name, chat_template)
+        model = loading.load(name)
         with _reporting_errors(name):
             engine = cls(
                 model,
@@ -149,7 +153,7 @@ class LocalEngine(ReadAheadEngine):
                 max_new_tokens=max_new_tokens,
                 context=coding_context(name, context),
                 name=Path(name).name,
-                model_sha256=model_hash(name),
+                model_sha256=digest,
             )
         engine.variant = variant_of(context=context, quantise=loading.quantise, dtype=loading.dtype)
         return engine

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 
 from cclearn.engines.base import Answer, Engine, Request, TokenPiece
-from cclearn.engines.server import server_fingerprint
+from cclearn.engines.server import ServedModel, served_model
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
 from cclearn.prompts.templates import answer_lines
 from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
@@ -164,6 +164,7 @@ class OpenAIEngine(Engine):
             **({"logprobs": True} if log_probabilities else {}),
         }
         self._trust_name = trust_name
+        self._server_fields: dict[str, Any] | None = None
         self._connect = partial(_client, self._url, key, retries, timeout, concurrency)
         self._connect(this_machine_only=False).close()  # This reports a missing package at once.
         self._lock = Lock()
@@ -199,23 +200,31 @@ class OpenAIEngine(Engine):
         Raises:
             CclearnError: The server does not answer.
         """
-        with self._connect(this_machine_only=self._is_local) as client:
-            return server_fingerprint(client, self._model, self._is_local)
+        return self._served().fingerprint()
 
     @property
     def identity(self) -> str:
-        """The fingerprint of the model, the address of the server and the settings of requests.
+        """The fingerprint of the model, the address of the server and the fields of requests.
 
         It is empty if the server does not answer, or has no fingerprint and its name is not trusted.
         """
         try:
-            fingerprint = self.model_sha256
+            served = self._served()
         except CclearnError:
             return ""
+        fingerprint = served.fingerprint()
         if not fingerprint and not self._trust_name:
             return ""
         decoding = {"server": self._url, "constraint": self._constraint, **self._parameters}
+        decoding |= served.fields()
         return json.dumps({**decoding, "fingerprint": fingerprint}, sort_keys=True)
+
+    def _served(self) -> ServedModel:
+        """Return what the server reports about the model. Raises CclearnError if it does not answer."""
+        with self._connect(this_machine_only=self._is_local) as client:
+            served = served_model(client, self._model, self._is_local)
+        self._server_fields = served.fields()
+        return served
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Yield the answers to requests in order.
@@ -235,6 +244,9 @@ class OpenAIEngine(Engine):
                 local = request.origin == "restricted" and not self._may_send
                 if local and not self._is_local:
                     raise self._restricted(request)
+                if self._server_fields is None:
+                    with suppress(CclearnError):  # Its requests are flagged if it does not answer.
+                        self._served()
                 if local not in clients:
                     clients[local] = opened.enter_context(self._connect(this_machine_only=local))
                 slots.acquire()
@@ -276,7 +288,12 @@ class OpenAIEngine(Engine):
             response = client.post(
                 "/chat/completions",
                 cast_to=openai.types.chat.ChatCompletion,
-                body={**self._parameters, "messages": list(request.prompt), **self._form(request)},
+                body={
+                    **self._parameters,
+                    **(self._server_fields or {}),
+                    "messages": list(request.prompt),
+                    **self._form(request),
+                },
             )
             answer = self._read(request, response)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:

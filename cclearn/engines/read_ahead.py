@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from cclearn.engines.base import Answer, Engine, Request
 from cclearn.model_manifest import read_manifest
+from cclearn.models import load_tokenizer, model_hash
 from cclearn.prompts.encoding import encode_prompt
+from cclearn.prompts.template_choice import set_chat_template
+from cclearn.runtime.files import sha256_of_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,6 +58,24 @@ def coding_context(model: str, setting: int | ContextSetting) -> int | None:
     recipe = (read_manifest(model) or {}).get("recipe", {})
     trained: int | None = recipe.get("training", {}).get("max_length")
     return trained
+
+
+def tokenizer_and_hash(name: str, chat_template: str | None) -> tuple[PreTrainedTokenizerBase, str]:
+    """Return the tokenizer of a model and the hash that identifies the model with its chat template.
+
+    Args:
+        name: Folder of the model, or its name on the hub.
+        chat_template: Choice of a chat template (`cclearn.prompts.template_choice`), or None for the
+            model's own.
+
+    Raises:
+        ConfigurationError: There is no model of that name, or the chat template cannot be used with it.
+    """
+    tokenizer, digest = load_tokenizer(name), model_hash(name)
+    if chat_template is not None:
+        set_chat_template(tokenizer, chat_template, "engine.chat_template")
+        digest = digest and sha256_of_text(f"{digest} {tokenizer.chat_template}")
+    return tokenizer, digest
 
 
 class ReadAheadEngine(Engine):

@@ -26,6 +26,8 @@ class EngineSettings(BaseModel):
         dtype: Number format of a local model. `auto` is that of its files.
         device_map: `auto` spreads a local model over all GPUs of this machine, and what they cannot hold
             over its main memory. None loads it onto one GPU.
+        chat_template: Chat template of a model on this machine that has none: the path of a Jinja file,
+            or `chatml`, `gemma` or `llama3` (`cclearn.prompts.template_choice`).
         gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
         tensor_parallel_size: Number of GPUs that vLLM spreads a model over.
         base_url: Base URL of a server; None for `OPENAI_BASE_URL`, or OpenAI's if that is not set.
@@ -54,6 +56,7 @@ class EngineSettings(BaseModel):
     quantise: Literal["nf4"] | None = None
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     device_map: Literal["auto"] | None = None
+    chat_template: str | None = None
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
     tensor_parallel_size: int = Field(default=1, ge=1)
     base_url: str | None = None

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, get_args
 
 from cclearn.engines.base import Answer, Request, TokenPiece
-from cclearn.engines.read_ahead import ReadAheadEngine, coding_context
+from cclearn.engines.read_ahead import ReadAheadEngine, coding_context, tokenizer_and_hash
 from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary
 from cclearn.errors import ConfigurationError, DataError, NoteError
-from cclearn.models import adapter_base, load_tokenizer, model_hash, refuse_damaged_files
-from cclearn.prompts.encoding import encode_prompt, end_of_turn
+from cclearn.models import adapter_base, refuse_damaged_files
+from cclearn.prompts.encoding import encode_prompt, end_of_turn, pin_tokenizer
 from cclearn.runtime.parsing import read_json
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class VLLMEngine(ReadAheadEngine):
             target,
             max_new_tokens=settings.max_new_tokens,
             context=settings.context,
+            chat_template=settings.chat_template,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             tensor_parallel_size=settings.tensor_parallel_size,
         )
@@ -118,6 +119,7 @@ class VLLMEngine(ReadAheadEngine):
         *,
         max_new_tokens: int | None = None,
         context: int | ContextSetting = "trained",
+        chat_template: str | None = None,
         gpu_memory_utilization: float = 0.9,
         tensor_parallel_size: int = 1,
     ) -> VLLMEngine:
@@ -128,6 +130,8 @@ class VLLMEngine(ReadAheadEngine):
             max_new_tokens: Maximum number of tokens of an answer. None for `answer_budget` of the
                 prompt.
             context: The setting `context` of `EngineSettings`.
+            chat_template: Chat template for a model that has none
+                (`cclearn.prompts.template_choice`).
             gpu_memory_utilization: Fraction of each GPU's memory that vLLM takes.
             tensor_parallel_size: Number of GPUs that the model is spread over.
 
@@ -135,7 +139,7 @@ class VLLMEngine(ReadAheadEngine):
             ConfigurationError: vLLM is missing, there is no model of that name, or vLLM cannot run it.
         """
         name = str(name_or_path)
-        tokenizer = load_tokenizer(name)
+        tokenizer, digest = tokenizer_and_hash(name, chat_template)
         base = adapter_base(Path(name))
         model, revision = base or (name, None)
         for key, value in _ENVIRONMENT.items():
@@ -155,7 +159,7 @@ class VLLMEngine(ReadAheadEngine):
             logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
         # vLLM ends an answer and a grammar only at the tokenizer's end-of-sequence token, which differs
         # from the end-of-turn token of some chat templates.
-        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
+        pin_tokenizer(tokenizer)
         try:
             with TemporaryDirectory(prefix="cclearn-tokenizer-") as folder:
                 tokenizer.save_pretrained(folder)
@@ -189,7 +193,7 @@ class VLLMEngine(ReadAheadEngine):
             context=coding_context(name, context),
             gpus=tensor_parallel_size,
             name=Path(name).name,
-            model_sha256=model_hash(name),
+            model_sha256=digest,
         )
         engine.variant = variant_of(context=context)
         return engine

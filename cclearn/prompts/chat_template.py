@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cclearn.errors import ConfigurationError
+from cclearn.prompts.pinned_template import pinned_template
 from cclearn.prompts.templates import Message
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ _RIGHT: dict[str, str | None] = {_EDGE: "", "\n ": "\n", "": None}
 
 _PLACEHOLDER = re.compile("\U0010fc00(\\d+)\U0010fc01")
 """Placeholder of private-use characters, which no template contains by chance."""
+
+_ADVICE = "Use a template that takes a user's and an assistant's turn."
 
 Shape = tuple[tuple[str, ...], bool]
 """Roles of a chat, and whether the generation prompt follows."""
@@ -102,32 +105,58 @@ def render_chat(
         add_generation_prompt: Whether to append the opening of an answer.
 
     Raises:
-        ConfigurationError: There is no template, or it fails, exceeds the limits, or changes a message.
+        ChatTemplateError: There is no template, or it fails, exceeds the limits, or changes a message.
             The error contains the line in the template, but not the template's own message.
     """
     shape: Shape = (tuple(turn["role"] for turn in turns), add_generation_prompt)
     special = json.dumps(_plain(tokenizer.special_tokens_map), sort_keys=True)
     try:
-        layout = _layout(_template_of(tokenizer), special, shape)
+        layout = _layout(chat_template_of(tokenizer), special, shape)
     except _Refused as error:
-        name = tokenizer.name_or_path
-        raise ConfigurationError([f"chat template (tokenizer = {name}): {error}"]) from None
+        raise ChatTemplateError(tokenizer, str(error)) from None
     return layout.fill([turn["content"] for turn in turns])
 
 
-class _Refused(Exception):
-    """A problem of a template with a remedy. It contains no text of the template."""
+class ChatTemplateError(ConfigurationError):
+    """A chat template that cannot be used. The message contains no text of the template.
+
+    Args:
+        tokenizer: Tokenizer with the template.
+        problem: Description of the problem, with a remedy.
+
+    Attributes:
+        problem: The description, without the name of the tokenizer.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, problem: str) -> None:
+        super().__init__([f"chat template (tokenizer = {tokenizer.name_or_path}): {problem}"])
+        self.problem = problem
 
 
-def _template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+def chat_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the chat template of a tokenizer, or the default one if it has several.
+
+    Raises:
+        ChatTemplateError: There is no chat template.
+    """
     template = tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")
     if template is None:
-        raise _Refused("it has none. Use the model's instruct variant or set a chat template.")
+        raise ChatTemplateError(
+            tokenizer,
+            "it has none. Set model.chat_template in the recipe, or code with --engine"
+            " chat_template=NAME; or use the model's instruct variant.",
+        )
     if not isinstance(template, str):
-        raise _refused(f"it is not a text but {type(template).__name__}.")
+        raise ChatTemplateError(
+            tokenizer, f"it is not a text but {type(template).__name__}. {_ADVICE}"
+        )
     return template
+
+
+class _Refused(Exception):
+    """A problem of a template with a remedy. It contains no text of the template."""
 
 
 def _plain(special: dict[str, Any]) -> dict[str, Any]:
@@ -156,12 +185,12 @@ def _rendered(template: str, special: str, shapes: tuple[Shape, ...]) -> tuple[_
         for roles, generation in shapes
         for edge in ("", _EDGE)
     ]
-    # An answer consists of codes only, so the reasoning of models is turned off.
-    settings = {**json.loads(special), "enable_thinking": False}
-    task = json.dumps({"template": template, "chats": chats, "settings": settings})
+    pinned = pinned_template(template)
+    task = json.dumps({"template": pinned, "chats": chats, "settings": json.loads(special)})
     answer = _run_process(task)
     if "error" in answer:
-        line = f" in line {answer['line']}" if answer.get("line") else ""
+        inserted = pinned.count("\n") - template.count("\n")
+        line = f" in line {answer['line'] - inserted}" if answer.get("line") else ""
         raise _refused(f"it cannot be rendered: {answer['error']}{line}.")
     texts = answer["layouts"]
     return tuple(
@@ -212,5 +241,4 @@ def _read_layout(plain: str, edged: str, messages: int) -> _Layout:
 
 
 def _refused(problem: str) -> _Refused:
-    advice = "Use a template that takes a user's and an assistant's turn."
-    return _Refused(f"{problem} {advice}")
+    return _Refused(f"{problem} {_ADVICE}")

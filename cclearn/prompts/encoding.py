@@ -15,7 +15,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from cclearn.errors import ConfigurationError, foreign_errors
-from cclearn.prompts.chat_template import render_chat
+from cclearn.prompts.chat_template import ChatTemplateError, chat_template_of, render_chat
+from cclearn.prompts.pinned_template import pinned_template
 from cclearn.prompts.templates import Message
 
 if TYPE_CHECKING:
@@ -41,18 +42,17 @@ def encode_completion(
         completion: Text of the answer.
 
     Raises:
-        ConfigurationError: The chat template does not put the answer after the prompt, or does not close
+        ChatTemplateError: The chat template does not put the answer after the prompt, or does not close
             it with a special token, so that a model could not learn to stop.
     """
     rendered_prompt = _render_prompt(tokenizer, prompt)
     answer: Message = {"role": "assistant", "content": completion}
     chat = _render(tokenizer, [*prompt, answer])
     if not chat.startswith(rendered_prompt):
-        raise ConfigurationError(
-            [
-                f"chat template (tokenizer = {tokenizer.name_or_path}): the answer does not follow the"
-                " prompt. Use a template whose generation prompt begins the answer."
-            ]
+        raise ChatTemplateError(
+            tokenizer,
+            "the answer does not follow the prompt. Use a template whose generation prompt begins the"
+            " answer.",
         )
     text = chat[len(rendered_prompt) :]
     after_answer = text.rpartition(_cut(tokenizer, answer)["content"])[2]
@@ -74,7 +74,7 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
     It may differ from the tokenizer's end-of-sequence token, e.g. for Gemma and Phi.
 
     Raises:
-        ConfigurationError: There is no chat template, or it closes an answer with no special token.
+        ChatTemplateError: There is no chat template, or it closes an answer with no special token.
     """
     return _end_of_turn(tokenizer, str(tokenizer.chat_template))
 
@@ -87,12 +87,29 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase, template: str) -> int:
     for token in _encode(tokenizer, [chat.rpartition("answer")[2]])[0]:
         if token in special_tokens:
             return token
-    raise ConfigurationError(
-        [
-            f"chat template (tokenizer = {tokenizer.name_or_path}): it closes an answer with no special"
-            " token. Use the model's own template, or one that writes eos_token after an answer."
-        ]
+    raise ChatTemplateError(
+        tokenizer,
+        "it closes an answer with no special token. Use the model's own template, or one that writes"
+        " eos_token after an answer.",
     )
+
+
+def pin_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Change a tokenizer so that other programs write and end the turns of a chat as cclearn does.
+
+    Its chat template is pinned (`cclearn.prompts.pinned_template`), and its end-of-sequence token
+    becomes the end-of-turn token, at which servers end an answer. The former end-of-sequence token
+    becomes the padding token if there is none, so that padding differs from the end of a turn.
+
+    Raises:
+        ChatTemplateError: There is no chat template, or it closes an answer with no special token.
+    """
+    end = str(tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)))
+    tokenizer.chat_template = pinned_template(chat_template_of(tokenizer))
+    if tokenizer.eos_token != end:
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.eos_token = end
 
 
 def _render_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Message]) -> str:

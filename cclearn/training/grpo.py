@@ -69,8 +69,6 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     rows = [row for phase in prepared.phases for row in phase]
     _refuse_few(rows, recipe, settings)
     model = initial_model(recipe, tokenizer)
-    # Generation must end at the end of a turn, whatever the model's generation settings contain.
-    model.generation_config.eos_token_id = [end_of_turn(tokenizer)]
     known = _by_id(row for c in chosen for row in c.rows)
     gold = [note for row in rows if (note := known[row.id].note) is not None]
     dataset = Dataset.from_list(
@@ -169,7 +167,6 @@ def _arguments(recipe: Recipe, settings: Grpo) -> GRPOConfig:
         max_completion_length=settings.answer_length,
         temperature=settings.temperature,
         beta=settings.beta,
-        chat_template_kwargs={"enable_thinking": False},
         log_completions=False,
     )
 

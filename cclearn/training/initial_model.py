@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from peft import LoraConfig
 from transformers import (
+    AutoConfig,
     BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -18,10 +19,14 @@ from transformers.utils import is_flash_attn_2_available
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
+from cclearn.gguf_files import model_folder
 from cclearn.models import adapter_base, load_model, load_tokenizer
+from cclearn.prompts.encoding import pin_tokenizer
+from cclearn.prompts.template_choice import set_chat_template
 from cclearn.rows import TrainingRow
 from cclearn.runtime.processes import on_gpu, process_state, sharding
 from cclearn.training.recipe import Adapter, Recipe, Training
+from cclearn.training.saving import end_answers_at
 from cclearn.training.scratch import make_model, make_tokenizer
 
 
@@ -30,18 +35,25 @@ def initial_tokenizer(
 ) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the model. A model with random weights gets a new one.
 
+    Other programs write and end the turns of a chat with it as cclearn does
+    (`cclearn.prompts.encoding.pin_tokenizer`), because it is saved with the run.
+
     Args:
         recipe: Recipe of the run.
         rows: Rows that a new tokenizer is trained on.
         system: Code system of the rows.
 
     Raises:
-        ConfigurationError: The tokenizer cannot be loaded.
+        ConfigurationError: The tokenizer cannot be loaded, or the chat template cannot be used.
     """
     if recipe.model.scratch is not None:
         vocabulary = recipe.model.scratch.vocabulary
         return make_tokenizer(rows, vocabulary, system.name, recipe.rows.template)
-    return load_tokenizer(str(recipe.model.path), recipe.model.revision)
+    tokenizer = load_tokenizer(str(recipe.model.path), recipe.model.revision)
+    if recipe.model.chat_template is not None:
+        set_chat_template(tokenizer, recipe.model.chat_template, "model.chat_template")
+    pin_tokenizer(tokenizer)
+    return tokenizer
 
 
 def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
@@ -64,6 +76,7 @@ def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrai
     if recipe.model.scratch is not None:
         model = make_model(recipe.model.scratch, tokenizer, recipe.training.max_length)
         model.set_attn_implementation(attention)
+        end_answers_at(model, tokenizer)
         return model
     kind = recipe.adapter.kind
     compute = torch.bfloat16 if computes_in_bf16(recipe.training) else torch.float32
@@ -75,7 +88,9 @@ def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrai
         options["quantization_config"] = _quantisation(recipe.adapter, compute)
         if sharding() == "none":  # Each process loads the whole model on its own device.
             options["device_map"] = {"": process_state().device}
-    return load_model(str(recipe.model.path), recipe.model.revision, **options)
+    loaded = load_model(str(recipe.model.path), recipe.model.revision, **options)
+    end_answers_at(loaded, tokenizer)
+    return loaded
 
 
 def adapter_config(recipe: Recipe) -> LoraConfig | None:
@@ -112,6 +127,25 @@ def computes_in_bf16(training: Training) -> bool:
     if training.precision == "auto":
         return on_gpu() and torch.cuda.is_bf16_supported(including_emulation=False)
     return training.precision == "bf16"
+
+
+def saved_dtype(recipe: Recipe) -> torch.dtype | None:
+    """Return the type that a run's weights are rounded to when they are saved, or None for their own.
+
+    Trained weights have 32 bits. A model whose weights are all trained is saved in bf16 if its base was
+    stored in bf16 or the run computed in bf16. Adapters and models with random weights are saved in the
+    precision that they were trained in.
+
+    Args:
+        recipe: Recipe of the run, whose base model has been loaded.
+    """
+    if recipe.model.path is None or recipe.adapter.kind != "none":
+        return None
+    config = AutoConfig.from_pretrained(
+        model_folder(recipe.model.path), revision=recipe.model.revision, trust_remote_code=False
+    )
+    is_bf16 = computes_in_bf16(recipe.training) or config.dtype == torch.bfloat16
+    return torch.bfloat16 if is_bf16 else None
 
 
 def attention_implementation(training: Training) -> str:

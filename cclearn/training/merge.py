@@ -18,7 +18,7 @@ from cclearn.models import (
     model_hash,
 )
 from cclearn.prompts import document_prompt
-from cclearn.prompts.encoding import encode_prompt
+from cclearn.prompts.encoding import encode_prompt, pin_tokenizer
 from cclearn.runtime.files import (
     atomic_folder,
     read_text,
@@ -26,6 +26,7 @@ from cclearn.runtime.files import (
     sha256_of_file,
     write_json,
 )
+from cclearn.training.saving import end_answers_at
 from cclearn.weights import RECORDED, sha256_of_weights
 
 _TEXT = "Admitted with acute heart failure and type 2 diabetes. No pneumonia."
@@ -74,6 +75,7 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
             ]
         )
     tokenizer = load_tokenizer(str(adapter))
+    pin_tokenizer(tokenizer)
     manifest = read_manifest(adapter) or {}
     system = manifest.get("code_system", {}).get("name") or CodeSystem.load().name
     prompt = torch.tensor([encode_prompt(tokenizer, document_prompt(_TEXT, system))])
@@ -83,8 +85,10 @@ def merge_adapter(adapter: Path, out: Path, overwrite: bool = False) -> tuple[fl
     with_adapter = _log_probabilities(adapted, prompt)
     with atomic_folder(out, overwrite, "merged model") as partial:
         folder = Path(partial)
-        adapted.merge_and_unload().save_pretrained(folder)
-        del model, adapted
+        whole = adapted.merge_and_unload()
+        end_answers_at(whole, tokenizer)
+        whole.save_pretrained(folder)
+        del model, adapted, whole
         with foreign_errors(
             lambda where: CclearnError(
                 f"adapter (path = {adapter}): its tokenizer cannot be saved ({where})."

@@ -45,17 +45,23 @@ class Model(RecipeSection):
     Attributes:
         path: Name of a model on the hub, or its folder.
         revision: Revision of a model on the hub.
+        chat_template: Chat template for a model that has none: the path of a Jinja file, or `chatml`,
+            `gemma` or `llama3` (`cclearn.prompts.template_choice`). It replaces a template that the
+            model has, and is saved with the run.
         scratch: Shape of a model with random weights.
     """
 
     path: str | None = None
     revision: str | None = None
+    chat_template: str | None = None
     scratch: Scratch | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.path is None) == (self.scratch is None):
             raise ValueError("give either path or scratch")
+        if self.scratch is not None and self.chat_template is not None:
+            raise ValueError("chat_template: a model with random weights has its own; omit it")
         return self
 
 

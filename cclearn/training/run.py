@@ -14,7 +14,7 @@ from cclearn.models import model_hash
 from cclearn.prompts import prompt_hash
 from cclearn.rows import EncodedRow
 from cclearn.runtime.debugging import logged_step
-from cclearn.runtime.files import refuse_existing, write_json
+from cclearn.runtime.files import refuse_existing, sha256_of_text, write_json
 from cclearn.runtime.processes import process_state, sharding
 from cclearn.training.card import model_card
 from cclearn.training.checkpoints import (
@@ -25,7 +25,7 @@ from cclearn.training.checkpoints import (
     mark_finished,
     remove_finished,
 )
-from cclearn.training.initial_model import attention_implementation, computes_in_bf16
+from cclearn.training.initial_model import attention_implementation, computes_in_bf16, saved_dtype
 from cclearn.training.manifest import describe_run, rows_hash, weight_hashes
 from cclearn.training.measurements import measure
 from cclearn.training.prepare import PreparedRows
@@ -36,9 +36,11 @@ from cclearn.training.run_folder import (
     run_folder,
     unpublished_checkpoints,
 )
+from cclearn.training.saving import stored_dtype
 from cclearn.training.trainer import CheckpointPublisher, MetricsWriter, Progress
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 _MANIFEST = "manifest.json"
@@ -106,6 +108,7 @@ def run_recipe(
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     job = make_job(recipe, system)
     run = _fingerprint(recipe, system, job)
+    dtype = saved_dtype(recipe)
     start = find_checkpoint(checkpoints, resume, overwrite, run, notify)
     with (
         run_folder(recipe.output, overwrite) as folder,
@@ -119,10 +122,13 @@ def run_recipe(
         _train(trainer, recipe, start)
         seconds = trainer.seconds()
         with reporting_write_errors(recipe.output):
-            _save_model(trainer, job.tokenizer, folder)
+            _save_model(trainer, job.tokenizer, folder, dtype)
             if state.is_main_process:
                 measured = measure(recipe, trainer, seconds, start)
-                measured |= {"rows_sha256": run["rows_sha256"], **weight_hashes(recipe, folder)}
+                hashes = {key: run[key] for key in ("rows_sha256", "chat_template_sha256")}
+                measured |= {**hashes, "end_of_turn_id": job.tokenizer.eos_token_id}
+                measured |= {"dtype": stored_dtype(folder)}
+                measured |= weight_hashes(recipe, folder)
                 manifest = describe_run(recipe, system, **_row_fields(job), **measured)
                 write_json(folder / _MANIFEST, manifest)
                 (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
@@ -143,6 +149,7 @@ def _fingerprint(recipe: Recipe, system: CodeSystem, job: Job) -> dict[str, Any]
         attention=attention_implementation(recipe.training),
         sharding=sharding(),
         prompt_sha256=prompt_hash(system.name, recipe.rows.template),
+        chat_template_sha256=sha256_of_text(str(job.tokenizer.chat_template)),
         release=system.release,
         processes=process_state().num_processes,
     )
@@ -168,12 +175,16 @@ def _resume_error(recipe: Recipe, start: Checkpoint) -> Callable[[str], CclearnE
 
 
 def _save_model(
-    trainer: CheckpointPublisher, tokenizer: PreTrainedTokenizerBase, folder: Path
+    trainer: CheckpointPublisher,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    dtype: torch.dtype | None,
 ) -> None:
-    """Save the weights, which all processes take part in, and the tokenizer."""
-    if trainer.is_fsdp_enabled:  # Checkpoints are sharded, but the model is saved whole.
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-    trainer.save_model(str(folder))
+    """Save the weights, which all processes take part in, and the tokenizer.
+
+    The weights are rounded to `dtype` if it is not None.
+    """
+    trainer.save_final(folder, dtype)
     if process_state().is_main_process:
         tokenizer.save_pretrained(folder)
         (folder / "training_args.bin").unlink(missing_ok=True)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
+from cclearn.runtime.files import write_json
+from cclearn.runtime.parsing import read_json
 from cclearn.runtime.processes import process_state
 from cclearn.training.checkpoints import METRICS, Checkpoint, publish_checkpoint
 from cclearn.training.run_folder import reporting_write_errors
@@ -51,6 +54,37 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
     def seconds(self) -> float:
         """Return the seconds that the run has taken, including those before it was resumed."""
         return time.perf_counter() - self._started
+
+    def save_final(self, folder: Path, dtype: torch.dtype | None) -> None:
+        """Save the trained model or its adapter. All processes take part.
+
+        Args:
+            folder: Folder that receives the files. Checkpoints may be sharded, but this model is not.
+            dtype: Type that the weights are rounded to, or None to save them as they are. The model of
+                the trainer has this type afterwards, so that training cannot continue.
+        """
+        if self.is_fsdp_enabled:
+            self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        self._final_dtype = dtype
+        self.save_model(str(folder))
+
+    _final_dtype: torch.dtype | None = None
+
+    def _save(
+        self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None
+    ) -> None:
+        gathered, dtype = state_dict, self._final_dtype
+        if dtype is not None and gathered is None:
+            self.accelerator.unwrap_model(self.model).to(dtype)
+        elif dtype is not None and gathered is not None:
+            # The weights of a sharded model. Tied ones share their memory.
+            rounded = {(w.data_ptr(), w.shape): w.to(dtype) for w in gathered.values()}
+            state_dict = {key: rounded[w.data_ptr(), w.shape] for key, w in gathered.items()}
+        super()._save(output_dir, state_dict)
+        if dtype is not None and gathered is not None and self.args.should_save:
+            # The configuration has the type of the sharded weights.
+            path = Path(output_dir or self.args.output_dir) / "config.json"
+            write_json(path, {**read_json(path), "dtype": str(dtype).removeprefix("torch.")})
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if self.state.global_step >= self.state.max_steps:

@@ -9,6 +9,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.notes import SpanPair
 from cclearn.notes.jsonl import write_rows
@@ -21,10 +22,12 @@ def test_paths_are_absolute_for_another_working_directory(
     for name in ("model", "spans", "encoder"):
         (tmp_path / name).mkdir()
     (tmp_path / "table.csv").write_text("")
+    (tmp_path / "mine.jinja").write_text("")
     settings = CoderSettings(
         model="vllm:model",
         system="table.csv",
         release=Path("order.txt"),
+        engine=EngineSettings(chat_template="mine.jinja"),
         loop=LoopSettings(recogniser="spacy:spans", embeddings="encoder"),
         calibration="off",
         pairs=Path("pairs.jsonl"),
@@ -32,6 +35,7 @@ def test_paths_are_absolute_for_another_working_directory(
     assert settings.model == f"vllm:{tmp_path}/model"
     assert settings.system == f"{tmp_path}/table.csv"
     assert settings.release == tmp_path / "order.txt"
+    assert settings.engine.chat_template == f"{tmp_path}/mine.jinja"
     assert settings.calibration == "off"
     assert settings.pairs == tmp_path / "pairs.jsonl"
     assert settings.loop is not None

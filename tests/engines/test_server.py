@@ -67,6 +67,43 @@ def test_a_fingerprint_is_of_what_stays(tmp_path: Path) -> None:
             assert fingerprint(server) == ""
 
 
+@pytest.mark.parametrize(
+    ("owner", "sent"),
+    [
+        ("vllm", {"chat_template_kwargs", "stop_token_ids"}),
+        ("sglang", {"chat_template_kwargs", "stop_token_ids"}),
+        ("llamacpp", {"chat_template_kwargs"}),
+        ("openai", set()),
+    ],
+)
+def test_a_server_is_sent_the_fields_that_it_takes(
+    tmp_path: Path, owner: str, sent: set[str]
+) -> None:
+    (tmp_path / "manifest.json").write_text('{"end_of_turn_id": 106}')
+    with serving(completion("none")) as server:
+        server.models = [entry(root=str(tmp_path), owned_by=owner)]
+        engine = OpenAIEngine("tiny", base_url=server.url)
+        list(engine.generate(ASKED))
+        (body,) = server.asked
+        extra = {"chat_template_kwargs": {"enable_thinking": False}, "stop_token_ids": [106]}
+        assert {key: body[key] for key in extra if key in body} == {key: extra[key] for key in sent}
+        identity = engine.identity
+        # The end of a turn is known only of a folder that a recipe wrote.
+        (tmp_path / "manifest.json").write_text("{}")
+        assert engine.identity != identity
+        list(engine.generate(ASKED))
+        assert "stop_token_ids" not in server.asked[-1]
+        assert ("chat_template_kwargs" in server.asked[-1]) == bool(sent)
+
+
+def test_a_server_without_a_list_of_models_is_sent_openais_fields_alone() -> None:
+    with serving(completion("none")) as server:
+        list(OpenAIEngine("tiny", base_url=server.url).generate(ASKED))
+        assert set(server.asked[0]) == {
+            *("model", "messages", "max_completion_tokens", "temperature", "seed")
+        }
+
+
 def test_files_that_a_server_on_this_machine_runs_are_hashed(tmp_path: Path) -> None:
     folder, file = tmp_path / "model", tmp_path / "model.gguf"
     folder.mkdir()

@@ -16,6 +16,7 @@ from cclearn.prompts.encoding import (
     encode_texts,
     end_of_turn,
 )
+from cclearn.prompts.pinned_template import pinned_template
 from cclearn.prompts.templates import instruction
 from cclearn.training.scratch import make_tokenizer
 from tests.models import rows
@@ -124,7 +125,10 @@ def test_special_tokens_in_a_note_are_text(tokenizer: PreTrainedTokenizerFast, f
     plain = "Acute heart failure.\nNo stroke."
     prompt = document_prompt(plain)
     rendered = tokenizer.apply_chat_template(
-        prompt, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        prompt,
+        tokenize=False,
+        add_generation_prompt=True,
+        chat_template=pinned_template(tokenizer.chat_template),
     )
     assert encode_prompt(tokenizer, prompt) == tokenizer.encode(rendered, add_special_tokens=False)
     # Twice, so that one mark runs into the next; and in an example and its answer too.
