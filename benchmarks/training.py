@@ -124,7 +124,7 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
         ),
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=adapter_config(recipe),
+        peft_config=adapter_config(recipe, model),
         callbacks=[clock],
     )
     trainer.train()

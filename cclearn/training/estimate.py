@@ -107,7 +107,7 @@ def shape_from_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
             for module in model.modules()
             if isinstance(module, torch.nn.Linear) and module is not output
         )
-        trained, settings = parameters, adapter_config(recipe)
+        trained, settings = parameters, adapter_config(recipe, model)
         if settings is not None:
             from peft import get_peft_model
 

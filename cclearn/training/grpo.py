@@ -86,7 +86,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             args=arguments,
             train_dataset=dataset,
             processing_class=tokenizer,
-            peft_config=adapter_config(recipe),
+            peft_config=adapter_config(recipe, model),
             callbacks=callbacks,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,16 @@ def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrai
     return loaded
 
 
-def adapter_config(recipe: Recipe) -> LoraConfig | None:
-    """Return the PEFT configuration of a recipe's adapter, or None if all weights are trained."""
+def adapter_config(recipe: Recipe, model: PreTrainedModel) -> LoraConfig | None:
+    """Return the PEFT configuration of a recipe's adapter, or None if all weights are trained.
+
+    Only the language model is adapted. The encoders of images or sound that a model may have besides,
+    e.g. Gemma 3 from 4 billion weights on, never see an input.
+
+    Args:
+        recipe: Recipe of the run.
+        model: Model without the adapter.
+    """
     adapter = recipe.adapter
     if adapter.kind == "none":
         return None
@@ -104,10 +113,29 @@ def adapter_config(recipe: Recipe) -> LoraConfig | None:
         lora_alpha=adapter.alpha,
         lora_dropout=adapter.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
+        exclude_modules=_outside_language_model(model, targets),
         use_dora=adapter.kind == "dora",
         task_type="CAUSAL_LM",
         revision=recipe.model.revision,
     )
+
+
+def _outside_language_model(model: PreTrainedModel, targets: str | tuple[str, ...]) -> str | None:
+    """Return a pattern for the targets of an adapter that are outside the language model, or None."""
+    language, output = model.get_decoder(), model.get_output_embeddings()
+    path = next(name for name, module in model.named_modules() if module is language)
+    parts = set()
+    for name, module in model.named_modules():
+        if isinstance(targets, tuple):
+            is_target = name.rpartition(".")[2] in targets
+        else:
+            is_target = isinstance(module, torch.nn.Linear)
+        is_outside = path and module is not output and not f"{name}.".startswith(f"{path}.")
+        if is_target and is_outside:
+            # The largest part of the model that has the layer, but not the language model.
+            ancestors = [".".join(name.split(".")[:n]) for n in range(1, name.count(".") + 2)]
+            parts.add(next(a for a in ancestors if not f"{path}.".startswith(f"{a}.")))
+    return rf"({'|'.join(map(re.escape, sorted(parts)))})(\..*)?" if parts else None
 
 
 def cast_trained_weights_to_float32(model: torch.nn.Module) -> None:

@@ -76,7 +76,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             train_dataset=dataset,
             eval_dataset=development,
             processing_class=tokenizer,
-            peft_config=adapter_config(recipe),
+            peft_config=adapter_config(recipe, model),
             optimizer_cls_and_kwargs=_optimizer(recipe.training),
             callbacks=callbacks,
             sampler=_sampler(recipe, sizes),
