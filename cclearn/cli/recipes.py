@@ -135,11 +135,14 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
     def print_line(name: str, value: str) -> None:
         typer.echo(f"{name:<12} {visible(value)}")
 
+    answers = ""
+    if recipe.grpo is not None:
+        answers = f" {run.long_answers:,} answers longer than {recipe.grpo.answer_length},"
     print_line(
         "Left out",
-        f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens, {run.contaminated:,}"
-        f" that an evaluation contains, {run.omitted:,} parts that fit into no window;"
-        f" {run.windowed:,} notes split into windows",
+        f"{run.dropped:,} rows too long for {recipe.training.max_length} tokens,{answers}"
+        f" {run.contaminated:,} that an evaluation contains, {run.omitted:,} parts that fit into no"
+        f" window; {run.windowed:,} notes split into windows",
     )
     print_line(
         "Steps",

@@ -58,7 +58,9 @@ class LengthReport:
         tokens: Number of tokens of these rows.
         supervised_tokens: Number of tokens that the loss is computed on.
         lengths: Number of rows by their length in tokens.
-        dropped: Ids of rows that were left out because they are too long.
+        dropped: Ids of rows that were left out because they are longer than the context.
+        long_answers: Ids of rows that were left out because their answers are longer than a model may
+            generate.
         windowed: Ids of notes that were split into windows.
         omitted: Parts of notes that fit into no window, each as the id of the note and the offsets.
     """
@@ -68,6 +70,7 @@ class LengthReport:
     supervised_tokens: int = 0
     lengths: Counter[int] = field(default_factory=Counter)
     dropped: list[str] = field(default_factory=list)
+    long_answers: list[str] = field(default_factory=list)
     windowed: list[str] = field(default_factory=list)
     omitted: list[str] = field(default_factory=list)
 
@@ -86,6 +89,7 @@ class LengthReport:
             "supervised_tokens": self.supervised_tokens,
             "longest": max(self.lengths, default=0),
             "dropped": list(self.dropped),
+            "long_answers": list(self.long_answers),
             "windowed": list(self.windowed),
             "omitted": list(self.omitted),
         }
@@ -100,7 +104,7 @@ def encode_rows(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     overflow: Overflow = "raise",
-    answer_room: int = 0,
+    answer_length: int | None = None,
 ) -> tuple[list[EncodedRow], Reports]:
     """Encode training rows. No row is truncated.
 
@@ -109,27 +113,35 @@ def encode_rows(
         tokenizer: Tokenizer whose chat template renders the messages.
         max_length: Context length in tokens.
         overflow: Handling of longer rows.
-        answer_room: Minimum number of tokens to reserve for an answer, even if the row's answer is
-            shorter.
+        answer_length: Largest number of tokens of an answer that the model generates in training. The
+            context must have room for as many, and a row whose own answer is longer is too long. None
+            if the model generates no answers.
 
     Returns:
         Encoded rows, and reports by kind and grade.
 
     Raises:
-        ConfigurationError: Rows are too long and may not be left out, or rows have an empty completion.
-            All such rows are reported together.
+        ConfigurationError: Rows or answers are too long and may not be left out, or rows have an empty
+            completion. All such rows are reported together.
     """
     encoded: list[EncodedRow] = []
     reports: Reports = {}
     too_long: list[tuple[str, int]] = []
+    long_answers: list[tuple[str, int]] = []
     unsupervised: list[str] = []
     for row in rows:
         report = reports.setdefault((row.kind, row.grade), LengthReport())
         encoded_row = _encode_row(row, tokenizer)
         prompt_length = encoded_row.completion_mask.count(0)
-        length = max(len(encoded_row.input_ids), prompt_length + answer_room)
+        own_answer_length = len(encoded_row.input_ids) - prompt_length
+        length = max(len(encoded_row.input_ids), prompt_length + (answer_length or 0))
         if not row.completion.strip():
             unsupervised.append(row.id)
+        elif answer_length is not None and own_answer_length > answer_length:
+            if overflow == "drop":
+                report.long_answers.append(row.id)
+            else:
+                long_answers.append((row.id, own_answer_length))
         elif length <= max_length:
             encoded.append(encoded_row)
             report.add(encoded_row)
@@ -157,6 +169,14 @@ def encode_rows(
             f" {max_length}, the longest row {longest} tokens (ids = "
             f"{_first_ids([i for i, _ in too_long])}). Increase training.max_length or set rows.overflow"
             " to drop or window."
+        )
+    if long_answers:
+        longest = max(length for _, length in long_answers)
+        problems.append(
+            f"rows.overflow (overflow = {overflow}): {len(long_answers)} answers are longer than"
+            f" answer_length = {answer_length}, the longest {longest} tokens (ids = "
+            f"{_first_ids([i for i, _ in long_answers])}). Increase grpo.answer_length or set"
+            " rows.overflow=drop."
         )
     if problems:
         raise ConfigurationError(problems)

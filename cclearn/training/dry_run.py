@@ -25,7 +25,9 @@ class DryRun:
     Attributes:
         epoch_rows: Counts of the rows of each source, kind and grade in an epoch.
         lengths: Histogram of the lengths of the rows. Each row of the sources counts once.
-        dropped: Number of rows that are dropped because they are too long.
+        dropped: Number of rows that are dropped because they are longer than the context.
+        long_answers: Number of rows that are dropped because their answers are longer than
+            `grpo.answer_length`.
         windowed: Number of notes that are split into windows.
         omitted: Number of parts of notes that fit into no window.
         contaminated: Number of rows that are dropped because they occur in an evaluation.
@@ -46,6 +48,7 @@ class DryRun:
     epoch_rows: list[EpochRows]
     lengths: Histogram
     dropped: int
+    long_answers: int
     windowed: int
     omitted: int
     contaminated: int
@@ -107,6 +110,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         epoch_rows=prepared.epoch_rows,
         lengths=_histogram(sum((report.lengths for report in reports), Counter())),
         dropped=sum(len(report.dropped) for report in reports),
+        long_answers=sum(len(report.long_answers) for report in reports),
         windowed=sum(len(report.windowed) for report in reports),
         omitted=sum(len(report.omitted) for report in reports),
         contaminated=sum(len(c.contaminated) for c in chosen),

@@ -98,7 +98,7 @@ def prepare_rows(
         ConfigurationError: Rows are too long, or all rows of a source are.
     """
     rows, training = recipe.rows, recipe.training
-    answer_length = recipe.grpo.answer_length if recipe.grpo is not None else 0
+    answer_length = recipe.grpo.answer_length if recipe.grpo is not None else None
     encoded, reports = _encode(chosen, tokenizer, training.max_length, rows.overflow, answer_length)
     kinds: list[tuple[str, ...]] = [("span", "document")]
     if rows.order == "span_then_document":
@@ -137,7 +137,7 @@ def _encode(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     overflow: Overflow,
-    answer_length: int,
+    answer_length: int | None,
 ) -> tuple[list[list[EncodedRow]], list[Reports]]:
     """Return the encoded rows of each source and their counts.
 
@@ -158,8 +158,11 @@ def _encode(
         reports.append(report)
     if problems:
         raise ConfigurationError(problems)
+    limits = "training.max_length"
+    if any(report.long_answers for found in reports for report in found.values()):
+        limits += " or grpo.answer_length"
     empty = [c.source for c, rows in zip(chosen, encoded, strict=True) if not rows]
-    refuse_empty(empty, "all of its rows are too long. Increase training.max_length.")
+    refuse_empty(empty, f"all of its rows are too long. Increase {limits}.")
     return encoded, reports
 
 

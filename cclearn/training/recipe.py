@@ -219,7 +219,8 @@ class Grpo(RecipeSection):
 
     Attributes:
         generations: Number of answers that are sampled for each note.
-        answer_length: Largest number of tokens of an answer.
+        answer_length: Largest number of tokens of an answer. A note whose own answer is longer is not
+            used (`rows.overflow`), because a model that cannot write it would learn to stop early.
         temperature: Sampling temperature.
         beta: Weight of the divergence from the model that the stage starts from.
         ungrounded: Penalty for citing words that are not in the note, per share of the citations.
@@ -227,7 +228,7 @@ class Grpo(RecipeSection):
     """
 
     generations: int = Field(default=8, ge=2)
-    answer_length: int = Field(default=512, gt=0)
+    answer_length: int = Field(default=2048, gt=0)
     temperature: float = Field(default=1.0, gt=0)
     beta: float = Field(default=0.0, ge=0)
     ungrounded: float = Field(default=0.5, ge=0)
