@@ -85,7 +85,7 @@ CONFIGURATIONS: dict[str, PretrainedConfig] = {
 BEFORE = {"qwen3-0.6b": "Qwen/Qwen3-0.6B", "llama-3.1-8b": "meta-llama/Llama-3.1-8B-Instruct"}
 """What the models of a second stage were made from."""
 
-_SHARDED = {"llama-3.3-70b/sft_qlora_fsdp2": 2, "llama-3.3-70b/sft_lora_zero3": 8}
+_SHARDED = {"llama-3.3-70b/sft_qlora_fsdp": 2, "llama-3.3-70b/sft_lora_zero3": 8}
 
 
 def devices_of(name: str) -> int:

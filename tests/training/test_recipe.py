@@ -65,7 +65,7 @@ def test_metadata_are_optional_and_are_no_settings_of_the_run() -> None:
 
 def test_every_launch_configuration_is_valid() -> None:
     found = sorted((RECIPES / "accelerate").glob("*.yaml"))
-    names = ["cpu", "cpu_processes", "ddp", "fsdp2_qlora", "single_gpu", "zero3"]
+    names = ["cpu", "cpu_processes", "ddp", "fsdp_qlora", "single_gpu", "zero3"]
     assert [path.stem for path in found] == names
     for path in found:
         config = load_config_from_file(str(path))
