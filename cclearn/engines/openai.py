@@ -16,9 +16,9 @@ from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 
 from cclearn.engines.base import Answer, Engine, Request, TokenPiece
+from cclearn.engines.json_answers import ANSWER_SCHEMA, answer_from_json
 from cclearn.engines.server import ServedModel, served_model
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
-from cclearn.prompts.templates import answer_lines
 from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 
 if TYPE_CHECKING:
@@ -34,23 +34,6 @@ Constraint = Literal["none", "json", "grammar"]
 - `grammar`: by the grammar of the request, which vLLM accepts. It allows only words of the note and
   billable codes.
 """
-
-_ANSWER_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "codes": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"evidence": {"type": "string"}, "code": {"type": "string"}},
-                "required": ["evidence", "code"],
-                "additionalProperties": False,
-            },
-        }
-    },
-    "required": ["codes"],
-    "additionalProperties": False,
-}
 
 _MAX_NEW_TOKENS = 1024
 """Default maximum number of tokens of an answer. Servers refuse one that exceeds their context."""
@@ -330,7 +313,7 @@ class OpenAIEngine(Engine):
 
     def _form(self, request: Request) -> dict[str, Any]:
         if self._constraint == "json":
-            schema = {"name": "codes", "schema": _ANSWER_SCHEMA, "strict": True}
+            schema = {"name": "codes", "schema": ANSWER_SCHEMA, "strict": True}
             return {"response_format": {"type": "json_schema", "json_schema": schema}}
         if self._constraint == "grammar" and request.grammar is not None:
             return {"structured_outputs": {"grammar": request.grammar}}
@@ -352,7 +335,7 @@ class OpenAIEngine(Engine):
         complete = choice.finish_reason == "stop"
         pieces = _pieces(choice)
         if self._constraint == "json" and problem is None:
-            text, pieces = _lines(text, complete), []
+            text, pieces = answer_from_json(text, complete), []
         return Answer(
             request.id, text, complete, pieces, prompt_tokens, answer_tokens, 0.0, problem
         )
@@ -391,11 +374,3 @@ def _pieces(choice: Any) -> list[TokenPiece]:
         pieces.append(TokenPiece(position, position + len(spelt), token.logprob))
         position += len(spelt)
     return pieces
-
-
-def _lines(text: str, complete: bool) -> str:
-    """Convert a structured answer to lines. Raises ValueError if it does not have the requested form."""
-    if not complete:
-        return ""  # A truncated JSON text cannot be read.
-    rows = json.loads(text)["codes"]
-    return answer_lines((str(row["evidence"]), str(row["code"])) for row in rows)

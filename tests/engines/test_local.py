@@ -253,7 +253,7 @@ def test_an_adapter_of_another_model_is_refused(random_engine: LocalEngine, tmp_
             other
         )
         assert "made for another model than" in of(other)
-    assert f"there is no folder {tmp_path / 'gone'}." in of(tmp_path / "gone")
+    assert f"there is no model {tmp_path / 'gone'}." in of(tmp_path / "gone")
     for content in ("[]", "{}"):
         (adapter / "adapter_config.json").write_text(content)
         with pytest.raises(ConfigurationError, match="names no base model"):
