@@ -2,6 +2,7 @@
 
 python benchmarks/coding.py [--data FOLDER] [--only PART ...]     on the CPU
 python benchmarks/coding.py --gpu                                 Llama-3.1-8B's shape, random weights
+python benchmarks/coding.py --local MODEL [--data FOLDER]         a model of yours, on the CPU or a GPU
 
 FOLDER contains `codiesp`, `aci_bench` and `disease_ontology`. Without it, the quality of the lexicon and
 of the candidates is not measured, and the notes come from the builders. The parts are `quality`,
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from local_decoding import local
 from measure import RESULTS, save
 from random_models import (
     SMALL,
@@ -329,6 +331,7 @@ def main() -> None:
     parser.add_argument("--notes", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--local", help="folder of a model")
     arguments = parser.parse_args()
     quiet_libraries()
     system = CodeSystem.load()
@@ -342,6 +345,9 @@ def main() -> None:
                 for note in corpus_notes("codiesp", arguments.data, system, split)
             ]
             real = [*splits, *built][: arguments.notes]
+    if arguments.local:
+        save("coding_local", local(arguments.local, real, system, arguments.rounds))
+        return
     if arguments.gpu:
         save("coding_gpu", on_gpu(real, system, arguments.rounds))
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import adapter_base, load_model, model_files
+from cclearn.runtime.memory import available_bytes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -22,11 +23,12 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 _BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "bfloat16": 2, "float16": 2, "float32": 4}
 
+_MOST_WEIGHTS = 10**15
+"""Number of weights of a tensor beyond which its shape cannot be true."""
+
 _NF4_BYTES = 0.53
 """Bytes of a weight in NF4 with double quantisation: 4 bits, and 0.127 bits for the scales (QLoRA,
 Dettmers et al. 2023), rounded up."""
-
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,9 @@ def weights_size(name: str, loading: Loading) -> int:
                     each = _BYTES.get(stored, 1)
                 else:
                     each = _BYTES[loading.dtype]
-                size += prod(shape) * each
+                size += (
+                    min(prod(shape), _MOST_WEIGHTS) * each
+                )  # A damaged header may have any shape.
     return round(size)
 
 
@@ -145,7 +149,7 @@ def _tensors_of_header(file: Path) -> Iterator[tuple[str, str, list[int]]]:
             for key, entry in header.items()
             if key != "__metadata__"
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         return
     yield from tensors
 
@@ -157,12 +161,11 @@ def _free_memory(device: str, is_spread: bool) -> int:
         device: `cuda` or `cpu`.
         is_spread: Whether the model is spread over all GPUs and the main memory.
     """
-    import psutil
     import torch
 
-    main = int(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError):  # There may be no limit.
-        main = min(main, int(_CGROUP_LIMIT.read_text()))
+    main = available_bytes()
+    if main is None:
+        main = sys.maxsize if device == "cpu" else 0
     if device == "cpu":
         return main
     if not is_spread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from cclearn.notes import CodedNote
 from cclearn.notes.spans import Span
@@ -38,7 +39,7 @@ def note_windows(
         for first, last in zip(starts, ends, strict=True):
             parts = split_text(
                 note.text[first:last],
-                lambda start, end, at=first: fits(note_part(note, at + start, at + end, 0)),
+                partial(_part_fits, note, fits, first),
                 {(s - first, e - first) for s, e in cited if first <= s and e <= last},
             )
             for start, end in parts:
@@ -46,6 +47,12 @@ def note_windows(
     except TooLongError as error:
         raise TooLongError(f"{note.id}: {error}") from None
     return windows, left_out
+
+
+def _part_fits(
+    note: CodedNote, fits: Callable[[CodedNote], bool], first: int, start: int, end: int
+) -> bool:
+    return fits(note_part(note, first + start, first + end, 0))
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

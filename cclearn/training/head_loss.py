@@ -51,7 +51,7 @@ def summed_loss(model: Any, labels: torch.Tensor) -> Iterator[None]:
 
     def forward(hidden: torch.Tensor) -> torch.Tensor:
         bias = getattr(head, "bias", None)
-        summed: torch.Tensor = _SummedLoss.apply(
+        summed: torch.Tensor = _SummedLoss.apply(  # type: ignore[no-untyped-call]
             hidden[labelled], head.weight, bias, targets[labelled]
         )
         return summed
@@ -100,7 +100,7 @@ class _SummedLoss(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients, which are those of the sum times the gradient of the sum."""
         of_hidden, of_weight, of_bias = ctx.gradients
         ctx.gradients = None
