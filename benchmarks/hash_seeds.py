@@ -1,6 +1,7 @@
 """Checks that the bytes of coded notes depend neither on the hash seed nor on an interruption.
 
 python benchmarks/hash_seeds.py [--mode lexicon|span_loop|single_pass] [--notes 10000] [--seeds 8]
+    [--jobs 1]
 
 For each `PYTHONHASHSEED`, `cclearn code` codes notes into a folder: once without interruption, and once
 with a `kill -9` when half of the shards are finished. The SHA-256 of every file of every folder is
@@ -22,7 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from measure import RESULTS, save
@@ -122,7 +125,7 @@ def hashes(out: Path) -> dict[str, str]:
     return digests
 
 
-def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
+def measure(work: Path, mode: str, count: int, seeds: int, jobs: int) -> dict[str, Any]:
     """Code the notes with every hash seed, straight and resumed, and compare the folders.
 
     Args:
@@ -130,23 +133,34 @@ def measure(work: Path, mode: str, count: int, seeds: int) -> dict[str, Any]:
         mode: Mode of the coder.
         count: Number of notes.
         seeds: Number of hash seeds.
+        jobs: Number of runs at a time.
     """
     kept = work / f"{mode}.json"
     runs: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
-    for seed in range(seeds):
-        for kind in ("straight", "resumed"):
-            name = f"{kind} {seed}"
-            if name in runs:
-                continue
-            with tempfile.TemporaryDirectory(prefix="cclearn-seed-", dir=work) as folder:
-                out = Path(folder) / "coded"
-                started = time.perf_counter()
-                run_command(command(work, mode, out, count), seed, out, kill=kind == "resumed")
-                taken = round(time.perf_counter() - started, 1)
-                codes = json.loads((out / "summary.json").read_text())["codes"]
-                runs[name] = {"seconds": taken, "codes": codes, "sha256": hashes(out)}
+    lock = Lock()
+
+    def run(seed: int, kind: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="cclearn-seed-", dir=work) as folder:
+            out = Path(folder) / "coded"
+            started = time.perf_counter()
+            run_command(command(work, mode, out, count), seed, out, kill=kind == "resumed")
+            taken = round(time.perf_counter() - started, 1)
+            codes = json.loads((out / "summary.json").read_text())["codes"]
+            made = {"seconds": taken, "codes": codes, "sha256": hashes(out)}
+        with lock:
+            runs[f"{kind} {seed}"] = made
             kept.write_text(json.dumps(runs))
             print(f"{mode}, hash seed {seed}, {kind}: {taken} s", file=sys.stderr)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [
+            pool.submit(run, seed, kind)
+            for seed in range(seeds)
+            for kind in ("straight", "resumed")
+            if f"{kind} {seed}" not in runs
+        ]
+        for future in waiting:
+            future.result()
     first = runs["straight 0"]["sha256"]
     differing = {
         name: sorted(
@@ -172,6 +186,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=MODES, action="append", help="may be repeated")
     parser.add_argument("--notes", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--work", type=Path, help="folder for the notes, the model and the runs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cclearn-seeds-") as name:
@@ -179,7 +194,7 @@ def main() -> None:
         work.mkdir(parents=True, exist_ok=True)
         prepare(work, arguments.notes)
         found = {
-            mode: measure(work, mode, arguments.notes, arguments.seeds)
+            mode: measure(work, mode, arguments.notes, arguments.seeds, arguments.jobs)
             for mode in arguments.mode or MODES
         }
     # The figures of modes that were measured earlier are kept.

@@ -1,10 +1,12 @@
 """Useful tokens per second of mixed rows: cclearn's recipes, TRL's defaults, and a plain PyTorch loop.
 
-python benchmarks/training.py          4 M parameters on the CPU, 90 % span rows
-python benchmarks/training.py --gpu    Llama-3.1-8B's shape, random weights, on one GPU
+python benchmarks/training.py                   4 M parameters on the CPU
+python benchmarks/training.py --model FOLDER    Gemma 3 270M on the CPU, all weights, in bf16
+python benchmarks/training.py --gpu             Llama-3.1-8B's shape, random weights, on one GPU
 
-Useful tokens are the tokens of prompts and completions, without padding. All variants run in turn in one
-process, each after a warm-up of three steps. Of several rounds, the median one is reported.
+Useful tokens are the tokens of prompts and completions, without padding. Half of the tokens are those of
+span rows. All variants run in turn in one process, each after a warm-up of three steps, or of one step
+with `--model`. Of several rounds, the median one is reported.
 """
 
 from __future__ import annotations
@@ -32,7 +34,12 @@ from cclearn.training import sft
 from cclearn.training.choose import choose_rows
 from cclearn.training.dry_run import dry_run
 from cclearn.training.estimate import estimate_operations
-from cclearn.training.initial_model import adapter_config, initial_model, initial_tokenizer
+from cclearn.training.initial_model import (
+    adapter_config,
+    computes_in_bf16,
+    initial_model,
+    initial_tokenizer,
+)
 from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
@@ -41,16 +48,22 @@ from cclearn.training.scratch import make_tokenizer
 from data_builders.builder import build, configure, find_builder
 
 WARM_UP = 3
+SHORT_WARM_UP = 1
 SHAPE = {"hidden_size": 256, "layers": 5, "heads": 4, "intermediate_size": 704}
 H200_BF16 = 989.5e12
 """Dense floating-point operations per second, from NVIDIA's data sheet."""
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
-    """Records when each step ended, and the number of tokens that had been read by then."""
+    """Records when each step ended, and the number of tokens that had been read by then.
 
-    def __init__(self) -> None:
+    Args:
+        warm_up: Number of steps that are not measured.
+    """
+
+    def __init__(self, warm_up: int = WARM_UP) -> None:
         self.ends: list[tuple[float, int]] = []
+        self._warm_up = warm_up
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if torch.cuda.is_available():
@@ -59,8 +72,8 @@ class Clock(TrainerCallback):  # type: ignore[misc]
 
     def figures(self) -> dict[str, float]:
         """Return the tokens per second after the warm-up."""
-        (start, before), (end, after) = self.ends[WARM_UP - 1], self.ends[-1]
-        steps = len(self.ends) - WARM_UP
+        (start, before), (end, after) = self.ends[self._warm_up - 1], self.ends[-1]
+        steps = len(self.ends) - self._warm_up
         return {
             "tokens_per_second": round((after - before) / (end - start), 1),
             "tokens_per_step": round((after - before) / steps, 1),
@@ -80,27 +93,29 @@ def make_data(folder: Path, notes: int) -> dict[str, Path]:
 
 
 def recipe_of(name: str, data: dict[str, Path], folder: Path, settings: Sequence[str]) -> Recipe:
-    """Return a recipe on the benchmark's data with 90 % span rows."""
+    """Return a recipe on the benchmark's data. Half of the tokens are those of span rows."""
     sources = [
-        {"kind": "span", "path": str(data["span"]), "share": 0.9},
-        {"kind": "document", "path": str(data["document"]), "share": 0.1},
+        {"kind": "span", "path": str(data["span"]), "share": 0.5},
+        {"kind": "document", "path": str(data["document"]), "share": 0.5},
     ]
     overrides = [f"output={json.dumps(str(folder / 'out'))}", "rows.evaluation=[]", *settings]
     return load_recipe(name, [f"rows.sources={json.dumps(sources)}", *overrides])
 
 
-def with_cclearn(recipe: Recipe, folder: Path) -> dict[str, Any]:
+def with_cclearn(recipe: Recipe, folder: Path, warm_up: int = WARM_UP) -> dict[str, Any]:
     """Train as `recipes/sft.py` does, and return the speed."""
-    clock = Clock()
+    clock = Clock(warm_up)
     job = _job(recipe)
     trainer = job.make_trainer(folder, [clock])
     trainer.train()
     return _measured(clock, trainer)
 
 
-def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> dict[str, Any]:
+def trl_defaults(
+    recipe: Recipe, folder: Path, steps: int, warm_up: int = WARM_UP, **settings: Any
+) -> dict[str, Any]:
     """Train the same model on the same rows with the defaults of TRL, and return the speed."""
-    clock = Clock()
+    clock = Clock(warm_up)
     set_seed(recipe.seed)
     system = CodeSystem.load()
     chosen = choose_rows(recipe, system)
@@ -131,13 +146,16 @@ def trl_defaults(recipe: Recipe, folder: Path, steps: int, **settings: Any) -> d
     return _measured(clock, trainer)
 
 
-def plain_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str, Any]:
+def plain_loop(
+    recipe: Recipe, folder: Path, completion_only: bool, warm_up: int = WARM_UP
+) -> dict[str, Any]:
     """Run a plain PyTorch loop over the batches of cclearn's trainer, and return its speed.
 
     Args:
         recipe: Recipe that defines the model and the batches.
         folder: Folder for the files of the trainer.
         completion_only: Whether logits are computed only for supervised tokens.
+        warm_up: Number of steps that are not measured.
     """
     job = _job(recipe)
     trainer = job.make_trainer(folder, [])
@@ -161,12 +179,13 @@ def plain_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str,
         else:
             inputs["attention_mask"] = batch["attention_mask"]
         targets = functional.pad(labels[:, 1:], (0, 1), value=-100)
-        if completion_only:
-            hidden = model.model(**inputs).last_hidden_state[targets != -100]
-            loss = functional.cross_entropy(model.lm_head(hidden), targets[targets != -100])
-        else:
-            logits = model(**inputs).logits
-            loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bf16(recipe.training)):
+            if completion_only:
+                hidden = model.model(**inputs).last_hidden_state[targets != -100]
+                loss = functional.cross_entropy(model.lm_head(hidden), targets[targets != -100])
+            else:
+                logits = model(**inputs).logits
+                loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -174,7 +193,7 @@ def plain_loop(recipe: Recipe, folder: Path, completion_only: bool) -> dict[str,
         mask = batch.get("attention_mask")
         tokens += int(labels.numel() if mask is None else mask.sum())
         ends.append((time.perf_counter(), tokens))
-    clock = Clock()
+    clock = Clock(warm_up)
     clock.ends = ends
     return clock.figures()
 
@@ -197,13 +216,14 @@ def on_cpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
     common = [f"model.scratch.{key}={value}" for key, value in SHAPE.items()]
     common += ["training.max_length=512", f"training.steps={steps}", "training.optimizer=adamw"]
     common += ["training.learning_rate=1e-3"]
-    batches = {"packed": 2, "grouped": 24, "padded": 24}
+    batches = {
+        "packed": ["training.batch_tokens=1024"],
+        "grouped": ["training.batch_tokens=2048"],
+        "padded": ["training.batch_tokens=null", "training.batch_size=24"],
+    }
     recipes = {
         name: recipe_of(
-            "tiny/sft_scratch",
-            data,
-            folder,
-            [*common, f"training.batching={name}", f"training.batch_size={size}"],
+            "tiny/sft_scratch", data, folder, [*common, f"training.batching={name}", *size]
         )
         for name, size in batches.items()
     }
@@ -240,6 +260,39 @@ def on_cpu(folder: Path, steps: int, rounds: int) -> dict[str, Any]:
                 speed["grouped"] / speed["bare_loop_grouped_completion_only"], 2
             ),
             "packed / grouped": round(speed["packed"] / speed["grouped"], 2),
+        },
+    }
+
+
+def with_model(folder: Path, model: Path, steps: int, rounds: int) -> dict[str, Any]:
+    """Measure the fine-tuning of all weights of a model on the CPU.
+
+    Args:
+        folder: Folder for the data.
+        model: Folder of Gemma 3 270M, which `cclearn models assemble` wrote.
+        steps: Number of steps of each variant. TRL's default has a step of 8 rows.
+        rounds: Number of rounds.
+    """
+    data = make_data(folder, 2_000)
+    settings = [f"model.path={json.dumps(str(model.resolve()))}", "training.epochs=null"]
+    settings += [f"training.steps={steps}", "training.accumulation=1", "training.save_every=0"]
+    recipe = recipe_of("gemma-3-270m/sft_full", data, folder, settings)
+    warm_up = SHORT_WARM_UP
+    variants: dict[str, Callable[[], dict[str, Any]]] = {
+        "cclearn": lambda: with_cclearn(recipe, folder, warm_up),
+        "bare_loop": lambda: plain_loop(recipe, folder, True, warm_up),
+        "trl_defaults": lambda: trl_defaults(recipe, folder, steps, warm_up, use_cpu=True),
+    }
+    figures = _run(variants, rounds)
+    speed = {name: figure["tokens_per_second"] for name, figure in figures.items()}
+    return {
+        "model": model.name,
+        "steps": steps,
+        "estimated_memory_gib": asdict(dry_run(recipe).memory[0]),
+        "figures": figures,
+        "ratios": {
+            "cclearn / bare_loop": round(speed["cclearn"] / speed["bare_loop"], 2),
+            "cclearn / trl_defaults": round(speed["cclearn"] / speed["trl_defaults"], 2),
         },
     }
 
@@ -325,6 +378,7 @@ def _run(
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gpu", action="store_true", help="Llama-3.1-8B's shape on one GPU")
+    parser.add_argument("--model", type=Path, help="folder of Gemma 3 270M, on the CPU")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -332,6 +386,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         if arguments.gpu:
             save("training_gpu", on_gpu(Path(name), arguments.steps, arguments.rounds))
+        elif arguments.model:
+            figures = with_model(Path(name), arguments.model, arguments.steps, arguments.rounds)
+            save("training_gemma", figures)
         else:
             save("training", on_cpu(Path(name), arguments.steps, arguments.rounds))
 
