@@ -130,8 +130,7 @@ def training(system: CodeSystem) -> None:
         [
             *overrides(Path(), Path("run")),
             f"rows.sources=[{sources}, {negatives}, {documents}]",
-            "rows.development=0.1",
-            "training.evaluate_every=3",
+            "development={share: 0.1, every: 3}",
         ],
     )
     chosen = choose_rows(recipe, system)

@@ -100,11 +100,12 @@ def _read_whole(
     contaminated: list[str] = []
     development: list[TrainingRow] = []
     describe, template = recipe.rows.describe, recipe.rows.template
+    share = recipe.development.share if recipe.development else 0.0
     for row in read_source(source.path, source.file_kind, system, describe, template):
         read += 1
         if contamination.contains(row):
             contaminated.append(row.id)
-        elif in_share(_split_key(row), recipe.rows.development, recipe.seed):
+        elif in_share(_split_key(row), share, recipe.seed):
             development.append(row)
         else:
             clean.append(row)

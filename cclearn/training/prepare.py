@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cclearn.errors import ConfigurationError
+from cclearn.notes import CodedNote
 from cclearn.notes.contract import Grade
 from cclearn.prompts.templates import RowKind
-from cclearn.rows import EncodedRow, encode_rows, epoch_shares, mix, source_repeats
+from cclearn.rows import (
+    EncodedRow,
+    TrainingRow,
+    encode_rows,
+    epoch_shares,
+    limit_rows,
+    mix,
+    source_repeats,
+)
 from cclearn.rows.encode import Overflow, Reports
 from cclearn.training.choose import ChosenRows, refuse_empty
 from cclearn.training.recipe import Recipe
@@ -119,17 +128,57 @@ def prepare_rows(
         counts[source, grade].of(rows.used[source], grade)
         for source, grade in sorted(counts, key=str)
     ]
-    development, _ = encode_rows(
-        (row for c in chosen for row in c.development),
-        tokenizer,
-        training.max_length,
-        rows.overflow,
-    )
-    if rows.development and not development:
-        raise ConfigurationError(
-            [f"rows.development ({rows.development}): it selects no row. Increase it."]
-        )
+    development = _development_rows(recipe, chosen, tokenizer)
     return PreparedRows(phases, epoch_rows, chosen, reports, development)
+
+
+def _development_rows(
+    recipe: Recipe, chosen: list[ChosenRows], tokenizer: PreTrainedTokenizerBase
+) -> list[EncodedRow]:
+    """Return the encoded development rows, at most a given number of each kind.
+
+    Raises:
+        ConfigurationError: There are none, although the recipe asks for them.
+    """
+    settings = recipe.development
+    if settings is None:
+        return []
+    rows: list[TrainingRow] = []
+    for kind in ("span", "document"):
+        of_kind = [row for c in chosen if c.source.kind == kind for row in c.development]
+        rows += limit_rows(of_kind, settings.most, None, recipe.seed)
+    encoded, _ = encode_rows(rows, tokenizer, recipe.training.max_length, recipe.rows.overflow)
+    if not encoded:
+        raise ConfigurationError(
+            [f"development.share ({settings.share}): it selects no row. Increase it."]
+        )
+    return encoded
+
+
+def development_notes(recipe: Recipe, chosen: list[ChosenRows]) -> list[CodedNote]:
+    """Return the development notes that the model codes during the run.
+
+    Args:
+        recipe: Recipe of the run.
+        chosen: Chosen rows of each source.
+
+    Raises:
+        ConfigurationError: There are none, although the recipe asks for them.
+    """
+    settings = recipe.development
+    if settings is None or not settings.notes:
+        return []
+    rows = [row for c in chosen if c.source.kind == "document" for row in c.development]
+    kept = limit_rows(rows, settings.notes, None, recipe.seed)
+    notes = [row.note for row in kept if row.note is not None]
+    if not notes:
+        raise ConfigurationError(
+            [
+                f"development.notes ({settings.notes}): no document row is left out of the training."
+                " Increase development.share, or set development.notes=0."
+            ]
+        )
+    return notes
 
 
 def _encode(

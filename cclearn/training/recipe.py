@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from cclearn.prompts.templates import RowKind
 from cclearn.training.recipe_section import RecipeSection
 from cclearn.training.row_settings import Rows
 
@@ -142,7 +143,6 @@ class Training(RecipeSection):
         save_every: Number of steps between checkpoints, 0 for none.
         keep: Number of checkpoints that are kept during the run.
         log_every: Number of steps between log entries in `metrics.jsonl`.
-        evaluate_every: Number of steps between evaluations of the development rows, 0 for none.
         report_to: Tracker that receives the log entries besides `metrics.jsonl`.
     """
 
@@ -166,7 +166,6 @@ class Training(RecipeSection):
     save_every: int = Field(default=0, ge=0)
     keep: int = Field(default=2, gt=0)
     log_every: int = Field(default=20, gt=0)
-    evaluate_every: int = Field(default=0, ge=0)
     report_to: Literal["none", "tensorboard", "trackio"] = "none"
 
     @model_validator(mode="after")
@@ -209,6 +208,39 @@ class Training(RecipeSection):
         if self.batching == "padded":
             return self.device_rows * batches, "rows"
         return self.device_tokens * batches, "tokens"
+
+
+class Development(RecipeSection):
+    """Rows that are not trained on, and what is measured on them during the run.
+
+    Attributes:
+        share: Share of the rows that are left out. Notes are split by their ids, spans by their strings.
+        most: Largest number of rows of each kind that are evaluated.
+        every: Number of steps between evaluations.
+        weights: Weight of the loss of each kind of rows in `eval_loss`.
+        notes: Number of notes that the model codes at each evaluation, whose micro-averaged F1 is
+            `eval_code_f1`; 0 for none.
+        best: Measure by which the best weights are kept, `loss` for `eval_loss` or `code_f1` for
+            `eval_code_f1`. None keeps the last weights.
+        patience: Number of evaluations without an improvement after which the run ends. None for no
+            limit.
+    """
+
+    share: float = Field(default=0.05, gt=0, lt=1)
+    most: int = Field(default=500, gt=0)
+    every: int = Field(default=100, gt=0)
+    weights: dict[RowKind, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    notes: int = Field(default=0, ge=0)
+    best: Literal["loss", "code_f1"] | None = "loss"
+    patience: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _measures_exist(self) -> Self:
+        if self.best == "code_f1" and not self.notes:
+            raise ValueError("best: code_f1 needs notes to code; set notes")
+        if self.best is None and self.patience is not None:
+            raise ValueError("patience: it counts from the best evaluation; set best")
+        return self
 
 
 class Grpo(RecipeSection):
@@ -272,6 +304,7 @@ class Recipe(RecipeMetadata):
         adapter: Adapter that is trained, if any.
         rows: Rows that the model is trained on.
         training: Settings of the training.
+        development: Rows that are not trained on. None trains on all rows.
         grpo: Settings of the second stage. A recipe without them is for supervised fine-tuning.
     """
 
@@ -284,6 +317,7 @@ class Recipe(RecipeMetadata):
     adapter: Adapter = Adapter()
     rows: Rows
     training: Training
+    development: Development | None = None
     grpo: Grpo | None = None
 
     def settings(self) -> dict[str, Any]:
@@ -302,10 +336,6 @@ class Recipe(RecipeMetadata):
                 "training.epochs: with rows.order = span_then_document a run must not end within an"
                 " epoch; give a whole number of epochs"
             )
-        if (self.rows.development > 0) != (self.training.evaluate_every > 0):
-            raise ValueError(
-                "rows.development: it requires training.evaluate_every; give both or none"
-            )
         if self.grpo is not None:
             self._check_grpo(self.grpo)
         return self
@@ -321,8 +351,8 @@ class Recipe(RecipeMetadata):
             problems.append("training.optimizer: grpo requires adamw or adamw_8bit")
         if self.training.batching != "padded":
             problems.append("training.batching: grpo needs batches of rows; set padded")
-        if self.rows.development:
-            problems.append("rows.development: grpo does not evaluate it; set 0")
+        if self.development is not None:
+            problems.append("development: grpo does not evaluate it; set null")
         if self.rows.overflow == "window":
             problems.append("rows.overflow: grpo needs whole notes; set raise or drop")
         if grpo.answer_length >= self.training.max_length:

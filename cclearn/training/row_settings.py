@@ -104,8 +104,6 @@ class Rows(RecipeSection):
         describe: Whether the answer of a span row continues with the description of the code.
         evaluation: Files of the evaluation. Rows that occur in them are dropped
             (`cclearn.rows.selection.Contamination`).
-        development: Share of the rows that are not trained on. The loss on them is logged every
-            `training.evaluate_every` steps. Notes are split by their ids, spans by their strings.
     """
 
     sources: tuple[RowSourceSettings, ...] = Field(min_length=1)
@@ -116,7 +114,6 @@ class Rows(RecipeSection):
     overflow: Overflow = "raise"
     describe: bool = True
     evaluation: tuple[EvaluationSettings, ...] = ()
-    development: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _shares_match_the_mixing(self) -> Self:

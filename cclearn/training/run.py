@@ -25,6 +25,7 @@ from cclearn.training.checkpoints import (
     mark_finished,
     remove_finished,
 )
+from cclearn.training.development import BestWeights
 from cclearn.training.initial_model import attention_implementation, computes_in_bf16, saved_dtype
 from cclearn.training.manifest import describe_run, rows_hash, weight_hashes
 from cclearn.training.measurements import measure
@@ -118,7 +119,10 @@ def run_recipe(
         if start is not None and state.is_main_process:
             shutil.copyfile(start.folder / METRICS, metrics)
         trainer = job.make_trainer(unpublished or folder, [MetricsWriter(metrics, progress)])
-        trainer.prepare_run(checkpoints, run, recipe.training.keep, metrics, start)
+        best = None
+        if recipe.development is not None and recipe.development.best is not None:
+            best = BestWeights(recipe.development, checkpoints if unpublished else folder)
+        trainer.prepare_run(checkpoints, run, recipe.training.keep, metrics, start, best)
         _train(trainer, recipe, start)
         seconds = trainer.seconds()
         with reporting_write_errors(recipe.output):
@@ -127,7 +131,7 @@ def run_recipe(
                 measured = measure(recipe, trainer, seconds, start)
                 hashes = {key: run[key] for key in ("rows_sha256", "chat_template_sha256")}
                 measured |= {**hashes, "end_of_turn_id": job.tokenizer.eos_token_id}
-                measured |= {"dtype": stored_dtype(folder)}
+                measured |= {"dtype": stored_dtype(folder), "best_step": best and best.step}
                 measured |= weight_hashes(recipe, folder)
                 manifest = describe_run(recipe, system, **_row_fields(job), **measured)
                 write_json(folder / _MANIFEST, manifest)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
+from cclearn.notes import CodedNote
+from cclearn.prompts import Template
+from cclearn.runtime.processes import sharding
 from cclearn.training.arguments import common_arguments
 from cclearn.training.batches import GroupCollator, RowSampler, make_dataset
 from cclearn.training.choose import choose_rows
+from cclearn.training.development import code_f1, mean_losses, weighted_loss
 from cclearn.training.head_loss import IGNORED, has_plain_head, summed_loss
 from cclearn.training.initial_model import (
     adapter_config,
@@ -23,8 +30,8 @@ from cclearn.training.initial_model import (
     initial_tokenizer,
 )
 from cclearn.training.optimizer import MuonWithAdamW
-from cclearn.training.prepare import prepare_rows
-from cclearn.training.recipe import Recipe, Training
+from cclearn.training.prepare import PreparedRows, development_notes, prepare_rows
+from cclearn.training.recipe import Development, Recipe, Training
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
 from cclearn.training.trainer import CheckpointPublisher, Progress
@@ -64,9 +71,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     prepared = prepare_rows(recipe, chosen, tokenizer)
     model = initial_model(recipe, tokenizer)
     dataset, sizes = make_dataset(prepared.phases, recipe.training)
-    development = None
-    if prepared.development:
-        development, _ = make_dataset([prepared.development], recipe.training)
+    evaluation = _evaluation(recipe, prepared, development_notes(recipe, chosen), system)
 
     def make_trainer(folder: Path, callbacks: list[TrainerCallback]) -> CheckpointPublisher:
         arguments.output_dir = str(folder)
@@ -74,16 +79,60 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             model=model,
             args=arguments,
             train_dataset=dataset,
-            eval_dataset=development,
+            eval_dataset=evaluation.datasets if evaluation else None,
             processing_class=tokenizer,
             peft_config=adapter_config(recipe, model),
             optimizer_cls_and_kwargs=_optimizer(recipe.training),
             callbacks=callbacks,
             sampler=_sampler(recipe, sizes),
             data_collator=_collator(recipe.training, tokenizer),
+            evaluation=evaluation,
         )
 
     return Job(tokenizer, make_trainer, prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """What is measured during a run.
+
+    Attributes:
+        settings: Settings of the development rows.
+        datasets: Development rows of each kind.
+        notes: Development notes that the model codes.
+        system: Code system of the notes.
+        template: Layout of the answers.
+        context: Maximum number of tokens of a note's prompt with its answer.
+    """
+
+    settings: Development
+    datasets: dict[str, Dataset]
+    notes: list[CodedNote]
+    system: CodeSystem
+    template: Template
+    context: int
+
+
+def _evaluation(
+    recipe: Recipe, prepared: PreparedRows, notes: list[CodedNote], system: CodeSystem
+) -> _Evaluation | None:
+    settings, training = recipe.development, recipe.training
+    if settings is None:
+        return None
+    if settings.best is not None and sharding() != "none":
+        raise ConfigurationError(
+            [
+                f"development.best ({settings.best}): a run with sharded weights keeps only the last"
+                " ones. Set development.best=null."
+            ]
+        )
+    datasets = {}
+    for kind in ("span", "document"):
+        rows = [row for row in prepared.development if row.kind == kind]
+        if rows:
+            datasets[kind], _ = make_dataset([rows], training)
+    template = recipe.rows.template
+    return _Evaluation(settings, datasets, notes, system, template, training.max_length)
 
 
 def _sampler(recipe: Recipe, sizes: list[int]) -> RowSampler:
@@ -113,8 +162,8 @@ def _arguments(recipe: Recipe) -> SFTConfig:
         arguments["num_train_epochs"] = 1
     return SFTConfig(
         **arguments,
-        eval_strategy="steps" if training.evaluate_every else "no",
-        eval_steps=training.evaluate_every or None,
+        eval_strategy="steps" if recipe.development else "no",
+        eval_steps=recipe.development.every if recipe.development else None,
         per_device_eval_batch_size=training.device_rows,
         max_length=training.device_tokens,
         packing=training.batching == "packed",
@@ -135,8 +184,11 @@ class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
     batches of a step.
     """
 
-    def __init__(self, *, sampler: RowSampler, **settings: Any) -> None:
+    def __init__(
+        self, *, sampler: RowSampler, evaluation: _Evaluation | None = None, **settings: Any
+    ) -> None:
         self._sampler = sampler
+        self._evaluation = evaluation
         super().__init__(**settings)
         cast_trained_weights_to_float32(self.model)
         self._sums_loss_itself = (
@@ -147,6 +199,48 @@ class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> RowSampler:
         return self._sampler
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the development rows, keep the best weights, and log the metrics.
+
+        Returns:
+            `eval_loss`, the loss of each kind of rows, and `eval_code_f1` if notes are coded.
+        """
+        evaluation = self._evaluation
+        if evaluation is None:
+            return {}
+        model = self.accelerator.unwrap_model(self.model)
+        was_training = model.training
+        model.eval()
+        losses = mean_losses(self, evaluation.datasets)
+        metrics = {f"eval_{kind}_loss": loss for kind, loss in losses.items()}
+        metrics["eval_loss"] = weighted_loss(losses, evaluation.settings)
+        if evaluation.notes:
+            metrics["eval_code_f1"] = self._code_f1(model, evaluation)
+        model.train(was_training)
+        self.log(metrics)
+        self.evaluated_step = self.state.global_step
+        # The handler records in `control` that the step has been evaluated.
+        control: Any = self.control
+        self.callback_handler.on_evaluate(self.args, self.state, control, metrics)
+        if self.best is not None and self.best.add(metrics, self.state.global_step, model):
+            control.should_training_stop = True
+        return metrics
+
+    def _code_f1(self, model: Any, evaluation: _Evaluation) -> float:
+        """Return the F1 of the codes of the development notes, which the main process codes."""
+        found = [0.0]
+        if self.accelerator.is_main_process:
+            with torch.no_grad(), self.compute_loss_context_manager():
+                found[0] = code_f1(
+                    model,
+                    self.processing_class,
+                    evaluation.notes,
+                    evaluation.system,
+                    evaluation.template,
+                    evaluation.context,
+                )
+        return float(broadcast_object_list(found)[0])
 
     def compute_loss(
         self,

@@ -16,6 +16,7 @@ from cclearn.runtime.files import write_json
 from cclearn.runtime.parsing import read_json
 from cclearn.runtime.processes import process_state
 from cclearn.training.checkpoints import METRICS, Checkpoint, publish_checkpoint
+from cclearn.training.development import BestWeights
 from cclearn.training.run_folder import reporting_write_errors
 
 Progress = Callable[[int, int, float | None], None]
@@ -35,6 +36,7 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         keep: int,
         metrics: Path,
         start: Checkpoint | None,
+        best: BestWeights | None = None,
     ) -> None:
         """Set the files and the fingerprint of the run. This must be called before training begins.
 
@@ -44,7 +46,11 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
             keep: Number of checkpoints to keep.
             metrics: File of metrics, which is copied into each checkpoint.
             start: Checkpoint that the run resumes from, or None.
+            best: Keeper of the best weights, or None to keep the last weights.
         """
+        self.best = best
+        if best is not None and start is not None:
+            best.resume(start.folder / METRICS, start.step)
         self._checkpoints, self._run, self._keep = checkpoints, run, keep
         self._metrics_file = metrics
         self._started = time.perf_counter() - (start.seconds if start else 0.0)
@@ -63,12 +69,19 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
             dtype: Type that the weights are rounded to, or None to save them as they are. The model of
                 the trainer has this type afterwards, so that training cannot continue.
         """
+        if self.best is not None:
+            if self.evaluated_step != self.state.global_step:
+                self.evaluate()
+            process_state().wait_for_everyone()
+            self.best.restore(self.accelerator.unwrap_model(self.model))
         if self.is_fsdp_enabled:
             self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         self._final_dtype = dtype
         self.save_model(str(folder))
 
     _final_dtype: torch.dtype | None = None
+    best: BestWeights | None = None
+    evaluated_step: int | None = None
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None

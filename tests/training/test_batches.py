@@ -17,11 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.training.batches import GroupCollator, RowSampler, group_rows, make_dataset
-from cclearn.training.choose import choose_rows
 from cclearn.training.sft import run_sft
 from tests.training.runs import ROOT, launch, losses, script, tiny_recipe
 
@@ -279,22 +277,3 @@ def test_missing_packages_are_reported_together(data: Path, tmp_path: Path) -> N
         "training.report_to",
     ]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_development_rows_are_evaluated_and_not_trained_on(data: Path, tmp_path: Path) -> None:
-    settings = ["rows.development=0.3", "training.evaluate_every=3"]
-    recipe = tiny_recipe(data, tmp_path / "run", *settings)
-    folder = run_sft(recipe)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    trained = sum(row["rows"] for row in manifest["rows"])
-    lines = sum(len(path.read_text().splitlines()) for path in recipe.rows.files)
-    assert trained + manifest["development_rows"] == lines
-    assert 0.15 < manifest["development_rows"] / lines < 0.45
-    entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    evaluated = [(entry["step"], entry["eval_loss"]) for entry in entries if "eval_loss" in entry]
-    assert [step for step, _ in evaluated] == [3, 6]
-    assert all(loss > 0 for _, loss in evaluated)
-    system = CodeSystem.load()
-    for chosen in choose_rows(recipe, system):
-        kept = {row.text.casefold() or row.id for row in chosen.rows}
-        assert not kept & {row.text.casefold() or row.id for row in chosen.development}

@@ -140,7 +140,7 @@ KINDS = (("span", "pairs"), ("document", "notes"))
 
 
 def test_the_rows_of_a_note_stay_on_one_side_of_the_split(data: Path, system: CodeSystem) -> None:
-    settings = ["rows.development=0.3", "training.evaluate_every=2"]
+    settings = ["development={share: 0.3, every: 2}"]
     recipe = tiny_recipe(data, Path("x"), *third(data, negatives=3, segments="sentence"), *settings)
     _, documents, spans = choose_rows(recipe, system)
 
