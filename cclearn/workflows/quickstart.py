@@ -56,6 +56,9 @@ _REPORT = "report.html"
 
 _FILES = (_REPORT, "metrics.json", "note.txt")
 
+FIRST_NOTE = "Admitted with acute systolic heart failure and type 2 diabetes. No pneumonia."
+"""Text that the lexicon codes at the beginning."""
+
 SHOWN = 20
 """Number of held-out notes in the report."""
 
@@ -219,6 +222,8 @@ def _run(
 ) -> dict[str, Evaluation]:
     """Write all outputs to a folder that this process has claimed, the report last."""
     write_json(folder / MARKER, {"chapter": chapter, "seed": seed, "steps": steps})
+    lexicon = Coder.lexicon(system)
+    _show_coded(lexicon, print_line)
     print_line(
         f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}"
     )
@@ -229,7 +234,7 @@ def _run(
     written: dict[str, Path] = {"gold": data.held_out}
     for name, coder in (
         ("tiny/sft_scratch", Coder.load(run, system)),
-        ("lexicon", Coder.lexicon(system)),
+        ("lexicon", lexicon),
     ):
         coder.name = name
         answers[name] = code_held_out(coder, data)
@@ -249,6 +254,17 @@ def _run(
     with atomic_file(folder / _REPORT) as stream:
         stream.write(html_report(report).encode("utf-8"))
     return comparison.evaluations
+
+
+def _show_coded(coder: Coder, print_line: Callable[[str], Any]) -> None:
+    """Show the codes of a first note, because the rest takes minutes."""
+    print_line(f"The lexicon, which needs no training, codes: {FIRST_NOTE}")
+    for assigned in coder.code(FIRST_NOTE).codes:
+        for evidence in assigned.evidence:
+            print_line(
+                f"  {assigned.code:<8} {assigned.description}, from characters {evidence.start} to"
+                f" {evidence.end}: {evidence.text}"
+            )
 
 
 def _report(

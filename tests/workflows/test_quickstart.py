@@ -8,7 +8,13 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
-from cclearn.workflows.quickstart import RESERVED, build_data, eligible_codes, run_quickstart
+from cclearn.workflows.quickstart import (
+    FIRST_NOTE,
+    RESERVED,
+    build_data,
+    eligible_codes,
+    run_quickstart,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -49,6 +55,10 @@ def test_a_short_quickstart_writes_all_its_outputs(tmp_path: Path) -> None:
     lines: list[str] = []
     scores = run_quickstart(tmp_path / "out", steps=20, print_line=lines.append)
     assert set(scores) == {"tiny/sft_scratch", "lexicon"}
+    # A coded note is shown before anything else is done.
+    assert FIRST_NOTE in lines[0]
+    assert lines[1].startswith("  I50.21 ")
+    assert lines[1].endswith("from characters 14 to 42: acute systolic heart failure")
     for evaluation in scores.values():
         assert evaluation.value("invalid_rate") == evaluation.value("ungrounded_rate") == 0
         assert evaluation.value("unseen/micro_recall") is not None
