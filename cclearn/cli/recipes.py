@@ -129,8 +129,8 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         if (times := run.times_seen(part)) > MOST_REPEATS:
             print_message(
                 f"rows.sources (path = {part.source}): each row is seen {times:.1f} times. Above"
-                f" {MOST_REPEATS:g}, repetitions often teach little. Compare with fewer (repeats, epochs,"
-                " steps) on development rows."
+                f" {MOST_REPEATS:g}, repetitions often teach little. Compare with fewer (repeats,"
+                " epochs, steps) on development rows."
             )
 
     def print_line(name: str, value: str) -> None:

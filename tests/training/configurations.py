@@ -61,6 +61,16 @@ CONFIGURATIONS: dict[str, PretrainedConfig] = {
         head_dim=256,
         tie_word_embeddings=True,
     ),
+    "models/gemma-3-270m": Gemma3TextConfig(
+        vocab_size=262144,
+        hidden_size=640,
+        intermediate_size=2048,
+        num_hidden_layers=18,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        head_dim=256,
+        tie_word_embeddings=True,
+    ),
     "google/medgemma-27b-text-it": Gemma3TextConfig(
         vocab_size=262144,
         hidden_size=5376,

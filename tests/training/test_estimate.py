@@ -95,6 +95,9 @@ def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
         "training.batching=padded",
         "training.batch_tokens=null",
         "training.batch_size=4",
+        "rows.sources.0.share=null",
+        "rows.sources.1.share=null",
+        "rows.sources.0.repeats=1",
     )
     found = dry_run(recipe)
     assert (found.steps, found.batch) == (6, 4)
@@ -139,4 +142,4 @@ def test_recipes_state_the_estimated_memory() -> None:
         device = (memory.weights + memory.trained) / devices_of(name) + memory.activations
         assert f"about {device:.1f} GiB" in (recipe.memory or ""), name
         checked += 1
-    assert checked == 11
+    assert checked == 15

@@ -117,7 +117,7 @@ def test_overrides() -> None:
             ["training.steps=-1", "rows.overflow=cut", "modell.path=x"],
             ["training.steps: ", "rows.overflow: ", "modell: unknown key. Did you mean 'model'?"],
         ),
-        (["rows.sources.0.share=0.5"], ["rows: sources: give every source a share, or none"]),
+        (["rows.sources.0.share=null"], ["rows: sources: give every source a share, or none"]),
         (["rows.sources.9.path=x"], ["rows.sources.9.path=x): the recipe has no such key"]),
         (["training"], ["override (training): it is not of the form key=value"]),
         (["model.path=x"], ["model: give either path or scratch"]),
