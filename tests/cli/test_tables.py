@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -143,8 +144,18 @@ def scores(system: CodeSystem) -> Comparison:
 def all_views(system: CodeSystem, scores: Comparison) -> dict[str, View]:
     """Return every view of the command line, with content that does not fit into 80 columns."""
     hit = Hit(system["I21.4"], "words that match the title of the code " * 3, 90.0)
-    share = EpochRows(source=0, kind="span", grade="gold", rows=9, tokens=99, supervised_tokens=9)
-    run = SimpleNamespace(epoch_rows=[share], lengths=[(0, 64, 9)])
+    share = EpochRows(
+        source=Path("0"),
+        kind="span",
+        grade="gold",
+        rows=9,
+        distinct=3,
+        tokens=99,
+        supervised_tokens=9,
+    )
+    run = SimpleNamespace(
+        epoch_rows=[share], lengths=[(0, 64, 9)], times_seen=lambda part: part.rows / part.distinct
+    )
     return {
         "note": coded_note_view(note(flags=["truncated"])),
         "scores": score_table(scores.evaluations),

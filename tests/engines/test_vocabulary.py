@@ -57,7 +57,7 @@ def test_a_tokenizer_of_another_model_is_refused() -> None:
     model.resize_token_embeddings(3 * size, mean_resizing=False)
     assert f"its tokenizer has {size:,} tokens, and the model generates {3 * size:,}" in problem()
     model.resize_token_embeddings(size - 3, mean_resizing=False)
-    assert f"tokens up to number {size - 1:,}, and the model reads only {size - 3:,}" in problem()
+    assert f"tokens up to number {size - 1:,}, the model reads {size - 3:,}." in problem()
     model.resize_token_embeddings(size, mean_resizing=False)
     tokenizer.add_tokens(["asthma"])
     assert f"tokens up to number {size:,}" in problem()

@@ -169,6 +169,8 @@ def test_a_model_card_shows_hostile_names() -> None:
         "rows": [{**row, "rows": 1, "tokens": 1, "supervised_tokens": 1}],
         "versions": {"cclearn": "0"},
         "contaminated": {},
+        "batch_unit": "tokens",
+        "base_licence": {"name": HOSTILE, "url": HOSTILE},
         **dict.fromkeys((*names, "trained_parameters", "parameters"), 1),
     }
     card = model_card(manifest)
