@@ -15,6 +15,7 @@ from cclearn.engines.read_ahead import ReadAheadEngine, coding_context, tokenize
 from cclearn.engines.settings import variant_of
 from cclearn.engines.vocabulary import grammar_vocabulary
 from cclearn.errors import ConfigurationError, DataError, NoteError
+from cclearn.gguf_files import model_folder
 from cclearn.models import adapter_base, refuse_damaged_files
 from cclearn.prompts.encoding import encode_prompt, end_of_turn, pin_tokenizer
 from cclearn.runtime.parsing import read_json
@@ -164,7 +165,7 @@ class VLLMEngine(ReadAheadEngine):
             with TemporaryDirectory(prefix="cclearn-tokenizer-") as folder:
                 tokenizer.save_pretrained(folder)
                 llm = LLM(
-                    model,
+                    model_folder(model),
                     revision=revision,
                     tokenizer=folder,
                     trust_remote_code=False,
