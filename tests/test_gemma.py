@@ -140,8 +140,9 @@ def test_it_is_merged_served_and_calibrated(
     cclearn("code", note, "--model", merged, "--out", tmp_path / "coded.jsonl", *SHORT)
     refuse_unusable(tmp_path / "coded.jsonl")
     with serving("--model", str(merged), *SHORT) as served:
-        reply = served.ask("POST", "/code", json.dumps({"id": "n", "text": TEXT}).encode())
+        reply = served.code({"id": "n", "text": TEXT})
         assert reply.status == 200
+        assert reply.json["id"] == "n"
     full = runs["full"]["folder"]
     calibrated = tmp_path / "calibration.json"
     cclearn(
