@@ -60,8 +60,9 @@ def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
     gold = find_builder("icd10cm")
     pairs = build(gold, configure(gold, {"under": "I21"}), folder / "pairs", system).data
     writer = find_builder("template_notes")
-    for name, seed in (("train", 0), ("dev", 1)):
-        settings = {"pairs": str(pairs), "notes": 12, "seed": seed}
+    # A calibration needs 50 codes, and a model of two steps gives few.
+    for name, seed, count in (("train", 0, 12), ("dev", 1, 100)):
+        settings = {"pairs": str(pairs), "notes": count, "seed": seed}
         build(writer, configure(writer, settings), folder / name, system)
     return folder
 
@@ -147,6 +148,6 @@ def test_it_is_merged_served_and_calibrated(
     calibrated = tmp_path / "calibration.json"
     cclearn(
         *("calibrate", "--model", full, "--data", data / "dev" / "notes.jsonl"),
-        *("--out", calibrated, *SHORT),
+        *("--out", calibrated, *SHORT, "--engine", "batch_size=16"),
     )
     assert json.loads(calibrated.read_text())
