@@ -129,9 +129,8 @@ def weights_size(name: str, loading: Loading) -> int:
                     each = _BYTES.get(stored, 1)
                 else:
                     each = _BYTES[loading.dtype]
-                size += (
-                    min(prod(shape), _MOST_WEIGHTS) * each
-                )  # A damaged header may have any shape.
+                # A damaged header may have any shape.
+                size += min(prod(shape), _MOST_WEIGHTS) * each
     return round(size)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from cclearn.notes import CodedNote
-from cclearn.notes.spans import Span
+from cclearn.notes.spans import Span, merge_overlapping
 from cclearn.notes.windows import TooLongError, split_text
 
 
@@ -31,7 +31,7 @@ def note_windows(
         TooLongError: A single word does not fit.
     """
     cited = evidence_spans(note)
-    left_out = [span for span in _merged(cited) if not fits(note_part(note, *span, 0))]
+    left_out = [span for span in merge_overlapping(cited) if not fits(note_part(note, *span, 0))]
     windows: list[CodedNote] = []
     starts = [0, *(end for _, end in left_out)]
     ends = [*(start for start, _ in left_out), len(note.text)]
@@ -53,17 +53,6 @@ def _part_fits(
     note: CodedNote, fits: Callable[[CodedNote], bool], first: int, start: int, end: int
 ) -> bool:
     return fits(note_part(note, first + start, first + end, 0))
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Return the unions of spans that overlap, in order."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def evidence_spans(note: CodedNote) -> set[Span]:
