@@ -88,6 +88,9 @@ def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
         config = make_config(recipe.model.scratch, tokenizer, recipe.training.max_length)
     else:
         config = load_config(str(recipe.model.path), recipe.model.revision)
+        if recipe.model.trim_vocabulary:
+            text = config.get_text_config()
+            text.vocab_size = min(len(tokenizer), text.vocab_size)
     return shape_from_config(config, recipe)
 
 

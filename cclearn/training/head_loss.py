@@ -134,11 +134,12 @@ def _loss_and_gradients(
     of_weight = of_bias = None
     for start in range(0, len(targets), _CHUNK):
         chunk, wanted = hidden[start : start + _CHUNK], targets[start : start + _CHUNK, None]
-        # The gradient of a logit is its probability, minus one for the next token.
-        gradient = functional.linear(chunk, weight, bias).softmax(-1)
-        likelihoods = gradient.gather(1, wanted).float()
+        # The gradient of a logit is its probability, minus one for the next token. In 16 bits, that of a
+        # token with a probability above 0.998 would be 0.
+        exact = functional.linear(chunk, weight, bias).softmax(-1, dtype=torch.float32)
+        likelihoods = exact.gather(1, wanted)
         loss -= likelihoods.clamp_min(torch.finfo(torch.float32).tiny).log().sum()
-        gradient.scatter_add_(1, wanted, gradient.new_full(wanted.shape, -1.0))
+        gradient = exact.scatter_add_(1, wanted, exact.new_full(wanted.shape, -1.0)).to(chunk.dtype)
         if of_hidden is not None:
             torch.mm(gradient, weight, out=of_hidden[start : start + _CHUNK])
         if needs[1]:

@@ -29,6 +29,7 @@ from cclearn.runtime.processes import on_gpu, process_state, sharding
 from cclearn.training.recipe import Adapter, Recipe, Training
 from cclearn.training.saving import end_answers_at
 from cclearn.training.scratch import make_model, make_tokenizer
+from cclearn.training.trimming import needed_tokens, trim_embeddings, trim_tokenizer
 
 
 def initial_tokenizer(
@@ -36,12 +37,14 @@ def initial_tokenizer(
 ) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the model. A model with random weights gets a new one.
 
+    With `model.trim_vocabulary`, it has only the tokens that the rows and the code system need.
+
     Other programs write and end the turns of a chat with it as cclearn does
     (`cclearn.prompts.encoding.pin_tokenizer`), because it is saved with the run.
 
     Args:
         recipe: Recipe of the run.
-        rows: Rows that a new tokenizer is trained on.
+        rows: Rows that a new tokenizer is trained on, or that a trimmed one must encode.
         system: Code system of the rows.
 
     Raises:
@@ -54,6 +57,8 @@ def initial_tokenizer(
     if recipe.model.chat_template is not None:
         set_chat_template(tokenizer, recipe.model.chat_template, "model.chat_template")
     pin_tokenizer(tokenizer)
+    if recipe.model.trim_vocabulary:
+        return trim_tokenizer(tokenizer, needed_tokens(tokenizer, rows, system))
     return tokenizer
 
 
@@ -90,6 +95,9 @@ def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrai
         if sharding() == "none":  # Each process loads the whole model on its own device.
             options["device_map"] = {"": process_state().device}
     loaded = load_model(str(recipe.model.path), recipe.model.revision, **options)
+    if recipe.model.trim_vocabulary:
+        whole = load_tokenizer(str(recipe.model.path), recipe.model.revision)
+        trim_embeddings(loaded, whole.get_vocab(), tokenizer.get_vocab())
     end_answers_at(loaded, tokenizer)
     return loaded
 
@@ -192,6 +200,11 @@ def _refuse_unavailable(recipe: Recipe) -> None:
         problems.append(
             f"model.path ({path}): it is an adapter itself. Merge it first (cclearn merge), or name its"
             " base model."
+        )
+    if recipe.model.trim_vocabulary and sharding() != "none":
+        problems.append(
+            "model.trim_vocabulary (true): sharded weights cannot be trimmed. Set it to false, or train"
+            " without sharding."
         )
     storage = adapter.quantisation.storage
     if adapter.kind == "qlora" and sharding() == "fsdp" and storage != "bfloat16":

@@ -49,12 +49,15 @@ class Model(RecipeSection):
         chat_template: Chat template for a model that has none: the path of a Jinja file, or `chatml`,
             `gemma` or `llama3` (`cclearn.prompts.template_choice`). It replaces a template that the
             model has, and is saved with the run.
+        trim_vocabulary: Whether tokens that neither the rows nor the code system need are removed from
+            the tokenizer and the model (`cclearn.training.trimming`). All weights must be trained.
         scratch: Shape of a model with random weights.
     """
 
     path: str | None = None
     revision: str | None = None
     chat_template: str | None = None
+    trim_vocabulary: bool = False
     scratch: Scratch | None = None
 
     @model_validator(mode="after")
@@ -63,6 +66,10 @@ class Model(RecipeSection):
             raise ValueError("give either path or scratch")
         if self.scratch is not None and self.chat_template is not None:
             raise ValueError("chat_template: a model with random weights has its own; omit it")
+        if self.scratch is not None and self.trim_vocabulary:
+            raise ValueError(
+                "trim_vocabulary: a model with random weights has no other tokens; omit it"
+            )
         return self
 
 
@@ -330,6 +337,11 @@ class Recipe(RecipeMetadata):
             raise ValueError("adapter: a model with random weights cannot be adapted; set none")
         if self.adapter.kind != "none" and self.training.optimizer == "muon":
             raise ValueError("training.optimizer: muon cannot train an adapter; set adamw")
+        if self.adapter.kind != "none" and self.model.trim_vocabulary:
+            raise ValueError(
+                "model.trim_vocabulary: an adapter is stored without its model, which would be lost; set"
+                " adapter.kind to none"
+            )
         epochs = self.training.epochs
         if self.rows.order == "span_then_document" and (epochs is None or epochs % 1):
             raise ValueError(
@@ -345,6 +357,8 @@ class Recipe(RecipeMetadata):
         problems = []
         if self.model.scratch is not None:
             problems.append("model.scratch: grpo needs a fine-tuned model; set model.path")
+        if self.model.trim_vocabulary:
+            problems.append("model.trim_vocabulary: grpo trains on notes alone; set false")
         if self.rows.order != "document_only":
             problems.append("rows.order: grpo trains on notes; set document_only")
         if self.training.optimizer == "muon":

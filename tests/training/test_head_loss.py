@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -97,6 +98,22 @@ def test_in_16_bits_the_gradients_are_close_and_stored_in_32() -> None:
     torch.testing.assert_close(loss, expected, rtol=0.01, atol=0)
     assert model.lm_head.weight.grad.dtype == torch.float32
     torch.testing.assert_close(model.lm_head.weight.grad, gradient, rtol=0.1, atol=0.02)
+
+
+def test_in_16_bits_a_likely_token_still_has_a_gradient() -> None:
+    model = model_of(LlamaConfig(**SHAPE))
+    hidden = torch.zeros(1, 16)
+    hidden[0, 0] = 1.0
+    with torch.no_grad():  # The likelihood of token 3 is 1 / (1 + 49 / e¹²), which is 0.9997.
+        model.lm_head.weight.zero_()
+        model.lm_head.weight[3, 0] = 12.0
+    labels = torch.tensor([[IGNORED, 3]])
+    with summed_loss(model, labels), torch.autocast("cpu", torch.bfloat16):
+        loss = model.lm_head(torch.stack([hidden, hidden], dim=1))
+    loss.backward()
+    missing = 1 - 1 / (1 + 49 * math.exp(-12))
+    assert loss.item() == pytest.approx(missing, rel=0.01)
+    assert model.lm_head.weight.grad[3, 0].item() == pytest.approx(-missing, rel=0.01)
 
 
 def test_frozen_weights_get_no_gradient() -> None:
