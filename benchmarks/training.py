@@ -288,7 +288,7 @@ def with_model(folder: Path, model: Path, steps: int, rounds: int) -> dict[str, 
     return {
         "model": model.name,
         "steps": steps,
-        "estimated_memory_gib": asdict(dry_run(recipe).memory[0]),
+        "estimated_memory_gib": asdict(dry_run(recipe).memory[1]),
         "figures": figures,
         "ratios": {
             "cclearn / bare_loop": round(speed["cclearn"] / speed["bare_loop"], 2),

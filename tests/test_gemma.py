@@ -13,6 +13,8 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.packaged_models import assemble_model, find_model
+from cclearn.training.dry_run import dry_run
+from cclearn.training.recipe_file import load_recipe
 from data_builders.builder import build, configure, find_builder
 from tests.service.served import serving
 from tests.training.runs import ROOT
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.real_model, pytest.mark.slow]
 
 NAME = "gemma-3-270m"
 TEXT = "Admitted with acute heart failure. He has type 2 diabetes. No pneumonia."
-KINDS = ("full", "lora", "dora", "qlora", "span_loop", "listed")
+KINDS = ("full", "lora", "dora", "qlora", "span_loop", "listed", "trimmed")
 SHORT = ("--engine", "max_new_tokens=64", "--engine", "batch_size=4")
 
 MODES: dict[str, tuple[str, ...]] = {
@@ -76,29 +78,39 @@ def runs(
     made: dict[str, dict[str, Any]] = {}
     paths = {"span": data / "pairs" / "pairs.jsonl", "document": data / "train" / "notes.jsonl"}
     for kind in KINDS:
-        name = {"dora": "lora", "listed": "full"}.get(kind, kind)
+        name = {"dora": "lora", "listed": "full", "trimmed": "full"}.get(kind, kind)
+        sources = ["document", "document", "span"] if kind == "span_loop" else ["span", "document"]
         settings = [
-            f"model.path={json.dumps(str(gemma))}",
-            f"output={json.dumps(str(folder / kind))}",
-            *("rows.evaluation=[]", "training.epochs=null", "training.steps=2"),
+            *two_steps(gemma, folder / kind, [paths[source] for source in sources]),
             *("training.max_length=512", "training.batch_tokens=512", "training.accumulation=1"),
             *("training.log_every=1", "training.save_every=1"),
         ]
-        sources = ["document", "document", "span"] if kind == "span_loop" else ["span", "document"]
-        settings += [
-            f"rows.sources.{number}.path={json.dumps(str(paths[source]))}"
-            for number, source in enumerate(sources)
-        ]
         settings += ["adapter.kind=dora"] if kind == "dora" else []
         settings += ["rows.template=listed"] if kind == "listed" else []
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
-        command += [str(ROOT / "recipes" / "accelerate" / "cpu.yaml"), "-m", "recipes.sft"]
-        command += ["--config", f"{NAME}/sft_{name}", *settings]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{kind}: {done.stderr[-2_000:]}"
-        manifest = json.loads((folder / kind / "manifest.json").read_text())
-        made[kind] = {"folder": folder / kind, "manifest": manifest}
+        settings += ["model.trim_vocabulary=true"] if kind == "trimmed" else []
+        made[kind] = {"folder": folder / kind, "manifest": launched(f"{NAME}/sft_{name}", settings)}
     return made
+
+
+def two_steps(gemma: Path, output: Path, sources: list[Path]) -> list[str]:
+    """Return the overrides that make a recipe a run of two steps on other rows."""
+    return [
+        f"model.path={json.dumps(str(gemma))}",
+        f"output={json.dumps(str(output))}",
+        *("rows.evaluation=[]", "training.epochs=null", "training.steps=2"),
+        *(f"rows.sources.{n}.path={json.dumps(str(path))}" for n, path in enumerate(sources)),
+    ]
+
+
+def launched(recipe: str, settings: list[str]) -> dict[str, Any]:
+    """Run a recipe as a user does, and return the manifest of its model."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+    command += [str(ROOT / "recipes" / "accelerate" / "cpu.yaml"), "-m", "recipes.sft"]
+    command += ["--config", recipe, *settings]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{recipe}: {done.stderr[-2_000:]}"
+    output = load_recipe(recipe, settings).output
+    return dict(json.loads((output / "manifest.json").read_text()))
 
 
 def refuse_unusable(coded: Path) -> None:
@@ -129,6 +141,20 @@ def test_it_is_trained_and_codes(
             out = tmp_path / f"{mode}.jsonl"
             cclearn("code", note, "--model", made["folder"], "--out", out, *options, *SHORT)
             refuse_unusable(out)
+
+
+@pytest.mark.parametrize("kind", ["full", "lora", "qlora"])
+def test_the_estimated_memory_is_near_the_measured_one(
+    gemma: Path, data: Path, tmp_path: Path, kind: str
+) -> None:
+    recipe, paths = f"{NAME}/sft_{kind}", [data / "pairs" / "pairs.jsonl"]
+    paths.append(data / "dev" / "notes.jsonl")
+    settings = two_steps(gemma, tmp_path / "run", paths)
+    (estimated,) = (m for m in dry_run(load_recipe(recipe, settings)).memory if m.device == "CPU")
+    # The dry run holds what this process has loaded before, so that its own part is left out.
+    process = 1.0
+    measured = launched(recipe, settings)["peak_mib"] / 2**10
+    assert estimated.total - estimated.process + process == pytest.approx(measured, rel=0.25)
 
 
 def test_it_is_merged_served_and_calibrated(

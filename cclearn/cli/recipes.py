@@ -157,14 +157,16 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         f"{shape.parameters:,} parameters, {shape.trained:,} trained"
         f" ({shape.trained / shape.parameters:.2%})",
     )
-    for memory, name in zip(run.memory, ("bf16", "fp32"), strict=True):
-        if recipe.training.precision in ("auto", name):
-            print_line(
-                "Memory",
-                f"about {memory.total:.2f} GiB a device in {name}: weights {memory.weights:.2f},"
-                f" training state {memory.trained:.2f}, activations {memory.activations:.2f};"
-                " sharding divides the first two",
-            )
+    for memory in run.memory:
+        parts = [("weights", memory.weights), ("training state", memory.trained)]
+        parts += [("activations", memory.activations)] if memory.activations is not None else []
+        parts += [("process", memory.process)] if memory.device == "CPU" else []
+        shown = ", ".join(f"{name} {size:.2f}" for name, size in parts)
+        unknown = " and the activations, which are unknown" if memory.activations is None else ""
+        print_line(
+            "Memory",
+            f"about {memory.total:.2f} GiB{unknown} on a {memory.device} in {memory.precision}: {shown}",
+        )
     print_line("Work", f"{run.operations:.3g} floating-point operations")
     if run.document_tokens and run.document_operations:
         print_line(

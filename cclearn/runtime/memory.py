@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
+_STATM = Path("/proc/self/statm")
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -17,6 +18,14 @@ def peak_mib() -> int:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # In KiB, and on macOS in bytes (getrusage(2)).
     return round(most / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def resident_mib() -> int:
+    """Return the resident main memory in MiB. Systems other than Linux report only its peak."""
+    with suppress(OSError):
+        pages = int(_STATM.read_text().split()[1])
+        return round(pages * resource.getpagesize() / 2**20)
+    return peak_mib()
 
 
 def available_bytes() -> int | None:

@@ -7,9 +7,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
+from cclearn.runtime.memory import resident_mib
 from cclearn.training.batches import make_dataset
 from cclearn.training.choose import choose_rows
-from cclearn.training.estimate import Memory, Shape, estimate_memory, estimate_operations, shape_of
+from cclearn.training.estimate import (
+    DEVICES,
+    Memory,
+    Shape,
+    estimate_memory,
+    estimate_operations,
+    shape_of,
+)
 from cclearn.training.initial_model import initial_tokenizer
 from cclearn.training.prepare import EpochRows, PreparedRows, prepare_rows
 from cclearn.training.recipe import Recipe
@@ -39,7 +47,7 @@ class DryRun:
         document_tokens: Number of tokens that a run on as many document rows would read, or None if
             there are no document rows.
         shape: Size of the model.
-        memory: Memory of one device without sharding, in bf16 and in fp32.
+        memory: Memory of one device without sharding, on a GPU and on a CPU.
         operations: Number of floating-point operations of the run.
         document_operations: Number of floating-point operations of a run on as many document rows, or
             None if there are no document rows.
@@ -59,7 +67,7 @@ class DryRun:
     tokens: int
     document_tokens: int | None
     shape: Shape
-    memory: tuple[Memory, Memory]
+    memory: list[Memory]
     operations: float
     document_operations: float | None
 
@@ -93,6 +101,8 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     epoch_steps = sum(sizes) / step_rows
     steps = training.steps or math.ceil(math.ceil(epoch_steps) * (training.epochs or 1))
     epochs = training.epochs or steps / epoch_steps
+    # The process of the run holds the same rows and libraries.
+    process = resident_mib() / 2**10
     shape = shape_of(recipe, tokenizer)
     rows = sum(part.rows for part in prepared.epoch_rows)
     tokens = round(epochs * sum(part.tokens for part in prepared.epoch_rows))
@@ -121,7 +131,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         tokens=tokens,
         document_tokens=document_tokens,
         shape=shape,
-        memory=(estimate_memory(shape, recipe, True), estimate_memory(shape, recipe, False)),
+        memory=[estimate_memory(shape, recipe, device, process) for device in DEVICES],
         operations=estimate_operations(shape, recipe, tokens, mean_length),
         document_operations=document_operations,
     )

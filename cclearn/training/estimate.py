@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cclearn.models import load_config
+from cclearn.training.activations import Activations, measure_activations
 from cclearn.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _GIB = 2**30
 
@@ -20,7 +22,17 @@ _FOUR_BITS_SINGLE = 0.5 + 4 / 64
 """Bytes per parameter in 4 bits without double quantisation."""
 
 _CHUNK = 256
-"""Number of positions whose logits TRL's fused loss keeps in memory at a time."""
+"""Number of positions whose logits TRL's loss keeps in memory at a time."""
+
+_CPU_CHUNK = 512
+"""Number of positions whose logits the loss on a CPU keeps in memory (`cclearn.training.head_loss`)."""
+
+_CPU_FRAGMENTS = 1.35
+"""Memory of a batch that the allocator of a CPU takes, as a multiple of what is in use. Measured with
+Gemma 3 270M: batches of other lengths do not fit into the gaps that earlier ones left."""
+
+Device = Literal["GPU", "CPU"]
+DEVICES: tuple[Device, ...] = ("GPU", "CPU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +45,11 @@ class Shape:
         trained: Number of weights that the run trains.
         layers: Number of hidden layers.
         width: Width of the hidden state.
-        feed_forward: Width inside the feed-forward block.
-        attention: Sum of the widths of query, key and value.
         queries: Width of the query over all heads.
         vocabulary: Number of tokens in the vocabulary.
         embedded: Number of weights of the input embedding, which takes no matrix product.
+        activations: Activations of one batch by the precision of the computation, `bf16` or `fp32`; None
+            if they cannot be estimated.
     """
 
     parameters: int
@@ -45,11 +57,10 @@ class Shape:
     trained: int
     layers: int
     width: int
-    feed_forward: int
-    attention: int
     queries: int
     vocabulary: int
     embedded: int
+    activations: Mapping[str, Activations | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +68,26 @@ class Memory:
     """Memory in GiB that a run needs on one device without sharding.
 
     Attributes:
+        device: Kind of the device.
+        precision: Precision of the computation, `bf16` or `fp32`.
         weights: Memory of the model's weights.
         trained: Memory of the gradients, the optimizer's state and the adapter's weights.
-        activations: Memory of the activations of one batch, including the logits.
+        activations: Memory of the activations of one batch, including the logits; None if it cannot be
+            estimated.
+        process: Memory of the process before the model is loaded; 0 on a GPU.
     """
 
+    device: Device
+    precision: str
     weights: float
     trained: float
-    activations: float
+    activations: float | None
+    process: float = 0.0
 
     @property
     def total(self) -> float:
-        """Return the sum of all parts."""
-        return self.weights + self.trained + self.activations
+        """Return the sum of all known parts."""
+        return self.weights + self.trained + (self.activations or 0.0) + self.process
 
 
 def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
@@ -97,25 +115,22 @@ def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
 def shape_from_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
     """Return the size of a model with the given configuration and the recipe's adapter."""
     import torch
-    from transformers import AutoModelForCausalLM
 
-    from cclearn.training.initial_model import adapter_config
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-        parameters = sum(weight.numel() for weight in model.parameters())
-        output = model.get_output_embeddings()
-        quantisable = sum(
-            module.weight.numel()
-            for module in model.modules()
-            if isinstance(module, torch.nn.Linear) and module is not output
-        )
-        trained, settings = parameters, adapter_config(recipe, model)
-        if settings is not None:
-            from peft import get_peft_model
-
-            adapted = get_peft_model(model, settings)
-            trained = sum(w.numel() for w in adapted.parameters() if w.requires_grad)
+    model = _model_on_meta(config)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    output = model.get_output_embeddings()
+    quantisable = sum(
+        module.weight.numel()
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not output
+    )
+    activations: dict[str, Activations | None] = {}
+    for device in DEVICES:
+        precision = precision_on(device, recipe)
+        if precision not in activations:
+            adapted = _adapted(_model_on_meta(config), recipe)
+            activations[precision] = measure_activations(adapted, recipe, precision == "bf16")
+    trained = sum(w.numel() for w in _adapted(model, recipe).parameters() if w.requires_grad)
     text = config.get_text_config()
     heads = text.num_attention_heads
     head = getattr(text, "head_dim", None) or text.hidden_size // heads
@@ -126,31 +141,61 @@ def shape_from_config(config: PretrainedConfig, recipe: Recipe) -> Shape:
         trained=trained,
         layers=text.num_hidden_layers,
         width=text.hidden_size,
-        feed_forward=text.intermediate_size,
-        attention=head * (heads + 2 * (getattr(text, "num_key_value_heads", None) or heads)),
         queries=head * heads,
         vocabulary=text.vocab_size,
         # Tied, they are the output layer's too, which does cost a product.
         embedded=0 if tied else text.vocab_size * text.hidden_size,
+        activations=activations,
     )
 
 
-def estimate_memory(shape: Shape, recipe: Recipe, in_bf16: bool) -> Memory:
+def _model_on_meta(config: PretrainedConfig) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    return model
+
+
+def _adapted(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel:
+    """Add the adapter of a recipe to a model on `meta`. The model itself is changed."""
+    import torch
+
+    from cclearn.training.initial_model import adapter_config
+
+    settings = adapter_config(recipe, model)
+    if settings is not None:
+        from peft import get_peft_model
+
+        with torch.device("meta"):
+            get_peft_model(model, settings)
+    return model
+
+
+def precision_on(device: Device, recipe: Recipe) -> str:
+    """Return the precision of a run on a kind of device, `bf16` or `fp32`."""
+    if recipe.training.precision == "auto":
+        return "bf16" if device == "GPU" else "fp32"
+    return recipe.training.precision
+
+
+def estimate_memory(shape: Shape, recipe: Recipe, device: Device, process: float = 0.0) -> Memory:
     """Estimate the memory that a run needs on one device.
 
-    The estimate of the activations assumes a decoder of the LLaMA family whose attention does not form
-    the matrix of scores (FlashAttention, SDPA). With gradient checkpointing, the input of every layer
-    and all activations of one layer are kept. Without it, the inputs of all matrix products and norms
-    are kept (after Korthikanti et al. 2022, arXiv 2205.05198, section 4, with a gated feed-forward
-    block).
+    The activations are those of one batch of the largest size. With gradient checkpointing, the input
+    of every layer and, twice, the activations of one layer are kept. The output layer adds the logits of
+    some positions at a time and, on a CPU, copies of its weights and their gradients.
 
     Args:
         shape: Size of the model.
         recipe: Recipe of the run.
-        in_bf16: Whether the run computes in bf16 rather than fp32.
+        device: Kind of the device.
+        process: Main memory of the process before the model is loaded, in GiB, for a CPU.
     """
     kind, training = recipe.adapter.kind, recipe.training
-    compute = 2 if in_bf16 else 4
+    precision = precision_on(device, recipe)
+    compute = 2 if precision == "bf16" else 4
     state = 2 if training.optimizer == "adamw_8bit" else 8
     if kind == "none":
         weights, trained = 4.0 * shape.parameters, (4.0 + state) * shape.trained
@@ -159,16 +204,35 @@ def estimate_memory(shape: Shape, recipe: Recipe, in_bf16: bool) -> Memory:
         small = shape.quantisable if kind == "qlora" else 0
         weights = bits * small + compute * float(shape.parameters - small)
         trained = (4.0 + 4.0 + state) * shape.trained
-    tokens = training.device_tokens
-    layer = compute * (5 * shape.width + shape.attention + 4 * shape.feed_forward)
-    if training.gradient_checkpointing:
-        kept = shape.layers * compute * shape.width + 2 * layer
-    else:
-        kept = shape.layers * layer
-    # Logits, log-probabilities and gradients in 32 bits, for one chunk of positions at a time.
-    logits = 3 * 4 * shape.vocabulary * min(tokens, _CHUNK)
-    hidden = 4 * compute * shape.width * tokens
-    return Memory(weights / _GIB, trained / _GIB, (float(kept) * tokens + hidden + logits) / _GIB)
+    activations = None
+    if (found := shape.activations[precision]) is not None:
+        kept = float(found.kept)
+        if training.gradient_checkpointing:
+            kept = shape.layers * found.hidden + 2 * kept / shape.layers
+        head = _head_bytes(shape, training.device_tokens, device, compute, kind == "none")
+        activations = (kept + head) * (_CPU_FRAGMENTS if device == "CPU" else 1) / _GIB
+    on_cpu = process if device == "CPU" else 0.0
+    return Memory(device, precision, weights / _GIB, trained / _GIB, activations, on_cpu)
+
+
+def _head_bytes(shape: Shape, tokens: int, device: Device, compute: int, is_trained: bool) -> float:
+    """Return the memory that the loss of the output layer takes.
+
+    Args:
+        shape: Size of the model.
+        tokens: Number of tokens of a batch.
+        device: Kind of the device.
+        compute: Bytes of a value in the precision of the computation.
+        is_trained: Whether the output layer is trained.
+    """
+    hidden = 4.0 * compute * shape.width * tokens
+    if device == "GPU":  # Logits, log-probabilities and gradients in 32 bits (TRL).
+        return hidden + 3 * 4 * shape.vocabulary * min(tokens, _CHUNK)
+    logits = (4 + 2 * compute) * shape.vocabulary * min(tokens, _CPU_CHUNK)
+    if not is_trained:
+        return hidden + logits
+    copied = compute if compute < 4 else 0
+    return hidden + logits + float(copied + 4 + compute) * shape.vocabulary * shape.width
 
 
 def estimate_operations(shape: Shape, recipe: Recipe, tokens: int, mean_length: float) -> float:

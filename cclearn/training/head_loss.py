@@ -146,6 +146,7 @@ def _loss_and_gradients(
             of_weight = _add(of_weight, gradient.t() @ chunk)
         if needs[2]:
             of_bias = _add(of_bias, gradient.sum(0, dtype=torch.float32))
+        del exact, gradient  # The next chunk needs their memory.
     return loss, (of_hidden, of_weight, of_bias)
 
 

@@ -165,7 +165,8 @@ def test_a_dry_run_estimates_the_cost_of_a_run(
     assert "0 rows too long for 512 tokens, 0 that an evaluation contains" in output
     assert "Lengths of rows" in output
     assert "█" in output
-    assert "GiB a device in bf16" in output
+    assert "GiB on a GPU in bf16" in output
+    assert "GiB on a CPU in fp32" in output
     assert "parameters" in output
     assert "documents alone" not in output
     output = call(capsys, "recipes", "validate", "tiny/sft_scratch", "--dry-run", *settings)

@@ -28,16 +28,15 @@ def test_the_size_of_a_known_model() -> None:
     sides = [(4096, 4096), (4096, 1024), (4096, 1024), (4096, 4096)]
     sides += [(4096, 14336), (4096, 14336), (14336, 4096)]
     assert shape.trained == 32 * 16 * sum(map(sum, sides))
-    memory = estimate_memory(shape, qlora, in_bf16=True)
+    memory = estimate_memory(shape, qlora, "GPU")
     # 6,979,321,856 weights in four bits and 1,050,939,392 in sixteen.
     assert memory.weights == pytest.approx(
         (6_979_321_856 * (0.5 + 1 / 64 + 4 / 16384) + 2 * 1_050_939_392) / 2**30
     )
     assert memory.total < 24
     whole = load_recipe("llama-3.1-8b/sft_qlora", ["adapter.kind=none"])
-    assert estimate_memory(
-        shape_from_config(LLAMA_8B, whole), whole, True
-    ).weights == pytest.approx(4 * 8_030_261_248 / 2**30)
+    weights = estimate_memory(shape_from_config(LLAMA_8B, whole), whole, "GPU").weights
+    assert weights == pytest.approx(4 * 8_030_261_248 / 2**30)
 
 
 def test_tied_embeddings_cost_a_product() -> None:
@@ -136,9 +135,8 @@ def test_recipes_state_the_estimated_memory() -> None:
         if recipe.model.scratch is not None:
             continue
         base = BEFORE[name.split("/")[0]] if recipe.grpo else str(recipe.model.path)
-        memory = estimate_memory(
-            shape_from_config(CONFIGURATIONS[base], recipe), recipe, in_bf16=True
-        )
+        memory = estimate_memory(shape_from_config(CONFIGURATIONS[base], recipe), recipe, "GPU")
+        assert memory.activations is not None
         device = (memory.weights + memory.trained) / devices_of(name) + memory.activations
         assert f"about {device:.1f} GiB" in (recipe.memory or ""), name
         checked += 1

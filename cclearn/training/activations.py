@@ -1,0 +1,101 @@
+"""The memory that a model's forward pass keeps for the backward pass, measured without any weights."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cclearn.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """Memory of one batch's activations in bytes, without the output layer.
+
+    Attributes:
+        kept: Memory that the forward pass keeps for the backward pass, with the 16-bit copies of weights
+            that automatic mixed precision makes.
+        hidden: Memory of the hidden states between two layers.
+    """
+
+    kept: int
+    hidden: int
+
+
+def measure_activations(
+    model: PreTrainedModel, recipe: Recipe, in_bf16: bool
+) -> Activations | None:
+    """Run the forward pass of a batch on tensors without content, and add up what autograd keeps.
+
+    PyTorch's fake tensors have shapes, types and a device, but no memory, so that a model of any size
+    can be measured on any machine in seconds. Attention is PyTorch's, which does not keep the matrix of
+    scores.
+
+    Args:
+        model: Model of the recipe with its adapter, on the device `meta`. Its parameters are replaced.
+        recipe: Recipe of the run.
+        in_bf16: Whether the run computes in bf16 rather than fp32.
+
+    Returns:
+        The memory; None if it depends on the content of the batch, as in a mixture of experts.
+    """
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    training = recipe.training
+    mode = FakeTensorMode()
+    _replace_tensors(model, mode, torch.bfloat16 if in_bf16 else torch.float32, recipe)
+    decoder = model.get_decoder()
+    length = min(training.device_tokens, training.max_length)
+    rows = max(1, training.device_tokens // length)
+    own = {_storage(weight) for weight in model.parameters()}
+    sizes: dict[int, int] = {}
+    alive: list[Tensor] = []  # The number of a storage is used again after the storage is freed.
+
+    def pack(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in own:
+            sizes[_storage(tensor)] = tensor.untyped_storage().nbytes()
+            alive.append(tensor)
+        return tensor
+
+    model.train()
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            mode,
+            torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+            torch.autocast("cpu", torch.bfloat16, enabled=in_bf16),
+        ):
+            ids = torch.zeros(rows, length, dtype=torch.long)
+            hidden = decoder(input_ids=ids, use_cache=False).last_hidden_state
+    except RuntimeError:
+        return None
+    return Activations(sum(sizes.values()), hidden.numel() * hidden.element_size())
+
+
+def _replace_tensors(model: PreTrainedModel, mode: Any, compute: Any, recipe: Recipe) -> None:
+    """Replace the tensors of a model on `meta` by fake tensors on the CPU, in the types of a run."""
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    device = torch.device("cpu")
+    replaced: dict[int, torch.nn.Parameter] = {}
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            if id(weight) not in replaced:  # Tied weights stay tied.
+                trained = weight.requires_grad
+                dtype = torch.float32 if trained else compute
+                fake = FakeTensor(mode, weight.data.to(dtype), device)
+                replaced[id(weight)] = torch.nn.Parameter(fake, requires_grad=trained)
+            setattr(module, name, replaced[id(weight)])
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, FakeTensor(mode, buffer, device))
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
