@@ -128,7 +128,8 @@ def test_it_is_trained_and_codes(
     made = runs[kind]
     assert made["manifest"]["steps"] == 2
     assert made["manifest"]["base_licence"]["name"] == "Gemma Terms of Use"
-    assert made["manifest"]["end_of_turn_id"] == 106
+    # The trimmed vocabulary has other numbers.
+    assert kind == "trimmed" or made["manifest"]["end_of_turn_id"] == 106
     assert "Gemma Terms of Use" in (made["folder"] / "README.md").read_text()
     losses = [
         json.loads(line) for line in (made["folder"] / "metrics.jsonl").read_text().splitlines()
@@ -143,6 +144,8 @@ def test_it_is_trained_and_codes(
             refuse_unusable(out)
 
 
+# PEFT asks transformers by an old name.
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 @pytest.mark.parametrize("kind", ["full", "lora", "qlora"])
 def test_the_estimated_memory_is_near_the_measured_one(
     gemma: Path, data: Path, tmp_path: Path, kind: str
@@ -157,9 +160,7 @@ def test_the_estimated_memory_is_near_the_measured_one(
     assert estimated.total - estimated.process + process == pytest.approx(measured, rel=0.25)
 
 
-def test_it_is_merged_served_and_calibrated(
-    runs: dict[str, dict[str, Any]], data: Path, tmp_path: Path
-) -> None:
+def test_it_is_merged_and_served(runs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     merged = tmp_path / "merged"
     cclearn("merge", runs["lora"]["folder"], "--out", merged)
     note = tmp_path / "note.txt"
@@ -170,11 +171,18 @@ def test_it_is_merged_served_and_calibrated(
         reply = served.code({"id": "n", "text": TEXT})
         assert reply.status == 200
         assert reply.json["id"] == "n"
-    full = runs["full"]["folder"]
+
+
+def test_it_is_calibrated(gemma: Path, data: Path, tmp_path: Path) -> None:
+    paths = [data / "pairs" / "pairs.jsonl", data / "train" / "notes.jsonl"]
+    # After two steps the model chooses `none` for every span, and a calibration needs codes.
+    settings = [*two_steps(gemma, tmp_path / "run", paths), "training.steps=40"]
+    settings += ["training.learning_rate=2e-4", "model.trim_vocabulary=true"]
+    settings += ["training.max_length=512", "training.batch_tokens=512", "training.accumulation=1"]
+    launched(f"{NAME}/sft_full", settings)
     calibrated = tmp_path / "calibration.json"
     cclearn(
-        *("calibrate", "--model", full, "--data", data / "dev" / "notes.jsonl"),
-        # Written in one pass, no code of a model of two steps is right.
+        *("calibrate", "--model", tmp_path / "run", "--data", data / "dev" / "notes.jsonl"),
         *("--out", calibrated, "--mode", "span_loop", "--loop", "recogniser=lexicon"),
         *("--loop", "candidates=5"),
     )

@@ -42,8 +42,7 @@ def summed_loss(model: Any, labels: torch.Tensor) -> Iterator[None]:
     Args:
         model: Causal language model with a plain head (`has_plain_head`), or an adapter over one.
         labels: Labels of shape (rows, tokens). The label of a token is compared with the prediction at
-            the
-            position before it. `IGNORED` marks tokens without a label.
+            the position before it. `IGNORED` marks tokens without a label.
     """
     head = model.get_output_embeddings()
     targets = functional.pad(labels[:, 1:], (0, 1), value=IGNORED)

@@ -256,8 +256,7 @@ class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
             inputs: Batch of the collator.
             return_outputs: Whether to return the outputs of the model too.
             num_items_in_batch: Number of supervised tokens in all batches of a step, in all processes.
-                The
-                sum of the losses is divided by it. None divides by the number of this batch.
+                The sum of the losses is divided by it. None divides by the number of this batch.
         """
         if return_outputs or not self._sums_loss_itself:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
