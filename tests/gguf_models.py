@@ -9,13 +9,16 @@ import numpy as np
 WIDTH, LAYERS, HEADS, INTERMEDIATE = 32, 2, 2, 64
 
 
-def write_gguf(path: Path, architecture: str = "llama", tokens: int = 0) -> Path:
+def write_gguf(
+    path: Path, architecture: str = "llama", tokens: int = 0, context: int = 128
+) -> Path:
     """Write a model with random weights and a byte-level tokenizer, and return its path.
 
     Args:
         path: File to write.
         architecture: Name of the architecture in the file. The tensors are those of `llama`.
         tokens: Number of rows of the embedding; 0 for as many as the tokenizer has tokens.
+        context: Length of the model's context in tokens.
     """
     from gguf import GGUFWriter, TokenType
     from tokenizers.pre_tokenizers import ByteLevel
@@ -24,7 +27,7 @@ def write_gguf(path: Path, architecture: str = "llama", tokens: int = 0) -> Path
     vocabulary = ["<s>", "</s>", *sorted(ByteLevel.alphabet()), "he", "ll"]
     writer = GGUFWriter(path, architecture)
     writer.add_name("tiny")
-    writer.add_context_length(128)
+    writer.add_context_length(context)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(INTERMEDIATE)

@@ -183,7 +183,7 @@ class LLM:
             logits = model(input_ids=torch.tensor([prompt + tokens])).logits[0, -1].float()
             if matcher is not None:
                 allowed = np.frombuffer(matcher.compute_logit_bias(), dtype=np.uint8) > 0
-                logits[~torch.from_numpy(allowed)] = float("-inf")
+                logits[~torch.from_numpy(allowed)[: len(logits)]] = float("-inf")
             token = int(logits.argmax())
             tokens.append(token)
             chosen = float(logits.log_softmax(-1)[token])

@@ -29,6 +29,7 @@ from cclearn.prompts.encoding import end_of_turn
 from cclearn.prompts.grammar import document_grammar
 from cclearn.weights import RECORDED
 from tests.engines.fake_vllm import Made, install
+from tests.gguf_models import write_gguf
 
 NOTES = ("Chest pain.", "Asthma and é 👩‍⚕️ sepsis", "No fever, 5 % loss")
 
@@ -101,6 +102,23 @@ def test_a_model_is_loaded_as_it_should_be(made: Made, folder: Path) -> None:
     assert options["gpu_memory_utilization"] == 0.5
     assert options["tensor_parallel_size"] == 2
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+
+
+def test_a_gguf_file_is_converted_first(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path / "cache"))
+    file, template = write_gguf(tmp_path / "tiny.gguf", context=2_048), tmp_path / "t.jinja"
+    template.write_text("{% for m in messages %}{{ m.content }}</s>{% endfor %}")
+    settings = EngineSettings(chat_template=str(template), max_new_tokens=24)
+    engine = load_engine(f"vllm:{file}", settings)
+    assert engine.name == "tiny.gguf"
+    (options,) = made.loaded
+    assert Path(options["model"]).parent == tmp_path / "cache" / "gguf"
+    local = load_engine(str(file), settings)
+    ours = list(engine.generate(requests(*NOTES)))
+    alike(ours, list(local.generate(requests(*NOTES))))
+    assert not any(answer.problem for answer in ours)
 
 
 def test_an_answer_ends_where_the_chat_template_ends_it(
