@@ -48,7 +48,7 @@ ModelsOption = Annotated[
 ]
 PairsOption = Annotated[
     Path | None,
-    typer.Option(help="Span pairs of a builder, whose phrases are added to the lexicon."),
+    typer.Option(help="Span pairs whose strings are added to the lexicon and to candidates."),
 ]
 EngineOption = Annotated[
     list[str] | None,

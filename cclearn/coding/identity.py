@@ -146,7 +146,7 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
         "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT_SETTINGS),
         "encounter": settings.encounter,
         "calibration": "off" if is_off else path and _sha256_of_existing(path),
-        "pairs_sha256": _rows_sha256(settings.pairs),
+        "pairs_sha256": rows_sha256(settings.pairs),
         "sha256": dict(_model_hashes(settings)),
         "prompt_sha256": prompts,
         "lexicon_sha256": tables_sha256(),
@@ -155,7 +155,7 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
         template = read_chat_template(settings.engine.chat_template, "engine.chat_template")
         coder["chat_template_sha256"] = sha256_of_text(template)
     if settings.examples:
-        coder["examples_sha256"] = _rows_sha256(settings.examples)
+        coder["examples_sha256"] = rows_sha256(settings.examples)
     return {
         "cclearn": cclearn.__version__,
         "coder": coder,
@@ -190,7 +190,7 @@ def _model_hashes(settings: CoderSettings) -> Iterator[tuple[str, str]]:
             yield f"{role} server", load_engine(model.name, settings.engine).model_sha256
 
 
-def _rows_sha256(rows: Path | Sequence[BaseModel] | None) -> str | None:
+def rows_sha256(rows: Path | Sequence[BaseModel] | None) -> str | None:
     """Return the hash of rows in a file or in memory."""
     from cclearn.notes.jsonl import row_to_json
 

@@ -79,14 +79,16 @@ def _lexicon_coder(
 ) -> Coder:
     from cclearn.coding.lexicon.coder import LexiconCoder
 
-    pairs: Iterable[SpanPair] = ()
+    pairs = _pairs(settings, system)
+    return LexiconCoder(system, pairs, calibration=calibration, encounter=settings.encounter)
+
+
+def _pairs(settings: CoderSettings, system: CodeSystem) -> Iterable[SpanPair]:
     if isinstance(settings.pairs, Path):
         from cclearn.notes.jsonl import read_span_pairs
 
-        pairs = read_span_pairs(settings.pairs, system)
-    elif settings.pairs is not None:
-        pairs = settings.pairs
-    return LexiconCoder(system, pairs, calibration=calibration, encounter=settings.encounter)
+        return read_span_pairs(settings.pairs, system)
+    return settings.pairs or ()
 
 
 def _single_pass_coder(
@@ -132,7 +134,8 @@ class _SpanLoopBuilder:
         if not is_lexicon(settings.model):
             self._engine = load_engine(settings.model, settings.engine)
         _refuse_unsupported(settings.model, self._engine, loop)
-        self._lexicon = LexiconCoder(system)  # It loads its phrases on first use.
+        self._pairs = tuple(_pairs(settings, system))
+        self._lexicon = LexiconCoder(system, self._pairs)  # It loads its phrases on first use.
 
     def build(self, calibration: Calibration | None) -> SpanLoopCoder:
         """Return the coder.
@@ -159,9 +162,12 @@ class _SpanLoopBuilder:
 
     def _mode(self, recogniser: Recogniser) -> str:
         """Return the mode of the coder: its settings, and the hashes of the models in them."""
+        from cclearn.coding.identity import rows_sha256
         from cclearn.models import model_hash
 
-        parts = ["span_loop", self._loop.model_dump_json()]
+        parts: list[str | None] = ["span_loop", self._loop.model_dump_json()]
+        if self._pairs:
+            parts.append(rows_sha256(self._pairs))
         if self._engine is not None:
             parts.append(self._engine.variant)
         if self._loop.recogniser is not None:
@@ -224,10 +230,11 @@ class _SpanLoopBuilder:
         from cclearn.coding.span_loop.candidates import Candidates
 
         if self._loop.embeddings is None:
-            return Candidates(self._lexicon)
+            return Candidates(self._lexicon, pairs=self._pairs)
         from cclearn.coding.span_loop.embeddings import EmbeddingRanking
 
-        return Candidates(self._lexicon, EmbeddingRanking(self._system, self._loop.embeddings))
+        ranking = EmbeddingRanking(self._system, self._loop.embeddings, self._pairs)
+        return Candidates(self._lexicon, ranking, self._pairs)
 
 
 def _refuse_unsupported(model: str, engine: Engine | None, loop: LoopSettings) -> None:

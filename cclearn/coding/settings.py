@@ -31,7 +31,8 @@ class CoderSettings:
         calibration: Path of a file written by `cclearn calibrate`, or `off` for raw scores. None uses
             the calibration in the folder of the model, if there is one.
         encounter: Setting of the notes. None if it is not known.
-        pairs: Span pairs with additional phrases for the lexicon: a file, or the pairs.
+        pairs: Span pairs with additional phrases for the lexicon and, in `span_loop`, with additional
+            strings of candidates: a file, or the pairs.
         examples: Coded notes that the model is shown before each note (few-shot). The lexicon ignores
             them.
     """
@@ -48,12 +49,12 @@ class CoderSettings:
 
     def check(self) -> None:
         """Raise ConfigurationError if the settings contradict each other."""
-        if self.pairs is not None and not self.is_lexicon:
+        if self.pairs is not None and not self.is_lexicon and self.loop is None:
             pairs = self.pairs if isinstance(self.pairs, Path) else f"{len(self.pairs)} pairs"
             raise ConfigurationError(
                 [
-                    f"pairs (pairs = {pairs}): only the lexicon in single_pass accepts them. Omit the"
-                    " pairs, or omit the model and the mode."
+                    f"pairs (pairs = {pairs}): a model in single_pass does not use them. Omit the pairs,"
+                    " or use the lexicon or span_loop."
                 ]
             )
         if self.examples and self.loop is not None:

@@ -81,7 +81,7 @@ def test_pairs_add_phrases_to_the_lexicon(tmp_path: Path) -> None:
     done = run("code", "-", "--pairs", pairs, stdin=b"Trouble with sugar.")
     assert [code["code"] for code in json.loads(done.stdout)["codes"]] == ["E11.9"]
     message = one_line(fails("code", "-", "--pairs", pairs, "--model", "openai:x", stdin=b"x"))
-    assert "only the lexicon in single_pass accepts them" in message
+    assert "a model in single_pass does not use them" in message
 
 
 def test_an_output_file_is_written_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_names_that_are_no_paths_are_not_changed(
     assert settings.resolved() == settings == pickle.loads(pickle.dumps(settings))
 
 
-def test_pairs_are_only_accepted_by_the_lexicon(tmp_path: Path, system: CodeSystem) -> None:
+def test_pairs_are_used_by_the_lexicon_and_span_loop(tmp_path: Path, system: CodeSystem) -> None:
     pair = SpanPair(
         id="a", text="sugar trouble", code="E11.9", release="x", grade="gold", source="test"
     )
@@ -63,11 +64,11 @@ def test_pairs_are_only_accepted_by_the_lexicon(tmp_path: Path, system: CodeSyst
     coder = load_coder(settings, system)
     assert [code.code for code in coder.code("Known sugar trouble.").codes] == ["E11.9"]
     assert coder.encounter == "outpatient"
-    for other in (
-        CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl"),
-        CoderSettings(loop=LoopSettings(), pairs=tmp_path / "pairs.jsonl"),
-    ):
-        with pytest.raises(
-            ConfigurationError, match="only the lexicon in single_pass accepts them"
-        ):
-            load_coder(other, system)
+    with pytest.raises(ConfigurationError, match="a model in single_pass does not use them"):
+        load_coder(CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl"), system)
+    # In span_loop, the lexicon recognises the phrases, and their codes are the first candidates.
+    loop = CoderSettings(pairs=tmp_path / "pairs.jsonl", loop=LoopSettings())
+    coder = load_coder(loop, system)
+    assert [code.code for code in coder.code("Known sugar trouble.").codes] == ["E11.9"]
+    assert coder.identity == load_coder(replace(loop, pairs=[pair]), system).identity
+    assert coder.identity != load_coder(replace(loop, pairs=None), system).identity

@@ -6,6 +6,7 @@ It is the baseline that every model must beat.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -51,7 +52,9 @@ class LexiconCoder(Coder):
 
     Args:
         system: Code system whose codes are assigned.
-        pairs: Span pairs with additional phrases, which replace equal phrases of the code system.
+        pairs: Span pairs with additional phrases, which replace equal phrases of the code system. Of
+            several codes of a phrase, the most frequent one counts, and of equally frequent ones the
+            first.
         calibration: Calibration of the scores. None leaves the scores raw.
         encounter: Setting of the notes. None if it is not known.
     """
@@ -65,7 +68,11 @@ class LexiconCoder(Coder):
         encounter: Encounter | None = None,
     ) -> None:
         super().__init__("lexicon", system, calibration=calibration, encounter=encounter)
-        self._extra = {phrase_words(pair.text): system.canonical(pair.code) for pair in pairs}
+        counts: dict[str, Counter[str]] = {}
+        for pair in pairs:
+            code = system.canonical(pair.code)
+            counts.setdefault(phrase_words(pair.text), Counter())[code] += 1
+        self._extra = {words: of.most_common(1)[0][0] for words, of in counts.items()}
         self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
         self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
 

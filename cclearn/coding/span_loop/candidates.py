@@ -1,14 +1,16 @@
-"""Retrieves candidates, the codes that an evidence span may have, from the strings of a code system."""
+"""Retrieves candidates, the codes that an evidence span may have, from strings that have a code."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
 from cclearn.codes.search import search
-from cclearn.codes.strings import code_strings
+from cclearn.codes.strings import code_strings, string_key
 from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.notes import SpanPair
 
 _NGRAM = 3
 """Number of characters of an n-gram. N-grams of further lengths would only make the index larger."""
@@ -36,7 +38,8 @@ class Ranking(Protocol):
 class Candidates:
     """Retrieves billable codes for spans.
 
-    The codes of the lexicon come first. They are followed by a fusion of rankings (reciprocal rank
+    The codes of pairs with the same string come first, the most frequent one before the others, and then
+    those of the lexicon. They are followed by a fusion of rankings (reciprocal rank
     fusion, Cormack et al. 2009): characters (trigrams by TF-IDF and cosine, which tolerate inflections
     and misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
     replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
@@ -45,12 +48,27 @@ class Candidates:
     Args:
         lexicon: Coder that finds phrases, and whose code system is used.
         further: Further ranking, with the same weight as the characters. None uses no further ranking.
+        pairs: Span pairs whose strings are searched too, such as the evidence of training notes.
     """
 
-    def __init__(self, lexicon: LexiconCoder, further: Ranking | None = None) -> None:
+    def __init__(
+        self,
+        lexicon: LexiconCoder,
+        further: Ranking | None = None,
+        pairs: Iterable[SpanPair] = (),
+    ) -> None:
         self.system = lexicon.system
         self._lexicon = lexicon
         self._further = further
+        counts: dict[str, Counter[str]] = {}
+        self._pair_strings: dict[tuple[str, str], None] = {}
+        for pair in pairs:
+            code = self.system.canonical(pair.code)
+            counts.setdefault(string_key(pair.text), Counter())[code] += 1
+            self._pair_strings[pair.text, code] = None
+        self._codes_of_pairs = {
+            key: [code for code, _ in counted.most_common()] for key, counted in counts.items()
+        }
 
     def retrieve(self, texts: Iterable[str], max_candidates: int) -> Iterator[list[str]]:
         """Yield the candidates of each text, best first, without duplicates.
@@ -68,7 +86,8 @@ class Candidates:
             rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
             if self._further is not None:
                 rankings.append((_FURTHER_WEIGHT, next(further)))
-            codes = [*self._lexicon.phrase_codes(text), *self._fuse(rankings)]
+            known = self._to_billable(self._codes_of_pairs.get(string_key(text), ()))
+            codes = [*known, *self._lexicon.phrase_codes(text), *self._fuse(rankings)]
             yield self._with_siblings(list(dict.fromkeys(codes)), max_candidates)
 
     def _fuse(self, rankings: Iterable[tuple[float, list[str]]]) -> list[str]:
@@ -111,7 +130,8 @@ class Candidates:
 
     @cached_property
     def _codes(self) -> list[str]:
-        return [string.code for string in code_strings(self.system)]
+        codes = [string.code for string in code_strings(self.system)]
+        return codes + [code for _, code in self._pair_strings]
 
     @cached_property
     def _index(self) -> tuple[Any, Any]:
@@ -123,4 +143,5 @@ class Candidates:
             analyzer="char_wb", ngram_range=(_NGRAM, _NGRAM), sublinear_tf=True, dtype=np.float32
         )
         texts = [string.text for string in code_strings(self.system)]
+        texts += [text for text, _ in self._pair_strings]
         return vectorizer, vectorizer.fit_transform(texts).T.tocsr()

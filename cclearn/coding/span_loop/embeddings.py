@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
 from cclearn.errors import CclearnError
 from cclearn.models import load_encoder, model_hash
+from cclearn.notes import SpanPair
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 
 if TYPE_CHECKING:
@@ -33,16 +34,19 @@ class EmbeddingRanking:
     Args:
         system: Code system that provides the strings.
         model: Sentence encoder: a folder, or a name on the hub.
+        pairs: Span pairs whose strings are ranked too. Their embeddings are computed in each process.
 
     Raises:
         ConfigurationError: There is no model of that name.
     """
 
-    def __init__(self, system: CodeSystem, model: str) -> None:
+    def __init__(self, system: CodeSystem, model: str, pairs: Iterable[SpanPair] = ()) -> None:
         self.system = system
         self._name = model
         self._tokenizer, self._model = load_encoder(model)
-        self._codes = [string.code for string in code_strings(system)]
+        own = dict.fromkeys((pair.text, system.canonical(pair.code)) for pair in pairs)
+        self._pair_texts = [text for text, _ in own]
+        self._codes = [string.code for string in code_strings(system)] + [code for _, code in own]
 
     def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the codes of each text, best first. Headers are included."""
@@ -81,7 +85,17 @@ class EmbeddingRanking:
 
     @cached_property
     def _strings(self) -> torch.Tensor:
-        """Embeddings of the strings, shape (strings, dimensions)."""
+        """Embeddings of all strings, shape (strings, dimensions)."""
+        import torch
+
+        of_pairs = [
+            self._embed(self._pair_texts[start : start + _BATCH]).cpu()
+            for start in range(0, len(self._pair_texts), _BATCH)
+        ]
+        return torch.cat([self._system_strings(), *of_pairs])
+
+    def _system_strings(self) -> torch.Tensor:
+        """Return the embeddings of the strings of the code system, shape (strings, dimensions)."""
         import torch
         from safetensors.torch import load, save
 

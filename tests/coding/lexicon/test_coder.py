@@ -92,6 +92,18 @@ def test_span_pairs_replace_phrases(system: CodeSystem) -> None:
     assert found(LexiconCoder(system, [pair]).code("Sugar!")) == {"E11.9": ["Sugar"]}
 
 
+def test_the_most_frequent_code_of_a_phrase_counts(system: CodeSystem) -> None:
+    def coded(*codes: str) -> dict[str, list[str]]:
+        pairs = [
+            SpanPair(id="p", text="sugar", code=code, release="r", grade="gold", source="user")
+            for code in codes
+        ]
+        return found(LexiconCoder(system, pairs).code("Sugar!"))
+
+    assert coded("E10.9", "E11.9", "e119") == {"E11.9": ["Sugar"]}
+    assert coded("E10.9", "E11.9") == {"E10.9": ["Sugar"]}
+
+
 def test_span_pairs_replace_phrases_in_any_order_of_their_words(system: CodeSystem) -> None:
     pair = SpanPair(
         id="p", text="failure of the heart", code="I50.1", release="r", grade="gold", source="user"

@@ -8,6 +8,7 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.span_loop.candidates import Candidates
+from cclearn.notes import SpanPair
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,24 @@ def test_a_further_ranking_adds_candidates(system: CodeSystem) -> None:
     (codes,) = Candidates(LexiconCoder(system), Fixed()).retrieve(["qqq"], 10)
     # A header stands for its unspecified child.
     assert codes[:2] == ["A00.9", "Z99.2"]
+
+
+def pair(text: str, code: str) -> SpanPair:
+    return SpanPair(id=text, text=text, code=code, release="r", grade="gold", source="user")
+
+
+def test_the_strings_of_pairs_are_searched(system: CodeSystem) -> None:
+    pairs = [
+        pair("dolor torácico", "R07.9"),
+        *[pair("Neumonía", "J18.9"), pair("neumonía", "J15.9"), pair("neumonía", "j15.9")],
+        pair("insuficiencia cardíaca", "I50"),
+    ]
+    known = Candidates(LexiconCoder(system, pairs), pairs=pairs)
+    texts = ["neumonía", "dolores torácicos", "INSUFICIENCIA  CARDÍACA"]
+    found = list(known.retrieve(texts, 10))
+    # The most frequent code of an equal string is the first; a header stands for a billable code.
+    assert found[0][:2] == ["J15.9", "J18.9"]
+    assert found[1][0] == "R07.9"
+    assert found[2][0] == "I50.9"
+    before = list(Candidates(LexiconCoder(system)).retrieve(texts, 10))
+    assert "R07.9" not in before[1]

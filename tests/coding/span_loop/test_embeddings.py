@@ -8,6 +8,7 @@ import torch
 from cclearn.codes import CodeSystem
 from cclearn.coding.span_loop.embeddings import EmbeddingRanking
 from cclearn.errors import ConfigurationError
+from cclearn.notes import SpanPair
 from tests.models import random_engine
 
 TABLE = """code,description,billable
@@ -88,3 +89,16 @@ def test_padding_does_not_change_an_embedding(small: CodeSystem, encoder: str) -
 def test_a_missing_encoder_is_refused(small: CodeSystem, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be loaded"):
         EmbeddingRanking(small, str(tmp_path / "nowhere"))
+
+
+def test_the_strings_of_pairs_are_ranked_too(
+    small: CodeSystem, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCLEARN_CACHE", str(tmp_path / "cache"))
+    pair = SpanPair(id="p", text="sugar", code="B2", release="r", grade="gold", source="user")
+    (codes,) = EmbeddingRanking(small, encoder, [pair, pair]).rank(["sugar"])
+    assert codes[0] == "B2"
+    assert sorted(codes) == ["A1", "B2", "B2", "C3"]
+    # The cache holds the strings of the code system only.
+    (codes,) = EmbeddingRanking(small, encoder).rank(["sugar"])
+    assert sorted(codes) == ["A1", "B2", "C3"]
