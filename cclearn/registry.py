@@ -161,6 +161,7 @@ BUILDERS = Registry(
         "icd10cm_index": "data_builders.sources.icd10cm_index:ICD10CMIndexBuilder",
         "joined_spans": "data_builders.synthetic.joined_spans:JoinedSpansBuilder",
         "merge": "data_builders.sources.merge:MergeBuilder",
+        "note_evidence": "data_builders.sources.note_evidence:NoteEvidenceBuilder",
         "sssom": "data_builders.sources.sssom:SSSOMBuilder",
         "template_notes": "data_builders.synthetic.template_notes:TemplateNotesBuilder",
         "user_table": "data_builders.sources.user_table:UserTableBuilder",

@@ -86,6 +86,8 @@ class Builder(ABC):
         row_type: Class of the rows.
         data_file: Name of the JSONL file of the rows. A Parquet file of the same rows is written beside
             it.
+        keeps_shared_strings: Whether a string may have span pairs with several codes. Otherwise such a
+            string is ambiguous, and has no pair.
     """
 
     name: ClassVar[str]
@@ -93,6 +95,7 @@ class Builder(ABC):
     config_type: ClassVar[type[BuilderConfig]]
     row_type: ClassVar[type[SpanPair | CodedNote]]
     data_file: ClassVar[str]
+    keeps_shared_strings: ClassVar[bool] = False
 
     @abstractmethod
     def rows(
@@ -231,7 +234,7 @@ def build(
             if progress:
                 rows = progress(rows, f"building {builder.name}")
             write_rows(data, tally.data_rows(rows))
-            if builder.row_type is SpanPair:
+            if builder.row_type is SpanPair and not builder.keeps_shared_strings:
                 tally.remove_shared_strings(data)
         jsonl_to_parquet(data, data.with_suffix(".parquet"), builder.row_type)
         coverage = tally.coverage.table(system)
