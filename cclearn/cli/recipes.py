@@ -162,10 +162,12 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         parts += [("activations", memory.activations)] if memory.activations is not None else []
         parts += [("process", memory.process)] if memory.device == "CPU" else []
         shown = ", ".join(f"{name} {size:.2f}" for name, size in parts)
-        unknown = " and the activations, which are unknown" if memory.activations is None else ""
+        unknown = (
+            ", without the activations, which are unknown" if memory.activations is None else ""
+        )
         print_line(
             "Memory",
-            f"about {memory.total:.2f} GiB{unknown} on a {memory.device} in {memory.precision}: {shown}",
+            f"about {memory.total:.2f} GiB on a {memory.device} in {memory.precision}{unknown}: {shown}",
         )
     print_line("Work", f"{run.operations:.3g} floating-point operations")
     if run.document_tokens and run.document_operations:

@@ -109,7 +109,8 @@ class Coder(ABC):
         Args:
             system: Code system whose codes are assigned. None loads the release of ICD-10-CM that comes
                 with the package.
-            pairs: Span pairs with additional phrases, which replace equal phrases of the code system.
+            pairs: Span pairs with additional phrases, which replace equal phrases of the code system. Of
+                several codes of a phrase, the most frequent one counts.
             options: Further fields of `CoderSettings`, such as `calibration` and `encounter`.
 
         Raises:

@@ -133,7 +133,7 @@ class _SpanLoopBuilder:
         self._engine: Engine | None = None
         if not is_lexicon(settings.model):
             self._engine = load_engine(settings.model, settings.engine)
-        _refuse_unsupported(settings.model, self._engine, loop)
+        _refuse_unsupported(settings, self._engine, loop)
         self._pairs = tuple(_pairs(settings, system))
         self._lexicon = LexiconCoder(system, self._pairs)  # It loads its phrases on first use.
 
@@ -237,9 +237,16 @@ class _SpanLoopBuilder:
         return Candidates(self._lexicon, ranking, self._pairs)
 
 
-def _refuse_unsupported(model: str, engine: Engine | None, loop: LoopSettings) -> None:
+def _refuse_unsupported(settings: CoderSettings, engine: Engine | None, loop: LoopSettings) -> None:
     """Raise ConfigurationError if a model does not support the settings of `span_loop`."""
-    problems = []
+    model, problems = settings.model, []
+    recogniser = settings.models().get("recogniser")
+    recognises = recogniser.is_lexicon if recogniser is not None else engine is None
+    if settings.pairs is not None and not recognises and _generates_codes(engine, loop):
+        problems.append(
+            "pairs: neither the recogniser nor generated codes use them. Use --loop"
+            " recogniser=lexicon or assignment=choose, or omit the pairs."
+        )
     scores_answers = engine is not None and engine.gives_log_likelihoods
     if loop.assignment == "choose" and engine is not None and not scores_answers:
         problems.append(

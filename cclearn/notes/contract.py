@@ -181,8 +181,8 @@ class SpanPair(_Row):
         system: Name of the code system.
         release: Release whose table contains the code. A user's pairs may leave it out: it is then empty
             until `read_span_pairs` fills in the release that is loaded.
-        grade: Grade of the label: `gold` from a knowledge base, `silver` found by a model, `synthetic`
-            inferred by a model.
+        grade: Grade of the label: `gold` from a knowledge base or a coder's annotation, `silver` found
+            by a model, `synthetic` inferred by a model.
         source: Builder and field that the pair comes from, e.g. `icd10cm/title`.
         origin: Origin of the text.
         neighbour: Code whose evidence a synthetic pair was inferred from.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def measure_activations(
 
     PyTorch's fake tensors have shapes, types and a device, but no memory, so that a model of any size
     can be measured on any machine in seconds. Attention is PyTorch's, which does not keep the matrix of
-    scores.
+    scores, unless the recipe asks for `eager`.
 
     Args:
         model: Model of the recipe with its adapter, on the device `meta`. Its parameters are replaced.
@@ -42,7 +43,7 @@ def measure_activations(
         in_bf16: Whether the run computes in bf16 rather than fp32.
 
     Returns:
-        The memory; None if it depends on the content of the batch, as in a mixture of experts.
+        The memory; None if the pass needs the content of the tensors, as a mixture of experts does.
     """
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -50,6 +51,8 @@ def measure_activations(
     training = recipe.training
     mode = FakeTensorMode()
     _replace_tensors(model, mode, torch.bfloat16 if in_bf16 else torch.float32, recipe)
+    if training.attention == "eager":
+        model.set_attn_implementation("eager")
     decoder = model.get_decoder()
     length = min(training.device_tokens, training.max_length)
     rows = max(1, training.device_tokens // length)
@@ -64,6 +67,9 @@ def measure_activations(
         return tensor
 
     model.train()
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # It writes a traceback for a pass that cannot run.
     try:
         with (
             warnings.catch_warnings(action="ignore"),
@@ -75,7 +81,11 @@ def measure_activations(
             hidden = decoder(input_ids=ids, use_cache=False).last_hidden_state
     except RuntimeError:
         return None
-    return Activations(sum(sizes.values()), hidden.numel() * hidden.element_size())
+    finally:
+        logger.setLevel(level)
+    share = training.device_tokens / (rows * length)
+    kept, states = sum(sizes.values()), hidden.numel() * hidden.element_size()
+    return Activations(round(kept * share), round(states * share))
 
 
 def _replace_tensors(model: PreTrainedModel, mode: Any, compute: Any, recipe: Recipe) -> None:

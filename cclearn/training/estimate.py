@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -109,6 +110,7 @@ def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:
         if recipe.model.trim_vocabulary:
             text = config.get_text_config()
             text.vocab_size = min(len(tokenizer), text.vocab_size)
+            text.pad_token_id = config.pad_token_id = None  # Its number would be that of before.
     return shape_from_config(config, recipe)
 
 
@@ -153,8 +155,9 @@ def _model_on_meta(config: PretrainedConfig) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
+    own = deepcopy(config)  # A model changes its configuration.
     with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(own, trust_remote_code=False)
     return model
 
 

@@ -9,7 +9,7 @@ is encoded as before: the merges that apply are the same, in the same order.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,8 +23,9 @@ from cclearn.rows import TrainingRow
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_IDEOGRAPHS = "\u3000"
-"""First character that is not kept for its own sake if the tokenizer can encode it as bytes."""
+_FIRST_OPTIONAL = "\u3000"
+"""First character that is not kept for its own sake if the tokenizer can encode it as bytes. Most later
+ones are those of Chinese, Japanese and Korean."""
 
 _SETTING = "model.trim_vocabulary"
 
@@ -59,9 +60,9 @@ def trim_tokenizer(
     """Return a tokenizer with fewer tokens, which encodes any text.
 
     It has the tokens in use, the tokens that they are built from by merges, the tokens that the
-    tokenizer itself names (e.g. its end-of-sequence token), and single bytes and characters. Ideographs
-    that are not in use are encoded as bytes, if the tokenizer can do so. The order of the tokens is
-    preserved.
+    tokenizer itself names (e.g. its end-of-sequence token), and single bytes and characters. Characters
+    from U+3000 on that are not in use are encoded as bytes, if the tokenizer can do so. The order of the
+    tokens is preserved.
 
     Args:
         tokenizer: Tokenizer of a model, which uses byte-pair encoding.
@@ -114,23 +115,29 @@ def trim_embeddings(
     kept = [whole[token] for token in sorted(trimmed, key=trimmed.__getitem__)]
     kept = [number for number in kept if number < rows]
     weights = {id(weight): weight for layer in (read, written) for weight in layer.parameters()}
-    others = [
-        name
-        for name, weight in model.named_parameters()
-        if rows in weight.shape and id(weight) not in weights
-    ]
-    if others:
-        raise ConfigurationError(
-            [f"{_SETTING} (true): {others[0]} depends on the vocabulary too. Set {_SETTING}=false."]
-        )
+    others = {
+        name: weight.shape for name, weight in model.named_parameters() if id(weight) not in weights
+    }
+    for name, shape in others.items():
+        if rows in shape:
+            raise _another_layer(name)
+    padding = getattr(read, "padding_idx", None)
     index = torch.tensor(kept)
     with torch.no_grad():
         for weight in weights.values():
             weight[: len(kept)] = weight[index.to(weight.device)]
     model.resize_token_embeddings(len(kept), mean_resizing=False)
-    padding = getattr(read, "padding_idx", None)
+    for name, weight in model.named_parameters():
+        if weight.shape != others.get(name, weight.shape):  # As in Gemma 3n.
+            raise _another_layer(name)
     if padding is not None:
         read.padding_idx = kept.index(padding) if padding in kept else None
+
+
+def _another_layer(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        [f"{_SETTING} (true): {name} depends on the vocabulary too. Set {_SETTING}=false."]
+    )
 
 
 def _refuse_other_methods(tokenizer: PreTrainedTokenizerBase, model: Mapping[str, Any]) -> None:
@@ -169,11 +176,12 @@ def _trim(state: dict[str, Any], tokens: Mapping[int, str], names: set[str]) -> 
     names = names | {
         token
         for token in model["vocab"]
-        if (len(token) == 1 and (token < _IDEOGRAPHS or not model["byte_fallback"]))
+        if (len(token) == 1 and (token < _FIRST_OPTIONAL or not model["byte_fallback"]))
         or _is_byte(token)
     }
     if model.get("unk_token") is not None:
         names.add(model["unk_token"])
+    names |= set(_added_by(state.get("post_processor")))
     parts = {part for token in names for part in _built_from(token, ranks)}
     names |= parts & model["vocab"].keys()
     numbers = {
@@ -213,6 +221,18 @@ def _built_from(token: str, ranks: Mapping[tuple[str, str], int]) -> list[str]:
         parts[first : first + 2] = [parts[first] + parts[first + 1]]
         built.append(parts[first])
     return built
+
+
+def _added_by(processor: Any) -> Iterator[str]:
+    """Yield the tokens that a post-processor adds to a text."""
+    if isinstance(processor, list):
+        for part in processor:
+            yield from _added_by(part)
+    elif isinstance(processor, dict):
+        for special in processor.get("special_tokens", {}).values():
+            yield from special["tokens"]
+        yield from (processor[name][0] for name in ("sep", "cls") if name in processor)
+        yield from _added_by(processor.get("processors"))
 
 
 def _renumber(processor: Any, numbers: Mapping[str, int]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cclearn.codes import CodeSystem
-from cclearn.notes import SpanPair
+from cclearn.notes import CODED_ASSERTIONS, SpanPair
 from cclearn.notes.contract import Grade
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.jsonl import read_coded_notes
@@ -52,7 +52,10 @@ class NoteEvidenceBuilder(Builder):
         system: CodeSystem,
         parallel_map: ParallelMap = in_process,
     ) -> Iterator[BuiltRow]:
-        """Yield pairs, and rejected rows for codes without evidence and codes that are not valid.
+        """Yield pairs, and rejected rows for codes that make none.
+
+        These are codes without evidence, codes that are not billable in the release, and codes that are
+        negated or of another person.
 
         Raises:
             DataError: A file is invalid.
@@ -62,16 +65,19 @@ class NoteEvidenceBuilder(Builder):
             for note in read_coded_notes(path):
                 for assigned in note.codes:
                     reason = _reason(assigned.code, assigned.system, system)
-                    if not reason and not assigned.evidence:
+                    quotes = list(filter(None, (as_quote(e.text) for e in assigned.evidence)))
+                    if not reason and assigned.assertion not in CODED_ASSERTIONS:
+                        reason = f"{assigned.assertion} mention"
+                    if not reason and not quotes:
                         reason = "no evidence"
                     if reason:
                         yield RejectedRow(text=note.id, code=assigned.code, reason=reason)
                         continue
-                    for evidence in assigned.evidence:
+                    for quote in quotes:
                         number += 1
                         yield SpanPair(
                             id=f"{self.name}-{number}",
-                            text=as_quote(evidence.text),
+                            text=quote,
                             code=system.canonical(assigned.code),
                             system=system.name,
                             release=system.release,

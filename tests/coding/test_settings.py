@@ -10,6 +10,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.engines.local import LocalEngine
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.notes import SpanPair
@@ -55,7 +56,12 @@ def test_names_that_are_no_paths_are_not_changed(
     assert settings.resolved() == settings == pickle.loads(pickle.dumps(settings))
 
 
-def test_pairs_are_used_by_the_lexicon_and_span_loop(tmp_path: Path, system: CodeSystem) -> None:
+def test_pairs_are_used_by_the_lexicon_and_span_loop(
+    tmp_path: Path, system: CodeSystem, random_engine: LocalEngine
+) -> None:
+    model_folder = tmp_path / "model"
+    random_engine.model.save_pretrained(model_folder)
+    random_engine.tokenizer.save_pretrained(model_folder)
     pair = SpanPair(
         id="a", text="sugar trouble", code="E11.9", release="x", grade="gold", source="test"
     )
@@ -66,6 +72,13 @@ def test_pairs_are_used_by_the_lexicon_and_span_loop(tmp_path: Path, system: Cod
     assert coder.encounter == "outpatient"
     with pytest.raises(ConfigurationError, match="a model in single_pass does not use them"):
         load_coder(CoderSettings(model="none", pairs=tmp_path / "pairs.jsonl"), system)
+    unused = CoderSettings(
+        model=str(model_folder),
+        pairs=tmp_path / "pairs.jsonl",
+        loop=LoopSettings(assignment="generate"),
+    )
+    with pytest.raises(ConfigurationError, match="neither the recogniser nor generated codes"):
+        load_coder(unused, system)
     # In span_loop, the lexicon recognises the phrases, and their codes are the first candidates.
     loop = CoderSettings(pairs=tmp_path / "pairs.jsonl", loop=LoopSettings())
     coder = load_coder(loop, system)

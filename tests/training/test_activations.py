@@ -91,6 +91,8 @@ def test_memory_grows_with_the_batch_and_not_with_checkpointing() -> None:
         return memory.activations
 
     one, two = activations(), activations("training.batch_tokens=256")
+    assert activations("training.batch_tokens=127") == pytest.approx(one, rel=0.05)
+    assert activations("training.attention=eager") > one
     assert two == pytest.approx(2 * one, rel=0.1)
     assert activations("training.gradient_checkpointing=true") < 0.9 * one
 

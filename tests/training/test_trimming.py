@@ -176,6 +176,39 @@ def test_another_layer_that_depends_on_the_vocabulary_is_named() -> None:
         trim_embeddings(Qwen3ForCausalLM(config), vocabulary, {"0": 0})
 
 
+def test_a_table_that_is_cut_with_the_embeddings_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            **{"vocab_size": 50, "hidden_size": 32, "intermediate_size": 40, "head_dim": 16},
+            **{"num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 1},
+        )
+    )
+    # Gemma 3n has a second table of tokens, of another size.
+    model.model.per_layer = torch.nn.Embedding(45, 4)
+    resize = model.resize_token_embeddings
+
+    def resize_both(size: int, **options: Any) -> Any:
+        model.model.per_layer.weight.data = model.model.per_layer.weight.data[:size]
+        return resize(size, **options)
+
+    monkeypatch.setattr(model, "resize_token_embeddings", resize_both)
+    vocabulary = {str(number): number for number in range(50)}
+    with pytest.raises(ConfigurationError, match=r"per_layer\.weight depends on the vocabulary"):
+        trim_embeddings(model, vocabulary, {"0": 0, "7": 1})
+
+
+def test_tokens_that_the_tokenizer_adds_are_kept() -> None:
+    whole = whole_tokenizer("bytes")
+    backend = whole.backend_tokenizer
+    number = backend.token_to_id("<unused0>")
+    backend.post_processor = TemplateProcessing(
+        "$A <unused0>", special_tokens=[("<unused0>", number)]
+    )
+    trimmed = trim_tokenizer(whole, whole(USED[0], add_special_tokens=False)["input_ids"])
+    assert encoded(trimmed, USED[0]) == encoded(whole, USED[0])
+    assert encoded(trimmed, USED[0])[-1] == "<unused0>"
+
+
 @pytest.fixture(scope="module")
 def large(
     run: Path, system: CodeSystem, tmp_path_factory: pytest.TempPathFactory
@@ -185,6 +218,9 @@ def large(
     tokenizer, model = load_tokenizer(str(run)), load_model(str(run))
     tokenizer.add_tokens([f"<unused{number}>" for number in range(500)])
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    # The number of the padding token is beyond the trimmed vocabulary.
+    tokenizer.pad_token = "<unused499>"
+    model.config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder, len(tokenizer)

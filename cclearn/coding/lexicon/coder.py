@@ -68,11 +68,7 @@ class LexiconCoder(Coder):
         encounter: Encounter | None = None,
     ) -> None:
         super().__init__("lexicon", system, calibration=calibration, encounter=encounter)
-        counts: dict[str, Counter[str]] = {}
-        for pair in pairs:
-            code = system.canonical(pair.code)
-            counts.setdefault(phrase_words(pair.text), Counter())[code] += 1
-        self._extra = {words: of.most_common(1)[0][0] for words, of in counts.items()}
+        self._extra = _most_frequent_codes(system, pairs)
         self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
         self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
 
@@ -95,7 +91,8 @@ class LexiconCoder(Coder):
 
     def phrase_codes(self, text: str) -> list[str]:
         """Return the code of a text that is a phrase, and the code of the longest phrase in it."""
-        whole = self.phrases.get(phrase_words(text))
+        words = phrase_words(text)  # Empty if the text has a boundary.
+        whole = self.phrases.get(words) if words else None
         longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
         found = [whole, longest.code if longest else None]
         return list(dict.fromkeys(code for code in found if code))
@@ -159,6 +156,19 @@ class LexiconCoder(Coder):
     def _matcher(self) -> PhraseMatcher:
         with paused_garbage_collection():
             return PhraseMatcher(self.phrases)
+
+
+def _most_frequent_codes(system: CodeSystem, pairs: Iterable[SpanPair]) -> dict[str, str]:
+    """Return the most frequent billable code of each phrase in pairs, by its normalised words."""
+    spelt: dict[frozenset[str], str] = {}
+    counts: dict[frozenset[str], Counter[str]] = {}
+    for pair in pairs:
+        words, code = phrase_words(pair.text), system.unspecified(system.canonical(pair.code))
+        # A phrase with a boundary has no words, and a header may have no unspecified child.
+        if words and code is not None:
+            spelt.setdefault(word_set(words), words)
+            counts.setdefault(word_set(words), Counter())[code] += 1
+    return {words: counts[key].most_common(1)[0][0] for key, words in spelt.items()}
 
 
 def _starts(tokens: list[str], text: str) -> list[int]:

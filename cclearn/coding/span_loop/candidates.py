@@ -63,9 +63,10 @@ class Candidates:
         counts: dict[str, Counter[str]] = {}
         self._pair_strings: dict[tuple[str, str], None] = {}
         for pair in pairs:
-            code = self.system.canonical(pair.code)
-            counts.setdefault(string_key(pair.text), Counter())[code] += 1
-            self._pair_strings[pair.text, code] = None
+            code = self.system.unspecified(self.system.canonical(pair.code))
+            if code is not None:
+                counts.setdefault(string_key(pair.text), Counter())[code] += 1
+                self._pair_strings[pair.text, code] = None
         self._codes_of_pairs = {
             key: [code for code, _ in counted.most_common()] for key, counted in counts.items()
         }
@@ -86,7 +87,7 @@ class Candidates:
             rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
             if self._further is not None:
                 rankings.append((_FURTHER_WEIGHT, next(further)))
-            known = self._to_billable(self._codes_of_pairs.get(string_key(text), ()))
+            known = self._codes_of_pairs.get(string_key(text), ())
             codes = [*known, *self._lexicon.phrase_codes(text), *self._fuse(rankings)]
             yield self._with_siblings(list(dict.fromkeys(codes)), max_candidates)
 

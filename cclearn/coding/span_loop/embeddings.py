@@ -92,7 +92,8 @@ class EmbeddingRanking:
             self._embed(self._pair_texts[start : start + _BATCH]).cpu()
             for start in range(0, len(self._pair_texts), _BATCH)
         ]
-        return torch.cat([self._system_strings(), *of_pairs])
+        # Half precision, as that of the other strings, lets equal strings have equal scores.
+        return torch.cat([self._system_strings(), *(part.half().float() for part in of_pairs)])
 
     def _system_strings(self) -> torch.Tensor:
         """Return the embeddings of the strings of the code system, shape (strings, dimensions)."""

@@ -195,3 +195,16 @@ def test_a_code_system_without_a_word_has_no_phrases(tmp_path: Path) -> None:
     coder = Coder.lexicon(CodeSystem.load(str(tmp_path / "symbols.csv")))
     assert coder.code(NOTE).codes == []
     assert coder.phrases == {}
+
+
+def test_pairs_with_a_boundary_or_a_header_are_no_trap(system: CodeSystem) -> None:
+    def pair(text: str, code: str) -> SpanPair:
+        return SpanPair(id=text, text=text, code=code, release="r", grade="gold", source="user")
+
+    pairs = [pair("fever; cough", "R50.9"), pair("dolor", "I21"), pair("weak pump", "I10")]
+    coder = LexiconCoder(system, [*pairs, pair("pump weak", "I15.0"), pair("pump weak", "I15.0")])
+    # No phrase extends over a boundary, so that other texts with one do not get the code.
+    assert "R50.9" not in coder.phrase_codes("kidney stone; nausea")
+    assert found(coder.code("He has dolor.")) == {"I21.9": ["dolor"]}
+    # A phrase matches in any order of its words, and so are its codes counted.
+    assert found(coder.code("A weak pump.")) == {"I15.0": ["weak pump"]}

@@ -81,5 +81,7 @@ def test_the_strings_of_pairs_are_searched(system: CodeSystem) -> None:
     assert found[0][:2] == ["J15.9", "J18.9"]
     assert found[1][0] == "R07.9"
     assert found[2][0] == "I50.9"
+    for codes in known.retrieve(["insuficiencia cardíaca leve", "fever; cough"], 6):
+        assert all(system.is_billable(code) for code in codes)
     before = list(Candidates(LexiconCoder(system)).retrieve(texts, 10))
     assert "R07.9" not in before[1]

@@ -36,7 +36,10 @@ def test_each_piece_of_evidence_is_a_pair(tmp_path: Path, system: CodeSystem) ->
     )
     other = AssignedCode(code="I10", system="mine")
     note = coded("c", "fiebre", ("A01.00", "fiebre"), ("I10", ""), ("I50", ""), ("Z99.999", ""))
-    write_rows(two, [note.model_copy(update={"codes": [*note.codes, other]})])
+    no_fever = coded("d", "sin fiebre", ("R50.9", "fiebre"), ("I15.0", " ")).codes
+    negated = [no_fever[0].model_copy(update={"assertion": "negated"}), no_fever[1]]
+    denied = CodedNote(id="d", text="sin fiebre", codes=negated)
+    write_rows(two, [note.model_copy(update={"codes": [*note.codes, other]}), denied])
     builder = find_builder("note_evidence")
     config = configure(builder, {"files": [str(one), str(two)]})
     rows = list(builder.rows(config, system))
@@ -50,7 +53,8 @@ def test_each_piece_of_evidence_is_a_pair(tmp_path: Path, system: CodeSystem) ->
     assert {pair.grade for pair in pairs} == {"gold"}
     rejected = [row for row in rows if isinstance(row, RejectedRow)]
     assert Counter(row.reason for row in rejected) == {
-        **{"no evidence": 1, "header code": 1, "unknown code": 1, "another code system": 1}
+        **{"no evidence": 2, "header code": 1, "unknown code": 1, "another code system": 1},
+        "negated mention": 1,
     }
     # A built file is what the lexicon reads, and the most frequent code of a string wins.
     data = build(builder, config, tmp_path / "pairs", system).data
