@@ -54,6 +54,13 @@ def builder_targets() -> Iterator[Target]:
     )
     yield Target("build merge", "parquet", "pairs.parquet", built("merge", "files=[pairs.parquet]"))
     yield Target(
+        "build note_evidence",
+        "jsonl",
+        "gold.jsonl",
+        built("note_evidence", "files=[gold.jsonl]"),
+        weight=2,
+    )
+    yield Target(
         "build joined_spans",
         "jsonl",
         "pairs.jsonl",
