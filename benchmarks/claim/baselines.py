@@ -1,0 +1,140 @@
+"""Systems without training on the notes, or with the least of it, on the same data as the arms.
+
+python -m benchmarks.claim.baselines --data FOLDER --work FOLDER [--budget 50] [--evaluate dev]
+
+- `most frequent codes`: every note gets the most frequent codes of the documents, as many as a document
+  has on average. The note is not read.
+- `dictionary`: the strings of training spans (`benchmarks.claim.dictionary`), of the documents alone or
+  of all spans. Pairs have billable codes only; `any code` has the other codes of the corpus too.
+- `lexicon`: the embedded lexicon of titles and synonyms, whose strings are English; and the lexicon with
+  the same spans as the dictionary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.claim.data import BUDGETS, Split, read_split, write_split
+from benchmarks.claim.dictionary import Dictionary
+from benchmarks.claim.identity import code_sha256, data_hashes
+from benchmarks.claim.results import RESULTS
+from benchmarks.claim.run import Setting
+from benchmarks.claim.scoring import DRAWS, score
+from cclearn.codes import CodeSystem
+from cclearn.coding.load import load_coder
+from cclearn.coding.settings import CoderSettings
+from cclearn.errors import CclearnError
+from cclearn.notes import AssignedCode, CodedNote, Note, SpanPair
+from cclearn.notes.jsonl import read_span_pairs, write_rows
+from cclearn.runtime.files import write_json
+from cclearn.training.manifest import package_versions
+
+Code = Callable[[Iterable[Note]], Iterator[CodedNote]]
+
+
+def most_frequent_codes(split: Split) -> Code:
+    """Return a function that gives every note the most frequent codes of the documents."""
+    counts = Counter(a.code for note in split.documents for a in note.codes)
+    number = round(sum(counts.values()) / len(split.documents))
+    codes = [
+        AssignedCode(code=code, evidence=[])
+        for code, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:number]
+    ]
+    return lambda notes: (CodedNote(id=n.id, text=n.text, codes=codes) for n in notes)
+
+
+def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callable[[], Code]]:
+    """Return functions that construct the systems, by name.
+
+    Args:
+        split: Notes of the setting.
+        folder: Folder for the data.
+        system: Code system.
+    """
+    files = write_split(split, folder, system)
+
+    def dictionary(pairs: Path) -> Code:
+        found = Dictionary(read_span_pairs(pairs, system), split.documents)
+        return lambda notes: map(found.code, notes)
+
+    def any_code() -> Code:
+        notes = {note.id: note for note in (*split.documents, *split.others)}
+        found = Dictionary(_evidence_pairs(notes.values(), system), split.documents)
+        return lambda notes: map(found.code, notes)
+
+    def lexicon(pairs: Path | None) -> Code:
+        return load_coder(CoderSettings(pairs=pairs), system).code_many
+
+    return {
+        "most frequent codes": lambda: most_frequent_codes(split),
+        "dictionary, documents": lambda: dictionary(files.document_pairs),
+        "dictionary, all spans": lambda: dictionary(files.all_pairs),
+        "dictionary, all spans, any code": any_code,
+        "lexicon": lambda: lexicon(None),
+        "lexicon, documents": lambda: lexicon(files.document_pairs),
+        "lexicon, all spans": lambda: lexicon(files.all_pairs),
+    }
+
+
+def _evidence_pairs(notes: Iterable[CodedNote], system: CodeSystem) -> Iterator[SpanPair]:
+    """Yield a span pair for each piece of evidence, whether or not its code is in the release."""
+    for note in notes:
+        for assigned in note.codes:
+            for number, piece in enumerate(assigned.evidence):
+                yield SpanPair(
+                    id=f"{note.id}-{assigned.code}-{number}",
+                    text=piece.text,
+                    code=assigned.code,
+                    system=system.name,
+                    release=system.release,
+                    grade="gold",
+                    source="evidence",
+                    origin=note.origin,
+                )
+
+
+def measure(split: Split, work: Path, system: CodeSystem) -> dict[str, Any]:
+    """Return the scores of all systems, and the seconds that they take, construction included."""
+    found = {}
+    for name, construct in systems(split, work / "data", system).items():
+        started = time.perf_counter()
+        coded = list(construct()(note.note for note in split.evaluation))
+        seconds = round(time.perf_counter() - started, 1)
+        write_rows(work / f"{name.replace(', ', '-').replace(' ', '-')}.jsonl", coded)
+        found[name] = {"seconds": seconds, "scores": score(split, coded, system, DRAWS)}
+        print(f"{name}: {seconds} s", file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
+    parser.add_argument("--work", type=Path, required=True, help="folder for coded notes")
+    parser.add_argument("--budget", type=int, choices=BUDGETS, default=BUDGETS[0])
+    parser.add_argument("--evaluate", choices=("dev", "tuning"), default="dev")
+    arguments = parser.parse_args()
+    setting = Setting("baselines", arguments.budget, False, arguments.evaluate)
+    try:
+        system = CodeSystem.load()
+        split = read_split(arguments.data, setting.evaluate, setting.budget, False, system)
+        folder = arguments.work / setting.evaluate / setting.name
+        result = {
+            "identity": {"code_sha256": code_sha256(), "data_sha256": data_hashes(split)},
+            "systems": measure(split, folder, system),
+            "versions": package_versions(),
+        }
+    except CclearnError as error:
+        sys.exit("\n".join(error.lines))
+    results = RESULTS if setting.evaluate == "dev" else arguments.work / "results"
+    write_json(results / f"{setting.name}.json", result)
+    print(results / f"{setting.name}.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What an arm is bound to: its settings, its data, its code and the kind of its device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.claim.arms import Arm
+from benchmarks.claim.data import Split
+from cclearn.coding.identity import difference, rows_sha256
+from cclearn.errors import ConfigurationError
+from cclearn.models import model_hash
+from cclearn.runtime.files import sha256_of_file, sha256_of_text, write_json
+from cclearn.runtime.parsing import read_json
+from cclearn.runtime.processes import on_gpu
+
+ROOT = Path(__file__).parent.parent.parent
+
+_CODE = (".py", ".yaml", ".txt", ".csv", ".tsv", ".jinja")
+_WITHOUT_INFLUENCE = ("results.py", "tables.py", "compare.py", "figure.py")
+
+
+def arm_identity(arm: Arm, split: Split, base: Path) -> dict[str, Any]:
+    """Return everything that determines the results of an arm, apart from the versions of packages.
+
+    Args:
+        arm: The arm.
+        split: Notes of the arm.
+        base: Folder of the model that training starts from.
+    """
+    return {
+        "arm": asdict(arm),
+        "base_sha256": model_hash(str(base), None),
+        "code_sha256": code_sha256(),
+        "data_sha256": data_hashes(split),
+        "device": "gpu" if on_gpu() else "cpu",
+    }
+
+
+def data_hashes(split: Split) -> dict[str, str | None]:
+    """Return the hash of the notes of each part of a split."""
+    parts = {
+        "documents": split.documents,
+        "others": split.others,
+        "evaluation": split.evaluation,
+    }
+    return {name: rows_sha256(notes) for name, notes in parts.items()}
+
+
+def code_sha256() -> str:
+    """Return the hash of all files of the package, of the builders and of the claim that have an
+    influence on results."""
+    folders = ("cclearn", "data_builders", "benchmarks/claim")
+    files = sorted(
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in _CODE and path.name not in _WITHOUT_INFLUENCE
+    )
+    return sha256_of_text(
+        "\n".join(f"{path.relative_to(ROOT).as_posix()} {sha256_of_file(path)}" for path in files)
+    )
+
+
+def bind(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Record the identity of an arm in its folder, or check that it is the same as the recorded one.
+
+    Args:
+        folder: Folder of the arm.
+        identity: Identity of the arm.
+
+    Raises:
+        ConfigurationError: The folder belongs to an arm with other data, code or settings, or of another
+            device. The error lists every difference.
+    """
+    path = folder / "identity.json"
+    if not path.exists():
+        write_json(path, identity)
+        return
+    problems = [
+        f"arm (folder = {folder}): {entry.key} was {entry.theirs} and is {entry.ours}. Set it back, or"
+        " remove the folder to run the arm again."
+        for entry in difference(read_json(path), identity)
+    ]
+    if problems:
+        raise ConfigurationError(problems)

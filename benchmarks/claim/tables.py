@@ -1,0 +1,147 @@
+"""Write the tables and the figures of `docs/results.md` from the results.
+
+python -m benchmarks.claim.tables
+
+An arm without a result is shown as missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.claim.results import (
+    COMPARISONS,
+    RESULTS,
+    ArmResults,
+    markdown,
+    read_results,
+    spread,
+    token_shares,
+)
+from cclearn.runtime.parsing import read_json
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "results.md"
+
+SETTINGS = {
+    "small-50": "random weights, 50 documents",
+    "small-150": "random weights, 150 documents",
+    "small-500": "random weights, 500 documents",
+    "small-50-codes": "random weights, 50 documents, split by code",
+    "gemma-50": "Gemma 3 270M, 50 documents",
+}
+"""Settings of the tables, and what the page calls them."""
+
+ARMS = {
+    "documents": "documents only",
+    "mixed 1:1": "mixed 1:1",
+    "mixed 1:4": "mixed 1:4",
+    "mixed 1:16": "mixed 1:16",
+    "mixed-plain 1:4": "mixed 1:4, no variants",
+    "span-then-document 1:4": "span then document 1:4",
+    "spans": "spans only",
+}
+"""Arms of the tables, and what the page calls them."""
+
+COLUMNS = {
+    "micro F1": "micro_f1",
+    "macro F1": "macro_f1",
+    "evidence F1": "evidence_span_f1",
+    "recall, codes of spans only": "span_only/micro_recall",
+    "recall, held-out codes": "held_out/micro_recall",
+}
+
+
+def arm_table(arms: dict[str, ArmResults], mode: str) -> str:
+    """Return the table of the scores of all arms of a setting.
+
+    Args:
+        arms: Results by name of the arm.
+        mode: `single_pass` or `span_loop`.
+    """
+    shown = [
+        column
+        for column, name in COLUMNS.items()
+        if any(arm.values(name, mode) for arm in arms.values()) or column == "micro F1"
+    ]
+    rows = []
+    for name, title in ARMS.items():
+        arm = arms.get(name, ArmResults(name, {}))
+        row = [title, str(len(arm.seeds)), spread([t / 1e6 for t in arm.counts("tokens")], 2)]
+        row += [spread(arm.values(COLUMNS[column], mode)) for column in shown]
+        rows.append([*row, spread(arm.counts("seconds"), 0)])
+    return markdown(["arm", "seeds", "million tokens", *shown, "training, s"], rows)
+
+
+def share_table(results: dict[str, dict[str, ArmResults]]) -> str:
+    """Return the table of the shares of tokens at which arms reach the final macro F1 of `documents`."""
+    rows = []
+    for setting, title in SETTINGS.items():
+        arms = results.get(setting, {})
+        for name in ARMS:
+            if name in arms and name != "documents" and "documents" in arms:
+                shares = token_shares(arms[name], arms["documents"])
+                found = ["never" if s is None else f"{100 * s:.0f} %" for s in shares.values()]
+                rows.append([title, ARMS[name], ", ".join(found) or "missing"])
+    return markdown(["setting", "arm", "share of the tokens, by seed"], rows)
+
+
+def comparison_table() -> str:
+    """Return the table of the paired differences to documents only."""
+    rows = []
+    for setting, title in SETTINGS.items():
+        path = RESULTS / setting / COMPARISONS
+        for entry in read_json(path) if path.exists() else ():
+            score = entry["scores"]["macro_f1"]
+            interval = f"{score['value']:+.3f} ({score['low']:+.3f} to {score['high']:+.3f})"
+            p = score["p_bootstrap"]
+            rows.append([title, entry["arm"], entry["mode"], interval, f"{p:.3f}"])
+    return markdown(["setting", "arm", "mode", "macro F1 minus documents only", "p"], rows)
+
+
+def baseline_tables() -> Iterator[tuple[str, str]]:
+    """Yield the name and the table of the baselines of each budget."""
+    columns = [*list(COLUMNS.values())[:4], "map"]
+    for path in sorted(RESULTS.glob("baselines-*.json"), key=lambda p: int(p.stem[10:])):
+        rows = []
+        for name, found in read_json(path)["systems"].items():
+            values = [found["scores"].get(column, {}).get("value") for column in columns]
+            rows.append([name, *("–" if v is None else f"{v:.3f}" for v in values)])
+        yield path.stem, markdown(["system", *list(COLUMNS)[:4], "MAP"], rows)
+
+
+def blocks() -> dict[str, str]:
+    """Return the generated blocks of the page by name."""
+    results = read_results()
+    found = {"shares": share_table(results), "comparisons": comparison_table()}
+    for setting in SETTINGS:
+        for mode in ("single_pass", "span_loop"):
+            found[f"{setting} {mode}"] = arm_table(results.get(setting, {}), mode)
+    return {**found, **dict(baseline_tables())}
+
+
+def filled(page: str) -> str:
+    """Return a page whose blocks are replaced by the generated ones.
+
+    A block is between `<!-- NAME -->` and `<!-- end -->`.
+
+    Raises:
+        KeyError: There is no block of that name.
+    """
+    made = blocks()
+    return re.sub(
+        r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->",
+        lambda match: f"<!-- {match[1]} -->\n\n{made[match[1]]}\n\n<!-- end -->",
+        page,
+        flags=re.S,
+    )
+
+
+def main() -> None:
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.claim.data import TUNING, read_notes, read_split, write_split
+from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError
+from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.notes.jsonl import read_notes as read_plain
+from tests.benchmarks.claim.corpus import write_corpus
+
+
+def test_smaller_sets_of_documents_are_parts_of_larger_ones(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    data = write_corpus(tmp_path)
+    small, large, whole = (read_split(data, "dev", n, False, system) for n in (5, 12, 20))
+    ids = [[note.id for note in split.documents] for split in (small, large, whole)]
+    assert ids[1][:5] == ids[0]
+    assert ids[2][:12] == ids[1]
+    assert {n.id for n in small.others} == set(ids[2]) - set(ids[0])
+    assert whole.others == whole.documents
+    assert {note.id for note in small.evaluation} == {f"dev{number}" for number in range(6)}
+
+
+def test_a_budget_above_the_number_of_notes_is_refused(tmp_path: Path, system: CodeSystem) -> None:
+    with pytest.raises(ConfigurationError, match=r"budget = 21\): 20 notes"):
+        read_split(write_corpus(tmp_path), "dev", 21, False, system)
+
+
+def test_held_out_codes_are_in_no_document(tmp_path: Path, system: CodeSystem) -> None:
+    split = read_split(write_corpus(tmp_path, training=60), "dev", 5, True, system)
+    assert split.held_out
+    assert split.held_out <= split.span_only_codes
+    assert not split.held_out & split.document_codes
+
+
+def test_the_tuning_split_has_training_notes_that_are_not_trained_on(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    data = write_corpus(tmp_path, training=TUNING + 10)
+    split = read_split(data, "tuning", 5, False, system)
+    trained = {note.id for note in (*split.documents, *split.others)}
+    scored = {note.id for note in split.evaluation}
+    assert len(scored) == TUNING
+    assert len(trained) == 10
+    assert not trained & scored
+    assert trained | scored == {note.id for note in read_notes(data, "train", system)}
+
+
+def test_the_files_of_an_arm(tmp_path: Path, system: CodeSystem) -> None:
+    split = read_split(write_corpus(tmp_path), "dev", 5, False, system)
+    files = write_split(split, tmp_path / "arm", system)
+    assert tuple(read_coded_notes(files.documents)) == split.documents
+    assert [note.text for note in read_plain(files.notes)] == [n.text for n in split.evaluation]
+    strings = {e.text for note in split.others for code in note.codes for e in code.evidence}
+    spans, variants = (list(read_span_pairs(p)) for p in (files.spans, files.variants))
+    assert {pair.text for pair in spans} == strings
+    assert len(spans) == 15 * 3
+    assert not strings & {pair.text for pair in variants}
+    assert len(list(read_span_pairs(files.document_pairs))) == 5 * 3
+    assert len(list(read_span_pairs(files.all_pairs))) == 20 * 3
+    written = files.spans.stat().st_mtime_ns
+    assert write_split(split, tmp_path / "arm", system) == files
+    assert files.spans.stat().st_mtime_ns == written
+
+
+@pytest.mark.shared_data
+def test_the_budgets_of_codiesp(shared_data: Path, system: CodeSystem) -> None:
+    split = read_split(shared_data, "dev", 50, False, system)
+    assert (len(split.documents), len(split.others), len(split.evaluation)) == (50, 450, 250)
+    by_code = read_split(shared_data, "dev", 150, True, system)
+    assert len(by_code.documents) == 150
+    with pytest.raises(ConfigurationError, match="201 notes can be documents"):
+        read_split(shared_data, "dev", 500, True, system)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.claim import tables
+from benchmarks.claim.results import ArmResults, read_results, spread, token_shares
+
+
+def result(*points: tuple[int, float]) -> dict[str, Any]:
+    """Return a result with the given numbers of tokens and values of macro F1."""
+    return {
+        "points": [
+            {
+                "tokens": tokens,
+                "seconds": tokens / 100,
+                "modes": {"single_pass": {"scores": {"macro_f1": {"value": value}}}},
+            }
+            for tokens, value in points
+        ]
+    }
+
+
+def test_the_share_of_tokens_is_that_of_the_first_point_that_is_good_enough() -> None:
+    documents = ArmResults(
+        "documents", {0: result((500, 0.1), (1000, 0.2)), 1: result((1000, 0.5))}
+    )
+    mixed = ArmResults(
+        "mixed", {0: result((100, 0.1), (250, 0.2), (500, 0.1)), 1: result((900, 0.4))}
+    )
+    assert token_shares(mixed, documents) == {0: 0.25, 1: None}
+
+
+def test_results_are_read_by_setting_arm_and_seed(tmp_path: Path) -> None:
+    (tmp_path / "small-50").mkdir()
+    for name in ("documents-seed0", "mixed-1-16-seed1", "span-then-document-1-4-seed0"):
+        (tmp_path / "small-50" / f"{name}.json").write_text(json.dumps(result((1, 0.5))))
+    (tmp_path / "small-50" / "comparisons.json").write_text("[]")
+    found = read_results(tmp_path)["small-50"]
+    assert {name: list(arm.seeds) for name, arm in found.items()} == {
+        "documents": [0],
+        "mixed 1:16": [1],
+        "span-then-document 1:4": [0],
+    }
+    assert found["documents"].values("macro_f1") == [0.5]
+    assert found["documents"].values("macro_f1", "span_loop") == []
+
+
+def test_a_missing_arm_is_shown_as_missing() -> None:
+    table = tables.arm_table(
+        {"documents": ArmResults("documents", {0: result((10**6, 0.25))})}, "single_pass"
+    )
+    rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines()}
+    assert "0.250" in rows["documents only"]
+    assert rows["mixed 1:4"].count("missing") >= 2
+
+
+def test_spread() -> None:
+    assert spread([]) == "missing"
+    assert spread([0.5]) == "0.500"
+    assert spread([0.25, 0.5]) == "0.375 (0.250–0.500)"
+
+
+def test_the_page_has_the_figures_of_the_results() -> None:
+    page = tables.PAGE.read_text(encoding="utf-8")
+    assert tables.filled(page) == page, "run python -m benchmarks.claim.tables"
+    with pytest.raises(KeyError):
+        tables.filled("<!-- other -->\n<!-- end -->")
