@@ -69,3 +69,24 @@ def test_a_damaged_file_is_named(tmp_path: Path, system: CodeSystem) -> None:
     config = configure(builder, {"files": [str(tmp_path / "notes.jsonl")], "grade": "silver"})
     with pytest.raises(DataError, match=r"notes\.jsonl"):
         list(builder.rows(config, system))
+
+
+def test_strings_that_are_long_or_rarely_evidence_are_rejected(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    text = "Edad y edad y edad. Dolor que aparece al andar en el pecho. Tos."
+    cited = [("R54", "Edad"), ("R07.9", "Dolor que aparece al andar en el pecho"), ("R05.9", "Tos")]
+    write_rows(tmp_path / "notes.jsonl", [coded("a", text, *cited)])
+    builder = find_builder("note_evidence")
+    settings = {"files": [str(tmp_path / "notes.jsonl")], "longest": 20, "least_precision": 0.34}
+    rows = list(builder.rows(configure(builder, settings), system))
+    assert [(row.text, row.id) for row in rows if isinstance(row, SpanPair)] == [
+        ("Tos", "note_evidence-3")
+    ]
+    assert [row.reason for row in rows if isinstance(row, RejectedRow)] == [
+        "precision below 0.34",
+        "more than 20 characters",
+    ]
+    settings["least_precision"] = 0.33  # One of three occurrences is evidence.
+    rows = list(builder.rows(configure(builder, settings), system))
+    assert [row.text for row in rows if isinstance(row, SpanPair)] == ["Edad", "Tos"]
