@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cclearn.coding.span_loop.recognisers import Recogniser
     from cclearn.coding.span_loop.settings import LoopSettings
     from cclearn.engines import Engine
+    from cclearn.engines.registry import ModelSpec
     from cclearn.notes import SpanPair
 
 
@@ -170,20 +171,28 @@ class _SpanLoopBuilder:
             parts.append(rows_sha256(self._pairs))
         if self._engine is not None:
             parts.append(self._engine.variant)
-        if self._loop.recogniser is not None:
+        if self._loop.recognisers:
             parts.append(recogniser.model_sha256)
         if self._loop.embeddings is not None:
             parts.append(model_hash(self._loop.embeddings))
         return " ".join(filter(None, parts))
 
     def _recogniser(self) -> Recogniser:
+        from cclearn.coding.span_loop.recognisers import LexiconRecogniser, UnitedRecogniser
+
+        specs = [s for role, s in self._settings.models().items() if role.startswith("recogniser")]
+        if specs:
+            found = [self._named_recogniser(spec) for spec in specs]
+            return found[0] if len(found) == 1 else UnitedRecogniser(found)
+        if self._engine is not None:
+            return self._llm_recogniser(self._settings.model, self._engine)
+        return LexiconRecogniser(self._lexicon)
+
+    def _named_recogniser(self, spec: ModelSpec) -> Recogniser:
         from cclearn.coding.span_loop.recognisers import LexiconRecogniser
         from cclearn.engines.registry import load_engine
 
-        spec = self._settings.models().get("recogniser")
-        if spec is None and self._engine is not None:
-            return self._llm_recogniser(self._settings.model, self._engine)
-        if spec is None or spec.is_lexicon:
+        if spec.is_lexicon:
             return LexiconRecogniser(self._lexicon)
         if spec.is_spacy:
             from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
@@ -240,8 +249,8 @@ class _SpanLoopBuilder:
 def _refuse_unsupported(settings: CoderSettings, engine: Engine | None, loop: LoopSettings) -> None:
     """Raise ConfigurationError if a model does not support the settings of `span_loop`."""
     model, problems = settings.model, []
-    recogniser = settings.models().get("recogniser")
-    recognises = recogniser.is_lexicon if recogniser is not None else engine is None
+    named = [spec for role, spec in settings.models().items() if role.startswith("recogniser")]
+    recognises = any(spec.is_lexicon for spec in named) if named else engine is None
     if settings.pairs is not None and not recognises and _generates_codes(engine, loop):
         problems.append(
             "pairs: neither the recogniser nor generated codes use them. Use --loop"

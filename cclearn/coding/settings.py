@@ -79,14 +79,16 @@ class CoderSettings:
         return path if not is_lexicon(self.model) and path.is_file() else None
 
     def models(self) -> dict[str, ModelSpec]:
-        """Return the named models by role: `model`, and `recogniser` if it has a model of its own.
+        """Return the named models by role: `model`, and `recogniser`, `recogniser 2` and so on if there
+        are recognisers with a name of their own.
 
         Raises:
             ConfigurationError: A name has the prefix of no engine.
         """
         found = {"model": ModelSpec.parse(self.model)}
-        if self.loop is not None and self.loop.recogniser is not None:
-            found["recogniser"] = ModelSpec.parse(self.loop.recogniser, recogniser=True)
+        for number, name in enumerate(self.loop.recognisers if self.loop else (), start=1):
+            role = "recogniser" if number == 1 else f"recogniser {number}"
+            found[role] = ModelSpec.parse(name, recogniser=True)
         return found
 
     def resolved(self) -> CoderSettings:
@@ -98,9 +100,9 @@ class CoderSettings:
         loop = self.loop
         if loop is not None:
             embeddings = loop.embeddings and _absolute(loop.embeddings)
-            loop = loop.model_copy(
-                update={"recogniser": models.get("recogniser"), "embeddings": embeddings}
-            )
+            names = tuple(name for role, name in models.items() if role.startswith("recogniser"))
+            recogniser = names if isinstance(loop.recogniser, tuple) else next(iter(names), None)
+            loop = loop.model_copy(update={"recogniser": recogniser, "embeddings": embeddings})
         engine = self.engine
         if engine.chat_template is not None:
             template = absolute_choice(engine.chat_template)

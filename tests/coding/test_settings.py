@@ -43,6 +43,9 @@ def test_paths_are_absolute_for_another_working_directory(
     assert settings.loop is not None
     assert settings.loop.recogniser == f"spacy:{tmp_path}/spans"
     assert settings.loop.embeddings == f"{tmp_path}/encoder"
+    both = LoopSettings(recogniser=("lexicon", "spacy:spans"))
+    loop = CoderSettings(model="vllm:model", loop=both).resolved().loop
+    assert loop == LoopSettings(recogniser=("lexicon", f"spacy:{tmp_path}/spans"))
 
 
 @pytest.mark.parametrize("model", ["lexicon", "openai:gpt", "owner/name"])

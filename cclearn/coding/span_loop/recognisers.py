@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import tee
 
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.single_pass.answers import ground_quotes
@@ -101,3 +102,46 @@ class LexiconRecogniser(Recogniser):
         """Yield the phrases in each segment."""
         for segment in segments:
             yield Recognition([(f.start, f.end) for f in self._lexicon.find(segment.text)])
+
+
+class UnitedRecogniser(Recogniser):
+    """Finds the spans of several recognisers.
+
+    A span of a later recogniser that overlaps one of an earlier recogniser is left out, so that each
+    word is read in one way.
+
+    Args:
+        recognisers: Recognisers in the order of their precedence.
+    """
+
+    def __init__(self, recognisers: Sequence[Recogniser]) -> None:
+        self.name = " + ".join(recogniser.name for recogniser in recognisers)
+        self.grounded = all(recogniser.grounded for recogniser in recognisers)
+        self._recognisers = recognisers
+
+    @property
+    def model_sha256(self) -> str:
+        """Hashes of the models of all recognisers."""
+        return " ".join(filter(None, (part.model_sha256 for part in self._recognisers)))
+
+    def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
+        """Yield the evidence in each segment."""
+        streams = tee(segments, len(self._recognisers))
+        parts = (r.recognise(s) for r, s in zip(self._recognisers, streams, strict=True))
+        for recognitions in zip(*parts, strict=True):
+            united = Recognition([])
+            for recognition in recognitions:
+                earlier = list(united.spans)
+                united.spans += [
+                    span
+                    for span in recognition.spans
+                    if not any(_overlap(span, other) for other in earlier)
+                ]
+                united.ungrounded += recognition.ungrounded
+                united.unreadable += recognition.unreadable
+                united.flags |= recognition.flags
+            yield united
+
+
+def _overlap(one: Span, two: Span) -> bool:
+    return one[0] < two[1] and two[0] < one[1]

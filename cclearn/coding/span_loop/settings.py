@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,8 @@ class LoopSettings(BaseModel):
 
     Attributes:
         recogniser: Name of the recogniser: `lexicon`, `spacy:FOLDER` or any model. None for the model
-            that assigns the codes.
+            that assigns the codes. Of several recognisers, a later one adds the spans that do not
+            overlap those of the earlier ones.
         segments: Unit of text that the recogniser reads at a time.
         window: Maximum length of a window, in code points.
         assignment: `choose` lets the model choose among candidates, and `generate` lets it write the
@@ -26,10 +27,17 @@ class LoopSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recogniser: str | None = None
+    recogniser: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     segments: Segmentation = "section"
     window: int = Field(default=1_000, ge=100)
     assignment: Literal["choose", "generate"] | None = None
     candidates: int = Field(default=100, ge=1, le=2_000)
     embeddings: str | None = None
     verify: bool = False
+
+    @property
+    def recognisers(self) -> tuple[str, ...]:
+        """Names of the recognisers. Empty for the model that assigns the codes."""
+        if self.recogniser is None:
+            return ()
+        return (self.recogniser,) if isinstance(self.recogniser, str) else self.recogniser

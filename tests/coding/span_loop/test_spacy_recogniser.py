@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+from pydantic import ValidationError
 from spacy.cli.train import train
 
 from cclearn import Coder
@@ -125,3 +126,24 @@ def test_a_pipeline_recognises_and_another_engine_assigns(folder: Path, system: 
     assert (code.code, code.evidence[0].text) == ("I48.91", "atrial fibrillation")
     with pytest.raises(ConfigurationError, match="contains no pipeline"):
         Coder.load("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))
+
+
+def test_a_second_recogniser_adds_what_the_first_does_not_overlap(
+    folder: Path, system: CodeSystem
+) -> None:
+    text = "Seen for atrial fibrillation 🚑 today. Has chest pain."
+    found = {}
+    for recogniser in ("lexicon", f"spacy:{folder}", ("lexicon", f"spacy:{folder}")):
+        loop = LoopSettings(recogniser=recogniser, segments="sentence")
+        coder = Coder.load("lexicon", system, loop=loop)
+        note = coder.code(text)
+        found[recogniser] = sorted((e.start, e.end) for c in note.codes for e in c.evidence)
+    lexicon, pipeline, both = found.values()
+    assert (9, 28) in lexicon
+    assert lexicon != pipeline
+    assert set(lexicon) <= set(both)
+    added = set(both) - set(lexicon)
+    assert added <= set(pipeline)
+    assert all(end <= s or e <= start for start, end in added for s, e in lexicon)
+    with pytest.raises(ValidationError, match="recogniser"):
+        LoopSettings(recogniser=())

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cclearn.coding.span_loop.recognisers import Recogniser, Recognition, UnitedRecogniser
+from cclearn.notes import Note, Ungrounded
+from cclearn.notes.spans import Span
+
+
+class Fixed(Recogniser):
+    def __init__(self, name: str, spans: list[list[Span]], sha256: str = "") -> None:
+        self.name = name
+        self._spans = spans
+        self._sha256 = sha256
+
+    @property
+    def model_sha256(self) -> str:
+        return self._sha256
+
+    def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
+        for segment, spans in zip(segments, self._spans, strict=True):
+            yield Recognition(
+                list(spans), [Ungrounded(code="I10", quote="x")], 1, {f"{self.name} {segment.id}"}
+            )
+
+
+def test_later_recognisers_add_spans_that_do_not_overlap() -> None:
+    first = Fixed("a", [[(0, 5), (10, 12)], []], "one")
+    second = Fixed("b", [[(4, 6), (5, 10), (11, 12), (20, 30), (25, 28)], [(1, 2)]], "two")
+    third = Fixed("c", [[(29, 31), (12, 13)], [(1, 3)]])
+    united = UnitedRecogniser([first, second, third])
+    assert united.name == "a + b + c"
+    assert united.model_sha256 == "one two"
+    one, two = united.recognise(iter([Note(id="1", text="x"), Note(id="2", text="x")]))
+    # Spans of one recogniser may overlap each other.
+    assert one.spans == [(0, 5), (10, 12), (5, 10), (20, 30), (25, 28), (12, 13)]
+    assert two.spans == [(1, 2)]
+    assert one.flags == {"a 1", "b 1", "c 1"}
+    assert (len(one.ungrounded), one.unreadable) == (3, 3)
