@@ -1,5 +1,5 @@
 """The claim of span-centric learning, tested on real notes at equal numbers of trained tokens.
 
-`python -m benchmarks.claim.run --help` runs an arm, and `python -m benchmarks.claim.tables` writes the
-tables and figures from the results of all arms.
+`benchmarks.claim.run` runs an arm, `baselines` the systems without a language model, `compare` paired
+tests, `tables` writes the tables of `docs/results.md`, and `figure` draws its figure.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.claim.data import training_notes
+from benchmarks.claim.data import Split
 from cclearn.codes import CodeSystem
 from cclearn.notes.jsonl import write_rows
 from cclearn.runtime.files import atomic_folder
@@ -29,24 +29,26 @@ SHAPE = {
 
 
 def make_base(
-    model: str, source: Path | None, seed: int, data: Path, folder: Path, system: CodeSystem
+    model: str, source: Path | None, seed: int, split: Split, folder: Path, system: CodeSystem
 ) -> None:
-    """Write the model that arms start from.
+    """Write the model that an arm starts from, unless an earlier call has written it.
 
-    The tokenizer of the model with random weights is trained on all notes of CodiEsp's training split,
-    and the trimmed one of Gemma has the tokens that they need. All arms therefore count the same tokens.
+    The tokenizer of the model with random weights is trained on all training notes, and the trimmed one
+    of Gemma has the tokens that they need. Both are the same for all arms, which count the same tokens.
 
     Args:
         model: `small` or `gemma`.
         source: Folder of Gemma 3 270M. The model with random weights has none.
         seed: Seed of the random weights.
-        data: Folder that contains `codiesp`.
-        folder: New folder for the model.
+        split: Notes of the arm.
+        folder: Folder for the model.
         system: Code system.
     """
+    if folder.exists():
+        return
     with atomic_folder(folder, False, "model") as partial:
         notes = partial / "notes.jsonl"
-        write_rows(notes, training_notes(data, system))
+        write_rows(notes, split.training)
         sources = [
             {"kind": "document", "path": str(notes)},
             {"kind": "span", "path": str(notes), "negatives": 0},

@@ -1,6 +1,6 @@
 """Systems without training on the notes, or with the least of it, on the same data as the arms.
 
-python -m benchmarks.claim.baselines --data FOLDER --work FOLDER [--budget 50] [--evaluate dev]
+python -m benchmarks.claim.baselines --data FOLDER [--budget 50]
 
 - `most frequent codes`: every note gets the most frequent codes of the documents, as many as a document
   has on average. The note is not read.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -24,14 +25,13 @@ from benchmarks.claim.data import BUDGETS, Split, read_split, write_split
 from benchmarks.claim.dictionary import Dictionary
 from benchmarks.claim.identity import code_sha256, data_hashes
 from benchmarks.claim.results import RESULTS
-from benchmarks.claim.run import Setting
 from benchmarks.claim.scoring import DRAWS, score
 from cclearn.codes import CodeSystem
 from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import CclearnError
 from cclearn.notes import AssignedCode, CodedNote, Note, SpanPair
-from cclearn.notes.jsonl import read_span_pairs, write_rows
+from cclearn.notes.jsonl import read_span_pairs
 from cclearn.runtime.files import write_json
 from cclearn.training.manifest import package_versions
 
@@ -99,14 +99,19 @@ def _evidence_pairs(notes: Iterable[CodedNote], system: CodeSystem) -> Iterator[
                 )
 
 
-def measure(split: Split, work: Path, system: CodeSystem) -> dict[str, Any]:
-    """Return the scores of all systems, and the seconds that they take, construction included."""
+def measure(split: Split, folder: Path, system: CodeSystem) -> dict[str, Any]:
+    """Return the scores of all systems, and the seconds that they take, construction included.
+
+    Args:
+        split: Notes of the setting.
+        folder: New folder for the data.
+        system: Code system.
+    """
     found = {}
-    for name, construct in systems(split, work / "data", system).items():
+    for name, construct in systems(split, folder, system).items():
         started = time.perf_counter()
         coded = list(construct()(note.note for note in split.evaluation))
         seconds = round(time.perf_counter() - started, 1)
-        write_rows(work / f"{name.replace(', ', '-').replace(' ', '-')}.jsonl", coded)
         found[name] = {"seconds": seconds, "scores": score(split, coded, system, DRAWS)}
         print(f"{name}: {seconds} s", file=sys.stderr, flush=True)
     return found
@@ -115,25 +120,19 @@ def measure(split: Split, work: Path, system: CodeSystem) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
-    parser.add_argument("--work", type=Path, required=True, help="folder for coded notes")
     parser.add_argument("--budget", type=int, choices=BUDGETS, default=BUDGETS[0])
-    parser.add_argument("--evaluate", choices=("dev", "tuning"), default="dev")
     arguments = parser.parse_args()
-    setting = Setting("baselines", arguments.budget, False, arguments.evaluate)
     try:
         system = CodeSystem.load()
-        split = read_split(arguments.data, setting.evaluate, setting.budget, False, system)
-        folder = arguments.work / setting.evaluate / setting.name
-        result = {
-            "identity": {"code_sha256": code_sha256(), "data_sha256": data_hashes(split)},
-            "systems": measure(split, folder, system),
-            "versions": package_versions(),
-        }
+        split = read_split(arguments.data, "dev", arguments.budget, False, system)
+        with tempfile.TemporaryDirectory(prefix="cclearn-claim-") as name:
+            measured = measure(split, Path(name) / "data", system)
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
-    results = RESULTS if setting.evaluate == "dev" else arguments.work / "results"
-    write_json(results / f"{setting.name}.json", result)
-    print(results / f"{setting.name}.json")
+    path = RESULTS / f"baselines-{arguments.budget}.json"
+    identity = {"code_sha256": code_sha256(), "data_sha256": data_hashes(split)}
+    write_json(path, {"identity": identity, "systems": measured, "versions": package_versions()})
+    print(path)
 
 
 if __name__ == "__main__":

@@ -10,22 +10,34 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claim.data import read_split
+from benchmarks.claim.data import Split, read_split
 from benchmarks.claim.identity import data_hashes
 from benchmarks.claim.results import COMPARISONS, RESULTS
 from benchmarks.claim.scoring import DRAWS, predictions
 from cclearn.codes import CodeSystem
+from cclearn.coding.identity import difference
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.evaluation import Settings, evaluate
+from cclearn.notes import CodedNote
 from cclearn.runtime.files import write_json
 from cclearn.runtime.parsing import read_json
 
 COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1", "unseen/micro_recall")
 """Scores that are compared."""
+
+
+PAIRED_MODES = (
+    ("single_pass", "single_pass"),
+    ("span_loop", "span_loop"),
+    # The same strings for both arms, so that only the models differ.
+    ("span_loop", "span_loop_all_spans"),
+)
+"""Modes of an arm, and the modes of the reference that they are compared with."""
 
 
 def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[dict[str, Any]]:
@@ -38,7 +50,8 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
         system: Code system.
 
     Raises:
-        ConfigurationError: The data of a result is not the data in the folder.
+        ConfigurationError: A result was not made from the coded notes in the work folder or from the
+            data, or two arms are not comparable.
     """
     results = {p.stem: read_json(p) for p in sorted(folder.glob("*.json")) if p.name != COMPARISONS}
     found = []
@@ -48,29 +61,64 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
             continue
         setting = result["setting"]
         split = read_split(data, "dev", setting["budget"], setting["held_out_codes"], system)
-        for name in (label, reference):
-            if results[name]["identity"]["data_sha256"] != data_hashes(split):
-                raise ConfigurationError(
-                    [f"data (data = {data}): {folder / name}.json was made from other data."]
-                )
-        for mode in result["points"][-1]["modes"]:
-            coded = {
-                name: list(predictions(_coded(work, folder.name, name, results[name], mode)))
-                for name in (label, reference)
-            }
-            training = {a.code: 1 for note in split.documents for a in note.codes}
-            settings = Settings(draws=DRAWS, training=training)
+        arms = {name: work / "dev" / folder.name / name for name in (label, reference)}
+        refuse_incomparable({name: results[name] for name in arms}, arms, split)
+        training = {a.code: 1 for note in split.documents for a in note.codes}
+        settings = Settings(draws=DRAWS, training=training)
+        for mode, other in PAIRED_MODES:
+            modes = {label: mode, reference: other}
+            if any(of not in results[n]["points"][-1]["modes"] for n, of in modes.items()):
+                continue
+            coded = {name: _coded(arms[name], results[name], of) for name, of in modes.items()}
             compared = evaluate(split.evaluation, coded, system, settings, compare=True)
             (differences,) = compared.differences.values()
             scores = {name: asdict(differences[name]) for name in COMPARED}
-            found.append({"arm": label, "reference": reference, "mode": mode, "scores": scores})
-            print(folder.name, label, mode, file=sys.stderr, flush=True)
+            found.append({"arm": label, "reference": reference, "modes": [mode, other], **scores})
+            print(folder.name, label, mode, other, file=sys.stderr, flush=True)
     return found
 
 
-def _coded(work: Path, setting: str, label: str, result: dict[str, Any], mode: str) -> Path:
-    step = result["points"][-1]["step"]
-    return work / "dev" / setting / label / "coded" / f"{mode}-{step}"
+def refuse_incomparable(
+    results: Mapping[str, Mapping[str, Any]], folders: Mapping[str, Path], split: Split
+) -> None:
+    """Raise ConfigurationError if results are not those of the work folders, or cannot be compared.
+
+    Args:
+        results: Results of two arms by their labels.
+        folders: Folders of the arms by their labels.
+        split: Notes of the arms.
+    """
+    problems = []
+    for name, result in results.items():
+        path = folders[name] / "identity.json"
+        if not path.exists() or read_json(path) != result["identity"]:
+            problems.append(
+                f"work (folder = {folders[name]}): the result of {name} is not from it."
+            )
+        elif result["identity"]["data_sha256"] != data_hashes(split):
+            problems.append(f"data ({name}): the result was made from other data.")
+    one, two = (
+        {**r["identity"], "arm": {"tokens": r["identity"]["arm"]["tokens"]}}
+        for r in results.values()
+    )
+    problems += [
+        f"arms ({' and '.join(results)}): {entry.key} is {entry.theirs} and {entry.ours}. Run one again."
+        for entry in difference(one, two)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _coded(folder: Path, result: Mapping[str, Any], mode: str) -> list[CodedNote]:
+    """Return the coded notes of the end of a run.
+
+    Raises:
+        ConfigurationError: They are missing.
+    """
+    out = folder / "coded" / f"{mode}-{result['points'][-1]['step']}"
+    if not (out / "summary.json").exists():
+        raise ConfigurationError([f"work (folder = {out}): it is not complete. Run the arm again."])
+    return list(predictions(out))
 
 
 def main() -> None:
@@ -78,12 +126,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
     parser.add_argument("--work", type=Path, required=True, help="work folder of the arms")
     arguments = parser.parse_args()
-    system = CodeSystem.load()
+    data, work, system = arguments.data.resolve(), arguments.work.resolve(), CodeSystem.load()
     try:
         for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
-            write_json(
-                folder / COMPARISONS, compare(folder, arguments.data, arguments.work, system)
-            )
+            write_json(folder / COMPARISONS, compare(folder, data, work, system))
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
 

@@ -19,20 +19,24 @@ from cclearn.runtime.processes import on_gpu
 ROOT = Path(__file__).parent.parent.parent
 
 _CODE = (".py", ".yaml", ".txt", ".csv", ".tsv", ".jinja")
-_WITHOUT_INFLUENCE = ("results.py", "tables.py", "compare.py", "figure.py")
+_WITHOUT_INFLUENCE = (
+    "cclearn/cli",
+    "cclearn/service",
+    *(f"benchmarks/claim/{name}.py" for name in "baselines compare figure results tables".split()),
+)
 
 
-def arm_identity(arm: Arm, split: Split, base: Path) -> dict[str, Any]:
+def arm_identity(arm: Arm, split: Split, source: Path | None) -> dict[str, Any]:
     """Return everything that determines the results of an arm, apart from the versions of packages.
 
     Args:
         arm: The arm.
         split: Notes of the arm.
-        base: Folder of the model that training starts from.
+        source: Folder of Gemma 3 270M; None for the model with random weights.
     """
     return {
         "arm": asdict(arm),
-        "base_sha256": model_hash(str(base), None),
+        "source_sha256": source and model_hash(str(source), None),
         "code_sha256": code_sha256(),
         "data_sha256": data_hashes(split),
         "device": "gpu" if on_gpu() else "cpu",
@@ -57,7 +61,8 @@ def code_sha256() -> str:
         path
         for folder in folders
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in _CODE and path.name not in _WITHOUT_INFLUENCE
+        if path.suffix in _CODE
+        and not path.relative_to(ROOT).as_posix().startswith(_WITHOUT_INFLUENCE)
     )
     return sha256_of_text(
         "\n".join(f"{path.relative_to(ROOT).as_posix()} {sha256_of_file(path)}" for path in files)

@@ -16,7 +16,7 @@ from cclearn.runtime.parsing import read_json
 from cclearn.training.checkpoints import MARKER, checkpoint_folder
 from cclearn.weights import RECORDED, sha256_of_weights
 
-POINTS = (2, 4, 10)
+POINTS = (4, 10)
 """Points before the end of a run, in twentieths of its steps."""
 
 PARTS = 20

@@ -64,10 +64,10 @@ def read_results(folder: Path = RESULTS) -> dict[str, dict[str, ArmResults]]:
 def token_shares(
     arm: ArmResults, reference: ArmResults, score: str = "macro_f1"
 ) -> dict[int, float | None]:
-    """Return the share of the tokens of a reference at which an arm reaches its final score, by seed.
+    """Return the share of a reference's tokens at which an arm first has its final score, by seed.
 
-    The share is that of the first point of the arm whose score is at least as high. None if there is no
-    such point.
+    The share is that of the first point of the arm whose score is at least as high as the score at the
+    end of the reference. None if there is no such point.
 
     Args:
         arm: Results of the arm.

@@ -4,13 +4,14 @@ python -m benchmarks.claim.run ARM --data FOLDER --work FOLDER [--model small] [
     [--ratio 1] [--tokens 2000000] [--seed 0] [--evaluate dev] [--held-out-codes]
 
 ARM is `documents`, `mixed`, `mixed-plain`, `span-then-document` or `spans`. FOLDER of `--data` contains
-`codiesp`. The folder of `--work` keeps data, models and coded notes. The same command continues an arm
-that was stopped. `--model` is `small`, a model with random weights, or the folder of Gemma 3 270M, which
-`cclearn models assemble` wrote.
+`codiesp`. The folder of `--work` keeps data, models and coded notes, and must not be moved. The same
+command continues an arm that was stopped. `--model` is `small`, a model with random weights, or the
+folder of Gemma 3 270M, which `cclearn models assemble` wrote.
 
-All points are coded in `single_pass`, and the last one also in `span_loop`. The result is written to
-`benchmarks/results/claim`. With `--evaluate tuning`, the notes to code are a part of the training notes,
-by which settings are chosen, and the result stays in the work folder.
+All points are coded in `single_pass`, and the last one also in `span_loop`, with the strings of the
+spans that the arm was given. `documents` is coded in `span_loop` a second time, with the strings of all
+spans. The result is written to `benchmarks/results/claim`. With `--evaluate tuning`, the notes to code
+are a part of the training notes, by which settings are chosen, and the result stays in the work folder.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -34,6 +34,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.notes import CodedNote
 from cclearn.runtime.files import write_json
 from cclearn.runtime.processes import on_gpu
 from cclearn.runtime.progress import quiet_libraries, step_bar
@@ -43,7 +44,8 @@ from cclearn.training.manifest import package_versions
 from cclearn.training.sft import run_sft
 
 LOOP = LoopSettings(recogniser="lexicon", candidates=30)
-"""Settings of `span_loop`. The lexicon recognises the strings of the spans that the arm was given."""
+"""Settings of `span_loop`. The lexicon recognises the strings of span pairs, and the candidates are
+codes of similar strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +90,22 @@ def run_arm(
             settings.
     """
     split = read_split(data, setting.evaluate, setting.budget, setting.held_out_codes, system)
-    base = work / "base" / (setting.model if source else f"{setting.model}-seed{arm.seed}")
-    if not base.exists():
-        make_base(setting.model, source, arm.seed, data, base, system)
-    shared = work / setting.evaluate / setting.name
-    folder = shared / arm.label
+    folder = work / setting.evaluate / setting.name / arm.label
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    identity = arm_identity(arm, split, base)
+    identity = arm_identity(arm, split, source)
     bind(folder, identity)
     files = write_split(split, folder / "data", system)
-    points = train(arm, base, RECIPES[setting.model], files, folder)
+    make_base(setting.model, source, arm.seed, split, folder / "base", system)
+    points = train(arm, folder / "base", RECIPES[setting.model], files, folder)
     results = []
     for point in points:
         last = point is points[-1]
-        modes = {"single_pass": None, "span_loop": LOOP} if last else {"single_pass": None}
+        modes = loop_pairs(arm, files) if last else {}
         coded = {
-            mode: code_point(point, loop, arm, files, folder / "coded" / f"{mode}-{point.step}")
-            for mode, loop in modes.items()
+            mode: code_point(
+                point, modes.get(mode), folder / "coded" / f"{mode}-{point.step}", files
+            )
+            for mode in ("single_pass", *modes)
         }
         scored = {
             mode: {"seconds": seconds, "scores": score(split, notes, system, DRAWS if last else 0)}
@@ -114,7 +115,7 @@ def run_arm(
     return {
         "setting": asdict(setting),
         "identity": identity,
-        "codes": {name: len(codes) for name, codes in code_groups(split).items()},
+        "codes": {name: len(codes) for name, codes in code_groups(split, system).items()},
         "points": results,
         "versions": package_versions(),
     }
@@ -128,7 +129,9 @@ def train(arm: Arm, base: Path, recipe_path: Path, files: ArmFiles, folder: Path
         every = max(1, dry_run(recipe).steps // PARTS)
         settings = recipe.training.model_copy(update={"save_every": every})
         recipe = recipe.model_copy(update={"training": settings})
-        keeper = PointKeeper(output, points, [part * every for part in POINTS], saved_dtype(recipe))
+        # The first points of this order have read no document.
+        parts = () if arm.name == "span-then-document" else POINTS
+        keeper = PointKeeper(output, points, [part * every for part in parts], saved_dtype(recipe))
         with step_bar(f"training {arm.label}") as show:
 
             def progress(step: int, total: int, loss: float | None) -> None:
@@ -139,16 +142,28 @@ def train(arm: Arm, base: Path, recipe_path: Path, files: ArmFiles, folder: Path
     return list(finished_points(points, output))
 
 
+def loop_pairs(arm: Arm, files: ArmFiles) -> dict[str, Path]:
+    """Return the span pairs of each way in which an arm is coded in `span_loop`, by its name."""
+    if arm.name == "documents":
+        return {"span_loop": files.document_pairs, "span_loop_all_spans": files.all_pairs}
+    return {"span_loop": files.spans if arm.name == "spans" else files.all_pairs}
+
+
 def code_point(
-    point: Point, loop: LoopSettings | None, arm: Arm, files: ArmFiles, out: Path
-) -> tuple[float, Sequence[Any]]:
-    """Code the evaluation notes with the model of a point. Return the seconds, and the coded notes."""
-    pairs = None
-    if loop is not None:
-        pairs = files.document_pairs if arm.name == "documents" else files.all_pairs
+    point: Point, pairs: Path | None, out: Path, files: ArmFiles
+) -> tuple[float, list[CodedNote]]:
+    """Code the evaluation notes with the model of a point. Return the seconds and the coded notes.
+
+    Args:
+        point: The point.
+        pairs: Span pairs of `span_loop`. None codes in `single_pass`.
+        out: Output folder.
+        files: Data of the arm.
+    """
+    loop = None if pairs is None else LOOP
     settings = CoderSettings(model=str(point.folder), loop=loop, pairs=pairs)
     seconds = code_notes(files.notes, out, settings)
-    print(f"{arm.label}, step {point.step}: coded in {seconds:.0f} s", file=sys.stderr, flush=True)
+    print(f"{out}: {seconds:.0f} s", file=sys.stderr, flush=True)
     return seconds, list(predictions(out))
 
 
@@ -176,7 +191,8 @@ def main() -> None:
     arguments = parser.parse_args()
     quiet_libraries()
     arm = Arm(arguments.arm, arguments.ratio, arguments.tokens, arguments.seed)
-    source = None if arguments.model == "small" else Path(arguments.model)
+    source = None if arguments.model == "small" else Path(arguments.model).resolve()
+    data, work = arguments.data.resolve(), arguments.work.resolve()
     model = "small" if source is None else "gemma"
     setting = Setting(model, arguments.budget, arguments.held_out_codes, arguments.evaluate)
     try:
@@ -184,10 +200,10 @@ def main() -> None:
             raise ConfigurationError(
                 ["device (gpu = true): there is no GPU. Omit --gpu to run the arm on the CPU."]
             )
-        result = run_arm(arm, setting, source, arguments.data, arguments.work, CodeSystem.load())
+        result = run_arm(arm, setting, source, data, work, CodeSystem.load())
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
-    folder = RESULTS if setting.evaluate == "dev" else arguments.work / "results"
+    folder = RESULTS if setting.evaluate == "dev" else work / "results"
     path = folder / setting.name / f"{arm.label}.json"
     write_json(path, result)
     final = result["points"][-1]["modes"]

@@ -12,9 +12,12 @@ from benchmarks.claim.data import Split
 from cclearn.bulk import BulkOptions, code_corpus
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
+from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
+from cclearn.runtime.files import write_json
+from cclearn.runtime.parsing import read_json
 
 SCORES = (
     "micro_f1",
@@ -41,16 +44,26 @@ _SHARD = 25
 
 
 def code_notes(notes: Path, out: Path, settings: CoderSettings) -> float:
-    """Code notes into a folder, or continue an interrupted run. Return the seconds of the last session.
+    """Code notes into a folder, or continue an interrupted run. Return the seconds of all sessions that
+    ended by themselves.
 
     Args:
         notes: File of notes.
-        out: Output folder.
+        out: Output folder. The seconds are stored beside it.
         settings: Settings of the coder.
+
+    Raises:
+        CclearnError: A note could not be coded, or the folder belongs to another run.
     """
     summary = code_corpus(notes, out, settings, BulkOptions(shard_size=_SHARD))
     assert summary is not None, "this is the first process"
-    return summary.pace.seconds
+    if summary.rejected:
+        raise CclearnError(f"notes (out = {out}): {sum(summary.rejected.values())} were not coded.")
+    record = out.with_name(f"{out.name}.seconds.json")
+    seconds: float = read_json(record)["seconds"] if record.exists() else 0.0
+    seconds += summary.pace.seconds
+    write_json(record, {"seconds": seconds})
+    return seconds
 
 
 def predictions(out: Path) -> Iterator[CodedNote]:
@@ -65,7 +78,8 @@ def score(
     """Return the scores of predictions, and the recall on groups of codes.
 
     The groups are `span_only`, the codes of spans that no document contains; `absent`, the codes that
-    neither spans nor documents contain; and `held_out`, if the split is by code.
+    neither spans nor documents contain; and `held_out`, if the split is by code. A group has only codes
+    that are billable in the release, because no other code is in a span or can be predicted.
 
     Args:
         split: Notes of the arm.
@@ -77,7 +91,7 @@ def score(
     settings = Settings(draws=draws, training=counts)
     found = _evaluated(split, predicted, system, settings)
     scores = {name: found[name] for name in SCORES if name in found}
-    for name, codes in code_groups(split).items():
+    for name, codes in code_groups(split, system).items():
         # The group `unseen` of an evaluation has the codes without training notes.
         others = {a.code: 1 for n in split.evaluation for a in n.codes if a.code not in codes}
         group = _evaluated(split, predicted, system, replace(settings, training=others))
@@ -85,9 +99,10 @@ def score(
     return scores
 
 
-def code_groups(split: Split) -> dict[str, frozenset[str]]:
+def code_groups(split: Split, system: CodeSystem) -> dict[str, frozenset[str]]:
     """Return groups of the codes of the evaluation notes by name. See `score`."""
-    codes = {a.code for note in split.evaluation for a in note.codes}
+    found = {a.code for note in split.evaluation for a in note.codes}
+    codes = {code for code in found if system.is_billable(code)}
     spans = split.span_only_codes
     groups = {
         "span_only": frozenset(codes & spans),

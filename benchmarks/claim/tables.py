@@ -1,4 +1,4 @@
-"""Write the tables and the figures of `docs/results.md` from the results.
+"""Write the tables of `docs/results.md` from the results.
 
 python -m benchmarks.claim.tables
 
@@ -68,22 +68,42 @@ def arm_table(arms: dict[str, ArmResults], mode: str) -> str:
     rows = []
     for name, title in ARMS.items():
         arm = arms.get(name, ArmResults(name, {}))
-        row = [title, str(len(arm.seeds)), spread([t / 1e6 for t in arm.counts("tokens")], 2)]
-        row += [spread(arm.values(COLUMNS[column], mode)) for column in shown]
-        rows.append([*row, spread(arm.counts("seconds"), 0)])
+        rows.append(_arm_row(arm, title, mode, shown))
+        if name == "documents" and mode == "span_loop":
+            rows.append(_arm_row(arm, f"{title}, strings of all spans", f"{mode}_all_spans", shown))
     return markdown(["arm", "seeds", "million tokens", *shown, "training, s"], rows)
 
 
+def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list[str]:
+    return [
+        title,
+        str(len(arm.seeds)),
+        spread([tokens / 1e6 for tokens in arm.counts("tokens")], 2),
+        *(spread(arm.values(COLUMNS[column], mode)) for column in columns),
+        spread(arm.counts("seconds"), 0),
+    ]
+
+
 def share_table(results: dict[str, dict[str, ArmResults]]) -> str:
-    """Return the table of the shares of tokens at which arms reach the final macro F1 of `documents`."""
+    """Return the table of the shares of tokens at which arms first have the final macro F1 of
+    `documents`. Arms with a single point are left out."""
     rows = []
     for setting, title in SETTINGS.items():
         arms = results.get(setting, {})
-        for name in ARMS:
-            if name in arms and name != "documents" and "documents" in arms:
+        for name in (
+            "documents",
+            "mixed 1:1",
+            "mixed 1:4",
+            "mixed 1:16",
+            "mixed-plain 1:4",
+            "spans",
+        ):
+            if name in arms and "documents" in arms:
                 shares = token_shares(arms[name], arms["documents"])
                 found = ["never" if s is None else f"{100 * s:.0f} %" for s in shares.values()]
                 rows.append([title, ARMS[name], ", ".join(found) or "missing"])
+            elif name in ("documents", "mixed 1:4"):
+                rows.append([title, ARMS[name], "missing"])
     return markdown(["setting", "arm", "share of the tokens, by seed"], rows)
 
 
@@ -93,10 +113,10 @@ def comparison_table() -> str:
     for setting, title in SETTINGS.items():
         path = RESULTS / setting / COMPARISONS
         for entry in read_json(path) if path.exists() else ():
-            score = entry["scores"]["macro_f1"]
+            score, (mode, other) = entry["macro_f1"], entry["modes"]
             interval = f"{score['value']:+.3f} ({score['low']:+.3f} to {score['high']:+.3f})"
-            p = score["p_bootstrap"]
-            rows.append([title, entry["arm"], entry["mode"], interval, f"{p:.3f}"])
+            modes = mode if mode == other else f"{mode}, both with the strings of all spans"
+            rows.append([title, entry["arm"], modes, interval, f"{score['p_bootstrap']:.3f}"])
     return markdown(["setting", "arm", "mode", "macro F1 minus documents only", "p"], rows)
 
 

@@ -198,6 +198,8 @@ class _SpanLoopBuilder:
             from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
 
             return SpacyRecogniser(Path(spec.target))
+        if self._engine is not None and spec.name == self._settings.models()["model"].name:
+            return self._llm_recogniser(spec.name, self._engine)  # Its weights are loaded once.
         return self._llm_recogniser(spec.name, load_engine(spec.name, self._settings.engine))
 
     def _llm_recogniser(self, model: str, engine: Engine) -> Recogniser:

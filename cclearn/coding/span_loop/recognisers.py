@@ -107,8 +107,8 @@ class LexiconRecogniser(Recogniser):
 class UnitedRecogniser(Recogniser):
     """Finds the spans of several recognisers.
 
-    A span of a later recogniser that overlaps one of an earlier recogniser is left out, so that each
-    word is read in one way.
+    A span of a later recogniser that overlaps one of an earlier recogniser in the same segment is left
+    out.
 
     Args:
         recognisers: Recognisers in the order of their precedence.

@@ -14,8 +14,8 @@ class LoopSettings(BaseModel):
 
     Attributes:
         recogniser: Name of the recogniser: `lexicon`, `spacy:FOLDER` or any model. None for the model
-            that assigns the codes. Of several recognisers, a later one adds the spans that do not
-            overlap those of the earlier ones.
+            that assigns the codes. Of several recognisers, a later one adds the spans of a segment that
+            do not overlap those of the earlier ones.
         segments: Unit of text that the recogniser reads at a time.
         window: Maximum length of a window, in code points.
         assignment: `choose` lets the model choose among candidates, and `generate` lets it write the

@@ -73,5 +73,17 @@ def test_the_budgets_of_codiesp(shared_data: Path, system: CodeSystem) -> None:
     assert (len(split.documents), len(split.others), len(split.evaluation)) == (50, 450, 250)
     by_code = read_split(shared_data, "dev", 150, True, system)
     assert len(by_code.documents) == 150
-    with pytest.raises(ConfigurationError, match="201 notes can be documents"):
+    with pytest.raises(ConfigurationError, match="notes can be documents"):
         read_split(shared_data, "dev", 500, True, system)
+
+
+def test_training_evidence_is_the_longest_fragment(tmp_path: Path, system: CodeSystem) -> None:
+    data = write_corpus(tmp_path)
+    for split in ("train", "dev"):
+        table = data / "codiesp" / split / f"{split}X.tsv"
+        line = f"{split}0\tDIAGNOSTICO\tr69\tx\t0 8;20 22\n"
+        table.write_text(table.read_text(encoding="utf-8") + line, encoding="utf-8")
+    for split, end in (("train", 8), ("dev", 22)):
+        note = next(n for n in read_notes(data, split, system) if n.id == f"{split}0")
+        (illness,) = (assigned for assigned in note.codes if assigned.code == "R69")
+        assert [(e.start, e.end) for e in illness.evidence] == [(0, end)]

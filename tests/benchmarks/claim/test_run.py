@@ -12,12 +12,15 @@ import pytest
 
 from benchmarks.claim import base_models, run
 from benchmarks.claim.arms import ARMS, Arm
+from benchmarks.claim.compare import compare
 from benchmarks.claim.data import read_split
 from benchmarks.claim.identity import arm_identity, bind
 from benchmarks.claim.points import POINTS, PointKeeper
 from benchmarks.claim.run import Setting, run_arm
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
+from cclearn.runtime.files import write_json
+from cclearn.runtime.parsing import read_json
 from tests.benchmarks.claim.corpus import write_corpus
 
 TINY = {
@@ -39,14 +42,12 @@ def test_the_shares_of_an_arm_sum_to_one(name: Any) -> None:
 
 
 def test_an_arm_is_bound_to_its_data_and_settings(tmp_path: Path, system: CodeSystem) -> None:
-    data, base, folder = write_corpus(tmp_path / "data"), tmp_path / "base", tmp_path / "arm"
-    base.mkdir()
-    (base / "model.safetensors").write_bytes(b"weights")
+    data, folder = write_corpus(tmp_path / "data"), tmp_path / "arm"
     folder.mkdir()
     arm = Arm("mixed", 4, 1000, 0)
 
     def identity(of: Arm) -> dict[str, Any]:
-        return arm_identity(of, read_split(data, "dev", 5, False, system), base)
+        return arm_identity(of, read_split(data, "dev", 5, False, system), None)
 
     bind(folder, identity(arm))
     bind(folder, identity(arm))
@@ -111,6 +112,32 @@ def test_a_run_that_is_stopped_within_training_keeps_its_points(
     shutil.rmtree(tmp_path / "work" / "dev")
     whole = run_arm(arm, SETTING, None, data, tmp_path / "work", system)
     assert _without_seconds(resumed) == _without_seconds(whole)
+
+
+@pytest.mark.slow
+def test_arms_are_compared_with_documents_only(
+    tmp_path: Path, system: CodeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_models, "SHAPE", TINY)
+    data, work = write_corpus(tmp_path / "data"), tmp_path / "work"
+    results = tmp_path / "results" / SETTING.name
+    for name in ("documents", "span-then-document"):
+        arm = Arm(name, 4, 50_000, 0)
+        result = run_arm(arm, SETTING, None, data, work, system)
+        assert result["points"][-1]["tokens"] == pytest.approx(arm.tokens, rel=0.02)
+        write_json(results / f"{arm.label}.json", result)
+    assert len(result["points"]) == 1
+    compared = compare(results, data, work, system)
+    assert [entry["modes"] for entry in compared] == [
+        ["single_pass", "single_pass"],
+        ["span_loop", "span_loop"],
+        ["span_loop", "span_loop_all_spans"],
+    ]
+    assert {entry["arm"] for entry in compared} == {"span-then-document-1-4-seed0"}
+    identity = work / "dev" / SETTING.name / "documents-seed0" / "identity.json"
+    write_json(identity, {**read_json(identity), "code_sha256": "other"})
+    with pytest.raises(ConfigurationError, match="the result of documents-seed0 is not from it"):
+        compare(results, data, work, system)
 
 
 def _without_seconds(result: dict[str, Any]) -> Any:
