@@ -21,7 +21,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claim.data import BUDGETS, Split, read_split, write_split
+from benchmarks.claim.data import (
+    BUDGETS,
+    Split,
+    long_evidence_shares,
+    read_notes,
+    read_split,
+    write_split,
+)
 from benchmarks.claim.dictionary import Dictionary
 from benchmarks.claim.identity import code_sha256, data_hashes
 from benchmarks.claim.results import RESULTS
@@ -130,8 +137,17 @@ def main() -> None:
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
     path = RESULTS / f"baselines-{arguments.budget}.json"
+    shares = long_evidence_shares(read_notes(arguments.data, "train", system))
     identity = {"code_sha256": code_sha256(), "data_sha256": data_hashes(split)}
-    write_json(path, {"identity": identity, "systems": measured, "versions": package_versions()})
+    write_json(
+        path,
+        {
+            "identity": identity,
+            "long_evidence": shares,
+            "systems": measured,
+            "versions": package_versions(),
+        },
+    )
     print(path)
 
 

@@ -34,21 +34,18 @@ class CodiEspOptions(CorpusOptions):
         language: `es`, whose codes have evidence (tables X), or `en`, which is machine-translated and
             whose codes have no evidence (tables D and P).
         procedures: Whether procedures are scored in addition to diagnoses.
-        fragments: How evidence in several fragments is read. `cover` is one span from the first to the
-            last fragment, with the words between them, as in the official script. `longest` is the
-            longest fragment alone, and of equally long ones the first.
     """
 
     split: str = "dev"
     language: Literal["en", "es"] = "en"
     procedures: bool = False
-    fragments: Literal["cover", "longest"] = "cover"
 
 
 class CodiEsp(BenchmarkCorpus):
     """Reads the cases of a split.
 
-    Fragments of evidence may be in any order.
+    Evidence in several fragments is read as one span, which includes the words between the fragments, as
+    in the official script. Fragments may be in any order.
     """
 
     name = "codiesp"
@@ -107,20 +104,11 @@ def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, l
                 if not ends or not all(_OFFSET.fullmatch(end) for end in ends):
                     problems.append(DataError(path, "offsets are no numbers", number))
                 else:
-                    span = _span([int(end) for end in ends], options.fragments)
-                    found[name].append((code, *span))
+                    offsets = [int(end) for end in ends]
+                    found[name].append((code, min(offsets), max(offsets)))
     if problems:
         raise DataErrors(problems)
     return found
-
-
-def _span(offsets: list[int], fragments: str) -> tuple[int, int]:
-    """Return the span of evidence from the offsets of its fragments."""
-    pairs = list(zip(offsets[::2], offsets[1::2], strict=False))
-    if fragments == "longest" and pairs:
-        start, end = max(pairs, key=lambda pair: (abs(pair[1] - pair[0]), -pair[0]))
-        return min(start, end), max(start, end)
-    return min(offsets), max(offsets)
 
 
 def _rows(

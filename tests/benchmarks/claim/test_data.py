@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claim.data import TUNING, read_notes, read_split, write_split
+from benchmarks.claim.data import (
+    LONGEST,
+    TUNING,
+    long_evidence_shares,
+    read_notes,
+    read_split,
+    write_split,
+)
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
@@ -77,13 +84,21 @@ def test_the_budgets_of_codiesp(shared_data: Path, system: CodeSystem) -> None:
         read_split(shared_data, "dev", 500, True, system)
 
 
-def test_training_evidence_is_the_longest_fragment(tmp_path: Path, system: CodeSystem) -> None:
+def test_long_evidence_is_not_trained_on(tmp_path: Path, system: CodeSystem) -> None:
     data = write_corpus(tmp_path)
     for split in ("train", "dev"):
+        text = data / "codiesp" / split / "text_files" / f"{split}0.txt"
+        text.write_text(text.read_text(encoding="utf-8") + 100 * " x", encoding="utf-8")
         table = data / "codiesp" / split / f"{split}X.tsv"
-        line = f"{split}0\tDIAGNOSTICO\tr69\tx\t0 8;20 22\n"
+        line = f"{split}0\tDIAGNOSTICO\tr69\tx\t0 8;{LONGEST} {LONGEST + 1}\n"
         table.write_text(table.read_text(encoding="utf-8") + line, encoding="utf-8")
-    for split, end in (("train", 8), ("dev", 22)):
-        note = next(n for n in read_notes(data, split, system) if n.id == f"{split}0")
-        (illness,) = (assigned for assigned in note.codes if assigned.code == "R69")
-        assert [(e.start, e.end) for e in illness.evidence] == [(0, end)]
+    split_of_arm = read_split(data, "dev", 20, False, system)
+    (trained,) = (note for note in split_of_arm.documents if note.id == "train0")
+    (scored,) = (note for note in split_of_arm.evaluation if note.id == "dev0")
+    assert "R69" not in {code.code for code in trained.codes}
+    assert len(trained.codes) == 3
+    assert "R69" in {code.code for code in scored.codes}
+    shares = long_evidence_shares(read_notes(data, "train", system))
+    assert shares["mentions"] == shares["codes"] == pytest.approx(1 / 61)
+    lengths = [len(e.text) for n in split_of_arm.documents for c in n.codes for e in c.evidence]
+    assert shares["characters"] == pytest.approx(101 / (101 + sum(lengths)))
