@@ -226,6 +226,7 @@ def large(
     return folder, len(tokenizer)
 
 
+@pytest.mark.slow
 def test_a_run_trains_a_trimmed_model(
     data: Path, large: tuple[Path, int], tmp_path: Path, system: CodeSystem
 ) -> None:

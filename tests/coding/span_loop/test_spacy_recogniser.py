@@ -128,6 +128,7 @@ def test_a_pipeline_recognises_and_another_engine_assigns(folder: Path, system: 
         Coder.load("lexicon", system, loop=LoopSettings(recogniser="spacy:nowhere"))
 
 
+@pytest.mark.slow
 def test_a_second_recogniser_adds_what_the_first_does_not_overlap(
     folder: Path, system: CodeSystem
 ) -> None:
