@@ -24,18 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from claim.data import read_notes
 from measure import save
 
 from cclearn.codes import CodeSystem
 from cclearn.engines.base import Request
 from cclearn.engines.local import LocalEngine
-from cclearn.evaluation.corpora.codiesp import CodiEsp, CodiEspOptions
 from cclearn.models import load_model, load_tokenizer
-from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import write_rows
 from cclearn.prompts.parser import parse_answer
 from cclearn.rows import EncodedRow, encode_rows, limit_rows
-from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.progress import quiet_libraries
 from cclearn.training.batches import GroupCollator, make_dataset
 from cclearn.training.choose import choose_rows
@@ -47,17 +45,6 @@ from cclearn.training.sft import run_sft
 ARMS = (1, 4, 8)
 DEVELOPMENT = {"span": 300, "document": 100}
 ANSWER = 64
-
-
-def cited_notes(data: Path, split: str, system: CodeSystem) -> list[CodedNote]:
-    """Return the Spanish notes of a split in the order of the hashes of their ids, without codes that
-    have no evidence."""
-    options = CodiEspOptions(split=split, language="es")
-    notes = [
-        note.model_copy(update={"codes": [code for code in note.codes if code.evidence]})
-        for note in CodiEsp().read(data / "codiesp", split, options, system)
-    ]
-    return sorted(notes, key=lambda note: sha256_of_text(note.id))
 
 
 def recipe_of(model: Path, files: dict[str, Path], output: Path, settings: Sequence[str]) -> Recipe:
@@ -126,7 +113,7 @@ def share_right(folder: Path, spans: Sequence[Any]) -> float:
 def measure(work: Path, model: Path, data: Path, steps: int, documents: int) -> dict[str, Any]:
     """Train and measure all arms."""
     system = CodeSystem.load()
-    training, development = (cited_notes(data, split, system) for split in ("train", "dev"))
+    training, development = (read_notes(data, split, system) for split in ("train", "dev"))
     files = {"document": work / "document.jsonl", "span": work / "span.jsonl"}
     write_rows(files["document"], training[:documents])
     write_rows(files["span"], training[documents:])

@@ -17,15 +17,6 @@ from cclearn.training.recipe_file import load_recipe
 
 ArmName = Literal["documents", "mixed", "mixed-plain", "span-then-document", "spans"]
 
-ARMS: dict[ArmName, str] = {
-    "documents": "documents only",
-    "mixed": "mixed",
-    "mixed-plain": "mixed, without variants",
-    "span-then-document": "span then document",
-    "spans": "spans only",
-}
-"""Arms by name, and what pages call them."""
-
 WARM_UP = 0.02
 """Share of the steps during which the learning rate rises. It is constant afterwards, so that a point in
 the middle of a run is the end of a shorter one."""

@@ -71,8 +71,7 @@ def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callabl
         return lambda notes: map(found.code, notes)
 
     def any_code() -> Code:
-        notes = {note.id: note for note in (*split.documents, *split.others)}
-        found = Dictionary(_evidence_pairs(notes.values(), system), split.documents)
+        found = Dictionary(_evidence_pairs(split.training, system), split.documents)
         return lambda notes: map(found.code, notes)
 
     def lexicon(pairs: Path | None) -> Code:

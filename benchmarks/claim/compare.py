@@ -30,7 +30,6 @@ from cclearn.runtime.parsing import read_json
 COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1", "unseen/micro_recall")
 """Scores that are compared."""
 
-
 PAIRED_MODES = (
     ("single_pass", "single_pass"),
     ("span_loop", "span_loop"),

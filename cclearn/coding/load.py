@@ -180,9 +180,8 @@ class _SpanLoopBuilder:
     def _recogniser(self) -> Recogniser:
         from cclearn.coding.span_loop.recognisers import LexiconRecogniser, UnitedRecogniser
 
-        specs = [s for role, s in self._settings.models().items() if role.startswith("recogniser")]
-        if specs:
-            found = [self._named_recogniser(spec) for spec in specs]
+        found = [self._named_recogniser(spec) for spec in self._settings.recognisers()]
+        if found:
             return found[0] if len(found) == 1 else UnitedRecogniser(found)
         if self._engine is not None:
             return self._llm_recogniser(self._settings.model, self._engine)
@@ -251,7 +250,7 @@ class _SpanLoopBuilder:
 def _refuse_unsupported(settings: CoderSettings, engine: Engine | None, loop: LoopSettings) -> None:
     """Raise ConfigurationError if a model does not support the settings of `span_loop`."""
     model, problems = settings.model, []
-    named = [spec for role, spec in settings.models().items() if role.startswith("recogniser")]
+    named = settings.recognisers()
     recognises = any(spec.is_lexicon for spec in named) if named else engine is None
     if settings.pairs is not None and not recognises and _generates_codes(engine, loop):
         problems.append(

@@ -86,21 +86,28 @@ class CoderSettings:
             ConfigurationError: A name has the prefix of no engine.
         """
         found = {"model": ModelSpec.parse(self.model)}
-        for number, name in enumerate(self.loop.recognisers if self.loop else (), start=1):
-            role = "recogniser" if number == 1 else f"recogniser {number}"
-            found[role] = ModelSpec.parse(name, recogniser=True)
+        for number, spec in enumerate(self.recognisers(), start=1):
+            found["recogniser" if number == 1 else f"recogniser {number}"] = spec
         return found
+
+    def recognisers(self) -> list[ModelSpec]:
+        """Return the named recognisers of `span_loop`, in their order.
+
+        Raises:
+            ConfigurationError: A name has the prefix of no engine.
+        """
+        names = self.loop.recognisers if self.loop is not None else ()
+        return [ModelSpec.parse(name, recogniser=True) for name in names]
 
     def resolved(self) -> CoderSettings:
         """Return the settings with absolute paths, for a process with another working directory."""
-        models = {role: spec.resolved() for role, spec in self.models().items()}
         calibration = self.calibration
         if calibration is not None and str(calibration) != "off":
             calibration = _absolute(str(calibration))
         loop = self.loop
         if loop is not None:
             embeddings = loop.embeddings and _absolute(loop.embeddings)
-            names = tuple(name for role, name in models.items() if role.startswith("recogniser"))
+            names = tuple(spec.resolved() for spec in self.recognisers())
             recogniser = names if isinstance(loop.recogniser, tuple) else next(iter(names), None)
             loop = loop.model_copy(update={"recogniser": recogniser, "embeddings": embeddings})
         engine = self.engine
@@ -109,7 +116,7 @@ class CoderSettings:
             engine = engine.model_copy(update={"chat_template": template})
         return replace(
             self,
-            model=models["model"],
+            model=self.models()["model"].resolved(),
             engine=engine,
             system=_absolute(self.system) if self.system.endswith(".csv") else self.system,
             release=self.release and self.release.resolve(),

@@ -6,12 +6,12 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from benchmarks.claim import base_models, run
-from benchmarks.claim.arms import ARMS, Arm
+from benchmarks.claim.arms import Arm, ArmName
 from benchmarks.claim.compare import compare
 from benchmarks.claim.data import read_split
 from benchmarks.claim.identity import arm_identity, bind
@@ -33,7 +33,7 @@ TINY = {
 SETTING = Setting("small", 5, False, "dev")
 
 
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", get_args(ArmName))
 def test_the_shares_of_an_arm_sum_to_one(name: Any) -> None:
     shares = Arm(name, 4, 1000, 0).shares()
     assert sum(shares.values()) == pytest.approx(1)
