@@ -15,7 +15,7 @@ from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
 
-ArmName = Literal["documents", "mixed", "mixed-plain", "span-then-document", "spans"]
+ArmName = Literal["documents", "own-spans", "mixed", "mixed-plain", "span-then-document", "spans"]
 
 WARM_UP = 0.02
 """Share of the steps during which the learning rate rises. It is constant afterwards, so that a point in
@@ -45,11 +45,14 @@ class Arm:
         return f"{self.name}{ratio}-seed{self.seed}"
 
     def shares(self) -> dict[str, float]:
-        """Return the share of the tokens of each source: `documents`, `spans` and `variants`."""
+        """Return the share of the tokens of each source: `documents`, `document_pairs`, `spans` and
+        `variants`."""
         if self.name == "documents":
             return {"documents": 1.0}
         spans = 1.0 if self.name == "spans" else self.ratio / (self.ratio + 1)
         shares = {} if self.name == "spans" else {"documents": 1 - spans}
+        if self.name == "own-spans":
+            return {**shares, "document_pairs": spans}
         if self.name == "mixed-plain":
             return {**shares, "spans": spans}
         return {**shares, "spans": spans / 2, "variants": spans / 2}
@@ -66,10 +69,9 @@ def arm_recipe(arm: Arm, base: Path, recipe: Path, files: ArmFiles, output: Path
         files: Data of the arm.
         output: Output folder of the run.
     """
-    paths = {"documents": files.documents, "spans": files.spans, "variants": files.variants}
     shares = arm.shares()
     sources: list[dict[str, Any]] = [
-        {"kind": "document" if name == "documents" else "span", "path": str(paths[name])}
+        {"kind": "document" if name == "documents" else "span", "path": str(getattr(files, name))}
         for name in shares
     ]
     order = "span_then_document" if arm.name == "span-then-document" else "mixed"

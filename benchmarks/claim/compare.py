@@ -1,9 +1,11 @@
-"""Compare arms with the arm of documents only, on the same notes, by paired resampling.
+"""Compare arms with the arms of documents only and of documents and their own spans, on the same notes,
+by paired resampling.
 
 python -m benchmarks.claim.compare --data FOLDER --work FOLDER
 
 All finished arms of the work folder are compared that have a result in `benchmarks/results/claim`, each
-with `documents` of the same setting and seed. The differences are written beside the results.
+with `documents` and `own-spans` of the same setting and seed. The differences are written beside the
+results.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from cclearn.runtime.parsing import read_json
 COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1", "unseen/micro_recall")
 """Scores that are compared."""
 
+REFERENCES = ("documents", "own-spans-1-4")
+"""Arms that the others are compared with."""
+
 PAIRED_MODES = (
     ("single_pass", "single_pass"),
     ("span_loop", "span_loop"),
@@ -40,7 +45,7 @@ PAIRED_MODES = (
 
 
 def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[dict[str, Any]]:
-    """Return the differences of the arms of a setting to `documents` of the same seed.
+    """Return the differences of the arms of a setting to the references of the same seed.
 
     Args:
         folder: Folder with the results of the setting.
@@ -54,9 +59,14 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
     """
     results = {p.stem: read_json(p) for p in sorted(folder.glob("*.json")) if p.name != COMPARISONS}
     found = []
-    for label, result in results.items():
-        reference = f"documents-seed{result['identity']['arm']['seed']}"
-        if label == reference or reference not in results:
+    pairs = [
+        (label, result, f"{name}-seed{result['identity']['arm']['seed']}")
+        for name in REFERENCES
+        for label, result in results.items()
+    ]
+    for label, result, reference in pairs:
+        # The references themselves are compared once.
+        if label == reference or reference not in results or label.startswith("documents-"):
             continue
         setting = result["setting"]
         split = read_split(data, "dev", setting["budget"], setting["held_out_codes"], system)

@@ -22,7 +22,10 @@ _CODE = (".py", ".yaml", ".txt", ".csv", ".tsv", ".jinja")
 _WITHOUT_INFLUENCE = (
     "cclearn/cli",
     "cclearn/service",
-    *(f"benchmarks/claim/{name}.py" for name in "baselines compare figure results tables".split()),
+    *(
+        f"benchmarks/claim/{name}.py"
+        for name in "baselines compare few_shot figure results tables".split()
+    ),
 )
 
 

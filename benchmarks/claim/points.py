@@ -16,8 +16,8 @@ from cclearn.runtime.parsing import read_json
 from cclearn.training.checkpoints import MARKER, checkpoint_folder
 from cclearn.weights import RECORDED, sha256_of_weights
 
-POINTS = (4, 10)
-"""Points before the end of a run, in twentieths of its steps."""
+POINTS = {"small": (4, 10), "gemma": (4,)}
+"""Points before the end of a run of each model, in twentieths of its steps."""
 
 PARTS = 20
 """Number of checkpoints in a run."""

@@ -62,7 +62,7 @@ def read_results(folder: Path = RESULTS) -> dict[str, dict[str, ArmResults]]:
 
 
 def token_shares(
-    arm: ArmResults, reference: ArmResults, score: str = "macro_f1"
+    arm: ArmResults, reference: ArmResults, mode: str = "single_pass", score: str = "macro_f1"
 ) -> dict[int, float | None]:
     """Return the share of a reference's tokens at which an arm first has its final score, by seed.
 
@@ -71,17 +71,21 @@ def token_shares(
 
     Args:
         arm: Results of the arm.
-        reference: Results of the arm of documents only.
+        reference: Results of the arm whose score is to be reached.
+        mode: `single_pass` or `span_loop`. Points that were not coded in it are passed over.
         score: Name of the score.
     """
+
+    def value(point: dict[str, Any]) -> float:
+        return float(point["modes"][mode]["scores"][score]["value"])
+
     shares: dict[int, float | None] = {}
     for seed in sorted(arm.seeds.keys() & reference.seeds.keys()):
         last = reference.seeds[seed]["points"][-1]
-        target = last["modes"]["single_pass"]["scores"][score]["value"]
         reached = [
             point["tokens"] / last["tokens"]
             for point in arm.seeds[seed]["points"]
-            if point["modes"]["single_pass"]["scores"][score]["value"] >= target
+            if mode in point["modes"] and value(point) >= value(last)
         ]
         shares[seed] = min(reached, default=None)
     return shares

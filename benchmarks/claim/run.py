@@ -3,15 +3,18 @@
 python -m benchmarks.claim.run ARM --data FOLDER --work FOLDER [--model small] [--budget 50]
     [--ratio 1] [--tokens 2000000] [--seed 0] [--evaluate dev] [--held-out-codes]
 
-ARM is `documents`, `mixed`, `mixed-plain`, `span-then-document` or `spans`. FOLDER of `--data` contains
-`codiesp`. The folder of `--work` keeps data, models and coded notes, and must not be moved. The same
-command continues an arm that was stopped. `--model` is `small`, a model with random weights, or the
-folder of Gemma 3 270M, which `cclearn models assemble` wrote.
+ARM is `documents`, `own-spans`, `mixed`, `mixed-plain`, `span-then-document` or `spans`. FOLDER of
+`--data` contains `codiesp`. The folder of `--work` keeps data, models and coded notes, and must not be
+moved. The same command continues an arm that was stopped. `--model` is `small`, a model with random
+weights, or the folder of Gemma 3 270M, which `cclearn models assemble` wrote.
 
 All points are coded in `single_pass`, and the last one also in `span_loop`, with the strings of the
-spans that the arm was given. `documents` is coded in `span_loop` a second time, with the strings of all
-spans. The result is written to `benchmarks/results/claim`. With `--evaluate tuning`, the notes to code
-are a part of the training notes, by which settings are chosen, and the result stays in the work folder.
+spans that the arm was given. The model with random weights, which is fast, is coded in `span_loop` at
+all points, except for `documents`, which never saw the question for the code of a span. `documents` and
+`own-spans` are coded in `span_loop` a second time, with the strings of all spans.
+
+The result is written to `benchmarks/results/claim`. With `--evaluate tuning`, the notes to code are a
+part of the training notes, by which settings are chosen, and the result stays in the work folder.
 """
 
 from __future__ import annotations
@@ -96,11 +99,12 @@ def run_arm(
     bind(folder, identity)
     files = write_split(split, folder / "data", system)
     make_base(setting.model, source, arm.seed, split, folder / "base", system)
-    points = train(arm, folder / "base", RECIPES[setting.model], files, folder)
+    points = train(arm, setting.model, folder / "base", files, folder)
     results = []
     for point in points:
         last = point is points[-1]
-        modes = loop_pairs(arm, files) if last else {}
+        looped = last or (setting.model == "small" and arm.name != "documents")
+        modes = loop_pairs(arm, files) if looped else {}
         coded = {
             mode: code_point(
                 point, modes.get(mode), folder / "coded" / f"{mode}-{point.step}", files
@@ -121,16 +125,16 @@ def run_arm(
     }
 
 
-def train(arm: Arm, base: Path, recipe_path: Path, files: ArmFiles, folder: Path) -> list[Point]:
+def train(arm: Arm, model: str, base: Path, files: ArmFiles, folder: Path) -> list[Point]:
     """Train the model of an arm, or continue its training. Return the points of the run."""
     output, points = folder / "model", folder / "points"
     if not output.exists():
-        recipe = arm_recipe(arm, base, recipe_path, files, output)
+        recipe = arm_recipe(arm, base, RECIPES[model], files, output)
         every = max(1, dry_run(recipe).steps // PARTS)
         settings = recipe.training.model_copy(update={"save_every": every})
         recipe = recipe.model_copy(update={"training": settings})
         # The first points of this order have read no document.
-        parts = () if arm.name == "span-then-document" else POINTS
+        parts = () if arm.name == "span-then-document" else POINTS[model]
         keeper = PointKeeper(output, points, [part * every for part in parts], saved_dtype(recipe))
         with step_bar(f"training {arm.label}") as show:
 
@@ -144,7 +148,7 @@ def train(arm: Arm, base: Path, recipe_path: Path, files: ArmFiles, folder: Path
 
 def loop_pairs(arm: Arm, files: ArmFiles) -> dict[str, Path]:
     """Return the span pairs of each way in which an arm is coded in `span_loop`, by its name."""
-    if arm.name == "documents":
+    if arm.name in ("documents", "own-spans"):
         return {"span_loop": files.document_pairs, "span_loop_all_spans": files.all_pairs}
     return {"span_loop": files.spans if arm.name == "spans" else files.all_pairs}
 

@@ -34,6 +34,14 @@ def test_the_share_of_tokens_is_that_of_the_first_point_that_is_good_enough() ->
     assert token_shares(mixed, documents) == {0: 0.25, 1: None}
 
 
+def test_points_that_were_not_coded_in_a_mode_are_passed_over() -> None:
+    reference, arm = result((1000, 0.2)), result((100, 0.3), (400, 0.3))
+    for point in (reference["points"][0], arm["points"][1]):
+        point["modes"]["span_loop"] = point["modes"]["single_pass"]
+    shares = token_shares(ArmResults("a", {0: arm}), ArmResults("b", {0: reference}), "span_loop")
+    assert shares == {0: 0.4}
+
+
 def test_results_are_read_by_setting_arm_and_seed(tmp_path: Path) -> None:
     (tmp_path / "small-50").mkdir()
     for name in ("documents-seed0", "mixed-1-16-seed1", "span-then-document-1-4-seed0"):

@@ -69,9 +69,9 @@ def test_an_arm_that_is_stopped_ends_like_one_that_is_not(
     arm = Arm("mixed", 1, 100_000, 0)
     whole = run_arm(arm, SETTING, None, data, tmp_path / "whole", system)
     assert [p["step"] for p in whole["points"]] == sorted({p["step"] for p in whole["points"]})
-    assert len(whole["points"]) == len(POINTS) + 1
+    assert len(whole["points"]) == len(POINTS["small"]) + 1
     assert whole["points"][-1]["tokens"] == pytest.approx(arm.tokens, rel=0.02)
-    assert set(whole["points"][-1]["modes"]) == {"single_pass", "span_loop"}
+    assert all(set(p["modes"]) == {"single_pass", "span_loop"} for p in whole["points"])
 
     stopped = 0
     code_point = run.code_point
@@ -121,19 +121,24 @@ def test_arms_are_compared_with_documents_only(
     monkeypatch.setattr(base_models, "SHAPE", TINY)
     data, work = write_corpus(tmp_path / "data"), tmp_path / "work"
     results = tmp_path / "results" / SETTING.name
-    for name in ("documents", "span-then-document"):
+    for name in ("documents", "own-spans", "span-then-document"):
         arm = Arm(name, 4, 50_000, 0)
         result = run_arm(arm, SETTING, None, data, work, system)
         assert result["points"][-1]["tokens"] == pytest.approx(arm.tokens, rel=0.02)
         write_json(results / f"{arm.label}.json", result)
     assert len(result["points"]) == 1
     compared = compare(results, data, work, system)
-    assert [entry["modes"] for entry in compared] == [
+    modes = [
         ["single_pass", "single_pass"],
         ["span_loop", "span_loop"],
         ["span_loop", "span_loop_all_spans"],
     ]
-    assert {entry["arm"] for entry in compared} == {"span-then-document-1-4-seed0"}
+    assert [entry["modes"] for entry in compared] == modes * 3
+    assert [(entry["arm"], entry["reference"]) for entry in compared[::3]] == [
+        ("own-spans-1-4-seed0", "documents-seed0"),
+        ("span-then-document-1-4-seed0", "documents-seed0"),
+        ("span-then-document-1-4-seed0", "own-spans-1-4-seed0"),
+    ]
     identity = work / "dev" / SETTING.name / "documents-seed0" / "identity.json"
     write_json(identity, {**read_json(identity), "code_sha256": "other"})
     with pytest.raises(ConfigurationError, match="the result of documents-seed0 is not from it"):
