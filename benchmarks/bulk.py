@@ -26,8 +26,9 @@ from measure import save
 from note_pool import WORDS, pool_notes
 
 from cclearn import Coder, Note
-from cclearn.bulk.corpus import open_corpus
-from cclearn.notes.jsonl import read_notes, write_rows
+from cclearn.bulk.corpora import open_corpus
+from cclearn.notes.inputs import NoteSource, read_notes
+from cclearn.notes.jsonl import write_rows
 
 ROOT = Path(__file__).parent.parent
 CODE = ["-m", "cclearn", "code"]
@@ -119,7 +120,7 @@ def long_runs(folder: Path, count: int) -> dict[str, Any]:
     source = folder / "corpus.jsonl"
     write_rows(source, pool_notes(count))
     some = list(islice(read_notes(source), CODER_NOTES))
-    shards = len(open_corpus(source).survey(1_000).shards)
+    shards = len(open_corpus(NoteSource((source,))).survey(1_000).shards)
     bare = [coder_speed(some)]
     one = run_measured(command(source, folder / "one"), folder / "one")
     bare.append(coder_speed(some))

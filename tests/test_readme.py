@@ -13,7 +13,7 @@ from typer.main import get_command
 from cclearn import Coder
 from cclearn.cli.main import app
 from cclearn.cli.tables import coded_note_view
-from cclearn.notes.jsonl import read_notes
+from cclearn.notes.inputs import read_notes
 from tests.codes.official import TABLE
 
 ROOT = Path(__file__).parent.parent

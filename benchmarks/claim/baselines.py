@@ -8,11 +8,14 @@ python -m benchmarks.claim.baselines --data FOLDER [--budget 50]
   of all spans. Pairs have billable codes only; `any code` has the other codes of the corpus too.
 - `lexicon`: the embedded lexicon of titles and synonyms, whose strings are English; and the lexicon with
   the same spans as the dictionary.
+- `spaCy and nearest string`: spaCy's recogniser, trained on the documents by `recipes/spacy/ner.cfg`,
+  and for each span the code of the nearest string of all spans and of the classification.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,12 +33,13 @@ from benchmarks.claim.data import (
     write_split,
 )
 from benchmarks.claim.dictionary import Dictionary
-from benchmarks.claim.identity import code_sha256, data_hashes
+from benchmarks.claim.identity import ROOT, code_sha256, data_hashes
 from benchmarks.claim.results import RESULTS
 from benchmarks.claim.scoring import DRAWS, score
 from cclearn.codes import CodeSystem
 from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
+from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import CclearnError
 from cclearn.notes import AssignedCode, CodedNote, Note, SpanPair
 from cclearn.notes.jsonl import read_span_pairs
@@ -43,6 +47,9 @@ from cclearn.runtime.files import write_json
 from cclearn.training.manifest import package_versions
 
 Code = Callable[[Iterable[Note]], Iterator[CodedNote]]
+
+STEPS = 1_000
+"""Number of steps that spaCy's recogniser is trained for. It is not stopped by any score."""
 
 
 def most_frequent_codes(split: Split) -> Code:
@@ -77,6 +84,11 @@ def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callabl
     def lexicon(pairs: Path | None) -> Code:
         return load_coder(CoderSettings(pairs=pairs), system).code_many
 
+    def spacy() -> Code:
+        recogniser = f"spacy:{train_recogniser(files.documents, folder / 'spacy')}"
+        loop = LoopSettings(recogniser=recogniser, segments="sentence")
+        return load_coder(CoderSettings(pairs=files.all_pairs, loop=loop), system).code_many
+
     return {
         "most frequent codes": lambda: most_frequent_codes(split),
         "dictionary, documents": lambda: dictionary(files.document_pairs),
@@ -85,7 +97,25 @@ def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callabl
         "lexicon": lambda: lexicon(None),
         "lexicon, documents": lambda: lexicon(files.document_pairs),
         "lexicon, all spans": lambda: lexicon(files.all_pairs),
+        "spaCy and nearest string, all spans": spacy,
     }
+
+
+def train_recogniser(documents: Path, output: Path) -> Path:
+    """Train spaCy's recogniser on coded notes. Return the folder of the pipeline."""
+    settings = {
+        "paths.train": documents,
+        "paths.dev": documents,
+        "nlp.lang": "es",
+        "training.max_steps": STEPS,
+        "training.patience": 0,
+        "training.eval_frequency": STEPS,
+    }
+    command = [sys.executable, "-m", "spacy", "train", str(ROOT / "recipes" / "spacy" / "ner.cfg")]
+    for name, value in settings.items():
+        command += [f"--{name}", str(value)]
+    subprocess.run([*command, "--output", str(output)], check=True, stdout=subprocess.DEVNULL)
+    return output / "model-last"
 
 
 def _evidence_pairs(notes: Iterable[CodedNote], system: CodeSystem) -> Iterator[SpanPair]:

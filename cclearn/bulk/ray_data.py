@@ -11,15 +11,16 @@ import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cclearn.bulk.corpus import BulkCorpus, Shard, open_corpus
+from cclearn.bulk.corpora import open_corpus
+from cclearn.bulk.corpus import BulkCorpus, Shard
 from cclearn.bulk.shard import CodedShard, Marker, code_shard
 from cclearn.coding import Coder
 from cclearn.coding.load import load_coder_quietly
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import ConfigurationError
+from cclearn.notes.inputs import NoteSource
 from cclearn.runtime.ray_cluster import (
     LOST_WORKERS,
     count_other_machines,
@@ -35,11 +36,11 @@ class ShardCoder:
     """An actor that loads a coder with its first shard, and codes one shard after the other.
 
     Args:
-        source: Path of the corpus, which must be the same on every worker.
+        source: Source of the notes, whose paths must be the same on every worker.
         settings: Settings of the coder.
     """
 
-    def __init__(self, source: Path, settings: CoderSettings) -> None:
+    def __init__(self, source: NoteSource, settings: CoderSettings) -> None:
         self._source = source
         self._settings = settings
 
@@ -63,7 +64,7 @@ class ShardCoder:
 def coded_on_ray(
     address: str,
     workers: int | None,
-    source: Path,
+    source: NoteSource,
     settings: CoderSettings,
     shards: Sequence[Shard],
 ) -> Generator[CodedShard, None, None]:
@@ -74,7 +75,7 @@ def coded_on_ray(
             accepts.
         workers: Number of workers. None starts one for each GPU if the model runs on GPUs, and one for
             each core otherwise.
-        source: Path of the corpus.
+        source: Source of the notes.
         settings: Settings of the coder.
         shards: Shards to code.
 
@@ -115,7 +116,7 @@ def coded_on_ray(
             warnings.filterwarnings("ignore", message=".*ray_remote_args")
             dataset: Dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
                 ShardCoder,
-                fn_constructor_args=(source.resolve(), settings.resolved()),
+                fn_constructor_args=(source.resolved(), settings.resolved()),
                 compute=ActorPoolStrategy(size=count),
                 num_cpus=0 if gpus else 1,
                 num_gpus=gpus or None,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from cclearn.bulk.corpus import BulkCorpus, Shard, Survey, open_corpus
+from cclearn.bulk.corpora import open_corpus
+from cclearn.bulk.corpus import BulkCorpus, Shard, Survey
 from cclearn.bulk.folder import CodedFolder, refuse_other_files
 from cclearn.bulk.launcher import (
     LaunchedProcess,
@@ -28,6 +30,8 @@ from cclearn.coding.load import load_coder_quietly
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.errors import ConfigurationError
+from cclearn.notes.columns import NoteColumns
+from cclearn.notes.inputs import NoteSource
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.files import locked_folder
 from cclearn.runtime.progress import corpus_progress
@@ -75,7 +79,7 @@ class _Plan:
 
 
 def code_corpus(
-    source: Path,
+    source: NoteSource | Path,
     out: Path,
     settings: CoderSettings,
     options: BulkOptions | None = None,
@@ -86,7 +90,7 @@ def code_corpus(
     Under `accelerate launch`, each process codes its share, and the first process waits for the others.
 
     Args:
-        source: A `.jsonl` file, a `.parquet` file or a folder of `.txt` files.
+        source: A file or a folder with notes, or a source of several of them or with other columns.
         out: Output folder (`cclearn.bulk.folder`).
         settings: Settings of the coder.
         options: Options of the run.
@@ -100,6 +104,8 @@ def code_corpus(
             in use, the engine has stopped answering, or the cluster cannot be reached.
     """
     process = current_process()
+    if isinstance(source, Path):
+        source = NoteSource((source,))
     run = _BulkRun(source, out, settings, options or BulkOptions(), process)
     started = time.perf_counter()
     with ExitStack() as stack:
@@ -114,7 +120,7 @@ class _BulkRun:
     """One process of a run over a corpus.
 
     Args:
-        source: Path of the corpus.
+        source: Source of the notes.
         out: Output folder.
         settings: Settings of the coder.
         options: Options of the run.
@@ -123,7 +129,7 @@ class _BulkRun:
 
     def __init__(
         self,
-        source: Path,
+        source: NoteSource,
         out: Path,
         settings: CoderSettings,
         options: BulkOptions,
@@ -178,7 +184,7 @@ class _BulkRun:
         survey = corpus.survey(self._options.shard_size)
         manifest = {
             **coder_manifest(self._settings, system),
-            "corpus": {"rows": survey.rows, "sha256": survey.sha256},
+            "corpus": {"rows": survey.rows, "sha256": survey.sha256, **_columns(self._source)},
             "shard_size": self._options.shard_size,
         }
         folder = CodedFolder.begin(self._out, manifest, self._options.overwrite)
@@ -266,6 +272,12 @@ class _Progress:
         """
         if time.monotonic() - self._updated >= _INTERVAL:
             self.update(coded)
+
+
+def _columns(source: NoteSource) -> dict[str, Any]:
+    """Return the columns of a source, if they are not the default, for the manifest of a run."""
+    columns = source.columns
+    return {} if columns == NoteColumns() else {"columns": asdict(columns)}
 
 
 def _check(settings: CoderSettings, options: BulkOptions, process: LaunchedProcess) -> None:

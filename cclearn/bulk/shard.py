@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from cclearn.bulk.corpus import BulkCorpus, Shard
+from cclearn.bulk.corpus import BulkCorpus, CorpusRow, Shard
 from cclearn.coding import Coder
 from cclearn.coding.batch import code_batch
 from cclearn.engines.base import NOT_FINITE
@@ -44,6 +45,7 @@ class RejectedNote(BaseModel):
             `refused`, `restricted`, or `error`.
         reason: Description of the problem, without text of the note.
         note: Note of the row, if it could be read.
+        file: Path of the file of the row, if the corpus consists of several.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,7 @@ class RejectedNote(BaseModel):
     kind: str
     reason: str
     note: Note | None = None
+    file: str | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Marker(BaseModel):
@@ -116,30 +119,35 @@ def code_shard(
             raise an error.
     """
     rejected: list[RejectedNote] = []
-    numbers: list[int] = []
+    rows: list[CorpusRow] = []
     notes: list[Note] = []
     for row in corpus.read(shard):
         if row.problem is not None:
             kind = "unreadable" if row.note is None else "repeated"
             rejected.append(
                 RejectedNote(
-                    row=row.number, id=row.id, kind=kind, reason=row.problem, note=row.note
+                    row=row.number,
+                    id=row.id,
+                    kind=kind,
+                    reason=row.problem,
+                    note=row.note,
+                    file=row.file,
                 )
             )
         elif row.note is not None:
-            numbers.append(row.number)
+            rows.append(row)
             notes.append(row.note)
     before = replace(coder.usage)
     lines: list[str] = []
     codes = consecutive = 0
     flagged: Counter[str] = Counter()
-    pairs = zip(numbers, notes, code_batch(coder, notes), strict=True)
-    for done, (number, note, coded) in enumerate(pairs, start=1):
+    pairs = zip(rows, notes, code_batch(coder, notes), strict=True)
+    for done, (row, note, coded) in enumerate(pairs, start=1):
         if progress is not None:
             progress(done)
         if isinstance(coded, Exception):
             consecutive += _may_affect_other_notes(coded)
-            rejected.append(_reject(number, note, coded, shard))
+            rejected.append(_reject(row, note, coded, shard))
             if consecutive >= min(_MAX_FAILURES, max(_MIN_FAILURES, len(notes))):
                 raise _repeated_failure_error(shard, consecutive, coded)
             continue
@@ -164,7 +172,7 @@ def code_shard(
     return CodedShard(content, marker)
 
 
-def _reject(number: int, note: Note, error: Exception, shard: Shard) -> RejectedNote:
+def _reject(row: CorpusRow, note: Note, error: Exception, shard: Shard) -> RejectedNote:
     """Return the rejected note for an error. Raises CclearnError if other notes would fail as well."""
     kind, reason = "error", type_and_location(error)
     if isinstance(error, UnansweredError):
@@ -175,7 +183,9 @@ def _reject(number: int, note: Note, error: Exception, shard: Shard) -> Rejected
         kind, reason = error.kind, str(error)
     elif isinstance(error, CclearnError):
         raise error
-    return RejectedNote(row=number, id=note.id, kind=kind, reason=reason, note=note)
+    return RejectedNote(
+        row=row.number, id=note.id, kind=kind, reason=reason, note=note, file=row.file
+    )
 
 
 def _may_affect_other_notes(error: Exception) -> bool:

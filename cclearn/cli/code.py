@@ -28,24 +28,50 @@ if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
     from cclearn.coding.settings import CoderSettings
     from cclearn.notes import CodedNote, Note
+    from cclearn.notes.columns import NoteColumns
+    from cclearn.notes.inputs import NoteSource
     from cclearn.runtime.audit import Audit
+
+
+_STANDARD = "-"
 
 
 @with_options(coder=coder_settings)
 def code_command(
     source: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="A .txt file, a folder of such files, a .jsonl or .parquet file, or - for standard"
-            " input."
+            help="Files (.txt, .jsonl, .csv, .tsv, .parquet), folders of .txt files, or - for standard"
+            " input, which is a note, or notes as JSONL."
         ),
     ],
     coder: CoderOptions,
+    text_column: Annotated[
+        str | None,
+        typer.Option(
+            "--text-column", help="Column or field with the text of a note. Default: text."
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            "--id-column",
+            help="Column or field with the id of a note. Default: id, or the line number in a table"
+            " without it.",
+        ),
+    ] = None,
+    keep_fields: Annotated[
+        bool,
+        typer.Option(
+            "--keep-fields",
+            help="Keep the other columns or fields, as `metadata` of the coded notes.",
+        ),
+    ] = False,
     out: Annotated[
         str | None,
         typer.Option(
-            help="File to write; or a folder (coded/), which receives the notes in shards. The same"
-            " command continues a run that was stopped."
+            help="File to write; a folder (coded/), which receives the notes in shards, so that the same"
+            " command continues a run that was stopped; or - for standard output."
         ),
     ] = None,
     format_name: FormatOption = None,
@@ -80,12 +106,13 @@ def code_command(
     from cclearn.runtime.audit import audited
 
     settings = coder()
+    notes = _note_source(source, text_column, id_column, keep_fields)
     if out is not None and _is_folder(out, format_name):
         from cclearn.bulk import BulkOptions
 
         options = BulkOptions(shard_size, overwrite, retry, ray, workers)
         with audited("code", writes=is_first_process()) as audit:
-            _code_to_folder(source, settings, Path(out), format_name, options, audit)
+            _code_to_folder(notes, settings, Path(out), format_name, options, audit)
     else:
         if ray is not None or workers is not None or has_several_processes():
             raise ConfigurationError(
@@ -101,9 +128,10 @@ def code_command(
                     " folder with --out."
                 ]
             )
-        path = None if out is None else Path(out)
+        path = None if out is None or out == _STANDARD else Path(out)
+        pretty = out is None and format_name is None and sys.stdout.isatty()
         with audited("code") as audit:
-            _code_to_file(source, settings, path, format_name, overwrite, audit)
+            _code_to_file(notes, settings, path, format_name, overwrite, audit, pretty)
 
 
 def export_command(
@@ -130,13 +158,36 @@ def export_command(
 
 def _is_folder(out: str, format_name: str | None) -> bool:
     """Return whether an output is a folder: it exists as one, ends with a slash, or has no suffix."""
+    if out == _STANDARD:
+        return False
     if out.endswith(("/", os.sep)) or Path(out).is_dir():
         return True
     return format_name is None and not Path(out).suffix
 
 
+def _note_source(
+    names: list[str], text_column: str | None, id_column: str | None, keep: bool
+) -> NoteSource | NoteColumns:
+    """Return the source that the arguments name; for standard input, the columns to read.
+
+    Raises:
+        ConfigurationError: Standard input is named beside a file.
+    """
+    from cclearn.notes.columns import NoteColumns
+    from cclearn.notes.inputs import NoteSource
+
+    columns = NoteColumns(text_column, id_column, keep)
+    if _STANDARD not in names:
+        return NoteSource(tuple(map(Path, names)), columns)
+    if len(names) > 1:
+        raise ConfigurationError(
+            ["source (source = -): standard input is read alone. Omit it, or the other paths."]
+        )
+    return columns
+
+
 def _code_to_folder(
-    source: str,
+    source: NoteSource | NoteColumns,
     settings: CoderSettings,
     out: Path,
     format_name: str | None,
@@ -146,25 +197,27 @@ def _code_to_folder(
     """Code a corpus in shards, into a folder that the same command can continue."""
     from cclearn.bulk import code_corpus
     from cclearn.coding.model_record import model_record
+    from cclearn.notes.columns import NoteColumns
     from cclearn.runtime.files import FULL
 
     problems = []
-    if source == "-":
+    if isinstance(source, NoteColumns):
         problems.append(
             "source (source = -): a run that can be continued must read a file. Save the input first."
         )
     if format_name not in (None, "jsonl"):
         problems.append(f"format (format = {format_name}): shards are always JSONL. Omit --format.")
-    if problems:
+    if isinstance(source, NoteColumns) or problems:
         raise ConfigurationError(problems)
 
     def begin_audit(survey: Survey, system: CodeSystem) -> None:
         corpus = {"notes": survey.rows, "corpus_sha256": survey.sha256}
         model = model_record(settings.model, engine=settings.engine)
         audit.begin([model], system, **corpus)
+        _print_remarks(source)
 
     try:
-        summary = code_corpus(Path(source), out, settings, options, begin_audit)
+        summary = code_corpus(source, out, settings, options, begin_audit)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -188,17 +241,24 @@ def _code_to_folder(
         raise CclearnError(f"output (out = {out}): no note was coded.")
 
 
+def _print_remarks(source: NoteSource) -> None:
+    for remark in source.remarks():
+        print_message(remark)
+
+
 def _code_to_file(
-    source: str,
+    source: NoteSource | NoteColumns,
     settings: CoderSettings,
     out: Path | None,
     format_name: str | None,
     overwrite: bool,
     audit: Audit,
+    pretty: bool,
 ) -> None:
-    """Code notes in this process, to a file, the terminal or standard output."""
+    """Code notes in this process, to a file or standard output, or as tables to the terminal."""
     from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record
+    from cclearn.notes.inputs import NoteSource
     from cclearn.outputs import find_output
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import track
@@ -217,7 +277,7 @@ def _code_to_file(
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
         print_message(f"{count} notes coded with {coder.name}: {out}")
-    elif format_name is None and sys.stdout.isatty():
+    elif pretty:
         from cclearn.cli.tables import coded_note_view, print_view
 
         for note in coded:
@@ -225,6 +285,8 @@ def _code_to_file(
     else:
         for chunk in output.chunks(coded):  # The output is UTF-8, whatever the locale is.
             sys.stdout.buffer.write(chunk.encode())
+    if isinstance(source, NoteSource):
+        _print_remarks(source)
     for flag, count in sorted(failures.items()):
         print_message(f"notes flagged {flag}: {count}")
     if postponed:
@@ -264,13 +326,11 @@ def _postpone_error(notes: Iterator[Note], postponed: list[DataError]) -> Iterat
         postponed.append(error)
 
 
-def _read_source(source: str) -> Iterator[Note]:
-    """Return the notes of a file, of a folder, or of standard input (`-`)."""
-    from cclearn.notes import Note
-    from cclearn.notes.jsonl import read_notes
-    from cclearn.runtime.files import decode_text
+def _read_source(source: NoteSource | NoteColumns) -> Iterator[Note]:
+    """Return the notes of files and folders, or of standard input if only columns are given."""
+    from cclearn.notes.columns import NoteColumns
+    from cclearn.notes.inputs import read_source, read_stream
 
-    if source != "-":
-        return read_notes(Path(source))
-    text = decode_text(sys.stdin.buffer.read(), "standard input")
-    return iter([Note(id="stdin", text=text)])
+    if isinstance(source, NoteColumns):
+        return read_stream(sys.stdin.buffer, source, "standard input", "stdin")
+    return read_source(source)

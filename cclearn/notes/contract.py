@@ -6,9 +6,10 @@ Offsets are half-open and count Unicode code points of the unedited note. For ev
 
 from __future__ import annotations
 
+import operator
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from cclearn.codes import Status
 
@@ -48,11 +49,14 @@ class Note(_Row):
         id: Identifier, unique within a file.
         text: Text of the note, which is never changed.
         origin: Origin of the text.
+        metadata: Other fields of the row that the note was read from, if they were to be kept. It is
+            written only if there are any.
     """
 
     id: str = Field(min_length=1)
     text: str
     origin: Origin = "restricted"
+    metadata: dict[str, JsonValue] = Field(default={}, exclude_if=operator.not_)
 
 
 class Evidence(_Row):

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, DataErrors, did_you_mean, shown_id
-from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, Note, SpanPair
+from cclearn.notes.contract import SCHEMA_VERSION, CodedNote, SpanPair
 from cclearn.notes.parquet import parquet_rows
-from cclearn.runtime.files import atomic_file, decode_text, read_bytes
+from cclearn.runtime.files import atomic_file, decode_text
 
 RowT = TypeVar("RowT", bound=BaseModel)
 
@@ -44,7 +44,7 @@ def read_rows(path: Path, row_type: type[RowT]) -> Iterator[RowT]:
     if path.suffix == ".parquet":
         numbered = enumerate(parquet_rows(path), start=1)
         yield from checked_rows(
-            ((n, partial(parse_row, fields, row_type, path, n)) for n, fields in numbered), path
+            (path, n, partial(parse_row, fields, row_type, path, n)) for n, fields in numbered
         )
         return
     if not path.is_file():
@@ -66,22 +66,19 @@ def read_stream(stream: IO[bytes], row_type: type[RowT], name: object) -> Iterat
     """
     numbered = enumerate(stream, start=1)
     return checked_rows(
-        ((n, partial(parse_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()),
-        name,
+        (name, n, partial(parse_line, raw, row_type, name, n)) for n, raw in numbered if raw.strip()
     )
 
 
 def checked_rows(
-    lines: Iterable[tuple[int | None, Callable[[], RowT]]],
-    name: object,
+    lines: Iterable[tuple[object, int | None, Callable[[], RowT]]],
     max_problems: int = _MAX_PROBLEMS,
 ) -> Iterator[RowT]:
     """Yield the valid rows, and report all problems after the last one.
 
     Args:
-        lines: Pairs of a line number and a function that returns the row of the line. The number is None
-            if the rows are not lines of a file.
-        name: Name of the file in messages.
+        lines: Triples of the name of a file in messages, a line number, and a function that returns the
+            row of the line. The number is None if the rows are not lines of a file.
         max_problems: Number of problems after which reading stops.
 
     Raises:
@@ -89,7 +86,7 @@ def checked_rows(
     """
     seen: set[str] = set()
     problems: list[DataError] = []
-    for number, read in lines:
+    for name, number, read in lines:
         try:
             row = read()
             identifier = str(getattr(row, "id", number))
@@ -199,54 +196,6 @@ def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
             stream.write(row_to_json(row).encode("utf-8") + b"\n")
             count += 1
     return count
-
-
-def read_notes(path: Path) -> Iterator[Note]:
-    """Stream the notes of a `.txt` file, of a folder of such files, or of a `.jsonl` or `.parquet` file.
-
-    The id of a text file's note is the file's name without its suffix. Newlines are not converted.
-
-    Raises:
-        DataError: The path cannot be read, or notes in it are not valid. All problems are reported
-            together after the last valid note.
-    """
-    if path.is_dir():
-        files = text_files(path)
-        yield from checked_rows(((None, partial(_read_text, file)) for file in files), path)
-    elif path.suffix in (".jsonl", ".parquet"):
-        yield from read_rows(path, Note)
-    else:
-        yield _read_text(path)
-
-
-def text_files(folder: Path) -> list[Path]:
-    """Return the text files of a folder, sorted by name. Raises DataError if there are none."""
-    files = sorted(folder.glob("*.txt"))
-    if not files:
-        raise DataError(folder, "contains no .txt file")
-    return files
-
-
-def text_note(path: Path, content: bytes) -> Note:
-    """Return the note in a text file.
-
-    Args:
-        path: Path of the file, whose name without its suffix is the id of the note.
-        content: Content of the file.
-
-    Raises:
-        DataError: The name or the content of the file is not UTF-8.
-    """
-    identifier = path.stem or path.name
-    try:
-        identifier.encode()
-    except UnicodeEncodeError:
-        raise DataError(path, "its name is not UTF-8. Rename the file.", field="id") from None
-    return parse_row({"id": identifier, "text": decode_text(content, path)}, Note, path)
-
-
-def _read_text(path: Path) -> Note:
-    return text_note(path, read_bytes(path))
 
 
 def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:

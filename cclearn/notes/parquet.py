@@ -33,7 +33,10 @@ def arrow_schema(row_type: type[BaseModel]) -> pa.Schema:
     """Return the Arrow schema of a type of row: `schema_version` and the fields of its JSON."""
     import pyarrow as pa
 
-    fields = row_type.model_fields.items()
+    # Metadata has no fixed type, and no row that is built has any.
+    fields = [
+        (n, f) for n, f in row_type.model_fields.items() if get_origin(f.annotation) is not dict
+    ]
     columns = [(name, _arrow_type(field.annotation)) for name, field in fields]
     return pa.schema([("schema_version", pa.int64()), *columns])
 
@@ -119,10 +122,15 @@ def _value(scalar: pa.Scalar) -> Any:
 
 def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     with _open(path) as file:
-        names = file.schema_arrow.names
-        if len(set(names)) < len(names):
-            raise DataError(path, "two columns have the same name")
+        _names(file, path)
         yield from file.iter_batches(batch_size=_READ, columns=columns)
+
+
+def _names(file: ParquetFile, path: Path) -> list[str]:
+    names: list[str] = file.schema_arrow.names
+    if len(set(names)) < len(names):
+        raise DataError(path, "two columns have the same name")
+    return names
 
 
 class ParquetReader:
@@ -162,6 +170,16 @@ class ParquetReader:
                 yield from _rows(batch.slice(low - self._position, high - low), self._path)
             self._remaining = None if high >= last else batch.slice(high - self._position)
             self._position = max(high, self._position) if self._remaining is not None else last
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file.
+
+    Raises:
+        DataError: The file is missing or is not a Parquet file, or two columns have the same name.
+    """
+    with _open(path) as file:
+        return _names(file, path)
 
 
 def count_rows(path: Path) -> int:

@@ -161,14 +161,14 @@ def parse_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
             `body:NUMBER: field: problem`.
     """
     body = body.removeprefix(BOM_UTF8)
-    rows: Iterator[tuple[int | None, Callable[[], Note]]]
+    rows: Iterator[tuple[object, int | None, Callable[[], Note]]]
     try:
         if form == LINES:
             if sum(1 for _ in islice(_LINE.finditer(body), most + 1)) > most:
                 raise _too_many(most)
             _refuse_many_tokens(body, most)
             lines = _numbered_lines(body)
-            rows = ((n, partial(parse_line, line, Note, _NAME, n)) for n, line in lines)
+            rows = ((_NAME, n, partial(parse_line, line, Note, _NAME, n)) for n, line in lines)
         else:
             _refuse_many_tokens(body, most)
             value = decode_json(body, _NAME)
@@ -176,8 +176,11 @@ def parse_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
                 return [parse_row(value, Note, _NAME)], True
             if len(value) > most:
                 raise _too_many(most)
-            rows = ((n, partial(parse_row, row, Note, _NAME, n)) for n, row in enumerate(value, 1))
-        return list(checked_rows(rows, _NAME, max_problems=1)), False
+            rows = (
+                (_NAME, n, partial(parse_row, row, Note, _NAME, n))
+                for n, row in enumerate(value, 1)
+            )
+        return list(checked_rows(rows, max_problems=1)), False
     except DataError as error:
         raise Refused(422, str(error), "contract") from None
 

@@ -16,7 +16,7 @@ from cclearn.bulk import BulkOptions, code_corpus
 from cclearn.bulk.folder import read_coded_folder
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import DataError
-from cclearn.notes.jsonl import read_notes
+from cclearn.notes.inputs import read_notes
 
 TEXT = "Pneumonia."
 

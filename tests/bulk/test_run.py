@@ -16,7 +16,8 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.local import LocalEngine
 from cclearn.errors import CclearnError, ConfigurationError, DataError
-from cclearn.notes.jsonl import read_notes, row_to_json
+from cclearn.notes.inputs import read_notes
+from cclearn.notes.jsonl import row_to_json
 from cclearn.runtime.files import locked_folder
 from tests.bulk.corpora import files_in, write_jsonl
 from tests.conftest import ROOT

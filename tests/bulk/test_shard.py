@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from cclearn import Coder
-from cclearn.bulk.corpus import open_corpus
+from cclearn.bulk.corpora import open_corpus
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, RestrictedTextError
 from cclearn.notes import Note
+from cclearn.notes.inputs import NoteSource
 from tests.bulk.corpora import CallbackCoder, write_jsonl
 
 
 def coded(
     tmp_path: Path, system: CodeSystem, what: Callable[[Note], list[str]], count: int = 12
 ) -> CodedShard:
-    corpus = open_corpus(write_jsonl(tmp_path / "notes.jsonl", count))
+    corpus = open_corpus(NoteSource((write_jsonl(tmp_path / "notes.jsonl", count),)))
     return code_shard(CallbackCoder(system, what), corpus, corpus.survey(100).shards[0])
 
 
@@ -27,7 +28,7 @@ def ids_of(shard: CodedShard) -> list[str]:
 
 
 def test_the_lines_are_those_of_the_coder(tmp_path: Path, system: CodeSystem) -> None:
-    corpus = open_corpus(write_jsonl(tmp_path / "notes.jsonl", 7))
+    corpus = open_corpus(NoteSource((write_jsonl(tmp_path / "notes.jsonl", 7),)))
     coder = Coder.lexicon(system)
     progress: list[int] = []
     shard = code_shard(coder, corpus, corpus.survey(5).shards[1], progress.append)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note
+from cclearn.notes.inputs import read_notes
 from cclearn.notes.jsonl import (
     read_coded_notes,
-    read_notes,
     read_rows,
     read_span_pairs,
     row_to_json,
@@ -95,7 +95,7 @@ def test_a_bad_line_is_reported_by_line_and_field(
     path = tmp_path / "notes.jsonl"
     path.write_bytes(b'{"id": "first", "text": "x"}\n' + line + b"\n")
     with pytest.raises(DataError, match=message) as error:
-        notes_of(path)
+        list(read_rows(path, Note))
     assert str(error.value).startswith(f"{path}:2: ")
     assert "John" not in str(error.value)
     assert "\n" not in str(error.value)

@@ -35,6 +35,7 @@ def aggregate(
         id=note.id,
         text=note.text,
         origin=note.origin,
+        metadata=note.metadata,
         codes=codes,
         ungrounded=note_findings.ungrounded,
         invalid=note_findings.invalid,

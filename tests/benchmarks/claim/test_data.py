@@ -14,8 +14,8 @@ from benchmarks.claim.data import (
 )
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
+from cclearn.notes.inputs import read_notes as read_plain
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
-from cclearn.notes.jsonl import read_notes as read_plain
 from tests.benchmarks.claim.corpus import write_corpus
 
 

@@ -1,0 +1,104 @@
+"""Code the evaluation notes with the published Gemma 3 270M, with and without examples in the prompt.
+
+python -m benchmarks.claim.few_shot MODEL --data FOLDER --work FOLDER [--shots 0 5]
+
+MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. The examples are the shortest
+of the 50 documents of the smallest budget, so that five of them fit into the prompt. Answers are
+constrained as those of the arms: quotes are in the note, and codes are billable. The same command
+continues a run that was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.claim.data import BUDGETS, Split, read_split
+from benchmarks.claim.identity import bind, code_sha256, data_hashes
+from benchmarks.claim.results import RESULTS
+from benchmarks.claim.scoring import DRAWS, code_notes, predictions, score
+from cclearn.codes import CodeSystem
+from cclearn.coding.settings import CoderSettings
+from cclearn.engines.settings import EngineSettings
+from cclearn.errors import CclearnError
+from cclearn.models import model_hash
+from cclearn.notes import CodedNote
+from cclearn.notes.jsonl import write_rows
+from cclearn.runtime.files import write_json
+from cclearn.runtime.progress import quiet_libraries
+from cclearn.training.manifest import package_versions
+
+PATH = RESULTS / "few-shot.json"
+
+
+def examples(split: Split, shots: int) -> list[CodedNote]:
+    """Return the shortest documents of a split, in the order of their ids."""
+    shortest = sorted(split.documents, key=lambda note: (len(note.text), note.id))[:shots]
+    return sorted(shortest, key=lambda note: note.id)
+
+
+def measure(
+    model: Path, split: Split, shots: Sequence[int], work: Path, system: CodeSystem
+) -> dict[str, Any]:
+    """Return the scores with each number of examples.
+
+    Args:
+        model: Folder of the model.
+        split: Notes of the setting.
+        shots: Numbers of examples.
+        work: Work folder.
+        system: Code system.
+
+    Raises:
+        CclearnError: A note could not be coded, or the folder belongs to another model, code or data.
+    """
+    identity = {
+        "model_sha256": model_hash(str(model), None),
+        "code_sha256": code_sha256(),
+        "data_sha256": data_hashes(split),
+    }
+    folder = work / "few_shot"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bind(folder, identity)
+    notes = folder / "notes.jsonl"
+    write_rows(notes, (note.note for note in split.evaluation))
+    found = {}
+    for number in shots:
+        settings = CoderSettings(
+            model=str(model),
+            engine=EngineSettings(chat_template="gemma"),
+            examples=examples(split, number),
+        )
+        out = folder / f"shots-{number}"
+        seconds = code_notes(notes, out, settings)
+        scores = score(split, list(predictions(out)), system, DRAWS)
+        found[str(number)] = {"seconds": seconds, "scores": scores}
+        print(f"{number} examples: {seconds:.0f} s", file=sys.stderr, flush=True)
+    return {"identity": identity, "shots": found, "versions": package_versions()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", type=Path, help="folder of Gemma 3 270M")
+    parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
+    parser.add_argument("--work", type=Path, required=True, help="folder for coded notes")
+    parser.add_argument("--shots", type=int, nargs="+", default=[0, 5])
+    arguments = parser.parse_args()
+    quiet_libraries()
+    try:
+        system = CodeSystem.load()
+        split = read_split(arguments.data.resolve(), "dev", BUDGETS[0], False, system)
+        result = measure(
+            arguments.model.resolve(), split, arguments.shots, arguments.work.resolve(), system
+        )
+    except CclearnError as error:
+        sys.exit("\n".join(error.lines))
+    write_json(PATH, result)
+    print(PATH)
+
+
+if __name__ == "__main__":
+    main()
