@@ -59,7 +59,12 @@ def recipe_of(model: Path, files: dict[str, Path], output: Path, settings: Seque
             f"model.path={json.dumps(str(model.resolve()))}",
             f"output={json.dumps(str(output))}",
             f"rows.sources={json.dumps(sources)}",
-            *("rows.evaluation=[]", "training.epochs=null", "training.accumulation=1"),
+            *(
+                "rows.invalid=drop",
+                "rows.evaluation=[]",
+                "training.epochs=null",
+                "training.accumulation=1",
+            ),
             *("model.trim_vocabulary=true", "training.save_every=0", *settings),
         ],
     )

@@ -145,6 +145,12 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         f" {run.contaminated:,} that an evaluation contains, {run.omitted:,} parts that fit into no"
         f" window; {run.windowed:,} notes split into windows",
     )
+    if run.invalid or run.replaced:
+        print_line(
+            "Codes",
+            f"{run.invalid:,} left out that are not billable, {run.replaced:,} headers replaced by"
+            " their unspecified child",
+        )
     print_line(
         "Steps",
         f"{run.steps:,} of {run.batch:,} {run.batch_unit}"

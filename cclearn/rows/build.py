@@ -24,6 +24,7 @@ from cclearn.prompts import (
     span_prompt,
 )
 from cclearn.prompts.templates import RowKind
+from cclearn.rows.checked_codes import CodeCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ def read_source(
     system: CodeSystem | None = None,
     describes: bool = True,
     template: Template = "paired",
+    check: CodeCheck | None = None,
 ) -> Iterator[TrainingRow]:
     """Stream the training rows of a file of span pairs or coded notes.
 
@@ -189,6 +191,7 @@ def read_source(
         system: Code system that provides the official spelling and the descriptions of codes.
         describes: Whether descriptions follow the codes in answers to spans.
         template: Layout of the answers.
+        check: Check that drops or replaces codes which are not billable. None keeps all codes.
 
     Raises:
         DataError: A line of the file is not valid.
@@ -196,6 +199,12 @@ def read_source(
     """
     if kind == "document":
         name = "icd10cm" if system is None else system.name
-        return (document_row(note, name, template) for note in read_coded_notes(path, system))
+        notes = read_coded_notes(path, system)
+        kept = notes if check is None else filter(None, map(check.note, notes))
+        return (document_row(note, name, template) for note in kept)
     describe = system.description if describes and system is not None else None
-    return (span_row(pair, describe, template) for pair in read_span_pairs(path, system))
+    if check is None:
+        pairs = read_span_pairs(path, system)
+    else:
+        pairs = filter(None, map(check.pair, read_span_pairs(path)))
+    return (span_row(pair, describe, template) for pair in pairs)

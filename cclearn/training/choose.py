@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from cclearn.codes import CodeSystem
@@ -13,6 +13,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.notes.spans import Span
 from cclearn.rows import (
+    CodeCheck,
     Contamination,
     Negatives,
     TrainingRow,
@@ -38,6 +39,7 @@ class ChosenRows:
         read: Number of pairs or notes that were read from the file.
         contaminated: Ids of the pairs, notes and rows that occur in an evaluation.
         development: Rows that are not trained on, and on which the loss is evaluated.
+        check: Counts of the codes that are not billable.
     """
 
     source: RowSourceSettings
@@ -45,6 +47,7 @@ class ChosenRows:
     read: int
     contaminated: list[str]
     development: list[TrainingRow]
+    check: CodeCheck = field(compare=False)
 
 
 def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
@@ -60,10 +63,12 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
 
     Raises:
         DataError: A file is invalid.
-        ConfigurationError: No row of a source is left.
+        ConfigurationError: Codes are not billable and are to be refused, or no row of a source is left.
     """
     contamination = _contamination(recipe.rows)
     whole_rows = [_read_whole(source, recipe, system, contamination) for source in recipe.rows.used]
+    if recipe.rows.invalid == "raise":
+        _refuse_codes(whole_rows)
     coded = _coded_strings(whole_rows)
     selected = []
     for chosen in whole_rows:
@@ -86,7 +91,9 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
         if source.kind == "span":
             rows = join_spans(rows, recipe.rows.spans_per_row, recipe.seed)
         development = [row for whole in chosen.development for row in expand(whole)]
-        selected.append(ChosenRows(source, rows, chosen.read, contaminated, development))
+        selected.append(
+            replace(chosen, rows=rows, contaminated=contaminated, development=development)
+        )
     refuse_empty(
         [chosen.source for chosen in selected if not chosen.rows],
         "no row of it is left. Name another file.",
@@ -104,7 +111,8 @@ def _read_whole(
     development: list[TrainingRow] = []
     describe, template = recipe.rows.describe, recipe.rows.template
     share = recipe.development.share if recipe.development else 0.0
-    for row in read_source(source.path, source.file_kind, system, describe, template):
+    check = CodeCheck(system, recipe.rows.invalid)
+    for row in read_source(source.path, source.file_kind, system, describe, template, check):
         read += 1
         if contamination.contains(row):
             contaminated.append(row.id)
@@ -112,7 +120,19 @@ def _read_whole(
             development.append(row)
         else:
             clean.append(row)
-    return ChosenRows(source, clean, read, contaminated, development)
+    return ChosenRows(source, clean, read, contaminated, development, check)
+
+
+def _refuse_codes(sources: Iterable[ChosenRows]) -> None:
+    """Raise ConfigurationError if sources have codes that are not billable."""
+    problems = [
+        f"rows.sources (path = {chosen.source.path}): {chosen.check.problem}. Correct them, or set"
+        " rows.invalid to drop, or to unspecified, which keeps headers as their unspecified child."
+        for chosen in sources
+        if chosen.check.problem is not None
+    ]
+    if problems:
+        raise ConfigurationError(dict.fromkeys(problems))
 
 
 def _expansion(

@@ -39,6 +39,8 @@ class DryRun:
         windowed: Number of notes that are split into windows.
         omitted: Number of parts of notes that fit into no window.
         contaminated: Number of rows that are dropped because they occur in an evaluation.
+        invalid: Number of codes that are dropped because they are not billable.
+        replaced: Number of headers that are replaced by their unspecified child.
         batch: Largest number of tokens, or number of rows, per step in all processes.
         batch_unit: Unit of `batch`: `tokens` or `rows`.
         steps: Number of steps of the run.
@@ -60,6 +62,8 @@ class DryRun:
     windowed: int
     omitted: int
     contaminated: int
+    invalid: int
+    replaced: int
     batch: int
     batch_unit: str
     steps: int
@@ -124,6 +128,8 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         windowed=sum(len(report.windowed) for report in reports),
         omitted=sum(len(report.omitted) for report in reports),
         contaminated=sum(len(c.contaminated) for c in chosen),
+        invalid=sum(c.check.dropped for c in chosen),
+        replaced=sum(c.check.replaced for c in chosen),
         batch=batch,
         batch_unit=unit,
         steps=steps,

@@ -78,6 +78,10 @@ class PreparedRows:
                 "source": str(chosen.source.path),
                 "kind": kind,
                 "grade": grade,
+                "invalid_codes": {
+                    "dropped": chosen.check.dropped,
+                    "replaced": chosen.check.replaced,
+                },
                 "origins": sorted({row.origin for row in chosen.rows if row.grade == grade}),
                 **report.as_dict(),
             }

@@ -11,6 +11,7 @@ from cclearn.notes.contract import Grade
 from cclearn.notes.sections import Unit
 from cclearn.prompts.layout import Template
 from cclearn.prompts.templates import RowKind
+from cclearn.rows.checked_codes import InvalidCodes
 from cclearn.rows.encode import Overflow
 from cclearn.rows.mixture import Mixing
 from cclearn.training.recipe_section import RecipeSection
@@ -104,6 +105,9 @@ class Rows(RecipeSection):
         spans_per_row: Largest number of spans that share the instruction of a span row
             (`cclearn.rows.joining`). Development rows have one span each.
         describe: Whether the answer of a span row continues with the description of the code.
+        invalid: What is done about codes that are not billable in the release: `raise` refuses them,
+            `drop` leaves them out, and `unspecified` replaces a header by its unspecified child and
+            leaves out the others. A note of which no code is left is left out.
         evaluation: Files of the evaluation. Rows that occur in them are dropped
             (`cclearn.rows.selection.Contamination`).
     """
@@ -116,6 +120,7 @@ class Rows(RecipeSection):
     overflow: Overflow = "raise"
     spans_per_row: int = Field(default=1, gt=0)
     describe: bool = True
+    invalid: InvalidCodes = "raise"
     evaluation: tuple[EvaluationSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -204,3 +204,27 @@ def _loss(model: torch.nn.Module, tokenizer: object, rows: list[TrainingRow]) ->
         with torch.no_grad():
             losses.append(float(model(input_ids=ids, labels=labels, use_cache=False).loss))
     return sum(losses) / len(losses)
+
+
+def test_codes_that_are_not_billable_are_refused_dropped_or_replaced(
+    data: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    notes = list(read_coded_notes(data / "notes" / "notes.jsonl", system))
+    first, second = notes[0].codes[0], notes[1].codes[0]
+    for note, assigned, code in ((notes[0], first, "ZZZ.99"), (notes[1], second, "I50")):
+        note.codes[note.codes.index(assigned)] = assigned.model_copy(update={"code": code})
+    write_rows(tmp_path / "notes.jsonl", notes)
+    path = json.dumps(str(tmp_path / "notes.jsonl"))
+    settings = [f"rows.sources.1.path={path}"]
+    recipe = tiny_recipe(data, tmp_path / "x", *settings)
+    with pytest.raises(
+        ConfigurationError, match=r"1 code is a header \(I50\) and 1 code is unknown"
+    ):
+        dry_run(recipe)
+    dropped = dry_run(tiny_recipe(data, tmp_path / "x", *settings, "rows.invalid=drop"))
+    assert (dropped.invalid, dropped.replaced) == (2, 0)
+    recipe = tiny_recipe(data, tmp_path / "x", *settings, "rows.invalid=unspecified")
+    replaced = dry_run(recipe)
+    assert (replaced.invalid, replaced.replaced) == (1, 1)
+    rows = {row.id: row for row in choose_rows(recipe, system)[1].rows}
+    assert "I50.9" in rows[notes[1].id].completion
