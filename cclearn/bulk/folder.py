@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from cclearn.bulk.shard import PERMANENT_KINDS, CodedShard, Marker
 from cclearn.bulk.summary import Pace, Summary, summarise
+from cclearn.codes import CodeSystem
 from cclearn.coding.identity import difference
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, DataError
@@ -206,21 +207,37 @@ class CodedFolder:
         return self.path / SHARDS / f"{number:05}.done"
 
 
-def read_coded_folder(path: Path) -> Iterator[CodedNote]:
-    """Stream the coded notes of a finished run, in the order of the corpus.
+def read_coded(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:
+    """Stream the coded notes of a file, or of the folder of a finished run in the order of the corpus.
+
+    Args:
+        path: Path of a JSONL or a Parquet file, or of a folder that `code_corpus` wrote.
+        system: Code system in whose spelling codes are returned. None leaves them as they are.
 
     Raises:
-        DataError: The folder contains no run, or the run is not finished.
+        DataError: A line is not a coded note, the folder contains no run, or the run is not finished.
         CclearnError: A shard has changed since it was written.
     """
+    files = [path] if not path.is_dir() else _shard_files(path)
+    return (note for file in files for note in read_coded_notes(file, system))
+
+
+def coded_sha256(path: Path) -> str:
+    """Return the hash of a file of coded notes, or of the shards of a finished run."""
+    if not path.is_dir():
+        return sha256_of_file(path)
+    return sha256_of_text("\n".join(map(sha256_of_file, _shard_files(path))))
+
+
+def _shard_files(path: Path) -> list[Path]:
+    """Return the files of the shards of a finished run. Raises CclearnError."""
     folder = CodedFolder(path, run_hash(_read_manifest(path / MANIFEST)))
     summary = folder.summary()
     numbers = range(0 if summary is None else summary.shards)
     if not numbers or len(folder.finished(numbers)) < len(numbers):
         raise DataError(path, "its run is not finished. Run `cclearn code` again to continue.")
     folder.check(numbers)
-    for number in numbers:
-        yield from read_coded_notes(folder.shard_file(number))
+    return [folder.shard_file(number) for number in numbers]
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -143,16 +143,14 @@ def export_command(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write coded notes in another format, or the shards of a run as one file."""
-    from cclearn.bulk.folder import read_coded_folder
-    from cclearn.notes.jsonl import read_coded_notes
+    from cclearn.bulk.folder import read_coded
     from cclearn.outputs import find_output
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import track
 
     refuse_existing(out, overwrite)
     output = find_output(out, format_name)
-    notes = read_coded_folder(source) if source.is_dir() else read_coded_notes(source)
-    count = output.write(track(notes, f"writing {output.name}"), overwrite)
+    count = output.write(track(read_coded(source), f"writing {output.name}"), overwrite)
     print_message(f"{count} notes: {out}")
 
 

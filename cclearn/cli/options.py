@@ -273,8 +273,18 @@ class SystemOptions:
 class FileOptions:
     """Options of commands that score files of predictions."""
 
-    gold: Annotated[Path, typer.Option(help="Coded notes with the gold codes (JSONL).")]
-    pred: Annotated[list[Path], typer.Option(help="Coded notes of one system; repeatable.")]
+    gold: Annotated[
+        Path,
+        typer.Option(
+            help="Coded notes with the gold codes: a file, or a folder of `cclearn code`."
+        ),
+    ]
+    pred: Annotated[
+        list[Path],
+        typer.Option(
+            help="Coded notes of one system: a file, or a folder of `cclearn code`; repeatable."
+        ),
+    ]
     out: ResultOption = None
     train: TrainOption = None
     draws: DrawsOption = 1_000

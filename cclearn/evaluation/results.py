@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 import cclearn
+from cclearn.bulk.folder import coded_sha256
 from cclearn.codes import CodeSystem
 from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings
 from cclearn.evaluation.metrics.reliability import expected_calibration_error
-from cclearn.runtime.files import sha256_of_file, write_json
+from cclearn.runtime.files import write_json
 
 CONFUSIONS = 100
 """Maximum number of confusions of a system in the file."""
@@ -142,7 +143,7 @@ def result_of(
         },
         bootstrap={"draws": settings.draws, "seed": settings.seed, "interval": 0.95},
         warnings=list(comparison.warnings),
-        sha256={name: sha256_of_file(path) for name, path in files.items()},
+        sha256={name: coded_sha256(path) for name, path in files.items()},
         systems={name: _system_result(scores) for name, scores in comparison.evaluations.items()},
         differences=[
             PairResult(

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cclearn.bulk.folder import read_coded
 from cclearn.codes import CodeSystem
 from cclearn.coding import CoderSettings, load_coder
 from cclearn.coding.span_loop.settings import LoopSettings
@@ -22,7 +23,7 @@ from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.report.worst_notes import worst_notes
 from cclearn.evaluation.results import result_of, write_result
 from cclearn.notes import Origin, SpanPair
-from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
+from cclearn.notes.jsonl import read_span_pairs
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_text
 from cclearn.runtime.progress import track
 
@@ -57,7 +58,7 @@ class ScoringOptions:
         """Return the settings of the evaluation, with the number of training notes of each code."""
         training = None
         if self.train is not None:
-            notes = read_coded_notes(self.train, system)
+            notes = read_coded(self.train, system)
             training = Counter(assigned.code for note in notes for assigned in note.codes)
         return Settings(draws=self.draws, seed=self.seed, training=training)
 
@@ -76,13 +77,14 @@ def score_files(
     show: int = 0,
     compare: bool = False,
 ) -> Comparison:
-    """Score files of predictions.
+    """Score predictions in files, or in folders that `cclearn code` wrote.
 
-    A system is named by the stem of its file, or by the path if several files have the same stem.
+    A system is named by the name of its file without the suffix, or by the path if several files have
+    the same name.
 
     Args:
         gold: Coded notes with the gold codes.
-        predicted: Files of coded notes, one per system.
+        predicted: Files of coded notes or folders of runs, one per system.
         system: The code system.
         options: Options of scoring.
         show: Number of the worst notes that the report shows, with their text.
@@ -92,13 +94,13 @@ def score_files(
         CclearnError: A file cannot be read, or predictions do not belong to the gold notes.
     """
     options = options or ScoringOptions()
-    _refuse_unreadable([gold, *predicted, *options.train_files.values()])
+    _refuse_missing([gold, *predicted, *options.train_files.values()])
     files = _files_by_name(predicted)
     with options.folder() as folder:
         settings = options.settings(system)
         comparison = evaluate(
-            read_coded_notes(gold, system),
-            {name: read_coded_notes(path, system) for name, path in files.items()},
+            read_coded(gold, system),
+            {name: read_coded(path, system) for name, path in files.items()},
             system,
             settings,
             compare,
@@ -147,7 +149,7 @@ def score_spans(
     """
     options = options or ScoringOptions()
     names = model_names(models)
-    _refuse_unreadable([pairs, *options.train_files.values()])
+    _refuse_missing([pairs, *options.train_files.values()])
     gold = sorted(read_span_pairs(pairs, system), key=lambda pair: sha256_of_text(pair.id))[:limit]
     settings = options.settings(system)
     answers: dict[str, list[list[str]]] = {}
@@ -224,16 +226,11 @@ def model_names(models: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _refuse_unreadable(paths: Sequence[Path]) -> None:
-    """Raise a ConfigurationError that lists all files that do not exist."""
-    missing = [path for path in paths if not path.exists() or path.is_dir()]
+def _refuse_missing(paths: Sequence[Path]) -> None:
+    """Raise a ConfigurationError that lists all paths that do not exist."""
+    missing = [path for path in paths if not path.exists()]
     if missing:
-        raise ConfigurationError(
-            [
-                f"{path}: {'it is a folder' if path.is_dir() else 'no such file'}. Name a file."
-                for path in missing
-            ]
-        )
+        raise ConfigurationError([f"{path}: no such file. Name another." for path in missing])
 
 
 def _files_by_name(predicted: Sequence[Path]) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from cclearn.bulk import BulkOptions, code_corpus
-from cclearn.bulk.folder import read_coded_folder
+from cclearn.bulk.folder import read_coded
 from cclearn.coding.settings import CoderSettings
 from cclearn.errors import DataError
 from cclearn.notes.inputs import read_notes
@@ -82,7 +82,7 @@ def test_a_row_that_is_not_unicode_is_rejected_and_the_corpus_is_finished(
     rejected = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
     assert [row["row"] for row in rejected] == [2, 4, 6]
     assert [row["id"] for row in rejected] == ids
-    assert [note.id for note in read_coded_folder(out)] == ["a", "c", "e"]
+    assert [note.id for note in read_coded(out)] == ["a", "c", "e"]
     again = code_corpus(source, out, CoderSettings(), options)
     assert again is not None
     assert again.pace.rows == 0
@@ -117,7 +117,7 @@ def test_hostile_ids_are_coded_and_printed_on_one_line(tmp_path: Path) -> None:
     summary = code_corpus(path, out, CoderSettings(), BulkOptions(shard_size=3))
     assert summary is not None
     assert (summary.notes, summary.rejected) == (7, {"repeated": 1, "unreadable": 1})
-    assert [note.id for note in read_coded_folder(out)] == ids[:7]
+    assert [note.id for note in read_coded(out)] == ids[:7]
     printed = "\n".join(summary.lines(out))
     assert "\x1b" not in printed
     assert len(printed) < 1_000

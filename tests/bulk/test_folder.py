@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cclearn.bulk.folder import CodedFolder, read_coded_folder, refuse_other_files
+from cclearn.bulk.folder import CodedFolder, read_coded, refuse_other_files
 from cclearn.bulk.shard import CodedShard, Marker, RejectedNote
 from cclearn.bulk.summary import Pace
 from cclearn.engines.settings import EngineSettings
@@ -197,16 +197,16 @@ def test_only_a_finished_run_can_be_read(tmp_path: Path) -> None:
     for number in (0, 1):
         folder.write(shard(number, json.dumps({"id": str(number), "text": "x"}) + "\n"))
     with pytest.raises(DataError, match="its run is not finished"):
-        list(read_coded_folder(tmp_path / "out"))
+        list(read_coded(tmp_path / "out"))
     folder.finish([0, 1], EngineSettings(), Pace.of(0, 0))
-    assert [note.id for note in read_coded_folder(tmp_path / "out")] == ["0", "1"]
+    assert [note.id for note in read_coded(tmp_path / "out")] == ["0", "1"]
     changed = tmp_path / "out" / "shards" / "00000.jsonl"
     changed.write_text(changed.read_text().replace("x", "y"))
     with pytest.raises(CclearnError, match="it is missing or has changed"):
-        list(read_coded_folder(tmp_path / "out"))
+        list(read_coded(tmp_path / "out"))
     (tmp_path / "out" / "shards" / "00001.done").unlink()
     with pytest.raises(DataError, match="its run is not finished"):
-        list(read_coded_folder(tmp_path / "out"))
+        list(read_coded(tmp_path / "out"))
     folder.reopen()
     assert folder.summary() is None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from cclearn.bulk.folder import read_coded
 from cclearn.codes import CodeSystem
 from cclearn.notes import CodedNote
-from cclearn.notes.jsonl import read_coded_notes
 
 
 def worst_notes(
@@ -16,8 +16,8 @@ def worst_notes(
     """Return the notes with the lowest mean F1 over all systems, the worst first.
 
     Args:
-        gold: File of the gold notes.
-        predicted: Files of the predicted notes, by system.
+        gold: File of the gold notes, or folder of a run.
+        predicted: Files of the predicted notes or folders of runs, by system.
         system: The code system.
         count: Number of notes to return.
 
@@ -25,20 +25,20 @@ def worst_notes(
         The gold notes, and the predicted notes by system and id. A note without a prediction has no
         codes.
     """
-    gold_codes = {note.id: {a.code for a in note.codes} for note in read_coded_notes(gold, system)}
+    gold_codes = {note.id: {a.code for a in note.codes} for note in read_coded(gold, system)}
     total = dict.fromkeys(gold_codes, 0.0)
     for path in predicted.values():
-        for note in read_coded_notes(path, system):
+        for note in read_coded(path, system):
             found = {assigned.code for assigned in note.codes}
             size = len(found) + len(gold_codes[note.id])
             total[note.id] += 2 * len(found & gold_codes[note.id]) / size if size else 1.0
     order = sorted(total, key=lambda identifier: (total[identifier], identifier))[:count]
-    shown = {note.id: note for note in read_coded_notes(gold, system) if note.id in set(order)}
+    shown = {note.id: note for note in read_coded(gold, system) if note.id in set(order)}
     answers = {}
     for name, path in predicted.items():
         answers[name] = {
             identifier: CodedNote(id=identifier, text=note.text, origin=note.origin)
             for identifier, note in shown.items()
         }
-        answers[name] |= {n.id: n for n in read_coded_notes(path, system) if n.id in shown}
+        answers[name] |= {n.id: n for n in read_coded(path, system) if n.id in shown}
     return [shown[identifier] for identifier in order], answers

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cclearn.bulk import BulkOptions, code_corpus
+from cclearn.bulk.folder import read_coded
+from cclearn.codes import CodeSystem
+from cclearn.coding import CoderSettings
+from cclearn.errors import ConfigurationError
+from cclearn.notes.jsonl import write_rows
+from cclearn.workflows.score import ScoringOptions, score_files
+from tests.bulk.corpora import write_jsonl
+
+
+def test_the_folder_of_a_run_is_scored_as_its_notes_are(tmp_path: Path, system: CodeSystem) -> None:
+    source = write_jsonl(tmp_path / "notes.jsonl", 5)
+    code_corpus(source, tmp_path / "coded", CoderSettings(), BulkOptions(shard_size=2))
+    write_rows(tmp_path / "gold.jsonl", read_coded(tmp_path / "coded"))
+    options = ScoringOptions(tmp_path / "out", draws=0)
+    comparison = score_files(tmp_path / "gold.jsonl", [tmp_path / "coded"], system, options, show=2)
+    assert comparison.evaluations["coded"].scores["micro_f1"].value == 1
+    result = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert set(result["sha256"]) == {"gold", "coded"}
+    # A gold file can be coded, and be the gold of the predictions, without a step between.
+    code_corpus(tmp_path / "gold.jsonl", tmp_path / "again", CoderSettings())
+    again = score_files(tmp_path / "coded", [tmp_path / "again"], system, ScoringOptions(draws=0))
+    assert again.evaluations["again"].scores["micro_f1"].value == 1
+
+
+def test_all_missing_files_are_reported(tmp_path: Path, system: CodeSystem) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        score_files(tmp_path / "gold.jsonl", [tmp_path / "coded"], system)
+    assert [line.rpartition("/")[2] for line in error.value.lines] == [
+        "gold.jsonl: no such file. Name another.",
+        "coded: no such file. Name another.",
+    ]
