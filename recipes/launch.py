@@ -1,24 +1,15 @@
 """The command line that the scripts of both stages share.
 
-The rows, the model and the loss of supervised fine-tuning are in `cclearn.training.sft`.
+The run itself is in `cclearn.workflows.train`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from cclearn.errors import CclearnError, ConfigurationError, unexpected_errors, visible
+from cclearn.errors import CclearnError, unexpected_errors, visible
 from cclearn.runtime.debugging import report_error, start_debugging
-from cclearn.runtime.display import print_message
-from cclearn.runtime.progress import quiet_libraries, step_bar
-from cclearn.runtime.stopping import cleaning_up_when_stopped
-
-if TYPE_CHECKING:
-    from accelerate import PartialState
 
 
 def launch(stage: str, description: str) -> int:
@@ -54,7 +45,9 @@ def launch(stage: str, description: str) -> int:
         report_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. A run with checkpoints is resumed with --resume auto.\n")
+        from cclearn.workflows.train import STOPPED
+
+        sys.stderr.write(f"{STOPPED}\n")
         return 130
 
 
@@ -63,70 +56,11 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
 
     recipe = load_recipe(arguments.config, arguments.overrides)
 
-    from cclearn.coding.model_record import model_record
-    from cclearn.model_manifest import read_manifest
-    from cclearn.runtime.audit import audited
-    from cclearn.runtime.processes import process_state
+    from cclearn.workflows.train import train
 
-    state = process_state()
-    notify = _notifier(state)
-    _check_processes(state, arguments.processes)
-    batch, unit = recipe.training.effective_batch(state.num_processes)
-    notify(
-        f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
-        f" {state.device.type}, effective batch {batch:,} {unit}."
-    )
-    quiet_libraries()
-    train: Callable[..., Any] = getattr(import_module(f"cclearn.training.{stage}"), f"run_{stage}")
-    title = f"training {recipe.name}"
-    with (
-        cleaning_up_when_stopped(),
-        audited(stage, writes=state.is_main_process) as audit,
-        step_bar(title, state.is_main_process) as progress,
-    ):
-        base = recipe.model.path
-        audit.begin([model_record(base)] if base else [])
-        folder = train(recipe, arguments.overwrite, arguments.resume, progress, notify)
-        if state.is_main_process:
-            name, digest = model_record(str(folder))
-            trained = {"name": name, "sha256": digest}
-            rows = (read_manifest(folder) or {}).get("rows_sha256")
-            audit.fields.update(trained=trained, rows_sha256=rows)
-    if state.is_main_process:
+    resume, processes = arguments.resume, arguments.processes
+    folder, is_main = train(stage, recipe, arguments.overwrite, resume, processes)
+    if is_main:
         shown = visible(str(folder))
         sys.stdout.write(f"The model is in {shown}. Next: cclearn code note.txt --model {shown}\n")
     return 0
-
-
-def _notifier(state: PartialState) -> Callable[[str], None]:
-    """Return a function that shows a message to the user in the main process only."""
-
-    def notify(message: str) -> None:
-        if state.is_main_process:
-            print_message(message)
-
-    return notify
-
-
-def _check_processes(state: PartialState, expected: int | None) -> None:
-    """Raise ConfigurationError if the number of processes is unexpected.
-
-    Launchers fall back to one process without a warning.
-    """
-    import torch
-
-    if state.num_processes == 1 and state.device.type == "cuda" and torch.cuda.device_count() > 1:
-        raise ConfigurationError(
-            [
-                f"GPUs ({torch.cuda.device_count()} are visible): one process uses only one GPU. Set"
-                " CUDA_VISIBLE_DEVICES=0, or launch a process for each GPU with --config_file"
-                " recipes/accelerate/ddp.yaml."
-            ]
-        )
-    if expected is not None and expected != state.num_processes:
-        raise ConfigurationError(
-            [
-                f"--processes ({expected}): the launcher started {state.num_processes}. Set its"
-                " --num_processes and distributed_type, e.g. --config_file recipes/accelerate/ddp.yaml."
-            ]
-        )

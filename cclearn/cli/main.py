@@ -19,6 +19,7 @@ from cclearn.cli.quickstart import quickstart_command
 from cclearn.cli.recipes import merge_command, recipes_app
 from cclearn.cli.score import add_score_commands
 from cclearn.cli.serve import serve_command
+from cclearn.cli.train import train_command
 from cclearn.errors import CclearnError, CclearnWarning, unexpected_errors, visible
 from cclearn.runtime.debugging import report_error, start_debugging
 from cclearn.runtime.stopping import cleaning_up_when_stopped
@@ -89,6 +90,7 @@ def _read_program_options(
 
 app.command("quickstart")(quickstart_command)
 app.command("build")(build_command)
+app.command("train")(train_command)
 app.command("code")(code_command)
 app.command("export")(export_command)
 app.command("calibrate")(calibrate_command)

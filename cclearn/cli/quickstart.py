@@ -44,7 +44,7 @@ def quickstart_command(
     )
     _print_line("or train again with another seed:")
     _print_line(
-        "  accelerate launch -m recipes.sft --config tiny/sft_scratch seed=1"
+        "  cclearn train tiny/sft_scratch seed=1"
         f" {quote('rows.sources.0.path=' + str(out / 'pairs' / 'pairs.jsonl'))}"
         f" {quote('rows.sources.1.path=' + str(out / 'train' / 'notes.jsonl'))}"
     )

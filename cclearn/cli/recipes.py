@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cclearn.cli.options import OverwriteOption
 from cclearn.errors import ConfigurationError, visible
-from cclearn.runtime.files import atomic_file, read_bytes, read_text, refuse_existing
+from cclearn.runtime.files import atomic_file, read_text, refuse_existing
 
 if TYPE_CHECKING:
     from cclearn.training.dry_run import DryRun
@@ -55,16 +56,18 @@ def copy(
     to: Annotated[Path, typer.Argument(help="File to write.")],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Copy a recipe, to adapt it."""
-    from cclearn.training.recipe_file import find_recipe
+    """Copy a recipe, to adapt it. The commands in the copy name the copy."""
+    from cclearn.training.recipe_file import adapted_text, find_recipe
 
     source = find_recipe(name)
     target = to / source.name if to.is_dir() else to
     refuse_existing(target, overwrite)
+    content = adapted_text(source, target).encode()
     with atomic_file(target, overwrite) as stream:
-        stream.write(read_bytes(source))
+        stream.write(content)
     shown = visible(str(target))
-    typer.echo(f"{shown}. Next: cclearn recipes validate {shown} --dry-run")
+    command = visible(f"cclearn recipes validate {quote(str(target))} --dry-run")
+    typer.echo(f"{shown}. Next: {command}")
 
 
 @recipes_app.command()
@@ -79,7 +82,7 @@ def validate(
     processes: Annotated[int, typer.Option(min=1, help="Number of processes of the run.")] = 1,
 ) -> None:
     """Check a recipe, and list all of its problems."""
-    from cclearn.training.recipe_file import load_recipe
+    from cclearn.training.recipe_file import launch_line, load_recipe
 
     recipe = load_recipe(name, overrides or ())
     missing = [path for path in recipe.rows.files if not path.is_file()]
@@ -98,7 +101,8 @@ def validate(
         from cclearn.training.dry_run import dry_run as run_dry
 
         _print_dry_run(recipe, run_dry(recipe, processes), processes)
-    typer.echo(f"{visible(name)}: no problem found.")
+    command = visible(launch_line(recipe, quote(name)))
+    typer.echo(f"{visible(name)}: no problem found. To train it: {command}")
 
 
 def merge_command(
@@ -123,6 +127,7 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
     from cclearn.cli.tables import dry_run_view, print_view
     from cclearn.rows.mixture import MOST_REPEATS
     from cclearn.runtime.display import print_message
+    from cclearn.training.estimate import CARD_EFFICIENCY, card_seconds
 
     print_view(dry_run_view(run))
     for part in run.epoch_rows:
@@ -176,6 +181,10 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
             f"about {memory.total:.2f} GiB on a {memory.device} in {memory.precision}{unknown}: {shown}",
         )
     print_line("Work", f"{run.operations:.3g} floating-point operations")
+    hours = ", ".join(
+        f"{_hours(seconds)} on {card}" for card, seconds in card_seconds(run.operations)
+    )
+    print_line("Time", f"{hours} ({CARD_EFFICIENCY:.0%} of their peak in bf16, assumed)")
     if run.document_tokens and run.document_operations:
         print_line(
             "Against",
@@ -183,3 +192,11 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
             f" {run.tokens / run.document_tokens:.0%} of them and does"
             f" {run.operations / run.document_operations:.0%} of the work",
         )
+
+
+def _hours(seconds: float) -> str:
+    """Return a time for a reader: in seconds, minutes or hours."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{max(1, round(seconds))} s"

@@ -301,7 +301,7 @@ def _epoch_table(run: DryRun) -> Table:
     table = _plain_table()
     for heading in ("source", "kind", "grade"):
         table.add_column(heading, overflow="fold")
-    for heading in ("rows", "times seen", "tokens", "share", "supervised", "share"):
+    for heading in ("rows", "distinct", "times seen", "tokens", "share", "supervised", "share"):
         table.add_column(heading, justify="right")
     for part in run.epoch_rows:
         table.add_row(
@@ -309,6 +309,7 @@ def _epoch_table(run: DryRun) -> Table:
             _text(part.kind),
             _text(part.grade or ""),
             f"{part.rows:,}",
+            f"{part.distinct:,}",
             f"{run.times_seen(part):.1f}",
             f"{part.tokens:,}",
             f"{part.tokens / tokens:.0%}",

@@ -28,6 +28,11 @@ def on_gpu() -> bool:
     return bool(process_state().device.type == "cuda")
 
 
+def visible_gpus() -> int:
+    """Return the number of GPUs that this process may use."""
+    return 0 if _is_set("ACCELERATE_USE_CPU") else torch.cuda.device_count()
+
+
 def sharding() -> Literal["none", "fsdp", "deepspeed"]:
     """Return how the launcher distributes the weights over the processes."""
     if _is_set("ACCELERATE_USE_FSDP"):

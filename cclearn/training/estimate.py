@@ -36,6 +36,14 @@ Device = Literal["GPU", "CPU"]
 DEVICES: tuple[Device, ...] = ("GPU", "CPU")
 
 
+CARDS = {"an L4": 121e12, "an RTX 4090": 165e12, "an A100": 312e12, "an H100": 989e12}
+"""Peak of dense matrix products in bf16, in floating-point operations per second, from the cards' data
+sheets (H100: SXM)."""
+
+CARD_EFFICIENCY = 0.3
+"""Share of a card's peak that a run is assumed to reach. It is not measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Size of a model.
@@ -89,6 +97,11 @@ class Memory:
     def total(self) -> float:
         """Return the sum of all known parts."""
         return self.weights + self.trained + (self.activations or 0.0) + self.process
+
+
+def card_seconds(operations: float) -> list[tuple[str, float]]:
+    """Return the seconds that a number of floating-point operations takes on each of `CARDS`."""
+    return [(card, operations / (CARD_EFFICIENCY * peak)) for card, peak in CARDS.items()]
 
 
 def shape_of(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Shape:

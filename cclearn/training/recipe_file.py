@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import typing
 from collections.abc import Sequence
 from importlib.resources import files
@@ -15,6 +17,9 @@ from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
 from cclearn.runtime.files import read_text
 from cclearn.runtime.yaml_files import parse_yaml
 from cclearn.training.recipe import Recipe
+
+_SEVERAL_PROCESSES = re.compile(r"--config_file \S*accelerate/(?!cpu\.yaml|single_gpu\.yaml)")
+"""Command of a recipe that is trained in several processes."""
 
 _LONGEST_NUMBER = 64
 """Number of bits of the longest integer that a message shows. Python refuses to print very long ones."""
@@ -73,6 +78,38 @@ def find_recipe(name: str | Path) -> Path:
         return known[str(name).removesuffix(".yaml")]
     hint = did_you_mean(str(name), list(known))
     raise DataError(path, f"no such recipe.{hint} There are: {', '.join(known)}.")
+
+
+def launch_line(recipe: Recipe, config: str) -> str:
+    """Return the command that trains a recipe.
+
+    Args:
+        recipe: The recipe. Its field `command` decides whether the launcher is needed.
+        config: Path or name of the recipe in the command.
+    """
+    if recipe.command is None or not _SEVERAL_PROCESSES.search(recipe.command):
+        return f"cclearn train {config}"
+    return re.sub(r"--config \S+", lambda _: f"--config {config}", recipe.command)
+
+
+def adapted_text(name: str | Path, target: Path) -> str:
+    """Return the text of a recipe for a copy, whose commands name the copy.
+
+    Args:
+        name: Path of a YAML file, or the name of a packaged recipe.
+        target: Path of the copy.
+
+    Raises:
+        DataError: There is no such recipe.
+    """
+    path = find_recipe(name)
+    text = read_text(path)
+    recipe = load_recipe(path)
+    return (
+        text
+        if recipe.command is None
+        else text.replace(recipe.command, launch_line(recipe, shlex.quote(str(target))))
+    )
 
 
 def _override(fields: dict[str, Any], item: str) -> str | None:

@@ -59,7 +59,12 @@ def test_recipes_are_listed_shown_and_copied(
     target = tmp_path / "new" / "mine.yaml"
     output = call(capsys, "recipes", "cp", "llama-3.1-8b/sft_qlora", str(target))
     assert f"cclearn recipes validate {target} --dry-run" in output
-    assert target.read_bytes() == path.read_bytes()
+    assert load_recipe(target).settings() == load_recipe(path).settings()
+    assert target.read_text().count(f"cclearn train {target}") == 3
+    assert "accelerate" not in target.read_text()
+    call(capsys, "recipes", "cp", "llama-3.3-70b/sft_qlora_fsdp", str(tmp_path / "fsdp.yaml"))
+    launched = (tmp_path / "fsdp.yaml").read_text()
+    assert launched.count(f"fsdp_qlora.yaml recipes/sft.py --config {tmp_path}/fsdp.yaml") == 3
     call(capsys, "recipes", "cp", str(target), str(tmp_path))
     assert (tmp_path / "mine.yaml").exists()
     assert "--overwrite" in refused(
@@ -131,7 +136,8 @@ def test_a_recipe_is_checked(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "no problem found" in call(capsys, "recipes", "validate", "tiny/sft_scratch", *settings)
+    output = call(capsys, "recipes", "validate", "tiny/sft_scratch", *settings)
+    assert "no problem found. To train it: cclearn train tiny/sft_scratch" in output
     output = refused(capsys, monkeypatch, "recipes", "validate", "tiny/sft_scratch")
     assert output.count("no such file") == 2
     output = refused(
