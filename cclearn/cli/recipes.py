@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cclearn.training.dry_run import DryRun
     from cclearn.training.recipe import Recipe
 
+_SHORT = 60
+"""Number of seconds of a run whose time depends on everything but the speed of the card."""
+
 recipes_app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="YAML file, or a name that `recipes ls` lists.")]
@@ -181,10 +184,10 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
             f"about {memory.total:.2f} GiB on a {memory.device} in {memory.precision}{unknown}: {shown}",
         )
     print_line("Work", f"{run.operations:.3g} floating-point operations")
-    hours = ", ".join(
-        f"{_hours(seconds)} on {card}" for card, seconds in card_seconds(run.operations)
-    )
-    print_line("Time", f"{hours} ({CARD_EFFICIENCY:.0%} of their peak in bf16, assumed)")
+    on_cards = card_seconds(run.operations)
+    if max(seconds for _, seconds in on_cards) > _SHORT:
+        shown = ", ".join(f"{_in_units(seconds)} on {card}" for card, seconds in on_cards)
+        print_line("Time", f"{shown} ({CARD_EFFICIENCY:.0%} of their peak in bf16, assumed)")
     if run.document_tokens and run.document_operations:
         print_line(
             "Against",
@@ -194,9 +197,6 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         )
 
 
-def _hours(seconds: float) -> str:
-    """Return a time for a reader: in seconds, minutes or hours."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{max(1, round(seconds))} s"
+def _in_units(seconds: float) -> str:
+    """Return a time in minutes or hours."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{max(1, round(seconds / 60))} min"
