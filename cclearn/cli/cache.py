@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from cclearn.cli.program import App
 from cclearn.errors import ConfigurationError, visible
 
-cache_app = typer.Typer(help="Show or delete the cache of models' answers.", no_args_is_help=True)
+cache_app = App("Show or delete the cache of models' answers.")
 
 FileArgument = Annotated[
     Path | None,
@@ -20,7 +21,6 @@ FileArgument = Annotated[
 ]
 
 
-@cache_app.command("show")
 def show_cache(file: FileArgument = None) -> None:
     """Show the path of the cache of answers, and its size."""
     from cclearn.engines.answer_file import answer_files, count_answers, default_answer_file
@@ -34,7 +34,6 @@ def show_cache(file: FileArgument = None) -> None:
     typer.echo(f"{visible(str(path))}: {count:,} answers, {size / 2**20:,.1f} MiB")
 
 
-@cache_app.command("purge")
 def purge_cache(
     file: FileArgument = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
@@ -60,3 +59,7 @@ def purge_cache(
         typer.confirm(f"Delete {count:,} answers in {visible(str(path))}?", abort=True)
     for removed in purge_answers(path):
         typer.echo(f"removed {visible(str(removed))}")
+
+
+cache_app.add("show", show_cache, "cclearn cache show")
+cache_app.add("purge", purge_cache, "cclearn cache purge --yes")

@@ -49,7 +49,9 @@ def code_command(
     text_column: Annotated[
         str | None,
         typer.Option(
-            "--text-column", help="Column or field with the text of a note. Default: text."
+            "--text-column",
+            help="Column or field with the text of a note. Default: text.",
+            rich_help_panel="Notes",
         ),
     ] = None,
     id_column: Annotated[
@@ -58,6 +60,7 @@ def code_command(
             "--id-column",
             help="Column or field with the id of a note. Default: id, or the line number in a table"
             " without it.",
+            rich_help_panel="Notes",
         ),
     ] = None,
     keep_fields: Annotated[
@@ -65,13 +68,15 @@ def code_command(
         typer.Option(
             "--keep-fields",
             help="Keep the other columns or fields, as `metadata` of the coded notes.",
+            rich_help_panel="Notes",
         ),
     ] = False,
     out: Annotated[
         str | None,
         typer.Option(
             help="File to write; a folder (coded/), which receives the notes in shards, so that the same"
-            " command continues a run that was stopped; or - for standard output."
+            " command continues a run that was stopped; or - for standard output.",
+            rich_help_panel="Output",
         ),
     ] = None,
     format_name: FormatOption = None,
@@ -82,6 +87,7 @@ def code_command(
             min=1,
             help="For a folder: number of notes in a shard. A stopped run loses at most the shards in"
             " progress.",
+            rich_help_panel="Output",
         ),
     ] = 1_000,
     ray: RayOption = None,
@@ -91,6 +97,7 @@ def code_command(
             min=1,
             help="With --ray: number of workers. Default: one per GPU if the model needs a GPU,"
             " otherwise one per core.",
+            rich_help_panel="Several processes",
         ),
     ] = None,
     retry: Annotated[
@@ -98,6 +105,7 @@ def code_command(
         typer.Option(
             "--retry",
             help="For a folder: code the shards again that contain a note without an answer.",
+            rich_help_panel="Output",
         ),
     ] = False,
 ) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from cclearn.cli.options import EarlierOption, ReleaseOption, SystemOption, load_system
+from cclearn.cli.program import App
 
-codes_app = typer.Typer(help="Look up and search codes.", no_args_is_help=True)
+codes_app = App("Look up and search codes.")
 
 
-@codes_app.command("show")
 def show_code(
     code: Annotated[str, typer.Argument(help="A code in any spelling, a block or a chapter.")],
     system: SystemOption = "icd10cm",
@@ -24,7 +24,6 @@ def show_code(
     print_view(code_view(load_system(system, release, earlier), code))
 
 
-@codes_app.command("search")
 def search_codes(
     text: Annotated[str, typer.Argument(help="Words to search for.")],
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of codes.")] = 10,
@@ -37,3 +36,12 @@ def search_codes(
 
     loaded = load_system(system, release, None)
     print_view(hits_table(search(loaded, text, limit), loaded))
+
+
+codes_app.add("show", show_code, "cclearn codes show i214", "cclearn codes show I20-I25 --json")
+codes_app.add(
+    "search",
+    search_codes,
+    'cclearn codes search "heart failure"',
+    'cclearn codes search "heart failure" --limit 50 --json',
+)

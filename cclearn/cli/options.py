@@ -26,13 +26,19 @@ if TYPE_CHECKING:
 MODEL_NAMES = "lexicon, the folder of a trained model, vllm:FOLDER, openai:NAME or replay:FILE"
 
 SystemOption = Annotated[
-    str, typer.Option("--system", help="Code system: icd10cm, icd9cm, or a .csv table of your own.")
+    str,
+    typer.Option(
+        "--system",
+        help="Code system: icd10cm, icd9cm, or a .csv table of your own.",
+        rich_help_panel="Code system",
+    ),
 ]
 ReleaseOption = Annotated[
     Path | None,
     typer.Option(
         "--release",
         help="Official file of another release: an order file, a tabular list, or a folder with both.",
+        rich_help_panel="Code system",
     ),
 ]
 EarlierOption = Annotated[
@@ -40,15 +46,20 @@ EarlierOption = Annotated[
     typer.Option(
         "--earlier",
         help="File of an earlier release, with which retired codes are recognised; repeatable.",
+        rich_help_panel="Code system",
     ),
 ]
-ModelOption = Annotated[str, typer.Option(help=f"Model: {MODEL_NAMES}.")]
+ModelOption = Annotated[str, typer.Option(help=f"Model: {MODEL_NAMES}.", rich_help_panel="Model")]
 ModelsOption = Annotated[
-    list[str], typer.Option("--model", help=f"Model: {MODEL_NAMES}; repeatable.")
+    list[str],
+    typer.Option("--model", help=f"Model: {MODEL_NAMES}; repeatable.", rich_help_panel="Model"),
 ]
 PairsOption = Annotated[
     Path | None,
-    typer.Option(help="Span pairs whose strings are added to the lexicon and to candidates."),
+    typer.Option(
+        help="Span pairs whose strings are added to the lexicon and to candidates.",
+        rich_help_panel="Model",
+    ),
 ]
 EngineOption = Annotated[
     list[str] | None,
@@ -56,6 +67,7 @@ EngineOption = Annotated[
         "--engine",
         help="Setting of the model's engine, key=value, e.g. base_url=http://localhost:8000/v1 or"
         " batch_size=8; repeatable.",
+        rich_help_panel="Model",
     ),
 ]
 FormatOption = Annotated[
@@ -64,12 +76,14 @@ FormatOption = Annotated[
         "--format",
         help="Output format: codiesp-d, codiesp-x, fhir, html, jsonl, mdace or tsv. Default: by the"
         " suffix of --out.",
+        rich_help_panel="Output",
     ),
 ]
 ModeOption = Annotated[
     str,
     typer.Option(
-        help="single_pass codes the whole note at once; span_loop finds spans and codes each of them."
+        help="single_pass codes the whole note at once; span_loop finds spans and codes each of them.",
+        rich_help_panel="Model",
     ),
 ]
 LoopOption = Annotated[
@@ -78,6 +92,7 @@ LoopOption = Annotated[
         "--loop",
         help="Setting of span_loop, key=value, e.g. recogniser=lexicon or segments=sentence;"
         " repeatable.",
+        rich_help_panel="Model",
     ),
 ]
 CalibrationOption = Annotated[
@@ -85,6 +100,7 @@ CalibrationOption = Annotated[
     typer.Option(
         "--calibration",
         help="File written by `cclearn calibrate`, or off. Default: the file in the model's folder.",
+        rich_help_panel="Model",
     ),
 ]
 EncounterOption = Annotated[
@@ -92,6 +108,7 @@ EncounterOption = Annotated[
     typer.Option(
         "--encounter",
         help="Setting of the notes. Uncertain diagnoses of outpatients are not coded.",
+        rich_help_panel="Model",
     ),
 ]
 RayOption = Annotated[
@@ -101,20 +118,34 @@ RayOption = Annotated[
         metavar="ADDRESS",
         help="Spread the work with Ray Data: local, auto (the cluster running on this machine), or"
         " HOST:PORT of the head of a cluster.",
+        rich_help_panel="Several processes",
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel="Output")
+]
 ResultOption = Annotated[
-    Path | None, typer.Option(help="Folder for metrics.json, report.html and report.md.")
+    Path | None,
+    typer.Option(
+        help="Folder for metrics.json, report.html and report.md.", rich_help_panel="Output"
+    ),
 ]
 TrainOption = Annotated[
     Path | None,
-    typer.Option(help="Coded notes of the training, for scores by training frequency."),
+    typer.Option(
+        help="Coded notes of the training, for scores by training frequency.",
+        rich_help_panel="Scores",
+    ),
 ]
 DrawsOption = Annotated[
-    int, typer.Option(min=0, help="Number of bootstrap draws; 0 for no intervals.")
+    int,
+    typer.Option(
+        min=0, help="Number of bootstrap draws; 0 for no intervals.", rich_help_panel="Scores"
+    ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, help="Seed of the bootstrap.", rich_help_panel="Scores")
+]
 
 
 def with_options(**providers: Callable[..., Any]) -> Callable[[Callable[..., None]], Any]:

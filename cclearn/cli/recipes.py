@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cclearn.cli.options import OverwriteOption
+from cclearn.cli.program import App
 from cclearn.errors import ConfigurationError, visible
 from cclearn.runtime.files import atomic_file, read_text, refuse_existing
 
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 _SHORT = 60
 """Number of seconds of a run whose time depends on everything but the speed of the card."""
 
-recipes_app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
+recipes_app = App("List, show, copy and check recipes.")
 
 NameArgument = Annotated[str, typer.Argument(help="YAML file, or a name that `recipes ls` lists.")]
 
 
-@recipes_app.command("ls")
 def list_recipes() -> None:
     """List the recipes of the package."""
     from cclearn.cli.tables import print_view, recipe_table
@@ -42,7 +42,6 @@ def list_recipes() -> None:
     )
 
 
-@recipes_app.command()
 def show(name: NameArgument) -> None:
     """Print a recipe."""
     from cclearn.training.recipe_file import find_recipe
@@ -53,7 +52,6 @@ def show(name: NameArgument) -> None:
     typer.echo(text, nl=False)
 
 
-@recipes_app.command("cp")
 def copy(
     name: NameArgument,
     to: Annotated[Path, typer.Argument(help="File to write.")],
@@ -73,7 +71,6 @@ def copy(
     typer.echo(f"{shown}. Next: {command}")
 
 
-@recipes_app.command()
 def validate(
     name: NameArgument,
     overrides: Annotated[
@@ -200,3 +197,19 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
 def _in_units(seconds: float) -> str:
     """Return a time in minutes or hours."""
     return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{max(1, round(seconds / 60))} min"
+
+
+recipes_app.add("ls", list_recipes, "cclearn recipes ls")
+recipes_app.add(
+    "show",
+    show,
+    "cclearn recipes show tiny/sft_scratch",
+    "cclearn recipes show tiny/sft_scratch > mine.yaml",
+)
+recipes_app.add("cp", copy, "cclearn recipes cp qwen3-4b/sft_lora mine.yaml")
+recipes_app.add(
+    "validate",
+    validate,
+    "cclearn recipes validate mine.yaml --dry-run",
+    "cclearn recipes validate tiny/sft_scratch training.steps=500",
+)

@@ -22,6 +22,7 @@ from cclearn.cli.options import (
     read_settings,
     with_options,
 )
+from cclearn.cli.program import App
 from cclearn.errors import ConfigurationError, visible
 from cclearn.runtime.display import print_message
 
@@ -31,14 +32,40 @@ if TYPE_CHECKING:
     from cclearn.notes import CodedNote
 
 
-def add_score_commands(app: typer.Typer) -> None:
+def add_score_commands(app: App) -> None:
     """Add the commands to the program."""
-    app.command("evaluate")(evaluate_command)
-    app.command("compare")(compare_command)
-    app.command("spans")(spans_command)
-    app.command("benchmark")(benchmark_command)
-    app.command("retention")(retention_command)
-    app.command("export-task")(export_task_command)
+    app.add(
+        "evaluate",
+        evaluate_command,
+        "cclearn evaluate --gold gold.jsonl --pred coded.jsonl",
+        "cclearn evaluate --gold gold.jsonl --pred coded/ --train train.jsonl --out scores",
+    )
+    app.add(
+        "compare",
+        compare_command,
+        "cclearn compare --gold gold.jsonl --pred one.jsonl --pred two.jsonl",
+    )
+    app.add(
+        "spans",
+        spans_command,
+        "cclearn spans pairs.jsonl --model runs/mine --model lexicon",
+    )
+    app.add(
+        "benchmark",
+        benchmark_command,
+        "cclearn benchmark --list",
+        "cclearn benchmark codiesp language=es --data codiesp --model lexicon --out scores",
+    )
+    app.add(
+        "retention",
+        retention_command,
+        "cclearn retention --before BASE --after runs/mine --task hellaswag --out retention.json",
+    )
+    app.add(
+        "export-task",
+        export_task_command,
+        "cclearn export-task codiesp --data codiesp --out tasks",
+    )
 
 
 def _score_files(
