@@ -201,11 +201,13 @@ OUTPUTS = Registry(
     {
         "codiesp-d": "cclearn.outputs.codiesp:CodiEspD",
         "codiesp-x": "cclearn.outputs.codiesp:CodiEspX",
+        "csv": "cclearn.outputs.delimited:CSV",
         "fhir": "cclearn.outputs.fhir:FHIR",
         "html": "cclearn.outputs.html:HTML",
         "jsonl": "cclearn.outputs.jsonl:JSONL",
         "mdace": "cclearn.outputs.mdace:MDACE",
-        "tsv": "cclearn.outputs.tsv:TSV",
+        "tsv": "cclearn.outputs.delimited:TSV",
+        "xlsx": "cclearn.outputs.xlsx:XLSX",
     },
 )
 

@@ -8,19 +8,33 @@ from typing import Annotated
 
 import typer
 
-from cclearn.cli.options import OverwriteOption
+from cclearn.cli.options import JSONOption, OverwriteOption, print_json
 from cclearn.cli.program import App
 from cclearn.errors import ConfigurationError, visible
 
 models_app = App("List published models, and make them usable without a hub.")
 
 
-def list_models() -> None:
+def list_models(as_json: JSONOption = False) -> None:
     """List the models that can be installed from a package registry."""
     from cclearn.cli.tables import packaged_models_table, print_view
     from cclearn.packaged_models import MODELS
 
-    print_view(packaged_models_table(MODELS))
+    if not as_json:
+        print_view(packaged_models_table(MODELS))
+        return
+    print_json(
+        [
+            {
+                "name": model.name,
+                "description": model.description,
+                "licence": model.licence.name,
+                "extra": model.extra,
+                "installed": model.is_installed,
+            }
+            for model in MODELS
+        ]
+    )
 
 
 def assemble_command(

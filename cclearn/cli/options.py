@@ -5,6 +5,7 @@ are annotated as Typer expects them. Annotations in this module are therefore ev
 """
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -74,8 +75,8 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Output format: codiesp-d, codiesp-x, fhir, html, jsonl, mdace or tsv. Default: by the"
-        " suffix of --out.",
+        help="Output format: codiesp-d, codiesp-x, csv, fhir, html, jsonl, mdace, tsv or xlsx. Default:"
+        " by the suffix of --out.",
         rich_help_panel="Output",
     ),
 ]
@@ -127,8 +128,13 @@ OverwriteOption = Annotated[
 ResultOption = Annotated[
     Path | None,
     typer.Option(
-        help="Folder for metrics.json, report.html and report.md.", rich_help_panel="Output"
+        help="Folder for metrics.json, scores.csv, report.html and report.md.",
+        rich_help_panel="Output",
     ),
+]
+JSONOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON instead of tables.", rich_help_panel="Output"),
 ]
 TrainOption = Annotated[
     Path | None,
@@ -321,6 +327,7 @@ class FileOptions:
     draws: DrawsOption = 1_000
     seed: SeedOption = 0
     overwrite: OverwriteOption = False
+    as_json: JSONOption = False
 
 
 @dataclass(frozen=True)
@@ -356,3 +363,8 @@ def print_settings(settings: "type[BaseModel]") -> None:
     for key, field in settings.model_fields.items():
         default = "required" if field.is_required() else repr(field.default)
         typer.echo(f"    {key} = {default}")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, with indents."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cclearn.cli.options import OverwriteOption
+from cclearn.cli.options import JSONOption, OverwriteOption, print_json
 from cclearn.cli.program import App
 from cclearn.errors import ConfigurationError, visible
 from cclearn.runtime.files import atomic_file, read_text, refuse_existing
@@ -26,12 +26,17 @@ recipes_app = App("List, show, copy and check recipes.")
 NameArgument = Annotated[str, typer.Argument(help="YAML file, or a name that `recipes ls` lists.")]
 
 
-def list_recipes() -> None:
+def list_recipes(as_json: JSONOption = False) -> None:
     """List the recipes of the package."""
     from cclearn.cli.tables import print_view, recipe_table
+    from cclearn.training.recipe import RecipeMetadata
     from cclearn.training.recipe_file import load_recipe, packaged_recipes
 
     recipes = {name: load_recipe(path) for name, path in packaged_recipes().items()}
+    if as_json:
+        fields = set(RecipeMetadata.model_fields)
+        print_json([{"name": n, **r.model_dump(include=fields)} for n, r in recipes.items()])
+        return
     print_view(
         recipe_table(
             {

@@ -12,12 +12,14 @@ from cclearn.cli.options import (
     CalibrationOption,
     EncounterOption,
     FileOptions,
+    JSONOption,
     ModelRunOptions,
     ModelsOption,
     OverwriteOption,
     ResultOption,
     SystemOptions,
     TrainOption,
+    print_json,
     print_settings,
     read_settings,
     with_options,
@@ -28,7 +30,7 @@ from cclearn.runtime.display import print_message
 
 if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
-    from cclearn.evaluation import Comparison
+    from cclearn.evaluation.results import Scored
     from cclearn.notes import CodedNote
 
 
@@ -70,7 +72,7 @@ def add_score_commands(app: App) -> None:
 
 def _score_files(
     files: FileOptions, system: CodeSystem, show: int = 0, compare: bool = False
-) -> Comparison:
+) -> Scored:
     from cclearn.workflows.score import ScoringOptions, score_files
 
     options = ScoringOptions(files.out, files.train, files.draws, files.seed, files.overwrite)
@@ -93,7 +95,7 @@ def evaluate_command(
         raise ConfigurationError(
             [f"evaluate (show = {show}): a report needs a folder. Name --out."]
         )
-    _print_comparison(_score_files(options, system().load(), show), differences=False)
+    _print_scored(_score_files(options, system().load(), show), options.as_json, differences=False)
 
 
 @with_options(files=FileOptions, system=SystemOptions)
@@ -111,7 +113,8 @@ def compare_command(
         )
     if not options.draws:
         raise ConfigurationError(["compare (draws = 0): a comparison needs draws. Name 1 or more."])
-    _print_comparison(_score_files(options, system().load(), compare=True), scores=False)
+    scored = _score_files(options, system().load(), compare=True)
+    _print_scored(scored, options.as_json, scores=False)
 
 
 @with_options(run=ModelRunOptions, system=SystemOptions)
@@ -127,6 +130,7 @@ def spans_command(
     *,
     system: Callable[[], SystemOptions],
     overwrite: OverwriteOption = False,
+    as_json: JSONOption = False,
 ) -> None:
     """Code evidence spans with any number of models, and score the models."""
     from cclearn.coding.model_record import model_record
@@ -144,8 +148,8 @@ def spans_command(
             [model_record(name, engine=engine) for name in model], loaded, corpus_sha256=digest
         )
         scoring = ScoringOptions(out, train, options.draws, options.seed, overwrite)
-        comparison = score_spans(pairs, model, loaded, scoring, limit, engine, loop)
-    _print_comparison(comparison, "spans")
+        scored = score_spans(pairs, model, loaded, scoring, limit, engine, loop)
+    _print_scored(scored, as_json, "spans")
 
 
 @with_options(run=ModelRunOptions, system=SystemOptions)
@@ -178,12 +182,13 @@ def benchmark_command(
     ] = False,
     system: Callable[[], SystemOptions],
     overwrite: OverwriteOption = False,
+    as_json: JSONOption = False,
 ) -> None:
     """Code a published corpus with any number of models, and score the models."""
     from cclearn.evaluation.corpora import find_corpus, options_of
 
     if listing:
-        _list_benchmarks()
+        _list_benchmarks(as_json)
         return
     required = {"a benchmark's name": name, "--data": data, "--model": model, "--out": out}
     missing = [option for option, value in required.items() if not value]
@@ -222,14 +227,26 @@ def benchmark_command(
         def read(coded: Iterable[CodedNote], title: str, count: int) -> Iterable[CodedNote]:
             return track(audit.read(coded), title, count)  # Every model codes the same notes.
 
-        comparison = run_benchmark(notes, benchmark, out, overwrite, read)
-    _print_comparison(comparison)
+        scored = run_benchmark(notes, benchmark, out, overwrite, read)
+    _print_scored(scored, as_json)
     print_message(f"Report: {out / 'report.html'}")
 
 
-def _list_benchmarks() -> None:
+def _list_benchmarks(as_json: bool) -> None:
     from cclearn.evaluation.corpora import all_corpora
 
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": name,
+                    "summary": corpus.summary,
+                    "options": corpus.options_type.model_json_schema()["properties"],
+                }
+                for name, corpus in all_corpora().items()
+            ]
+        )
+        return
     for name, corpus in all_corpora().items():
         typer.echo(f"{name}: {corpus.summary}")
         print_settings(corpus.options_type)
@@ -244,12 +261,20 @@ def _quiet_libraries_of(models: Iterable[str]) -> None:
         quiet_libraries()
 
 
-def _print_comparison(
-    comparison: Comparison, unit: str = "notes", scores: bool = True, differences: bool = True
+def _print_scored(
+    scored: Scored,
+    as_json: bool,
+    unit: str = "notes",
+    scores: bool = True,
+    differences: bool = True,
 ) -> None:
-    """Print the tables of a comparison, and write its warnings to standard error."""
+    """Print the tables of a comparison or its result as JSON, and its warnings to standard error."""
     from cclearn.cli.tables import difference_table, print_view, score_table
 
+    comparison = scored.comparison
+    if as_json:
+        print_json(scored.result.model_dump(mode="json"))
+        scores = differences = False
     if scores:
         print_view(score_table(comparison.evaluations, unit))
     if differences and comparison.differences:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +15,7 @@ from cclearn.bulk.folder import coded_sha256
 from cclearn.codes import CodeSystem
 from cclearn.evaluation.evaluate import Comparison, Evaluation, Settings
 from cclearn.evaluation.metrics.reliability import expected_calibration_error
-from cclearn.runtime.files import write_json
+from cclearn.runtime.files import atomic_file, write_json
 
 CONFUSIONS = 100
 """Maximum number of confusions of a system in the file."""
@@ -118,6 +120,18 @@ class Result(_Part):
     described: dict[str, Any]
 
 
+class Scored(NamedTuple):
+    """The scores of systems, and the content of their result file.
+
+    Attributes:
+        comparison: Scores and differences.
+        result: Content of `metrics.json`.
+    """
+
+    comparison: Comparison
+    result: Result
+
+
 def result_of(
     comparison: Comparison,
     system: CodeSystem,
@@ -171,6 +185,14 @@ def _system_result(evaluation: Evaluation) -> SystemResult:
     )
 
 
-def write_result(path: Path, result: Result) -> None:
-    """Write a result file."""
-    write_json(path, result.model_dump(mode="json"))
+def write_result(folder: Path, result: Result) -> None:
+    """Write `metrics.json`, and its scores as `scores.csv` with a line for each system and score."""
+    write_json(folder / "metrics.json", result.model_dump(mode="json"))
+    lines = io.StringIO()
+    table = csv.writer(lines, lineterminator="\n")
+    table.writerow(["system", "score", "value", "low", "high"])
+    for name, system in result.systems.items():
+        for score, found in system.scores.items():
+            table.writerow([name, score, found.value, found.low, found.high])
+    with atomic_file(folder / "scores.csv") as stream:
+        stream.write(lines.getvalue().encode())

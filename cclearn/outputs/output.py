@@ -74,11 +74,13 @@ class Output(ABC):
 
 
 _SUFFIXES = {
+    ".csv": "csv",
     ".htm": "html",
     ".html": "html",
     ".jsonl": "jsonl",
     ".ndjson": "fhir",
     ".tsv": "tsv",
+    ".xlsx": "xlsx",
 }
 
 

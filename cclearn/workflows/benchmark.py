@@ -22,7 +22,7 @@ from cclearn.evaluation.lm_eval.retention import read_retention
 from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.cost import Cost
 from cclearn.evaluation.report.pages import write_report
-from cclearn.evaluation.results import result_of, write_result
+from cclearn.evaluation.results import Scored, result_of, write_result
 from cclearn.model_manifest import read_manifest
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -128,11 +128,11 @@ def run_benchmark(
     out: Path,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> Comparison:
+) -> Scored:
     """Code a corpus with each model, score the models, and write everything to a folder.
 
     The folder receives `predictions/MODEL.jsonl`, which only its owner can read, `metrics.json`,
-    `report.html` and `report.md`. The last three contain no text of a note.
+    `scores.csv`, `report.html` and `report.md`. The last four contain no text of a note.
 
     Args:
         data: The notes.
@@ -172,7 +172,7 @@ def run_benchmark(
             **_description(data, settings, runs),
             retention=[row.model_dump() for row in retained],
         )
-        write_result(partial / "metrics.json", result)
+        write_result(partial, result)
         gold.unlink()  # The user has the corpus; the result file keeps the hash.
         report = Report(
             f"{data.corpus.name}, {data.options.split}",
@@ -183,7 +183,7 @@ def run_benchmark(
             retained=retained,
         )
         write_report(partial, report)
-    return comparison
+    return Scored(comparison, result)
 
 
 def _refuse_inputs(out: Path, inputs: Sequence[Path]) -> None:

@@ -246,7 +246,7 @@ def _run(
     result = result_of(
         comparison, system, settings, written, span_only_codes=sorted(data.span_only)
     )
-    write_result(folder / "metrics.json", result)
+    write_result(folder, result)
     sample = next(note for note in gold if note.codes)
     with atomic_file(folder / "note.txt") as stream:
         stream.write(sample.text.encode("utf-8"))

@@ -16,12 +16,12 @@ from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
-from cclearn.evaluation import Comparison, Settings, evaluate
+from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.metrics.spans import evaluate_spans
 from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.report.worst_notes import worst_notes
-from cclearn.evaluation.results import result_of, write_result
+from cclearn.evaluation.results import Scored, result_of, write_result
 from cclearn.notes import Origin, SpanPair
 from cclearn.notes.jsonl import read_span_pairs
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_text
@@ -36,7 +36,7 @@ class ScoringOptions:
     """Options of scoring.
 
     Attributes:
-        out: Folder that receives `metrics.json`, `report.html` and `report.md`; None writes no files.
+        out: Folder that receives `metrics.json`, `scores.csv` and the report; None writes no files.
         train: Coded notes of the training, for scores by training frequency.
         draws: Number of bootstrap draws.
         seed: Seed of the bootstrap.
@@ -76,7 +76,7 @@ def score_files(
     options: ScoringOptions | None = None,
     show: int = 0,
     compare: bool = False,
-) -> Comparison:
+) -> Scored:
     """Score predictions in files, or in folders that `cclearn code` wrote.
 
     A system is named by the name of its file without the suffix, or by the path if several files have
@@ -105,10 +105,10 @@ def score_files(
             settings,
             compare,
         )
+        read = {"gold": gold, **files, **options.train_files}
+        result = result_of(comparison, system, settings, read)
         if folder is not None:
-            read = {"gold": gold, **files, **options.train_files}
-            result = result_of(comparison, system, settings, read)
-            write_result(folder / "metrics.json", result)
+            write_result(folder, result)
             worst, answers = worst_notes(gold, files, system, show) if show else ([], {})
             report = Report(
                 f"{'Comparison' if compare else 'Evaluation'} on {gold.name}",
@@ -119,7 +119,7 @@ def score_files(
                 predicted=answers,
             )
             write_report(folder, report)
-    return comparison
+    return Scored(comparison, result)
 
 
 def score_spans(
@@ -130,7 +130,7 @@ def score_spans(
     limit: int | None = None,
     engine: EngineSettings | None = None,
     loop: LoopSettings | None = None,
-) -> Comparison:
+) -> Scored:
     """Code evidence spans with models, and score the models.
 
     The folder also receives the answers, `spans/MODEL.jsonl`.
@@ -168,11 +168,11 @@ def score_spans(
             ]
         comparison = evaluate_spans(gold, answers, system, settings)
         comparison = replace(comparison, warnings=(*comparison.warnings, *warnings))
+        read = {"gold": pairs, **options.train_files}
+        result = result_of(comparison, system, settings, read, limit=limit, models=models)
         if folder is not None:
             _write_answers(folder / "spans", gold, answers)
-            read = {"gold": pairs, **options.train_files}
-            result = result_of(comparison, system, settings, read, limit=limit, models=models)
-            write_result(folder / "metrics.json", result)
+            write_result(folder, result)
             report = Report(
                 f"Spans of {pairs.name}",
                 introduction(result, unit="spans"),
@@ -180,7 +180,7 @@ def score_spans(
                 comparison.differences,
             )
             write_report(folder, report)
-    return comparison
+    return Scored(comparison, result)
 
 
 def _origin(pairs: Sequence[SpanPair]) -> Origin:

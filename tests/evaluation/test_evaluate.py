@@ -197,7 +197,7 @@ def test_the_result_file_describes_its_inputs(tmp_path: Path, system: CodeSystem
     settings = Settings(draws=20)
     comparison = evaluate(gold, {"it": predicted}, system, settings)
     expected = result_of(comparison, system, settings, files, model={"adapter": None})
-    write_result(tmp_path / "metrics.json", expected)
+    write_result(tmp_path, expected)
     text = (tmp_path / "metrics.json").read_text()
     assert Result.model_validate_json(text) == expected
     result = json.loads(text)

@@ -16,15 +16,19 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 FILE = Path("100-ICD-10.json")
 
 
+BINARY = {"xlsx"}
+"""Formats that are no text."""
+
+
 @pytest.mark.parametrize("name", format_names())
 def test_a_format_is_found_by_its_name(name: str) -> None:
     assert find_output(FILE, name).name == name
 
 
 def test_a_format_is_found_by_the_ending() -> None:
-    endings = ["x.jsonl", "x.tsv", "x.html", "x.HTM", "x.ndjson"]
+    endings = ["x.jsonl", "x.csv", "x.xlsx", "x.tsv", "x.html", "x.HTM", "x.ndjson"]
     found = [find_output(Path(ending)).name for ending in endings]
-    assert found == ["jsonl", "tsv", "html", "html", "fhir"]
+    assert found == ["jsonl", "csv", "xlsx", "tsv", "html", "html", "fhir"]
     assert find_output().name == "jsonl"
     assert find_output(Path("x.tsv"), "jsonl").name == "jsonl"
 
@@ -32,7 +36,7 @@ def test_a_format_is_found_by_the_ending() -> None:
 @pytest.mark.parametrize(
     ("out", "name", "expected"),
     [
-        ("x.json", None, "Did you mean '.jsonl'? Use .htm (html), .html (html), .jsonl"),
+        ("x.json", None, "Did you mean '.jsonl'? Use .csv (csv), .htm (html), .html"),
         ("x", None, "its suffix is not that of a format"),
         ("x.jsonl", "tvs", "format (name = tvs): not known. Did you mean 'tsv'? Name one of: co"),
         ("x.json", "mdace", "as in 141751-ICD-10.json. Pass such a name to --out"),
@@ -51,7 +55,8 @@ def test_files_are_private_whole_and_the_same_again(name: str, tmp_path: Path) -
     assert find_output(out, name).write(iter([FULL, EMPTY])) == 2
     written = out.read_bytes()
     assert out.stat().st_mode & 0o777 == 0o600
-    assert "".join(find_output(out, name).chunks([FULL, EMPTY])).encode() == written
+    if name not in BINARY:
+        assert "".join(find_output(out, name).chunks([FULL, EMPTY])).encode() == written
 
     def failing() -> Iterator[CodedNote]:
         yield FULL
@@ -63,7 +68,7 @@ def test_files_are_private_whole_and_the_same_again(name: str, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [out]
 
 
-@pytest.mark.parametrize("name", format_names())
+@pytest.mark.parametrize("name", sorted(set(format_names()) - BINARY))
 def test_a_note_is_written_before_the_next_is_asked_for(name: str) -> None:
     """What a format holds back, it would hold in memory."""
     asked = 0

@@ -54,7 +54,8 @@ def run(
 ) -> Comparison:
     corpus = find_corpus("synthetic")
     data = BenchmarkData(corpus, folder, options_of(corpus, {}), system)
-    return run_benchmark(data, BenchmarkSettings(models, draws=20, **settings), out)  # type: ignore[arg-type]
+    benchmark = BenchmarkSettings(models, draws=20, **settings)  # type: ignore[arg-type]
+    return run_benchmark(data, benchmark, out).comparison
 
 
 def test_models_are_coded_and_scored_on_the_same_notes(
@@ -71,6 +72,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
         "metrics.json",
         "report.html",
         "report.md",
+        "scores.csv",
     }
     gold = list(read_coded_notes(folder / "test" / "notes.jsonl", system))
     coded = list(read_coded_notes(out / "predictions" / "lexicon.jsonl"))
@@ -95,7 +97,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert result["differences"][0]["first"] == "lexicon"
     assert result["described"]["models"]["lexicon"]["prompt_sha256"] == ""
     assert result["described"]["models"]["lexicon"]["calibration"] is None
-    for name in ("metrics.json", "report.html", "report.md"):
+    for name in ("metrics.json", "scores.csv", "report.html", "report.md"):
         content = (out / name).read_text()
         assert not [n.id for n in gold if n.text[:40] in content]
     assert (out / "predictions" / "lexicon.jsonl").stat().st_mode & 0o077 == 0
@@ -216,7 +218,7 @@ def test_scored_notes_are_not_used_as_examples(
     write_rows(tmp_path / "test.jsonl", test)
     out = tmp_path / "out"
     data = BenchmarkData(corpus, tmp_path / "test.jsonl", options_of(corpus, {}), system)
-    found = run_benchmark(data, BenchmarkSettings(("lexicon",), draws=0), out)
+    found = run_benchmark(data, BenchmarkSettings(("lexicon",), draws=0), out).comparison
     assert "contains only the scored notes" in found.warnings[-1]
     assert found.evaluations["lexicon"].value("unseen/micro_recall") is None
     with pytest.raises(ConfigurationError, match="0 notes of the training split"):

@@ -20,14 +20,20 @@ def test_the_folder_of_a_run_is_scored_as_its_notes_are(tmp_path: Path, system: 
     code_corpus(source, tmp_path / "coded", CoderSettings(), BulkOptions(shard_size=2))
     write_rows(tmp_path / "gold.jsonl", read_coded(tmp_path / "coded"))
     options = ScoringOptions(tmp_path / "out", draws=0)
-    comparison = score_files(tmp_path / "gold.jsonl", [tmp_path / "coded"], system, options, show=2)
+    comparison, written = score_files(
+        tmp_path / "gold.jsonl", [tmp_path / "coded"], system, options, show=2
+    )
     assert comparison.evaluations["coded"].scores["micro_f1"].value == 1
     result = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert set(result["sha256"]) == {"gold", "coded"}
+    assert result == written.model_dump(mode="json")
+    heading, *lines = (tmp_path / "out" / "scores.csv").read_text().splitlines()
+    assert heading == "system,score,value,low,high"
+    assert "coded,micro_f1,1.0,," in lines
     # A gold file can be coded, and be the gold of the predictions, without a step between.
     code_corpus(tmp_path / "gold.jsonl", tmp_path / "again", CoderSettings())
     again = score_files(tmp_path / "coded", [tmp_path / "again"], system, ScoringOptions(draws=0))
-    assert again.evaluations["again"].scores["micro_f1"].value == 1
+    assert again.comparison.evaluations["again"].scores["micro_f1"].value == 1
 
 
 def test_all_missing_files_are_reported(tmp_path: Path, system: CodeSystem) -> None:

@@ -80,7 +80,8 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
     write_rows(pairs, rows)
     write_rows(train, [note("1", {"I10": []})])
     out = tmp_path / "out"
-    found = score_spans(pairs, ["lexicon"], system, ScoringOptions(out, train, draws=20))
+    options = ScoringOptions(out, train, draws=20)
+    found = score_spans(pairs, ["lexicon"], system, options).comparison
     assert found.evaluations["lexicon"].value("accuracy") == 0.75
     assert found.evaluations["lexicon"].value("unseen/accuracy") == 1.0
     for name in ("metrics.json", "report.html", "report.md", "spans/lexicon.jsonl"):
@@ -92,7 +93,7 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
     (tmp_path / "gold").mkdir()
     with pytest.raises(ConfigurationError, match="the name gold is used twice, or reserved"):
         score_spans(pairs, [str(tmp_path / "gold")], system)
-    few = score_spans(pairs, ["lexicon"], system, ScoringOptions(draws=0), limit=2)
+    few = score_spans(pairs, ["lexicon"], system, ScoringOptions(draws=0), limit=2).comparison
     assert few.evaluations["lexicon"].notes == 2
 
 
@@ -109,7 +110,7 @@ def test_spans_without_an_answer_give_a_warning(system: CodeSystem, tmp_path: Pa
     answers.write_text('{"id": "1", "answer": "- x => I10"}\n')
     found = score_spans(
         pairs, [f"replay:{answers}"], system, ScoringOptions(tmp_path / "out", draws=0)
-    )
+    ).comparison
     (warning,) = found.warnings
     assert warning == "answers: 2 of 3 spans have no answer (no_answer), and count as wrong"
     assert warning in (tmp_path / "out" / "report.md").read_text()

@@ -1,11 +1,11 @@
-"""TSV: a line for each piece of evidence, for spreadsheets and data frames."""
+"""TSV and CSV: a line for each piece of evidence, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from cclearn.notes import AssignedCode, CodedNote
 from cclearn.outputs.output import Output
@@ -42,17 +42,32 @@ class TSV(Output):
     """
 
     name = "tsv"
+    dialect = "excel-tab"
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
         """Yield the header, then all lines of a note together."""
-        yield "\t".join(COLUMNS) + "\n"
+        yield self._lines([dict(zip(COLUMNS, COLUMNS, strict=True))])
         for note in notes:
-            lines = io.StringIO()
-            table = csv.DictWriter(lines, COLUMNS, dialect="excel-tab", lineterminator="\n")
-            for row in _rows(note):
-                row |= {"note_id": note.id, "note_flags": " | ".join(note.flags)}
-                table.writerow({column: _cell(value) for column, value in row.items()})
-            yield lines.getvalue()
+            yield self._lines(note_rows(note))
+
+    def _lines(self, rows: Iterable[Mapping[str, object]]) -> str:
+        lines = io.StringIO()
+        table = csv.DictWriter(lines, COLUMNS, dialect=self.dialect, lineterminator="\n")
+        table.writerows({column: cell_text(value) for column, value in row.items()} for row in rows)
+        return lines.getvalue()
+
+
+class CSV(TSV):
+    """Writes the rows of `TSV` with commas, for spreadsheets."""
+
+    name = "csv"
+    dialect = "excel"
+
+
+def note_rows(note: CodedNote) -> Iterator[dict[str, object]]:
+    """Yield the rows of a note, as `TSV` writes them. A row lacks the columns that are empty."""
+    for row in _rows(note):
+        yield row | {"note_id": note.id, "note_flags": " | ".join(note.flags)}
 
 
 def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
@@ -82,6 +97,12 @@ def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
         yield {}
 
 
-def _cell(value: object) -> str:
-    text = str(value).translate(_CONTROLS)
+def cell_text(value: object) -> str:
+    """Return a value as the text of a cell, which no spreadsheet reads as a formula."""
+    text = without_controls(value)
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def without_controls(value: object) -> str:
+    """Return a value as text on one line, with blanks for control characters."""
+    return str(value).translate(_CONTROLS)

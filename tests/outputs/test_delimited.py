@@ -14,8 +14,8 @@ from tests.outputs.notes import EMPTY, FULL, coded_notes
 FORMULA = re.compile(r"'['\s]*[=+\-@＝＋－＠]")
 
 
-def written(*notes: CodedNote) -> str:
-    return "".join(find_output(None, "tsv").chunks(notes))
+def written(*notes: CodedNote, name: str = "tsv") -> str:
+    return "".join(find_output(None, name).chunks(notes))
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -107,3 +107,12 @@ def test_a_table_is_read_back(notes: list[CodedNote]) -> None:
         next_row += len(note.ungrounded) + len(note.invalid)
         next_row += not (note.codes or note.rejected or note.ungrounded or note.invalid)
     assert next_row == len(read)
+
+
+@given(coded_notes())
+def test_csv_has_the_rows_of_tsv(note: CodedNote) -> None:
+    tables = [
+        list(csv.reader(io.StringIO(written(note, name=name), newline=""), dialect=dialect))
+        for name, dialect in (("tsv", "excel-tab"), ("csv", "excel"))
+    ]
+    assert tables[0] == tables[1]
