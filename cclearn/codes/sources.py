@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cclearn.codes.table import CodeTable
-from cclearn.codes.traits import NATIVE, traits_of
+from cclearn.codes.traits import NATIVE, official_name, traits_of
 from cclearn.errors import ConfigurationError, DataError, did_you_mean
 from cclearn.runtime.files import sha256_of_file
 
@@ -45,6 +45,7 @@ def find_source(name: str, release: str | Path | None) -> OfficialSource:
     """
     if name.endswith(".csv") and release is None:
         name, release = Path(name).stem, name
+    name = official_name(name)
     traits = traits_of(name)
     path = None if release is None else Path(release)
     if path is not None and not path.exists():

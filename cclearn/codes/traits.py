@@ -7,6 +7,7 @@ the name of a code system.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -90,6 +91,21 @@ NATIVE: Mapping[str, SystemTraits] = {
     ),
 }
 """Native code systems by name."""
+
+
+def official_name(name: str) -> str:
+    """Return the name of a native code system that is spelled otherwise, as `ICD-10-CM` is.
+
+    Any other name is unchanged.
+    """
+    return _NATIVE_NAMES.get(_letters(name), name)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\s_.-]", "", name).lower()
+
+
+_NATIVE_NAMES = {_letters(name): name for name in NATIVE}
 
 
 def traits_of(name: str) -> SystemTraits:

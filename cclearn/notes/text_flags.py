@@ -41,6 +41,7 @@ _NOT_PROSE = frozenset({"binary", "HTML", "RTF"})
 def text_flags(text: str) -> set[str]:
     """Return flags for the properties of a note's text that plain English text does not have.
 
+    - `empty`: The text has nothing but white space.
     - `binary`: More than one in ten characters is a control character, or the text contains base64.
     - `control characters`: The text contains control characters or invisible characters.
     - `HTML`, `RTF`: The text contains the markup of these formats.
@@ -55,6 +56,8 @@ def text_flags(text: str) -> set[str]:
         found.add("binary")
     elif control or (unseen and _INVISIBLE.search(text)):
         found.add("control characters")
+    if not words:
+        found.add("empty")
     if _RTF.match(text):
         found.add("RTF")
     if "<" in text and _HTML.search(text):

@@ -85,6 +85,9 @@ def _create_locked(partial: Path, path: Path) -> int:
         except FileExistsError:
             _remove_abandoned(partial, path)
             continue
+        except OSError as error:
+            error.filename = str(path)  # The user has named this path, not the hidden file.
+            raise
         # Another process may have taken the new file for an abandoned one before it was locked.
         if _lock(descriptor) is not False and _names(partial, descriptor):
             return descriptor

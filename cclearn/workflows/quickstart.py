@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.errors import CclearnError, ConfigurationError
@@ -22,7 +23,11 @@ from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.runtime.durable import claimed, is_partial, make_folder
 from cclearn.runtime.files import atomic_file, refuse_existing, write_json
+from cclearn.runtime.parsing import read_json
 from cclearn.runtime.progress import step_bar, track
+
+if TYPE_CHECKING:
+    from data_builders.builder import Builder
 
 CODES = 150
 """Number of codes in the sample."""
@@ -50,11 +55,14 @@ RESERVED = 0.3
 MARKER = "quickstart.json"
 """File with the settings of a quickstart, which marks the folders that it wrote."""
 
-_FOLDERS = ("pairs", "train", "held_out", "model", "predictions")
+_FOLDERS = ("pairs", "train", "held_out", "model", "model.checkpoints", "predictions")
 _REPORT = "report.html"
 """The last file that a quickstart writes, and the first that it removes."""
 
-_FILES = (_REPORT, "metrics.json", "note.txt")
+_FILES = (_REPORT, "metrics.json", "scores.csv", "note.txt")
+
+_CHECKPOINT = 100
+"""Number of training steps that a stopped quickstart loses at most."""
 
 FIRST_NOTE = "Admitted with acute systolic heart failure and type 2 diabetes. No pneumonia."
 """Text that the lexicon codes at the beginning."""
@@ -84,25 +92,31 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
     """Build span pairs and coded notes on a sample of codes.
 
     Args:
-        folder: Folder in which the folders `pairs`, `train` and `held_out` are written.
+        folder: Folder in which the folders `pairs`, `train` and `held_out` are written. Those that exist
+            are kept: they are complete, and belong to the same arguments.
         eligible: Codes from which the sample is drawn, returned by `eligible_codes`.
         seed: Seed of the sample of codes, of the split and of the notes.
         system: The code system.
     """
     from data_builders.builder import build, configure, find_builder
 
+    def built(builder: Builder, settings: dict[str, Any], name: str) -> Path:
+        existing = folder / name / builder.data_file
+        if existing.exists():
+            return existing
+        config = configure(builder, settings)
+        return build(builder, config, folder / name, system, progress=track).data
+
     rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
     codes = sorted(rng.sample(eligible, CODES))
     span_only = frozenset(rng.sample(codes, SPAN_ONLY))
     builder = find_builder("icd10cm")
     spans = {"codes": codes, "variants": VARIANTS, "seed": seed}
-    pairs = build(builder, configure(builder, spans), folder / "pairs", system, progress=track).data
+    pairs = built(builder, spans, "pairs")
     notes = find_builder("template_notes")
     shared = {**NOTE_SETTINGS, "noise": NOISE, "pairs": str(pairs), "split_seed": seed}
     settings = {**shared, "notes": HELD_OUT_NOTES, "seed": seed + 2, "prefix": "held-out"}
-    held_out = build(
-        notes, configure(notes, settings), folder / "held_out", system, progress=track
-    ).data
+    held_out = built(notes, settings, "held_out")
     settings = {
         **shared,
         "notes": TRAINING_NOTES,
@@ -112,9 +126,7 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
         "prefix": "train",
         "avoid": str(held_out),
     }
-    training = build(
-        notes, configure(notes, settings), folder / "train", system, progress=track
-    ).data
+    training = built(notes, settings, "train")
     return QuickstartData(pairs, training, held_out, span_only)
 
 
@@ -147,7 +159,7 @@ def eligible_codes(chapter: str, system: CodeSystem) -> list[str]:
 
 def train(recipe_name: str, data: QuickstartData, output: Path, overrides: list[str]) -> Path:
     """Train with one of the `tiny` recipes on the quickstart's data, and return the folder of the
-    model."""
+    model. A run that was stopped continues from its last checkpoint."""
     from cclearn.training.recipe_file import load_recipe
     from cclearn.training.sft import run_sft
 
@@ -159,7 +171,7 @@ def train(recipe_name: str, data: QuickstartData, output: Path, overrides: list[
     ]
     recipe = load_recipe(recipe_name, [*paths, f"output={json.dumps(str(output))}", *overrides])
     with step_bar(f"training {recipe.name}") as progress:
-        return run_sft(recipe, progress=progress)
+        return run_sft(recipe, resume="auto", progress=progress)
 
 
 def code_held_out(coder: Coder, data: QuickstartData) -> list[CodedNote]:
@@ -185,7 +197,8 @@ def run_quickstart(
 ) -> dict[str, Evaluation]:
     """Run the quickstart and write its outputs to a folder.
 
-    A quickstart that was stopped starts again in the same folder.
+    A quickstart that was stopped continues in the same folder, if its arguments are the same. Otherwise
+    it starts again.
 
     Args:
         folder: Folder for the data, the model, the predictions, `metrics.json` and `report.html`.
@@ -207,7 +220,18 @@ def run_quickstart(
     refuse_existing(folder, overwrite or _is_unfinished(folder))
     make_folder(folder.absolute().parent)
     with claimed(folder.absolute()):
-        _make_room(folder)
+        settings = {
+            "chapter": chapter,
+            "seed": seed,
+            "steps": steps,
+            "cclearn": cclearn.__version__,
+            "release": system.release,
+        }
+        if not overwrite and _settings_of(folder) == settings:
+            print_line(f"Continuing the quickstart in {folder}")
+        else:
+            _make_room(folder)
+            write_json(folder / MARKER, settings)
         return _run(folder, chapter, seed, steps, eligible, system, print_line)
 
 
@@ -221,15 +245,17 @@ def _run(
     print_line: Callable[[str], Any],
 ) -> dict[str, Evaluation]:
     """Write all outputs to a folder that this process has claimed, the report last."""
-    write_json(folder / MARKER, {"chapter": chapter, "seed": seed, "steps": steps})
     lexicon = Coder.lexicon(system)
     _show_coded(lexicon, print_line)
     print_line(
         f"Building span pairs and notes from {system.name} {system.release}, chapter {chapter}"
     )
     data = build_data(folder, eligible, seed, system)
-    overrides = [f"seed={seed}"] + ([f"training.steps={steps}"] if steps else [])
-    run = train("tiny/sft_scratch", data, folder / "model", overrides)
+    overrides = [f"seed={seed}", f"training.save_every={_CHECKPOINT}"]
+    overrides += [f"training.steps={steps}"] if steps else []
+    run = folder / "model"
+    if not run.exists():
+        train("tiny/sft_scratch", data, run, overrides)
     answers: dict[str, list[CodedNote]] = {}
     written: dict[str, Path] = {"gold": data.held_out}
     for name, coder in (
@@ -237,9 +263,10 @@ def _run(
         ("lexicon", lexicon),
     ):
         coder.name = name
-        answers[name] = code_held_out(coder, data)
         written[name] = folder / "predictions" / f"{name.replace('/', '-')}.jsonl"
-        write_rows(written[name], answers[name])
+        if not written[name].exists():
+            write_rows(written[name], code_held_out(coder, data))
+        answers[name] = list(read_coded_notes(written[name]))
     gold = list(read_coded_notes(data.held_out))
     settings = scoring(data)
     comparison = evaluate(gold, answers, system, settings, compare=True)
@@ -302,6 +329,12 @@ def _is_unfinished(folder: Path) -> bool:
     if not folder.is_dir() or (folder / _REPORT).exists():
         return False
     return (folder / MARKER).is_file() or all(map(is_partial, folder.iterdir()))
+
+
+def _settings_of(folder: Path) -> Any:
+    """Return the settings of the quickstart that wrote a folder. None if none did."""
+    marker = folder / MARKER
+    return read_json(marker) if marker.is_file() else None
 
 
 def _make_room(folder: Path) -> None:

@@ -22,8 +22,8 @@ SPANISH = (
     ("text", "expected"),
     [
         (NOTE, set()),
-        ("", set()),
-        (" \r\n\t\x0b\x0c\x85\u2028", set()),
+        ("", {"empty"}),
+        (" \r\n\t\x0b\x0c\x85\u2028", {"empty"}),
         ("\ufeff" + NOTE, set()),
         ("👩‍⚕️ Ménière’s, β-blocker, 37 °C, ≥ 5 µg", set()),
         ("CAD HTN DM2 " * 10, set()),  # Thirty words are too few.

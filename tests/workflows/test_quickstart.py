@@ -73,26 +73,40 @@ def test_a_short_quickstart_writes_all_its_outputs(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "note.txt").read_text()
     with pytest.raises(CclearnError, match="--overwrite"):
         run_quickstart(tmp_path / "out", steps=20)
+    # What a stopped quickstart has written is kept.
+    weights = (tmp_path / "out" / "model" / "model.safetensors").stat().st_mtime_ns
+    (tmp_path / "out" / "report.html").unlink()
+    (tmp_path / "out" / "predictions" / "lexicon.jsonl").unlink()
+    lines.clear()
+    again = run_quickstart(tmp_path / "out", steps=20, print_line=lines.append)
+    assert lines[0] == f"Continuing the quickstart in {tmp_path / 'out'}"
+    assert again["lexicon"].scores == scores["lexicon"].scores
+    assert (tmp_path / "out" / "report.html").read_text() == page
+    assert (tmp_path / "out" / "model" / "model.safetensors").stat().st_mtime_ns == weights
     # An unknown chapter is refused before anything is removed.
     with pytest.raises(CclearnError, match="not in icd10cm"):
         run_quickstart(tmp_path / "out", chapter="99", overwrite=True)
     assert (tmp_path / "out" / "report.html").exists()
 
 
-def test_a_quickstart_that_was_stopped_starts_again(
+def test_a_quickstart_with_other_arguments_starts_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
 
+    found: list[bool] = []
+
     def killed(folder: Path, *_: object) -> None:
-        (folder / "train").mkdir()
+        found.append((folder / "train").exists())
+        (folder / "train").mkdir(exist_ok=True)
         (folder / ".note.txt.partial").touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cclearn.workflows.quickstart.build_data", killed)
-    for _ in range(2):
+    for seed, overwrite in ((0, False), (0, False), (1, False), (1, True)):
         with pytest.raises(KeyboardInterrupt):
-            run_quickstart(out, print_line=lambda line: None)
+            run_quickstart(out, seed=seed, overwrite=overwrite, print_line=lambda line: None)
+    assert found == [False, True, False, False]
     (out / "report.html").touch()
     with pytest.raises(CclearnError, match="--overwrite"):
         run_quickstart(out)
