@@ -20,8 +20,8 @@ class Score:
 
     Attributes:
         value: Score on all notes; None if it is not defined.
-        low: 2.5th percentile of the bootstrap draws; None without a bootstrap.
-        high: 97.5th percentile of the bootstrap draws; None without a bootstrap.
+        low: Lower end of the 95 % interval (`interval`); None without a bootstrap.
+        high: Upper end of the 95 % interval; None without a bootstrap.
     """
 
     value: float | None
@@ -35,8 +35,8 @@ class Difference:
 
     Attributes:
         value: Difference on all notes; None if it is not defined.
-        low: 2.5th percentile of the paired bootstrap draws.
-        high: 97.5th percentile of the paired bootstrap draws.
+        low: Lower end of the 95 % interval of the paired bootstrap (`interval`).
+        high: Upper end of the 95 % interval of the paired bootstrap.
         p_bootstrap: Twice the smaller share of draws on one side of 0, at most 1. One is added to the
             numerator and to the denominator.
         p_randomisation: Share of random exchanges of the systems' predictions, note by note, whose
@@ -94,7 +94,7 @@ def score_systems(
 def _score(value: float, draws: Array | None) -> Score:
     if np.isnan(value):
         return Score(None)
-    return Score(value, *(interval(draws) if draws is not None else (None, None)))
+    return Score(value, *(interval(value, draws) if draws is not None else (None, None)))
 
 
 def point_estimates(tables: Sequence[ScoreTable], notes: int) -> dict[str, float]:
@@ -141,12 +141,25 @@ def _bootstrap_weights(notes: int, draws: int, seed: int) -> Iterator[Array]:
         yield np.stack([np.bincount(row, minlength=notes) for row in drawn]).astype(float)
 
 
-def interval(values: Array) -> tuple[float | None, float | None]:
-    """Return the 2.5th and the 97.5th percentile of the draws in which a score is defined."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+def interval(value: float, draws: Array) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of a score: percentiles of its draws, corrected for their bias.
+
+    The bootstrap estimates the bias of a score as the mean of its draws minus the score on all notes
+    (Efron & Tibshirani 1993, section 10.2), and it is subtracted from both percentiles. Without this,
+    the interval of a mean over codes need not contain the mean, because a draw has fewer codes. The ends
+    do not leave the range of the score, 0 to 1, or −1 to 1 for a difference.
+
+    Args:
+        value: Score on all notes, or NaN.
+        draws: Score of each draw. Draws in which it is not finite are left out.
+    """
+    known = draws[np.isfinite(draws)]
+    if not len(known) or np.isnan(value):
         return None, None
-    low, high = np.quantile(known, (0.025, 0.975))
+    low, high = np.quantile(known, (0.025, 0.975)) - (known.mean() - value)
+    smallest, largest = min(known.min(), value), max(known.max(), value)
+    if smallest >= -1 and largest <= 1:
+        low, high = np.clip((low, high), 0.0 if smallest >= 0 else -1.0, 1.0)
     return float(low), float(high)
 
 
@@ -182,7 +195,7 @@ def randomisation_p_values(
 def summarise_difference(value: float, draws: Array, p_randomisation: float | None) -> Difference:
     """Return a difference with its interval and its p-value by the bootstrap."""
     known = draws[np.isfinite(draws)]
-    low, high = interval(draws)
+    low, high = interval(value, draws)
     p = None
     if len(known):
         rarer = min(int((known <= 0).sum()), int((known >= 0).sum()))

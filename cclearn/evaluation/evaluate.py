@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cclearn.codes import CodeSystem
 from cclearn.errors import CclearnError, ConfigurationError, shown_id
 from cclearn.evaluation.bootstrap import Difference, Score, score_systems
+from cclearn.evaluation.metrics.code_counts import CodeCount, count_codes
 from cclearn.evaluation.metrics.codes import (
     add_code_scores,
     add_grouped_scores,
@@ -69,6 +70,7 @@ class Evaluation:
         calibration: Bins of the reliability diagram; empty if predictions have no scores.
         confusions: Missed codes, each with the related code that was predicted instead.
         confusion_tree: The most frequent confusions, arranged by the hierarchy of the code system.
+        codes: Number of notes in which each code was right, missed and invented.
     """
 
     notes: int
@@ -78,6 +80,7 @@ class Evaluation:
     calibration: tuple[ReliabilityBin, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     confusion_tree: tuple[ConfusionBranch, ...] = ()
+    codes: tuple[CodeCount, ...] = ()
 
     def value(self, name: str) -> float | None:
         """Return a score on all notes, None if it is not defined."""
@@ -151,6 +154,7 @@ def evaluate(
             calibration=tuple(reliability_bins(aligned[name])),
             confusions=confusions[name],
             confusion_tree=tuple(confusion_tree(confusions[name], system, _IN_TREE)),
+            codes=count_codes(aligned[name], system),
         )
         for name in aligned
     }

@@ -68,6 +68,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert list(found.evaluations) == ["lexicon", "random"]
     assert {p.name for p in out.iterdir()} == {
         ".cclearn.json",
+        "codes.csv",
         "predictions",
         "metrics.json",
         "report.html",

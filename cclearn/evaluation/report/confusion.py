@@ -25,12 +25,16 @@ class Confusion:
         kinship: Relation of the codes: children of the same parent, children of two siblings, codes of
             the same category, or codes of the same chapter.
         notes: Number of notes with this confusion.
+        missed_title: Official title of the gold code.
+        predicted_title: Official title of the predicted code.
     """
 
     missed: str
     predicted: str
     kinship: Kinship
     notes: int
+    missed_title: str = ""
+    predicted_title: str = ""
 
 
 def find_confusions(aligned: AlignedNotes, system: CodeSystem) -> list[Confusion]:
@@ -53,7 +57,10 @@ def find_confusions(aligned: AlignedNotes, system: CodeSystem) -> list[Confusion
             if f"missed {m}" not in used and f"wrong {w}" not in used:
                 used |= {f"missed {m}", f"wrong {w}"}
                 counts[m, w, relation] += 1
-    found = [Confusion(m, w, relation, notes) for (m, w, relation), notes in counts.items()]
+    found = [
+        Confusion(m, w, relation, notes, system.description(m), system.description(w))
+        for (m, w, relation), notes in counts.items()
+    ]
     return sorted(found, key=lambda c: (_NEAREST.index(c.kinship), -c.notes, c.missed, c.predicted))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from cclearn.evaluation.bootstrap import Difference, Score
 from cclearn.evaluation.evaluate import Evaluation
 from cclearn.evaluation.lm_eval.retention import RetentionScore
+from cclearn.evaluation.metrics.code_counts import CodeCount
 from cclearn.evaluation.report.confusion import Confusion, ConfusionBranch
 from cclearn.evaluation.report.cost import Cost, cost_rows
 from cclearn.evaluation.results import Result
@@ -78,6 +80,18 @@ class Report:
         return tables
 
     @property
+    def code_tables(self) -> list[TableSection]:
+        """The codes that each system missed and invented most often."""
+        tables = []
+        for name, evaluation in self.evaluations.items():
+            for heading, count in _CODE_TABLES.items():
+                codes = sorted(evaluation.codes, key=lambda c: (-count(c), c.code))[:_CODES]
+                rows = [code_row(code) for code in codes if count(code)]
+                if rows:
+                    tables.append(TableSection(f"{heading}: {name}", _CODE_HEAD, rows))
+        return tables
+
+    @property
     def trees(self) -> list[TreeSection]:
         """The confusion trees of the systems that have one."""
         return [
@@ -124,6 +138,16 @@ class TreeSection:
 
 
 _DIFFERENCE_HEAD = ["score", "difference (95 %)", "p, bootstrap", "p, randomisation"]
+
+_CODES = 15
+"""Maximum number of codes in a table of missed or invented codes."""
+
+_CODE_HEAD = ["code", "right", "missed", "invented"]
+
+_CODE_TABLES: dict[str, Callable[[CodeCount], int]] = {
+    "Most often missed": attrgetter("missed"),
+    "Most often invented": attrgetter("invented"),
+}
 
 _RETENTION_HEAD = ["task", "metric", "before", "after"]
 
@@ -173,9 +197,17 @@ def _retention_rows(retained: Sequence[RetentionScore]) -> list[list[str]]:
     ]
 
 
+def code_row(count: CodeCount) -> list[str]:
+    """Return the cells of a code: the code with its title, and its counts."""
+    counts = (count.right, count.missed, count.invented)
+    return [f"{count.code} {count.title}".strip(), *map(str, counts)]
+
+
 def format_confusion(confusion: Confusion) -> str:
-    """Return a confusion as text: `I50.9 taken for I50.1: 3 notes`."""
-    return f"{confusion.missed} taken for {confusion.predicted}: {format_notes(confusion.notes)}"
+    """Return a confusion as text: `I50.9 Heart failure, unspecified, taken for I50.1 …: 3 notes`."""
+    missed = f"{confusion.missed} {confusion.missed_title}"
+    predicted = f"{confusion.predicted} {confusion.predicted_title}"
+    return f"{missed}, taken for {predicted}: {format_notes(confusion.notes)}"
 
 
 def format_notes(count: int) -> str:

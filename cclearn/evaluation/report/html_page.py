@@ -55,6 +55,7 @@ def html_report(report: Report) -> str:
                 f"<figure><figcaption>{html_text(heading)}</figcaption>{drawing}</figure>"
                 for heading, drawing in figures
             ),
+            *map(_table, report.code_tables),
             *(
                 f"<h2>{html_text(tree.heading)}</h2><div class='tree'>{_tree(tree.branches)}</div>"
                 for tree in report.trees

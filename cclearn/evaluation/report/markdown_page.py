@@ -18,6 +18,8 @@ def markdown_report(report: Report) -> str:
     lines += _table(scores)
     for table in others:
         lines += _section(table)
+    for table in report.code_tables:
+        lines += _section(table)
     for tree in report.trees:
         lines += ["", f"## {markdown_text(tree.heading)}", "", *_tree(tree.branches)]
     for table in report.retention_tables:

@@ -31,7 +31,7 @@ def plots(
     """
     found = []
     strata = [name for name in _FREQUENCY if _known(evaluations, f"{name}/micro_f1")]
-    if strata:
+    if len(strata) > 1:
         labels = [name.removeprefix("frequency/").replace("_", " ") for name in strata]
         names = [f"{name}/micro_f1" for name in strata]
         heading = "Micro F1 by how often the training notes hold a code"
@@ -51,7 +51,7 @@ def plots(
         found.append(("Micro F1 by chapter", _intervals(evaluations, names, chapters, "chapter")))
     if any(evaluation.calibration for evaluation in evaluations.values()):
         found.append(("Reliability of the scores", _reliability(evaluations)))
-    if costs:
+    if costs is not None and len(costs) > 1:  # One point compares nothing.
         found.append(("Cost against accuracy", _cost(evaluations, costs)))
     return found
 
