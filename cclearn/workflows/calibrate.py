@@ -29,7 +29,7 @@ from cclearn.coding.calibration.model import (
 )
 from cclearn.errors import ConfigurationError
 from cclearn.evaluation.metrics.reliability import bin_scores, expected_calibration_error
-from cclearn.notes import CODED_ASSERTIONS, CodedNote
+from cclearn.notes import CODED_ASSERTIONS, CodedNote, Origin
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.runtime.files import sha256_of_file
 
@@ -77,11 +77,12 @@ def calibrate(
         notes=observed.notes,
         codes=len(observed.signals),
         base_rate=float(observed.correct.mean()),
+        origins=observed.origins,
         curve=fit_curve(method, observed.signals, observed.correct),
         thresholds=thresholds,
         expected_calibration_error=_errors(observed.signals, scores, observed.correct),
         decisions=_decisions(thresholds, scores, observed.correct),
-        remarks=_remarks(thresholds, observed.signals),
+        remarks=_remarks(thresholds, observed),
     )
 
 
@@ -94,12 +95,14 @@ class _Observed:
         signals: Features of each code.
         correct: Whether each code is correct.
         folds: Cross-validation fold of each code, which is that of its note.
+        origins: Origins of the notes, in alphabetical order.
     """
 
     notes: int
     signals: list[Signals]
     correct: Flags
     folds: npt.NDArray[np.int64]
+    origins: list[Origin]
 
 
 def _observe(
@@ -114,6 +117,7 @@ def _observe(
     counts: list[int] = []
     signals: list[Signals] = []
     correct: list[bool] = []
+    origins: set[Origin] = set()
     for gold, (note_findings, coded) in zip(
         progress(notes) if progress else notes, answers, strict=True
     ):
@@ -121,11 +125,12 @@ def _observe(
             assigned.code for assigned in gold.codes if assigned.assertion in CODED_ASSERTIONS
         }
         ids.append(gold.id)
+        origins.add(gold.origin)
         counts.append(len(coded.codes))
         signals += signals_of(coded, note_findings)
         correct += [assigned.code in gold_codes for assigned in coded.codes]
     folds = np.repeat(folds_of(ids), np.array(counts, np.int64))
-    return _Observed(len(ids), signals, np.array(correct, bool), folds)
+    return _Observed(len(ids), signals, np.array(correct, bool), folds, sorted(origins))
 
 
 def _errors(signals: list[Signals], scores: Array, correct: Flags) -> CalibrationError:
@@ -148,8 +153,13 @@ def _decisions(thresholds: Thresholds, scores: Array, correct: Flags) -> dict[st
     }
 
 
-def _remarks(thresholds: Thresholds, signals: list[Signals]) -> list[str]:
+def _remarks(thresholds: Thresholds, observed: _Observed) -> list[str]:
     found = []
+    if observed.origins == ["synthetic"]:
+        found.append(
+            "all notes are synthetic: real notes may be harder, and are flagged when they are coded with"
+            " this calibration"
+        )
     if thresholds.accept is None:
         found.append(
             f"no threshold is shown to reach a precision of {thresholds.precision:g} among the accepted"
@@ -160,10 +170,10 @@ def _remarks(thresholds: Thresholds, signals: list[Signals]) -> list[str]:
             "no threshold is shown to keep the right ones among the rejected codes down to"
             f" {thresholds.rejected_right:g}: nothing is rejected"
         )
-    unscored = sum(signal.probability is None for signal in signals)
+    unscored = sum(signal.probability is None for signal in observed.signals)
     if unscored:
         found.append(
-            f"{unscored} of {len(signals)} codes have no score of the coder: the curve is made of the"
-            " other signals"
+            f"{unscored} of {len(observed.signals)} codes have no score of the coder: the curve is made"
+            " of the other signals"
         )
     return found

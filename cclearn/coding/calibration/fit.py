@@ -128,10 +128,11 @@ def find_thresholds(
 ) -> Thresholds:
     """Find the widest ranges of scores in which codes are correct, or wrong, as often as required.
 
-    Codes are accepted above the lowest score at which the share of correct codes reaches the precision.
-    Codes are rejected below the highest score at which the share of correct codes does not exceed its
-    limit. Shares are compared by their Wilson bounds, so that a few codes prove nothing. The bounds
-    treat codes as independent, although codes of the same note are not.
+    Codes are accepted above the lowest score at which the share of correct codes reaches the precision,
+    and which is itself at least the precision: no single code is accepted that is less likely to be
+    correct. Codes are rejected below the highest score at which the share of correct codes does not
+    exceed its limit. Shares are compared by their Wilson bounds, so that a few codes prove nothing. The
+    bounds treat codes as independent, although codes of the same note are not.
 
     Args:
         scores: Scores of codes, from curves that were fitted without their notes.
@@ -142,7 +143,9 @@ def find_thresholds(
     """
     rejected = _reach(-scores, ~correct, 1 - rejected_right)
     reject = None if rejected is None else -rejected
-    remaining = np.ones(len(scores), bool) if reject is None else scores > reject
+    remaining = scores >= precision
+    if reject is not None:
+        remaining &= scores > reject
     return Thresholds(
         accept=_reach(scores[remaining], correct[remaining], precision),
         reject=reject,

@@ -15,11 +15,14 @@ from cclearn.coding.calibration.features import Signals, signals_of
 from cclearn.coding.findings import NoteFindings
 from cclearn.coding.identity import CoderIdentity, difference
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.notes import CodedNote
+from cclearn.notes import CodedNote, Origin
 from cclearn.runtime.files import read_text
 
 Method = Literal["platt", "isotonic"]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+_SYNTHETIC = "calibration: fitted on synthetic notes"
 
 
 class _Part(BaseModel):
@@ -147,6 +150,7 @@ class Calibration(_Part):
         notes: Number of development notes.
         codes: Number of codes that the coder found in the development notes.
         base_rate: Share of correct codes among them.
+        origins: Origins of the development notes. Empty in files of earlier versions.
         curve: Curve that maps signals to probabilities.
         thresholds: Thresholds that map probabilities to decisions.
         expected_calibration_error: Expected calibration error on the development notes.
@@ -162,6 +166,7 @@ class Calibration(_Part):
     notes: int
     codes: int
     base_rate: Share
+    origins: list[Origin] = []
     curve: Curve
     thresholds: Thresholds
     expected_calibration_error: CalibrationError
@@ -170,6 +175,8 @@ class Calibration(_Part):
 
     def apply(self, coded: CodedNote, note_findings: NoteFindings) -> CodedNote:
         """Return a note with calibrated scores and decisions. Rejected codes move to `rejected`.
+
+        A note that is not synthetic gets a flag if all development notes were.
 
         Args:
             coded: Coded note that the findings were aggregated into.
@@ -183,7 +190,10 @@ class Calibration(_Part):
                 rejected.append(assigned.model_copy(update={"score": score}))
             else:
                 kept.append(assigned.model_copy(update={"score": score, "decision": decision}))
-        return coded.model_copy(update={"codes": kept, "rejected": rejected})
+        flags = coded.flags
+        if self.origins == ["synthetic"] and coded.origin != "synthetic":
+            flags = sorted({*flags, _SYNTHETIC})
+        return coded.model_copy(update={"codes": kept, "rejected": rejected, "flags": flags})
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -164,7 +164,7 @@ def by_hand(
         if wilson_bound(wrong.sum(), len(wrong)) >= 1 - rejected_right:
             reject = level
     for level in levels[::-1]:
-        if reject is not None and level <= reject:
+        if level < precision or (reject is not None and level <= reject):
             break
         chosen = right[scores >= level]
         if wilson_bound(chosen.sum(), len(chosen)) >= precision:
@@ -196,6 +196,6 @@ def test_thresholds_by_hand() -> None:
     few = find_thresholds(scores[::3], right[::3], 0.9, 0.1)
     # 10 of 10: 10 / 12.7 = 0.787.
     assert (few.accept, few.reject) == (None, None)
-    # 45 of 60 in the upper two: bound 0.648.
-    assert find_thresholds(scores, right, 0.64, 0.1).accept == 0.5
-    assert find_thresholds(scores, right, 0.65, 0.1).accept == 0.9
+    # 45 of 60 in the upper two: bound 0.648, which is more than 0.45. A score of 0.5 is less than 0.64.
+    assert find_thresholds(scores, right, 0.45, 0.1).accept == 0.5
+    assert find_thresholds(scores, right, 0.64, 0.1).accept == 0.9

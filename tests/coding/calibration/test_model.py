@@ -104,6 +104,17 @@ def test_codes_are_accepted_reviewed_and_rejected(system: CodeSystem) -> None:
     assert undecided.rejected == []
 
 
+def test_a_calibration_on_synthetic_notes_says_so_on_others(system: CodeSystem) -> None:
+    coder = Coder.lexicon(system)
+    calibration = made(coder, origins=["synthetic"])
+    for origin, flagged in (("synthetic", False), ("public", True), ("restricted", True)):
+        note_findings = NoteFindings(Note(id="n", text="x", origin=origin), [])  # type: ignore[arg-type]
+        coded = aggregate(note_findings, system)
+        flags = calibration.apply(coded, note_findings).flags
+        assert ("calibration: fitted on synthetic notes" in flags) is flagged
+        assert made(coder, origins=["public", "synthetic"]).apply(coded, note_findings) == coded
+
+
 def test_a_calibrated_coder_scores_and_an_uncalibrated_one_does_not(
     system: CodeSystem, tmp_path: Path
 ) -> None:
