@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cclearn.codes.code_types import Code
-from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
 if TYPE_CHECKING:
     import bm25s
+
+
+class Searchable(Protocol):
+    """What the search needs of a code system."""
+
+    def __getitem__(self, code: str) -> Code:
+        """Return a code."""
+
+    def __hash__(self) -> int:
+        """Return the hash by which the index is kept."""
+
+    def rows(self) -> Iterable[Code]:
+        """Return all codes."""
+
+    def includes(self, code: str) -> Sequence[str]:
+        """Return the "Includes" notes of a code."""
+
 
 RETRIEVED = 100
 """Number of strings that BM25 retrieves for re-ranking."""
@@ -32,7 +49,7 @@ class Hit:
     score: float
 
 
-def search(system: CodeSystem, text: str, limit: int = 10) -> list[Hit]:
+def search(system: Searchable, text: str, limit: int = 10) -> list[Hit]:
     """Return the codes whose title or other term is most similar to a text, the best first.
 
     BM25 (Robertson & Zaragoza 2009, through bm25s) retrieves; RapidFuzz's token-sort ratio ranks.
@@ -79,7 +96,7 @@ def _retrieved(index: bm25s.BM25, text: str) -> list[int]:
 
 
 @lru_cache(maxsize=2)
-def _index(system: CodeSystem) -> tuple[bm25s.BM25, list[tuple[str, str]]]:
+def _index(system: Searchable) -> tuple[bm25s.BM25, list[tuple[str, str]]]:
     import bm25s
 
     strings: list[tuple[str, str]] = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from cclearn.codes.code_types import Code, NeighbourKind, NoteKind, Status
+from cclearn.codes.search import Hit, search
 from cclearn.codes.sources import OfficialSource, find_source
 from cclearn.codes.table import CodeTable, Kind, LazyTable, load_table, save_table
 from cclearn.codes.tabular import EXTENDED_LENGTH, with_placeholders
@@ -18,8 +19,8 @@ from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.garbage_collection import paused_garbage_collection
 
 
-class CodeSystem:
-    """A release of a code system.
+class CodeSystem(Mapping[str, Code]):
+    """A release of a code system, a read-only mapping from its codes, headers included.
 
     Codes are accepted in lower case, without their dots or with surrounding blanks, and are returned
     in the official form. Validity comes from the release's table, never from a pattern.
@@ -80,6 +81,25 @@ class CodeSystem:
 
     def __len__(self) -> int:
         return len(self._codes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._codes)
+
+    # A release is compared by identity: comparing all of its codes would take seconds.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def search(self, text: str, limit: int = 10) -> list[Hit]:
+        """Return the codes whose title or other term is most similar to a text, the best first.
+
+        Args:
+            text: Text to search for.
+            limit: Maximum number of codes (`cclearn.codes.search`).
+        """
+        return search(self, text, limit)
 
     def __contains__(self, code: object) -> bool:
         return isinstance(code, str) and self._find(code) is not None

@@ -18,6 +18,8 @@ from cclearn.coding.identity import CoderIdentity
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.base import NOT_FINITE
 from cclearn.notes import CodedNote, Note, Origin
+from cclearn.notes.columns import NoteColumns
+from cclearn.notes.given import as_notes
 
 if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
@@ -182,8 +184,23 @@ class Coder(ABC):
             origin: Origin of all spans. `restricted` spans leave the machine only with permission.
         """
 
-    def code_many(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
-        """Code a stream of notes. Yields one result per note, in order, in constant memory."""
+    def code_many(
+        self, notes: Iterable[Any], columns: NoteColumns | None = None
+    ) -> Iterator[CodedNote]:
+        """Code a stream of notes. Yields one result per note, in order, in constant memory.
+
+        Args:
+            notes: Notes, coded notes, texts, or mappings with `id` and `text`; or a column or a table of
+                pandas, polars or `datasets` (`cclearn.notes.given.as_notes`).
+            columns: Names of the fields of mappings and tables. None for `id` and `text`.
+
+        Raises:
+            TypeError: `notes` is a single note, or an item is of another type.
+            DataError: A mapping is not a note.
+        """
+        return self._code_each(as_notes(notes, columns))
+
+    def _code_each(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         for note_findings, coded in self.aggregate_many(notes):
             if self.calibration is not None:
                 coded = self.calibration.apply(coded, note_findings)

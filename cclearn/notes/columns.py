@@ -70,7 +70,7 @@ class NoteColumns:
         text = fields[self._text]
         given = {key: fields.get(key) for key in ("schema_version", "origin")}
         row: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        row |= {"id": identifier, "text": "" if text is None else text}
+        row |= {"id": identifier, "text": "" if is_missing(text) else text}
         if self.keep:
             others = {key: _json_value(fields[key]) for key in self._others(fields)}
             kept = fields.get("metadata")
@@ -104,6 +104,12 @@ class NoteColumns:
         return (
             f"missing. The fields are {shown_names(names)}. Name that of the {what} with {option}."
         )
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN, or the missing value of pandas."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ == "NAType"
 
 
 def shown_names(names: Sequence[str]) -> str:

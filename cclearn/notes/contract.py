@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from cclearn.codes import Status
+from cclearn.notes.presented import Presented
 
 SCHEMA_VERSION = 1
 """Version of the rows below. It changes when a field is removed or changes its meaning."""
@@ -114,7 +115,7 @@ class Invalid(_Row):
     status: Status | Literal["unreadable"]
 
 
-class CodedNote(Note):
+class CodedNote(Presented, Note):
     """A note with its codes, either the gold labels of a data set or a prediction.
 
     Attributes:

@@ -7,24 +7,9 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from cclearn.notes import AssignedCode, CodedNote
+from cclearn.notes import CodedNote
+from cclearn.notes.evidence_rows import COLUMNS, evidence_rows
 from cclearn.outputs.output import Output
-
-COLUMNS = (
-    "note_id",
-    "code",
-    "system",
-    "description",
-    "score",
-    "start",
-    "end",
-    "quote",
-    "assertion",
-    "status",
-    "flags",
-    "decision",
-    "note_flags",
-)
 
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
 """Characters that are replaced by a blank: quotes keep their length, and terminals are safe."""
@@ -64,37 +49,9 @@ class CSV(TSV):
     dialect = "excel"
 
 
-def note_rows(note: CodedNote) -> Iterator[dict[str, object]]:
-    """Yield the rows of a note, as `TSV` writes them. A row lacks the columns that are empty."""
-    for row in _rows(note):
-        yield row | {"note_id": note.id, "note_flags": " | ".join(note.flags)}
-
-
-def _rows(note: CodedNote) -> Iterator[dict[str, object]]:
-    decided: list[tuple[AssignedCode, str]]
-    decided = [(assigned, assigned.decision or "") for assigned in note.codes]
-    decided += [(assigned, "reject") for assigned in note.rejected]
-    for assigned, decision in decided:
-        of_code: dict[str, object] = {
-            "code": assigned.code,
-            "system": assigned.system,
-            "description": assigned.description,
-            "score": "" if assigned.score is None else assigned.score,
-            "assertion": assigned.assertion,
-            "status": assigned.status,
-            "flags": " | ".join(assigned.flags),
-            "decision": decision,
-        }
-        for piece in assigned.evidence:
-            yield of_code | {"start": piece.start, "end": piece.end, "quote": piece.text}
-        if not assigned.evidence:
-            yield of_code
-    for quote in note.ungrounded:
-        yield {"code": quote.code, "quote": quote.quote, "flags": "ungrounded"}
-    for answer in note.invalid:
-        yield {"code": answer.code or "", "status": answer.status, "flags": "invalid"}
-    if not (decided or note.ungrounded or note.invalid):
-        yield {}
+def note_rows(note: CodedNote) -> list[dict[str, object]]:
+    """Return the rows of a note, as `TSV` writes them. A row lacks the columns that are empty."""
+    return list(evidence_rows(note)) or [{"note_id": note.id, "note_flags": " | ".join(note.flags)}]
 
 
 def cell_text(value: object) -> str:

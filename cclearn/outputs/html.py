@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from cclearn.notes import AssignedCode, CodedNote
-from cclearn.outputs.highlight import Region, highlight, regions
+from cclearn.notes.highlight import Region, highlight, regions
 from cclearn.outputs.output import Output
 
 _STYLE = """

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
-from cclearn.outputs.delimited import COLUMNS, note_rows, without_controls
+from cclearn.notes.evidence_rows import COLUMNS
+from cclearn.outputs.delimited import note_rows, without_controls
 from cclearn.outputs.output import Output
 from cclearn.runtime.files import atomic_file
 

@@ -13,7 +13,7 @@ from cclearn.evaluation.report.content import (
 )
 from cclearn.evaluation.report.plots import plots
 from cclearn.notes import CodedNote
-from cclearn.outputs.highlight import Region, highlight
+from cclearn.notes.highlight import Region, highlight
 from cclearn.runtime.display import html_text
 
 _STYLE = """

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-
-from cclearn.notes import CodedNote
+from typing import Any
 
 _MARK = "<mark {attributes}>{text}<span>{label}</span></mark>"
 """Template that displaCy fills."""
@@ -30,8 +29,8 @@ class Region:
     pieces: tuple[tuple[int, int], ...]
 
 
-def regions(note: CodedNote) -> list[Region]:
-    """Return the regions of evidence in order. Overlapping pieces are merged."""
+def regions(note: Any) -> list[Region]:
+    """Return the regions of evidence of a `CodedNote` in order. Overlapping pieces are merged."""
     found: list[Region] = []
     for start, end, code in sorted(
         (evidence.start, evidence.end, index)
@@ -52,12 +51,12 @@ def regions(note: CodedNote) -> list[Region]:
 
 
 def highlight(
-    note: CodedNote, attributes: Callable[[Region], str], label: Callable[[Region], str]
+    note: Any, attributes: Callable[[Region], str], label: Callable[[Region], str]
 ) -> str:
     """Return a note's text as HTML with a `mark` for each region and a `b` for words of several pieces.
 
     Args:
-        note: Coded note.
+        note: A `CodedNote`.
         attributes: Function that returns the HTML attributes of a region's `mark`.
         label: Function that returns the HTML after the words of a region.
     """
