@@ -349,7 +349,17 @@ class _Tally:
 
 def _card(builder: Builder, manifest: dict[str, Any], stats: dict[str, Any], coverage: str) -> str:
     system = manifest["code_system"]
+    parquet = Path(builder.data_file).with_suffix(".parquet").name
     lines = [
+        # `datasets.load_dataset` and the hub read which of the files are the data.
+        "---",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        f"    path: {parquet}",
+        "---",
+        "",
         f"# {builder.name}",
         "",
         builder.summary,

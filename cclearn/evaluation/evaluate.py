@@ -107,8 +107,8 @@ class Comparison:
 @logged_step("score predictions", __name__)
 def evaluate(
     gold: Iterable[CodedNote],
-    predicted: Mapping[str, Iterable[CodedNote]],
-    system: CodeSystem,
+    predicted: Mapping[str, Iterable[CodedNote]] | Iterable[CodedNote],
+    system: CodeSystem | None = None,
     settings: Settings | None = None,
     compare: bool = False,
 ) -> Comparison:
@@ -118,8 +118,10 @@ def evaluate(
 
     Args:
         gold: The gold notes.
-        predicted: Notes with the assigned codes, in any order, by system.
-        system: The code system, which provides the hierarchy and the validity of codes.
+        predicted: Notes with the assigned codes, in any order, by the name of their system; or those of
+            one system, which is then called `predictions`.
+        system: Code system, which provides the hierarchy and the validity of codes. None loads the
+            release of ICD-10-CM that comes with the package.
         settings: Settings of the evaluation.
         compare: Whether each pair of systems is compared.
 
@@ -128,6 +130,9 @@ def evaluate(
             notes or texts, or several to one note. The error lists all such notes.
     """
     settings = settings or Settings()
+    system = CodeSystem.load() if system is None else system
+    if not isinstance(predicted, Mapping):
+        predicted = {"predictions": predicted}
     gold_notes = _read_gold(gold)
     aligned = _align_all(gold_notes, predicted)
     names = sorted(

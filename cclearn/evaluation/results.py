@@ -150,7 +150,9 @@ def result_of(
     """
     return Result(
         cclearn=cclearn.__version__,
-        code_system=CodeSystemResult.model_validate(system),
+        code_system=CodeSystemResult(
+            name=system.name, release=system.release, source=system.source
+        ),
         label_space={
             "billable": len(system.billable_codes()),
             "in_gold_or_predictions": comparison.labels,

@@ -159,3 +159,31 @@ def test_a_dot_in_another_position_is_not_accepted(system: CodeSystem) -> None:
     assert system.status("I21.4.") == "valid"
     for spelling in ("I2.14", "I.214", "I214.0", "I.21.4"):
         assert system.status(spelling) == "unknown", spelling
+
+
+def test_a_release_is_a_mapping_of_its_codes(system: CodeSystem) -> None:
+    codes = list(system)
+    assert len(codes) == len(system) == len(set(codes))
+    assert "I10" in codes
+    assert "i10" in system
+    assert 10 not in system
+    assert system.get("ZZZ.99") is None
+    code = system.get("i214")
+    assert code is not None
+    assert code.code == "I21.4"
+    # Two releases are equal only if they are the same object, so that comparing them takes no time.
+    assert system == system
+    assert system != dict.fromkeys(codes)
+    assert len({system, system}) == 1
+
+
+def test_codes_are_found_by_their_words(system: CodeSystem) -> None:
+    (hit,) = system.search("essential hypertension", limit=1)
+    assert hit.code.code == "I10"
+
+
+def test_names_of_native_systems_are_understood_in_any_spelling() -> None:
+    for name in ("ICD10CM", "icd-10-cm", "ICD 10 CM", "icd10cm"):
+        assert CodeSystem.load(name).name == "icd10cm"
+    with pytest.raises(ConfigurationError, match="not known"):
+        CodeSystem.load("ICD10WHO")

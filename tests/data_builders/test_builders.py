@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import datasets
 import pytest
 
 from cclearn.codes import CodeSystem
@@ -173,7 +174,9 @@ def test_only_the_requested_codes_are_built(
     assert json.loads(rejected)["code"] == "Z00.00"
 
 
-def test_a_folder_is_described_by_its_files(pairs: Path, system: CodeSystem) -> None:
+def test_a_folder_is_described_by_its_files(
+    pairs: Path, tmp_path: Path, system: CodeSystem
+) -> None:
     folder = pairs.parent
     names = {path.name for path in folder.iterdir()}
     assert names == {
@@ -205,6 +208,9 @@ def test_a_folder_is_described_by_its_files(pairs: Path, system: CodeSystem) -> 
         "abbreviations": None,
     }
     assert f"| rows | {stats['rows']} |" in (folder / "README.md").read_text()
+    loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert list(loaded) == ["train"]
+    assert list(loaded["train"]["id"]) == [pair.id for pair in read_span_pairs(pairs)]
 
 
 def test_a_folder_is_replaced_only_on_request(pairs: Path, system: CodeSystem) -> None:

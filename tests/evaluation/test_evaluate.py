@@ -298,3 +298,9 @@ def test_an_assertion_that_assigns_no_code_is_not_scored(system: CodeSystem) -> 
         assert found.value("evidence_span_recall") in (right, None)
     empty = evaluate(with_assertion("negated"), {"it": gold}, system, Settings(draws=0))
     assert "no note of the gold has a code" in empty.warnings
+
+
+def test_the_notes_of_one_system_need_no_name() -> None:
+    coded = CodedNote(id="a", text="x", codes=[AssignedCode(code="I10")])
+    comparison = evaluate([coded], [coded], settings=Settings(draws=0))
+    assert comparison.evaluations["predictions"].value("micro_f1") == 1.0
