@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,21 @@ import pytest
 from rich.console import Console
 from typer.main import get_command
 
+from benchmarks import readme_tables
 from cclearn import Coder
 from cclearn.cli.main import app
 from cclearn.cli.tables import coded_note_view
+from cclearn.codes import CodeSystem
+from cclearn.evaluation import evaluate
 from cclearn.notes.inputs import read_notes
+from cclearn.notes.jsonl import read_coded_notes
+from cclearn.runtime.parsing import read_json
+from cclearn.workflows.quickstart import (
+    build_data,
+    code_held_out,
+    eligible_codes,
+    scoring,
+)
 from tests.codes.official import TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +82,22 @@ def test_the_code_systems_page_runs() -> None:
     assert names["system"].status("i214") == "valid"
     (table,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
     assert table == TABLE
+
+
+def test_the_tables_are_those_of_the_results() -> None:
+    assert readme_tables.filled(README) == README
+
+
+@pytest.mark.slow
+def test_the_lexicon_still_has_the_scores_of_the_quickstart(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    data = build_data(tmp_path, eligible_codes("9", system), seed=0, system=system)
+    answers = {"lexicon": code_held_out(Coder.lexicon(system), data)}
+    gold = read_coded_notes(data.held_out)
+    found = evaluate(gold, answers, system, scoring(data)).evaluations["lexicon"].scores
+    stored = read_json(readme_tables.QUICKSTART)["systems"]["lexicon"]["scores"]
+    assert stored == {name: asdict(found[name]) for name in stored}
 
 
 def test_no_placeholder_is_left() -> None:

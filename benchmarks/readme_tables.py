@@ -1,0 +1,119 @@
+"""Write the tables of scores in the README from the results.
+
+python benchmarks/readme_tables.py [--quickstart FOLDER]
+
+FOLDER is a finished quickstart, whose scores are first copied to `benchmarks/results/quickstart.json`.
+`tests/test_readme.py` compares the README with the results, and a slow test codes the held-out notes of
+the quickstart with the lexicon again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from cclearn.cli.tables import plain_text, score_table
+from cclearn.evaluation.bootstrap import Score
+from cclearn.evaluation.evaluate import Evaluation
+from cclearn.evaluation.report.content import SHOWN
+from cclearn.runtime.files import write_json
+from cclearn.runtime.parsing import read_json
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+QUICKSTART = RESULTS / "quickstart.json"
+
+
+def copy_quickstart(folder: Path) -> None:
+    """Copy the scores that tables show from the result file of a quickstart."""
+    result = read_json(folder / "metrics.json")
+    names = [name for name, _ in SHOWN]
+    systems = {
+        system: {
+            "notes": found["notes_asked"],
+            "scores": {name: found["scores"][name] for name in names if name in found["scores"]},
+        }
+        for system, found in result["systems"].items()
+    }
+    kept = {key: result[key] for key in ("cclearn", "code_system", "bootstrap")}
+    write_json(QUICKSTART, {**kept, "systems": systems})
+
+
+def quickstart_table() -> str:
+    """Return the table that the quickstart prints."""
+    systems = read_json(QUICKSTART)["systems"]
+    # The model comes before the lexicon, as the quickstart prints them.
+    evaluations = {
+        system: Evaluation(
+            notes=found["notes"],
+            missing=(),
+            scores={name: Score(**score) for name, score in found["scores"].items()},
+            warnings=(),
+        )
+        for system, found in sorted(systems.items(), reverse=True)
+    }
+    return f"```\n{plain_text(score_table(evaluations, 'notes'))}```"
+
+
+def arms_table() -> str:
+    """Return the table of the arms that show what span rows contribute."""
+    arms = read_json(RESULTS / "span_centric.json")["arms"]
+    scores = ("micro_f1", "evidence_span_f1", "unseen/micro_recall")
+    rows = []
+    for name, title in (("mixed", "mixed"), ("document", "documents only")):
+        values = [f"{arms[name]['scores'][score]['value']:.3f}" for score in scores]
+        rows.append([title, f"{arms[name]['tokens_seen'] / 1e6:.1f} M", *values])
+    head = ["arm", "tokens read", "micro F1", "evidence F1", "recall, unseen codes"]
+    return _markdown(head, rows)
+
+
+def codiesp_table() -> str:
+    """Return the table of the lexicon on the English development cases of CodiEsp."""
+    scores = read_json(RESULTS / "coding.json")["quality"]["codiesp_dev_english"]["scores"]
+    f1, precision, recall, category = (
+        scores[name] for name in ("micro_f1", "micro_precision", "micro_recall", "category_f1")
+    )
+    with_interval = f"{f1[0]:.3f} ({f1[1]:.3f}–{f1[2]:.3f})"
+    row = [with_interval, *(f"{values[0]:.3f}" for values in (precision, recall, category))]
+    return _markdown(["micro F1", "precision", "recall", "category F1"], [row])
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def filled(page: str) -> str:
+    """Return a page whose blocks are replaced by the generated ones.
+
+    A block is between `<!-- NAME -->` and `<!-- end -->`.
+
+    Raises:
+        KeyError: There is no block of that name.
+    """
+    blocks = {
+        "quickstart": quickstart_table,
+        "span rows": arms_table,
+        "lexicon on CodiEsp": codiesp_table,
+    }
+    return re.sub(
+        r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->",
+        lambda match: f"<!-- {match[1]} -->\n{blocks[match[1]]()}\n<!-- end -->",
+        page,
+        flags=re.S,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quickstart", type=Path, help="folder of a finished quickstart")
+    arguments = parser.parse_args()
+    if arguments.quickstart is not None:
+        copy_quickstart(arguments.quickstart)
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    print(README)
+
+
+if __name__ == "__main__":
+    main()
