@@ -230,6 +230,7 @@ class _SpanLoopBuilder:
                 self._candidates(),
                 self._template,
                 self._loop.candidates,
+                self._loop.prior,
                 self._usage,
             )
         if self._loop.verify:

@@ -12,7 +12,7 @@ from itertools import islice
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Usage
 from cclearn.coding.span_loop.candidates import Candidates
-from cclearn.engines import Answer, Choice, Engine, Request
+from cclearn.engines import Answer, Choice, Engine, LogLikelihoods, Request
 from cclearn.engines.base import NOT_FINITE
 from cclearn.notes import Invalid, Origin
 from cclearn.prompts import Template, parse_answer, prompt_hash, span_answer, span_prompt
@@ -100,14 +100,17 @@ class RetrievingAssigner(Assigner):
 class ChoosingAssigner(Assigner):
     """Lets a model choose among the candidates and `none`.
 
-    The engine computes the log-likelihood of the whole answer of each candidate. The score of a code is
-    its share of the total probability of all answers.
+    The engine computes the log-likelihood of the whole answer of each candidate. To it is added the
+    logarithm of the share of the code among the pairs with the same string, times `prior`. The score of
+    a code is its share of the total of all answers.
 
     Args:
         engine: Engine that computes log-likelihoods of answers.
         candidates: Retriever of the candidates.
         template: Layout of span rows that the model has learnt.
         max_candidates: Maximum number of candidates for each span, in addition to `none`.
+        prior: Weight of the shares of the codes among the pairs (`Candidates.log_shares`). 0 ignores
+            them.
         usage: Counts that the assigner shares with its coder. None creates new ones.
     """
 
@@ -117,9 +120,11 @@ class ChoosingAssigner(Assigner):
         candidates: Candidates,
         template: Template = "paired",
         max_candidates: int = 100,
+        prior: float = 0.0,
         usage: Usage | None = None,
     ) -> None:
         self._usage = Usage() if usage is None else usage
+        self._prior = prior
         self.prompt_sha256 = prompt_hash(candidates.system.name, template)
         self._engine = engine
         self._candidates = candidates
@@ -133,14 +138,25 @@ class ChoosingAssigner(Assigner):
             texts = [mention.text for mention in batch]
             candidates = list(self._candidates.retrieve(texts, self._max_candidates))
             choices = map(self._choice, batch, candidates)
-            for codes, likelihoods in zip(
-                candidates, self._engine.log_likelihoods(choices), strict=True
+            for text, codes, likelihoods in zip(
+                texts, candidates, self._engine.log_likelihoods(choices), strict=True
             ):
                 self._usage.count_span(likelihoods)
                 if likelihoods.problem:
                     yield Assignment(problem=likelihoods.problem)
                 else:
-                    yield choose(codes, likelihoods.log_probabilities)
+                    yield choose(codes, self._with_prior(text, codes, likelihoods))
+
+    def _with_prior(
+        self, text: str, codes: Sequence[str], likelihoods: LogLikelihoods
+    ) -> Sequence[float]:
+        if not self._prior:
+            return likelihoods.log_probabilities
+        shares = self._candidates.log_shares(text, codes)
+        return [
+            value + self._prior * share
+            for value, share in zip(likelihoods.log_probabilities, shares, strict=True)
+        ]
 
     def _choice(self, mention: Mention, codes: Sequence[str]) -> Choice:
         system = self._candidates.system.name

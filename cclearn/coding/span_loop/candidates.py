@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -60,16 +61,13 @@ class Candidates:
         self.system = lexicon.system
         self._lexicon = lexicon
         self._further = further
-        counts: dict[str, Counter[str]] = {}
+        self._counts: dict[str, Counter[str]] = {}
         self._pair_strings: dict[tuple[str, str], None] = {}
         for pair in pairs:
             code = self.system.unspecified(self.system.canonical(pair.code))
             if code is not None:
-                counts.setdefault(string_key(pair.text), Counter())[code] += 1
+                self._counts.setdefault(string_key(pair.text), Counter())[code] += 1
                 self._pair_strings[pair.text, code] = None
-        self._codes_of_pairs = {
-            key: [code for code, _ in counted.most_common()] for key, counted in counts.items()
-        }
 
     def retrieve(self, texts: Iterable[str], max_candidates: int) -> Iterator[list[str]]:
         """Yield the candidates of each text, best first, without duplicates.
@@ -87,9 +85,26 @@ class Candidates:
             rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
             if self._further is not None:
                 rankings.append((_FURTHER_WEIGHT, next(further)))
-            known = self._codes_of_pairs.get(string_key(text), ())
+            counted = self._counts.get(string_key(text), Counter())
+            known = [code for code, _ in counted.most_common()]
             codes = [*known, *self._lexicon.phrase_codes(text), *self._fuse(rankings)]
             yield self._with_siblings(list(dict.fromkeys(codes)), max_candidates)
+
+    def log_shares(self, text: str, codes: Sequence[str]) -> list[float]:
+        """Return the logarithm of the share of each candidate, and last of `none`, among the pairs.
+
+        The shares are those of the pairs with an equal string, smoothed by one pair that is divided
+        among all candidates and `none` (the mean of a Dirichlet posterior with a concentration of 1).
+        They are all equal for a string without pairs. `none` has no pairs.
+
+        Args:
+            text: Text of the evidence span.
+            codes: Candidates of the text.
+        """
+        counted = self._counts.get(string_key(text), Counter())
+        smoothing = 1 / (len(codes) + 1)
+        total = sum(counted[code] for code in codes) + 1
+        return [math.log((counted[code] + smoothing) / total) for code in (*codes, "")]
 
     def _fuse(self, rankings: Iterable[tuple[float, list[str]]]) -> list[str]:
         """Return the billable codes of weighted rankings, by decreasing score of the fusion."""

@@ -21,6 +21,8 @@ class LoopSettings(BaseModel):
         assignment: `choose` lets the model choose among candidates, and `generate` lets it write the
             code. None selects `choose` if the engine can score answers.
         candidates: Number of codes to choose among, in addition to `none`.
+        prior: Weight of the shares of codes among the pairs with the same string, which are added to the
+            log-likelihoods of the candidates. 0 leaves the choice to the model alone.
         embeddings: Sentence encoder that finds further candidates: a folder or a name on the hub.
         verify: Whether an assigned code is compared with its siblings in a second step.
     """
@@ -32,6 +34,7 @@ class LoopSettings(BaseModel):
     window: int = Field(default=1_000, ge=100)
     assignment: Literal["choose", "generate"] | None = None
     candidates: int = Field(default=100, ge=1, le=2_000)
+    prior: float = Field(default=0.0, ge=0)
     embeddings: str | None = None
     verify: bool = False
 

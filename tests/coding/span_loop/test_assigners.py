@@ -21,7 +21,7 @@ from cclearn.coding.span_loop.assigners import (
 from cclearn.coding.span_loop.candidates import Candidates
 from cclearn.coding.span_loop.verify import VerifyingAssigner
 from cclearn.engines import Answer, Choice, Engine, LogLikelihoods, Request
-from cclearn.notes import Invalid
+from cclearn.notes import Invalid, SpanPair
 
 
 class Weighing(Engine):
@@ -47,6 +47,27 @@ class Weighing(Engine):
                 for answer in choice.answers
             ]
             yield LogLikelihoods(choice.id, [] if self.problem else logs, 10, problem=self.problem)
+
+
+def test_pairs_of_the_same_string_count_beside_the_model(system: CodeSystem) -> None:
+    pairs = [
+        SpanPair(id=str(number), text="Dolor", code=code, release="x", grade="gold", source="test")
+        for number, code in enumerate(["R52", "R52", "R52", "M54.2"])
+    ]
+    candidates = Candidates(LexiconCoder(system), pairs=pairs)
+    # Three and one of four pairs, and one more pair divided among two candidates and `none`.
+    shares = candidates.log_shares("dolor", ["R52", "M54.2"])
+    assert shares == pytest.approx([math.log(x / 15) for x in (10, 4, 1)])
+    assert candidates.log_shares("tos", ["R52", "M54.2"]) == pytest.approx([math.log(1 / 3)] * 3)
+
+    def chosen(prior: float, text: str = "dolor") -> str:
+        assigner = ChoosingAssigner(Weighing("M54.2"), candidates, max_candidates=4, prior=prior)
+        (assignment,) = assigner.assign([Mention("a", text)])
+        return assignment.codes[0]
+
+    # The model prefers the rarer code by 8 nats, and the pairs the other one by log(10 / 4).
+    assert chosen(0) == chosen(1) == "M54.2"
+    assert chosen(10) == "R52"
 
 
 class Writing(Engine):
