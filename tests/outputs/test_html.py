@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Ungrounded
+from cclearn.notes.highlight import Region, regions
 from cclearn.outputs import find_output
-from cclearn.outputs.highlight import Region, regions
 from tests.outputs.notes import EMPTY, FULL, TEXT, cited, coded_notes
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
