@@ -296,8 +296,11 @@ class _Child:
             if any(part.startswith(".") for part in Path(name).parts[:-1])
             or (Path(name).name.startswith(".") and Path(name).name not in _NOT_LEFT)
         ]
-        # A shard that contains only rejected rows is empty, but complete.
-        left += [name for name in new if code and not (self._working / name).stat().st_size
+        # A shard that contains only rejected rows is empty, but complete, and so is a file of CodiEsp
+        # whose notes have no code.
+        codiesp = any(word.startswith("codiesp-") for word in self.command)
+        left += [name for name in new if code and not codiesp
+                 and not (self._working / name).stat().st_size
                  and Path(name).name not in {*_NOT_LEFT, "rejected.jsonl"}
                  and not (self._working / name).with_suffix(".done").exists()]  # fmt: skip
         left += [f"tmp/{name}" for name in _files(self._folder / "tmp")]

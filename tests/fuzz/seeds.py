@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import shutil
@@ -89,6 +90,10 @@ def _notes(folder: Path, system: CodeSystem) -> None:
         (folder / "texts" / f"n{number}.txt").write_text(f"{CANARY} {number}")
     write_rows(folder / "notes.jsonl", [_note(f"n{number}") for number in range(4)])
     jsonl_to_parquet(folder / "notes.jsonl", folder / "notes.parquet", Note)
+    with (folder / "notes.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["id", "ward", "text"])
+        table.writerows([f"n{number}", "w", _note("x").text] for number in range(4))
     write_rows(folder / "gold.jsonl", [_coded(f"n{number}") for number in range(4)])
     jsonl_to_parquet(folder / "gold.jsonl", folder / "gold.parquet", CodedNote)
     for name in ("pred.jsonl", "other.jsonl"):

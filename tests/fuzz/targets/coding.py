@@ -8,7 +8,12 @@ from tests.fuzz.targets.target import Target
 
 
 def note_targets() -> Iterator[Target]:
-    sources = (("note.txt", "text"), ("notes.jsonl", "jsonl"), ("notes.parquet", "parquet"))
+    sources = (
+        ("note.txt", "text"),
+        ("notes.jsonl", "jsonl"),
+        ("notes.parquet", "parquet"),
+        ("notes.csv", "table"),
+    )
     for file, kind in sources:
         code = ("code", file)
         yield Target(f"code {file}", kind, file, code, shows_notes=True, weight=3)
