@@ -46,9 +46,10 @@ def serve_command(
 ) -> None:
     """Serve a coder over HTTP.
 
-    `POST /code` accepts a note, an array of notes, or JSON lines, and returns coded notes. The other
-    endpoints are `GET /codes/CODE`, `/healthz`, `/metrics` and `/openapi.json`. If CCLEARN_API_KEY is
-    set, requests must contain this key.
+    `POST /code` accepts a note, an array of notes, or JSON lines, and returns coded notes. `GET /` is a
+    page on which a note can be coded, and `GET /docs` documents all endpoints. The others are
+    `GET /codes?q=WORDS`, `/codes/CODE`, `/healthz`, `/metrics` and `/openapi.json`. If CCLEARN_API_KEY
+    is set, requests for codes must contain this key.
     """
     from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record

@@ -1,4 +1,4 @@
-"""The responses of the service: their schemas, and how they are sent."""
+"""The responses to notes, and how they are sent."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from cclearn.notes import CodedNote, Note
 from cclearn.service.batching import Ticket
-from cclearn.service.bodies import JSON, LINES
+from cclearn.service.bodies import JSON, LINES, BadRow
 from cclearn.service.process import Coded, Uncoded
 from cclearn.service.refusal import Refused
+from cclearn.service.schemas import ErrorKind, RowError, UncodedRow
 
 log = logging.getLogger(__name__)
 
@@ -33,67 +32,43 @@ _READ_TIME = 5.0
 
 _FIRST = asyncio.FIRST_COMPLETED
 
+_KINDS: dict[int, ErrorKind] = {
+    403: "restricted",
+    500: "error",
+    502: "model",
+    503: "worker",
+    504: "time",
+}
+"""Kinds of errors by the status of the response if the note is the only one of the request."""
 
-class NoteRow(Note):
-    """A note in a request."""
-
-    schema_version: Literal[1] = 1
-
-
-class CodedRow(CodedNote):
-    """A coded note in a response."""
-
-    schema_version: Literal[1] = 1
-
-
-class UncodedRow(BaseModel):
-    """A note that could not be coded, in a response to several notes."""
-
-    id: str
-    problem: str = Field(description="Contains no text of the note.")
-
-
-class Problem(BaseModel):
-    """The body of an error response. It contains no text of a note."""
-
-    detail: str
-
-
-class Health(BaseModel):
-    """The state of the service."""
-
-    status: Literal["ok", "no worker"]
-    model: str
-    system: str
-    release: str
-    version: str
-    workers: int
-    waiting: int
+Entry = Ticket | BadRow
+"""A row of a request: the ticket of its note, or the problem of a row that is not a valid note."""
 
 
 async def whole_answer(
-    request: Request, tickets: Sequence[Ticket], single: bool, deadline: float
+    request: Request, entries: Sequence[Entry], single: bool, deadline: float
 ) -> Response:
     """Wait for all notes and return the response with them.
 
     Args:
         request: The request.
-        tickets: Tickets of its notes.
+        entries: The rows of the request.
         single: Whether the request is one note and not an array.
         deadline: Time of the event loop at which the time limit is over.
 
     Raises:
-        Refused: The time limit is over, or no note could be coded.
+        Refused: The time limit is over, or there are valid notes and none of them could be coded.
         ClientDisconnect: The client has disconnected.
     """
-    await _wait(request, tickets, deadline)
-    outcomes = [ticket.outcome.result() for ticket in tickets]
-    uncoded = [outcome for outcome in outcomes if isinstance(outcome, Uncoded)]
+    numbered = [(n, entry) for n, entry in enumerate(entries, 1) if isinstance(entry, Ticket)]
+    await _wait(request, [ticket for _, ticket in numbered], deadline)
+    outcomes = [(number, ticket.outcome.result()) for number, ticket in numbered]
+    uncoded = [(number, found) for number, found in outcomes if isinstance(found, Uncoded)]
     if uncoded and len(uncoded) == len(outcomes):
-        first = uncoded[0]
+        number, first = uncoded[0]
         retry_after = _RETRY_AFTER if first.status == 503 else None
-        raise Refused(first.status, f"note 1: {first.problem}", "coder", retry_after)
-    body = b",".join(_row(ticket) for ticket in tickets)
+        raise Refused(first.status, f"note {number}: {first.problem}", "coder", retry_after)
+    body = b",".join(map(_row, entries))
     return Response(body if single else b"[" + body + b"]", media_type=JSON)
 
 
@@ -122,17 +97,17 @@ async def _wait_for_disconnect(request: Request) -> None:
 
 
 class NoteStream(StreamingResponse):
-    """A response with one line for each note, in order. A line is sent when those before it are sent.
+    """A response with one line for each row, in order. A line is sent when those before it are sent.
 
     Args:
-        tickets: Tickets of the notes.
+        entries: The rows of the request.
         deadline: Time of the event loop at which the time limit is over. A note that is not coded
             by then gets a line with the problem.
         taken: Resources of the request, which are released at the end in any case.
     """
 
-    def __init__(self, tickets: Sequence[Ticket], deadline: float, taken: ExitStack) -> None:
-        super().__init__(_lines(tickets, deadline), media_type=LINES)
+    def __init__(self, entries: Sequence[Entry], deadline: float, taken: ExitStack) -> None:
+        super().__init__(_lines(entries, deadline), media_type=LINES)
         self._deadline = deadline
         self._taken = taken
 
@@ -146,26 +121,31 @@ class NoteStream(StreamingResponse):
                 log.warning("stream given up: the client does not read it")
 
 
-async def _lines(tickets: Sequence[Ticket], deadline: float) -> AsyncIterator[bytes]:
+async def _lines(entries: Sequence[Entry], deadline: float) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ready: list[bytes] = []
-    for ticket in tickets:
-        if not ticket.outcome.done():
+    for entry in entries:
+        if isinstance(entry, Ticket) and not entry.outcome.done():
             if ready:
                 yield b"".join(ready)
                 ready = []
-            await asyncio.wait({ticket.outcome}, timeout=max(deadline - loop.time(), 0))
-        ready += (_row(ticket), b"\n")
+            await asyncio.wait({entry.outcome}, timeout=max(deadline - loop.time(), 0))
+        ready += (_row(entry), b"\n")
     if ready:
         yield b"".join(ready)
 
 
-def _row(ticket: Ticket) -> bytes:
-    if not ticket.outcome.done():
-        problem = "it was not coded within the time limit."
-    else:
-        outcome = ticket.outcome.result()
-        if isinstance(outcome, Coded):
-            return outcome.line
-        problem = outcome.problem
-    return UncodedRow(id=ticket.note.id, problem=problem).model_dump_json().encode()
+def _row(entry: Entry) -> bytes:
+    if isinstance(entry, BadRow):
+        return _uncoded(entry.id, "contract", entry.problem)
+    if not entry.outcome.done():
+        return _uncoded(entry.note.id, "time", "it was not coded within the time limit.")
+    outcome = entry.outcome.result()
+    if isinstance(outcome, Coded):
+        return outcome.line
+    return _uncoded(entry.note.id, _KINDS[outcome.status], outcome.problem)
+
+
+def _uncoded(identifier: str | None, kind: ErrorKind, problem: str) -> bytes:
+    row = UncodedRow(id=identifier, error=RowError(kind=kind, problem=problem))
+    return row.model_dump_json().encode()

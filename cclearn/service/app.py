@@ -16,6 +16,7 @@ from cclearn.service.batching import Batcher
 from cclearn.service.hosts import Hosts
 from cclearn.service.limits import ServiceSettings
 from cclearn.service.metrics import Metrics
+from cclearn.service.page_routes import add_page_routes
 from cclearn.service.process import Loaded
 from cclearn.service.refusal import Refused
 from cclearn.service.routes import (
@@ -23,6 +24,7 @@ from cclearn.service.routes import (
     add_code_system_route,
     add_health_route,
     add_metrics_route,
+    add_search_route,
     key_check,
 )
 
@@ -38,12 +40,12 @@ def make_app(
 
     Args:
         settings: Settings of the service.
-        system: The code system of the coder, which `/codes` shows.
+        system: The code system of the coder, in which `/codes` looks up and searches codes.
         loaded: The model and the code system that the workers have loaded.
         batcher: The batcher that hands notes to coders.
         metrics: The metrics that count requests and refusals.
     """
-    # Without pages of documentation: they would load scripts from other servers.
+    # Without FastAPI's pages of documentation: they would load scripts from other servers.
     app = FastAPI(
         title="cclearn",
         version=cclearn.__version__,
@@ -58,10 +60,12 @@ def make_app(
     app.add_middleware(Access, metrics=metrics)  # The outermost: it counts every request.
     _add_error_handlers(app, metrics)
     check = key_check(settings)
-    add_code_route(app, batcher, settings.limits, check)
+    add_code_route(app, batcher, settings.limits, metrics, check)
+    add_search_route(app, system, check)
     add_code_system_route(app, system, check)
     add_health_route(app, batcher, loaded)
     add_metrics_route(app, metrics)
+    add_page_routes(app, loaded, settings.key is not None)
     return app
 
 

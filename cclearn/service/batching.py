@@ -31,13 +31,15 @@ class Ticket:
 
     Attributes:
         note: The note.
+        echo: Whether the response contains the text of the note.
         outcome: Future of the outcome. It is cancelled when no client waits for it any more.
     """
 
-    __slots__ = ("note", "outcome")
+    __slots__ = ("echo", "note", "outcome")
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Note, echo: bool) -> None:
         self.note = note
+        self.echo = echo
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
 
@@ -118,10 +120,18 @@ class Batcher:
             )
             raise Refused(429, problem, "wait", seconds - most)
 
-    def take(self, notes: Sequence[Note]) -> list[Ticket]:
-        """Add all notes of a request to the queue. Raise Refused and add none if they are too many."""
+    def take(self, notes: Sequence[Note], echo: bool = True) -> list[Ticket]:
+        """Add all notes of a request to the queue.
+
+        Args:
+            notes: The valid notes of the request.
+            echo: Whether the response contains the texts of the notes.
+
+        Raises:
+            Refused: The notes are too many, and none of them was added.
+        """
         self.refuse_if_busy(len(notes))
-        tickets = [Ticket(note) for note in notes]
+        tickets = [Ticket(note, echo) for note in notes]
         for ticket in tickets:
             self._waiting[ticket] = None
         self._arrived.set()
@@ -192,7 +202,8 @@ class Batcher:
 
     async def _code_together(self, worker: Worker, batch: list[Ticket]) -> None:
         begun = monotonic()
-        done = await worker.code([ticket.note for ticket in batch])
+        notes, echo = [ticket.note for ticket in batch], [ticket.echo for ticket in batch]
+        done = await worker.code(notes, echo)
         self._metrics.batch(done)
         self._measure(worker, begun, len(batch))
         for outcome in done.outcomes:

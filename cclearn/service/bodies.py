@@ -6,18 +6,18 @@ import asyncio
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from cclearn.errors import DataError
+from cclearn.errors import DataError, shown_id
 from cclearn.notes import Note
-from cclearn.notes.jsonl import checked_rows, decode_json, parse_line, parse_row
+from cclearn.notes.jsonl import decode_json, parse_row
+from cclearn.runtime.files import decode_text
 from cclearn.service.limits import Limits
 from cclearn.service.refusal import Refused
 
@@ -29,6 +29,9 @@ LINES: Form = "application/x-ndjson"
 _NAME = "body"
 """Name of the body in messages."""
 
+_NOT_JSON = object()
+"""Value of a line that is not JSON."""
+
 _TOKENS_A_NOTE = 16
 """Maximum number of tokens of a note: an opening brace, eight strings and four commas are 13."""
 
@@ -37,6 +40,20 @@ _TOKEN = re.compile(r'[\[{,"]')
 _STRING = json.JSONDecoder(strict=False)
 _LINE = re.compile(rb"\S[^\n]*")
 """A line that is not blank, from its first character that is not white space."""
+
+
+class BadRow(NamedTuple):
+    """A row of a request that is not a valid note.
+
+    Attributes:
+        id: Id of the row, None if it has no id that can be read.
+        problem: Message of the form `body:NUMBER: field: problem`, without text of the note.
+        is_json: Whether the row is JSON.
+    """
+
+    id: str | None
+    problem: str
+    is_json: bool
 
 
 class Room:
@@ -148,8 +165,8 @@ async def read_body(
     return bytes(body)
 
 
-def parse_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
-    """Return the notes of a body, and whether the body is a single note.
+def parse_notes(body: bytes, form: Form, most: int) -> tuple[list[Note | BadRow], bool]:
+    """Return the rows of a body, and whether the body is a single note.
 
     Args:
         body: One note or an array of notes as JSON, or one note on each line.
@@ -157,32 +174,118 @@ def parse_notes(body: bytes, form: Form, most: int) -> tuple[list[Note], bool]:
         most: Maximum number of notes.
 
     Raises:
-        Refused: The notes are too many, or one is not valid. The message is the first problem, as
-            `body:NUMBER: field: problem`.
+        Refused: The notes are too many, the body or all of its lines are not JSON, or the body is a
+            single note that is not valid.
     """
     body = body.removeprefix(BOM_UTF8)
-    rows: Iterator[tuple[object, int | None, Callable[[], Note]]]
     try:
-        if form == LINES:
-            if sum(1 for _ in islice(_LINE.finditer(body), most + 1)) > most:
-                raise _too_many(most)
-            _refuse_many_tokens(body, most)
-            lines = _numbered_lines(body)
-            rows = ((_NAME, n, partial(parse_line, line, Note, _NAME, n)) for n, line in lines)
-        else:
-            _refuse_many_tokens(body, most)
-            value = decode_json(body, _NAME)
-            if not isinstance(value, list):
-                return [parse_row(value, Note, _NAME)], True
-            if len(value) > most:
-                raise _too_many(most)
-            rows = (
-                (_NAME, n, partial(parse_row, row, Note, _NAME, n))
-                for n, row in enumerate(value, 1)
-            )
-        return list(checked_rows(rows, max_problems=1)), False
+        return (_parse_lines(body, most), False) if form == LINES else _parse_json(body, most)
     except DataError as error:
         raise Refused(422, str(error), "contract") from None
+
+
+def _parse_lines(body: bytes, most: int) -> list[Note | BadRow]:
+    if sum(1 for _ in islice(_LINE.finditer(body), most + 1)) > most:
+        raise _too_many(most)
+    # Each line is counted alone, because the count stops where a line is not JSON.
+    _refuse_many_tokens((line for _, line in _numbered_lines(body)), body, most)
+    rows = _checked_rows(_line_values(body))
+    bad = [row for row in rows if isinstance(row, BadRow) and not row.is_json]
+    if bad and len(bad) == len(rows):
+        raise Refused(422, bad[0].problem, "contract")
+    return rows
+
+
+def _parse_json(body: bytes, most: int) -> tuple[list[Note | BadRow], bool]:
+    _refuse_many_tokens((body,), body, most)
+    value = _decode_body(body)
+    escaped = b"\\u" in body
+    if not isinstance(value, list):
+        if escaped:
+            _refuse_surrogates(value)
+        return [parse_row(value, Note, _NAME)], True
+    if len(value) > most:
+        raise _too_many(most)
+    return _checked_rows(_array_values(value, escaped)), False
+
+
+def _checked_rows(values: Iterable[tuple[int, Any, DataError | None]]) -> list[Note | BadRow]:
+    """Return the rows of a request.
+
+    Args:
+        values: Number and value of each row. A row that is already known to be bad has the error as
+            the third item.
+    """
+    rows: list[Note | BadRow] = []
+    seen: set[str] = set()
+    for number, value, known in values:
+        try:
+            if known is not None:
+                raise known
+            note = parse_row(value, Note, _NAME, number)
+            if note.id in seen:
+                raise DataError(_NAME, f"'{shown_id(note.id)}' occurs twice", number, "id")
+        except DataError as error:
+            rows.append(BadRow(_readable_id(value), str(error), value is not _NOT_JSON))
+        else:
+            seen.add(note.id)
+            rows.append(note)
+    return rows
+
+
+def _line_values(body: bytes) -> Iterator[tuple[int, Any, DataError | None]]:
+    for number, line in _numbered_lines(body):
+        try:
+            yield number, decode_json(line, _NAME, number), None
+        except DataError as error:
+            yield number, _NOT_JSON, error
+
+
+def _array_values(rows: list[Any], escaped: bool) -> Iterator[tuple[int, Any, DataError | None]]:
+    for number, row in enumerate(rows, 1):
+        problem = None
+        if escaped:
+            try:
+                _refuse_surrogates(row, number)
+            except DataError as error:
+                problem = error
+        yield number, row, problem
+
+
+def _readable_id(value: Any) -> str | None:
+    identifier = value.get("id") if isinstance(value, dict) else None
+    if not identifier or not isinstance(identifier, str):
+        return None
+    try:
+        identifier.encode()
+    except UnicodeEncodeError:
+        return None
+    return identifier
+
+
+def _decode_body(body: bytes) -> Any:
+    """Return the value of a body.
+
+    `decode_json` refuses half of a surrogate pair anywhere. Here it may be in one note of several.
+
+    Raises:
+        DataError: The body is not JSON.
+    """
+    try:
+        return json.loads(decode_text(body, _NAME))
+    except json.JSONDecodeError as error:
+        raise DataError(_NAME, f"not JSON at column {error.colno}") from None
+    except (RecursionError, ValueError):
+        raise DataError(_NAME, "nested too deeply or with too long a number") from None
+
+
+def _refuse_surrogates(value: Any, number: int | None = None) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DataError(_NAME, "contains half of a surrogate pair", number) from None
+    except RecursionError:
+        raise DataError(_NAME, "nested too deeply", number) from None
 
 
 def _numbered_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -194,10 +297,15 @@ def _numbered_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
         yield number, body[body.rfind(b"\n", 0, counted) + 1 : found.end()]
 
 
-def _refuse_many_tokens(body: bytes, most: int) -> None:
+def _refuse_many_tokens(parts: Iterable[bytes], body: bytes, most: int) -> None:
     """Refuse a body with more values than its notes can have, before the values take memory.
 
     A value of two bytes in the body can take a hundred bytes when it is parsed.
+
+    Args:
+        parts: Parts of the body that are parsed separately.
+        body: The whole body.
+        most: Maximum number of notes.
 
     Raises:
         Refused: The body has too many values.
@@ -205,18 +313,26 @@ def _refuse_many_tokens(body: bytes, most: int) -> None:
     limit = _TOKENS_A_NOTE * (most + 1)
     if sum(map(body.count, _TOKENS)) <= limit:
         return  # Few enough, although tokens inside strings are counted too.
-    text = body.decode("latin-1")  # The characters of JSON's syntax are ASCII.
-    count = position = 0
-    while found := _TOKEN.search(text, position):
-        count += 1
+    count = 0
+    for part in parts:
+        count += _count_tokens(part, limit - count)
         if count > limit:
             raise _too_many(most)
+
+
+def _count_tokens(part: bytes, limit: int) -> int:
+    """Return the number of tokens outside of strings. Stop after the limit, or where it is not JSON."""
+    text = part.decode("latin-1")  # The characters of JSON's syntax are ASCII.
+    count = position = 0
+    while count <= limit and (found := _TOKEN.search(text, position)):
+        count += 1
         position = found.end()
         if found[0] == '"':
             try:
                 _, position = _STRING.raw_decode(text, found.start())
             except ValueError:
-                return  # The parser reports the error.
+                return count  # The parser reports the error.
+    return count
 
 
 def _too_many(most: int) -> Refused:

@@ -31,6 +31,9 @@ class Metrics:
         )
         self._refused = self._counter("refused_requests", "Not taken or given up.", "reason")
         self._notes = self._counter("notes", "Notes that left a coder.", "outcome")
+        self._bad_rows = self._counter(
+            "invalid_rows", "Rows of accepted requests that are not valid notes."
+        )
         self._codes = self._counter("codes", "Codes assigned.")
         self._prompt_tokens = self._counter("prompt_tokens", "Read by the model.")
         self._answer_tokens = self._counter("answer_tokens", "Written by the model.")
@@ -45,6 +48,10 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """Count a request that was refused or given up, under its reason."""
         self._refused.labels(reason).inc()
+
+    def bad_rows(self, count: int) -> None:
+        """Count rows of an accepted request that are not valid notes."""
+        self._bad_rows.inc(count)
 
     def batch(self, batch: Batch) -> None:
         """Count the notes, codes and tokens of a batch."""

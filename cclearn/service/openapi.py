@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cclearn.service.answers import CodedRow, NoteRow, Problem, UncodedRow
 from cclearn.service.bodies import JSON, LINES
+from cclearn.service.schemas import CodedRow, CodedRowWithoutText, NoteRow, Problem, UncodedRow
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -34,12 +34,20 @@ _RETRY_AFTER = {
 }
 
 _NOTE = NoteRow.model_json_schema()
+# Any value. The reference that pydantic writes instead leads nowhere in the document.
+_NOTE.pop("$defs")
+_NOTE["properties"]["metadata"]["additionalProperties"] = True
 
 NOTES_BODY = {
     "required": True,
-    "description": "One note, an array of notes, or one note on each line. Ids must be unique.",
+    "description": "One note, an array of notes, or one note on each line. Ids must be unique. If the"
+    " body is not a single note, a row that is not a valid note gets an entry with the error in the"
+    " response, and the other notes are coded.",
     "content": {
-        JSON: {"schema": {"anyOf": [_NOTE, {"type": "array", "items": _NOTE}]}},
+        JSON: {
+            "schema": {"anyOf": [_NOTE, {"type": "array", "items": _NOTE}]},
+            "example": {"id": "1", "text": "Acute heart failure."},
+        },
         LINES: {"schema": {"type": "string", "description": "One note on each line."}},
     },
 }
@@ -47,9 +55,10 @@ NOTES_BODY = {
 
 CODED_NOTES: Responses = {
     200: {
-        "model": CodedRow | list[CodedRow | UncodedRow],
-        "description": "One coded note for one note. Otherwise all coded notes in the order of the"
-        " request, as an array or as lines.",
+        "model": CodedRow | CodedRowWithoutText | list[CodedRow | CodedRowWithoutText | UncodedRow],
+        "description": "One coded note for one note. Otherwise an entry for each row in the order of"
+        " the request, as an array or as lines: the coded note, or the `id` and the `error` of a note"
+        " that was not coded. With `echo=false`, coded notes have no text.",
         "content": {LINES: {"schema": {"type": "string"}}},
     }
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cclearn.coding.batch import code_batch
 from cclearn.errors import CclearnError, RestrictedTextError, UnansweredError, type_and_location
 from cclearn.notes.jsonl import row_to_json
+from cclearn.service.schemas import CodedRowWithoutText
 
 if TYPE_CHECKING:
     from cclearn.coding import Coder
@@ -92,13 +93,18 @@ def load_in_worker(load: Callable[[], Coder]) -> Loaded | str:
     return Loaded(_coder.name, _coder.system.name, _coder.system.release)
 
 
-def code_notes(notes: Sequence[Note]) -> Batch:
-    """Code a batch of notes. A note that fails does not affect the others."""
+def code_notes(notes: Sequence[Note], echo: Sequence[bool]) -> Batch:
+    """Code a batch of notes. A note that fails does not affect the others.
+
+    Args:
+        notes: Notes to code.
+        echo: Whether the result of each note contains its text.
+    """
     assert _coder is not None  # noqa: S101 - it is loaded before notes come
     usage = _coder.usage
     prompt_tokens, answer_tokens = usage.prompt_tokens, usage.answer_tokens
     started = time.perf_counter()
-    outcomes = list(map(_outcome, code_batch(_coder, notes)))
+    outcomes = list(map(_outcome, code_batch(_coder, notes), echo))
     return Batch(
         outcomes,
         time.perf_counter() - started,
@@ -107,10 +113,18 @@ def code_notes(notes: Sequence[Note]) -> Batch:
     )
 
 
-def _outcome(coded: CodedNote | Exception) -> Outcome:
+def _outcome(coded: CodedNote | Exception, echo: bool) -> Outcome:
     if isinstance(coded, Exception):
         return _uncoded(coded)
-    return Coded(row_to_json(coded).encode(), len(coded.codes))
+    try:
+        line = row_to_json(coded) if echo else _without_text(coded)
+    except Exception as error:  # Metadata may be nested more deeply than pydantic writes.
+        return _uncoded(error)
+    return Coded(line.encode(), len(coded.codes))
+
+
+def _without_text(coded: CodedNote) -> str:
+    return CodedRowWithoutText.model_validate(coded).model_dump_json()
 
 
 def _uncoded(error: Exception) -> Uncoded:

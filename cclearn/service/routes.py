@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, FastAPI, Path, Request, Response
+from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.params import Depends as Dependency
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -18,16 +19,30 @@ import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.code_info import CodeInfo, code_info
 from cclearn.errors import UnknownCodeError
-from cclearn.service.answers import Health, NoteStream, whole_answer
+from cclearn.notes import Note
+from cclearn.service.answers import Entry, NoteStream, whole_answer
 from cclearn.service.batching import Batcher
-from cclearn.service.bodies import LINES, Room, parse_notes, read_body, sent_form, wanted_form
+from cclearn.service.bodies import (
+    LINES,
+    BadRow,
+    Room,
+    parse_notes,
+    read_body,
+    sent_form,
+    wanted_form,
+)
 from cclearn.service.limits import Limits, ServiceSettings
 from cclearn.service.metrics import Metrics
 from cclearn.service.openapi import CODED_NOTES, NOTES_BODY, problems
 from cclearn.service.process import Loaded
 from cclearn.service.refusal import Refused
+from cclearn.service.schemas import FoundCode, Health
 
 _MAX_CODE_LENGTH = 40
+
+_MAX_QUERY_LENGTH = 200
+
+_MAX_FOUND = 100
 
 _BEARER = Depends(
     HTTPBearer(auto_error=False, description="The key from the service's environment.")
@@ -61,13 +76,16 @@ def _require_key(key: str) -> Callable[..., Awaitable[None]]:
     return check
 
 
-def add_code_route(app: FastAPI, batcher: Batcher, limits: Limits, check: KeyCheck) -> None:
+def add_code_route(
+    app: FastAPI, batcher: Batcher, limits: Limits, metrics: Metrics, check: KeyCheck
+) -> None:
     """Add `POST /code`, which codes notes.
 
     Args:
         app: The application.
         batcher: The batcher that hands notes to coders.
         limits: The limits of the service.
+        metrics: The metrics, which count rows that are not valid notes.
         check: The check of the key.
     """
     room = Room(limits.held_bytes)
@@ -80,12 +98,22 @@ def add_code_route(app: FastAPI, batcher: Batcher, limits: Limits, check: KeyChe
         responses={**CODED_NOTES, **problems(*errors)},
         openapi_extra={"requestBody": NOTES_BODY},
     )
-    async def code(request: Request) -> Response:
+    async def code(
+        request: Request,
+        echo: Annotated[
+            bool,
+            Query(
+                description="Whether the response contains the text of the notes. If it is false,"
+                " `text` and `metadata` of a note, `text` of evidence and `quote` of an ungrounded code"
+                " are left out. Evidence keeps its offsets."
+            ),
+        ] = True,
+    ) -> Response:
         """Assign codes to notes. Each code has the words of the note that justify it.
 
         With `Accept: application/x-ndjson` the response has one line for each note, which is sent as
-        soon as the note is coded. The line of a note that could not be coded has its `id` and the
-        `problem`.
+        soon as the note is coded. In a response to several notes, a note that could not be coded has
+        its `id` and the `error` in its place, and so has a row that is not a valid note.
         """
         deadline = asyncio.get_running_loop().time() + limits.time_limit
         with ExitStack() as taken:
@@ -93,12 +121,17 @@ def add_code_route(app: FastAPI, batcher: Batcher, limits: Limits, check: KeyChe
             wanted = wanted_form(request.headers, sent)
             batcher.refuse_if_busy()  # Before the body is read: a refusal must be cheap.
             body = await read_body(request, limits, room, taken, deadline)
-            notes, single = parse_notes(body, sent, limits.max_notes)
-            tickets = batcher.take(notes)
+            rows, single = parse_notes(body, sent, limits.max_notes)
+            tickets = batcher.take([row for row in rows if isinstance(row, Note)], echo)
             taken.callback(batcher.drop, tickets)
+            metrics.bad_rows(len(rows) - len(tickets))
+            remaining = iter(tickets)
+            entries: list[Entry] = [
+                row if isinstance(row, BadRow) else next(remaining) for row in rows
+            ]
             if wanted == LINES:
-                return NoteStream(tickets, deadline, taken.pop_all())
-            return await whole_answer(request, tickets, single, deadline)
+                return NoteStream(entries, deadline, taken.pop_all())
+            return await whole_answer(request, entries, single, deadline)
 
 
 def add_code_system_route(app: FastAPI, system: CodeSystem, check: KeyCheck) -> None:
@@ -130,6 +163,52 @@ def add_code_system_route(app: FastAPI, system: CodeSystem, check: KeyCheck) -> 
             return code_info(system, code)
         except UnknownCodeError as error:
             raise Refused(404, str(error), "unknown_code") from None
+
+
+def add_search_route(app: FastAPI, system: CodeSystem, check: KeyCheck) -> None:
+    """Add `GET /codes`, which searches for codes.
+
+    Args:
+        app: The application.
+        system: The code system that is searched.
+        check: The check of the key.
+    """
+    # The first search builds the index, which takes seconds. Searches at the same time wait for it
+    # instead of building it too.
+    indexing = threading.Lock()
+
+    @app.get(
+        "/codes",
+        dependencies=check.dependencies,
+        responses=problems(*check.statuses, 403, 422, 500),
+    )
+    def search_codes(
+        q: Annotated[
+            str,
+            Query(
+                min_length=1,
+                max_length=_MAX_QUERY_LENGTH,
+                description="Words of a title, an inclusion term or an `Includes` note.",
+                openapi_examples={"words": {"value": "heart failure"}},
+            ),
+        ],
+        limit: Annotated[
+            int, Query(ge=1, le=_MAX_FOUND, description="Maximum number of codes.")
+        ] = 10,
+    ) -> list[FoundCode]:
+        """Return the codes whose title or other term is most similar to a text, the best first."""
+        with indexing:
+            hits = system.search(q, limit)
+        return [
+            FoundCode(
+                code=hit.code.code,
+                status=system.status(hit.code.code),
+                description=hit.code.description,
+                matched=hit.matched,
+                score=hit.score,
+            )
+            for hit in hits
+        ]
 
 
 def add_health_route(app: FastAPI, batcher: Batcher, loaded: Loaded) -> None:

@@ -78,7 +78,10 @@ async def _serve(
         batcher = Batcher(workers, settings.limits, metrics, ahead)
         app = make_app(settings, system, loaded, batcher, metrics)
         server = _Server(_configuration(app, settings, metrics))
-        log.info("coding with %s, %s %s, on %s", *loaded, _url(listener))
+        log.info(
+            "coding with %s, %s %s, on %s: open it in a browser, or see /docs there",
+            *(*loaded, _url(listener)),
+        )
         await server.serve(sockets=[listener])
         await batcher.stop()
         if not server.force_exit:

@@ -111,8 +111,12 @@ class Worker:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _MAX_PAUSE)
 
-    async def code(self, notes: Sequence[Note]) -> Batch:
+    async def code(self, notes: Sequence[Note], echo: Sequence[bool]) -> Batch:
         """Code a batch.
+
+        Args:
+            notes: Notes to code.
+            echo: Whether the result of each note contains its text.
 
         Raises:
             WorkerLost: The process has ended, or it was ended because it did not answer.
@@ -121,7 +125,7 @@ class Worker:
         if pool is None:
             raise WorkerLost
         try:
-            batch = asyncio.wrap_future(pool.submit(code_notes, notes))
+            batch = asyncio.wrap_future(pool.submit(code_notes, notes, echo))
             done, _ = await asyncio.wait({batch}, timeout=self._timeout)
             if done:
                 return batch.result()

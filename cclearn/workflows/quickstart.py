@@ -102,7 +102,7 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
 
     def built(builder: Builder, settings: dict[str, Any], name: str) -> Path:
         existing = folder / name / builder.data_file
-        if existing.exists():
+        if _is_complete(folder / name):
             return existing
         config = configure(builder, settings)
         return build(builder, config, folder / name, system, progress=track).data
@@ -254,7 +254,9 @@ def _run(
     overrides = [f"seed={seed}", f"training.save_every={_CHECKPOINT}"]
     overrides += [f"training.steps={steps}"] if steps else []
     run = folder / "model"
-    if not run.exists():
+    if _is_complete(run):
+        shutil.rmtree(folder / "model.checkpoints", ignore_errors=True)
+    else:
         train("tiny/sft_scratch", data, run, overrides)
     answers: dict[str, list[CodedNote]] = {}
     written: dict[str, Path] = {"gold": data.held_out}
@@ -264,7 +266,7 @@ def _run(
     ):
         coder.name = name
         written[name] = folder / "predictions" / f"{name.replace('/', '-')}.jsonl"
-        if not written[name].exists():
+        if not _is_complete(written[name]):
             write_rows(written[name], code_held_out(coder, data))
         answers[name] = list(read_coded_notes(written[name]))
     gold = list(read_coded_notes(data.held_out))
@@ -329,6 +331,14 @@ def _is_unfinished(folder: Path) -> bool:
     if not folder.is_dir() or (folder / _REPORT).exists():
         return False
     return (folder / MARKER).is_file() or all(map(is_partial, folder.iterdir()))
+
+
+def _is_complete(path: Path) -> bool:
+    """Return whether an output exists. If it does, remove what a killed process has left beside it."""
+    if path.exists():
+        with claimed(path):  # This removes the hidden file of another process that is not alive.
+            return True
+    return False
 
 
 def _settings_of(folder: Path) -> Any:

@@ -54,6 +54,14 @@ BODIES: dict[str, tuple[Form, Callable[[int], bytes]]] = {
     "many small notes": (JSON, lambda size: repeated('{"id":"a","text":""}', size)),
     "many small lines": (LINES, lambda size: b'{"id":"a","text":""}\n' * (size // 21)),
     "lines that are no JSON": (LINES, lambda size: b"x\n" * (size // 2)),
+    "many values after a line that is no JSON": (
+        LINES,
+        lambda size: b'"\\x\n' + repeated("[]", size),
+    ),
+    "bad notes of one text": (
+        JSON,
+        lambda size: b"[" + b",".join([note("x" * (size // MOST_NOTES))] * (MOST_NOTES - 1)) + b"]",
+    ),
     "blank lines": (LINES, lambda size: b"\n" * size),
     "blanks": (LINES, lambda size: b" " * size),
     "nesting": (JSON, lambda size: b"[" * size),

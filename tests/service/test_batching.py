@@ -36,7 +36,7 @@ class FakeWorker:
     async def revive(self) -> None:
         """Live."""
 
-    async def code(self, notes: Sequence[Note]) -> Batch:
+    async def code(self, notes: Sequence[Note], echo: Sequence[bool]) -> Batch:
         self.batches.append([note.id for note in notes])
         await self.may_go.acquire()
         outcomes: list[Any] = [Coded(note.id.encode(), 1) for note in notes]

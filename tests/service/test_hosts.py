@@ -13,7 +13,10 @@ from tests.service.served import Served, serving
 
 ROUTES = [
     ("POST", "/code"),
+    ("GET", "/"),
+    ("GET", "/docs"),
     ("GET", "/codes/I10"),
+    ("GET", "/codes?q=asthma"),
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),

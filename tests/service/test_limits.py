@@ -115,7 +115,8 @@ def test_a_stream_says_which_notes_were_not_coded_in_time(tight: Served) -> None
     assert reply.status == 200
     assert [line["id"] for line in reply.lines] == [f"n{n}" for n in range(6)]
     assert "codes" in reply.lines[0]
-    late = {"id": "n5", "problem": "it was not coded within the time limit."}
+    problem = "it was not coded within the time limit."
+    late = {"id": "n5", "error": {"kind": "time", "problem": problem}}
     assert reply.lines[5] == late
 
 

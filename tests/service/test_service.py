@@ -28,6 +28,37 @@ def test_a_code_is_told_with_its_family(lexicon: Served, system: CodeSystem) -> 
     assert (long.status, long.detail) == (422, "code: String should have at most 40 characters")
 
 
+def test_codes_are_searched(lexicon: Served, system: CodeSystem) -> None:
+    reply = lexicon.ask("GET", "/codes?q=Heart+FAILURE&limit=3")
+    assert reply.status == 200
+    assert reply.json == [
+        {
+            "code": hit.code.code,
+            "status": system.status(hit.code.code),
+            "description": hit.code.description,
+            "matched": hit.matched,
+            "score": hit.score,
+        }
+        for hit in system.search("Heart FAILURE", 3)
+    ]
+    assert reply.json[0]["code"] == "I50"
+    assert len(lexicon.ask("GET", "/codes?q=heart+failure").json) == 10
+    for odd in ("%20", "%00", "%F0%9F%98%80", "%ff", "qqqqq"):
+        reply = lexicon.ask("GET", f"/codes?q={odd}")
+        assert (reply.status, reply.json) == (200, []), odd
+    for query, detail in {
+        "": "q: Field required",
+        "?q=": "q: String should have at least 1 character",
+        f"?q={'x' * 201}": "q: String should have at most 200 characters",
+        "?q=x&limit=0": "limit: Input should be greater than or equal to 1",
+        "?q=x&limit=101": "limit: Input should be less than or equal to 100",
+        "?q=x&limit=Zyxwvut": "limit: Input should be a valid integer, unable to parse string as an"
+        " integer",
+    }.items():
+        reply = lexicon.ask("GET", f"/codes{query}")
+        assert (reply.status, reply.detail) == (422, detail)
+
+
 def test_health_tells_what_codes(lexicon: Served, system: CodeSystem) -> None:
     reply = lexicon.ask("GET", "/healthz")
     assert reply.status == 200
@@ -47,6 +78,7 @@ def test_metrics_count_by_route_and_never_by_what_a_caller_chose(lexicon: Served
     before = lexicon.metric(one), lexicon.metric("cclearn_codes_total")
     lexicon.code([{"id": CANARY, "text": f"{CANARY} with asthma and pneumonia."}])
     lexicon.ask("GET", "/codes/Zyxwvut")
+    lexicon.ask("GET", "/codes?q=Zyxwvut")
     lexicon.ask("GET", "/Zyxwvut?Qponmlk")
     assert lexicon.metric(one) == before[0] + 1
     assert lexicon.metric("cclearn_codes_total") == before[1] + 2
@@ -64,17 +96,26 @@ def test_a_key_is_asked_for(system: CodeSystem) -> None:
     note = {"id": "a", "text": "Asthma."}
     with serving(CCLEARN_API_KEY=key) as served:
         for shown in ({}, {"authorization": "Bearer x"}, {"authorization": f"Basic {key}"}):
-            for reply in (served.code(note, **shown), served.ask("GET", "/codes/I10", **shown)):
+            for reply in (
+                served.code(note, **shown),
+                served.ask("GET", "/codes/I10", **shown),
+                served.ask("GET", "/codes?q=asthma", **shown),
+            ):
                 assert reply.status == 401
                 assert reply.headers["www-authenticate"] == "Bearer"
                 assert reply.detail == "Authorization: send the key as `Bearer KEY`."
         assert served.code(note, authorization=f"Bearer {key}").status == 200
         assert served.ask("GET", "/codes/I10", authorization=f"Bearer {key}").status == 200
-        for path in ("/healthz", "/metrics", "/openapi.json"):
+        assert served.ask("GET", "/codes?q=x", authorization=f"Bearer {key}").status == 200
+        for path in ("/", "/docs", "/healthz", "/metrics", "/openapi.json"):
             assert served.ask("GET", path).status == 200
         document = served.ask("GET", "/openapi.json").json
         assert document["paths"]["/code"]["post"]["security"] == [{"HTTPBearer": []}]
         assert "401" in document["paths"]["/codes/{code}"]["get"]["responses"]
+        for path in ("/", "/docs"):
+            page = served.ask("GET", path).body
+            assert b"id='key'" in page
+            assert key.encode() not in page
         assert key.encode() not in served.log
 
 
@@ -95,6 +136,8 @@ def tell(served: Served) -> list[bytes]:
         served.code({**note, CANARY: 1}),
         served.code({**note, "origin": CANARY}),
         served.code({"id": "a", "text": [CANARY]}),
+        served.code([{"id": "a", "text": [CANARY]}, {"id": "b", CANARY: 1}, CANARY]),
+        served.code([{"id": "a", "text": [CANARY]}], accept="application/x-ndjson"),
         served.code({"id": "a", "text": f"raise {CANARY}"}),
         served.code([{"id": "a", "text": f"raise {CANARY}"}], accept="application/x-ndjson"),
         served.code({"id": "a", "text": f"die {CANARY}"}),

@@ -32,7 +32,7 @@ def test_a_note_that_fails_takes_no_other_down(tight: Served) -> None:
     first, failed, last = reply.json
     assert [code["code"] for code in first["codes"]] == ["I10"]
     problem = "the coder failed (ValueError). The service's log says where."
-    assert failed == {"id": "b", "problem": problem}
+    assert failed == {"id": "b", "error": {"kind": "error", "problem": problem}}
     assert last["id"] == "c"
     alone = tight.code(note("raise hell"))
     assert (alone.status, alone.detail) == (500, f"note 1: {problem}")
@@ -47,7 +47,8 @@ def test_what_a_coder_may_not_or_cannot_do_is_told(tight: Served) -> None:
     assert reply.status == 502
     assert "localhost answers 401" in reply.detail
     lines = tight.code([note("refuse", "a"), note("", "b")], accept="application/x-ndjson").lines
-    assert "localhost answers 401" in lines[0]["problem"]
+    assert lines[0]["error"]["kind"] == "model"
+    assert "localhost answers 401" in lines[0]["error"]["problem"]
     assert lines[1]["codes"] == []
 
 
@@ -90,7 +91,7 @@ def test_a_note_that_kills_the_worker_is_answered_with_an_error(system: CodeSyst
         reply = served.code([note("good", "a"), note("die", "b"), note("good", "c")])
         problem = "the coder's process was lost twice over it."
         assert [row["id"] for row in reply.json] == ["a", "b", "c"]
-        assert reply.json[1] == {"id": "b", "problem": problem}
+        assert reply.json[1] == {"id": "b", "error": {"kind": "worker", "problem": problem}}
         assert served.code(note("die")).status == 503
         assert served.code(note("good")).status == 200
         assert b"Traceback" not in served.log
