@@ -248,7 +248,8 @@ def checked_settings(
             key = ".".join(str(part) for part in problem["loc"]) or "settings"
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
-                message = f"unknown setting.{did_you_mean(key, known)}"
+                hint = did_you_mean(key, known) or f" There are: {', '.join(known)}."
+                message = f"unknown setting.{hint}"
             elif problem["type"] == "missing":
                 message = "missing"
             elif problem["type"] == "tuple_type":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cclearn.notes.jsonl import read_coded_notes
 from tests.source_tree import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -43,3 +44,14 @@ def test_a_page_begins_with_an_example_or_a_table(page: Path) -> None:
 def test_every_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", prose(page))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_gold_notes_are_made_from_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(import pandas.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.csv").write_text("note_id,note\n7,Asthma.\n8,Cough.\n")
+    (tmp_path / "codes.csv").write_text("note_id,code\n7,J45.909\n7,J45.909\n9,I10\n")
+    exec(program, {})  # noqa: S102 - a page of the project
+    found = [(n.id, [a.code for a in n.codes]) for n in read_coded_notes("gold.jsonl")]
+    assert found == [("7", ["J45.909"]), ("8", [])]

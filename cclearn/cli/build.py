@@ -48,10 +48,10 @@ def build_command(
     if listing:
         _list_builders()
         return
+    needed = {"the name of a builder": name, "--out": out}
     if name is None or out is None:
-        raise ConfigurationError(
-            ["build: a builder's name and --out are needed. See `cclearn build --list`."]
-        )
+        missing = " and ".join(what for what, value in needed.items() if value is None)
+        raise ConfigurationError([f"build: {missing} needed. See `cclearn build --list`."])
     builder = find_builder(name)
     config = configure(builder, read_settings(settings or []))
     loaded = load_system(system, release, earlier)

@@ -20,7 +20,7 @@ from cclearn.cli.options import (
     with_options,
 )
 from cclearn.errors import CclearnError, ConfigurationError, DataError
-from cclearn.runtime.display import print_message
+from cclearn.runtime.display import counted, print_message
 
 if TYPE_CHECKING:
     from cclearn.bulk import BulkOptions
@@ -42,7 +42,7 @@ def code_command(
         list[str],
         typer.Argument(
             help="Files (.txt, .jsonl, .csv, .tsv, .parquet), folders of .txt files, or - for standard"
-            " input, which is a note, or notes as JSONL."
+            " input, which is a note, notes as JSONL, or with --text-column a table."
         ),
     ],
     coder: CoderOptions,
@@ -138,8 +138,16 @@ def code_command(
             )
         path = None if out is None or out == _STANDARD else Path(out)
         pretty = out is None and format_name is None and sys.stdout.isatty()
-        with audited("code") as audit:
-            _code_to_file(notes, settings, path, format_name, overwrite, audit, pretty)
+        try:
+            with audited("code") as audit:
+                _code_to_file(notes, settings, path, format_name, overwrite, audit, pretty)
+        except KeyboardInterrupt:
+            if path is not None:
+                print_message(
+                    f"Stopped. {path} was not written. A run into a folder (--out coded/) can be"
+                    " continued."
+                )
+            raise
 
 
 def export_command(
@@ -159,7 +167,7 @@ def export_command(
     refuse_existing(out, overwrite)
     output = find_output(out, format_name)
     count = output.write(track(read_coded(source), f"writing {output.name}"), overwrite)
-    print_message(f"{count} notes: {out}")
+    print_message(f"{counted(count)}: {out}")
 
 
 def _is_folder(out: str, format_name: str | None) -> bool:
@@ -282,7 +290,7 @@ def _code_to_file(
     coded = _count_notes(coder.code_many(audit.read(notes)), failures, counts)
     if out is not None:
         count = output.write(track(coded, f"coding with {coder.name}"), overwrite)
-        print_message(f"{count} notes coded with {coder.name}: {out}")
+        print_message(f"{counted(count)} coded with {coder.name}: {out}")
     elif pretty:
         from cclearn.cli.tables import coded_note_view, print_view
 

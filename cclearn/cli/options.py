@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from cclearn.coding.span_loop.settings import LoopSettings
     from cclearn.engines.settings import EngineSettings
 
-MODEL_NAMES = "lexicon, the folder of a trained model, vllm:FOLDER, openai:NAME or replay:FILE"
+MODEL_NAMES = (
+    "lexicon, the folder of a trained model, OWNER/NAME on the hub, FILE.gguf, vllm:FOLDER, openai:NAME"
+    " or replay:FILE"
+)
 
 SystemOption = Annotated[
     str,
@@ -128,7 +131,7 @@ OverwriteOption = Annotated[
 ResultOption = Annotated[
     Path | None,
     typer.Option(
-        help="Folder for metrics.json, scores.csv, report.html and report.md.",
+        help="Folder for metrics.json, scores.csv, codes.csv and the report.",
         rich_help_panel="Output",
     ),
 ]

@@ -11,7 +11,7 @@ import typer
 
 from cclearn.cli.options import JSONOption, OverwriteOption, print_json
 from cclearn.cli.program import App
-from cclearn.errors import ConfigurationError, visible
+from cclearn.errors import visible
 from cclearn.runtime.files import atomic_file, read_text, refuse_existing
 
 if TYPE_CHECKING:
@@ -88,17 +88,10 @@ def validate(
 ) -> None:
     """Check a recipe, and list all of its problems."""
     from cclearn.training.recipe_file import launch_line, load_recipe
+    from cclearn.workflows.train import refuse_missing_rows
 
     recipe = load_recipe(name, overrides or ())
-    missing = [path for path in recipe.rows.files if not path.is_file()]
-    if missing:
-        raise ConfigurationError(
-            [
-                f"rows (path = {path}): no such file. Build it (cclearn build --list), or name"
-                " another with rows.sources.N.path=…"
-                for path in missing
-            ]
-        )
+    refuse_missing_rows(recipe)
     if dry_run:
         from cclearn.runtime.progress import quiet_libraries
 
@@ -106,7 +99,8 @@ def validate(
         from cclearn.training.dry_run import dry_run as run_dry
 
         _print_dry_run(recipe, run_dry(recipe, processes), processes)
-    command = visible(launch_line(recipe, quote(name)))
+    changes = "".join(f" {quote(override)}" for override in overrides or ())
+    command = visible(launch_line(recipe, quote(name)) + changes)
     typer.echo(f"{visible(name)}: no problem found. To train it: {command}")
 
 

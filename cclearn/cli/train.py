@@ -41,10 +41,17 @@ def train_command(
     recipe = load_recipe(config, overrides or ())
 
     from cclearn.runtime.processes import visible_gpus
-    from cclearn.workflows.train import STOPPED, refuse_other_hardware, stage_of, train
+    from cclearn.workflows.train import (
+        STOPPED,
+        refuse_missing_rows,
+        refuse_other_hardware,
+        stage_of,
+        train,
+    )
 
     if not any_hardware:
         refuse_other_hardware(recipe, visible_gpus())
+    refuse_missing_rows(recipe)
     try:
         folder, _ = train(stage_of(recipe), recipe, overwrite, resume, processes=1)
     except KeyboardInterrupt:

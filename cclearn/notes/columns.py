@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from cclearn.errors import DataError
@@ -85,7 +86,7 @@ class NoteColumns:
             row_id: Id of a row of a table without a column of ids.
         """
         found = fields.get(self._id, row_id) if isinstance(fields, dict) else None
-        is_integer = isinstance(found, int) and not isinstance(found, bool)
+        is_integer = isinstance(found, Integral) and not isinstance(found, bool)
         return str(found) if is_integer else found
 
     @property
@@ -102,7 +103,8 @@ class NoteColumns:
 
     def _missing(self, names: Sequence[str], what: str, option: str) -> str:
         return (
-            f"missing. The fields are {shown_names(names)}. Name that of the {what} with {option}."
+            f"missing. The fields are {shown_names(names)}. Name that of the {what} with {option}"
+            " (in Python: NoteColumns)."
         )
 
 

@@ -7,9 +7,10 @@ Offsets are half-open and count Unicode code points of the unedited note. For ev
 from __future__ import annotations
 
 import operator
-from typing import Literal, Self
+from numbers import Integral
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from cclearn.codes import Status
 from cclearn.notes.presented import Presented
@@ -43,18 +44,23 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _as_id(value: object) -> object:
+    """Return an id, which is a string also if it was given as an integer."""
+    return str(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
+
+
 class Note(_Row):
     """A clinical note.
 
     Attributes:
-        id: Identifier, unique within a file.
+        id: Identifier, unique within a file. An integer becomes a string.
         text: Text of the note, which is never changed.
         origin: Origin of the text.
         metadata: Other fields of the row that the note was read from, if they were to be kept. It is
             written only if there are any.
     """
 
-    id: str = Field(min_length=1)
+    id: Annotated[str, BeforeValidator(_as_id)] = Field(min_length=1)
     text: str
     origin: Origin = "restricted"
     metadata: dict[str, JsonValue] = Field(default={}, exclude_if=operator.not_)

@@ -114,7 +114,7 @@ class NoteSource:
         problems: list[DataError] = []
         for path in self.paths:
             try:
-                files = _text_files(path) if path.is_dir() else [_input_file(path)]
+                files = _folder_files(path) if path.is_dir() else [_input_file(path)]
                 for file in files:
                     self._check_columns(file)
                 found += files
@@ -129,7 +129,7 @@ class NoteSource:
         lines = []
         for path in self.paths:
             if path.is_dir():
-                lines += _skipped(path)
+                lines += [] if _is_run(path) else _skipped(path)
                 continue
             file = _input_file(path)
             names = _first_names(file)
@@ -142,7 +142,7 @@ class NoteSource:
                     f"{path}: there is no column id. The ids are the {what} numbers"
                     " (--id-column names another column)."
                 )
-        return lines
+        return list(dict.fromkeys(lines))
 
     def _check_columns(self, file: InputFile) -> None:
         if file.kind in ("delimited", "parquet"):
@@ -183,8 +183,8 @@ def read_stream(
 ) -> Iterator[Note]:
     """Stream the notes of an open file whose content decides what it is.
 
-    If its first line is a JSON object, its lines are notes. If a column of the text is named, it is a
-    table. Any other content is the text of one note.
+    If its first line is a JSON object, its lines are notes. If a column is named or others are to be
+    kept, it is a table. Any other content is the text of one note.
 
     Args:
         stream: Open file, at its beginning.
@@ -199,7 +199,7 @@ def read_stream(
     lines = chain([first], stream)
     if _is_json_object(first):
         return checked_rows(_line_rows(lines, JSONLines(), columns, name))
-    if columns.text is not None:
+    if columns != NoteColumns():
         table = Delimited(first, name)
         if problems := columns.problems(table.names):
             column, problem = problems[0]
@@ -302,6 +302,17 @@ def _input_file(path: Path) -> InputFile:
         )
     kind = _KINDS[suffix]
     return InputFile(path, kind, (path.stem or path.name) if kind == "text" else "")
+
+
+def _folder_files(folder: Path) -> list[InputFile]:
+    """Return the files of a folder: the shards of a run of `cclearn code`, or text files."""
+    if _is_run(folder):
+        return [InputFile(path, "jsonl") for path in sorted((folder / "shards").glob("*.jsonl"))]
+    return _text_files(folder)
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "shards").is_dir() and (folder / "manifest.json").is_file()
 
 
 def _text_files(folder: Path) -> list[InputFile]:

@@ -19,6 +19,14 @@ from cclearn.runtime.files import atomic_file, decode_text
 
 RowT = TypeVar("RowT", bound=BaseModel)
 
+_TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
+_NO_TABLE = (
+    "it is a table. {names} are read from .jsonl and .parquet files; docs/evaluation.md shows how to"
+    " make coded notes from tables of notes and codes"
+)
+_NAMES_OF_ROWS = {"CodedNote": "Coded notes", "SpanPair": "Span pairs", "Note": "These notes"}
+"""What messages call the rows of each type."""
+
 _LONGEST_KEY = 30
 """Maximum number of characters of an unknown key in a message."""
 
@@ -49,6 +57,8 @@ def read_rows(path: Path, row_type: type[RowT]) -> Iterator[RowT]:
         return
     if not path.is_file():
         raise DataError(path, "no such file")
+    if path.suffix.lower() in _TABLES:
+        raise DataError(path, _NO_TABLE.format(names=_NAMES_OF_ROWS.get(row_type.__name__, "rows")))
     with path.open("rb") as stream:
         yield from read_stream(stream, row_type, path)
 
@@ -184,21 +194,21 @@ def row_to_json(row: BaseModel) -> str:
     return f'{{"schema_version":{SCHEMA_VERSION},{row.model_dump_json()[1:]}'
 
 
-def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
+def write_rows(path: str | Path, rows: Iterable[BaseModel]) -> int:
     """Write rows as JSONL. The file appears only when it is complete, readable by its owner only.
 
     Returns:
         Number of rows written.
     """
     count = 0
-    with atomic_file(path) as stream:
+    with atomic_file(Path(path)) as stream:
         for row in rows:
             stream.write(row_to_json(row).encode("utf-8") + b"\n")
             count += 1
     return count
 
 
-def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:
+def read_coded_notes(path: str | Path, system: CodeSystem | None = None) -> Iterator[CodedNote]:
     """Stream coded notes.
 
     If a code system is given, codes are returned in its official spelling.
@@ -210,6 +220,7 @@ def read_coded_notes(path: Path, system: CodeSystem | None = None) -> Iterator[C
     Raises:
         DataError: A line is not a valid coded note, or a note has two spellings of one code.
     """
+    path = Path(path)
     for note in read_rows(path, CodedNote):
         assigned = (*note.codes, *note.rejected)
         if system is None or all(a.code == system.canonical(a.code) for a in assigned):

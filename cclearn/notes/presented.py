@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from cclearn.notes.evidence_rows import COLUMNS, evidence_rows
+from cclearn.notes.evidence_rows import COLUMNS, evidence_rows, metadata_column
 from cclearn.notes.highlight import Region, highlight
 
 if TYPE_CHECKING:
@@ -18,15 +18,17 @@ class Presented:
     def to_pandas(self: Any) -> pd.DataFrame:
         """Return the codes as a data frame with a row for each piece of evidence.
 
-        The columns are those of the output format `tsv` (`cclearn.notes.evidence_rows`). `score`,
-        `start` and `end` are missing values where a code has none.
+        The columns are those of the output format `tsv` (`cclearn.notes.evidence_rows`), and `note_id`
+        is text. `score`, `start` and `end` are missing values where a code has none. A note without
+        codes has one row.
         """
         import pandas as pd
 
-        frame = pd.DataFrame(list(evidence_rows(self)), columns=list(COLUMNS))
+        columns = [*COLUMNS, *map(metadata_column, self.metadata)]
+        frame = pd.DataFrame(list(evidence_rows(self)), columns=columns)
         numbers = {"score": "Float64", "start": "Int64", "end": "Int64"}
         texts = [column for column in COLUMNS if column not in numbers]
-        frame[texts] = frame[texts].fillna("")
+        frame[texts] = frame[texts].astype(object).fillna("")
         return frame.replace({"score": {"": None}}).astype(numbers)
 
     def _repr_html_(self: Any) -> str:

@@ -72,8 +72,8 @@ class Delimited(RecordFormat):
     Args:
         header: First line of the file.
         name: Name of the file in messages.
-        delimiter: Character between values. None for the first one of the tab, the comma and the
-            semicolon that the header contains; a header without any of them has one column.
+        delimiter: Character between values. None for the first one of the tab, the comma, the semicolon
+            and the bar that the header contains; a header without any of them has one column.
 
     Attributes:
         names: Names of the columns.
@@ -85,7 +85,7 @@ class Delimited(RecordFormat):
     def __init__(self, header: bytes, name: object, delimiter: str | None = None) -> None:
         csv.field_size_limit(sys.maxsize)  # The default is too small for long notes.
         text = decode_text(header.removeprefix(BOM_UTF8), name, 1)
-        found = (mark for mark in "\t,;" if mark in text)
+        found = (mark for mark in "\t,;|" if mark in text)
         self._delimiter = delimiter or next(found, ",")
         try:
             self.names = next(csv.reader([text], delimiter=self._delimiter, strict=True), [])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 from cclearn.notes import CodedNote
-from cclearn.notes.evidence_rows import COLUMNS, evidence_rows
+from cclearn.notes.evidence_rows import COLUMNS, evidence_rows, metadata_column
 from cclearn.outputs.output import Output
 
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " ")
@@ -31,13 +32,16 @@ class TSV(Output):
 
     def chunks(self, notes: Iterable[CodedNote]) -> Iterator[str]:
         """Yield the header, then all lines of a note together."""
-        yield self._lines([dict(zip(COLUMNS, COLUMNS, strict=True))])
+        columns, notes = with_metadata_columns(notes)
+        yield self._lines(columns, [{column: column for column in columns}])
         for note in notes:
-            yield self._lines(note_rows(note))
+            yield self._lines(columns, note_rows(note))
 
-    def _lines(self, rows: Iterable[Mapping[str, object]]) -> str:
+    def _lines(self, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
         lines = io.StringIO()
-        table = csv.DictWriter(lines, COLUMNS, dialect=self.dialect, lineterminator="\n")
+        table = csv.DictWriter(
+            lines, columns, dialect=self.dialect, lineterminator="\n", extrasaction="ignore"
+        )
         table.writerows({column: cell_text(value) for column, value in row.items()} for row in rows)
         return lines.getvalue()
 
@@ -49,9 +53,23 @@ class CSV(TSV):
     dialect = "excel"
 
 
+def with_metadata_columns(
+    notes: Iterable[CodedNote],
+) -> tuple[list[str], Iterator[CodedNote]]:
+    """Return the columns of a table of notes, and the notes.
+
+    A column for each field in the metadata of the first note follows the others. The notes of a table
+    have the same fields.
+    """
+    stream = iter(notes)
+    first = list(islice(stream, 1))
+    kept = [metadata_column(key) for note in first for key in note.metadata]
+    return [*COLUMNS, *kept], chain(first, stream)
+
+
 def note_rows(note: CodedNote) -> list[dict[str, object]]:
     """Return the rows of a note, as `TSV` writes them. A row lacks the columns that are empty."""
-    return list(evidence_rows(note)) or [{"note_id": note.id, "note_flags": " | ".join(note.flags)}]
+    return list(evidence_rows(note))
 
 
 def cell_text(value: object) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
-from cclearn.notes.evidence_rows import COLUMNS
-from cclearn.outputs.delimited import note_rows, without_controls
+from cclearn.outputs.delimited import note_rows, with_metadata_columns, without_controls
 from cclearn.outputs.output import Output
 from cclearn.runtime.files import atomic_file
 
@@ -17,6 +16,9 @@ _CREATED = datetime.datetime(2000, 1, 1)
 
 _LONGEST = 32_767
 """Largest number of characters of a cell in Excel. Longer text would be left out."""
+
+_WIDTH = 16
+"""Width of the columns, in characters."""
 
 _OPTIONS = {
     "constant_memory": True,
@@ -51,13 +53,15 @@ class XLSX(Output):
             book.set_properties({"created": _CREATED})
             sheet = book.add_worksheet("codes")
             sheet.freeze_panes(1, 0)
-            sheet.write_row(0, 0, COLUMNS)
+            columns, notes = with_metadata_columns(notes)
+            sheet.write_row(0, 0, columns)
+            sheet.set_column(0, len(columns) - 1, _WIDTH)
             row = 0
             for note in notes:
                 written += 1
                 for fields in note_rows(note):
                     row += 1
-                    for column, name in enumerate(COLUMNS):
+                    for column, name in enumerate(columns):
                         value = fields.get(name, "")
                         if isinstance(value, int | float):
                             sheet.write_number(row, column, value)

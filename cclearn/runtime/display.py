@@ -33,3 +33,8 @@ def html_text(text: str) -> str:
 def print_message(line: str) -> None:
     """Write a message of one line to standard error."""
     sys.stderr.write(f"{visible(line)}\n")
+
+
+def counted(count: int, unit: str = "note") -> str:
+    """Return a number with its unit: `1 note`, `2,000 notes`."""
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"

@@ -105,11 +105,13 @@ def adapted_text(name: str | Path, target: Path) -> str:
     path = find_recipe(name)
     text = read_text(path)
     recipe = load_recipe(path)
-    return (
-        text
-        if recipe.command is None
-        else text.replace(recipe.command, launch_line(recipe, shlex.quote(str(target))))
-    )
+    if recipe.command is not None:
+        text = text.replace(recipe.command, launch_line(recipe, shlex.quote(str(target))))
+    # A copy with the name of its original would write into the same folder.
+    name = re.sub(r"[^\w.-]+", "-", target.stem)
+    text = re.sub(rf"^name: {re.escape(recipe.name)}$", f"name: {name}", text, flags=re.M)
+    output = rf"^output: {re.escape(str(recipe.output))}$"
+    return re.sub(output, f"output: runs/{name}", text, flags=re.M)
 
 
 def _override(fields: dict[str, Any], item: str) -> str | None:

@@ -82,6 +82,19 @@ def train(
     return folder, state.is_main_process
 
 
+def refuse_missing_rows(recipe: Recipe) -> None:
+    """Raise ConfigurationError if files of rows are missing. The error lists all of them."""
+    missing = [path for path in recipe.rows.files if not path.is_file()]
+    if missing:
+        raise ConfigurationError(
+            [
+                f"rows (path = {path}): no such file. Build it (cclearn build --list), or name"
+                " another with rows.sources.N.path=…"
+                for path in missing
+            ]
+        )
+
+
 def refuse_other_hardware(recipe: Recipe, gpus: int) -> None:
     """Refuse to train a recipe in one process that is meant for other hardware.
 

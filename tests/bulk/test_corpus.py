@@ -18,7 +18,9 @@ from cclearn.notes.jsonl import write_rows
 from cclearn.notes.parquet import jsonl_to_parquet
 from tests.bulk.corpora import text, write_jsonl
 
-MISSING = "missing. The fields are id. Name that of the text with --text-column."
+MISSING = (
+    "missing. The fields are id. Name that of the text with --text-column (in Python: NoteColumns)."
+)
 
 
 def rows(corpus: BulkCorpus, size: int) -> list[CorpusRow]:

@@ -59,7 +59,8 @@ def test_recipes_are_listed_shown_and_copied(
     target = tmp_path / "new" / "mine.yaml"
     output = call(capsys, "recipes", "cp", "llama-3.1-8b/sft_qlora", str(target))
     assert f"cclearn recipes validate {target} --dry-run" in output
-    assert load_recipe(target).settings() == load_recipe(path).settings()
+    changed = {"name": "mine", "output": "runs/mine"}
+    assert load_recipe(target).settings() == {**load_recipe(path).settings(), **changed}
     assert target.read_text().count(f"cclearn train {target}") == 3
     assert "accelerate" not in target.read_text()
     call(capsys, "recipes", "cp", "llama-3.3-70b/sft_qlora_fsdp", str(tmp_path / "fsdp.yaml"))

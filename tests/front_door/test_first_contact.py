@@ -66,7 +66,7 @@ REFUSED = [
     ("train qwen3-4b/sft_lora", "this machine has no GPU. Train it on a machine with one"),
     ("train tiny/sft_scrach", "no such recipe. Did you mean 'tiny/sft_scratch'?"),
     ("train tiny/sft_scratch", "no such file"),
-    ("build icd10cm", "build: a builder's name and --out are needed"),
+    ("build icd10cm", "build: --out needed. See `cclearn build --list`."),
 ]
 """Commands that are refused, and what the message contains."""
 

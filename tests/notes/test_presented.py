@@ -17,8 +17,11 @@ def test_codes_are_rows_of_a_data_frame() -> None:
     ] == list(cited["quote"])
     assert frame["score"].dtype == "Float64"
     assert frame.loc[frame["code"] == "R52", "score"].isna().all()
-    assert len(pd.concat([FULL.to_pandas(), EMPTY.to_pandas()])) == len(frame)
-    assert EMPTY.to_pandas().empty
+    # A note without codes has a row, so that its flags are not lost.
+    assert len(pd.concat([FULL.to_pandas(), EMPTY.to_pandas()])) == len(frame) + 1
+    kept = FULL.model_copy(update={"metadata": {"ward": "A", "code": 7}}).to_pandas()
+    assert list(kept.columns[-2:]) == ["ward", "metadata.code"]
+    assert set(kept["ward"]) == {"A"}
 
 
 def test_a_notebook_shows_the_note_with_its_evidence() -> None:

@@ -23,7 +23,7 @@ def test_the_ending_says_the_format(note: Path, tmp_path: Path) -> None:
     for name in ("coded.tsv", "coded.html", "coded.ndjson", "coded.jsonl"):
         done = run("code", note, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
-        assert "1 notes coded with lexicon" in done.stderr.decode()
+        assert "1 note coded with lexicon" in done.stderr.decode()
     with (tmp_path / "coded.tsv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream, dialect="excel-tab"))
     assert [(row["note_id"], row["code"], row["quote"]) for row in rows] == [

@@ -116,3 +116,11 @@ def test_csv_has_the_rows_of_tsv(note: CodedNote) -> None:
         for name, dialect in (("tsv", "excel-tab"), ("csv", "excel"))
     ]
     assert tables[0] == tables[1]
+
+
+def test_kept_metadata_has_columns_of_its_own() -> None:
+    notes = [FULL.model_copy(update={"metadata": {"ward": "A", "seen": ["x"]}}), EMPTY]
+    found = rows(written(*notes))
+    assert {row["ward"] for row in found} == {"A", ""}
+    assert found[0]["seen"] == '["x"]'
+    assert found[-1]["note_id"] == EMPTY.id

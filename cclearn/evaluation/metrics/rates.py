@@ -9,11 +9,15 @@ from functools import cache
 import numpy as np
 
 from cclearn.codes import CodeSystem
+from cclearn.errors import shown_id
 from cclearn.evaluation.metrics.labels import Labels, count_by_note
 from cclearn.evaluation.metrics.score_tables import RatioTable
 from cclearn.evaluation.scored_notes import AlignedNotes, ScoredNote
 
 INVALID = ("header", "retired", "unknown")
+
+_NAMED = 3
+"""Number of codes of each status that a warning names."""
 
 _ALWAYS, _SAME, _LEAST = 0.95, 0.9, 10
 """A predictor has collapsed if it predicts one code for the first share of notes, or one set of codes
@@ -120,13 +124,22 @@ def warnings_of(aligned: AlignedNotes, labels: Labels, system: CodeSystem) -> li
 
 def gold_warnings(gold: Sequence[ScoredNote], system: CodeSystem) -> list[str]:
     """Return what a reader must know about the gold notes: codes that the release does not allow."""
-    not_valid = Counter(system.status(code) for note in gold for code in note.codes)
-    not_valid.pop("valid", None)
-    return [
-        f"{count} of the gold's codes are {status} in {system.name} {system.release}; no coder bound to"
-        " the release can assign them"
-        for status, count in sorted(not_valid.items())
-    ]
+    not_valid: dict[str, Counter[str]] = {}
+    for code in (code for note in gold for code in note.codes):
+        status = system.status(code)
+        if status != "valid":
+            not_valid.setdefault(status, Counter())[code] += 1
+    found = []
+    for kind, codes in sorted(not_valid.items()):
+        count = codes.total()
+        first = sorted(codes, key=lambda code: (-codes[code], code))[:_NAMED]
+        shown = ", ".join(map(shown_id, first)) + (", …" if len(codes) > _NAMED else "")
+        found.append(
+            f"{count} of the gold's codes {'is' if count == 1 else 'are'} {kind} in {system.name}"
+            f" {system.release} ({shown}); no coder bound to the release can assign"
+            f" {'it' if count == 1 else 'them'}"
+        )
+    return found
 
 
 def _collapsed(predicted: Sequence[tuple[str, ...]], notes: int) -> list[str]:
