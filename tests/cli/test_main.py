@@ -171,7 +171,7 @@ def test_a_model_with_unsuitable_options_is_reported_on_one_line(tmp_path: Path)
     warning, coded, cut = done.stderr.decode().splitlines()
     assert warning.startswith("release (release = ")
     assert "has learnt icd10cm 2019" in warning
-    assert coded.startswith("1 notes coded with model")
+    assert coded.startswith("1 note coded with model")
     assert cut == "notes flagged truncated: 1"
     manifest.write_text('{"code_system": {"name": "icd9cm", "release": "2014"}}')
     assert "has learnt icd9cm" in one_line(fails("code", "-", *model, stdin=b"Asthma."))

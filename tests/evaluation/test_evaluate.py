@@ -102,7 +102,8 @@ def test_collapsed_predictors_give_warnings(system: CodeSystem) -> None:
     strange = evaluate(gold, {"it": predicted}, system, Settings(draws=0))
     release = f"icd10cm {system.release}"
     assert strange.warnings == (
-        f"1 of the gold's codes is header in {release} (I21); no coder bound to the release can assign it",
+        f"1 of the gold's codes is header in {release} (I21); no coder bound to the release can"
+        " assign it",
         f"1 of the gold's codes is unknown in {release} (Q99.98); no coder bound to the release can"
         " assign it",
     )
