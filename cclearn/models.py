@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -355,6 +356,19 @@ class UnusableModelError(CclearnError, ValueError):
 
 
 @contextmanager
+def _explaining_no_network() -> Iterator[None]:
+    """Turn the error of transformers about a hub that cannot be reached into one that says so."""
+    try:
+        yield
+    except OSError as error:
+        # The class of the error says nothing, and its text is not shown.
+        if any(words in str(error) for words in ("connect to", "offline mode")):
+            problem = "it is not on this machine, and the hub cannot be reached."
+            raise UnusableModelError(problem) from None
+        raise
+
+
+@contextmanager
 def _reporting_errors(name: str) -> Iterator[None]:
     """Turn every error in a block into a ConfigurationError about a model, without foreign text."""
 
@@ -371,8 +385,10 @@ def _reporting_errors(name: str) -> Iterator[None]:
             return about("the memory is too small. Use --engine quantise=nf4 or device_map=auto.")
         return about(f"a file of it is missing, damaged, or not supported ({location}).")
 
+    # The hub's client would log each attempt to connect.
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     try:
-        with foreign_errors(foreign):
+        with foreign_errors(foreign), _explaining_no_network():
             yield
     except UnusableModelError as error:
         raise about(str(error)) from None

@@ -131,7 +131,7 @@ OverwriteOption = Annotated[
 ResultOption = Annotated[
     Path | None,
     typer.Option(
-        help="Folder for metrics.json, scores.csv, codes.csv and the report.",
+        help="Folder for metrics.json, scores.csv, codes.csv, scores.xlsx and the report.",
         rich_help_panel="Output",
     ),
 ]

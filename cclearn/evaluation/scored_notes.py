@@ -16,6 +16,10 @@ from cclearn.notes import AssignedCode, CodedNote
 
 _TOKEN = re.compile(r"\w+")
 
+_ADVICE = (
+    "Score them against their own gold, or code only the notes of this one (cclearn code GOLD)."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledSpan:
@@ -156,7 +160,7 @@ def align(gold: list[ScoredNote], predictions: Iterable[CodedNote], system: str)
     problems = [
         f"predictions (system = {system}, ids = {_shown_ids(identifiers)}): {problem}"
         for identifiers, problem in (
-            (unknown, "the gold does not contain these notes. Score them against their own gold."),
+            (unknown, f"the gold does not contain these notes. {_ADVICE}"),
             (repeated, "there are several for one note. Keep one."),
             (changed, "the text differs from the gold's. Code the gold's own notes."),
         )
