@@ -101,7 +101,7 @@ def test_an_error_about_malformed_input_does_not_quote_the_note(tmp_path: Path) 
         "broken.jsonl": (f'{{"id": "a", "text": "{secret}'.encode(), ":1: not JSON"),
         "field.jsonl": (
             f'{{"id": "a", "txt": "{secret}"}}'.encode(),
-            ":1: text: missing. The fields are id, txt. Name that of the text with --text-column.",
+            ":1: text: missing. The fields are id, txt. Name that of the text with --text-column",
         ),
     }
     for name, (content, expected) in bad.items():

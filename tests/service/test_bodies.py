@@ -59,7 +59,7 @@ def test_each_row_has_its_own_problem(form: Form) -> None:
         b'{"id": "c", "text": "\\ud800"}',
         b'{"id": "\\ud800", "text": ""}',
         b'{"id": "\\ud83d\\ude00", "text": ""}',
-        b'{"id": 7, "text": ""}',
+        b'{"id": [7], "text": ""}',
         b'{"id": "", "text": ""}',
         b'{"id": "b", "text": "", "schema_version": 1}',
     ]

@@ -99,7 +99,7 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert result["differences"][0]["first"] == "lexicon"
     assert result["described"]["models"]["lexicon"]["prompt_sha256"] == ""
     assert result["described"]["models"]["lexicon"]["calibration"] is None
-    for name in ("metrics.json", "scores.csv", "scores.xlsx", "report.html", "report.md"):
+    for name in ("metrics.json", "scores.csv", "report.html", "report.md"):
         content = (out / name).read_text()
         assert not [n.id for n in gold if n.text[:40] in content]
     assert (out / "predictions" / "lexicon.jsonl").stat().st_mode & 0o077 == 0
