@@ -1,4 +1,4 @@
-"""Write the tables of scores in the README from the results.
+"""Write the tables of the README from the results.
 
 python benchmarks/readme_tables.py [--quickstart FOLDER]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import Any
 
 from cclearn.cli.tables import plain_text, score_table
 from cclearn.evaluation.bootstrap import Score
@@ -79,6 +80,57 @@ def codiesp_table() -> str:
     return _markdown(["micro F1", "precision", "recall", "category F1"], [row])
 
 
+def scale_table() -> str:
+    """Return the table of the speed of bulk runs and of the service."""
+    bulk, serve = read_json(RESULTS / "bulk.json"), read_json(RESULTS / "serve.json")
+    long, kills = bulk["long"], bulk["killed"]
+    one = long["one_process"]
+    bare = _range([f"{value:.0f}" for value in serve["bare_notes_a_second"]])
+
+    def served(*clients: str) -> str:
+        runs = [run for number in clients for run in serve["clients"][number]]
+        speed = _range([f"{run['notes_a_second']:.0f}" for run in runs])
+        share = _range([f"{run['to_bare']:.2f}" for run in runs])
+        return f"{speed} notes a second ({share} of the bare coder, {bare} in the same run)"
+
+    level = f"memory level at {one['mib_most'] / 1024:.2f} GiB"
+    share = f"{long['one_by_bare']:.2f} of the bare coder"
+    rows = [
+        [
+            f"{long['notes']:,} notes, one process",
+            f"{one['notes_per_second']:,.0f} notes a second ({share}), {level}",
+        ],
+        [
+            f"{long['notes']:,} notes, two processes",
+            f"{long['two_processes']['notes_per_second']:,.0f} notes a second",
+        ],
+        [
+            f"{kills['kills']} times `kill -9`",
+            "the same bytes" if kills["same_bytes"] else "other bytes",
+        ],
+        ["service, 16 and 64 clients", served("16", "64")],
+        ["service, one client", served("1")],
+        [
+            f"service, {_overload(serve):.0f} times as many requests as it can code",
+            f"429 for the rest, as before after {serve['overload']['seconds_until_recovered']:.1f} s",
+        ],
+    ]
+    scripts = ["bulk"] * 3 + ["serve"] * 3
+    commands = [f"`python benchmarks/{script}.py`" for script in scripts]
+    cells = [[*row, command] for row, command in zip(rows, commands, strict=True)]
+    return _markdown(["what", "result", "command"], cells)
+
+
+def _overload(serve: dict[str, Any]) -> float:
+    overload = serve["overload"]
+    return float(overload["sent_a_second"] / overload["coded_a_second"])
+
+
+def _range(values: list[str]) -> str:
+    """Return the smallest and the largest of values that have the same number of digits."""
+    return f"{min(values)} to {max(values)}"
+
+
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -96,6 +148,7 @@ def filled(page: str) -> str:
         "quickstart": quickstart_table,
         "span rows": arms_table,
         "lexicon on CodiEsp": codiesp_table,
+        "scale": scale_table,
     }
     return re.sub(
         r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->",
