@@ -24,7 +24,8 @@ _LONGEST = 32_767
 """Largest number of characters of a cell in Excel. Longer text would be left out."""
 
 _OPTIONS = {
-    "constant_memory": True,
+    # Otherwise text of notes would be in temporary files, which a killed process would leave.
+    "in_memory": True,
     "strings_to_formulas": False,
     "strings_to_numbers": False,
     "strings_to_urls": False,
@@ -34,6 +35,8 @@ _OPTIONS = {
 @contextmanager
 def workbook(path: Path, overwrite: bool = True) -> Iterator[Workbook]:
     """Write a workbook, which gets its name only when it is complete (`atomic_file`).
+
+    Its cells are kept in memory until then.
 
     Args:
         path: Path of the file.

@@ -20,13 +20,16 @@ NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 def cells(path: Path) -> list[dict[str, str]]:
     """Return the text of the cells of each row of the first sheet, by the letter of the column."""
     with zipfile.ZipFile(path) as book:
-        content = book.read("xl/worksheets/sheet1.xml")
-    sheet = ElementTree.fromstring(content)  # noqa: S314 - The test has written it.
+        parts = [book.read(f"xl/{name}.xml") for name in ("worksheets/sheet1", "sharedStrings")]
+    sheet, strings = map(ElementTree.fromstring, parts)  # The test has written them.
+    shared = ["".join(item.itertext()) for item in strings.iter(f"{NAMESPACE}si")]
+
+    def text(cell: ElementTree.Element) -> str:
+        value = "".join(cell.itertext())
+        return shared[int(value)] if cell.attrib.get("t") == "s" else value
+
     return [
-        {
-            re.sub(r"\d", "", cell.attrib["r"]): "".join(cell.itertext())
-            for cell in row.iter(f"{NAMESPACE}c")
-        }
+        {re.sub(r"\d", "", cell.attrib["r"]): text(cell) for cell in row.iter(f"{NAMESPACE}c")}
         for row in sheet.iter(f"{NAMESPACE}row")
     ]
 
