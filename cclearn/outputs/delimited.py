@@ -35,7 +35,7 @@ class TSV(Output):
         columns, notes = with_metadata_columns(notes)
         yield self._lines(columns, [{column: column for column in columns}])
         for note in notes:
-            yield self._lines(columns, note_rows(note))
+            yield self._lines(columns, evidence_rows(note))
 
     def _lines(self, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
         lines = io.StringIO()
@@ -65,11 +65,6 @@ def with_metadata_columns(
     first = list(islice(stream, 1))
     kept = [metadata_column(key) for note in first for key in note.metadata]
     return [*COLUMNS, *kept], chain(first, stream)
-
-
-def note_rows(note: CodedNote) -> list[dict[str, object]]:
-    """Return the rows of a note, as `TSV` writes them. A row lacks the columns that are empty."""
-    return list(evidence_rows(note))
 
 
 def cell_text(value: object) -> str:

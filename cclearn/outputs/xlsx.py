@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
-from cclearn.outputs.delimited import note_rows, with_metadata_columns, without_controls
+from cclearn.notes.evidence_rows import evidence_rows
+from cclearn.outputs.delimited import with_metadata_columns, without_controls
 from cclearn.outputs.output import Output
 from cclearn.runtime.workbooks import Sheet, workbook
 
@@ -35,7 +36,7 @@ class XLSX(Output):
             sheet = Sheet(book, "codes", columns)
             for note in notes:
                 written += 1
-                for fields in note_rows(note):
+                for fields in evidence_rows(note):
                     values = (fields.get(column, "") for column in columns)
                     sheet.write([without_controls(v) if isinstance(v, str) else v for v in values])
         return written
