@@ -1,6 +1,6 @@
 """Write the tables of the README from the results.
 
-python benchmarks/readme_tables.py [--quickstart FOLDER]
+python -m benchmarks.readme_tables [--quickstart FOLDER]
 
 FOLDER is a finished quickstart, whose scores are first copied to `benchmarks/results/quickstart.json`.
 `tests/test_readme.py` compares the README with the results, and a slow test codes the held-out notes of
@@ -10,10 +10,11 @@ the quickstart with the lexicon again.
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claim.tables import summary_table
+from benchmarks.markdown import filled, table
 from cclearn.cli.tables import plain_text, score_table
 from cclearn.evaluation.bootstrap import Score
 from cclearn.evaluation.evaluate import Evaluation
@@ -66,7 +67,7 @@ def arms_table() -> str:
         values = [f"{arms[name]['scores'][score]['value']:.3f}" for score in scores]
         rows.append([title, f"{arms[name]['tokens_seen'] / 1e6:.1f} M", *values])
     head = ["arm", "tokens read", "micro F1", "evidence F1", "recall, unseen codes"]
-    return _markdown(head, rows)
+    return table(head, rows)
 
 
 def codiesp_table() -> str:
@@ -77,7 +78,7 @@ def codiesp_table() -> str:
     )
     with_interval = f"{f1[0]:.3f} ({f1[1]:.3f}–{f1[2]:.3f})"
     row = [with_interval, *(f"{values[0]:.3f}" for values in (precision, recall, category))]
-    return _markdown(["micro F1", "precision", "recall", "category F1"], [row])
+    return table(["micro F1", "precision", "recall", "category F1"], [row])
 
 
 def scale_table() -> str:
@@ -118,7 +119,7 @@ def scale_table() -> str:
     scripts = ["bulk"] * 3 + ["serve"] * 3
     commands = [f"`python benchmarks/{script}.py`" for script in scripts]
     cells = [[*row, command] for row, command in zip(rows, commands, strict=True)]
-    return _markdown(["what", "result", "command"], cells)
+    return table(["what", "result", "command"], cells)
 
 
 def _overload(serve: dict[str, Any]) -> float:
@@ -131,31 +132,14 @@ def _range(values: list[str]) -> str:
     return f"{min(values)} to {max(values)}"
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def filled(page: str) -> str:
-    """Return a page whose blocks are replaced by the generated ones.
-
-    A block is between `<!-- NAME -->` and `<!-- end -->`.
-
-    Raises:
-        KeyError: There is no block of that name.
-    """
-    blocks = {
-        "quickstart": quickstart_table,
-        "span rows": arms_table,
-        "lexicon on CodiEsp": codiesp_table,
-        "scale": scale_table,
-    }
-    return re.sub(
-        r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->",
-        lambda match: f"<!-- {match[1]} -->\n{blocks[match[1]]()}\n<!-- end -->",
-        page,
-        flags=re.S,
-    )
+BLOCKS = {
+    "quickstart": quickstart_table,
+    "span rows": arms_table,
+    "lexicon on CodiEsp": codiesp_table,
+    "claim": summary_table,
+    "scale": scale_table,
+}
+"""Functions that generate the blocks of the README, by the name of the block."""
 
 
 def main() -> None:
@@ -164,7 +148,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quickstart is not None:
         copy_quickstart(arguments.quickstart)
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(filled(README.read_text(encoding="utf-8"), BLOCKS), encoding="utf-8")
     print(README)
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.main import get_command
 
 from benchmarks import readme_tables
+from benchmarks.markdown import filled
 from cclearn import Coder
 from cclearn.cli.main import app
 from cclearn.cli.tables import coded_note_view
@@ -85,7 +86,7 @@ def test_the_code_systems_page_runs() -> None:
 
 
 def test_the_tables_are_those_of_the_results() -> None:
-    assert readme_tables.filled(README) == README
+    assert filled(README, readme_tables.BLOCKS) == README
 
 
 @pytest.mark.slow

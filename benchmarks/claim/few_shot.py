@@ -41,7 +41,12 @@ def examples(split: Split, shots: int) -> list[CodedNote]:
 
 
 def measure(
-    model: Path, split: Split, shots: Sequence[int], work: Path, system: CodeSystem
+    model: Path,
+    split: Split,
+    shots: Sequence[int],
+    work: Path,
+    system: CodeSystem,
+    engine: EngineSettings,
 ) -> dict[str, Any]:
     """Return the scores with each number of examples.
 
@@ -51,6 +56,7 @@ def measure(
         shots: Numbers of examples.
         work: Work folder.
         system: Code system.
+        engine: Settings of the engine.
 
     Raises:
         CclearnError: A note could not be coded, or the folder belongs to another model, code or data.
@@ -67,11 +73,7 @@ def measure(
     write_rows(notes, (note.note for note in split.evaluation))
     found = {}
     for number in shots:
-        settings = CoderSettings(
-            model=str(model),
-            engine=EngineSettings(chat_template="gemma"),
-            examples=examples(split, number),
-        )
+        settings = CoderSettings(model=str(model), engine=engine, examples=examples(split, number))
         out = folder / f"shots-{number}"
         seconds = code_notes(notes, out, settings)
         scores = score(split, list(predictions(out)), system, DRAWS)
@@ -88,12 +90,12 @@ def main() -> None:
     parser.add_argument("--shots", type=int, nargs="+", default=[0, 5])
     arguments = parser.parse_args()
     quiet_libraries()
+    engine = EngineSettings(chat_template="gemma")  # The published model has no template.
+    model, work = arguments.model.resolve(), arguments.work.resolve()
     try:
         system = CodeSystem.load()
         split = read_split(arguments.data.resolve(), "dev", BUDGETS[0], False, system)
-        result = measure(
-            arguments.model.resolve(), split, arguments.shots, arguments.work.resolve(), system
-        )
+        result = measure(model, split, arguments.shots, work, system, engine)
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
     write_json(PATH, result)

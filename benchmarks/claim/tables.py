@@ -7,19 +7,20 @@ An arm without a result is shown as missing.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.claim.results import (
     COMPARISONS,
     RESULTS,
     ArmResults,
-    markdown,
     read_results,
     spread,
     token_shares,
 )
+from benchmarks.markdown import filled, table
 from cclearn.runtime.parsing import read_json
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "results.md"
@@ -78,7 +79,7 @@ def arm_table(arms: dict[str, ArmResults], mode: str) -> str:
         rows.append(_arm_row(arm, title, mode, shown))
         if name in _OF_OWN_SPANS and mode == "span_loop":
             rows.append(_arm_row(arm, f"{title}, strings of all spans", f"{mode}_all_spans", shown))
-    return markdown(["arm", "seeds", "million tokens", *shown, "training, s"], rows)
+    return table(["arm", "seeds", "million tokens", *shown, "training, s"], rows)
 
 
 def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list[str]:
@@ -109,7 +110,7 @@ def share_table(results: dict[str, dict[str, ArmResults]]) -> str:
                 cells.append(", ".join(found) or "missing")
             rows.append([title, ARMS[name], *cells])
     columns = [f"`{mode}`, of {ARMS[name]}" for mode, name in REFERENCES.items()]
-    return markdown(["setting", "arm", *columns], rows)
+    return table(["setting", "arm", *columns], rows)
 
 
 def comparison_table() -> str:
@@ -123,49 +124,78 @@ def comparison_table() -> str:
             modes = mode if mode == other else f"{mode}, both with the strings of all spans"
             row = [title, entry["arm"], entry["reference"], modes, interval]
             rows.append([*row, f"{score['p_bootstrap']:.3f}"])
-    return markdown(["setting", "arm", "reference", "mode", "difference of macro F1", "p"], rows)
+    return table(["setting", "arm", "reference", "mode", "difference of macro F1", "p"], rows)
 
 
-def baseline_tables() -> Iterator[tuple[str, str]]:
-    """Yield the name and the table of the baselines of each budget."""
-    columns = [*list(COLUMNS.values())[:4], "map"]
-    for path in sorted(RESULTS.glob("baselines-*.json"), key=lambda p: int(p.stem[10:])):
-        rows = []
-        for name, found in read_json(path)["systems"].items():
-            values = [found["scores"].get(column, {}).get("value") for column in columns]
-            rows.append([name, *("–" if v is None else f"{v:.3f}" for v in values)])
-        yield path.stem, markdown(["system", *list(COLUMNS)[:4], "MAP"], rows)
-
-
-def blocks() -> dict[str, str]:
-    """Return the generated blocks of the page by name."""
+def summary_table() -> str:
+    """Return the table of the README: both models with the smallest number of documents, beside the
+    dictionary of the same spans and the most frequent codes."""
+    columns = list(COLUMNS.values())[:4]
+    baselines = read_json(RESULTS / "baselines-50.json")["systems"]
+    rows = [
+        [name, "", *_baseline_cells(baselines[name]["scores"], columns)]
+        for name in ("most frequent codes", "dictionary, all spans")
+    ]
     results = read_results()
-    found = {"shares": share_table(results), "comparisons": comparison_table()}
+    for setting, model in (("small-50", "random weights"), ("gemma-50", "Gemma 3 270M")):
+        for arm in ("documents", "mixed 1:4"):
+            found = results.get(setting, {}).get(arm, ArmResults(arm, {}))
+            for mode in ("single_pass", "span_loop"):
+                scores = [spread(found.values(column, mode)) for column in columns]
+                rows.append([f"{model}, {ARMS[arm]}", f"`{mode}`", *scores])
+    return table(["system", "mode", *list(COLUMNS)[:4]], rows)
+
+
+def few_shot_table() -> str:
+    """Return the table of the published Gemma 3 270M, by the number of examples in the prompt."""
+    columns = [*list(COLUMNS.values())[:4], "map"]
+    path = RESULTS / "few-shot.json"
+    shots = read_json(path)["shots"] if path.exists() else {"0": None, "5": None}
+    rows = [
+        [number, *(["missing"] * 5 if found is None else _baseline_cells(found["scores"], columns))]
+        for number, found in shots.items()
+    ]
+    return table(["examples", *list(COLUMNS)[:4], "MAP"], rows)
+
+
+def _baseline_cells(scores: dict[str, Any], columns: list[str]) -> list[str]:
+    values = [scores.get(column, {}).get("value") for column in columns]
+    return ["–" if value is None else f"{value:.3f}" for value in values]
+
+
+def baseline_table(path: Path) -> str:
+    """Return the table of the baselines of a budget.
+
+    Args:
+        path: File of their results.
+    """
+    columns = [*list(COLUMNS.values())[:4], "map"]
+    rows = [
+        [name, *_baseline_cells(found["scores"], columns)]
+        for name, found in read_json(path)["systems"].items()
+    ]
+    return table(["system", *list(COLUMNS)[:4], "MAP"], rows)
+
+
+def blocks() -> dict[str, Callable[[], str]]:
+    """Return the functions that generate the blocks of the page, by the name of the block."""
+    results = read_results()
+    found: dict[str, Callable[[], str]] = {
+        "shares": partial(share_table, results),
+        "comparisons": comparison_table,
+        "few-shot": few_shot_table,
+    }
     for setting in SETTINGS:
         for mode in ("single_pass", "span_loop"):
-            found[f"{setting} {mode}"] = arm_table(results.get(setting, {}), mode)
-    return {**found, **dict(baseline_tables())}
-
-
-def filled(page: str) -> str:
-    """Return a page whose blocks are replaced by the generated ones.
-
-    A block is between `<!-- NAME -->` and `<!-- end -->`.
-
-    Raises:
-        KeyError: There is no block of that name.
-    """
-    made = blocks()
-    return re.sub(
-        r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->",
-        lambda match: f"<!-- {match[1]} -->\n\n{made[match[1]]}\n\n<!-- end -->",
-        page,
-        flags=re.S,
-    )
+            arms = results.get(setting, {})
+            found[f"{setting} {mode}"] = partial(arm_table, arms, mode)
+    for path in sorted(RESULTS.glob("baselines-*.json")):
+        found[path.stem] = partial(baseline_table, path)
+    return found
 
 
 def main() -> None:
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), blocks()), encoding="utf-8")
     print(PAGE)
 
 

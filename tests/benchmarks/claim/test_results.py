@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.claim import tables
 from benchmarks.claim.results import ArmResults, read_results, spread, token_shares
+from benchmarks.markdown import filled
 
 
 def result(*points: tuple[int, float]) -> dict[str, Any]:
@@ -74,6 +75,9 @@ def test_spread() -> None:
 
 def test_the_page_has_the_figures_of_the_results() -> None:
     page = tables.PAGE.read_text(encoding="utf-8")
-    assert tables.filled(page) == page, "run python -m benchmarks.claim.tables"
+    assert filled(page, tables.blocks()) == page, "run python -m benchmarks.claim.tables"
+
+
+def test_a_block_that_is_not_generated_is_an_error() -> None:
     with pytest.raises(KeyError):
-        tables.filled("<!-- other -->\n<!-- end -->")
+        filled("<!-- other -->\n<!-- end -->", tables.blocks())
