@@ -13,6 +13,7 @@ from cclearn.cli.options import (
     ModelOption,
     ModeOption,
     OverwriteOption,
+    PairsOption,
     ReleaseOption,
     SystemOption,
     engine_settings,
@@ -38,9 +39,17 @@ def calibrate_command(
     rejected_right: Annotated[
         float, typer.Option(help="Maximum share of correct codes among the rejected codes.")
     ] = 0.1,
+    best_f1: Annotated[
+        bool,
+        typer.Option(
+            "--best-f1",
+            help="Reject the codes without which the micro F1 is highest, in place of --rejected-right.",
+        ),
+    ] = False,
     engine: EngineOption = None,
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
+    pairs: PairsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write. Default: a file in the model's folder.")
     ] = None,
@@ -71,7 +80,9 @@ def calibrate_command(
         quiet_libraries()
     loaded = load_system(system, release, None)
     with audited("calibrate") as audit:
-        coder_settings = CoderSettings(model, engine=settings, loop=loop_options, calibration="off")
+        coder_settings = CoderSettings(
+            model, engine=settings, loop=loop_options, calibration="off", pairs=pairs
+        )
         coder = load_coder(coder_settings, loaded)
         audit.begin([model_record(model, coder.model_sha256)], loaded)
         calibration = calibrate(
@@ -79,7 +90,7 @@ def calibrate_command(
             data,
             method,
             precision,
-            rejected_right,
+            None if best_f1 else rejected_right,
             lambda notes: track(audit.read(notes), f"coding with {coder.name}"),
         )
     list_file(out)  # Before the file: a folder with a listed file that is missing may be replaced.

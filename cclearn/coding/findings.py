@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cclearn.notes import Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.spans import Span
+
+_CERTAIN = 1e-6
+"""Probabilities are clipped to this distance from 0 and 1, where log-odds are infinite."""
+
+
+def log_odds(probability: float) -> float:
+    """Return log(p / (1 − p)), clipped to be finite. NaN stays NaN."""
+    inside = probability
+    if not math.isnan(probability):
+        inside = min(max(probability, _CERTAIN), 1 - _CERTAIN)
+    return math.log(inside / (1 - inside))
+
+
+def largest_values(signals: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the largest value of each signal, in the order of the names.
+
+    Args:
+        signals: Signals by name, in any order. A name may be missing from some of them.
+    """
+    found: dict[str, float] = {}
+    for mapping in signals:
+        for name, value in mapping.items():
+            found[name] = max(value, found.get(name, value))
+    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +45,8 @@ class Finding:
         score: Score between 0 and 1. None if the coder gives no scores.
         assertion: Whether the note asserts the mention, negates it, and so on.
         part: Index into `NoteFindings.parts` of the part in which the finding was made.
+        signals: Further numbers by name that tell how reliable the finding is, for calibration. They do
+            not distinguish findings.
     """
 
     code: str
@@ -27,6 +55,7 @@ class Finding:
     score: float | None = None
     assertion: Assertion = "present"
     part: int = 0
+    signals: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(slots=True)

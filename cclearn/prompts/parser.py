@@ -19,12 +19,16 @@ class ParsedLine:
         code: Code as the model wrote it.
         code_start: Start of the code in the answer, in code points.
         code_end: End of the code in the answer, exclusive.
+        quote_start: Start of the quote in the answer, in code points; 0 if the quote is empty.
+        quote_end: End of the quote in the answer, exclusive.
     """
 
     quote: str
     code: str
     code_start: int
     code_end: int
+    quote_start: int = 0
+    quote_end: int = 0
 
 
 @dataclass(slots=True)
@@ -79,12 +83,15 @@ def _parse_paired(piece: str, position: int, parsed: ParsedAnswer) -> None:
         parsed: Parsed answer.
     """
     # The evidence may contain the separator, but a code cannot. So the last one separates the two.
-    _, separator, code_text = piece.rpartition(BETWEEN)
+    before, separator, code_text = piece.rpartition(BETWEEN)
     quote = quote_of(piece)
     if not separator or not code_text.strip() or not quote:
         parsed.unreadable += 1
         return
-    parsed.lines.append(_parsed_line(quote, code_text, position + len(piece) - len(code_text)))
+    code_position = position + len(piece) - len(code_text)
+    parsed.lines.append(
+        _parsed_line((quote, position + before.rfind(quote)), code_text, code_position)
+    )
 
 
 def quote_of(line: str) -> str:
@@ -103,12 +110,13 @@ def _parse_listed(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAn
     heads = [index for index, (piece, _) in enumerate(lines) if piece.strip() == CODES_HEAD]
     # A quote of the note may contain the heading too, but no code can.
     head = heads[-1] if heads else len(lines)
-    quotes = [_strip_line_start(piece) for piece, _ in lines[1:head]]
+    stripped = [(_strip_line_start(piece), piece, position) for piece, position in lines[1:head]]
+    quotes = [(quote, position + piece.rfind(quote)) for quote, piece, position in stripped]
     coded = lines[head + 1 :]
     for number, (piece, position) in enumerate(coded):
         start = len(piece) - len(piece.lstrip().removeprefix(LINE_START.strip()))
         if piece[start:].strip():
-            quote = quotes[number] if number < len(quotes) else ""
+            quote = quotes[number] if number < len(quotes) else ("", 0)
             parsed.lines.append(_parsed_line(quote, piece[start:], position + start))
         else:
             parsed.unreadable += 1
@@ -116,17 +124,19 @@ def _parse_listed(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAn
         parsed.unreadable += max(0, len(quotes) - len(coded))
 
 
-def _parsed_line(quote: str, code_text: str, position: int) -> ParsedLine:
+def _parsed_line(quoted: tuple[str, int], code_text: str, position: int) -> ParsedLine:
     """Return the parsed line of a quote and its code.
 
     Args:
-        quote: Quoted evidence.
+        quoted: Quoted evidence, and its offset in the answer, in code points.
         code_text: Text that begins with the code. Further words are ignored.
         position: Offset of that text in the answer, in code points.
     """
     code = code_text.split(maxsplit=1)[0]
     start = position + len(code_text) - len(code_text.lstrip())
-    return ParsedLine(quote, code, start, start + len(code))
+    quote, quote_start = quoted
+    quote_start = quote_start if quote else 0
+    return ParsedLine(quote, code, start, start + len(code), quote_start, quote_start + len(quote))
 
 
 def _strip_line_start(piece: str) -> str:

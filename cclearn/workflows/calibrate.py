@@ -39,7 +39,7 @@ def calibrate(
     data: Path,
     method: Method = "platt",
     precision: float = 0.9,
-    rejected_right: float = 0.1,
+    rejected_right: float | None = 0.1,
     progress: Callable[[Iterable[CodedNote]], Iterable[CodedNote]] | None = None,
 ) -> Calibration:
     """Code development notes and fit a calibration to the correctness of the codes.
@@ -53,14 +53,16 @@ def calibrate(
         data: Coded notes on which the model was not trained.
         method: Method by which the curve is fitted.
         precision: Required share of correct codes among the accepted codes.
-        rejected_right: Maximum share of correct codes among the rejected codes.
+        rejected_right: Maximum share of correct codes among the rejected codes. None rejects the codes
+            without which the micro F1 is highest.
         progress: Function that yields notes while it shows their number.
 
     Raises:
         ConfigurationError: The shares are invalid, or no curve can be fitted to the codes.
         DataError: The file cannot be read.
     """
-    if not 0 <= rejected_right < precision <= 1:
+    limit = 0.0 if rejected_right is None else rejected_right
+    if not 0 <= limit < precision <= 1:
         raise ConfigurationError(
             [
                 f"calibrate (precision = {precision}, rejected_right = {rejected_right}): not shares, or"
@@ -70,7 +72,7 @@ def calibrate(
     observed = _observe(coder, data, progress)
     refuse_unfit(method, observed.signals, observed.correct, observed.folds)
     scores = out_of_fold(method, observed.signals, observed.correct, observed.folds)
-    thresholds = find_thresholds(scores, observed.correct, precision, rejected_right)
+    thresholds = find_thresholds(scores, observed.correct, precision, rejected_right, observed.gold)
     return Calibration(
         made_for=coder.identity,
         data_sha256=sha256_of_file(data),
@@ -92,6 +94,7 @@ class _Observed:
 
     Attributes:
         notes: Number of notes.
+        gold: Number of gold codes of all notes.
         signals: Features of each code.
         correct: Whether each code is correct.
         folds: Cross-validation fold of each code, which is that of its note.
@@ -99,6 +102,7 @@ class _Observed:
     """
 
     notes: int
+    gold: int
     signals: list[Signals]
     correct: Flags
     folds: npt.NDArray[np.int64]
@@ -115,6 +119,7 @@ def _observe(
     answers = coder.aggregate_many(uncoded)
     ids: list[str] = []
     counts: list[int] = []
+    number_of_gold_codes = 0
     signals: list[Signals] = []
     correct: list[bool] = []
     origins: set[Origin] = set()
@@ -125,12 +130,14 @@ def _observe(
             assigned.code for assigned in gold.codes if assigned.assertion in CODED_ASSERTIONS
         }
         ids.append(gold.id)
+        number_of_gold_codes += len(gold_codes)
         origins.add(gold.origin)
         counts.append(len(coded.codes))
         signals += signals_of(coded, note_findings)
         correct += [assigned.code in gold_codes for assigned in coded.codes]
     folds = np.repeat(folds_of(ids), np.array(counts, np.int64))
-    return _Observed(len(ids), signals, np.array(correct, bool), folds, sorted(origins))
+    right = np.array(correct, bool)
+    return _Observed(len(ids), number_of_gold_codes, signals, right, folds, sorted(origins))
 
 
 def _errors(signals: list[Signals], scores: Array, correct: Flags) -> CalibrationError:
@@ -167,7 +174,9 @@ def _remarks(thresholds: Thresholds, observed: _Observed) -> list[str]:
         )
     if thresholds.reject is None:
         found.append(
-            "no threshold is shown to keep the right ones among the rejected codes down to"
+            "the micro F1 is highest with all codes: nothing is rejected"
+            if thresholds.rejected_right is None
+            else "no threshold is shown to keep the right ones among the rejected codes down to"
             f" {thresholds.rejected_right:g}: nothing is rejected"
         )
     unscored = sum(signal.probability is None for signal in observed.signals)

@@ -13,7 +13,7 @@ from cclearn.coding.calibration.model import read_calibration
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.models import model_hash
-from cclearn.notes import AssignedCode, CodedNote
+from cclearn.notes import AssignedCode, CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.runtime.files import LISTING, sha256_of_file
 from cclearn.weights import CALIBRATION
@@ -91,6 +91,32 @@ def test_a_precision_that_cannot_be_reached_gives_a_remark(notes: Path, tmp_path
     assert read_calibration(out).thresholds.accept is None
     (line,) = run("code", "-", "--calibration", out, stdin=RIGHT.encode()).stdout.splitlines()
     assert [c["decision"] for c in json.loads(line)["codes"]] == ["review"]
+
+
+def test_codes_are_rejected_for_the_best_f1_with_the_phrases_of_pairs(
+    notes: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    pairs, out = tmp_path / "pairs.jsonl", tmp_path / "c.json"
+    phrase = SpanPair(
+        id="1",
+        text="Seen",
+        code="R52",
+        system=system.name,
+        release=system.release,
+        grade="gold",
+        source="test",
+    )
+    write_rows(pairs, [phrase])
+    arguments = ("calibrate", "--model", "lexicon", "--data", notes, "--out", out, "--best-f1")
+    done = run(*arguments, "--pairs", pairs)
+    assert done.returncode == 0, done.stderr
+    assert "80 notes, 320 codes, 25.0% of them right" in done.stdout.decode()
+    found = read_calibration(out)
+    assert found.thresholds.rejected_right is None
+    assert (found.decisions["reject"].codes, found.decisions["reject"].right) == (240, 0)
+    # The pairs belong to the coder that was calibrated.
+    text = f"{RIGHT} and {WRONG}".encode()
+    assert "a different lexicon" in one_line(fails("code", "-", "--calibration", out, stdin=text))
 
 
 def test_answers_from_a_file_are_calibrated_and_others_refused(notes: Path, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_a_rendered_answer_is_parsed_to_the_same_lines(
     assert [(line.quote, line.code) for line in parsed.lines] == cited
     assert parsed.unreadable == 0
     assert all(answer[line.code_start : line.code_end] == line.code for line in parsed.lines)
+    assert all(answer[line.quote_start : line.quote_end] == line.quote for line in parsed.lines)
 
 
 @given(st.text())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from cclearn.coding.findings import NoteFindings
+from cclearn.coding.findings import NoteFindings, largest_values, log_odds
 from cclearn.notes import CODED_ASSERTIONS, AssignedCode, CodedNote
 
-_CERTAIN = 1e-6
-"""Probabilities are clipped to this distance from 0 and 1, where log-odds are infinite."""
+PROBABILITY = "log_odds"
+"""Name of the feature that is missing if a code has no score. Other missing features are 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Signals:
         words: Number of words of the longest piece of evidence.
         characters: Number of code points of the longest piece of evidence. Long words are rarer and
             more specific.
+        further: Largest value of each signal of the findings (`Finding.signals`), by its name.
     """
 
     probability: float | None
@@ -31,6 +33,7 @@ class Signals:
     agreement: float
     words: int
     characters: int
+    further: Mapping[str, float] = field(default_factory=dict)
 
     def features(self) -> dict[str, float]:
         """Return features of similar size by name, without `log_odds` if there is no probability."""
@@ -39,18 +42,11 @@ class Signals:
             "agreement": self.agreement,
             "log_words": math.log1p(self.words),
             "log_characters": math.log1p(self.characters),
+            **self.further,
         }
         if self.probability is not None:
-            found["log_odds"] = log_odds(self.probability)
+            found[PROBABILITY] = log_odds(self.probability)
         return found
-
-
-def log_odds(probability: float) -> float:
-    """Return log(p / (1 − p)), clipped to be finite. NaN stays NaN."""
-    inside = probability
-    if not math.isnan(probability):
-        inside = min(max(probability, _CERTAIN), 1 - _CERTAIN)
-    return math.log(inside / (1 - inside))
 
 
 def signals_of(coded: CodedNote, note_findings: NoteFindings) -> list[Signals]:
@@ -86,4 +82,5 @@ def _signals(assigned: AssignedCode, note_findings: NoteFindings) -> Signals:
         agreement=len(found_in & holding) / len(holding) if len(holding) > 1 else 1.0,
         words=max((len(evidence.text.split()) for evidence in assigned.evidence), default=0),
         characters=max((end - start for start, end in spans), default=0),
+        further=largest_values(finding.signals for finding in supporting),
     )

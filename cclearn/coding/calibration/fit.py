@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cclearn.coding.calibration.features import Signals
+from cclearn.coding.calibration.features import PROBABILITY, Signals
 from cclearn.coding.calibration.model import Isotonic, Method, Platt, Thresholds
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.files import sha256_of_text
@@ -73,8 +73,8 @@ def fit_curve(method: Method, signals: Sequence[Signals], correct: Flags) -> Pla
 
     `platt` is a logistic regression on the standardised signals, with an L2 penalty (C = 1), which
     replaces the smoothed targets of Platt (1999). Both keep the curve finite if correct and wrong codes
-    do not overlap. The log-odds of the score are omitted if any code has no score. `isotonic` is an
-    isotonic regression on the score alone.
+    do not overlap. The log-odds of the score are omitted if any code has no score; other signals that a
+    code does not have are 0. `isotonic` is an isotonic regression on the score alone.
 
     Args:
         method: Kind of curve.
@@ -94,8 +94,9 @@ def fit_curve(method: Method, signals: Sequence[Signals], correct: Flags) -> Pla
     from sklearn.preprocessing import StandardScaler
 
     rows = [signal.features() for signal in signals]
-    names = sorted(set.intersection(*(set(row) for row in rows)))
-    matrix = [[row[name] for name in names] for row in rows]
+    scored = all(PROBABILITY in row for row in rows)
+    names = sorted({name for row in rows for name in row if scored or name != PROBABILITY})
+    matrix = [[row.get(name, 0.0) for name in names] for row in rows]
     scaler, model = StandardScaler(), LogisticRegression()
     make_pipeline(scaler, model).fit(matrix, correct)
     slopes = model.coef_[0] / scaler.scale_
@@ -124,7 +125,7 @@ def out_of_fold(
 
 
 def find_thresholds(
-    scores: Array, correct: Flags, precision: float, rejected_right: float
+    scores: Array, correct: Flags, precision: float, rejected_right: float | None, gold: int
 ) -> Thresholds:
     """Find the widest ranges of scores in which codes are correct, or wrong, as often as required.
 
@@ -134,15 +135,22 @@ def find_thresholds(
     exceed its limit. Shares are compared by their Wilson bounds, so that a few codes prove nothing. The
     bounds treat codes as independent, although codes of the same note are not.
 
+    Without a limit, the codes are rejected without which the micro F1 is highest. The number of codes
+    that no finding has does not depend on the threshold, but counts for F1.
+
     Args:
         scores: Scores of codes, from curves that were fitted without their notes.
         correct: Whether each code is correct.
         precision: Minimum share of correct codes among the accepted codes.
         rejected_right: Maximum share of correct codes among the rejected codes. It must be less than the
-            precision.
+            precision. None rejects the codes without which the micro F1 is highest.
+        gold: Number of gold codes of all notes.
     """
-    rejected = _reach(-scores, ~correct, 1 - rejected_right)
-    reject = None if rejected is None else -rejected
+    if rejected_right is None:
+        reject = _reject_for_f1(scores, correct, gold)
+    else:
+        rejected = _reach(-scores, ~correct, 1 - rejected_right)
+        reject = None if rejected is None else -rejected
     remaining = scores >= precision
     if reject is not None:
         remaining &= scores > reject
@@ -153,6 +161,20 @@ def find_thresholds(
         rejected_right=rejected_right,
         confidence=CONFIDENCE,
     )
+
+
+def _reject_for_f1(scores: Array, correct: Flags, gold: int) -> float | None:
+    """Return the highest score of the codes without which the micro F1 is highest, or None.
+
+    Of equally good thresholds, the one that rejects the fewest codes is chosen.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    f1 = 2 * np.cumsum(correct[order]) / (np.arange(1, len(order) + 1) + gold)
+    last = np.append(ordered[:-1] != ordered[1:], True)[: len(order)]
+    kept = np.flatnonzero(last & (f1 == f1[last].max())) if len(order) else np.array([], np.int64)
+    following = ordered[kept[-1] + 1 :] if len(kept) else ordered
+    return float(following[0]) if len(following) else None
 
 
 def _reach(scores: Array, correct: Flags, share: float) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import cclearn
-from cclearn.coding.calibration.features import Signals, signals_of
+from cclearn.coding.calibration.features import PROBABILITY, Signals, signals_of
 from cclearn.coding.findings import NoteFindings
 from cclearn.coding.identity import CoderIdentity, difference
 from cclearn.errors import ConfigurationError, DataError
@@ -42,13 +42,14 @@ class Platt(_Part):
     coefficients: dict[str, float]
 
     def scores(self, signals: Sequence[Signals]) -> list[float | None]:
-        """Return the probability that each code is correct. None if a signal is missing."""
+        """Return the probability that each code is correct. None if a code has no score and the curve
+        needs one. Other signals that a code does not have are 0."""
         return [self._score(signal.features()) for signal in signals]
 
     def _score(self, features: Mapping[str, float]) -> float | None:
-        if not self.coefficients.keys() <= features.keys():
+        if PROBABILITY in self.coefficients and PROBABILITY not in features:
             return None
-        terms = (slope * features[name] for name, slope in self.coefficients.items())
+        terms = (slope * features.get(name, 0.0) for name, slope in self.coefficients.items())
         # This form of the logistic function does not overflow.
         return 0.5 * (1 + math.tanh(math.fsum([self.intercept, *terms]) / 2))
 
@@ -95,14 +96,15 @@ class Thresholds(_Part):
         accept: Minimum score of accepted codes. None accepts no code.
         reject: Maximum score of rejected codes. None rejects no code.
         precision: Required share of correct codes among the accepted codes.
-        rejected_right: Permitted share of correct codes among the rejected codes.
+        rejected_right: Permitted share of correct codes among the rejected codes. None if the codes are
+            rejected without which the micro F1 on the development notes is highest.
         confidence: Confidence of both shares on the development notes (one-sided Wilson bound).
     """
 
     accept: Share | None
     reject: Share | None
     precision: Share
-    rejected_right: Share
+    rejected_right: Share | None
     confidence: Share
 
     def decide(self, score: float | None) -> Literal["accept", "review", "reject"]:

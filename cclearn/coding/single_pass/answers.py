@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.findings import Finding, NoteFindings
+from cclearn.coding.findings import Finding, NoteFindings, log_odds
 from cclearn.engines import Answer
 from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.grounding import as_quote, ground
 from cclearn.notes.spans import Span
 from cclearn.prompts import ParsedAnswer, parse_answer
-from cclearn.prompts.parser import quote_of
+from cclearn.prompts.parser import ParsedLine, quote_of
+
+QUOTE_SIGNAL: Final = "quote_log_odds"
+"""Name of the log-odds of the tokens of a quote, which tell how sure a model is of the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,17 @@ class Part:
         if self.answer.problem:
             return {self.answer.problem}
         return set() if self.answer.complete else {"truncated"}
+
+
+def quote_signals(answer: Answer, line: ParsedLine) -> dict[str, float]:
+    """Return the signals of a quote by name; none if the engine gives no probabilities.
+
+    Args:
+        answer: Answer that contains the quote.
+        line: Line of the quote in the parsed answer.
+    """
+    probability = answer.probability(line.quote_start, line.quote_end)
+    return {} if probability is None else {QUOTE_SIGNAL: log_odds(probability)}
 
 
 class LineLimit:
@@ -123,7 +138,10 @@ def _parse_part(
             ungrounded.append(Ungrounded(code=code, quote=line.quote))
         elif span is not None and status in ("valid", "header"):
             probability = part.answer.probability(line.code_start, line.code_end)
-            findings.append(Finding(code, *span, probability, rules.assertion_of(*span), number))
+            signals = quote_signals(part.answer, line)
+            findings.append(
+                Finding(code, *span, probability, rules.assertion_of(*span), number, signals)
+            )
     return findings, ungrounded, invalid
 
 

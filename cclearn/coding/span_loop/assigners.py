@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -47,12 +47,14 @@ class Assignment:
         score: Score of the first code, between 0 and 1. None if the assigner gives no scores.
         invalid: Code that the model answered, but that may not be assigned.
         problem: Reason why there is no answer. None if there is one.
+        signals: Signals of the first code by name (`Finding.signals`).
     """
 
     codes: Sequence[str] = ()
     score: float | None = None
     invalid: Invalid | None = None
     problem: str | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
 
 
 def is_not_finite(assignment: Assignment) -> bool:
@@ -93,8 +95,10 @@ class RetrievingAssigner(Assigner):
         stream = iter(mentions)
         while batch := list(islice(stream, BATCH_SIZE)):
             texts = [mention.text for mention in batch]
-            for codes in self._candidates.retrieve(texts, self._max_codes):
-                yield Assignment(codes)
+            found = self._candidates.retrieve(texts, self._max_codes)
+            for text, codes in zip(texts, found, strict=True):
+                signals = self._candidates.signals(text, codes, codes[0]) if codes else {}
+                yield Assignment(codes, signals=signals)
 
 
 class ChoosingAssigner(Assigner):
@@ -145,7 +149,14 @@ class ChoosingAssigner(Assigner):
                 if likelihoods.problem:
                     yield Assignment(problem=likelihoods.problem)
                 else:
-                    yield choose(codes, self._with_prior(text, codes, likelihoods))
+                    yield self._chosen(text, codes, likelihoods)
+
+    def _chosen(self, text: str, codes: Sequence[str], likelihoods: LogLikelihoods) -> Assignment:
+        assignment = choose(codes, self._with_prior(text, codes, likelihoods))
+        if not assignment.codes:
+            return assignment
+        signals = self._candidates.signals(text, codes, assignment.codes[0])
+        return replace(assignment, signals=signals)
 
     def _with_prior(
         self, text: str, codes: Sequence[str], likelihoods: LogLikelihoods

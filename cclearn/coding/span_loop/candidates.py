@@ -106,6 +106,25 @@ class Candidates:
         total = sum(counted[code] for code in codes) + 1
         return [math.log((counted[code] + smoothing) / total) for code in (*codes, "")]
 
+    def signals(self, text: str, codes: Sequence[str], code: str) -> dict[str, float]:
+        """Return signals of one candidate of a text, which tell how reliable it is.
+
+        They are `log_pairs`, log(1 + number of pairs with an equal string and the code); `pair_share`,
+        the share of the code among the pairs with an equal string, 0 without such pairs; and `log_rank`,
+        log(1 + number of candidates before the code).
+
+        Args:
+            text: Text of the evidence span.
+            codes: Candidates of the text, best first.
+            code: One of the candidates.
+        """
+        counted = self._counts.get(string_key(text), Counter())
+        return {
+            "log_pairs": math.log1p(counted[code]),
+            "pair_share": counted[code] / max(1, counted.total()),
+            "log_rank": math.log1p(codes.index(code)),
+        }
+
     def _fuse(self, rankings: Iterable[tuple[float, list[str]]]) -> list[str]:
         """Return the billable codes of weighted rankings, by decreasing score of the fusion."""
         scores: dict[str, float] = {}

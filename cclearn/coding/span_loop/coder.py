@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder, Usage
 from cclearn.coding.damage import stop_if_damaged
-from cclearn.coding.findings import Finding, NoteFindings
+from cclearn.coding.findings import Finding, NoteFindings, largest_values
 from cclearn.coding.span_loop.assigners import Assigner, Assignment, Mention, is_not_finite
 from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
 from cclearn.engines import Engine
@@ -124,11 +124,14 @@ class _RecognisedNote:
         rules = AssertionRules(note.text)
         # The indices of the segments in which each span was recognised.
         self._parts: dict[Span, set[int]] = {}
+        self._signals: dict[Span, Mapping[str, float]] = {}
         for number, ((offset, _), recognition) in enumerate(
             zip(segments, recognitions, strict=True)
         ):
-            for start, end in recognition.spans:
-                self._parts.setdefault((offset + start, offset + end), set()).add(number)
+            for (start, end), signals in recognition.spans.items():
+                span = (offset + start, offset + end)
+                self._parts.setdefault(span, set()).add(number)
+                self._signals[span] = largest_values([self._signals.get(span, {}), signals])
         asserted = {span: rules.assertion_of(*span) for span in sorted(self._parts)}
         self._coded_spans: dict[Span, Assertion] = {
             span: assertion for span, assertion in asserted.items() if assertion in CODED_ASSERTIONS
@@ -168,8 +171,9 @@ class _RecognisedNote:
             invalid = assignment.invalid
             if invalid is not None and invalid.code and invalid.status == "header":
                 note_findings.headers.append(Finding(invalid.code, *span, assertion=assertion))
+            signals = {**self._signals[span], **assignment.signals}
             note_findings.findings += [
-                Finding(assignment.codes[0], *span, assignment.score, assertion, number)
+                Finding(assignment.codes[0], *span, assignment.score, assertion, number, signals)
                 for number in sorted(self._parts[span])
                 if assignment.codes
             ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import tee
 
 from cclearn.coding.lexicon.coder import LexiconCoder
-from cclearn.coding.single_pass.answers import ground_quotes
+from cclearn.coding.single_pass.answers import ground_quotes, quote_signals
 from cclearn.coding.single_pass.coder import LLMCoder
 from cclearn.notes import Note, Ungrounded
 from cclearn.notes.assertion import AssertionRules
@@ -20,13 +20,14 @@ class Recognition:
     """The evidence in a segment.
 
     Attributes:
-        spans: Spans of the evidence, with offsets into the segment.
+        spans: Spans of the evidence, with offsets into the segment, and their signals by name
+            (`Finding.signals`).
         ungrounded: Quotes that do not occur in the segment.
         unreadable: Number of lines of the answer that could not be parsed.
         flags: Reasons why the evidence may be incomplete, such as `truncated`.
     """
 
-    spans: list[Span]
+    spans: dict[Span, Mapping[str, float]] = field(default_factory=dict)
     ungrounded: list[Ungrounded] = field(default_factory=list)
     unreadable: int = 0
     flags: set[str] = field(default_factory=set)
@@ -73,7 +74,7 @@ class LLMRecogniser(Recogniser):
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Yield the evidence in each segment."""
         for segment, parts in self._coder.answer_many(segments):
-            recognition = Recognition([])
+            recognition = Recognition()
             rules = AssertionRules(segment.text)
             for part in parts:
                 parsed, spans = ground_quotes(segment.text, part, rules)
@@ -83,7 +84,7 @@ class LLMRecogniser(Recogniser):
                     if span is None:
                         recognition.ungrounded.append(Ungrounded(code=line.code, quote=line.quote))
                     else:
-                        recognition.spans.append(span)
+                        recognition.spans[span] = quote_signals(part.answer, line)
             yield recognition
 
 
@@ -101,14 +102,14 @@ class LexiconRecogniser(Recogniser):
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         """Yield the phrases in each segment."""
         for segment in segments:
-            yield Recognition([(f.start, f.end) for f in self._lexicon.find(segment.text)])
+            yield Recognition({(f.start, f.end): {} for f in self._lexicon.find(segment.text)})
 
 
 class UnitedRecogniser(Recogniser):
     """Finds the spans of several recognisers.
 
     A span of a later recogniser that overlaps one of an earlier recogniser in the same segment is left
-    out.
+    out. The signals of a span tell which recognisers found it: `recogniser_1` is 1 if the first one did.
 
     Args:
         recognisers: Recognisers in the order of their precedence.
@@ -129,14 +130,13 @@ class UnitedRecogniser(Recogniser):
         streams = tee(segments, len(self._recognisers))
         parts = (r.recognise(s) for r, s in zip(self._recognisers, streams, strict=True))
         for recognitions in zip(*parts, strict=True):
-            united = Recognition([])
-            for recognition in recognitions:
+            united = Recognition()
+            for number, recognition in enumerate(recognitions, start=1):
                 earlier = list(united.spans)
-                united.spans += [
-                    span
-                    for span in recognition.spans
-                    if not any(_overlap(span, other) for other in earlier)
-                ]
+                for span, signals in recognition.spans.items():
+                    if span in earlier or not any(_overlap(span, other) for other in earlier):
+                        found = {**signals, f"recogniser_{number}": 1.0}
+                        united.spans[span] = {**united.spans.get(span, {}), **found}
                 united.ungrounded += recognition.ungrounded
                 united.unreadable += recognition.unreadable
                 united.flags |= recognition.flags

@@ -55,7 +55,8 @@ class SpacyRecogniser(Recogniser):
         with foreign_errors(_load_error(self._folder)):
             for document in self._pipeline.pipe(texts, batch_size=_BATCH):
                 spans = [*document.ents, *document.spans.get(_SPANS_KEY, ())]
-                yield Recognition(sorted({(span.start_char, span.end_char) for span in spans}))
+                found = sorted({(span.start_char, span.end_char) for span in spans})
+                yield Recognition({span: {} for span in found})
 
 
 def _load(folder: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from cclearn.codes import CodeSystem
@@ -61,7 +62,11 @@ class VerifyingAssigner(Assigner):
                 if likelihoods.problem:
                     yield Assignment(problem=likelihoods.problem)
                 else:
-                    yield choose(codes, likelihoods.log_probabilities)
+                    verified = choose(codes, likelihoods.log_probabilities)
+                    # The signals of an assignment are those of its first code.
+                    if verified.codes[:1] == assignment.codes[:1]:
+                        verified = replace(verified, signals=assignment.signals)
+                    yield verified
 
     def _with_siblings(self, assignment: Assignment) -> list[str]:
         """Return the code and its siblings, in tabular order. Empty if no code was assigned."""

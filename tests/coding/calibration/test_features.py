@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.calibration.features import Signals, log_odds, signals_of
-from cclearn.coding.findings import Finding, NoteFindings, Span
+from cclearn.coding.calibration.features import Signals, signals_of
+from cclearn.coding.findings import Finding, NoteFindings, Span, log_odds
 from cclearn.coding.guidelines.aggregate import aggregate
 from cclearn.notes import Note
 
@@ -95,3 +95,14 @@ def test_log_odds_are_finite() -> None:
     assert log_odds(0.0) == pytest.approx(-math.log(999_999))
     assert math.isnan(log_odds(math.nan))
     assert "log_odds" not in Signals(None, 1, 1.0, 1, 1).features()
+
+
+def test_the_largest_value_of_each_signal_counts(system: CodeSystem) -> None:
+    found = [
+        Finding("I10", 3, 10, 0.5, signals={"quote_log_odds": 1.0, "recogniser_1": 1.0}),
+        Finding("I10", 11, 17, 0.9, signals={"quote_log_odds": -2.0}),
+        Finding("I10", 0, 2, 0.9, "negated", signals={"quote_log_odds": 5.0}),
+    ]
+    code_signals = signals(read(found), system)["I10"]
+    assert code_signals.further == {"quote_log_odds": 1.0, "recogniser_1": 1.0}
+    assert code_signals.features()["quote_log_odds"] == 1.0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,19 +184,66 @@ def test_thresholds_accept_and_reject_as_many_codes_as_allowed(
 ) -> None:
     scores = np.array([number / 12 for number, _ in codes])
     right = np.array([flag for _, flag in codes], bool)
-    found = find_thresholds(scores, right, precision, rejected_right)
+    found = find_thresholds(scores, right, precision, rejected_right, 0)
     assert (found.accept, found.reject) == by_hand(scores, right, precision, rejected_right)
 
 
 def test_thresholds_by_hand() -> None:
     scores = np.repeat([0.9, 0.5, 0.1], 30)
     right = np.array([True] * 30 + [True] * 15 + [False] * 45)
-    found = find_thresholds(scores, right, 0.9, 0.1)
+    found = find_thresholds(scores, right, 0.9, 0.1, 0)
     # 30 of 30: Wilson's bound is 30 / 32.7 = 0.917.
     assert (found.accept, found.reject) == (0.9, 0.1)
-    few = find_thresholds(scores[::3], right[::3], 0.9, 0.1)
+    few = find_thresholds(scores[::3], right[::3], 0.9, 0.1, 0)
     # 10 of 10: 10 / 12.7 = 0.787.
     assert (few.accept, few.reject) == (None, None)
     # 45 of 60 in the upper two: bound 0.648, which is more than 0.45. A score of 0.5 is less than 0.64.
-    assert find_thresholds(scores, right, 0.45, 0.1).accept == 0.5
-    assert find_thresholds(scores, right, 0.64, 0.1).accept == 0.9
+    assert find_thresholds(scores, right, 0.45, 0.1, 0).accept == 0.5
+    assert find_thresholds(scores, right, 0.64, 0.1, 0).accept == 0.9
+
+
+def f1_by_hand(scores: Array, right: Flags, gold: int, reject: float | None) -> float:
+    kept = scores > (-1 if reject is None else reject)
+    return 2 * float(right[kept].sum()) / (int(kept.sum()) + gold)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=60),
+    st.integers(1, 50),
+)
+def test_the_codes_are_rejected_without_which_f1_is_highest(
+    codes: list[tuple[int, bool]], missed: int
+) -> None:
+    scores = np.array([number / 12 for number, _ in codes])
+    right = np.array([flag for _, flag in codes], bool)
+    gold = int(right.sum()) + missed
+    found = find_thresholds(scores, right, 0.9, None, gold)
+    assert found.rejected_right is None
+    reached = f1_by_hand(scores, right, gold, found.reject)
+    levels = [None, *sorted(set(scores.tolist()))]
+    assert reached == max(f1_by_hand(scores, right, gold, level) for level in levels)
+
+
+def test_the_threshold_of_the_best_f1_by_hand() -> None:
+    scores = np.array([0.9, 0.8, 0.4, 0.2])
+    right = np.array([True, True, False, True])
+    # With 4 gold codes, one to four assigned codes have an F1 of 2/5, 4/6, 4/7 and 6/8.
+    assert find_thresholds(scores, right, 0.95, None, 4).reject is None
+    assert find_thresholds(scores, right & (scores > 0.3), 0.95, None, 4).reject == 0.4
+    assert find_thresholds(scores[:0], right[:0], 0.95, None, 4).reject is None
+
+
+def test_a_signal_that_a_code_does_not_have_is_0() -> None:
+    signals, right = drawn(200, 1)
+    some = [
+        replace(signal, further={"known": float(flag)} if number % 2 else {})
+        for number, (signal, flag) in enumerate(zip(signals, right, strict=True))
+    ]
+    filled = [
+        replace(signal, further={"known": signal.further.get("known", 0.0)}) for signal in some
+    ]
+    curve = fit_curve("platt", some, right)
+    assert curve == fit_curve("platt", filled, right)
+    assert curve.scores(some) == curve.scores(filled)
+    assert curve.model_dump()["coefficients"]["known"] > 0

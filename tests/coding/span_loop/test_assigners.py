@@ -65,6 +65,17 @@ def test_pairs_of_the_same_string_count_beside_the_model(system: CodeSystem) -> 
         (assignment,) = assigner.assign([Mention("a", text)])
         return assignment.codes[0]
 
+    assert candidates.signals("dolor", ["R52", "M54.2"], "M54.2") == pytest.approx(
+        {"log_pairs": math.log(2), "pair_share": 1 / 4, "log_rank": math.log(2)}
+    )
+    assert candidates.signals("tos", ["R05.9"], "R05.9") == {
+        "log_pairs": 0,
+        "pair_share": 0,
+        "log_rank": 0,
+    }
+    (assignment,) = ChoosingAssigner(Weighing("R52"), candidates).assign([Mention("a", "dolor")])
+    assert assignment.signals["pair_share"] == 3 / 4
+
     # The model prefers the rarer code by 8 nats, and the pairs the other one by log(10 / 4).
     assert chosen(0) == chosen(1) == "M54.2"
     assert chosen(10) == "R52"

@@ -20,7 +20,10 @@ class Fixed(Recogniser):
     def recognise(self, segments: Iterable[Note]) -> Iterator[Recognition]:
         for segment, spans in zip(segments, self._spans, strict=True):
             yield Recognition(
-                list(spans), [Ungrounded(code="I10", quote="x")], 1, {f"{self.name} {segment.id}"}
+                {span: {} for span in spans},
+                [Ungrounded(code="I10", quote="x")],
+                1,
+                {f"{self.name} {segment.id}"},
             )
 
 
@@ -33,7 +36,18 @@ def test_later_recognisers_add_spans_that_do_not_overlap() -> None:
     assert united.model_sha256 == "one two"
     one, two = united.recognise(iter([Note(id="1", text="x"), Note(id="2", text="x")]))
     # Spans of one recogniser may overlap each other.
-    assert one.spans == [(0, 5), (10, 12), (5, 10), (20, 30), (25, 28), (12, 13)]
-    assert two.spans == [(1, 2)]
+    assert list(one.spans) == [(0, 5), (10, 12), (5, 10), (20, 30), (25, 28), (12, 13)]
+    assert list(two.spans) == [(1, 2)]
     assert one.flags == {"a 1", "b 1", "c 1"}
     assert (len(one.ungrounded), one.unreadable) == (3, 3)
+
+
+def test_the_signals_tell_which_recognisers_found_a_span() -> None:
+    first = Fixed("a", [[(0, 5), (10, 12)]])
+    second = Fixed("b", [[(0, 5), (20, 30), (11, 12)]])
+    (found,) = UnitedRecogniser([first, second]).recognise([Note(id="1", text="x")])
+    assert found.spans == {
+        (0, 5): {"recogniser_1": 1.0, "recogniser_2": 1.0},
+        (10, 12): {"recogniser_1": 1.0},
+        (20, 30): {"recogniser_2": 1.0},
+    }

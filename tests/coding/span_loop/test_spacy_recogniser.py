@@ -37,7 +37,7 @@ def notes() -> list[CodedNote]:
 
 def spans(recogniser: SpacyRecogniser, texts: list[str]) -> list[list[tuple[int, int]]]:
     segments = (Note(id=str(number), text=text) for number, text in enumerate(texts))
-    return [recognition.spans for recognition in recogniser.recognise(segments)]
+    return [list(recognition.spans) for recognition in recogniser.recognise(segments)]
 
 
 @pytest.fixture(scope="module", params=["ner", "spancat"])
