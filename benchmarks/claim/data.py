@@ -12,6 +12,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.evaluation.corpora.codiesp import CodiEsp, CodiEspOptions
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_span_pairs, write_rows
+from cclearn.rows.selection import without_long_evidence
 from cclearn.runtime.files import atomic_folder, sha256_of_text
 from data_builders.builder import build, configure, find_builder
 from data_builders.noise import VARIANT
@@ -122,7 +123,7 @@ def read_split(
         )
     chosen = {note.id for note in eligible[:budget]}
     # The notes are chosen by all of their codes, also those whose evidence is too long.
-    shortened = [_without_long_evidence(note) for note in training]
+    shortened = [without_long_evidence(note, LONGEST) for note in training]
     documents = [note for note in shortened if note.id in chosen]
     others = [note for note in shortened if note.id not in chosen] or documents
     return Split(tuple(documents), tuple(others), tuple(scored), codes)
@@ -146,22 +147,12 @@ def long_evidence_shares(notes: Iterable[CodedNote]) -> dict[str, float]:
     lengths = [len(e.text) for note in notes for code in note.codes for e in code.evidence]
     long = [length for length in lengths if length > LONGEST]
     codes = sum(len(note.codes) for note in notes)
-    kept = sum(len(_without_long_evidence(note).codes) for note in notes)
+    kept = sum(len(without_long_evidence(note, LONGEST).codes) for note in notes)
     return {
         "mentions": len(long) / len(lengths),
         "characters": sum(long) / sum(lengths),
         "codes": 1 - kept / codes,
     }
-
-
-def _without_long_evidence(note: CodedNote) -> CodedNote:
-    """Return a training note without long evidence, and without the codes that have no other."""
-    codes = []
-    for assigned in note.codes:
-        evidence = [piece for piece in assigned.evidence if len(piece.text) <= LONGEST]
-        if evidence:
-            codes.append(assigned.model_copy(update={"evidence": evidence}))
-    return note.model_copy(update={"codes": codes})
 
 
 def write_split(split: Split, folder: Path, system: CodeSystem) -> ArmFiles:

@@ -63,6 +63,23 @@ def limit_rows(
     return [kept[index] for index in sorted(drawn[:most])]
 
 
+def without_long_evidence(note: CodedNote, longest: int) -> CodedNote:
+    """Return a note without long evidence, and without the codes that have no other.
+
+    A mention in several fragments may have been read with all of the text between them.
+
+    Args:
+        note: Coded note of a training set.
+        longest: Maximum number of characters of a piece of evidence.
+    """
+    codes = []
+    for assigned in note.codes:
+        evidence = [piece for piece in assigned.evidence if len(piece.text) <= longest]
+        if evidence:
+            codes.append(assigned.model_copy(update={"evidence": evidence}))
+    return note.model_copy(update={"codes": codes})
+
+
 class Contamination:
     """The texts of evaluation data, which must not be trained on.
 

@@ -1,0 +1,1 @@
+"""The recipe for CodiEsp in Spanish, whose data `python -m recipes.codiesp.prepare` writes."""
