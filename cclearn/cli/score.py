@@ -16,6 +16,7 @@ from cclearn.cli.options import (
     ModelRunOptions,
     ModelsOption,
     OverwriteOption,
+    PairsOption,
     ResultOption,
     SystemOptions,
     TrainOption,
@@ -177,6 +178,7 @@ def benchmark_command(
     run: Callable[[], ModelRunOptions],
     calibration: CalibrationOption = None,
     encounter: EncounterOption = None,
+    pairs: PairsOption = None,
     listing: Annotated[
         bool, typer.Option("--list", help="List the benchmarks and their options.")
     ] = False,
@@ -217,6 +219,7 @@ def benchmark_command(
         loop=options.loop_settings,
         calibration=calibration,
         encounter=encounter,
+        pairs=pairs,
     )
     refuse_existing(out, overwrite)
     _quiet_libraries_of(model)

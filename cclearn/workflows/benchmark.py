@@ -26,7 +26,7 @@ from cclearn.evaluation.results import Scored, result_of, write_result
 from cclearn.model_manifest import read_manifest
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes, write_rows
-from cclearn.runtime.files import atomic_folder, sha256_of_text
+from cclearn.runtime.files import atomic_folder, sha256_of_file, sha256_of_text
 from cclearn.workflows.prices import Prices, measure_cost, read_prices
 from cclearn.workflows.score import model_names
 
@@ -77,6 +77,7 @@ class BenchmarkSettings:
         calibration: File written by `cclearn calibrate`, or `off` for raw scores; None uses the
             calibration in each model's folder.
         encounter: Setting in which the notes were written.
+        pairs: Span pairs whose strings are added to the lexicon and to the candidates of `span_loop`.
     """
 
     models: tuple[str, ...]
@@ -90,6 +91,7 @@ class BenchmarkSettings:
     loop: LoopSettings | None = None
     calibration: str | None = None
     encounter: Encounter | None = None
+    pairs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,7 @@ def _load_coder(
         loop=settings.loop,
         calibration=settings.calibration,
         encounter=settings.encounter,
+        pairs=settings.pairs,
         examples=examples,
     )
     return load_coder(coder_settings, system)
@@ -334,6 +337,7 @@ def _description(
         },
         "engine": settings.engine.model_dump(mode="json"),
         "loop": settings.loop.model_dump(mode="json") if settings.loop else None,
+        "pairs_sha256": sha256_of_file(settings.pairs) if settings.pairs else None,
         "models": {name: run.description for name, run in runs.items()},
         "cost": {name: asdict(run.cost) for name, run in runs.items()},
     }

@@ -13,10 +13,11 @@ from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import Comparison
 from cclearn.evaluation.corpora import find_corpus, options_of
 from cclearn.evaluation.results import Result
-from cclearn.notes import CodedNote
+from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.prompts import document_answer
-from cclearn.runtime.files import write_json
+from cclearn.runtime.files import sha256_of_file, write_json
+from cclearn.runtime.parsing import read_json
 from cclearn.workflows.benchmark import BenchmarkData, BenchmarkSettings, run_benchmark
 from data_builders.builder import build, configure, find_builder
 from tests.coding.calibration.test_model import made
@@ -210,6 +211,27 @@ def test_errors_name_models_and_prices_that_cannot_be_used(
     with pytest.raises(DataError, match="contains none of"):
         run(tmp_path, out, system, "lexicon")
     assert not out.exists()
+
+
+def test_pairs_add_phrases_to_the_lexicon(folder: Path, tmp_path: Path, system: CodeSystem) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    notes = read_coded_notes(folder / "test" / "notes.jsonl", system)
+    text = next(note for note in notes if note.codes).codes[0].evidence[0].text
+    phrase = SpanPair(
+        id="1",
+        text=text,
+        code="R52",
+        system=system.name,
+        release=system.release,
+        grade="gold",
+        source="test",
+    )
+    write_rows(pairs, [phrase])
+    run(folder, tmp_path / "out", system, "lexicon", pairs=pairs)
+    result = read_json(tmp_path / "out" / "metrics.json")
+    assert result["described"]["pairs_sha256"] == sha256_of_file(pairs)
+    coded = read_coded_notes(tmp_path / "out" / "predictions" / "lexicon.jsonl")
+    assert any(assigned.code == "R52" for note in coded for assigned in note.codes)
 
 
 def test_scored_notes_are_not_used_as_examples(
