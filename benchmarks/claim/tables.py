@@ -60,6 +60,18 @@ COLUMNS = {
     "recall, held-out codes": "held_out/micro_recall",
 }
 
+BEST_BASELINE = "dictionary, all spans, any code"
+"""The best of the systems without a language model."""
+
+TARGETS = {
+    "micro F1": ("micro_f1", "0.72"),
+    "macro F1": ("macro_f1", "0.40"),
+    "evidence F1": ("evidence_span_f1", "0.68"),
+    "MAP": ("map", "–"),
+    "recall, codes absent from the training notes": ("unseen/micro_recall", "0.15"),
+}
+"""Scores of the system of all parts, with their names in results and the values to be reached."""
+
 
 def arm_table(arms: dict[str, ArmResults], mode: str) -> str:
     """Return the table of the scores of all arms of a setting.
@@ -158,6 +170,21 @@ def few_shot_table() -> str:
     return table(["examples", *list(COLUMNS)[:4], "MAP"], rows)
 
 
+def best_table() -> str:
+    """Return the table of the system of all parts, beside the targets and the dictionary."""
+    path = RESULTS / "best.json"
+    scores = read_json(path)["scores"] if path.exists() else {}
+    dictionary = read_json(RESULTS / "baselines-500.json")["systems"][BEST_BASELINE]["scores"]
+    rows = []
+    for title, (name, target) in TARGETS.items():
+        found = scores.get(name)
+        cell = "missing"
+        if found is not None:
+            cell = f"{found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f})"
+        rows.append([title, target, cell, *_baseline_cells(dictionary, [name])])
+    return table(["score", "target", "system of all parts", f"{BEST_BASELINE}"], rows)
+
+
 def _baseline_cells(scores: dict[str, Any], columns: list[str]) -> list[str]:
     values = [scores.get(column, {}).get("value") for column in columns]
     return ["–" if value is None else f"{value:.3f}" for value in values]
@@ -184,6 +211,7 @@ def blocks() -> dict[str, Callable[[], str]]:
         "shares": partial(share_table, results),
         "comparisons": comparison_table,
         "few-shot": few_shot_table,
+        "best": best_table,
     }
     for setting in SETTINGS:
         for mode in ("single_pass", "span_loop"):
