@@ -8,10 +8,10 @@ ARM is `documents`, `own-spans`, `mixed`, `mixed-plain`, `span-then-document` or
 moved. The same command continues an arm that was stopped. `--model` is `small`, a model with random
 weights, or the folder of Gemma 3 270M, which `cclearn models assemble` wrote.
 
-All points are coded in `single_pass`, and the last one also in `span_loop`, with the strings of the
-spans that the arm was given. The model with random weights, which is fast, is coded in `span_loop` at
-all points, except for `documents`, which never saw the question for the code of a span. `documents` and
-`own-spans` are coded in `span_loop` a second time, with the strings of all spans.
+All points are coded in `single_pass` and in `span_loop`, with the strings of the spans that the arm was
+given. Only `documents`, which never saw the question for the code of a span, is coded in `span_loop` at
+the end alone. `documents` and `own-spans` are coded in `span_loop` a second time, with the strings of
+all spans.
 
 The result is written to `benchmarks/results/claim`. With `--evaluate tuning`, the notes to code are a
 part of the training notes, by which settings are chosen, and the result stays in the work folder.
@@ -103,7 +103,7 @@ def run_arm(
     results = []
     for point in points:
         last = point is points[-1]
-        looped = last or (setting.model == "small" and arm.name != "documents")
+        looped = last or arm.name != "documents"
         modes = loop_pairs(arm, files) if looped else {}
         coded = {
             mode: code_point(
