@@ -16,7 +16,8 @@ def join_spans(rows: Sequence[TrainingRow], number: int, seed: int) -> list[Trai
 
     Most tokens of a span row are its instruction. The answer of a joined row has one line for each
     span, in their order. Only rows of one grade are joined. A span without a code stays alone, because
-    its answer is `none` instead of a line.
+    its answer is `none` instead of a line. As many spans with a code stay alone too, if there are so
+    many: otherwise a model would learn that the answer to a single span is `none`.
 
     Args:
         rows: Span rows of one source.
@@ -32,8 +33,13 @@ def join_spans(rows: Sequence[TrainingRow], number: int, seed: int) -> list[Trai
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - reproducible, not secret
     joined: list[TrainingRow] = []
     waiting: dict[str | None, list[TrainingRow]] = {}
+    alone = sum(not row.code for row in shuffled)
     for row in shuffled:
         if not row.code:
+            joined.append(row)
+            continue
+        if alone:
+            alone -= 1
             joined.append(row)
             continue
         group = waiting.setdefault(row.grade, [])

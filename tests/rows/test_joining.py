@@ -60,13 +60,23 @@ def test_spans_without_a_code_and_of_other_grades_stay_apart() -> None:
         TrainingRow(f"s{n}", "span", row.prompt, row.completion, "silver", row.code, row.text)
         for n, row in enumerate(silver)
     ]
-    none = TrainingRow("none", "span", plain[0].prompt, NOTHING, text="pain")
-    joined = join_spans([*plain, *silver, none], 8, seed=0)
+    joined = join_spans([*plain, *silver], 8, seed=0)
     assert sorted((row.grade or "", row.completion.count("=>")) for row in joined) == [
-        ("", 0),
         ("gold", 3),
         ("silver", 3),
     ]
+
+
+def test_a_single_span_does_not_tell_its_answer() -> None:
+    rows = some_rows(count=20)
+    none = [
+        TrainingRow(f"none{n}", "span", rows[0].prompt, NOTHING, text=f"pain {n}") for n in range(4)
+    ]
+    joined = join_spans([*rows, *none], 4, seed=0)
+    assert Counter(row.completion.count("=>") for row in joined) == {0: 4, 1: 4, 4: 4}
+    # There are not enough spans with a code.
+    few = join_spans([*rows[:2], *none], 4, seed=0)
+    assert Counter(row.completion.count("=>") for row in few) == {0: 4, 1: 2}
 
 
 def test_joined_rows_have_fewer_tokens() -> None:
