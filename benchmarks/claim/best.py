@@ -97,6 +97,7 @@ def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
         loop=LoopSettings.model_validate({**LOOP, "recogniser": ("lexicon", model)}),
         calibration=calibration,
         pairs=folder / "data" / "pairs" / "pairs.jsonl",
+        assertion="off",
     )
 
 

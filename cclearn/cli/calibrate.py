@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from cclearn.cli.options import (
+    AssertionOption,
     EngineOption,
     LoopOption,
     ModelOption,
@@ -50,6 +51,7 @@ def calibrate_command(
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
     pairs: PairsOption = None,
+    assertion: AssertionOption = "english",
     out: Annotated[
         Path | None, typer.Option(help="File to write. Default: a file in the model's folder.")
     ] = None,
@@ -81,7 +83,12 @@ def calibrate_command(
     loaded = load_system(system, release, None)
     with audited("calibrate") as audit:
         coder_settings = CoderSettings(
-            model, engine=settings, loop=loop_options, calibration="off", pairs=pairs
+            model,
+            engine=settings,
+            loop=loop_options,
+            calibration="off",
+            pairs=pairs,
+            assertion=assertion,
         )
         coder = load_coder(coder_settings, loaded)
         audit.begin([model_record(model, coder.model_sha256)], loaded)

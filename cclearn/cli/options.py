@@ -115,6 +115,14 @@ EncounterOption = Annotated[
         rich_help_panel="Model",
     ),
 ]
+AssertionOption = Annotated[
+    Literal["english", "off"],
+    typer.Option(
+        "--assertion",
+        help="Rules by which negated mentions give no code; off for notes in another language.",
+        rich_help_panel="Model",
+    ),
+]
 RayOption = Annotated[
     str | None,
     typer.Option(
@@ -271,6 +279,7 @@ def coder_settings(
     loop: LoopOption = None,
     calibration: CalibrationOption = None,
     encounter: EncounterOption = None,
+    assertion: AssertionOption = "english",
     pairs: PairsOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
@@ -290,6 +299,7 @@ def coder_settings(
         loop=loop_settings(mode, loop),
         calibration=calibration,
         encounter=encounter,
+        assertion=assertion,
         pairs=pairs,
     )
     settings.check()

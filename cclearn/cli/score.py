@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cclearn.cli.options import (
+    AssertionOption,
     CalibrationOption,
     EncounterOption,
     FileOptions,
@@ -178,6 +179,7 @@ def benchmark_command(
     run: Callable[[], ModelRunOptions],
     calibration: CalibrationOption = None,
     encounter: EncounterOption = None,
+    assertion: AssertionOption = "english",
     pairs: PairsOption = None,
     listing: Annotated[
         bool, typer.Option("--list", help="List the benchmarks and their options.")
@@ -219,6 +221,7 @@ def benchmark_command(
         loop=options.loop_settings,
         calibration=calibration,
         encounter=encounter,
+        assertion=assertion,
         pairs=pairs,
     )
     refuse_existing(out, overwrite)

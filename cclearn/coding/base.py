@@ -18,6 +18,7 @@ from cclearn.coding.identity import CoderIdentity
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.base import NOT_FINITE
 from cclearn.notes import CodedNote, Note, Origin
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.columns import NoteColumns
 from cclearn.notes.given import as_notes
 
@@ -75,6 +76,7 @@ class Coder(ABC):
             scores raw.
         encounter: Setting of the notes, which decides whether uncertain diagnoses are coded. None if it
             is not known.
+        assertion: Language of the assertion rules. `off` codes all mentions.
 
     Attributes:
         prompt_sha256: Hash of the prompts. Empty if the coder has no prompts.
@@ -95,12 +97,14 @@ class Coder(ABC):
         usage: Usage | None = None,
         calibration: Calibration | None = None,
         encounter: Encounter | None = None,
+        assertion: AssertionLanguage = "english",
     ) -> None:
         self.name = name
         self.system = system
         self.usage = Usage() if usage is None else usage
         self.calibration = calibration
         self.encounter = encounter
+        self.assertion: AssertionLanguage = assertion
 
     @staticmethod
     def lexicon(
@@ -154,7 +158,9 @@ class Coder(ABC):
         return CoderIdentity(
             model=self.name,
             model_sha256=self.model_sha256,
-            mode=self.mode,
+            mode=self.mode
+            if self.assertion == "english"
+            else f"{self.mode} assertion={self.assertion}",
             prompt_sha256=self.prompt_sha256,
             system=self.system.name,
             release=self.system.release,

@@ -145,6 +145,7 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
         "loop": None if loop is None else loop.model_dump(mode="json"),
         "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT_SETTINGS),
         "encounter": settings.encounter,
+        "assertion": settings.assertion,
         "calibration": "off" if is_off else path and _sha256_of_existing(path),
         "pairs_sha256": rows_sha256(settings.pairs),
         "sha256": dict(_model_hashes(settings)),

@@ -81,7 +81,13 @@ def _lexicon_coder(
     from cclearn.coding.lexicon.coder import LexiconCoder
 
     pairs = _pairs(settings, system)
-    return LexiconCoder(system, pairs, calibration=calibration, encounter=settings.encounter)
+    return LexiconCoder(
+        system,
+        pairs,
+        calibration=calibration,
+        encounter=settings.encounter,
+        assertion=settings.assertion,
+    )
 
 
 def _pairs(settings: CoderSettings, system: CodeSystem) -> Iterable[SpanPair]:
@@ -106,6 +112,7 @@ def _single_pass_coder(
         learnt_template(settings.model, system),
         calibration=calibration,
         encounter=settings.encounter,
+        assertion=settings.assertion,
     )
 
 
@@ -159,6 +166,7 @@ class _SpanLoopBuilder:
             usage=self._usage,
             calibration=calibration,
             encounter=self._settings.encounter,
+            assertion=self._settings.assertion,
         )
 
     def _mode(self, recogniser: Recogniser) -> str:
@@ -209,7 +217,14 @@ class _SpanLoopBuilder:
         template = self._template
         if engine is not self._engine:
             template = learnt_template(model, self._system)
-        return LLMRecogniser(LLMCoder(engine, self._system, template=template, usage=self._usage))
+        coder = LLMCoder(
+            engine,
+            self._system,
+            template=template,
+            usage=self._usage,
+            assertion=self._settings.assertion,
+        )
+        return LLMRecogniser(coder)
 
     def _assigner(self) -> Assigner:
         from cclearn.coding.span_loop.assigners import (

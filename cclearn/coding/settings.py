@@ -13,6 +13,7 @@ from cclearn.engines.registry import ModelSpec, is_lexicon
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote, SpanPair
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.prompts.template_choice import absolute_choice
 from cclearn.weights import CALIBRATION
 
@@ -35,6 +36,8 @@ class CoderSettings:
             strings of candidates: a file, or the pairs.
         examples: Coded notes that the model is shown before each note (few-shot). The lexicon ignores
             them.
+        assertion: Language of the assertion rules, by which negated mentions give no code. `off` codes
+            all mentions, for notes in another language.
     """
 
     model: str = "lexicon"
@@ -46,6 +49,7 @@ class CoderSettings:
     encounter: Encounter | None = None
     pairs: Path | Sequence[SpanPair] | None = None
     examples: Sequence[CodedNote] = ()
+    assertion: AssertionLanguage = "english"
 
     def check(self) -> None:
         """Raise ConfigurationError if the settings contradict each other."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cclearn.notes.contract import Assertion
 from cclearn.notes.folding import lower_case
@@ -212,15 +212,21 @@ class _Cue(NamedTuple):
     is_bidirectional: bool
 
 
+AssertionLanguage = Literal["english", "off"]
+"""Language of the rules. In notes of another language, words such as "no" would be misread."""
+
+
 class AssertionRules:
     """Finds the assertions of spans of one note. The sections and sentences are found only once.
 
     Args:
         text: Text of the note.
+        language: Language of the rules. `off` applies none, so that all mentions are present.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, language: AssertionLanguage = "english") -> None:
         self._text = text
+        self._language = language
         self._cues_of: dict[int, list[_Cue]] = {}
 
     @cached_property
@@ -250,6 +256,8 @@ class AssertionRules:
 
     def assertion_of(self, start: int, end: int) -> Assertion:
         """Return the assertion of the span from `start` to `end`."""
+        if self._language == "off":
+            return "present"
         number = bisect_right(self._starts, start) - 1
         cues = self._cues_of.get(number)
         if cues is None:

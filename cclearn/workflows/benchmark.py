@@ -25,6 +25,7 @@ from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.results import Scored, result_of, write_result
 from cclearn.model_manifest import read_manifest
 from cclearn.notes import CodedNote
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.runtime.files import atomic_folder, sha256_of_file, sha256_of_text
 from cclearn.workflows.prices import Prices, measure_cost, read_prices
@@ -77,6 +78,7 @@ class BenchmarkSettings:
         calibration: File written by `cclearn calibrate`, or `off` for raw scores; None uses the
             calibration in each model's folder.
         encounter: Setting in which the notes were written.
+        assertion: Language of the assertion rules, or `off`.
         pairs: Span pairs whose strings are added to the lexicon and to the candidates of `span_loop`.
     """
 
@@ -91,6 +93,7 @@ class BenchmarkSettings:
     loop: LoopSettings | None = None
     calibration: str | None = None
     encounter: Encounter | None = None
+    assertion: AssertionLanguage = "english"
     pairs: Path | None = None
 
 
@@ -273,6 +276,7 @@ def _load_coder(
         loop=settings.loop,
         calibration=settings.calibration,
         encounter=settings.encounter,
+        assertion=settings.assertion,
         pairs=settings.pairs,
         examples=examples,
     )
@@ -334,6 +338,7 @@ def _description(
             "shots": settings.shots,
             "limit": settings.limit,
             "encounter": settings.encounter,
+            "assertion": settings.assertion,
         },
         "engine": settings.engine.model_dump(mode="json"),
         "loop": settings.loop.model_dump(mode="json") if settings.loop else None,

@@ -51,6 +51,7 @@ def test_a_manifest_names_every_file(tmp_path: Path, system: CodeSystem) -> None
         CoderSettings(replay, examples=(CodedNote(id="e", text="cough"),)),
         CoderSettings(calibration="off"),
         CoderSettings(encounter="outpatient"),
+        CoderSettings(assertion="off"),
     ]
     manifests = [plain, *(coder_manifest(settings, system) for settings in variants)]
     for number, manifest in enumerate(manifests):

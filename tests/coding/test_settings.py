@@ -13,7 +13,7 @@ from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.local import LocalEngine
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
-from cclearn.notes import SpanPair
+from cclearn.notes import Note, SpanPair
 from cclearn.notes.jsonl import write_rows
 
 
@@ -88,3 +88,20 @@ def test_pairs_are_used_by_the_lexicon_and_span_loop(
     assert [code.code for code in coder.code("Known sugar trouble.").codes] == ["E11.9"]
     assert coder.identity == load_coder(replace(loop, pairs=[pair]), system).identity
     assert coder.identity != load_coder(replace(loop, pairs=None), system).identity
+
+
+def test_without_assertion_rules_all_mentions_are_coded(system: CodeSystem, tmp_path: Path) -> None:
+    note = Note(id="n", text="No asthma.")
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"id": "n", "answer": "- asthma => J45.909"}\n')
+    loop = LoopSettings(recogniser="lexicon")
+    for settings in (
+        CoderSettings(),
+        CoderSettings(f"replay:{answers}"),
+        CoderSettings(loop=loop),
+    ):
+        coder = load_coder(settings, system)
+        assert coder.code(note).codes == []
+        every = load_coder(replace(settings, assertion="off"), system)
+        assert [(a.code, a.assertion) for a in every.code(note).codes] == [("J45.909", "present")]
+        assert every.identity != coder.identity

@@ -20,7 +20,7 @@ from cclearn.coding.lexicon.normalise import BOUNDARY, NORMALISED_WORDS, TOKEN
 from cclearn.coding.lexicon.phrases import collect_phrases, phrase_words, word_set
 from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.notes import Note, Origin
-from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.notes.folding import lower_case
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.files import sha256_of_text
@@ -57,6 +57,7 @@ class LexiconCoder(Coder):
             first.
         calibration: Calibration of the scores. None leaves the scores raw.
         encounter: Setting of the notes. None if it is not known.
+        assertion: Language of the assertion rules. `off` codes all mentions.
     """
 
     def __init__(
@@ -66,8 +67,11 @@ class LexiconCoder(Coder):
         *,
         calibration: Calibration | None = None,
         encounter: Encounter | None = None,
+        assertion: AssertionLanguage = "english",
     ) -> None:
-        super().__init__("lexicon", system, calibration=calibration, encounter=encounter)
+        super().__init__(
+            "lexicon", system, calibration=calibration, encounter=encounter, assertion=assertion
+        )
         self._extra = _most_frequent_codes(system, pairs)
         self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
         self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
@@ -99,7 +103,7 @@ class LexiconCoder(Coder):
 
     def find(self, text: str) -> list[Finding]:
         """Return the matches in a note, in order, with their assertions. No two matches overlap."""
-        rules = AssertionRules(text)
+        rules = AssertionRules(text, self.assertion)
         findings = []
         for start, end, code in self._matches(text):
             section = rules.section_at(start)

@@ -10,7 +10,7 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding, NoteFindings, log_odds
 from cclearn.engines import Answer
 from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Ungrounded
-from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.notes.grounding import as_quote, ground
 from cclearn.notes.spans import Span
 from cclearn.prompts import ParsedAnswer, parse_answer
@@ -95,7 +95,12 @@ def ground_quotes(
     return parsed, [span and (offset + span[0], offset + span[1]) for span in spans]
 
 
-def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> NoteFindings:
+def read_parts(
+    note: Note,
+    parts: Sequence[Part],
+    system: CodeSystem,
+    assertion: AssertionLanguage = "english",
+) -> NoteFindings:
     """Turn answers to parts of a note into findings with offsets.
 
     Unusable answers are counted and never repaired. Parts may overlap, so that two of them may have the
@@ -105,8 +110,9 @@ def read_parts(note: Note, parts: Sequence[Part], system: CodeSystem) -> NoteFin
         note: Note that was coded.
         parts: Parts of the note, in any order.
         system: Code system that decides which codes may be assigned.
+        assertion: Language of the assertion rules. `off` takes all mentions as present.
     """
-    rules = AssertionRules(note.text)
+    rules = AssertionRules(note.text, assertion)
     note_findings = NoteFindings(note, [])
     for number, part in enumerate(sorted(parts, key=lambda part: (part.start, part.end))):
         found, ungrounded, invalid = _parse_part(note.text, part, number, rules, system)

@@ -15,6 +15,7 @@ from cclearn.coding.single_pass.answers import LineLimit, Part, read_parts
 from cclearn.coding.span_loop.assigners import GeneratingAssigner, Mention, is_not_finite
 from cclearn.engines import Engine, Request
 from cclearn.notes import CodedNote, Note, Origin
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.spans import Span
 from cclearn.notes.windows import overlapping_halves, overlapping_windows
 from cclearn.prompts import Message, Template, document_prompt, prompt_hash
@@ -37,6 +38,7 @@ class LLMCoder(Coder):
         usage: Counts that the coder shares with other parts. None creates new ones.
         calibration: Calibration of the scores. None leaves the scores raw.
         encounter: Setting of the notes. None if it is not known.
+        assertion: Language of the assertion rules. `off` codes all mentions.
     """
 
     def __init__(
@@ -49,9 +51,15 @@ class LLMCoder(Coder):
         usage: Usage | None = None,
         calibration: Calibration | None = None,
         encounter: Encounter | None = None,
+        assertion: AssertionLanguage = "english",
     ) -> None:
         super().__init__(
-            engine.name, system, usage=usage, calibration=calibration, encounter=encounter
+            engine.name,
+            system,
+            usage=usage,
+            calibration=calibration,
+            encounter=encounter,
+            assertion=assertion,
         )
         self.engine = engine
         self.template = template
@@ -71,7 +79,7 @@ class LLMCoder(Coder):
     def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of notes. A note that is too long is read in overlapping windows."""
         for note, parts in self.answer_many(notes):
-            yield read_parts(note, parts, self.system)
+            yield read_parts(note, parts, self.system, self.assertion)
 
     def answer_many(self, notes: Iterable[Note]) -> Iterator[tuple[Note, list[Part]]]:
         """Yield each note, in order, with the answers to its parts."""

@@ -15,7 +15,7 @@ from cclearn.coding.span_loop.assigners import Assigner, Assignment, Mention, is
 from cclearn.coding.span_loop.recognisers import Recogniser, Recognition
 from cclearn.engines import Engine
 from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Origin
-from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.segments import Segmentation, find_segments
 from cclearn.notes.spans import Span
@@ -46,6 +46,7 @@ class SpanLoopCoder(Coder):
         usage: Counts that the coder shares with its recogniser and its assigner. None creates new ones.
         calibration: Calibration of the scores. None leaves the scores raw.
         encounter: Setting of the notes. None if it is not known.
+        assertion: Language of the assertion rules. `off` codes all mentions.
     """
 
     def __init__(
@@ -62,8 +63,16 @@ class SpanLoopCoder(Coder):
         usage: Usage | None = None,
         calibration: Calibration | None = None,
         encounter: Encounter | None = None,
+        assertion: AssertionLanguage = "english",
     ) -> None:
-        super().__init__(name, system, usage=usage, calibration=calibration, encounter=encounter)
+        super().__init__(
+            name,
+            system,
+            usage=usage,
+            calibration=calibration,
+            encounter=encounter,
+            assertion=assertion,
+        )
         self.mode = mode
         self._engine = engine
         self.prompt_sha256 = assigner.prompt_sha256
@@ -90,7 +99,7 @@ class SpanLoopCoder(Coder):
             )
             recognised = self._recogniser.recognise(segments)
             recognised_notes = [
-                _RecognisedNote(note, found, list(islice(recognised, len(found))))
+                _RecognisedNote(note, found, list(islice(recognised, len(found))), self.assertion)
                 for note, found in zip(batch, spans, strict=True)
             ]
             assignments = self._assigner.assign(
@@ -115,13 +124,20 @@ class _RecognisedNote:
         note: The note.
         segments: Spans of the segments.
         recognitions: Evidence in each segment, with offsets into the segment.
+        assertion: Language of the assertion rules.
     """
 
-    def __init__(self, note: Note, segments: list[Span], recognitions: list[Recognition]) -> None:
+    def __init__(
+        self,
+        note: Note,
+        segments: list[Span],
+        recognitions: list[Recognition],
+        assertion: AssertionLanguage,
+    ) -> None:
         self._note = note
         self._segments = segments
         self._recognitions = recognitions
-        rules = AssertionRules(note.text)
+        rules = AssertionRules(note.text, assertion)
         # The indices of the segments in which each span was recognised.
         self._parts: dict[Span, set[int]] = {}
         self._signals: dict[Span, Mapping[str, float]] = {}

@@ -75,7 +75,7 @@ class LLMRecogniser(Recogniser):
         """Yield the evidence in each segment."""
         for segment, parts in self._coder.answer_many(segments):
             recognition = Recognition()
-            rules = AssertionRules(segment.text)
+            rules = AssertionRules(segment.text, self._coder.assertion)
             for part in parts:
                 parsed, spans = ground_quotes(segment.text, part, rules)
                 recognition.unreadable += parsed.unreadable
