@@ -1,11 +1,12 @@
 """Code the evaluation notes with the published Gemma 3 270M, with and without examples in the prompt.
 
-python -m benchmarks.claim.few_shot MODEL --data FOLDER --work FOLDER [--shots 0 5]
+python -m benchmarks.claim.few_shot MODEL --data FOLDER --work FOLDER [--shots 0 5] [--notes 250]
 
 MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. The examples are the shortest
 of the 50 documents of the smallest budget, so that five of them fit into the prompt. Answers are
-constrained as those of the arms: quotes are in the note, and codes are billable. The same command
-continues a run that was stopped.
+constrained as those of the arms: quotes are in the note, and codes are billable. An untrained model
+writes until its answer is cut off, which takes half a minute a note on a core, so that `--notes` limits
+their number, in the order of the hashes of their ids. The same command continues a run that was stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +81,12 @@ def measure(
         scores = score(split, list(predictions(out)), system, DRAWS)
         found[str(number)] = {"seconds": seconds, "scores": scores}
         print(f"{number} examples: {seconds:.0f} s", file=sys.stderr, flush=True)
-    return {"identity": identity, "shots": found, "versions": package_versions()}
+    return {
+        "identity": identity,
+        "notes": len(split.evaluation),
+        "shots": found,
+        "versions": package_versions(),
+    }
 
 
 def main() -> None:
@@ -88,6 +95,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
     parser.add_argument("--work", type=Path, required=True, help="folder for coded notes")
     parser.add_argument("--shots", type=int, nargs="+", default=[0, 5])
+    parser.add_argument("--notes", type=int, default=None, help="number of notes to code")
     arguments = parser.parse_args()
     quiet_libraries()
     engine = EngineSettings(chat_template="gemma")  # The published model has no template.
@@ -95,6 +103,7 @@ def main() -> None:
     try:
         system = CodeSystem.load()
         split = read_split(arguments.data.resolve(), "dev", BUDGETS[0], False, system)
+        split = replace(split, evaluation=split.evaluation[: arguments.notes])
         result = measure(model, split, arguments.shots, work, system, engine)
     except CclearnError as error:
         sys.exit("\n".join(error.lines))

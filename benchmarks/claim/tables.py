@@ -170,12 +170,14 @@ def few_shot_table() -> str:
     """Return the table of the published Gemma 3 270M, by the number of examples in the prompt."""
     columns = [*list(COLUMNS.values())[:4], "map"]
     path = RESULTS / "few-shot.json"
-    shots = read_json(path)["shots"] if path.exists() else {"0": None, "5": None}
-    rows = [
-        [number, *(["missing"] * 5 if found is None else _baseline_cells(found["scores"], columns))]
-        for number, found in shots.items()
-    ]
-    return table(["examples", *list(COLUMNS)[:4], "MAP"], rows)
+    result = read_json(path) if path.exists() else {"shots": {"0": None, "5": None}}
+    rows = []
+    for number, found in result["shots"].items():
+        cells = ["missing"] * 6
+        if found is not None:
+            cells = [str(result["notes"]), *_baseline_cells(found["scores"], columns)]
+        rows.append([number, *cells])
+    return table(["examples", "notes", *list(COLUMNS)[:4], "MAP"], rows)
 
 
 def best_table() -> str:

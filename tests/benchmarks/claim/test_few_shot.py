@@ -35,7 +35,7 @@ def test_a_second_run_continues_and_another_model_is_refused(
         make_base("small", None, seed, split, folder, system)
     work = tmp_path / "work"
     first = measure(models[0], split, [0, 1], work, system, EngineSettings())
-    assert list(first["shots"]) == ["0", "1"]
+    assert (list(first["shots"]), first["notes"]) == (["0", "1"], 6)
     assert all(0 <= found["scores"]["micro_f1"]["value"] <= 1 for found in first["shots"].values())
     coded = {path: path.stat().st_mtime_ns for path in work.glob("few_shot/*/shards/*")}
     assert coded
