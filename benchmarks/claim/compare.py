@@ -1,7 +1,7 @@
 """Compare arms with the arms of documents only and of documents and their own spans, on the same notes,
 by paired resampling.
 
-python -m benchmarks.claim.compare --data FOLDER --work FOLDER
+python -m benchmarks.claim.compare --data FOLDER --work FOLDER [--setting gemma-50]
 
 All finished arms of the work folder are compared that have a result in `benchmarks/results/claim`, each
 with `documents` and `own-spans` of the same setting and seed. The differences are written beside the
@@ -134,10 +134,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
     parser.add_argument("--work", type=Path, required=True, help="work folder of the arms")
+    parser.add_argument(
+        "--setting", nargs="+", default=None, help="settings to compare, such as gemma-50"
+    )
     arguments = parser.parse_args()
     data, work, system = arguments.data.resolve(), arguments.work.resolve(), CodeSystem.load()
     try:
-        for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
+        folders = sorted(path for path in RESULTS.iterdir() if path.is_dir())
+        for folder in [f for f in folders if f.name in (arguments.setting or [f.name])]:
             write_json(folder / COMPARISONS, compare(folder, data, work, system))
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
