@@ -42,7 +42,7 @@ class Candidates:
     The codes of pairs with the same string come first, the most frequent one before the others, and then
     those of the lexicon. They are followed by a fusion of rankings (reciprocal rank
     fusion, Cormack et al. 2009): characters (trigrams by TF-IDF and cosine, which tolerate inflections
-    and misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
+    and misspellings, without accents), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
     replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
     half, because the correct condition may have been found with a wrong detail.
 
@@ -175,7 +175,11 @@ class Candidates:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectorizer = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(_NGRAM, _NGRAM), sublinear_tf=True, dtype=np.float32
+            analyzer="char_wb",
+            ngram_range=(_NGRAM, _NGRAM),
+            strip_accents="unicode",  # Notes and titles differ in them.
+            sublinear_tf=True,
+            dtype=np.float32,
         )
         texts = [string.text for string in code_strings(self.system)]
         texts += [text for text, _ in self._pair_strings]

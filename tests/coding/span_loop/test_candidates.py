@@ -68,6 +68,13 @@ def pair(text: str, code: str) -> SpanPair:
     return SpanPair(id=text, text=text, code=code, release="r", grade="gold", source="user")
 
 
+def test_accents_do_not_matter(system: CodeSystem) -> None:
+    # With its accents, "síncópé" shares no trigram with "sincope", and "sinopia" shares some.
+    pairs = [pair("síncópé", "R55"), pair("sinopia", "N23")]
+    (codes,) = Candidates(LexiconCoder(system), pairs=pairs).retrieve(["sincope"], 10)
+    assert codes[0] == "R55"
+
+
 def test_the_strings_of_pairs_are_searched(system: CodeSystem) -> None:
     pairs = [
         pair("dolor torácico", "R07.9"),
