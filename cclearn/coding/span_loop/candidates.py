@@ -40,11 +40,11 @@ class Candidates:
     """Retrieves billable codes for spans.
 
     The codes of pairs with the same string come first, the most frequent one before the others, and then
-    those of the lexicon. They are followed by a fusion of rankings (reciprocal rank
-    fusion, Cormack et al. 2009): characters (trigrams without accents by TF-IDF and cosine, which
-    tolerate inflections and misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further
-    ranking. A header is replaced by its unspecified child. The siblings of the nearest codes are inserted
-    after the first half, because the correct condition may have been found with a wrong detail.
+    those of the lexicon. They are followed by a fusion of rankings (reciprocal rank fusion, Cormack et
+    al. 2009): characters (trigrams without accents by TF-IDF and cosine, which tolerate inflections and
+    misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
+    replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
+    half, because the correct condition may have been found with a wrong detail.
 
     Args:
         lexicon: Coder that finds phrases, and whose code system is used.
