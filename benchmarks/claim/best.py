@@ -22,7 +22,7 @@ from benchmarks.claim.results import RESULTS
 from benchmarks.claim.scoring import DRAWS, code_notes, predictions, score
 from cclearn.codes import CodeSystem
 from cclearn.coding import load_coder
-from cclearn.coding.calibration.model import Calibration, read_calibration
+from cclearn.coding.calibration.model import Calibration
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import CclearnError
@@ -102,13 +102,19 @@ def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
 
 
 def fit_calibration(folder: Path) -> Calibration:
-    """Return the calibration of a model on its tuning notes, for the best micro F1."""
+    """Return the calibration of a model on its tuning notes, for the best micro F1.
+
+    Raises:
+        ConfigurationError: The stored calibration was made for other settings or for another model.
+    """
     path = folder / "calibration.json"
     if not path.exists():
         coder = load_coder(coder_settings(folder, "off"))
         fitted = calibrate(coder, folder / "data" / "tuning.jsonl", rejected_right=None)
         write_json(path, fitted.model_dump(mode="json"))
-    return read_calibration(path)
+    calibration = load_coder(coder_settings(folder, path)).calibration
+    assert calibration is not None, "the settings name it"
+    return calibration
 
 
 def transfer(calibration: Calibration, folder: Path) -> Path:

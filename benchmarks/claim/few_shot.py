@@ -5,8 +5,9 @@ python -m benchmarks.claim.few_shot MODEL --data FOLDER --work FOLDER [--shots 0
 MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. The examples are the shortest
 of the 50 documents of the smallest budget, so that five of them fit into the prompt. Answers are
 constrained as those of the arms: quotes are in the note, and codes are billable. An untrained model
-writes until its answer is cut off, which takes half a minute a note on a core, so that `--notes` limits
-their number, in the order of the hashes of their ids. The same command continues a run that was stopped.
+writes until its answer is cut off, which takes long on a CPU. `--notes` limits the number of notes,
+which are taken in the order of the hashes of their ids. The same command continues a run that was
+stopped.
 """
 
 from __future__ import annotations

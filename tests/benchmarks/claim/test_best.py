@@ -12,6 +12,7 @@ from benchmarks.claim import base_models, best
 from benchmarks.claim.base_models import make_base
 from benchmarks.claim.data import read_split
 from cclearn.codes import CodeSystem
+from cclearn.errors import ConfigurationError
 from cclearn.runtime.parsing import read_json
 from tests.benchmarks.claim.corpus import write_corpus
 from tests.benchmarks.claim.test_run import TINY
@@ -56,3 +57,8 @@ def test_the_system_is_scored_with_a_calibration_of_other_notes(
     again = best.measure(source, data, titles, work, 30)
     assert {p: p.stat().st_mtime_ns for p in work.rglob("*.safetensors")} == before
     assert again["scores"] == result["scores"]
+
+    # A calibration of other settings is not used for the final model.
+    monkeypatch.setattr(best, "LOOP", {**best.LOOP, "prior": 50.0})
+    with pytest.raises(ConfigurationError, match="it was made for"):
+        best.measure(source, data, titles, work, 30)
