@@ -40,9 +40,8 @@ from recipes.codiesp.prepare import in_system, prepare
 PATH = RESULTS / "best.json"
 RECIPE = ROOT / "recipes" / "codiesp" / "sft_full.yaml"
 
-LOOP = {"segments": "window", "window": 100_000, "candidates": 40, "prior": 1.0}
-"""Settings of `span_loop`, besides the recognisers. A window is as long as any note, so that the model
-reads notes as it did in training."""
+LOOP = {"segments": "window", "window": 600, "overlaps": True, "candidates": 40, "prior": 2.0}
+"""Settings of `span_loop`, besides the recognisers. A window is about as long as one of the training."""
 
 
 def train(source: Path, data: Path, titles: Path, tuning: int, folder: Path) -> None:
@@ -94,7 +93,7 @@ def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
     return CoderSettings(
         model=model,
         system=str(folder / "data" / "cie10es.csv"),
-        loop=LoopSettings.model_validate({**LOOP, "recogniser": ("lexicon", model)}),
+        loop=LoopSettings.model_validate({**LOOP, "recogniser": (model, "lexicon")}),
         calibration=calibration,
         pairs=folder / "data" / "pairs" / "pairs.jsonl",
         assertion="off",

@@ -190,7 +190,7 @@ class _SpanLoopBuilder:
 
         found = [self._named_recogniser(spec) for spec in self._settings.recognisers()]
         if found:
-            return found[0] if len(found) == 1 else UnitedRecogniser(found)
+            return found[0] if len(found) == 1 else UnitedRecogniser(found, self._loop.overlaps)
         if self._engine is not None:
             return self._llm_recogniser(self._settings.model, self._engine)
         return LexiconRecogniser(self._lexicon)

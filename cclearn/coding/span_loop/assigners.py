@@ -113,8 +113,8 @@ class ChoosingAssigner(Assigner):
         candidates: Retriever of the candidates.
         template: Layout of span rows that the model has learnt.
         max_candidates: Maximum number of candidates for each span, in addition to `none`.
-        prior: Weight of the shares of the codes among the pairs (`Candidates.log_shares`). 0 ignores
-            them.
+        prior: Weight of the shares of the codes among the pairs and of their ranks
+            (`Candidates.log_shares`). 0 ignores them.
         usage: Counts that the assigner shares with its coder. None creates new ones.
     """
 

@@ -95,16 +95,19 @@ class Candidates:
 
         The shares are those of the pairs with an equal string, smoothed by one pair that is divided
         among all candidates and `none` (the mean of a Dirichlet posterior with a concentration of 1).
-        They are all equal for a string without pairs. `none` has no pairs.
+        `none` receives an equal part. The rest is divided among the candidates in proportion to
+        1 / rank, so that for a string without pairs the nearest candidates are more likely (Zipf's law).
 
         Args:
             text: Text of the evidence span.
-            codes: Candidates of the text.
+            codes: Candidates of the text, best first.
         """
         counted = self._counts.get(string_key(text), Counter())
-        smoothing = 1 / (len(codes) + 1)
+        none = 1 / (len(codes) + 1)
+        unit = (1 - none) / sum(1 / rank for rank in range(1, len(codes) + 1)) if codes else 0.0
         total = sum(counted[code] for code in codes) + 1
-        return [math.log((counted[code] + smoothing) / total) for code in (*codes, "")]
+        shares = [(counted[code] + unit / rank) / total for rank, code in enumerate(codes, start=1)]
+        return [math.log(share) for share in (*shares, none / total)]
 
     def signals(self, text: str, codes: Sequence[str], code: str) -> dict[str, float]:
         """Return signals of one candidate of a text, which tell how reliable it is.

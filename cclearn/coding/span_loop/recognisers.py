@@ -108,14 +108,17 @@ class LexiconRecogniser(Recogniser):
 class UnitedRecogniser(Recogniser):
     """Finds the spans of several recognisers.
 
-    A span of a later recogniser that overlaps one of an earlier recogniser in the same segment is left
-    out. The signals of a span tell which recognisers found it: `recogniser_1` is 1 if the first one did.
+    Unless `overlaps`, a span of a later recogniser that overlaps one of an earlier recogniser in the
+    same segment is left out. The signals of a span tell which recognisers found it: `recogniser_1` is 1
+    if the first one did.
 
     Args:
         recognisers: Recognisers in the order of their precedence.
+        overlaps: Whether the spans of several recognisers may overlap each other.
     """
 
-    def __init__(self, recognisers: Sequence[Recogniser]) -> None:
+    def __init__(self, recognisers: Sequence[Recogniser], overlaps: bool = False) -> None:
+        self._overlaps = overlaps
         self.name = " + ".join(recogniser.name for recogniser in recognisers)
         self.grounded = all(recogniser.grounded for recogniser in recognisers)
         self._recognisers = recognisers
@@ -132,9 +135,9 @@ class UnitedRecogniser(Recogniser):
         for recognitions in zip(*parts, strict=True):
             united = Recognition()
             for number, recognition in enumerate(recognitions, start=1):
-                earlier = list(united.spans)
+                earlier = [] if self._overlaps else list(united.spans)
                 for span, signals in recognition.spans.items():
-                    if span in earlier or not any(_overlap(span, other) for other in earlier):
+                    if span in united.spans or not any(_overlap(span, other) for other in earlier):
                         found = {**signals, f"recogniser_{number}": 1.0}
                         united.spans[span] = {**united.spans.get(span, {}), **found}
                 united.ungrounded += recognition.ungrounded

@@ -14,15 +14,17 @@ class LoopSettings(BaseModel):
 
     Attributes:
         recogniser: Name of the recogniser: `lexicon`, `spacy:FOLDER` or any model. None for the model
-            that assigns the codes. Of several recognisers, a later one adds the spans of a segment that
-            do not overlap those of the earlier ones.
+            that assigns the codes. Of several recognisers, a later one adds spans to those of the
+            earlier ones.
+        overlaps: Whether a span of a later recogniser is added although it overlaps one of an earlier
+            recogniser. The codes of both are assigned, unless a calibration rejects one.
         segments: Unit of text that the recogniser reads at a time.
         window: Maximum length of a window, in code points.
         assignment: `choose` lets the model choose among candidates, and `generate` lets it write the
             code. None selects `choose` if the engine can score answers.
         candidates: Number of codes to choose among, in addition to `none`.
-        prior: Weight of the shares of codes among the pairs with the same string, which are added to the
-            log-likelihoods of the candidates. 0 leaves the choice to the model alone.
+        prior: Weight of the shares of codes among the pairs with the same string and of the ranks of the
+            candidates, which are added to the log-likelihoods. 0 leaves the choice to the model alone.
         embeddings: Sentence encoder that finds further candidates: a folder or a name on the hub.
         verify: Whether an assigned code is compared with its siblings in a second step.
     """
@@ -30,6 +32,7 @@ class LoopSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recogniser: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    overlaps: bool = False
     segments: Segmentation = "section"
     window: int = Field(default=1_000, ge=100)
     assignment: Literal["choose", "generate"] | None = None

@@ -55,10 +55,12 @@ def test_pairs_of_the_same_string_count_beside_the_model(system: CodeSystem) -> 
         for number, code in enumerate(["R52", "R52", "R52", "M54.2"])
     ]
     candidates = Candidates(LexiconCoder(system), pairs=pairs)
-    # Three and one of four pairs, and one more pair divided among two candidates and `none`.
+    # Three and one of four pairs. One more pair: a third for `none`, the rest divided as 1 to 1/2.
     shares = candidates.log_shares("dolor", ["R52", "M54.2"])
-    assert shares == pytest.approx([math.log(x / 15) for x in (10, 4, 1)])
-    assert candidates.log_shares("tos", ["R52", "M54.2"]) == pytest.approx([math.log(1 / 3)] * 3)
+    assert shares == pytest.approx([math.log(x / 45) for x in (31, 11, 3)])
+    shares = candidates.log_shares("tos", ["R52", "M54.2"])
+    assert shares == pytest.approx([math.log(x / 9) for x in (4, 2, 3)])
+    assert candidates.log_shares("tos", []) == [0.0]
 
     def chosen(prior: float, text: str = "dolor") -> str:
         assigner = ChoosingAssigner(Weighing("M54.2"), candidates, max_candidates=4, prior=prior)

@@ -38,6 +38,11 @@ def test_later_recognisers_add_spans_that_do_not_overlap() -> None:
     # Spans of one recogniser may overlap each other.
     assert list(one.spans) == [(0, 5), (10, 12), (5, 10), (20, 30), (25, 28), (12, 13)]
     assert list(two.spans) == [(1, 2)]
+    (all_spans,) = UnitedRecogniser([first, second], overlaps=True).recognise(
+        [Note(id="1", text="x")]
+    )
+    assert (4, 6) in all_spans.spans
+    assert all_spans.spans[11, 12] == {"recogniser_2": 1.0}
     assert one.flags == {"a 1", "b 1", "c 1"}
     assert (len(one.ungrounded), one.unreadable) == (3, 3)
 
