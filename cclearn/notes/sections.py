@@ -12,10 +12,8 @@ from cclearn.notes.spans import Span
 Unit = Literal["section", "sentence"]
 """Kind of the units that a note is split into."""
 
-_HEADER = re.compile(
-    r"^[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|(?<=[A-Z])[ \t]*$)", re.MULTILINE
-)
-"""A capitalised name before a colon at the start of a line, or a line in capitals."""
+_HEADER = re.compile(r"^[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|$)", re.MULTILINE)
+"""A capitalised name before a colon at the start of a line, or alone on a line."""
 
 _LINE_END = r"\r\n\x0b\x0c\x85\u2028\u2029"
 _SENTENCE_END = re.compile(
@@ -26,18 +24,31 @@ _SENTENCE_END = re.compile(
     r"|\s*+(?P<same_sentence>)))"  # Consumed too, so that white space is scanned only once.
 )
 
+_SHORT_FORM = re.compile(
+    r"(?<!\w)(?i:incl|poss|prob|prev|approx|vs|dr|mrs?|ms|resp|esp|hosp|pt|(?<!vitamin )d|wt|ht|temp)\Z"
+    r"|(?:\A|[\r\n])[ \t]*\d{1,2}\Z"
+)
+"""Matches the word or the number before a dot that does not end a sentence."""
+
 _LONGEST_SENTENCE = 1_000
 """Maximum length of a sentence in code points. It limits the time that rules take for a sentence."""
 
+_NAMES = (
+    r"(?:past |family |fam |social |soc |surgical )*(?:medical |surgical |family )?(?:history|hx)"
+    r"|hpi|pmhx?|pshx?|fm?hx?|shx?|ros|a/p|(?:active )?problem list|assessment(?: (?:and|&) plan)?|plan"
+    r"|impression"
+)
 _KNOWN_HEADER = re.compile(
-    r"(?:history of )?present(?:ing)? (?:illness|complaints?)|(?:past |family |social |surgical )*"
-    r"(?:medical |surgical |family )?history|(?:chief|presenting) complaint|reason for \w+|"
-    r"(?:hospital|clinical) course|review of systems|physical exam(?:ination)?|medications?|"
-    r"allerg(?:y|ies)|(?:admission|discharge|final|principal|secondary)? ?diagnos[ie]s|"
-    r"assessment(?: (?:and|&) plan)?|plan|impression|findings|results|procedures?|vital signs|"
-    r"laboratory(?: \w+)?|labs|disposition|follow[- ]?up"
+    rf"{_NAMES}|problems|(?:history of )?present(?:ing)? (?:illness|complaints?)"
+    r"|(?:chief|presenting) complaint|reason for \w+|(?:hospital|clinical) course|review of systems"
+    r"|physical exam(?:ination)?|medications?|allerg(?:y|ies)"
+    r"|(?:admission|discharge|final|principal|secondary)? ?diagnos[ie]s|findings|results|procedures?"
+    r"|vital signs|laboratory(?: \w+)?|labs|disposition|follow[- ]?up"
 )
 """Headers that only name a part of the note. Other words before a colon may be a finding."""
+
+_INLINE = re.compile(rf"(?<=[.;] )(?P<name>(?i:{_NAMES})):")
+"""A known header within a line, after a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +78,9 @@ def find_sections(text: str) -> list[Section]:
 
     A header belongs to its section. The text before the first header is a section without a name.
     """
-    headers = [
-        match for match in _HEADER.finditer(text) if ":" in match[0] or match["name"].isupper()
-    ]
+    headers = [match for match in _HEADER.finditer(text) if _is_header(match)]
+    headers += _INLINE.finditer(text)
+    headers.sort(key=lambda match: match.start())
     starts = [
         (" ".join(match["name"].lower().split()), match.start(), match.end()) for match in headers
     ]
@@ -79,15 +90,29 @@ def find_sections(text: str) -> list[Section]:
     return [Section(*fields, end) for fields, end in zip(starts, ends, strict=True)]
 
 
+def _is_header(match: re.Match[str]) -> bool:
+    name = match["name"]
+    return ":" in match[0] or name.isupper() or _KNOWN_HEADER.fullmatch(name.lower()) is not None
+
+
 def find_sentences(text: str) -> list[Span]:
     """Return the sentences and list items of a note, which cover it without a gap.
 
     A sentence that is too long is split.
     """
-    ends = (match for match in _SENTENCE_END.finditer(text) if match.lastgroup is None)
+    ends = (
+        match
+        for match in _SENTENCE_END.finditer(text)
+        if match.lastgroup is None and not _is_short_form(text, match.start())
+    )
     starts = [0, *(match.end() for match in ends)]
     spans = zip(starts, [*starts[1:], len(text)], strict=True)
     return [part for start, end in spans for part in _split_long(text, start, end)]
+
+
+def _is_short_form(text: str, end: int) -> bool:
+    """Return whether the mark at `end` is the dot of an abbreviation or of a numbered item."""
+    return text[end] == "." and _SHORT_FORM.search(text, max(0, end - 8), end) is not None
 
 
 def _split_long(text: str, start: int, end: int) -> Iterator[Span]:
