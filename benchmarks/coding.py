@@ -6,9 +6,9 @@ python benchmarks/coding.py --local MODEL [--data FOLDER]         a model of you
 
 FOLDER contains `codiesp`, `aci_bench` and `disease_ontology`. Without it, the quality of the lexicon and
 of the candidates is not measured, and the notes come from the builders. The parts are `quality`,
-`grounded`, `engine`, `choices` and `candidates`. Variants that are compared run in turn in one process,
-and the median round is reported. `phrase_matching.py` measures the speed of the lexicon in a process
-without other libraries.
+`specialties`, `grounded`, `engine`, `choices` and `candidates`. Variants that are compared run in turn
+in one process, and the median round is reported. `phrase_matching.py` measures the speed of the lexicon
+in a process without other libraries.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ from cclearn.evaluation import Settings, evaluate
 from cclearn.notes import Evidence
 from cclearn.prompts import Template, span_answer, span_prompt
 from cclearn.prompts.encoding import encode_prompt
+from cclearn.runtime.files import sha256_of_file
 from cclearn.runtime.progress import quiet_libraries
 
 TEMPLATES: tuple[Template, ...] = ("paired", "listed")
@@ -93,6 +94,33 @@ def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
             "coded": len(run),
             "codes_a_note": round(sum(len(note.codes) for note in run) / len(run), 2),
             "flags": sorted({flag for note in run for flag in note.flags}),
+        },
+    }
+
+
+def specialties(system: CodeSystem) -> dict[str, Any]:
+    """Score the lexicon on the 40 notes of eight specialties, which were written before its rules."""
+    path = Path(__file__).parent / "data" / "specialty_notes.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    counts: dict[str, list[int]] = {}
+    for row in rows:
+        coder = Coder.lexicon(system, encounter=row["encounter"])
+        coded = coder.code(Note(id=row["id"], text=row["text"], origin="public"))
+        gold, found = {code["code"] for code in row["codes"]}, {code.code for code in coded.codes}
+        for name in (row["specialty"], "all"):
+            sums = counts.setdefault(name, [0, 0, 0])
+            for index, number in enumerate((len(gold & found), len(found), len(gold))):
+                sums[index] += number
+    both, found_all, gold_all = counts["all"]
+    return {
+        "notes": len(rows),
+        "sha256": sha256_of_file(path),
+        "codes": gold_all,
+        "precision": round(both / found_all, 4),
+        "recall": round(both / gold_all, 4),
+        "micro_f1": {
+            name: round(2 * right / (predicted + expected), 4)
+            for name, (right, predicted, expected) in counts.items()
         },
     }
 
@@ -359,6 +387,7 @@ def main() -> None:
     }
     if arguments.data is not None:
         parts["quality"] = lambda: quality(arguments.data, system)
+    parts["specialties"] = lambda: specialties(system)
     figures = {name: parts[name]() for name in arguments.only or parts}
     written = RESULTS / "coding.json"
     before = json.loads(written.read_text()) if arguments.only and written.is_file() else {}

@@ -71,14 +71,20 @@ def arms_table() -> str:
 
 
 def codiesp_table() -> str:
-    """Return the table of the lexicon on the English development cases of CodiEsp."""
+    """Return the table of the lexicon on CodiEsp in English and on the notes of eight specialties."""
     scores = read_json(RESULTS / "coding.json")["quality"]["codiesp_dev_english"]["scores"]
     f1, precision, recall, category = (
         scores[name] for name in ("micro_f1", "micro_precision", "micro_recall", "category_f1")
     )
     with_interval = f"{f1[0]:.3f} ({f1[1]:.3f}–{f1[2]:.3f})"
     row = [with_interval, *(f"{values[0]:.3f}" for values in (precision, recall, category))]
-    return table(["micro F1", "precision", "recall", "category F1"], [row])
+    others = read_json(RESULTS / "coding.json")["specialties"]
+    own = [others["micro_f1"]["all"], others["precision"], others["recall"]]
+    rows = [
+        ["CodiEsp, 250 cases", *row],
+        ["eight specialties, 40 notes", *(f"{value:.3f}" for value in own), ""],
+    ]
+    return table(["notes", "micro F1", "precision", "recall", "category F1"], rows)
 
 
 def scale_table() -> str:

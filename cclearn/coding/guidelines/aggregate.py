@@ -88,7 +88,10 @@ def _assign(
         evidence=_evidence(text, {(finding.start, finding.end) for finding in group}),
         assertion=assertion,
         status=system.status(code),
-        flags=[FLAGS[encounter]] if assertion == "uncertain" else [],
+        flags=[
+            *([FLAGS[encounter]] if assertion == "uncertain" else []),
+            *sorted({finding.rule for finding in group if finding.rule}),
+        ],
     )
 
 

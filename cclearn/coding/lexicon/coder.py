@@ -6,6 +6,7 @@ It is the baseline that every model must beat.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -15,13 +16,17 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.search import search
 from cclearn.coding.base import Coder
 from cclearn.coding.findings import Finding, NoteFindings
+from cclearn.coding.guidelines.combinations import combine
+from cclearn.coding.lexicon.abbreviations import NO_CODE
+from cclearn.coding.lexicon.drugs import drug_findings
+from cclearn.coding.lexicon.history import past_code
 from cclearn.coding.lexicon.matcher import PhraseMatcher
-from cclearn.coding.lexicon.normalise import BOUNDARY, NORMALISED_WORDS, TOKEN
-from cclearn.coding.lexicon.phrases import collect_phrases, phrase_words, word_set
+from cclearn.coding.lexicon.normalise import BOUNDARY, read_words
+from cclearn.coding.lexicon.phrases import IF_PAST, collect_phrases, phrase_words, word_set
+from cclearn.coding.lexicon.specificity import Specificity
 from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
-from cclearn.notes.folding import lower_case
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.garbage_collection import paused_garbage_collection
@@ -31,11 +36,21 @@ if TYPE_CHECKING:
     from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.notes import SpanPair
 
-_PHRASES_VERSION = 6
+_PHRASES_VERSION = 25
 """Version of the selection of phrases. Increase it to rebuild older caches."""
 
 _MAX_SEARCH_RESULTS = 20
 """Maximum number of codes, including headers, that the search returns for a span."""
+
+_PAST_SECTION = re.compile(
+    r"surgical|past (?:medical )?(?:history|hx)|\b(?:pmhx?|psh?x?)\b|problem"
+)
+"""Matches headers of sections that list what was before, such as operations."""
+
+_DONE = re.compile(
+    r"(?i)(?: (?:is|was|were|are))? (?:in place|in situ|placed|implanted|inserted|present|done)\b"
+)
+"""Matches the words after a procedure or device that tell that it was done or is there."""
 
 _BOUNDARY_WORDS = (BOUNDARY,)
 """Normalised words of a token that no phrase extends across."""
@@ -72,7 +87,9 @@ class LexiconCoder(Coder):
         super().__init__(
             "lexicon", system, calibration=calibration, encounter=encounter, assertion=assertion
         )
-        self._extra = _most_frequent_codes(system, pairs)
+        # Abbreviations are those of English notes with the phrases of ICD-10-CM.
+        self._expand = system.traits.has_phrase_table and assertion != "off"
+        self._extra = _most_frequent_codes(system, pairs, self._expand)
         self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
         self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
 
@@ -82,7 +99,7 @@ class LexiconCoder(Coder):
 
     def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of each note."""
-        return (NoteFindings(note, self.find(note.text)) for note in notes)
+        return map(self._read, notes)
 
     def code_spans(
         self, texts: Iterable[str], origin: Origin = "restricted"
@@ -95,40 +112,62 @@ class LexiconCoder(Coder):
 
     def phrase_codes(self, text: str) -> list[str]:
         """Return the code of a text that is a phrase, and the code of the longest phrase in it."""
-        words = phrase_words(text)  # Empty if the text has a boundary.
+        words = phrase_words(text, defaults=True, expand=self._expand)  # Empty with a boundary.
         whole = self.phrases.get(words) if words else None
         longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
-        found = [whole, longest.code if longest else None]
-        return list(dict.fromkeys(code for code in found if code))
+        found = [(whole or "").removeprefix(IF_PAST), longest.code if longest else None]
+        return list(dict.fromkeys(code for code in found if code and code != NO_CODE))
 
     def find(self, text: str) -> list[Finding]:
         """Return the matches in a note, in order, with their assertions. No two matches overlap."""
-        rules = AssertionRules(text, self.assertion)
+        return self._find(text, AssertionRules(text, self.assertion))
+
+    def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
         findings = []
         for start, end, code in self._matches(text):
             section = rules.section_at(start)
             # The heading "History of present illness" is not evidence of an illness.
             if start >= section.body or not section.has_known_header:
-                findings.append(Finding(code, start, end, assertion=rules.assertion_of(start, end)))
+                assertion = rules.assertion_of(start, end)
+                is_past = assertion == "historical"
+                if code.startswith(IF_PAST):
+                    is_past = is_past or (
+                        assertion == "present"
+                        and (_PAST_SECTION.search(section.name) or _DONE.match(text, end))
+                        is not None
+                    )
+                    coded = code.removeprefix(IF_PAST) if is_past else None
+                else:
+                    coded = past_code(code, self.system) if is_past else code
+                if coded is not None:
+                    findings.append(Finding(coded, start, end, assertion=assertion))
         return findings
+
+    def _read(self, note: Note) -> NoteFindings:
+        rules = AssertionRules(note.text, self.assertion)
+        findings = combine(note.text, self._find(note.text, rules), self.system)
+        if self.system.traits.has_phrase_table:
+            findings += drug_findings(note.text, findings, rules, self.system)
+        return NoteFindings(note, findings)
 
     def _matches(self, text: str) -> list[tuple[int, int, str]]:
         """Return the offsets and the code of each phrase, in order."""
-        lowered = lower_case(text)
-        # Match objects are avoided, because the garbage collection of thousands of them would take a
-        # fifth of the time.
-        tokens = TOKEN.findall(lowered)
-        normalised = list(map(NORMALISED_WORDS.__getitem__, tokens))
-        starts = _starts(tokens, lowered)
-        boundaries = [number for number, words in enumerate(normalised) if words == _BOUNDARY_WORDS]
+        words, starts, ends, abbreviations = read_words(text, expand=self._expand)
+        boundaries = [number for number, found in enumerate(words) if found == _BOUNDARY_WORDS]
         matches: list[tuple[int, int, str]] = []
         begin = 0
-        for boundary in [*boundaries, len(normalised)]:
-            for first, last, code in self._matcher.find(normalised[begin:boundary]):
-                start = starts[begin + first]
-                end = starts[begin + last] + len(tokens[begin + last])
+        for boundary in [*boundaries, len(words)]:
+            segment = words[begin:boundary]
+            found = self._matcher.find(segment)
+            if found and self._specificity is not None:
+                found = self._specificity.specify(found, segment)
+            for first, last, code in found:
+                start, end = starts[begin + first], ends[begin + last]
                 phrase = text[start:end]
-                if first < last or len(phrase) > _MAX_ABBREVIATION or phrase.isupper():
+                is_word = first == last and begin + first not in abbreviations
+                if code != NO_CODE and not (
+                    is_word and len(phrase) <= _MAX_ABBREVIATION and not phrase.isupper()
+                ):
                     matches.append((start, end, code))
             begin = boundary + 1
         return sorted(matches)
@@ -157,30 +196,26 @@ class LexiconCoder(Coder):
         return phrases | self._extra
 
     @cached_property
+    def _specificity(self) -> Specificity | None:
+        return Specificity(self.system) if self.system.traits.has_phrase_table else None
+
+    @cached_property
     def _matcher(self) -> PhraseMatcher:
         with paused_garbage_collection():
             return PhraseMatcher(self.phrases)
 
 
-def _most_frequent_codes(system: CodeSystem, pairs: Iterable[SpanPair]) -> dict[str, str]:
+def _most_frequent_codes(
+    system: CodeSystem, pairs: Iterable[SpanPair], expand: bool
+) -> dict[str, str]:
     """Return the most frequent billable code of each phrase in pairs, by its normalised words."""
     spelt: dict[frozenset[str], str] = {}
     counts: dict[frozenset[str], Counter[str]] = {}
     for pair in pairs:
-        words, code = phrase_words(pair.text), system.unspecified(system.canonical(pair.code))
+        words = phrase_words(pair.text, defaults=True, expand=expand)
+        code = system.unspecified(system.canonical(pair.code))
         # A phrase with a boundary has no words, and a header may have no unspecified child.
         if words and code is not None:
             spelt.setdefault(word_set(words), words)
             counts.setdefault(word_set(words), Counter())[code] += 1
     return {words: counts[key].most_common(1)[0][0] for key, words in spelt.items()}
-
-
-def _starts(tokens: list[str], text: str) -> list[int]:
-    """Return the offset of each token. The search is exact, because no text between tokens is a word."""
-    starts = []
-    position = 0
-    for token in tokens:
-        position = text.find(token, position)
-        starts.append(position)
-        position += len(token)
-    return starts

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from cclearn.coding.lexicon.normalise import JOINED, MARK
+from cclearn.coding.lexicon.normalise import JOINED, MARK, NEGATIONS
 
 _MAX_OTHER_WORDS = 1
 """Maximum number of other words among the words of a phrase of three or more words."""
@@ -18,8 +18,7 @@ _MAX_REPEATED = 1
 """Maximum number of punctuation marks and repeated words among the words of a phrase. The text
 `hypertensive heart disease with heart failure` repeats "heart"."""
 
-_NEGATIONS = frozenset("without no not non nor never".split())
-_NEVER_BETWEEN = _NEGATIONS | {"malignant", "secondary", "benign"}
+_NEVER_BETWEEN = NEGATIONS | {"malignant", "secondary", "benign"}
 """Words that change the meaning of the phrase around them."""
 
 
@@ -45,6 +44,8 @@ class _Phrase(NamedTuple):
         other_words: All words except the two rarest, rarest first. The search chooses positions in this
             order, because the position of one word determines which position of the next word is
             nearest, and a rare word has the fewest positions.
+        negation: Index of the first word that negates, such as "without", or -1. The words before it and
+            those after it keep their sides: "nausea without vomiting" is not "vomiting without nausea".
         contiguous: Whether no other word may occur among the words. Punctuation marks and words without
             meaning may.
         ordered: Whether the phrase has two words that may only be reordered around a word without
@@ -55,6 +56,7 @@ class _Phrase(NamedTuple):
 
     words: tuple[str, ...]
     other_words: tuple[str, ...]
+    negation: int
     contiguous: bool
     ordered: bool
     code: str
@@ -142,6 +144,7 @@ class PhraseMatcher:
             _Occurrence(-1, 0, False, position, position, self._single[word])
             for word in single
             for position in text.positions[word]
+            if not _splits_a_token({position}, text.token_numbers)
         ]
         for rarest, second, phrase in longer:
             found += _occurrences(phrase, rarest, second, text)
@@ -175,10 +178,11 @@ def _parse(lines: str) -> list[_Phrase]:
         phrase, others, code = line.split("\t")
         words = tuple(_words(phrase))
         contiguous = len(words) == 2 or any(
-            len(word) == 1 or word.isdigit() or word in _NEGATIONS for word in words
+            len(word) == 1 or word.isdigit() or word in NEGATIONS for word in words
         )
         ordered = len(words) == 2 and JOINED not in phrase.split(" ")
-        phrases.append(_Phrase(words, tuple(others.split()), contiguous, ordered, code))
+        negation = next((n for n, word in enumerate(words) if word in NEGATIONS), -1)
+        phrases.append(_Phrase(words, tuple(others.split()), negation, contiguous, ordered, code))
     return phrases
 
 
@@ -234,6 +238,8 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
         return None
     order = [chosen[word] for word in phrase.words]
     is_reordered = order != sorted(order)
+    if phrase.negation >= 0 and is_reordered and not _keep_sides(order, phrase.negation):
+        return None
     adjacent = text.token_numbers[last] - text.token_numbers[first] == 1
     if is_reordered and phrase.ordered and adjacent:
         return None
@@ -241,6 +247,14 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
     if other_words > (0 if phrase.contiguous else _MAX_OTHER_WORDS):
         return None
     return _Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)
+
+
+def _keep_sides(order: Sequence[int], negation: int) -> bool:
+    """Return whether the positions before and after a negation are before and after it in the text."""
+    border = order[negation]
+    return (
+        max(order[:negation], default=-1) < border < min(order[negation + 1 :], default=border + 1)
+    )
 
 
 def _splits_a_token(taken: set[int], token_numbers: Sequence[int]) -> bool:

@@ -1,11 +1,15 @@
-"""Normalises equivalent words of clinical text to one spelling."""
+"""Reads the words of a text: equivalent words in one spelling, abbreviations in full."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import chain
+from typing import NamedTuple
 
+from cclearn.coding.lexicon.abbreviations import Abbreviations
 from cclearn.coding.lexicon.tables import WORDS, read_table
+from cclearn.notes.folding import lower_case
 
 TOKEN = re.compile(
     # Matching the blanks before a token is fast. Their number is limited, because a long run of blanks
@@ -18,6 +22,12 @@ is one token, because "secondary" does not describe the words after it."""
 MARK, BOUNDARY, JOINED = ",", ".", "of"
 """Normalised forms of three kinds of tokens: marks and conjunctions, tokens that no phrase extends
 across, and marks or words without meaning within a phrase."""
+
+NEGATIONS = frozenset("without no not non nor never".split())
+"""Words that negate those after them."""
+
+UNKNOWN = "?"
+"""Word of an abbreviation whose meaning cannot be told. No phrase contains it."""
 
 _MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
 
@@ -98,3 +108,109 @@ def _stem(word: str) -> str:
         if singular != word:
             return singular
     return word
+
+
+class Words(NamedTuple):
+    """The words of a text.
+
+    Attributes:
+        words: Normalised words of each token: one, several or none. Those of an abbreviation of several
+            tokens belong to its first one.
+        starts: Offset of each token.
+        ends: Offset after each token, or after the abbreviation that it begins.
+        abbreviations: Indices of the tokens that begin an abbreviation.
+    """
+
+    words: list[tuple[str, ...]]
+    starts: list[int]
+    ends: list[int]
+    abbreviations: set[int]
+
+
+COUNTERS = frozenset("stage grade type class degree category phase".split())
+"""Words after which a number is an attribute, and "IV" is a number."""
+
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
+
+_BEFORE_LETTERS = frozenset(
+    "hepatitis vitamin influenza flu hemophilia haemophilia type group factor immunoglobulin stage grade"
+    " apolipoprotein strep streptococcus".split()
+)
+"""Words after which "a" is a letter and no article."""
+
+
+def read_words(text: str, defaults: bool = True, expand: bool = True) -> Words:
+    """Return the normalised words of a text, with their offsets.
+
+    Args:
+        text: The text.
+        defaults: Whether an ambiguous abbreviation has its default meaning if no context is near.
+        expand: Whether abbreviations are read in full. They are those of English notes.
+    """
+    tokens, words, starts, ends = _read_plain(lower_case(text))
+    abbreviations: set[int] = set()
+    if not expand:
+        return Words(words, starts, ends, abbreviations)
+    for first, last, meaning in _abbreviations().find(text, tokens, starts, defaults):
+        is_numeral = tokens[first] in _ROMAN and first and tokens[first - 1] in COUNTERS
+        if is_numeral or (
+            not meaning and (not defaults or text[starts[first] : ends[last]].islower())
+        ):
+            continue  # Without a meaning, it is probably a word, such as "post" in "status post".
+        words[first] = _meant(meaning)
+        words[first + 1 : last + 1] = [()] * (last - first)
+        ends[first] = ends[last]
+        abbreviations.add(first)
+    return Words(words, starts, ends, abbreviations)
+
+
+def _read_plain(
+    lowered: str,
+) -> tuple[list[str], list[tuple[str, ...]], list[int], list[int]]:
+    """Return the tokens of a text in lower case, their words, and the offsets before and after them."""
+    # Match objects are avoided, because the garbage collection of thousands of them would take a
+    # fifth of the time.
+    tokens = TOKEN.findall(lowered)
+    starts = _starts(tokens, lowered)
+    ends = [start + len(token) for start, token in zip(starts, tokens, strict=True)]
+    words = list(map(NORMALISED_WORDS.__getitem__, tokens))
+    for token, is_read in (("a", _is_letter), *((numeral, _is_counted) for numeral in _ROMAN)):
+        number = -1
+        for _ in range(tokens.count(token)):
+            number = tokens.index(token, number + 1)
+            if number and is_read(tokens[number - 1], ends[number - 1] == starts[number]):
+                words[number] = (_ROMAN.get(token, token),)
+    return tokens, words, starts, ends
+
+
+def _is_letter(before: str, adjoins: bool) -> bool:
+    """Return whether "a" is a letter after a token, as in "hepatitis A" and "stage 3a"."""
+    return before in _BEFORE_LETTERS or (adjoins and before.isdigit())
+
+
+def _is_counted(before: str, adjoins: bool) -> bool:
+    """Return whether a Roman numeral is a number after a token, as in "stage IV"."""
+    return before in COUNTERS
+
+
+@cache
+def _meant(meaning: str) -> tuple[str, ...]:
+    """Return the words of what an abbreviation means, each once, without marks if there are others."""
+    words = tuple(dict.fromkeys(chain(*_read_plain(meaning.lower())[1])))
+    return tuple(word for word in words if word not in (MARK, BOUNDARY)) or words or (UNKNOWN,)
+
+
+@cache
+def _abbreviations() -> Abbreviations:
+    return Abbreviations(TOKEN.findall)
+
+
+def _starts(tokens: list[str], text: str) -> list[int]:
+    """Return the offset of each token. The search is exact, because no text between tokens is a word."""
+    starts = []
+    position = 0
+    for token in tokens:
+        position = text.find(token, position)
+        starts.append(position)
+        position += len(token)
+    return starts

@@ -8,8 +8,9 @@ from functools import cache, partial
 from cclearn.codes import CodeSystem
 from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
-from cclearn.coding.lexicon.normalise import BOUNDARY, JOINED, MARK, NORMALISED_WORDS, TOKEN
-from cclearn.coding.lexicon.tables import PHRASES, read_table
+from cclearn.coding.lexicon.abbreviations import NO_CODE, meanings
+from cclearn.coding.lexicon.normalise import BOUNDARY, JOINED, MARK, NEGATIONS, UNKNOWN, read_words
+from cclearn.coding.lexicon.tables import PHRASES, PROCEDURES, read_table
 
 _UNINFORMATIVE = frozenset(
     f"{JOINED} other not elsewhere classified type left right bilateral all any without no".split()
@@ -49,30 +50,43 @@ _NO_PARTS = ("O", "P", "Z")
 "and", because a part would lose its context."""
 
 
-NO_CODE = "-"
-"""Entry in the code column of the table for phrases that do not name a condition."""
+IF_PAST = "~"
+"""Mark of the code of a procedure, which is only assigned if the procedure is past."""
 
 
-def phrase_words(text: str) -> str:
+def phrase_words(text: str, *, defaults: bool = False, expand: bool = True) -> str:
     """Return the normalised words of a phrase, each once, in order.
 
     Tokens without meaning between words become `JOINED`. A phrase with a boundary becomes empty, because
-    no match contains a boundary.
+    no match contains a boundary. So does one with an abbreviation whose meaning cannot be told.
+
+    Args:
+        text: Text of the phrase.
+        defaults: Whether an ambiguous abbreviation has its default meaning if no context is near. In the
+            classification, it may have another one: "PCP" is phencyclidine.
+        expand: Whether abbreviations are read in full.
     """
     words: list[str] = []
-    for token in TOKEN.findall(text.lower()):
-        known = NORMALISED_WORDS[token]
-        if known == (BOUNDARY,):
+    for known in read_words(text, defaults=defaults, expand=expand).words:
+        if known in ((BOUNDARY,), (UNKNOWN,)):
             return ""
         if known in ((), (MARK,)):
             known = (JOINED,) if words and words[-1] != JOINED else ()
-        words += [word for word in known if word == JOINED or word not in words]
+        for word in known:
+            if word == JOINED or word not in words:
+                words.append(word)
     return " ".join(words[:-1] if words and words[-1] == JOINED else words)
 
 
 def word_set(words: str) -> frozenset[str]:
-    """Return the set of the words of a phrase, which does not depend on their order."""
-    return frozenset(words.split(" ")) - {JOINED}
+    """Return the set of the words of a phrase, which does not depend on their order.
+
+    Words after a negation are marked, because "nausea without vomiting" and "vomiting without nausea"
+    are different phrases.
+    """
+    found = [word for word in words.split(" ") if word != JOINED]
+    negation = next((n for n, word in enumerate(found) if word in NEGATIONS), len(found))
+    return frozenset(found[: negation + 1]) | {f"{word}!" for word in found[negation + 1 :]}
 
 
 def collect_phrases(system: CodeSystem) -> dict[str, str]:
@@ -80,12 +94,13 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
 
     No two phrases have the same words. If several codes claim a phrase, the strongest claim wins
     (`PRECEDENCE`, then shortened forms), and equal claims cancel each other. The table of phrases
-    overrides all claims.
+    overrides all claims. A phrase of several words that names no condition has the code `NO_CODE`, so
+    that no part of it is found.
     """
     ordered: dict[frozenset[str], str] = {}
 
     def key(text: str) -> str:
-        words = phrase_words(text)
+        words = phrase_words(text, expand=system.traits.has_phrase_table)
         return ordered.setdefault(word_set(words), words)
 
     claims = StringClaims(key)
@@ -102,13 +117,26 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
         if words and code is not None and not others and is_informative:
             phrases[words] = code
     if system.traits.has_phrase_table:
+        removed: set[str] = set()
         for code, texts in read_table(PHRASES):
             found = billable_code(code) if code in system else None
-            for words in map(key, texts.split("; ")):
+            for words in filter(None, map(key, texts.split("; "))):
                 if found is not None:
                     phrases[words] = found
+                elif code == NO_CODE and " " in words:
+                    phrases[words] = NO_CODE
                 elif code == NO_CODE:
                     phrases.pop(words, None)
+                    removed.add(words)
+        for code, texts in read_table(PROCEDURES):
+            for words in filter(None, map(key, texts.split("; "))):
+                if code in system:
+                    phrases[words] = IF_PAST + code
+        for meaning in meanings():
+            words = key(meaning.words)
+            found = billable_code(meaning.code) if meaning.code in system else None
+            if found is not None and words and words not in removed:
+                phrases.setdefault(words, found)
     return phrases
 
 

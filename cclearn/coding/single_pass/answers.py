@@ -146,7 +146,9 @@ def _parse_part(
             probability = part.answer.probability(line.code_start, line.code_end)
             signals = quote_signals(part.answer, line)
             findings.append(
-                Finding(code, *span, probability, rules.assertion_of(*span), number, signals)
+                Finding(
+                    code, *span, probability, rules.assertion_of(*span), number, signals=signals
+                )
             )
     return findings, ungrounded, invalid
 

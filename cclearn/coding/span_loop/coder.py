@@ -189,7 +189,9 @@ class _RecognisedNote:
                 note_findings.headers.append(Finding(invalid.code, *span, assertion=assertion))
             signals = {**self._signals[span], **assignment.signals}
             note_findings.findings += [
-                Finding(assignment.codes[0], *span, assignment.score, assertion, number, signals)
+                Finding(
+                    assignment.codes[0], *span, assignment.score, assertion, number, signals=signals
+                )
                 for number in sorted(self._parts[span])
                 if assignment.codes
             ]

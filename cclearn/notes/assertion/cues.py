@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from typing import NamedTuple, cast
 
+from cclearn.notes.assertion.first_characters import first_characters
 from cclearn.notes.contract import Assertion
 
 PRECEDENCE: tuple[Assertion, ...] = (
@@ -29,31 +33,97 @@ _CONTINUED = r"(?: (?:due|secondary) to| because of| has| have| had)?"
 """Words after a cue of uncertainty that do not end its scope: `likely due to pneumonia`."""
 
 
-def _read() -> tuple[re.Pattern[str], dict[str, tuple[str, Assertion | None]]]:
-    """Return a pattern of all cues, and the role and assertion of each of its named groups."""
-    text = (files(__package__) / "cues.tsv").read_text(encoding="utf-8")
-    rows = [tuple(line.split("\t")) for line in text.splitlines() if not line.startswith("#")]
-    parts: dict[str, str] = {}
-    cues: list[str] = []
-    marked = ""
-    groups: dict[str, tuple[str, Assertion | None]] = {}
-    for (role, kind), lines in groupby(rows, key=lambda row: row[:2]):
-        words = "|".join(_expanded(cue, parts) for _, _, cue in lines)
-        if role == "define":
-            parts[kind] = f"(?:{words})"
+class Found(NamedTuple):
+    """A cue in a text.
+
+    Attributes:
+        start: Offset of the first code point.
+        end: Offset after the last code point.
+        role: Scope of the cue (`cues.tsv`).
+        kind: Assertion of the cue. None if it asserts nothing.
+    """
+
+    start: int
+    end: int
+    role: str
+    kind: Assertion | None
+
+
+class _Cue(NamedTuple):
+    """A line of the table: the role, the assertion and the expanded pattern."""
+
+    role: str
+    kind: Assertion | None
+    pattern: str
+
+
+def find_cues(lowered: str, start: int, end: int) -> Iterator[Found]:
+    """Yield the cues of a sentence, in order. They do not overlap.
+
+    Args:
+        lowered: Text in lower case.
+        start: Offset of the sentence.
+        end: Offset after the sentence.
+    """
+    patterns = _by_character()
+    position = start
+    for match in _STARTS.finditer(lowered, start, end):
+        at = match.start()
+        known = patterns.get(lowered[at])
+        if at < position or known is None:
             continue
+        found = known[0].match(lowered, at, end)
+        if found is not None:
+            role, kind = known[1][found.lastgroup or ""]
+            yield Found(at, found.end(), role, kind)
+            position = found.end()
+
+
+_STARTS = re.compile(r"(?<!\w)\S|[,(]")
+"""Matches where a cue may begin: at a word, or at the mark before a cue in the role `marked`."""
+
+_Groups = dict[str, tuple[str, Assertion | None]]
+
+
+@cache
+def _by_character() -> dict[str, tuple[re.Pattern[str], _Groups]]:
+    """Return a pattern of the cues that begin with each character, with the meaning of its groups."""
+    cues = _read()
+    characters = sorted(frozenset().union(*(first_characters(cue.pattern) for cue in cues)))
+    return {
+        character: _pattern([cue for cue in cues if character in first_characters(cue.pattern)])
+        for character in characters
+        if character != " "
+    }
+
+
+def _pattern(cues: Iterable[_Cue]) -> tuple[re.Pattern[str], _Groups]:
+    """Return a pattern of cues, of which an earlier one is preferred."""
+    groups: _Groups = {}
+    parts = []
+    for (role, kind), lines in groupby(cues, key=lambda cue: cue[:2]):
         name = f"cue_{len(groups)}"
-        groups[name] = ("after" if role == "marked" else role, kind or None)
-        if role == "marked":
-            marked = f"(?P<{name}>{words})"
+        groups[name] = ("after" if role == "marked" else role, kind)
+        before = "" if role == "marked" else r"(?<!\w)"
+        continued = _CONTINUED if (role, kind) == ("before", "uncertain") else ""
+        words = "|".join(line.pattern for line in lines)
+        parts.append(f"{before}(?P<{name}>(?:{words}){continued})")
+    return re.compile(rf"(?:{'|'.join(parts)})(?!\w)"), groups
+
+
+def _read() -> list[_Cue]:
+    """Return the cues of the table, with the names of parts replaced."""
+    text = (files(__package__) / "cues.tsv").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+    parts: dict[str, list[str]] = {}
+    cues = []
+    for role, kind, cue in rows:
+        pattern = _PART.sub(lambda match: f"(?:{'|'.join(parts[match[1]])})", cue)
+        if role == "define":
+            parts.setdefault(kind, []).append(pattern)
         else:
-            continued = _CONTINUED if (role, kind) == ("before", "uncertain") else ""
-            cues.append(f"(?P<{name}>(?:{words}){continued})")
-    return re.compile(rf"(?:(?<!\w)(?:{'|'.join(cues)})|{marked})(?!\w)"), groups
+            cues.append(_Cue(role, cast("Assertion", kind) if kind else None, pattern))
+    return cues
 
 
-def _expanded(cue: str, parts: dict[str, str]) -> str:
-    return re.sub(r"<(\w+)>", lambda match: parts[match[1]], cue)
-
-
-CUES, GROUPS = _read()
+_PART = re.compile(r"<(\w+)>")

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from cclearn.notes.assertion.adjacent import adjacent_assertions
 from cclearn.notes.assertion.columns import column_answer
-from cclearn.notes.assertion.cues import BIDIRECTIONAL, CUES, GROUPS, PRECEDENCE
+from cclearn.notes.assertion.cues import BIDIRECTIONAL, PRECEDENCE, find_cues
 from cclearn.notes.contract import Assertion
 from cclearn.notes.folding import lower_case
 from cclearn.notes.sections import Section, find_sections, find_sentences
@@ -237,11 +237,11 @@ def _start_of(cue: _Cue) -> int:
 
 
 def _find_cues(lowered: str, start: int, end: int) -> list[_Cue]:
-    cues = []
-    for match in CUES.finditer(lowered, start, end):
-        role, kind = GROUPS[match.lastgroup or ""]
-        is_bidirectional = (
-            role in ("before", "list") and BIDIRECTIONAL.fullmatch(match[0]) is not None
+    return [
+        _Cue(
+            *found,
+            found.role in ("before", "list")
+            and BIDIRECTIONAL.fullmatch(lowered, found.start, found.end) is not None,
         )
-        cues.append(_Cue(*match.span(), role, kind, is_bidirectional))
-    return cues
+        for found in find_cues(lowered, start, end)
+    ]

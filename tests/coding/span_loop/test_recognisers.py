@@ -38,8 +38,8 @@ def test_later_recognisers_add_spans_that_do_not_overlap() -> None:
     # Spans of one recogniser may overlap each other.
     assert list(one.spans) == [(0, 5), (10, 12), (5, 10), (20, 30), (25, 28), (12, 13)]
     assert list(two.spans) == [(1, 2)]
-    (all_spans,) = UnitedRecogniser([first, second], overlaps=True).recognise(
-        [Note(id="1", text="x")]
+    (all_spans, _) = UnitedRecogniser([first, second], overlaps=True).recognise(
+        [Note(id="1", text="x"), Note(id="2", text="x")]
     )
     assert (4, 6) in all_spans.spans
     assert all_spans.spans[11, 12] == {"recogniser_2": 1.0}

@@ -8,19 +8,33 @@ from importlib.resources import files
 from cclearn.runtime.files import sha256_of_text
 
 PHRASES, WORDS = "icd10cm_phrases.tsv", "words.tsv"
+ABBREVIATIONS, DRUGS = "abbreviations.tsv", "drugs.tsv"
+HISTORY, PROCEDURES = "history.tsv", "procedures.tsv"
 
 
 @cache
 def read_table(name: str) -> tuple[tuple[str, str], ...]:
     """Return the rows of a table with two columns, without comments."""
-    rows = (line.partition("\t") for line in _text(name).splitlines() if not line.startswith("#"))
-    return tuple((first, second) for first, _, second in rows)
+    return tuple((first, second) for first, second in read_rows(name, 2))
+
+
+@cache
+def read_rows(name: str, columns: int) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of a table, without comments.
+
+    Args:
+        name: File of the table.
+        columns: Number of its columns.
+    """
+    lines = (line for line in _text(name).splitlines() if not line.startswith("#"))
+    return tuple(tuple(line.split("\t", columns - 1)) for line in lines)
 
 
 @cache
 def tables_sha256() -> str:
     """Return the hash of the content of all tables."""
-    return sha256_of_text(_text(PHRASES) + _text(WORDS))
+    tables = (PHRASES, WORDS, ABBREVIATIONS, DRUGS, HISTORY, PROCEDURES)
+    return sha256_of_text("".join(map(_text, tables)))
 
 
 def _text(name: str) -> str:

@@ -1,0 +1,148 @@
+"""Abbreviations of clinical notes: finds them in a text, and decides what each one means there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from cclearn.coding.lexicon.tables import ABBREVIATIONS, read_rows
+
+_DEFAULT = "*"
+"""Context of the meaning that an abbreviation has if no context of another meaning is near."""
+
+_CONTEXT_TOKENS = 15
+"""Number of tokens on either side of an abbreviation in which its context is searched."""
+
+_CASE_COUNTS = 3
+"""Maximum length of abbreviations whose capitals count. `AS` is one, and `as` is a word."""
+
+NO_CODE = "-"
+"""Entry in the code column of a table for words that do not name a condition."""
+
+
+class Meaning(NamedTuple):
+    """A meaning of an abbreviation.
+
+    Attributes:
+        written: The abbreviation as it is written.
+        words: What it means.
+        code: Code of the meaning if nothing more is said, or `NO_CODE`.
+        context: Words one of which must be near. None for the default; empty if there is no other
+            meaning.
+    """
+
+    written: str
+    words: str
+    code: str
+    context: frozenset[str] | None
+
+
+Tokeniser = Callable[[str], Iterable[str]]
+"""Function that returns the tokens of a text in lower case."""
+
+
+class Expansion(NamedTuple):
+    """An abbreviation in a text.
+
+    Attributes:
+        first: Index of its first token.
+        last: Index of its last token.
+        words: What it means. Empty if that cannot be told.
+    """
+
+    first: int
+    last: int
+    words: str
+
+
+@cache
+def meanings() -> tuple[Meaning, ...]:
+    """Return all meanings of the table, in order."""
+    found = []
+    for written, words, code, context in read_rows(ABBREVIATIONS, 4):
+        near = None if context == _DEFAULT else frozenset(filter(None, context.split(";")))
+        found.append(Meaning(written, words, code, near))
+    return tuple(found)
+
+
+class Abbreviations:
+    """Finds abbreviations in tokens.
+
+    Args:
+        tokenise: Function that returns the tokens of a text in lower case.
+    """
+
+    def __init__(self, tokenise: Tokeniser) -> None:
+        # The tokens of each abbreviation, by its first token, the longest first.
+        self._by_first: dict[str, list[tuple[tuple[str, ...], list[Meaning]]]] = {}
+        for meaning in meanings():
+            tokens = tuple(tokenise(meaning.written.lower()))
+            entries = self._by_first.setdefault(tokens[0], [])
+            for known, senses in entries:
+                if known == tokens:
+                    senses.append(meaning)
+                    break
+            else:
+                entries.append((tokens, [meaning]))
+        for entries in self._by_first.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+
+    def find(
+        self, text: str, tokens: Sequence[str], starts: Sequence[int], defaults: bool
+    ) -> list[Expansion]:
+        """Return the abbreviations of a text, in order. No two of them share a token.
+
+        Args:
+            text: The text, with its capitals.
+            tokens: Tokens of the text in lower case.
+            starts: Offset of each token.
+            defaults: Whether an abbreviation has its default meaning if no context is near.
+        """
+        found: list[Expansion] = []
+        free = 0
+        for first, token in enumerate(tokens):
+            if first < free or token not in self._by_first:
+                continue
+            for known, senses in self._by_first[token]:
+                last = first + len(known) - 1
+                if tuple(tokens[first : last + 1]) != known:
+                    continue
+                written = text[starts[first] : starts[last] + len(tokens[last])]
+                possible = _as_written(written, senses)
+                if possible:
+                    near = range(
+                        max(0, first - _CONTEXT_TOKENS), min(len(tokens), last + _CONTEXT_TOKENS)
+                    )
+                    context = {tokens[n] for n in near if not first <= n <= last}
+                    found.append(Expansion(first, last, _meaning(possible, context, defaults)))
+                    free = last + 1
+                    break
+        return found
+
+
+def _as_written(written: str, senses: list[Meaning]) -> list[Meaning]:
+    """Return the meanings of an abbreviation in the spelling of a text: those written so, or like it."""
+    blank = " ".join(written.split())
+    exact = [sense for sense in senses if sense.written == blank]
+    if exact:
+        return exact
+    letters = sum(character.isalpha() for character in blank)
+    return [
+        sense
+        for sense in senses
+        if letters > _CASE_COUNTS
+        or (sense.written.islower() and (blank.isupper() or blank == sense.written.capitalize()))
+    ]
+
+
+def _meaning(possible: list[Meaning], context: set[str], defaults: bool) -> str:
+    """Return what an abbreviation means: most words of its context are near, or it is the default."""
+    best = max(possible, key=lambda sense: len(context & (sense.context or frozenset())))
+    if best.context and not context.isdisjoint(best.context):
+        return best.words
+    defaults = defaults or len(possible) == 1
+    certain = [
+        sense for sense in possible if not sense.context and (defaults or sense.context is not None)
+    ]
+    return certain[0].words if certain else ""

@@ -1,0 +1,90 @@
+"""Codes of long-term drug therapy, from the drugs that a note mentions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.findings import Finding
+from cclearn.coding.lexicon.tables import DRUGS, read_rows
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.folding import lower_case
+
+SECTION = "I.C.21.c.3"
+SAYS = "a drug for a documented condition is long-term therapy"
+FLAG = f"combination: {SAYS} (Section {SECTION})"
+
+_LONG_TERM = re.compile(r"\b(?:long[- ]term|chronic(?:ally)?|lifelong|indefinite(?:ly)?)\b")
+_NOT_TAKEN = re.compile(
+    r"\b(?:stop(?:ped)?|held|hold|holding|discontinu\w+|d/c|off|avoid|allerg\w+|intoleran\w+|refus\w+"
+    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|once|overdose)\b"
+)
+_WORD = re.compile(r"\w+")
+_SENTENCE = 60
+"""Number of code points on either side of a drug in which the note says whether it is taken."""
+
+
+def drug_findings(
+    text: str, findings: Iterable[Finding], rules: AssertionRules, system: CodeSystem
+) -> Iterator[Finding]:
+    """Yield a finding for each class of drugs that counts as long-term therapy, at its first mention.
+
+    A drug counts if the note has a condition that it is for, or calls the therapy long-term, and does
+    not say that the drug is stopped or given once.
+
+    Args:
+        text: Text of the note.
+        findings: Findings that give codes.
+        rules: Assertion rules of the note.
+        system: Code system of the codes.
+    """
+    codes = {finding.code for finding in findings}
+    lowered = lower_case(text)
+    words = frozenset(_WORD.findall(lowered))
+    is_long_term = _LONG_TERM.search(lowered) is not None
+    for drugs in _classes():
+        if words.isdisjoint(drugs.first_words):
+            continue
+        is_for_condition = any(code.startswith(drugs.conditions) for code in codes)
+        if (is_for_condition or is_long_term) and system.is_billable(drugs.code):
+            for match in drugs.names.finditer(lowered):
+                start, end = match.span()
+                around = _line(lowered, start, end)
+                if (
+                    (is_for_condition or _LONG_TERM.search(around))
+                    and not _NOT_TAKEN.search(around)
+                    and rules.assertion_of(start, end) == "present"
+                ):
+                    yield Finding(drugs.code, start, end, rule=FLAG)
+                    break
+
+
+def _line(text: str, start: int, end: int) -> str:
+    first = max(text.rfind("\n", 0, start) + 1, start - _SENTENCE)
+    last = text.find("\n", end)
+    return text[first : min(last if last >= 0 else len(text), end + _SENTENCE)]
+
+
+class _Class(NamedTuple):
+    """A class of drugs: its code, the stems of its conditions, and its names."""
+
+    code: str
+    conditions: tuple[str, ...]
+    first_words: frozenset[str]
+    names: re.Pattern[str]
+
+
+@cache
+def _classes() -> tuple[_Class, ...]:
+    return tuple(
+        _Class(
+            code,
+            tuple(stems.split(" ")),
+            frozenset(name.split(" ")[0] for name in names.split("; ")),
+            re.compile(rf"\b(?:{'|'.join(map(re.escape, names.split('; ')))})\b"),
+        )
+        for code, stems, names in read_rows(DRUGS, 3)
+    )

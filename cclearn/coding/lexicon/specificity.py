@@ -1,0 +1,195 @@
+"""Chooses the most specific code that the words around a phrase support.
+
+`Fracture of the wrist` has the code of an unspecified wrist. If the same sentence says "right", the code
+of the right wrist has a title whose further words are all in the sentence, and is chosen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.instructions import instructions
+from cclearn.coding.lexicon.matcher import Match
+from cclearn.coding.lexicon.normalise import BOUNDARY, COUNTERS, JOINED, MARK, UNKNOWN, read_words
+
+_REACH = 8
+"""Number of tokens on either side of a phrase whose words support a more specific code."""
+
+_EMPTY_WORDS = frozenset(
+    f"{JOINED} {MARK} {BOUNDARY} {UNKNOWN} other not elsewhere classified unspecified site region"
+    " encounter initial closed involving part area degree stage type form level side mention current"
+    " episode fracture female male disorder uncomplicated".split()
+)
+"""Words of titles that need no support."""
+
+_NEGATORS = frozenset("no not without denie denied denies negative never".split())
+_SIDES = frozenset(("left", "right", "bilateral"))
+_COUNTERS = COUNTERS | {"disease"}
+"""Words after which a number is an attribute, as in "CKD 3". Any other may be a dose or a duration."""
+
+_NOT_NEEDED = re.compile(
+    r",? (?:unspecified whether|without|not specified as|not intractable)\b.*?(?=,| with\b|$)|\(.*?\)",
+    re.IGNORECASE,
+)
+"""Parts of titles that need no support."""
+
+_UNSPECIFIED = re.compile(r"\bunspecified\b[^,]*", re.IGNORECASE)
+_RESIDUAL = re.compile(r"\b(?:other|male)\b", re.IGNORECASE)
+_WITH_7TH = 8
+"""Length of a code with a 7th character."""
+
+
+class _Title(NamedTuple):
+    """The words of a title.
+
+    Attributes:
+        words: Words that a note has to support.
+        known: The same without what is "unspecified": a more specific title may have other words there.
+        is_residual: Whether the title says "other" or "male". A plain title is preferred to it.
+    """
+
+    words: frozenset[str]
+    known: frozenset[str]
+    is_residual: bool
+
+
+class _Category(NamedTuple):
+    """The billable codes of a category with their titles, and all words of them."""
+
+    titles: dict[str, _Title]
+    vocabulary: frozenset[str]
+
+
+class Specificity:
+    """Chooses more specific codes within the category of a code.
+
+    Args:
+        system: Code system whose titles name the attributes.
+    """
+
+    def __init__(self, system: CodeSystem) -> None:
+        self._system = system
+        self._categories: dict[str, _Category] = {}
+
+    def specify(self, matches: Sequence[Match], words: Sequence[tuple[str, ...]]) -> list[Match]:
+        """Return the matches of a sentence with the most specific codes that it supports.
+
+        A phrase that only names what the title of another code in the sentence says, such as "bleeding"
+        beside diverticulosis with bleeding, becomes evidence of that code.
+
+        Args:
+            matches: Phrases of the sentence.
+            words: Normalised words of each token of the sentence.
+        """
+        refined = [
+            match._replace(code=self.refine(match.code, words, match.first, match.last))
+            for match in matches
+        ]
+        return [
+            match._replace(code=self._covering(match, refined, words) or match.code)
+            for match in refined
+        ]
+
+    def _covering(
+        self, match: Match, others: Sequence[Match], words: Sequence[tuple[str, ...]]
+    ) -> str | None:
+        """Return the code of a match nearby whose title says what a match says. None without one."""
+        said = {word for found in words[match.first : match.last + 1] for word in found}
+        said -= _EMPTY_WORDS
+        for other in others:
+            if other.code == match.code or not said or other is match:
+                continue
+            title = self._category(other.code[:3]).titles.get(other.code)
+            gap = max(other.first - match.last, match.first - other.last)
+            if title is None or gap > _REACH or not said < title.words:
+                continue
+            if not self._is_additional(other.code, match.code):
+                return other.code
+        return None
+
+    def _is_additional(self, code: str, other: str) -> bool:
+        """Return whether the classification asks for another code beside a code."""
+        notes = instructions(self._system, code, "use_additional_code")
+        return any(ref.covers(other) for note in notes for ref in note.references)
+
+    def refine(self, code: str, words: Sequence[tuple[str, ...]], first: int, last: int) -> str:
+        """Return the code whose title has the most words that the sentence supports.
+
+        The code is returned unchanged if no title has more of them, or if several have equally many.
+
+        Args:
+            code: Billable code of a phrase.
+            words: Normalised words of each token of the sentence.
+            first: Index of the first token of the phrase.
+            last: Index of the last token of the phrase.
+        """
+        titles, vocabulary = self._category(code[:3])
+        own = titles.get(code)
+        if own is None:
+            return code
+        further = _attributes(words, first, last, vocabulary) - own.words
+        if not further:
+            return code
+        found: list[tuple[int, bool, str]] = []
+        for other, title in titles.items():
+            gained = title.words - own.words
+            is_other_visit = len(other) == _WITH_7TH and other[-1] != code[-1]
+            if gained and gained <= further and own.known <= title.words and not is_other_visit:
+                found.append((len(gained), not title.is_residual, other))
+        if not found:
+            return code
+        best = max(found)[:2]
+        chosen = [other for *rank, other in found if tuple(rank) == best]
+        return chosen[0] if len(chosen) == 1 else code
+
+    def _category(self, category: str) -> _Category:
+        known = self._categories.get(category)
+        if known is None:
+            codes = self._system.descendants(category) if category in self._system else []
+            titles = {
+                code: _read_title(self._system.description(code))
+                for code in codes
+                if self._system.is_billable(code)
+            }
+            vocabulary = frozenset().union(*(title.words for title in titles.values()))
+            known = self._categories[category] = _Category(titles, vocabulary)
+        return known
+
+
+def _read_title(title: str) -> _Title:
+    needed = _NOT_NEEDED.sub("", title)
+    known = _title_words(_UNSPECIFIED.sub("", needed))
+    return _Title(_title_words(needed), known, _RESIDUAL.search(title) is not None)
+
+
+def _title_words(title: str) -> frozenset[str]:
+    words = {word for found in read_words(title, defaults=False).words for word in found}
+    return frozenset(words - _EMPTY_WORDS)
+
+
+def _attributes(
+    words: Sequence[tuple[str, ...]], first: int, last: int, vocabulary: frozenset[str]
+) -> frozenset[str]:
+    """Return the words of a vocabulary around a phrase and in it.
+
+    The words of an abbreviation count together, or "ESRD" would be the end stage of another condition.
+    """
+    begin, end = max(0, first - _REACH), min(len(words), last + 1 + _REACH)
+    found: set[str] = set()
+    negated = False
+    previous = ""
+    for number in range(begin, end):
+        is_known = len(words[number]) < 2 or vocabulary.issuperset(words[number])
+        for word in words[number]:
+            if word in _NEGATORS:
+                negated = True
+            inside = first <= number <= last
+            if is_known and not negated and (not word.isdigit() or inside or previous in _COUNTERS):
+                found.add(word)
+            previous = word
+    if "left" in found and "right" in found:
+        found -= _SIDES
+    return vocabulary.intersection(found)
