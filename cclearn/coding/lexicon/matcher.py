@@ -22,6 +22,10 @@ _NEVER_BETWEEN = NEGATIONS | {"malignant", "secondary", "benign"}
 """Words that change the meaning of the phrase around them."""
 
 
+_FIRST_WORDS = frozenset("history mother father family".split())
+"""Words that stay first: "stroke, family history of cancer" is no family history of stroke."""
+
+
 class Match(NamedTuple):
     """An occurrence of a phrase.
 
@@ -238,6 +242,8 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
         return None
     order = [chosen[word] for word in phrase.words]
     is_reordered = order != sorted(order)
+    if is_reordered and phrase.words[0] in _FIRST_WORDS and first != chosen[phrase.words[0]]:
+        return None
     if phrase.negation >= 0 and is_reordered and not _keep_sides(order, phrase.negation):
         return None
     adjacent = text.token_numbers[last] - text.token_numbers[first] == 1
