@@ -45,7 +45,7 @@ class Finding:
         score: Score between 0 and 1. None if the coder gives no scores.
         assertion: Whether the note asserts the mention, negates it, and so on.
         part: Index into `NoteFindings.parts` of the part in which the finding was made.
-        rule: Flag of the combination rule that gave the code. It does not distinguish findings.
+        rule: Flag of the combination rule that gave the code. Empty without one.
         signals: Further numbers by name that tell how reliable the finding is, for calibration. They do
             not distinguish findings.
     """
@@ -56,7 +56,7 @@ class Finding:
     score: float | None = None
     assertion: Assertion = "present"
     part: int = 0
-    rule: str = field(default="", compare=False)
+    rule: str = ""
     signals: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 

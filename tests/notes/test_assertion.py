@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.assertion import AssertionRules, cues
 from cclearn.notes.contract import Assertion
 from cclearn.notes.sections import find_sections, find_sentences
 
@@ -159,3 +159,11 @@ def test_traps_cover_every_assertion() -> None:
     assert {known_failure for _, _, known_failure, _ in traps} <= {"", "yes"}
     assert {expected for expected, *_ in traps} == set(get_args(Assertion))
     assert all(sentence.count("*") == 2 for *_, sentence in traps)
+
+
+def test_cues_are_those_of_one_pattern_of_all() -> None:
+    pattern, groups = cues._pattern(cues._read())
+    for _, _, _, sentence in _traps():
+        text = sentence.replace("*", "").replace("\\n", "\n").lower()
+        expected = [(*m.span(), *groups[m.lastgroup or ""]) for m in pattern.finditer(text)]
+        assert list(map(tuple, cues.find_cues(text, 0, len(text)))) == expected

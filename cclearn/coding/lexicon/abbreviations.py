@@ -128,9 +128,11 @@ def _as_written(written: str, senses: list[Meaning]) -> list[Meaning]:
     if exact:
         return exact
     letters = sum(character.isalpha() for character in blank)
+    # The tokens of "FOBT+", a positive test, are those of "FOBT".
+    alike = [sense for sense in senses if sense.written.lower() == blank.lower()]
     return [
         sense
-        for sense in senses
+        for sense in alike
         if letters > _CASE_COUNTS
         or (sense.written.islower() and (blank.isupper() or blank == sense.written.capitalize()))
     ]

@@ -13,7 +13,15 @@ from typing import NamedTuple
 from cclearn.codes import CodeSystem
 from cclearn.codes.instructions import instructions
 from cclearn.coding.lexicon.matcher import Match
-from cclearn.coding.lexicon.normalise import BOUNDARY, COUNTERS, JOINED, MARK, UNKNOWN, read_words
+from cclearn.coding.lexicon.normalise import (
+    BOUNDARY,
+    COUNTERS,
+    JOINED,
+    MARK,
+    NEGATIONS,
+    UNKNOWN,
+    read_words,
+)
 
 _REACH = 8
 """Number of tokens on either side of a phrase whose words support a more specific code."""
@@ -25,7 +33,7 @@ _EMPTY_WORDS = frozenset(
 )
 """Words of titles that need no support."""
 
-_NEGATORS = frozenset("no not without denie denied denies negative never".split())
+_NEGATORS = NEGATIONS | {"denie", "denied", "denies", "negative"}
 _SIDES = frozenset(("left", "right", "bilateral"))
 _COUNTERS = COUNTERS | {"disease"}
 """Words after which a number is an attribute, as in "CKD 3". Any other may be a dose or a duration."""
@@ -99,6 +107,8 @@ class Specificity:
         """Return the code of a match nearby whose title says what a match says. None without one."""
         said = {word for found in words[match.first : match.last + 1] for word in found}
         said -= _EMPTY_WORDS
+        if match.code not in self._system:  # The phrase names no condition, or a procedure.
+            return None
         for other in others:
             if other.code == match.code or not said or other is match:
                 continue

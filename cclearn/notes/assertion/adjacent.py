@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from cclearn.notes.contract import Assertion
 
@@ -75,17 +76,22 @@ def adjacent_assertions(lowered: str, start: int, end: int, line: str) -> set[As
     found: set[Assertion] = set()
     sign = _SIGNS.search(lowered, max(0, start - _MAX_SIGN), start)
     if sign is not None and (sign["minus"] is None or _PLUS.search(line) is not None):
-        found.add("negated" if sign["minus"] else sign.lastgroup)  # type: ignore[arg-type]
+        found.add("negated" if sign["minus"] else _assertion(sign))
     else:
         answer = _ANSWERS.match(lowered, end)
         if answer is not None and not _is_question(answer, lowered, start):
-            found.add(answer.lastgroup)  # type: ignore[arg-type]
+            found.add(_assertion(answer))
     was = _EX.search(lowered, max(0, start - 4), start) or _PAST.match(lowered, end)
     if was is not None and _STILL.search(line) is None:
         found.add("historical")
     if _DURATION.match(lowered, end) is not None:
         found.add("present")
     return found
+
+
+def _assertion(match: re.Match[str]) -> Assertion:
+    """Return the assertion that the group of a match is named after."""
+    return cast("Assertion", match.lastgroup)
 
 
 def _is_question(answer: re.Match[str], lowered: str, start: int) -> bool:

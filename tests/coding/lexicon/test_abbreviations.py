@@ -78,3 +78,7 @@ def test_the_table_is_sound(system: CodeSystem) -> None:
     defaults = Counter(m.written for m in table if m.context is None)
     assert max(defaults.values()) == 1
     assert max(Counter((m.written, m.words) for m in table).values()) == 1
+
+
+def test_a_sign_belongs_to_the_abbreviation() -> None:
+    assert "positive" not in words_of("FOBT was negative")
