@@ -17,9 +17,9 @@ from cclearn.codes.search import search
 from cclearn.coding.base import Coder
 from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.combinations import combine
+from cclearn.coding.guidelines.history import past_code
 from cclearn.coding.lexicon.abbreviations import NO_CODE
 from cclearn.coding.lexicon.drugs import drug_findings
-from cclearn.coding.lexicon.history import past_code
 from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.coding.lexicon.normalise import BOUNDARY, read_words
 from cclearn.coding.lexicon.phrases import IF_PAST, collect_phrases, phrase_words, word_set

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
+from cclearn.coding.guidelines.history import history_flag, past_code
 from cclearn.coding.lexicon.abbreviations import NO_CODE
 from cclearn.coding.lexicon.coder import LexiconCoder
-from cclearn.coding.lexicon.history import past_code
 from cclearn.coding.lexicon.tables import HISTORY, PROCEDURES, read_table
 
 
@@ -37,6 +37,26 @@ def test_other_systems_keep_their_codes(tmp_path: Path) -> None:
     table = tmp_path / "codes.csv"
     table.write_text("code,description\nC50,Breast\n", encoding="utf-8")
     assert past_code("C50", CodeSystem.load(str(table))) == "C50"
+
+
+def test_a_past_condition_of_a_model_is_flagged(system: CodeSystem) -> None:
+    assert history_flag("C50.912", system) == (
+        "history: Z85.3 is the code of this condition once it is past (Section I.C.21.c.4)"
+    )
+    assert history_flag("R05.9", system) == (
+        "history: a symptom that is past is not coded (Section I.C.21.c.4)"
+    )
+    assert history_flag("I10", system) is None
+
+
+def test_codes_of_history_are_historical(lexicon: LexiconCoder) -> None:
+    codes = lexicon.code("Old MI, hx of breast cancer, s/p CABG, hypertension.").codes
+    assert [(assigned.code, assigned.assertion) for assigned in codes] == [
+        ("I25.2", "historical"),
+        ("Z85.3", "historical"),
+        ("Z95.1", "present"),
+        ("I10", "present"),
+    ]
 
 
 @pytest.mark.parametrize(
