@@ -45,7 +45,13 @@ class Said:
         Args:
             note: A "use additional code" note of the classification.
         """
-        found = [span for pattern in _patterns(note) for span in self._mention(pattern)]
+        found = [
+            span
+            for beginnings, pattern in _patterns(note)
+            # A search for a string is faster than one for a pattern, and mostly enough.
+            if any(beginning in self._lowered for beginning in beginnings)
+            for span in self._mention(pattern)
+        ]
         return min(found, default=None)
 
     def _mention(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -58,9 +64,9 @@ class Said:
 
 
 @lru_cache(maxsize=1 << 12)
-def _patterns(note: Instruction) -> tuple[re.Pattern[str], ...]:
-    """Return the patterns of the items of an instruction."""
-    found: dict[str, None] = {}
+def _patterns(note: Instruction) -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
+    """Return the patterns of the items of an instruction, each with strings one of which it needs."""
+    found: dict[tuple[str, ...], str] = {}
     for item in re.split(r";|: ", note.text):
         named = list(references(item))
         known = list(_words_of(named))
@@ -68,30 +74,33 @@ def _patterns(note: Instruction) -> tuple[re.Pattern[str], ...]:
             content = dict.fromkeys(_WORD.findall(_PARENTHESES.sub("", item.lower())))
             words = [word for word in content if word not in _COMMON]
             # All of the words, in their order, with little between them.
-            known = [r"\W+(?:\w+\W+){0,3}?".join(map(re.escape, words))] if words else []
-        found.update(dict.fromkeys(known))
-    return tuple(re.compile(rf"(?<!\w){words}(?!\w)") for words in found)
+            pattern = r"\W+(?:\w+\W+){0,3}?".join(map(re.escape, words))
+            known = [((words[0],), pattern)] if words else []
+        found.update(known)
+    return tuple(
+        (beginnings, re.compile(rf"(?<!\w){words}(?!\w)")) for beginnings, words in found.items()
+    )
 
 
-def _words_of(named: Iterable[Reference]) -> Iterator[str]:
+def _words_of(named: Iterable[Reference]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the words for the codes that an item names, without their endings, and their pattern."""
     for reference in named:
-        for stem, pattern in _table():
+        for stem, words in _table():
             bare = stem.replace(".", "")
             first, last = reference.first, reference.last
             if first.startswith(bare) or bare.startswith(first) or first <= bare <= last:
-                yield pattern
+                beginnings = tuple(word.rstrip("*") for word in words)
+                yield beginnings, f"(?:{'|'.join(map(_as_pattern, words))})"
 
 
 @cache
-def _table() -> tuple[tuple[str, str], ...]:
-    """Return each stem of codes with the pattern of its words."""
+def _table() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each stem of codes with its words."""
     rows = [
         (stem, words) for stems, words in read_table(ADDITIONAL_CODES) for stem in stems.split(" ")
     ]
     rows += [(code, names) for code, _, names in read_rows(DRUGS, 3)]
-    return tuple(
-        (stem, f"(?:{'|'.join(map(_as_pattern, words.split('; ')))})") for stem, words in rows
-    )
+    return tuple((stem, tuple(words.split("; "))) for stem, words in rows)
 
 
 def _as_pattern(words: str) -> str:
