@@ -164,6 +164,17 @@ SeedOption = Annotated[
     int, typer.Option(min=0, help="Seed of the bootstrap.", rich_help_panel="Scores")
 ]
 
+EditionMapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--edition-map",
+        metavar="FILE",
+        help="Table of the changes since the edition of the gold, for scores in that edition: the CDC's"
+        " conversion table, a table with the columns old and new, or packaged.",
+        rich_help_panel="Scores",
+    ),
+]
+
 
 def with_options(**providers: Callable[..., Any]) -> Callable[[Callable[..., None]], Any]:
     """Return a decorator that replaces parameters of a command by the options of a provider.
@@ -337,6 +348,7 @@ class FileOptions:
     ]
     out: ResultOption = None
     train: TrainOption = None
+    edition_map: EditionMapOption = None
     draws: DrawsOption = 1_000
     seed: SeedOption = 0
     overwrite: OverwriteOption = False
