@@ -142,7 +142,7 @@ class LexiconCoder(Coder):
 
     def _read(self, note: Note) -> NoteFindings:
         rules = AssertionRules(note.text, self.assertion)
-        findings = combine(note.text, self._find(note.text, rules), self.system)
+        findings = combine(note.text, self._find(note.text, rules), rules, self.system)
         if self.system.traits.has_phrase_table:
             findings += drug_findings(note.text, findings, rules, self.system)
         return NoteFindings(note, findings)
