@@ -11,10 +11,22 @@ from collections.abc import Sequence
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.mentions import Mentions, Rule
-from cclearn.coding.guidelines.rules import diseases, pregnancy
+from cclearn.coding.guidelines.rules import (
+    allergies,
+    diseases,
+    exposures,
+    immunisation,
+    pregnancy,
+)
 from cclearn.notes.assertion import AssertionRules
 
-RULES: tuple[Rule, ...] = (*diseases.RULES, *pregnancy.RULES)
+RULES: tuple[Rule, ...] = (
+    *diseases.RULES,
+    *pregnancy.RULES,
+    *allergies.RULES,
+    *exposures.RULES,
+    *immunisation.RULES,
+)
 """The rules, in the order in which they are applied."""
 
 

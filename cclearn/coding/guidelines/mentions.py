@@ -11,6 +11,9 @@ from cclearn.coding.findings import Finding
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.folding import lower_case
 
+_CATEGORY = 3
+"""Length of the code of a category."""
+
 
 class Mentions:
     """The mentions of a note, by code.
@@ -46,6 +49,10 @@ class Mentions:
         """Return the findings whose code begins with one of the stems."""
         return [finding for finding in self.findings if finding.code.startswith(stems)]
 
+    def within(self, start: int, end: int) -> list[Finding]:
+        """Return the findings that share a code point with a span of the text."""
+        return [found for found in self.findings if found.start < end and start < found.end]
+
     def recode(self, findings: Sequence[Finding], code: str, rule: str) -> None:
         """Give findings another code, which is flagged with a rule. Unknown codes change nothing."""
         if self.system.is_billable(code):
@@ -60,15 +67,24 @@ class Mentions:
         if self.system.is_billable(code) and not self.of(code):
             self.findings += [replace(finding, code=code, rule=rule) for finding in findings]
 
-    def add_span(self, start: int, end: int, code: str, rule: str) -> None:
-        """Add a code with its own evidence, unless the note has the code."""
-        if self.system.is_billable(code) and not self.of(code):
+    def add_span(self, start: int, end: int, code: str | None, rule: str) -> None:
+        """Add a code with its own evidence, unless the note has the code. None and unknown codes add
+        nothing."""
+        if code and self.system.is_billable(code) and not self.of(code):
             self.findings.append(Finding(code, start, end, rule=rule))
 
     def remove(self, findings: Iterable[Finding]) -> None:
         """Remove findings that are not coded beside others."""
         removed = set(map(id, findings))
         self.findings = [finding for finding in self.findings if id(finding) not in removed]
+
+    def billable(self, code: str) -> str | None:
+        """Return a code of a table, or the code above it that is billable in this release.
+
+        Releases divide codes: `Z91.0110` of FY 2026 was `Z91.011`. None if no such code is billable.
+        """
+        above = (code[:n] for n in range(len(code), _CATEGORY - 1, -1))
+        return next((known for known in above if self.system.is_billable(known)), None)
 
     def is_present(self, start: int, end: int) -> bool:
         """Return whether the note asserts what is said from `start` to `end` of the patient, now."""

@@ -10,7 +10,7 @@ from cclearn.coding.guidelines.mentions import Mentions, Rule
 
 def _hypertension(mentions: Mentions, flag: str) -> None:
     pressure = mentions.of("I10")
-    if not pressure or _UNRELATED.search(mentions.text):
+    if not pressure or _UNRELATED.search(mentions.lowered):
         return
     heart, kidney = mentions.of("I50", "I51.4", "I51.5", "I51.7"), mentions.of("N18")
     late = any(finding.code in ("N18.5", "N18.6") for finding in kidney)
@@ -27,7 +27,7 @@ def _hypertension(mentions: Mentions, flag: str) -> None:
 
 
 _UNRELATED = re.compile(
-    r"(?i)\b(?:not (?:due|related) to|unrelated to) (?:the |his |her )?(?:hypertension|htn)"
+    r"(?:not (?:due|related)|unrelated) to (?:the |his |her )?(?:hypertension|htn)"
 )
 
 
