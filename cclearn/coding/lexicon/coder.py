@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.notes import SpanPair
 
-_PHRASES_VERSION = 26
+_PHRASES_VERSION = 27
 """Version of the selection of phrases. Increase it to rebuild older caches."""
 
 _MAX_SEARCH_RESULTS = 20
@@ -48,9 +48,12 @@ _PAST_SECTION = re.compile(
 """Matches headers of sections that list what was before, such as operations."""
 
 _DONE = re.compile(
-    r"(?i)(?: (?:is|was|were|are))? (?:in place|in situ|placed|implanted|inserted|present|done)\b"
+    r"(?i)(?: (?:is|was|were|are))? (?:in place|in situ|placed|implanted|inserted|present|done|status)\b"
 )
 """Matches the words after a procedure or device that tell that it was done or is there."""
+
+_STATUS = re.compile(r"(?i)\bstatus\b|\bs/p\b")
+"""Matches the word of a phrase that says that its procedure is past: `kidney transplant status`."""
 
 _MAX_ABBREVIATION = 3
 """A single word of at most this number of characters is evidence only if it is in capitals."""
@@ -130,7 +133,11 @@ class LexiconCoder(Coder):
                 if code.startswith(IF_PAST):
                     is_past = is_past or (
                         assertion == "present"
-                        and (_PAST_SECTION.search(section.name) or _DONE.match(text, end))
+                        and (
+                            _PAST_SECTION.search(section.name)
+                            or _DONE.match(text, end)
+                            or _STATUS.search(text, start, end)
+                        )
                         is not None
                     )
                     coded = code.removeprefix(IF_PAST) if is_past else None
