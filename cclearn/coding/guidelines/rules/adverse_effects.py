@@ -9,7 +9,6 @@ from functools import cache
 from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
 from cclearn.coding.lexicon.tables import ADVERSE_EFFECTS, read_table
-from cclearn.notes.spans import Span
 
 _DUE_TO = re.compile(
     r"(?:due|secondary) to |(?:caused|induced) by |because of |\bfrom |[- ]induced\b"
@@ -21,7 +20,7 @@ _CHEMOTHERAPY = "T45.1"
 """Stem of the drugs that clinicians give themselves, so that nothing more need be said."""
 
 _SIGNS = ("as prescribed", "as directed", "as ordered", "correctly ", "therapeutic dose", "chemo")
-"""One of them is in every sentence with an effect that is coded. A search for a string is fast."""
+"""One of them is in every sentence with an effect that is coded."""
 
 _FURTHEST = 30
 """Maximum length of the name of a drug and what is before it, in code points."""
@@ -47,7 +46,7 @@ _EFFECTS: tuple[tuple[str, str, str], ...] = (
 
 
 def _adverse_effects(mentions: Mentions, flag: str) -> None:
-    for sentence in _sentences(mentions):
+    for sentence in mentions.sentences_with(_SIGNS):
         effects = [
             found for found in mentions.within(*sentence) if not found.code.startswith(_NO_EFFECT)
         ]
@@ -61,17 +60,6 @@ def _adverse_effects(mentions: Mentions, flag: str) -> None:
                         changed = [found for found in effects if found.code == plain]
                         mentions.recode(changed, code, flag)
                 mentions.add_span(drug.start, drug.end, drug.code, flag)
-
-
-def _sentences(mentions: Mentions) -> list[Span]:
-    """Return the sentences that may say that a drug was given or taken as prescribed, in order."""
-    found = set()
-    for words in _SIGNS:
-        at = mentions.lowered.find(words)
-        while at >= 0:
-            found.add(mentions.rules.sentence_at(at))
-            at = mentions.lowered.find(words, at + 1)
-    return sorted(found)
 
 
 def _blamed_drugs(lowered: str, start: int, end: int) -> Iterator[Named]:

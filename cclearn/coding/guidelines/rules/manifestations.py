@@ -20,26 +20,20 @@ def _anemia_in_kidney_disease(mentions: Mentions, flag: str) -> None:
 
 
 def _gastroparesis(mentions: Mentions, flag: str) -> None:
-    for category in _DIABETES:
-        named = _that_say(mentions, mentions.of(f"{category}.43"), "gastropar")
-        mentions.add(named, "K31.84", flag)
+    neuropathy = mentions.of(*(f"{category}.43" for category in _DIABETES))
+    mentions.add(_that_say(mentions, neuropathy, "gastropar"), "K31.84", flag)
 
 
 def _foot_ulcer(mentions: Mentions, flag: str) -> None:
-    if mentions.of("L97"):
+    ulcers = mentions.of(*(f"{category}.621" for category in _DIABETES))
+    if not ulcers or mentions.of("L97"):
         return
-    for category in _DIABETES:
-        ulcers = mentions.of(f"{category}.621")
-        for words, prefix in (("heel", "L97.4"), ("foot", "L97.5"), ("toe", "L97.5")):
-            named = [
-                finding
-                for finding in ulcers
-                if words in mentions.lowered[finding.start : finding.end + _SITE_WITHIN]
-            ]
-            if named:
-                said = mentions.lowered[slice(*mentions.rules.sentence_at(named[0].start))]
+    for word, stem in (("heel", "L97.4"), ("foot", "L97.5"), ("toe", "L97.5")):
+        for ulcer in ulcers:
+            if word in mentions.lowered[ulcer.start : ulcer.end + _SITE_WITHIN]:
+                said = mentions.lowered[slice(*mentions.rules.sentence_at(ulcer.start))]
                 side = "2" if "left" in said else "1" if "right" in said else "0"
-                mentions.add(named, f"{prefix}{side}9", flag)
+                mentions.add([ulcer], f"{stem}{side}9", flag)
                 return
 
 
@@ -70,18 +64,14 @@ def _dementia(mentions: Mentions, flag: str) -> None:
 
 
 def _behavior(mentions: Mentions, flag: str) -> None:
-    for category in ("F01", "F02", "F03"):
-        dementia = mentions.of(f"{category}.80", f"{category}.50", f"{category}.90")
-        for pattern, stems, ending in _BEHAVIORS:
-            if not dementia:
-                break
-            found = pattern.search(mentions.lowered)
-            if found is not None and mentions.is_present(*found.span()):
-                code = f"{dementia[0].code[:5]}{ending}"
-                if mentions.system.is_billable(code):
-                    mentions.remove(mentions.of(*stems))
-                    mentions.recode(dementia, code, flag)
-                    break
+    dementia = mentions.of("F01.50", "F02.80", "F03.90")
+    for pattern, stems, ending in _BEHAVIORS if dementia else ():
+        found = pattern.search(mentions.lowered)
+        if found is not None and mentions.is_present(*found.span()):
+            mentions.remove(mentions.of(*stems))
+            for code in sorted({finding.code for finding in dementia}):
+                mentions.recode(mentions.of(code), f"{code[:5]}{ending}", flag)
+            return
 
 
 _BEHAVIORS: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from cclearn.codes import CodeSystem
 from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.lexicon.tables import PREGNANCY, read_rows
-from cclearn.notes.spans import Span
 
 
 def _conditions(mentions: Mentions, flag: str) -> None:
-    if not any(words in mentions.lowered for words in _MAY_BE_PREGNANT):
-        return
-    sentences = _sentences_of_pregnancy(mentions)
+    sentences = [
+        sentence
+        for sentence in mentions.sentences_with(_SIGNS)
+        if _is_of_pregnancy(mentions, *sentence)
+    ]
     for row in _table() if sentences else ():
         found = [
             finding
@@ -31,7 +32,9 @@ def _conditions(mentions: Mentions, flag: str) -> None:
                 mentions.add([finding], row.own, flag)
 
 
-_MAY_BE_PREGNANT = ("pregnan", "prenatal", "antepartum", "gestation")
+_SIGNS = ("pregnan", "prenatal", "antepartum", "gestation")
+"""One of them is in every sentence with a pregnancy."""
+
 _PREGNANT = re.compile(
     r"(?:pregnan(?:t|cy)\b(?!,? (?:tests?|(?:in|of) (?:19|20)\d\d))|prenatal|antepartum"
     r"|weeks(?: of)? gestation)"
@@ -41,19 +44,18 @@ _MAX_ANOTHER = 10
 """Maximum length of the word before "pregnancy" that says that it is another one, in code points."""
 
 
-def _sentences_of_pregnancy(mentions: Mentions) -> set[Span]:
-    """Return the sentences that say that the patient is pregnant now.
+def _is_of_pregnancy(mentions: Mentions, start: int, end: int) -> bool:
+    """Return whether a sentence says that the patient is pregnant now.
 
     A condition in another sentence may be older than the pregnancy, or later.
     """
-    return {
-        mentions.rules.sentence_at(match.start())
-        for match in _PREGNANT.finditer(mentions.lowered)
+    return any(
+        mentions.is_present(*match.span())
+        for match in _PREGNANT.finditer(mentions.lowered, start, end)
         if not _ANOTHER.search(
             mentions.lowered, max(0, match.start() - _MAX_ANOTHER), match.start()
         )
-        and mentions.is_present(*match.span())
-    }
+    )
 
 
 class _Row(NamedTuple):

@@ -21,12 +21,11 @@ _FURTHEST = 40
 
 
 def _integral(mentions: Mentions, flag: str) -> None:
-    codes = {finding.code for finding in mentions.findings}
-    if not any(code.startswith(_all_symptoms()) for code in codes):
-        return
-    for symptoms, diseases in _table():
-        if any(code.startswith(diseases) for code in codes):
-            mentions.remove(mentions.of(*symptoms))
+    possible = mentions.of(*_all_symptoms())
+    for symptoms, diseases in _table() if possible else ():
+        found = [finding for finding in possible if finding.code.startswith(symptoms)]
+        if found and mentions.of(*diseases):
+            mentions.remove(found)
 
 
 def _explained(mentions: Mentions, flag: str) -> None:
