@@ -6,6 +6,7 @@ are annotated as Typer expects them. Annotations in this module are therefore ev
 
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -376,6 +377,14 @@ def print_settings(settings: "type[BaseModel]") -> None:
     for key, field in settings.model_fields.items():
         default = "required" if field.is_required() else repr(field.default)
         typer.echo(f"    {key} = {default}")
+
+
+def prints_json(as_json: bool) -> bool:
+    """Return whether a command that answers with codes prints JSON instead of tables.
+
+    It does if standard output is no terminal, as `cclearn code` does, or if `--json` is given.
+    """
+    return as_json or not sys.stdout.isatty()
 
 
 def print_json(value: Any) -> None:

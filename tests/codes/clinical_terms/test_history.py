@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.lexicon.abbreviations import NO_CODE
+from cclearn.codes.clinical_terms.abbreviations import NO_CODE
+from cclearn.codes.clinical_terms.history import past_code
+from cclearn.codes.clinical_terms.tables import HISTORY, PROCEDURES, read_table
 from cclearn.coding.lexicon.coder import LexiconCoder
-from cclearn.coding.lexicon.history import past_code
-from cclearn.coding.lexicon.tables import HISTORY, PROCEDURES, read_table
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from cclearn.codes import CodeSystem
-from cclearn.coding.lexicon.abbreviations import NO_CODE
-from cclearn.coding.lexicon.tables import HISTORY, read_table
+from cclearn.codes.clinical_terms.abbreviations import NO_CODE
+from cclearn.codes.clinical_terms.tables import HISTORY, read_table
+from cclearn.codes.hierarchy import CodeHierarchy
 
 
-def past_code(code: str, system: CodeSystem) -> str | None:
+def past_code(code: str, system: CodeHierarchy) -> str | None:
     """Return the code of a condition that is past: personal history, if the table has a code for it.
 
     A condition without one keeps its code, because "history of" is written of chronic conditions too.
