@@ -204,7 +204,6 @@ def add_search_route(app: FastAPI, system: CodeSystem, check: KeyCheck) -> None:
                 max_length=_MAX_CODE_LENGTH,
                 description="Chapter (9), range of categories (I00-I99), block or header (I20-I25, I50)"
                 " whose codes are found.",
-                openapi_examples={"all chapters": {"value": None}, "one chapter": {"value": "9"}},
             ),
         ] = None,
     ) -> list[FoundCode]:

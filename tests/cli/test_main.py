@@ -312,7 +312,8 @@ def test_other_releases_and_tables_of_the_users(tmp_path: Path) -> None:
     assert "428.2" in run("codes", "show", "42821", *nine).stdout.decode()
     order = tmp_path / "icd10cm-order-2031.txt"
     order.write_text(official.ORDER, encoding="utf-8")
-    assert "icd10cm 2031: valid" in run("codes", "show", "T07", "--release", order).stdout.decode()
+    shown = json.loads(run("codes", "show", "T07", "--release", order).stdout)
+    assert (shown["system"], shown["release"], shown["status"]) == ("icd10cm", "2031", "valid")
     old = order.with_name("icd10cm-order-2030.txt")
     old.write_text(official.ORDER.replace("T07 ", "T06 "), encoding="utf-8")
     message = fails("codes", "show", "T06", "--release", order, "--earlier", old)
