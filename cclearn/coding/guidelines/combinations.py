@@ -225,7 +225,8 @@ def _weeks(mentions: Mentions, flag: str) -> None:
 
 
 _WEEKS = re.compile(
-    r"(?i)(?<!for )(?<!x )\b(?P<weeks>\d{1,2})(?:\s*\+\s*\d|\s*\d/7|\.\d)?"
+    r"(?i)(?<!for )(?<!x )(?<!born at )(?<!delivered at )"
+    r"\b(?P<weeks>\d{1,2})(?:\s*\+\s*\d|\s*\d/7|\.\d)?"
     r"\s*-?(?:weeks?|wks?|wga?|w(?:\d\s?d?)?)\b"
     r"(?! (?:ago|post|after|old|later|follow|course|supply|history|hx|of (?:cough|pain|fever)))"
 )

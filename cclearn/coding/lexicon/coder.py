@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.notes import SpanPair
 
-_PHRASES_VERSION = 26
+_PHRASES_VERSION = 27
 """Version of the selection of phrases. Increase it to rebuild older caches."""
 
 _MAX_SEARCH_RESULTS = 20

@@ -20,7 +20,8 @@ FLAG = f"combination: {SAYS} (Section {SECTION})"
 _LONG_TERM = re.compile(r"\b(?:long[- ]term|chronic(?:ally)?|lifelong|indefinite(?:ly)?)\b")
 _NOT_TAKEN = re.compile(
     r"\b(?:stop(?:ped)?|held|hold|holding|discontinu\w+|d/c|off|avoid|allerg\w+|intoleran\w+|refus\w+"
-    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|once|overdose)\b"
+    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|once|overdose|prn|as needed"
+    r"|tried|previously|past|used to|occasional(?:ly)?)\b"
 )
 _WORD = re.compile(r"[a-z]+")
 _SENTENCE = 60
