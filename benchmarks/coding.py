@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lexicon_quality import quality, specialties
 from local_decoding import local
 from measure import RESULTS, save
 from random_models import (
@@ -37,7 +38,7 @@ from random_models import (
 )
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
-from cclearn import CodedNote, Coder, Note
+from cclearn import CodedNote, Note
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
 from cclearn.coding.lexicon.coder import LexiconCoder
@@ -48,81 +49,12 @@ from cclearn.coding.span_loop.coder import SpanLoopCoder
 from cclearn.coding.span_loop.recognisers import LLMRecogniser
 from cclearn.engines.local import LocalEngine
 from cclearn.engines.tree_scoring import score_answers
-from cclearn.evaluation import Settings, evaluate
 from cclearn.notes import Evidence
 from cclearn.prompts import Template, span_answer, span_prompt
 from cclearn.prompts.encoding import encode_prompt
-from cclearn.runtime.files import sha256_of_file
 from cclearn.runtime.progress import quiet_libraries
 
 TEMPLATES: tuple[Template, ...] = ("paired", "listed")
-SCORES = ("micro_precision", "micro_recall", "micro_f1", "macro_f1", "category_f1")
-
-
-def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
-    """Score the lexicon on CodiEsp's development split in English, and code all of ACI-Bench."""
-    coder = Coder.lexicon(system)
-    gold = list(corpus_notes("codiesp", folder, system, "dev"))
-    coded = list(coder.code_many(note.note for note in gold))
-    comparison = evaluate(gold, {"lexicon": coded}, system, Settings())
-    scored = comparison.evaluations["lexicon"]
-    assigned = [code for note in coded for code in note.codes]
-    visits = [
-        Note(id=row["encounter_id"], text=row["note"], origin="public")
-        for file in sorted((folder / "aci_bench").glob("*.csv"))
-        if "metadata" not in file.name
-        for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines(keepends=True))
-    ]
-    run = list(coder.code_many(visits))
-    return {
-        "codiesp_dev_english": {
-            "notes": len(gold),
-            "scores": {
-                name: [score.value, score.low, score.high]
-                for name, score in scored.scores.items()
-                if name in SCORES
-            },
-            "codes": len(assigned),
-            "codes_with_evidence": sum(bool(code.evidence) for code in assigned),
-            "worst_confusions": [
-                {"missed": c.missed, "predicted": c.predicted, "notes": c.notes}
-                for c in sorted(scored.confusions, key=lambda c: -c.notes)[:10]
-            ],
-        },
-        "aci_bench": {
-            "notes": len(visits),
-            "coded": len(run),
-            "codes_a_note": round(sum(len(note.codes) for note in run) / len(run), 2),
-            "flags": sorted({flag for note in run for flag in note.flags}),
-        },
-    }
-
-
-def specialties(system: CodeSystem) -> dict[str, Any]:
-    """Score the lexicon on the 40 notes of eight specialties, which were written before its rules."""
-    path = Path(__file__).parent / "data" / "specialty_notes.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    counts: dict[str, list[int]] = {}
-    for row in rows:
-        coder = Coder.lexicon(system, encounter=row["encounter"])
-        coded = coder.code(Note(id=row["id"], text=row["text"], origin="public"))
-        gold, found = {code["code"] for code in row["codes"]}, {code.code for code in coded.codes}
-        for name in (row["specialty"], "all"):
-            sums = counts.setdefault(name, [0, 0, 0])
-            for index, number in enumerate((len(gold & found), len(found), len(gold))):
-                sums[index] += number
-    both, found_all, gold_all = counts["all"]
-    return {
-        "notes": len(rows),
-        "sha256": sha256_of_file(path),
-        "codes": gold_all,
-        "precision": round(both / found_all, 4),
-        "recall": round(both / gold_all, 4),
-        "micro_f1": {
-            name: round(2 * right / (predicted + expected), 4)
-            for name, (right, predicted, expected) in counts.items()
-        },
-    }
 
 
 def grounded(notes: list[Note], system: CodeSystem) -> dict[str, Any]:

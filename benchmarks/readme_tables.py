@@ -1,9 +1,9 @@
-"""Write the tables of the README from the results.
+"""Write the tables of the README and of `docs/evaluation.md` from the results.
 
 python -m benchmarks.readme_tables [--quickstart FOLDER]
 
 FOLDER is a finished quickstart, whose scores are first copied to `benchmarks/results/quickstart.json`.
-`tests/test_readme.py` compares the README with the results, and a slow test codes the held-out notes of
+`tests/test_readme.py` compares the pages with the results, and a slow test codes the held-out notes of
 the quickstart with the lexicon again.
 """
 
@@ -23,7 +23,8 @@ from cclearn.runtime.files import write_json
 from cclearn.runtime.parsing import read_json
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md")
 QUICKSTART = RESULTS / "quickstart.json"
 
 
@@ -73,18 +74,42 @@ def arms_table() -> str:
 def codiesp_table() -> str:
     """Return the table of the lexicon on CodiEsp in English and on the notes of eight specialties."""
     scores = read_json(RESULTS / "coding.json")["quality"]["codiesp_dev_english"]["scores"]
-    f1, precision, recall, category = (
-        scores[name] for name in ("micro_f1", "micro_precision", "micro_recall", "category_f1")
-    )
-    with_interval = f"{f1[0]:.3f} ({f1[1]:.3f}–{f1[2]:.3f})"
-    row = [with_interval, *(f"{values[0]:.3f}" for values in (precision, recall, category))]
+
+    def cells(prefix: str) -> list[str]:
+        f1, *others = (
+            scores[prefix + name]
+            for name in ("micro_f1", "micro_precision", "micro_recall", "category_f1")
+        )
+        with_interval = f"{f1[0]:.3f} ({f1[1]:.3f}–{f1[2]:.3f})"
+        return [with_interval, *(f"{values[0]:.3f}" for values in others)]
+
     others = read_json(RESULTS / "coding.json")["specialties"]
     own = [others["micro_f1"]["all"], others["precision"], others["recall"]]
     rows = [
-        ["CodiEsp, 250 cases", *row],
+        ["CodiEsp, 250 cases", *cells("")],
+        ["the same, in the edition of their codes (2018)", *cells("edition_map/")],
         ["eight specialties, 40 notes", *(f"{value:.3f}" for value in own), ""],
     ]
     return table(["notes", "micro F1", "precision", "recall", "category F1"], rows)
+
+
+def editions_table() -> str:
+    """Return the table of what the change of edition costs the lexicon on CodiEsp."""
+    quality = read_json(RESULTS / "coding.json")["quality"]
+    rows = []
+    for split in ("dev", "train"):
+        found = quality[f"codiesp_{split}_english"]
+        counts = found["gold_codes"]
+        total = sum(count for count, _ in counts.values())
+        never = counts["incomplete"][0] + counts["other"][0]
+        row = [f"{split}, {found['notes']} cases", f"{total:,}"]
+        row += [f"{count:,} ({count / total:.1%})" for count in (counts["replaced"][0], never)]
+        for name in ("micro_f1", "macro_f1", "category_f1"):
+            plain, mapped = (found["scores"][p + name][0] for p in ("", "edition_map/"))
+            row.append(f"{plain:.3f} → {mapped:.3f}")
+        rows.append(row)
+    head = ["split", "gold codes", "replaced since", "never billable"]
+    return table([*head, "micro F1 → with the map", "macro F1", "category F1"], rows)
 
 
 def scale_table() -> str:
@@ -142,10 +167,11 @@ BLOCKS = {
     "quickstart": quickstart_table,
     "span rows": arms_table,
     "lexicon on CodiEsp": codiesp_table,
+    "editions": editions_table,
     "claim": summary_table,
     "scale": scale_table,
 }
-"""Functions that generate the blocks of the README, by the name of the block."""
+"""Functions that generate the blocks of the pages, by the name of the block."""
 
 
 def main() -> None:
@@ -154,8 +180,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quickstart is not None:
         copy_quickstart(arguments.quickstart)
-    README.write_text(filled(README.read_text(encoding="utf-8"), BLOCKS), encoding="utf-8")
-    print(README)
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8"), BLOCKS), encoding="utf-8")
+        print(page)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -12,7 +13,6 @@ from cclearn.cli.options import (
     SystemOption,
     load_system,
     print_json,
-    prints_json,
 )
 from cclearn.cli.program import App
 from cclearn.errors import CclearnError
@@ -29,6 +29,11 @@ _JSONOption = Annotated[
 ]
 
 
+def _prints_json(as_json: bool) -> bool:
+    """Return whether JSON is printed and no tables: to a pipe or a file, as `cclearn code` does."""
+    return as_json or not sys.stdout.isatty()
+
+
 def show_code(
     code: Annotated[str, typer.Argument(help="A code in any spelling, a block or a chapter.")],
     system: SystemOption = "icd10cm",
@@ -40,7 +45,7 @@ def show_code(
     from cclearn.codes.code_info import code_info
 
     loaded = load_system(system, release, earlier)
-    if prints_json(as_json):
+    if _prints_json(as_json):
         print_json(code_info(loaded, code).model_dump(mode="json"))
     else:
         from cclearn.cli.tables import code_view, print_view
@@ -75,7 +80,7 @@ def search_codes(
             f"text: nothing found in {loaded.name} {loaded.release}. Check the spelling, use fewer or"
             " other words, or leave out --billable and --chapter."
         )
-    if not prints_json(as_json):
+    if not _prints_json(as_json):
         from cclearn.cli.tables import hits_table, print_view
 
         print_view(hits_table(hits, loaded))

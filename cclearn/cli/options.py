@@ -6,7 +6,6 @@ are annotated as Typer expects them. Annotations in this module are therefore ev
 
 import inspect
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -163,6 +162,17 @@ DrawsOption = Annotated[
 ]
 SeedOption = Annotated[
     int, typer.Option(min=0, help="Seed of the bootstrap.", rich_help_panel="Scores")
+]
+
+EditionMapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--edition-map",
+        metavar="FILE",
+        help="Table of the changes since the edition of the gold, for scores in that edition: the CDC's"
+        " conversion table, a table with the columns old and new, or packaged.",
+        rich_help_panel="Scores",
+    ),
 ]
 
 
@@ -338,6 +348,7 @@ class FileOptions:
     ]
     out: ResultOption = None
     train: TrainOption = None
+    edition_map: EditionMapOption = None
     draws: DrawsOption = 1_000
     seed: SeedOption = 0
     overwrite: OverwriteOption = False
@@ -377,14 +388,6 @@ def print_settings(settings: "type[BaseModel]") -> None:
     for key, field in settings.model_fields.items():
         default = "required" if field.is_required() else repr(field.default)
         typer.echo(f"    {key} = {default}")
-
-
-def prints_json(as_json: bool) -> bool:
-    """Return whether a command that answers with codes prints JSON instead of tables.
-
-    It does if standard output is no terminal, as `cclearn code` does, or if `--json` is given.
-    """
-    return as_json or not sys.stdout.isatty()
 
 
 def print_json(value: Any) -> None:

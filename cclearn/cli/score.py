@@ -11,6 +11,7 @@ import typer
 from cclearn.cli.options import (
     AssertionOption,
     CalibrationOption,
+    EditionMapOption,
     EncounterOption,
     FileOptions,
     JSONOption,
@@ -77,7 +78,9 @@ def _score_files(
 ) -> Scored:
     from cclearn.workflows.score import ScoringOptions, score_files
 
-    options = ScoringOptions(files.out, files.train, files.draws, files.seed, files.overwrite)
+    options = ScoringOptions(
+        files.out, files.train, files.draws, files.seed, files.overwrite, files.edition_map
+    )
     return score_files(files.gold, files.pred, system, options, show, compare)
 
 
@@ -181,6 +184,7 @@ def benchmark_command(
     encounter: EncounterOption = None,
     assertion: AssertionOption = "english",
     pairs: PairsOption = None,
+    edition_map: EditionMapOption = None,
     listing: Annotated[
         bool, typer.Option("--list", help="List the benchmarks and their options.")
     ] = False,
@@ -223,6 +227,7 @@ def benchmark_command(
         encounter=encounter,
         assertion=assertion,
         pairs=pairs,
+        edition_map=edition_map,
     )
     refuse_existing(out, overwrite)
     _quiet_libraries_of(model)

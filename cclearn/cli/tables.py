@@ -95,7 +95,10 @@ def coded_note_view(note: CodedNote) -> View:
     table.add_column("evidence")
     for number, assigned in enumerate(shown):
         rejected = number >= len(note.codes)
-        cells: list[RenderableType] = [_text(assigned.code), _text(assigned.description)]
+        title_cell = _text(assigned.description)
+        if assigned.assertion != "present":
+            title_cell.append(f" [{assigned.assertion.replace('_', ' ')}]", style="italic")
+        cells: list[RenderableType] = [_text(assigned.code), title_cell]
         if scored:
             cells.append("–" if assigned.score is None else f"{assigned.score:.2f}")
         if decided:

@@ -210,7 +210,7 @@ class Coder(ABC):
         for note_findings, coded in self.aggregate_many(notes):
             if self.calibration is not None:
                 coded = self.calibration.apply(coded, note_findings)
-            yield add_rule_flags(coded, self.system)
+            yield add_rule_flags(coded, self.system, self.assertion)
 
     def aggregate_many(self, notes: Iterable[Note]) -> Iterator[tuple[NoteFindings, CodedNote]]:
         """Yield the findings of each note together with its codes and their raw scores, in order.

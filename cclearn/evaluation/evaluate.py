@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.editions import EditionMap
 from cclearn.errors import CclearnError, ConfigurationError, shown_id
 from cclearn.evaluation.bootstrap import Difference, Score, score_systems
+from cclearn.evaluation.gold_edition import GoldEdition
 from cclearn.evaluation.metrics.code_counts import CodeCount, count_codes
 from cclearn.evaluation.metrics.codes import (
     add_code_scores,
@@ -28,7 +30,7 @@ from cclearn.evaluation.metrics.rates import (
 )
 from cclearn.evaluation.metrics.reliability import ReliabilityBin, reliability_bins
 from cclearn.evaluation.metrics.roc import AUCTable
-from cclearn.evaluation.metrics.score_tables import RatioTable, ScoreTable
+from cclearn.evaluation.metrics.score_tables import PrefixedTable, RatioTable, ScoreTable
 from cclearn.evaluation.report.confusion import (
     Confusion,
     ConfusionBranch,
@@ -51,11 +53,14 @@ class Settings:
         draws: Number of draws of the bootstrap and of the randomisation; 0 computes no intervals.
         seed: Seed of the draws.
         training: Number of training notes that contain each code. Scores by training frequency need it.
+        edition_map: Changes since the edition of the gold, for scores in that edition
+            (`cclearn.evaluation.gold_edition`); None computes none.
     """
 
     draws: int = 1_000
     seed: int = 0
     training: Mapping[str, int] | None = None
+    edition_map: EditionMap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,13 @@ def evaluate(
     labels = {name: labels_of(notes, among=names) for name, notes in aligned.items()}
     # All systems must have the same scores, so that they can be compared.
     decided = any(note.decisions for notes in aligned.values() for note in notes.predicted)
+    edition = None
+    if settings.edition_map is not None:
+        codes = frozenset(code for note in gold_notes for code in note.codes)
+        edition = GoldEdition(settings.edition_map, codes)
     tables = {
-        name: _tables(aligned[name], labels[name], system, settings, decided) for name in aligned
+        name: _tables(aligned[name], labels[name], system, settings.training, decided, edition)
+        for name in aligned
     }
     scores, differences = score_systems(
         tables, len(gold_notes), settings.draws, settings.seed, compare
@@ -163,10 +173,11 @@ def evaluate(
         )
         for name in aligned
     }
-    warnings = tuple(gold_warnings(gold_notes, system))
-    if not any(note.codes for note in gold_notes):
-        warnings = ("no note of the gold has a code", *warnings)
-    return Comparison(evaluations, differences, len(names), warnings)
+    warnings = [] if any(note.codes for note in gold_notes) else ["no note of the gold has a code"]
+    warnings += gold_warnings(gold_notes, system)
+    if edition is not None:
+        warnings += edition.warnings(gold_notes, system)
+    return Comparison(evaluations, differences, len(names), tuple(warnings))
 
 
 def _read_gold(gold: Iterable[CodedNote]) -> list[ScoredNote]:
@@ -201,24 +212,39 @@ def _align_all(
 
 
 def _tables(
-    aligned: AlignedNotes, labels: Labels, system: CodeSystem, settings: Settings, decided: bool
+    aligned: AlignedNotes,
+    labels: Labels,
+    system: CodeSystem,
+    training: Mapping[str, int] | None,
+    decided: bool,
+    edition: GoldEdition | None,
 ) -> list[ScoreTable]:
     ratios = RatioTable(len(aligned.gold))
-    by_label = add_code_scores(ratios, aligned, labels)
-    add_hierarchical_scores(ratios, aligned, system)
     groups = chapter_groups(labels, system)
-    if settings.training is not None:
-        groups |= frequency_groups(labels, settings.training)
+    if training is not None:
+        groups |= frequency_groups(labels, training)
     add_grouped_scores(ratios, labels, groups)
-    if any(note.spans for note in aligned.gold):
-        add_evidence_scores(ratios, aligned)
     add_rates(ratios, aligned, system)
     if decided:
         add_decision_scores(ratios, aligned)
     add_plugin_scores(ratios, aligned, system)
-    tables: list[ScoreTable] = [ratios, by_label]
+    tables: list[ScoreTable] = [*_code_tables(aligned, labels, system), ratios]
+    if edition is not None:
+        mapped = edition.align(aligned)
+        mapped_tables = _code_tables(mapped, labels_of(mapped, among=labels.names), system)
+        tables += [PrefixedTable(table, "edition_map/") for table in mapped_tables]
     if any(note.codes for note in aligned.predicted) and all(
         note.scores is not None for note in aligned.predicted
     ):
         tables.append(AUCTable(aligned, labels))
     return tables
+
+
+def _code_tables(aligned: AlignedNotes, labels: Labels, system: CodeSystem) -> list[ScoreTable]:
+    """Return the tables with the scores of codes and of their evidence."""
+    ratios = RatioTable(len(aligned.gold))
+    by_label = add_code_scores(ratios, aligned, labels)
+    add_hierarchical_scores(ratios, aligned, system)
+    if any(note.spans for note in aligned.gold):
+        add_evidence_scores(ratios, aligned)
+    return [ratios, by_label]

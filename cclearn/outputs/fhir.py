@@ -146,6 +146,9 @@ def _condition(note: CodedNote, assigned: AssignedCode, document: UUID) -> _Elem
         "resourceType": "Condition",
         "id": str(uuid5(document, f"{assigned.system} {assigned.code}")),
         "extension": extensions,
+        "clinicalStatus": _coded(
+            "condition-clinical", "inactive" if assigned.assertion == "historical" else "active"
+        ),
         # Nobody has reviewed the code yet.
         "verificationStatus": _coded("condition-ver-status", "unconfirmed"),
         "category": [_coded("condition-category", "encounter-diagnosis")],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.editions import EditionMap
 from cclearn.coding import Coder, CoderSettings, Encounter, load_coder
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
@@ -80,6 +81,8 @@ class BenchmarkSettings:
         encounter: Setting in which the notes were written.
         assertion: Language of the assertion rules, or `off`.
         pairs: Span pairs whose strings are added to the lexicon and to the candidates of `span_loop`.
+        edition_map: Table of the changes since the edition of the gold, for scores in that edition, or
+            `packaged` for the table that comes with cclearn; None computes none.
     """
 
     models: tuple[str, ...]
@@ -95,6 +98,7 @@ class BenchmarkSettings:
     encounter: Encounter | None = None
     assertion: AssertionLanguage = "english"
     pairs: Path | None = None
+    edition_map: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,7 @@ def run_benchmark(
     names = model_names(settings.models)
     prices = read_prices(settings.prices, settings.models)
     retained = read_retention(settings.retention) if settings.retention is not None else []
+    changes = settings.edition_map and EditionMap.load(settings.edition_map, data.system)
     _refuse_inputs(out, [data.folder, *map(Path, settings.models)])
     with atomic_folder(out, overwrite, "benchmark") as partial:
         gold = partial / "gold.jsonl"
@@ -167,7 +172,7 @@ def run_benchmark(
                 notes = progress(notes, f"coding with {name}", count)
             path = partial / "predictions" / f"{name}.jsonl"
             runs[name] = _run_model(model, coder, notes, count, path, prices.get(model))
-        scoring = Settings(draws=settings.draws, seed=settings.seed, training=training.counts)
+        scoring = Settings(settings.draws, settings.seed, training.counts, changes or None)
         comparison = _score(gold, runs, data.system, scoring, training.warning)
         result = result_of(
             comparison,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cclearn.bulk.folder import read_coded
 from cclearn.codes import CodeSystem
+from cclearn.codes.editions import PACKAGED, EditionMap
 from cclearn.coding import CoderSettings, load_coder
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
@@ -27,7 +28,7 @@ from cclearn.notes.jsonl import read_span_pairs
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_text
 from cclearn.runtime.progress import track
 
-_ROLES = ("gold", "train")
+_ROLES = ("gold", "train", "edition_map")
 """Roles in a result's list of files, which no system can have as its name."""
 
 
@@ -41,6 +42,8 @@ class ScoringOptions:
         draws: Number of bootstrap draws.
         seed: Seed of the bootstrap.
         overwrite: Whether the folder of an earlier evaluation may be replaced.
+        edition_map: Table of the changes since the edition of the gold, for scores in that edition, or
+            `packaged` for the table that comes with cclearn; None computes none.
     """
 
     out: Path | None = None
@@ -48,19 +51,31 @@ class ScoringOptions:
     draws: int = 1_000
     seed: int = 0
     overwrite: bool = False
+    edition_map: str | None = None
 
     @property
     def train_files(self) -> dict[str, Path]:
         """The file of training notes by its role; empty if there is none."""
         return {} if self.train is None else {"train": self.train}
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that the options name."""
+        files = list(self.train_files.values())
+        if self.edition_map not in (None, PACKAGED):
+            files.append(Path(self.edition_map))
+        return files
+
     def settings(self, system: CodeSystem) -> Settings:
         """Return the settings of the evaluation, with the number of training notes of each code."""
+        changes = self.edition_map and EditionMap.load(self.edition_map, system)
         training = None
         if self.train is not None:
             notes = read_coded(self.train, system)
             training = Counter(assigned.code for note in notes for assigned in note.codes)
-        return Settings(draws=self.draws, seed=self.seed, training=training)
+        return Settings(
+            draws=self.draws, seed=self.seed, training=training, edition_map=changes or None
+        )
 
     def folder(self) -> AbstractContextManager[Path | None]:
         """Return a context that provides the folder to write; None if nothing is written."""
@@ -94,7 +109,7 @@ def score_files(
         CclearnError: A file cannot be read, or predictions do not belong to the gold notes.
     """
     options = options or ScoringOptions()
-    _refuse_missing([gold, *predicted, *options.train_files.values()])
+    _refuse_missing([gold, *predicted, *options.files])
     files = _files_by_name(predicted)
     with options.folder() as folder:
         settings = options.settings(system)
@@ -149,7 +164,7 @@ def score_spans(
     """
     options = options or ScoringOptions()
     names = model_names(models)
-    _refuse_missing([pairs, *options.train_files.values()])
+    _refuse_missing([pairs, *options.files])
     gold = sorted(read_span_pairs(pairs, system), key=lambda pair: sha256_of_text(pair.id))[:limit]
     settings = options.settings(system)
     answers: dict[str, list[list[str]]] = {}

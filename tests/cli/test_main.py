@@ -251,9 +251,10 @@ def test_building_and_evaluating(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in gold.read_text().splitlines()]
     plain.write_text("".join(json.dumps({"id": r["id"], "text": r["text"]}) + "\n" for r in rows))
     assert run("code", plain, "--out", coded).returncode == 0
-    done = run("evaluate", "--gold", gold, "--pred", coded, "--pred", gold, "--out", tmp_path / "e")
+    systems = ("--gold", gold, "--pred", coded, "--pred", gold)
+    done = run("evaluate", *systems, "--out", tmp_path / "e", "--edition-map", "packaged")
     assert done.returncode == 0, done.stderr
-    assert "micro" in done.stdout.decode()
+    assert "micro F1, edition map" in done.stdout.decode()
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     right, coded_ = (metrics["systems"][name]["scores"] for name in ("notes", "coded"))
     assert right["micro_f1"]["value"] == right["evidence_span_f1"]["value"] == 1.0
@@ -265,7 +266,7 @@ def test_building_and_evaluating(tmp_path: Path) -> None:
     shown = run("evaluate", "--gold", gold, "--pred", coded, "--out", tmp_path / "s", "--show", "3")
     assert shown.returncode == 0, shown.stderr
     assert (tmp_path / "s" / "report.html").read_text().count("<div class='note'>") == 3
-    done = run("compare", "--gold", gold, "--pred", coded, "--pred", gold, "--draws", "50")
+    done = run("compare", *systems, "--draws", "50")
     assert done.returncode == 0, done.stderr
     assert "coded − notes" in done.stdout.decode()
     done = run("compare", "--gold", gold, "--pred", coded)

@@ -55,6 +55,13 @@ def test_a_note_cannot_command_the_terminal() -> None:
     assert "an\ufffd[2Jemia" in plain
 
 
+def test_a_code_that_is_not_present_says_so() -> None:
+    code = AssignedCode(code="Z85.3", description="History of cancer", assertion="historical")
+    plain, _ = shown(coded_note_view(CodedNote(id="one", text=TEXT, codes=[code])))
+    assert "History of cancer [historical]" in plain
+    assert "[present]" not in shown(coded_note_view(note()))[0]
+
+
 def test_quotes_are_highlighted_in_their_surroundings() -> None:
     plain, coloured = shown(coded_note_view(note(flags=["truncated"])), width=120)
     assert "visit-1" in plain

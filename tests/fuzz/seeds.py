@@ -136,6 +136,9 @@ def _official(folder: Path) -> None:
     (folder / "icd9.txt").write_text(ICD9_TITLES)
     (folder / "table.csv").write_text(TABLE)
     (folder / "abbreviations.csv").write_text("abbreviation,expansion\nMI,myocardial infarction\n")
+    changes = "Current code assignment\tEffective\tPrevious Code(s) Assignment\n"
+    changes += "I50.21\t2031\tI50.2, I50.3-I50.4\nI10\t2030\tNone\n"
+    (folder / "conversion.txt").write_text(changes)
     (folder / "index.xml").write_text(INDEX)
     (folder / "drugs.xml").write_text(DRUG_TABLE)
     (folder / "onto.obo").write_text(ONTOLOGY)

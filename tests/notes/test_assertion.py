@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.notes.assertion import AssertionRules, cues
+from cclearn.notes.assertion.prefixes import any_of, prefixes
 from cclearn.notes.contract import Assertion
 from cclearn.notes.sections import find_sections, find_sentences
 
@@ -167,3 +169,39 @@ def test_cues_are_those_of_one_pattern_of_all() -> None:
         text = sentence.replace("*", "").replace("\\n", "\n").lower()
         expected = [(*m.span(), *groups[m.lastgroup or ""]) for m in pattern.finditer(text)]
         assert list(map(tuple, cues.find_cues(text, 0, len(text)))) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("not?", {"no", "not"}),
+        ("(?:a|bc)d", {"ad", "bcd"}),
+        ("x+y", {"x"}),
+        (r"\d kg", {f"{digit} kg" for digit in range(10)}),
+        (r"s/p\b", {"s/p"}),
+        ("(?<!very )likely", {"like"}),
+        ("[ab]{1,2}c", {"a", "b"}),
+        (r"\w+ ago", {""}),
+    ],
+)
+def test_prefixes_of_patterns(pattern: str, found: set[str]) -> None:
+    assert prefixes(pattern) == found
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=4), min_size=1), st.text("abc"))
+def test_the_pattern_of_prefixes_matches_where_one_of_them_does(
+    words: list[str], text: str
+) -> None:
+    assert (re.match(any_of(words), text) is not None) == text.startswith(tuple(words))
+
+
+def test_cues_are_those_of_a_search_without_prefixes() -> None:
+    everything, groups = cues._beginning_with("")
+    for *_, sentence in _traps():
+        text = sentence.lower()
+        found = list(cues.find_cues(text, 0, len(text)))
+        plain, position = [], 0
+        while match := everything.search(text, position):
+            plain.append((*match.span(), *groups[match.lastgroup or ""]))
+            position = match.end()
+        assert found == plain

@@ -33,6 +33,14 @@ def test_a_condition_is_as_written_by_hand() -> None:
             {"url": URL + "flag", "valueString": "excludes1: I50.9"},
             {"url": URL + "flag", "valueString": "low"},
         ],
+        "clinicalStatus": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/condition-clinical",
+                    "code": "active",
+                }
+            ]
+        },
         "verificationStatus": {
             "coding": [
                 {

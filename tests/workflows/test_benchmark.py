@@ -234,6 +234,20 @@ def test_pairs_add_phrases_to_the_lexicon(folder: Path, tmp_path: Path, system: 
     assert any(assigned.code == "R52" for note in coded for assigned in note.codes)
 
 
+def test_an_edition_map_adds_scores_and_is_read_before_notes_are_coded(
+    folder: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(DataError, match="no such file"):
+        run(folder, out, system, "lexicon", edition_map=str(tmp_path / "none.csv"))
+    assert not out.exists()
+    found = run(folder, out, system, "lexicon", edition_map="packaged")
+    assert any("the edition map has no code of the gold" in line for line in found.warnings)
+    lexicon = found.evaluations["lexicon"]
+    assert lexicon.value("edition_map/micro_f1") == lexicon.value("micro_f1")
+    assert "edition_map" in read_json(out / "metrics.json")["sha256"]
+
+
 def test_scored_notes_are_not_used_as_examples(
     tmp_path: Path, folder: Path, system: CodeSystem
 ) -> None:

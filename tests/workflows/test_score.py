@@ -13,6 +13,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes.jsonl import write_rows
 from cclearn.workflows.score import ScoringOptions, score_files
 from tests.bulk.corpora import write_jsonl
+from tests.evaluation.notes import of_labels
 
 
 def test_the_folder_of_a_run_is_scored_as_its_notes_are(tmp_path: Path, system: CodeSystem) -> None:
@@ -37,9 +38,37 @@ def test_the_folder_of_a_run_is_scored_as_its_notes_are(tmp_path: Path, system: 
 
 
 def test_all_missing_files_are_reported(tmp_path: Path, system: CodeSystem) -> None:
+    options = ScoringOptions(edition_map=str(tmp_path / "map.csv"))
     with pytest.raises(ConfigurationError) as error:
-        score_files(tmp_path / "gold.jsonl", [tmp_path / "coded"], system)
+        score_files(tmp_path / "gold.jsonl", [tmp_path / "coded"], system, options)
     assert [line.rpartition("/")[2] for line in error.value.lines] == [
         "gold.jsonl: no such file. Name another.",
         "coded: no such file. Name another.",
+        "map.csv: no such file. Name another.",
     ]
+    with pytest.raises(ConfigurationError) as error:
+        score_files(
+            tmp_path / "gold.jsonl", [tmp_path], system, ScoringOptions(edition_map="packaged")
+        )
+    assert len(error.value.lines) == 1
+
+
+def test_scores_in_the_edition_of_the_gold_are_stated_apart(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    gold, predicted = of_labels([({"R51", "I10"}, {"R51.9", "I10"})])
+    write_rows(tmp_path / "gold.jsonl", gold)
+    write_rows(tmp_path / "pred.jsonl", predicted)
+    (tmp_path / "map.csv").write_text("old,new\nR51,R51.9\n")
+    for edition_map in ("packaged", str(tmp_path / "map.csv")):
+        scored = score_files(
+            tmp_path / "gold.jsonl",
+            [tmp_path / "pred.jsonl"],
+            system,
+            ScoringOptions(tmp_path / "out", overwrite=True, edition_map=edition_map),
+        )
+        scores = scored.comparison.evaluations["pred"].scores
+        assert (scores["micro_f1"].value, scores["edition_map/micro_f1"].value) == (0.5, 1)
+        result = json.loads((tmp_path / "out" / "metrics.json").read_text())
+        assert set(result["sha256"]) == {"gold", "pred", "edition_map"}
+        assert "micro F1, edition map" in (tmp_path / "out" / "report.md").read_text()

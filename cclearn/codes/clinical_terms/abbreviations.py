@@ -127,8 +127,12 @@ class Abbreviations:
                     break
             else:
                 entries.append((tokens, [meaning]))
-        for entries in self._by_first.values():
+        # Second tokens of each first token that is no abbreviation alone: "a" of "A fib" is frequent.
+        self._second: dict[str, frozenset[str]] = {}
+        for first, entries in self._by_first.items():
             entries.sort(key=lambda entry: -len(entry[0]))
+            if len(entries[-1][0]) > 1:
+                self._second[first] = frozenset(known[1] for known, _ in entries)
 
     def find(
         self,
@@ -149,8 +153,11 @@ class Abbreviations:
         """
         found: list[Expansion] = []
         free = 0
-        for first, token in enumerate(tokens):
-            if first < free or token not in self._by_first:
+        possible_firsts = [n for n, token in enumerate(tokens) if token in self._by_first]
+        for first in possible_firsts:
+            token = tokens[first]
+            second = self._second.get(token)
+            if first < free or (second and not second.intersection(tokens[first + 1 : first + 2])):
                 continue
             for known, senses in self._by_first[token]:
                 last = first + len(known) - 1

@@ -1,4 +1,4 @@
-"""Codes of conditions that a note mentions as past."""
+"""Codes of conditions that are past."""
 
 from __future__ import annotations
 

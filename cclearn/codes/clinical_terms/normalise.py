@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from itertools import chain
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from cclearn.codes.clinical_terms.abbreviations import Abbreviations
@@ -12,16 +12,22 @@ from cclearn.codes.clinical_terms.tables import WORDS, read_table
 from cclearn.runtime.folding import lower_case
 
 TOKEN = re.compile(
-    # Matching the blanks before a token is fast. Their number is limited, because a long run of blanks
-    # would be tried again from each of its blanks.
-    r" {0,3}(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/]|(?<!\b[^\W\d_])\.|[;:!?|]|\n\s*\n)"
+    r"(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/;:!?|]|(?<!\b[^\W\d_])\.|\n\s*\n)"
 )
 """Matches numbers, words, marks and boundaries. The dot of "E. coli" is not a boundary. "Secondary to"
 is one token, because "secondary" does not describe the words after it."""
 
+_ASCII_TOKEN = re.compile(
+    r"(secondary to\b|[a-z]+|[0-9]+(?:\.[0-9]+)?|[,()/;:!?|]|(?<!\b[a-z])\.|\n\s*\n)"
+)
+"""The same for ASCII in lower case, where the classes of letters and digits are small and fast."""
+
 MARK, BOUNDARY, JOINED = ",", ".", "of"
 """Normalised forms of three kinds of tokens: marks and conjunctions, tokens that no phrase extends
 across, and marks or words without meaning within a phrase."""
+
+BOUNDARY_WORDS = (BOUNDARY,)
+"""The words of a token that no phrase extends across. All such tokens share this object."""
 
 NEGATIONS = frozenset("without no not non nor never".split())
 """Words that negate those after them."""
@@ -77,7 +83,7 @@ class NormalisedWords(dict[str, tuple[str, ...]]):
         elif token in IGNORED:
             words = ()
         elif not token[0].isalnum():
-            words = (BOUNDARY,)
+            words = BOUNDARY_WORDS
         else:
             stem = _stem(token)
             words = _equivalents().get(stem, (stem,))
@@ -132,6 +138,8 @@ COUNTERS = frozenset("stage grade type class degree category phase".split())
 
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 
+_READ_BY_CONTEXT = frozenset(("a", *_ROMAN))
+
 _BEFORE_LETTERS = frozenset(
     "hepatitis vitamin influenza flu hemophilia haemophilia type group factor immunoglobulin stage grade"
     " apolipoprotein strep streptococcus".split()
@@ -170,28 +178,20 @@ def _read_plain(
 ) -> tuple[list[str], list[tuple[str, ...]], list[int], list[int]]:
     """Return the tokens of a text in lower case, their words, and the offsets before and after them."""
     # Match objects are avoided, because the garbage collection of thousands of them would take a
-    # fifth of the time.
-    tokens = TOKEN.findall(lowered)
-    starts = _starts(tokens, lowered)
-    ends = [start + len(token) for start, token in zip(starts, tokens, strict=True)]
+    # fifth of the time. A split returns what is between the tokens too, so that lengths give offsets.
+    parts = (_ASCII_TOKEN if lowered.isascii() else TOKEN).split(lowered)
+    tokens = parts[1::2]
+    offsets = list(accumulate(map(len, parts)))
+    starts, ends = offsets[:-1:2], offsets[1::2]
     words = list(map(NORMALISED_WORDS.__getitem__, tokens))
-    for token, is_read in (("a", _is_letter), *((numeral, _is_counted) for numeral in _ROMAN)):
-        number = -1
-        for _ in range(tokens.count(token)):
-            number = tokens.index(token, number + 1)
-            if number and is_read(tokens[number - 1], ends[number - 1] == starts[number]):
+    for number, token in enumerate(tokens):
+        if token in _READ_BY_CONTEXT and number:
+            before = tokens[number - 1]
+            adjoins = ends[number - 1] == starts[number]
+            is_letter = before in _BEFORE_LETTERS or (adjoins and before.isdigit())
+            if before in COUNTERS if token in _ROMAN else is_letter:
                 words[number] = (_ROMAN.get(token, token),)
     return tokens, words, starts, ends
-
-
-def _is_letter(before: str, adjoins: bool) -> bool:
-    """Return whether "a" is a letter after a token, as in "hepatitis A" and "stage 3a"."""
-    return before in _BEFORE_LETTERS or (adjoins and before.isdigit())
-
-
-def _is_counted(before: str, adjoins: bool) -> bool:
-    """Return whether a Roman numeral is a number after a token, as in "stage IV"."""
-    return before in COUNTERS
 
 
 @cache
@@ -204,14 +204,3 @@ def _meant(meaning: str) -> tuple[str, ...]:
 @cache
 def _abbreviations() -> Abbreviations:
     return Abbreviations(TOKEN.findall)
-
-
-def _starts(tokens: list[str], text: str) -> list[int]:
-    """Return the offset of each token. The search is exact, because no text between tokens is a word."""
-    starts = []
-    position = 0
-    for token in tokens:
-        position = text.find(token, position)
-        starts.append(position)
-        position += len(token)
-    return starts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from cclearn.codes.clinical_terms.normalise import (
@@ -106,9 +107,11 @@ class Specificity:
             words: Normalised words of each token of the sentence.
         """
         refined = [
-            match._replace(code=self.refine(match.code, words, match.first, match.last))
-            for match in matches
+            Match(first, last, self.refine(code, words, first, last))
+            for first, last, code in matches
         ]
+        if len({match.code for match in refined}) < 2:
+            return refined
         return [
             match._replace(code=self._covering(match, refined, words) or match.code)
             for match in refined
@@ -118,10 +121,10 @@ class Specificity:
         self, match: Match, others: Sequence[Match], words: Sequence[tuple[str, ...]]
     ) -> str | None:
         """Return the code of a match nearby whose title says what a match says. None without one."""
-        said = {word for found in words[match.first : match.last + 1] for word in found}
-        said -= EMPTY_WORDS
         if match.code not in self._system:  # The phrase names no condition, or a procedure.
             return None
+        said = {word for found in words[match.first : match.last + 1] for word in found}
+        said -= EMPTY_WORDS
         for other in others:
             if other.code == match.code or not said or other is match:
                 continue
@@ -152,6 +155,9 @@ class Specificity:
         titles, vocabulary = self._category(code[:3])
         own = titles.get(code)
         if own is None:
+            return code
+        near = chain.from_iterable(words[max(0, first - _REACH) : last + 1 + _REACH])
+        if vocabulary.intersection(near) <= own.words:
             return code
         further = _attributes(words, first, last, vocabulary) - own.words
         if not further:

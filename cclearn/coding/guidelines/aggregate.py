@@ -8,6 +8,7 @@ from operator import attrgetter
 from cclearn.codes import CodeSystem, Kind
 from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.flags import seventh_character_flags
+from cclearn.coding.guidelines.history import history_flag, is_history
 from cclearn.coding.guidelines.uncertain import FLAGS, Encounter, gives_code, withheld_flag
 from cclearn.notes import Assertion, AssignedCode, CodedNote, Evidence
 from cclearn.notes.spans import Span
@@ -80,6 +81,9 @@ def _assign(
     scores = [finding.score for finding in group if finding.score is not None]
     assertions = {finding.assertion for finding in group}
     assertion = next(assertion for assertion in _PRECEDENCE if assertion in assertions)
+    if assertion == "present" and is_history(code, system):
+        assertion = "historical"
+    past = history_flag(code, system) if assertion == "historical" else None
     return AssignedCode(
         code=code,
         system=system.name,
@@ -90,6 +94,7 @@ def _assign(
         status=system.status(code),
         flags=[
             *([FLAGS[encounter]] if assertion == "uncertain" else []),
+            *([past] if past else []),
             *sorted({finding.rule for finding in group if finding.rule}),
         ],
     )

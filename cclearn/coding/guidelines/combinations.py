@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
+from cclearn.coding.guidelines.history import is_history
+from cclearn.notes.patient import read_patient
 
 
 class Mentions:
@@ -77,12 +79,19 @@ def combine(text: str, findings: Sequence[Finding], system: CodeSystem) -> list[
     """
     if not system.traits.has_phrase_table:
         return list(findings)
-    certain = [finding for finding in findings if finding.assertion == "present"]
+    certain = [finding for finding in findings if _is_certain(finding, system)]
     mentions = Mentions(text, certain, system)
     for rule in RULES:
         rule.apply(mentions, f"combination: {rule.says} (Section {rule.section})")
-    others = [finding for finding in findings if finding.assertion != "present"]
+    others = [finding for finding in findings if not _is_certain(finding, system)]
     return [*mentions.findings, *others]
+
+
+def _is_certain(finding: Finding, system: CodeSystem) -> bool:
+    """Return whether the patient has a condition now, also if the note calls it "history of"."""
+    return finding.assertion == "present" or (
+        finding.assertion == "historical" and not is_history(finding.code, system)
+    )
 
 
 def _hypertension(mentions: Mentions, flag: str) -> None:
@@ -187,6 +196,9 @@ def _body_mass(mentions: Mentions, flag: str) -> None:
     found = _BMI.search(mentions.text)
     if found is None:
         return
+    age = read_patient(mentions.text).age
+    if age is not None and age.value < _ADULT:
+        return  # The codes of children and adolescents are percentiles.
     value = float(found["value"])
     if value < 20:
         code = "Z68.1"
@@ -201,13 +213,16 @@ def _body_mass(mentions: Mentions, flag: str) -> None:
     mentions.add_span(*found.span(), code, flag)
 
 
+_ADULT = 20
+"""Age in years from which the codes of Z68 are values of the body mass index."""
+
 _BMI = re.compile(
     r"(?i)\b(?:BMI|body mass index)\b[^\d\n.]{0,15}(?P<value>\d{2}(?:\.\d+)?)(?![\d/-])"
 )
 
 
 def _weeks(mentions: Mentions, flag: str) -> None:
-    pregnancy = mentions.of("O0", "O1", "O2", "O3", "O4", "O6", "O98", "O99", "Z34", "O09", "Z33.1")
+    pregnancy = mentions.of("O0", "O1", "O2", "O3", "O4", "O6", "O98", "O99", "Z34", "Z33.1")
     if not pregnancy:
         return
     found = _WEEKS.search(mentions.text)
@@ -225,7 +240,8 @@ def _weeks(mentions: Mentions, flag: str) -> None:
 
 
 _WEEKS = re.compile(
-    r"(?i)(?<!for )(?<!x )\b(?P<weeks>\d{1,2})(?:\s*\+\s*\d|\s*\d/7|\.\d)?"
+    r"(?i)(?<!for )(?<!x )(?<!born at )(?<!delivered at )"
+    r"\b(?P<weeks>\d{1,2})(?:\s*\+\s*\d|\s*\d/7|\.\d)?"
     r"\s*-?(?:weeks?|wks?|wga?|w(?:\d\s?d?)?)\b"
     r"(?! (?:ago|post|after|old|later|follow|course|supply|history|hx|of (?:cough|pain|fever)))"
 )
@@ -248,6 +264,32 @@ def _covid_pneumonia(mentions: Mentions, flag: str) -> None:
     mentions.add(mentions.of("J12.82"), "U07.1", flag)
 
 
+def _one_form(mentions: Mentions, flag: str) -> None:
+    """Give mentions of an unspecified form the code of the form that the note names elsewhere."""
+    for unspecified, stems in _FORMS:
+        specific = [f for f in mentions.of(*stems) if f.code not in unspecified]
+        if specific:
+            found = [f for f in mentions.findings if f.code in unspecified]
+            mentions.recode(found, specific[0].code, flag)
+
+
+_FORMS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    *((((f"{category}.9",), (category,))) for category in ("E08", "E09", "E10", "E11", "E13")),
+    (("F32.A", "F32.9"), ("F32", "F33")),
+    (("G40.909",), ("G40",)),
+    (("G43.909",), ("G43",)),
+    (("I48.91",), ("I48.0", "I48.1", "I48.2")),
+    (("I50.9",), ("I50.2", "I50.3", "I50.4")),
+    (("J44.9",), ("J44",)),
+    (("J45.909",), ("J45",)),
+    (("K50.90",), ("K50",)),
+    (("K51.90",), ("K51",)),
+    (("M06.9",), ("M05", "M06.0", "M06.8")),
+    (("N18.9",), ("N18",)),
+)
+"""Codes of the unspecified form of a disease that has one form in a patient, and stems of the others."""
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "I.C.9.a",
@@ -268,6 +310,11 @@ RULES: tuple[Rule, ...] = (
         "I.C.1.d",
         "sepsis with acute organ dysfunction is severe sepsis; septic shock needs the code of sepsis",
         _sepsis,
+    ),
+    Rule(
+        "I.B.2",
+        "a chronic disease that the note specifies anywhere has one code, at that level of detail",
+        _one_form,
     ),
     Rule("I.C.14.a, I.C.21.c.3", "end-stage renal disease on dialysis needs the status", _dialysis),
     Rule("I.B.14", "a body mass index is coded beside a documented disorder of weight", _body_mass),

@@ -12,16 +12,26 @@ from cclearn.codes import CodeSystem, conflicts
 from cclearn.codes.instructions import Instruction, instructions
 from cclearn.codes.patient_limits import limits
 from cclearn.codes.references import CodeIndex
+from cclearn.coding.guidelines.additional_codes import Said
 from cclearn.notes import CodedNote
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.patient import read_patient
 
 _MAX_QUOTED = 160
 """Maximum number of characters that a flag quotes from a rule."""
 
 
-def add_rule_flags(coded: CodedNote, system: CodeSystem) -> CodedNote:
-    """Return a note whose codes have the flags of the rules, after the flags that they already have."""
-    flags = code_flags(coded.text, [assigned.code for assigned in coded.codes], system)
+def add_rule_flags(
+    coded: CodedNote, system: CodeSystem, assertion: AssertionLanguage = "english"
+) -> CodedNote:
+    """Return a note whose codes have the flags of the rules, after the flags that they already have.
+
+    Args:
+        coded: Coded note.
+        system: Code system of the rules.
+        assertion: Language of the assertion rules of the note.
+    """
+    flags = code_flags(coded.text, [assigned.code for assigned in coded.codes], system, assertion)
     if not any(flags.values()):
         return coded
     codes = [
@@ -33,13 +43,19 @@ def add_rule_flags(coded: CodedNote, system: CodeSystem) -> CodedNote:
     return coded.model_copy(update={"codes": codes})
 
 
-def code_flags(text: str, codes: Sequence[str], system: CodeSystem) -> dict[str, list[str]]:
+def code_flags(
+    text: str,
+    codes: Sequence[str],
+    system: CodeSystem,
+    assertion: AssertionLanguage = "english",
+) -> dict[str, list[str]]:
     """Return the flags of the codes of a note, by code.
 
     Args:
         text: Text of the note, whose sex and age are compared with the limits of the codes.
         codes: Assigned codes, in the order of the note.
         system: Code system of the rules. Codes that it does not contain have no rules.
+        assertion: Language of the assertion rules of the note. `off` counts all mentions.
     """
     known = [code for code in codes if code in system]
     flags: dict[str, list[str]] = {code: [] for code in codes}
@@ -51,9 +67,10 @@ def code_flags(text: str, codes: Sequence[str], system: CodeSystem) -> dict[str,
         flags[other].append(f"excludes1: {code} {reason}")
     index = CodeIndex(known)
     positions = {code: position for position, code in enumerate(known)}
+    said = Said(text, assertion)
     for code in known:
         flags[code] += _code_first(code, index, positions, system)
-        flags[code] += _use_additional(code, index, system)
+        flags[code] += _use_additional(code, index, said, system)
     if system.traits.has_limits:
         for code, remark in _limits(text, known):
             flags[code].append(remark)
@@ -73,13 +90,16 @@ def _code_first(
             yield f"code first: {', '.join(later) or 'missing'} {_quote_rule(note, 'I.A.13')}"
 
 
-def _use_additional(code: str, index: CodeIndex, system: CodeSystem) -> Iterator[str]:
-    """Section I.B.7: "a secondary code should be added, if known"."""
+def _use_additional(code: str, index: CodeIndex, said: Said, system: CodeSystem) -> Iterator[str]:
+    """Section I.B.7: "a secondary code should be added, if known", so if the note says it."""
     for note in instructions(system, code, "use_additional_code"):
         if not note.required or not note.references:
             continue
         if not any(c != code for ref in note.references for c in index.covered_by(ref)):
-            yield f"use additional code: missing {_quote_rule(note, 'I.B.7')}"
+            place = said.place(note)
+            if place is not None:
+                span = f"{place[0]}:{place[1]}"
+                yield f"use additional code: missing, {span} says it {_quote_rule(note, 'I.B.7')}"
 
 
 def _quote_rule(note: Instruction, section: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.codes.clinical_terms.abbreviations import NO_CODE
 from cclearn.codes.clinical_terms.history import past_code
-from cclearn.codes.clinical_terms.normalise import BOUNDARY, read_words
+from cclearn.codes.clinical_terms.normalise import BOUNDARY_WORDS, read_words
 from cclearn.codes.clinical_terms.phrases import (
     IF_PAST,
     PHRASES_VERSION,
@@ -51,9 +51,6 @@ _DONE = re.compile(
     r"(?i)(?: (?:is|was|were|are))? (?:in place|in situ|placed|implanted|inserted|present|done)\b"
 )
 """Matches the words after a procedure or device that tell that it was done or is there."""
-
-_BOUNDARY_WORDS = (BOUNDARY,)
-"""Normalised words of a token that no phrase extends across."""
 
 _MAX_ABBREVIATION = 3
 """A single word of at most this number of characters is evidence only if it is in capitals."""
@@ -152,7 +149,7 @@ class LexiconCoder(Coder):
     def _matches(self, text: str) -> list[tuple[int, int, str]]:
         """Return the offsets and the code of each phrase, in order."""
         words, starts, ends, abbreviations = read_words(text, expand=self._expand)
-        boundaries = [number for number, found in enumerate(words) if found == _BOUNDARY_WORDS]
+        boundaries = [number for number, found in enumerate(words) if found is BOUNDARY_WORDS]
         matches: list[tuple[int, int, str]] = []
         begin = 0
         for boundary in [*boundaries, len(words)]:

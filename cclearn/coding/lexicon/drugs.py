@@ -20,9 +20,10 @@ FLAG = f"combination: {SAYS} (Section {SECTION})"
 _LONG_TERM = re.compile(r"\b(?:long[- ]term|chronic(?:ally)?|lifelong|indefinite(?:ly)?)\b")
 _NOT_TAKEN = re.compile(
     r"\b(?:stop(?:ped)?|held|hold|holding|discontinu\w+|d/c|off|avoid|allerg\w+|intoleran\w+|refus\w+"
-    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|once|overdose)\b"
+    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|once|overdose|prn|as needed"
+    r"|tried|previously|past|used to|occasional(?:ly)?)\b"
 )
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[a-z]+")
 _SENTENCE = 60
 """Number of code points on either side of a drug in which the note says whether it is taken."""
 
@@ -52,6 +53,8 @@ def drug_findings(
         if (is_for_condition or is_long_term) and system.is_billable(drugs.code):
             for match in drugs.names.finditer(lowered):
                 start, end = match.span()
+                if lowered[start - 1 : start].isalnum():
+                    continue
                 around = _line(lowered, start, end)
                 if (
                     (is_for_condition or _LONG_TERM.search(around))
@@ -84,7 +87,8 @@ def _classes() -> tuple[_Class, ...]:
             code,
             tuple(stems.split(" ")),
             frozenset(name.split(" ")[0] for name in names.split("; ")),
-            re.compile(rf"\b(?:{'|'.join(map(re.escape, names.split('; ')))})\b"),
+            # The search is fast because the pattern begins with letters and with nothing else.
+            re.compile(rf"(?:{'|'.join(map(re.escape, names.split('; ')))})\b"),
         )
         for code, stems, names in read_rows(DRUGS, 3)
     )

@@ -173,6 +173,27 @@ class LabelTable:
         return means
 
 
+class PrefixedTable:
+    """The scores of a table under other names.
+
+    Args:
+        table: The table.
+        prefix: Text before the name of each score.
+    """
+
+    def __init__(self, table: ScoreTable, prefix: str) -> None:
+        self.exchangeable = table.exchangeable
+        self.sums = table.sums
+        self._table = table
+        self._prefix = prefix
+
+    def values(self, sums: Any) -> dict[str, Array]:
+        """Return the values of each score, one per draw."""
+        return {
+            f"{self._prefix}{name}": values for name, values in self._table.values(sums).items()
+        }
+
+
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike, undefined: float) -> Array:
     """Return the ratio of two arrays, and `undefined` for elements whose denominator is 0."""
     above, below = np.asarray(numerator, float), np.asarray(denominator, float)

@@ -32,6 +32,9 @@ _SIGNS = re.compile(
 )
 """Signs before a mention. A minus may also be the bullet of a list."""
 
+_SIGN_CHARACTERS = frozenset("∅ø)]☐☒☑_+?-")
+"""One of them is in every sign."""
+
 _MAX_SIGN = 24
 """Maximum length of a sign before a mention, in code points."""
 
@@ -74,7 +77,9 @@ def adjacent_assertions(lowered: str, start: int, end: int, line: str) -> set[As
         line: Line of the mention, in lower case.
     """
     found: set[Assertion] = set()
-    sign = _SIGNS.search(lowered, max(0, start - _MAX_SIGN), start)
+    before = max(0, start - _MAX_SIGN)
+    may_be_sign = not _SIGN_CHARACTERS.isdisjoint(lowered[before:start])
+    sign = _SIGNS.search(lowered, before, start) if may_be_sign else None
     if sign is not None and (sign["minus"] is None or _PLUS.search(line) is not None):
         found.add("negated" if sign["minus"] else _assertion(sign))
     else:

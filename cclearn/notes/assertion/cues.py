@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import NamedTuple, cast
 
-from cclearn.notes.assertion.first_characters import first_characters
+from cclearn.notes.assertion.prefixes import any_of, prefixes
 from cclearn.notes.contract import Assertion
 
 PRECEDENCE: tuple[Assertion, ...] = (
@@ -65,36 +65,40 @@ def find_cues(lowered: str, start: int, end: int) -> Iterator[Found]:
         start: Offset of the sentence.
         end: Offset after the sentence.
     """
-    patterns = _by_character()
     position = start
-    for match in _STARTS.finditer(lowered, start, end):
+    for match in _starts().finditer(lowered, start, end):
         at = match.start()
-        known = patterns.get(lowered[at])
-        if at < position or known is None:
+        if at < position:
             continue
-        found = known[0].match(lowered, at, end)
+        pattern, groups = _beginning_with(match[1])
+        found = pattern.match(lowered, at, end)
         if found is not None:
-            role, kind = known[1][found.lastgroup or ""]
+            role, kind = groups[found.lastgroup or ""]
             yield Found(at, found.end(), role, kind)
             position = found.end()
 
 
-_STARTS = re.compile(r"(?<!\w)\S|[,(]")
-"""Matches where a cue may begin: at a word, or at the mark before a cue in the role `marked`."""
+@cache
+def _starts() -> re.Pattern[str]:
+    """Return a pattern of the prefixes of all cues, at a word or at the mark before a cue."""
+    beginnings = any_of(prefix for cue in _read() for prefix in prefixes(cue.pattern))
+    # A prefix may extend into the next cue, so that it must not be consumed.
+    return re.compile(rf"(?:(?<!\w)|(?=[,(]))(?=({beginnings}))")
+
 
 _Groups = dict[str, tuple[str, Assertion | None]]
 
 
 @cache
-def _by_character() -> dict[str, tuple[re.Pattern[str], _Groups]]:
-    """Return a pattern of the cues that begin with each character, with the meaning of its groups."""
-    cues = _read()
-    characters = sorted(frozenset().union(*(first_characters(cue.pattern) for cue in cues)))
-    return {
-        character: _pattern([cue for cue in cues if character in first_characters(cue.pattern)])
-        for character in characters
-        if character != " "
-    }
+def _beginning_with(prefix: str) -> tuple[re.Pattern[str], _Groups]:
+    """Return a pattern of the cues that may begin with a prefix, with the meaning of its groups."""
+    return _pattern(
+        cue
+        for cue in _read()
+        if any(
+            known.startswith(prefix) or prefix.startswith(known) for known in prefixes(cue.pattern)
+        )
+    )
 
 
 def _pattern(cues: Iterable[_Cue]) -> tuple[re.Pattern[str], _Groups]:
@@ -111,7 +115,8 @@ def _pattern(cues: Iterable[_Cue]) -> tuple[re.Pattern[str], _Groups]:
     return re.compile(rf"(?:{'|'.join(parts)})(?!\w)"), groups
 
 
-def _read() -> list[_Cue]:
+@cache
+def _read() -> tuple[_Cue, ...]:
     """Return the cues of the table, with the names of parts replaced."""
     text = (files(__package__) / "cues.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
@@ -123,7 +128,7 @@ def _read() -> list[_Cue]:
             parts.setdefault(kind, []).append(pattern)
         else:
             cues.append(_Cue(role, cast("Assertion", kind) if kind else None, pattern))
-    return cues
+    return tuple(cues)
 
 
 _PART = re.compile(r"<(\w+)>")

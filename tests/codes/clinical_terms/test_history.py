@@ -8,12 +8,6 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.clinical_terms.abbreviations import NO_CODE
 from cclearn.codes.clinical_terms.history import past_code
 from cclearn.codes.clinical_terms.tables import HISTORY, PROCEDURES, read_table
-from cclearn.coding.lexicon.coder import LexiconCoder
-
-
-@pytest.fixture(scope="module")
-def lexicon(system: CodeSystem) -> LexiconCoder:
-    return LexiconCoder(system)
 
 
 @pytest.mark.parametrize(
@@ -37,25 +31,6 @@ def test_other_systems_keep_their_codes(tmp_path: Path) -> None:
     table = tmp_path / "codes.csv"
     table.write_text("code,description\nC50,Breast\n", encoding="utf-8")
     assert past_code("C50", CodeSystem.load(str(table))) == "C50"
-
-
-@pytest.mark.parametrize(
-    ("text", "codes"),
-    [
-        ("s/p CABG", ["Z95.1"]),
-        ("CABG is planned for next week.", []),
-        ("Past surgical history:\nappendectomy", ["Z90.49"]),
-        ("Appendectomy in 2010.", ["Z90.49"]),
-        ("Pacemaker in situ.", ["Z95.0"]),
-        ("No prior splenectomy.", []),
-        ("hx of breast cancer", ["Z85.3"]),
-        ("h/o DVT", ["Z86.718"]),
-    ],
-)
-def test_procedures_and_conditions_of_the_past(
-    lexicon: LexiconCoder, text: str, codes: list[str]
-) -> None:
-    assert [assigned.code for assigned in lexicon.code(text).codes] == codes
 
 
 @pytest.mark.parametrize("table", [HISTORY, PROCEDURES])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from cclearn.codes import CodeSystem
 from cclearn.coding.guidelines.flags import code_flags, seventh_character_flags
 
@@ -38,11 +40,42 @@ def test_a_cause_that_need_not_be_known_is_not_missing(system: CodeSystem) -> No
 
 
 def test_missing_additional_codes_are_flagged(system: CodeSystem) -> None:
-    flags = code_flags("", ["E11.9"], system)["E11.9"]
+    text = "Type 2 diabetes, on insulin."
+    flags = code_flags(text, ["E11.9"], system)["E11.9"]
     assert kinds(flags) == ["use additional code"]
+    assert flags[0].startswith("use additional code: missing, 20:27 says it (at E11: ")
     assert "Z79.4" in flags[0]
     assert flags[0].endswith("Section I.B.7)")
-    assert code_flags("", ["E11.9", "Z79.4"], system)["E11.9"] == []
+    assert code_flags(text, ["E11.9", "Z79.4"], system)["E11.9"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "flagged"),
+    [
+        ("Type 2 diabetes.", "E11.9", False),
+        ("Type 2 diabetes, not on insulin.", "E11.9", False),
+        ("Type 2 diabetes. Mother takes insulin.", "E11.9", False),
+        ("UTI, cultures grew E. coli.", "N39.0", True),
+        ("UTI, cultures pending.", "N39.0", False),
+        ("Angina in a current smoker.", "I20.9", True),
+        ("Angina. Never smoker.", "I20.9", False),
+        ("Alcoholic cirrhosis; still drinking.", "K70.30", True),
+        ("Ulcerative colitis with pyoderma gangrenosum.", "K51.90", True),
+        ("Ulcerative colitis. No gangrene.", "K51.90", False),
+        ("Celiac disease; the gluten is out.", "K90.0", False),
+        ("Celiac disease with gluten ataxia.", "K90.0", True),
+    ],
+)
+def test_an_additional_code_is_missing_only_if_the_note_says_it(
+    system: CodeSystem, text: str, code: str, flagged: bool
+) -> None:
+    assert ("use additional code" in kinds(code_flags(text, [code], system)[code])) == flagged
+
+
+def test_without_assertion_rules_all_mentions_count(system: CodeSystem) -> None:
+    text = "No insulin."
+    assert code_flags(text, ["E11.9"], system)["E11.9"] == []
+    assert kinds(code_flags(text, ["E11.9"], system, "off")["E11.9"]) == ["use additional code"]
 
 
 def test_sex_and_age_are_compared_with_what_the_note_states(system: CodeSystem) -> None:

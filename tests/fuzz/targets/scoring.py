@@ -25,6 +25,9 @@ def scoring_targets() -> Iterator[Target]:
         )
         compare = ("compare", *both, "--pred", "other.jsonl")
         yield Target("compare", "jsonl", file, compare, (*needs, "other.jsonl"))
+    needs = ("gold.jsonl", "pred.jsonl")
+    changes = ("evaluate", *both, "--edition-map", "conversion.txt")
+    yield Target("evaluate --edition-map", "table", "conversion.txt", changes, needs)
     gold = ("evaluate", "--gold", "gold.parquet", "--pred", "pred.jsonl", *NO_DRAWS)
     yield Target("evaluate", "parquet", "gold.parquet", gold, ("pred.jsonl",))
     for file, kind in (("pairs.jsonl", "jsonl"), ("pairs.parquet", "parquet")):

@@ -10,6 +10,7 @@ from cclearn.runtime.files import sha256_of_text
 PHRASES, WORDS = "icd10cm_phrases.tsv", "words.tsv"
 ABBREVIATIONS, DRUGS = "abbreviations.tsv", "drugs.tsv"
 HISTORY, PROCEDURES = "history.tsv", "procedures.tsv"
+ADDITIONAL_CODES = "additional_codes.tsv"
 
 
 @cache
