@@ -18,6 +18,9 @@ _NGRAM = 3
 _MAX_STRINGS = 600
 """Maximum number of strings in the ranking by characters."""
 
+_MAX_BY_WORDS = 100
+"""Maximum number of codes in the ranking by words."""
+
 _RANK_OFFSET = 5
 """Constant of reciprocal rank fusion. The smaller it is, the more the first ranks count."""
 
@@ -80,9 +83,8 @@ class Candidates:
         if self._further is not None:
             further = self._further.rank(texts)
         for text, characters in zip(texts, self._by_characters(texts), strict=True):
-            words = [
-                hit.code.code for hit in self.system.search(text, max_candidates, billable=True)
-            ]
+            hits = self.system.search(text, min(max_candidates, _MAX_BY_WORDS), billable=True)
+            words = [hit.code.code for hit in hits]
             rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
             if self._further is not None:
                 rankings.append((_FURTHER_WEIGHT, next(further)))
