@@ -66,7 +66,7 @@ _WORDS = (
     r"|has|had|been|be|and is|and was|from|figures?|room air|ra|r/a|cholesterol|panel|running"
 )
 _GAP = re.compile(
-    rf"(?:2?\+{{1,2}})?+(?:[ \t]*+(?:[:=|,*~≈]|-(?= ?\d)|(?:{_WORDS})(?![\w/])"
+    rf"(?:2?\+{{1,2}})?+[)\]]?+(?:[ \t]*+(?:[:=|,*~≈]|-(?= ?\d)|(?:{_WORDS})(?![\w/])"
     r"|\([^()\d\n]{1,20}\)|[(\[][^()\[\]\n]{0,15}\d ?[-–] ?\d[^()\[\]\n]{0,15}[)\]]))"
     r"{0,7}+[ \t]*+[(\[]?"
 )
@@ -177,6 +177,23 @@ class Quantity:
         converted = number / self.units[unit].factor
         own = next(iter(self.units.values())).bare
         return converted if own is None or own[0] <= converted <= own[1] else None
+
+
+def values_of(name: str, text: str) -> list[Value]:
+    """Return the values of a quantity in a text, in order.
+
+    Args:
+        name: Name of the quantity in the table of measurements.
+        text: Text of a note.
+    """
+    lines = [line for line in quantities() if line.name == name]
+    words = frozenset(w for line in lines for words in line.names.words_of_each for w in words)
+    note = NoteText(text, words)
+    return sorted((value for line in lines for value in line.values(note)), key=_start_of)
+
+
+def _start_of(value: Value) -> tuple[int, int]:
+    return value.start, value.end
 
 
 def read_number(written: str) -> float:

@@ -4,16 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cclearn.coding.guidelines.suggestions.measurements import quantities, read_number
+from cclearn.coding.guidelines.suggestions.measurements import (
+    quantities,
+    read_number,
+    values_of,
+)
 from cclearn.coding.guidelines.suggestions.names import NoteText
 
 
 def values(name: str, text: str) -> list[float]:
     """Return the values of a quantity in a text, rounded to two digits."""
-    lines = [line for line in quantities() if line.name == name]
-    vocabulary = frozenset(w for line in lines for ws in line.names.words_of_each for w in ws)
-    note = NoteText(text, vocabulary)
-    return [round(value.number, 2) for line in lines for value in line.values(note)]
+    return [round(value.number, 2) for value in values_of(name, text)]
 
 
 @given(st.integers(0, 9_999_999), st.integers(0, 99))
