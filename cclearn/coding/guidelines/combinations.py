@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.history import is_history
+from cclearn.coding.guidelines.suggestions.measurements import values_of
 from cclearn.notes.patient import read_patient
 
 
@@ -193,13 +194,13 @@ _DIALYSIS = re.compile(
 def _body_mass(mentions: Mentions, flag: str) -> None:
     if not mentions.of("E66", "E44", "E43", "E46", "R63.6"):
         return
-    found = _BMI.search(mentions.text)
-    if found is None:
+    found = values_of("body mass index", mentions.text)
+    if not found:
         return
     age = read_patient(mentions.text).age
     if age is not None and age.value < _ADULT:
         return  # The codes of children and adolescents are percentiles.
-    value = float(found["value"])
+    value, start, end = found[0]
     if value < 20:
         code = "Z68.1"
     elif value < 40:
@@ -210,15 +211,11 @@ def _body_mass(mentions: Mentions, flag: str) -> None:
             for n, limit in ((5, 70), (4, 60), (3, 50), (2, 45), (1, 40))
             if value >= limit
         )
-    mentions.add_span(*found.span(), code, flag)
+    mentions.add_span(start, end, code, flag)
 
 
 _ADULT = 20
 """Age in years from which the codes of Z68 are values of the body mass index."""
-
-_BMI = re.compile(
-    r"(?i)\b(?:BMI|body mass index)\b[^\d\n.]{0,15}(?P<value>\d{2}(?:\.\d+)?)(?![\d/-])"
-)
 
 
 def _weeks(mentions: Mentions, flag: str) -> None:

@@ -133,6 +133,8 @@ def test_the_page_lists_all_rules() -> None:
         ("Afib, takes apixaban.", ["I48.91", "Z79.01"]),
         ("On insulin.", []),
         ("T2DM, metformin stopped.", ["E11.9"]),
+        ("T2DM, metformin once daily.", ["E11.9", "Z79.84"]),
+        ("T2DM, metformin given once.", ["E11.9"]),
         ("On long-term prednisone.", ["Z79.52"]),
     ],
 )
