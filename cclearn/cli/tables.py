@@ -219,8 +219,6 @@ def _code_and_title(code: NamedCode) -> str:
 
 def hits_table(hits: list[Hit], system: CodeSystem) -> View:
     """Show the codes that a search found."""
-    if not hits:
-        return [Text("Nothing found.")]
     table = Table()
     table.add_column("code", style="bold", no_wrap=True)
     table.add_column("status")

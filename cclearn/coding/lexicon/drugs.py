@@ -8,10 +8,10 @@ from functools import cache
 from typing import NamedTuple
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.tables import DRUGS, read_rows
 from cclearn.coding.findings import Finding
-from cclearn.coding.lexicon.tables import DRUGS, read_rows
 from cclearn.notes.assertion import AssertionRules
-from cclearn.notes.folding import lower_case
+from cclearn.runtime.folding import lower_case
 
 SECTION = "I.C.21.c.3"
 SAYS = "a drug for a documented condition is long-term therapy"

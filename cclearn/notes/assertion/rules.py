@@ -15,9 +15,9 @@ from cclearn.notes.assertion.adjacent import adjacent_assertions
 from cclearn.notes.assertion.columns import column_answer
 from cclearn.notes.assertion.cues import BIDIRECTIONAL, PRECEDENCE, find_cues
 from cclearn.notes.contract import Assertion
-from cclearn.notes.folding import lower_case
 from cclearn.notes.sections import Section, find_sections, find_sentences
 from cclearn.notes.spans import Span
+from cclearn.runtime.folding import lower_case
 
 _FAMILY_SECTION = re.compile(r"^(?:family(?: medical)? (?:history|hx)|fhx?|family)$")
 _NEAR: dict[Assertion, re.Pattern[str]] = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from cclearn.codes.clinical_terms.tables import read_rows
 from cclearn.coding.guidelines.suggestions.names import Names, NoteText, names_of
-from cclearn.coding.lexicon.tables import read_rows
 
 _UNITS = {
     "mmol/mol": r"mmol/mol",

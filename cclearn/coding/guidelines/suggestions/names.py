@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
-from cclearn.notes.folding import lower_case
 from cclearn.notes.spans import Span
+from cclearn.runtime.folding import lower_case
 
 Result = TypeVar("Result")
 

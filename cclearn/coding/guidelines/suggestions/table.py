@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+from cclearn.codes.clinical_terms.tables import DRUGS, read_rows
 from cclearn.coding.guidelines.suggestions.current import is_current_drug, is_current_value
 from cclearn.coding.guidelines.suggestions.measurements import Quantity, quantities
 from cclearn.coding.guidelines.suggestions.names import Names, NoteText, names_of
-from cclearn.coding.lexicon.tables import DRUGS, read_rows
 from cclearn.notes.spans import Span
 
 _COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.normalise import read_words
+from cclearn.codes.clinical_terms.specificity import Specificity
 from cclearn.coding.lexicon.coder import LexiconCoder
-from cclearn.coding.lexicon.normalise import read_words
-from cclearn.coding.lexicon.specificity import Specificity
 
 
 @pytest.fixture(scope="module")

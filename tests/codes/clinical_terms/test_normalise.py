@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cclearn.coding.lexicon.normalise import (
+from cclearn.codes.clinical_terms.normalise import (
     BOUNDARY,
     MARK,
     NORMALISED_WORDS,
