@@ -29,22 +29,32 @@ _REACH = 8
 EMPTY_WORDS = frozenset(
     f"{JOINED} {MARK} {BOUNDARY} {UNKNOWN} other not elsewhere classified unspecified site region"
     " encounter initial closed involving part area degree stage type form level side mention current"
-    " episode fracture female male disorder uncomplicated".split()
+    " episode fracture female male disorder uncomplicated eye".split()
 )
 """Words of titles that need no support."""
 
 _NEGATORS = NEGATIONS | {"denie", "denied", "denies", "negative"}
+_NEGATED_WITHIN = 2
+"""Number of tokens before a phrase in which a negator counts."""
+
 _SIDES = frozenset(("left", "right", "bilateral"))
+_COURSES = frozenset(("acute", "subacute", "chronic"))
+_COURSE_BEFORE, _COURSE_AFTER = 3, 2
+"""Numbers of tokens before and after a phrase within which a word such as "acute" describes it."""
+
 _COUNTERS = COUNTERS | {"disease"}
 """Words after which a number is an attribute, as in "CKD 3". Any other may be a dose or a duration."""
 
 NOT_NEEDED = re.compile(
-    r",? (?:unspecified whether|without|not specified as|not intractable)\b.*?(?=,| with\b|$)|\(.*?\)",
+    r",? unspecified whether\b[^,]*"
+    r"|,? (?:without|not specified as|not intractable)\b.*?(?=,| with\b|$)|\(.*?\)",
     re.IGNORECASE,
 )
 """Parts of titles that need no support."""
 
-_UNSPECIFIED = re.compile(r"\bunspecified\b[^,]*", re.IGNORECASE)
+_WITHOUT = re.compile(r"\bwithout\b(?P<absent>.*?)(?=,| with(?:out)?\b|$)", re.IGNORECASE)
+
+_UNSPECIFIED = re.compile(r"\bunspecified\b[^,]*|\bwith [^,]* status unknown\b", re.IGNORECASE)
 _RESIDUAL = re.compile(r"\b(?:other|male)\b", re.IGNORECASE)
 _WITH_7TH = 8
 """Length of a code with a 7th character."""
@@ -70,19 +80,28 @@ class _Title(NamedTuple):
     Attributes:
         words: Words that a note has to support.
         known: The same without what is "unspecified": a more specific title may have other words there.
+        absent: The words after "without". They need no support, and count if the note denies them.
         is_residual: Whether the title says "other" or "male". A plain title is preferred to it.
     """
 
     words: frozenset[str]
     known: frozenset[str]
+    absent: frozenset[str]
     is_residual: bool
 
 
 class _Category(NamedTuple):
-    """The billable codes of a category with their titles, and all words of them."""
+    """The billable codes of a category with their titles, and all words of them.
+
+    Attributes:
+        titles: Titles by code.
+        vocabulary: Words that any of the titles needs.
+        absent: Words that any of the titles has after "without".
+    """
 
     titles: dict[str, _Title]
     vocabulary: frozenset[str]
+    absent: frozenset[str]
 
 
 class Specificity:
@@ -132,6 +151,9 @@ class Specificity:
             gap = max(other.first - match.last, match.first - other.last)
             if title is None or gap > _REACH or not said < title.words:
                 continue
+            # "Nausea, no vomiting" is no nausea with vomiting.
+            if _is_negated(words, other) != _is_negated(words, match):
+                continue
             if not self._is_additional(other.code, match.code):
                 return other.code
         return None
@@ -152,25 +174,37 @@ class Specificity:
             first: Index of the first token of the phrase.
             last: Index of the last token of the phrase.
         """
-        titles, vocabulary = self._category(code[:3])
+        titles, vocabulary, absent = self._category(code[:3])
         own = titles.get(code)
         if own is None:
             return code
-        near = chain.from_iterable(words[max(0, first - _REACH) : last + 1 + _REACH])
-        if vocabulary.intersection(near) <= own.words:
+        near = set(chain.from_iterable(words[max(0, first - _REACH) : last + 1 + _REACH]))
+        may_deny = not absent.isdisjoint(near) and not _NEGATORS.isdisjoint(near)
+        if vocabulary.intersection(near) <= own.words and not may_deny:
             return code
-        further = _attributes(words, first, last, vocabulary) - own.words
-        if not further:
+        said, denied = _attributes(words, first, last, vocabulary)
+        further = said - own.words
+        if not further and absent.isdisjoint(denied):
             return code
-        found: list[tuple[int, bool, str]] = []
+        found: list[tuple[int, bool, int, str]] = []
         for other, title in titles.items():
             gained = title.words - own.words
-            is_other_visit = len(other) == _WITH_7TH and other[-1] != code[-1]
-            if gained and gained <= further and own.known <= title.words and not is_other_visit:
-                found.append((len(gained), not title.is_residual, other))
+            is_denied = bool(title.absent - own.absent) and title.absent <= denied
+            is_other_visit = (
+                len(other) == _WITH_7TH and other[-1].isalpha() and other[-1] != code[-1]
+            )
+            if (
+                (gained or is_denied)
+                and gained <= further
+                and own.known <= title.words
+                and not is_other_visit
+            ):
+                count = len(gained) + (len(title.absent) if is_denied else 0)
+                supported = len(title.words & said)
+                found.append((count, not title.is_residual, supported, other))
         if not found:
             return code
-        best = max(found)[:2]
+        best = max(found)[:3]
         chosen = [other for *rank, other in found if tuple(rank) == best]
         return chosen[0] if len(chosen) == 1 else code
 
@@ -184,14 +218,16 @@ class Specificity:
                 if self._system.is_billable(code)
             }
             vocabulary = frozenset().union(*(title.words for title in titles.values()))
-            known = self._categories[category] = _Category(titles, vocabulary)
+            absent = frozenset().union(*(title.absent for title in titles.values()))
+            known = self._categories[category] = _Category(titles, vocabulary, absent)
         return known
 
 
 def _read_title(title: str) -> _Title:
     needed = NOT_NEEDED.sub("", title)
     known = _title_words(_UNSPECIFIED.sub("", needed))
-    return _Title(_title_words(needed), known, _RESIDUAL.search(title) is not None)
+    absent = _title_words(" ".join(match["absent"] for match in _WITHOUT.finditer(title)))
+    return _Title(_title_words(needed), known, absent, _RESIDUAL.search(title) is not None)
 
 
 def _title_words(title: str) -> frozenset[str]:
@@ -199,26 +235,38 @@ def _title_words(title: str) -> frozenset[str]:
     return frozenset(words - EMPTY_WORDS)
 
 
+def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:
+    """Return whether a negator is among the few tokens before a phrase."""
+    before = words[max(0, match.first - _NEGATED_WITHIN) : match.first]
+    return not _NEGATORS.isdisjoint(chain.from_iterable(before))
+
+
 def _attributes(
     words: Sequence[tuple[str, ...]], first: int, last: int, vocabulary: frozenset[str]
-) -> frozenset[str]:
-    """Return the words of a vocabulary around a phrase and in it.
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of a vocabulary around a phrase and in it, and the words that are denied there.
 
     The words of an abbreviation count together, or "ESRD" would be the end stage of another condition.
     """
     begin, end = max(0, first - _REACH), min(len(words), last + 1 + _REACH)
     found: set[str] = set()
+    denied: set[str] = set()
     negated = False
     previous = ""
     for number in range(begin, end):
         is_known = len(words[number]) < 2 or vocabulary.issuperset(words[number])
         for word in words[number]:
-            if word in _NEGATORS:
+            if word in _NEGATORS or (word == "history" and number > last):
                 negated = True
             inside = first <= number <= last
-            if is_known and not negated and (not word.isdigit() or inside or previous in _COUNTERS):
+            if negated:
+                denied.add(word)
+            elif word in _COURSES:
+                if first - _COURSE_BEFORE <= number <= last + _COURSE_AFTER:
+                    found.add(word)
+            elif is_known and (not word.isdigit() or inside or previous in _COUNTERS):
                 found.add(word)
             previous = word
     if "left" in found and "right" in found:
         found -= _SIDES
-    return vocabulary.intersection(found)
+    return vocabulary.intersection(found), frozenset(denied)

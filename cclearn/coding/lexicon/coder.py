@@ -48,9 +48,12 @@ _PAST_SECTION = re.compile(
 """Matches headers of sections that list what was before, such as operations."""
 
 _DONE = re.compile(
-    r"(?i)(?: (?:is|was|were|are))? (?:in place|in situ|placed|implanted|inserted|present|done)\b"
+    r"(?i)(?: (?:is|was|were|are))? (?:in place|in situ|placed|implanted|inserted|present|done|status)\b"
 )
 """Matches the words after a procedure or device that tell that it was done or is there."""
+
+_STATUS = re.compile(r"(?i)\bstatus\b|\bs/p\b")
+"""Matches the word of a phrase that says that its procedure is past: `kidney transplant status`."""
 
 _MAX_ABBREVIATION = 3
 """A single word of at most this number of characters is evidence only if it is in capitals."""
@@ -129,7 +132,11 @@ class LexiconCoder(Coder):
                 if code.startswith(IF_PAST):
                     is_past = is_past or (
                         assertion == "present"
-                        and (_PAST_SECTION.search(section.name) or _DONE.match(text, end))
+                        and (
+                            _PAST_SECTION.search(section.name)
+                            or _DONE.match(text, end)
+                            or _STATUS.search(text, start, end)
+                        )
                         is not None
                     )
                     coded = code.removeprefix(IF_PAST) if is_past else None
@@ -141,7 +148,7 @@ class LexiconCoder(Coder):
 
     def _read(self, note: Note) -> NoteFindings:
         rules = AssertionRules(note.text, self.assertion)
-        findings = combine(note.text, self._find(note.text, rules), self.system)
+        findings = combine(note.text, self._find(note.text, rules), rules, self.system)
         if self.system.traits.has_phrase_table:
             findings += drug_findings(note.text, findings, rules, self.system)
         return NoteFindings(note, findings)

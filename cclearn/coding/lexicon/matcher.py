@@ -19,8 +19,11 @@ _MAX_REPEATED = 1
 """Maximum number of punctuation marks and repeated words among the words of a phrase. The text
 `hypertensive heart disease with heart failure` repeats "heart"."""
 
-_NEVER_BETWEEN = NEGATIONS | {"malignant", "secondary", "benign"}
+_NEVER_BETWEEN = NEGATIONS | {"malignant", "secondary", "benign", "history", "negative"}
 """Words that change the meaning of the phrase around them."""
+
+_SIDES = frozenset(("left", "right", "bilateral"))
+"""Words that may be among the words of any phrase: "edema of both legs" is leg edema."""
 
 
 _FIRST_WORDS = frozenset("history mother father family".split())
@@ -233,10 +236,12 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
         return None
     if phrase.negation >= 0 and is_reordered and not _keep_sides(order, phrase.negation):
         return None
-    adjacent = text.token_numbers[last] - text.token_numbers[first] == 1
+    others = [word for word in between if word not in _SIDES]
+    sides = len(between) - len(others)
+    adjacent = text.token_numbers[last] - text.token_numbers[first] == 1 + sides
     if is_reordered and phrase.ordered and adjacent:
         return None
-    other_words = sum(word != MARK and word not in phrase.words for word in between)
+    other_words = sum(word != MARK and word not in phrase.words for word in others)
     if other_words > (0 if phrase.contiguous else _MAX_OTHER_WORDS):
         return None
     return _Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)

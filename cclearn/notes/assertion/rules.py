@@ -19,7 +19,7 @@ from cclearn.notes.sections import Section, find_sections, find_sentences
 from cclearn.notes.spans import Span
 from cclearn.runtime.folding import lower_case
 
-_FAMILY_SECTION = re.compile(r"^(?:family(?: medical)? (?:history|hx)|fhx?|family)$")
+_FAMILY_SECTION = re.compile(r"^(?:fam(?:ily)?(?: medical)? (?:history|hx)|fhx?|family)$")
 _NEAR: dict[Assertion, re.Pattern[str]] = {
     "historical": re.compile(r"[\s:]*(?:[\w'-]+\s+){0,3}"),
     "uncertain": re.compile(r"[\s:]*(?:(?!and\b)[\w'/-]+\s+){0,6}"),
@@ -116,6 +116,10 @@ class AssertionRules:
     def section_at(self, offset: int) -> Section:
         """Return the section that contains an offset."""
         return self.sections[bisect_right(self._section_starts, offset) - 1]
+
+    def sentence_at(self, offset: int) -> Span:
+        """Return the sentence that contains an offset."""
+        return self._sentences[bisect_right(self._starts, offset) - 1]
 
     def assertion_of(self, start: int, end: int) -> Assertion:
         """Return the assertion of the span from `start` to `end`."""

@@ -8,6 +8,7 @@ from cclearn import Coder
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.combinations import RULES, combine
+from cclearn.notes.assertion import AssertionRules
 from tests.coding.guidelines.rules_table import PAGE, page_with_rules
 
 
@@ -15,7 +16,7 @@ def combined(system: CodeSystem, text: str, *codes: str) -> dict[str, list[int]]
     """Return the starts of the evidence of each code, for findings at offsets 0, 1 and so on."""
     findings = [Finding(code, start, start + 1) for start, code in enumerate(codes)]
     found: dict[str, list[int]] = {}
-    for finding in combine(text, findings, system):
+    for finding in combine(text, findings, AssertionRules(text), system):
         found.setdefault(finding.code, []).append(finding.start)
     return {code: sorted(starts) for code, starts in found.items()}
 
@@ -97,20 +98,21 @@ def test_chronic_conditions_of_the_past_are_combined(system: CodeSystem) -> None
         Finding("N18.4", 9, 12),
         Finding("Z85.3", 20, 25, assertion="historical"),
     ]
-    found = combine("T2DM and CKD; history of cancer", findings, system)
+    text = "T2DM and CKD; history of cancer"
+    found = combine(text, findings, AssertionRules(text), system)
     assert sorted({finding.code for finding in found}) == ["E11.22", "N18.4", "Z85.3"]
 
 
 def test_only_present_conditions_are_combined(system: CodeSystem) -> None:
     findings = [Finding("I10", 0, 1), Finding("N18.4", 1, 2, assertion="negated")]
-    assert combine("xx", findings, system) == findings
+    assert combine("xx", findings, AssertionRules("xx"), system) == findings
 
 
 def test_another_code_system_has_no_rules(tmp_path: Path) -> None:
     table = tmp_path / "codes.csv"
     table.write_text("code,description\nI10,Hypertension\n", encoding="utf-8")
     findings = [Finding("I10", 0, 1), Finding("N18.4", 1, 2)]
-    assert combine("xx", findings, CodeSystem.load(str(table))) == findings
+    assert combine("xx", findings, AssertionRules("xx"), CodeSystem.load(str(table))) == findings
 
 
 def test_a_combination_is_flagged_with_its_section() -> None:

@@ -29,7 +29,10 @@ def found(text: str) -> list[str]:
     [
         ("pain abdomen", ["P 0-0"]),
         ("pain , abdomen", ["AP 0-2"]),
-        ("abdomen right pain", ["P 2-2"]),
+        ("abdomen right pain", ["AP 0-2"]),
+        ("abdomen big pain", ["P 2-2"]),
+        ("pain right abdomen", ["P 0-0"]),
+        ("pain history abdomen", ["P 0-0"]),
         ("kidney malignant big neoplasm", ["MNK 0-3"]),
         ("kidney malignant very big neoplasm", ["N 4-4"]),
         ("abdomen without pain", ["P 2-2"]),

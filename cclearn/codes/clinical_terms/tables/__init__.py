@@ -11,6 +11,7 @@ PHRASES, WORDS = "icd10cm_phrases.tsv", "words.tsv"
 ABBREVIATIONS, DRUGS = "abbreviations.tsv", "drugs.tsv"
 HISTORY, PROCEDURES = "history.tsv", "procedures.tsv"
 ADDITIONAL_CODES = "additional_codes.tsv"
+ALLERGIES, EXPOSURES = "allergies.tsv", "exposures.tsv"
 
 
 @cache
@@ -35,7 +36,7 @@ def read_rows(name: str, columns: int, package: str = __name__) -> tuple[tuple[s
 @cache
 def tables_sha256() -> str:
     """Return the hash of the content of all tables."""
-    tables = (PHRASES, WORDS, ABBREVIATIONS, DRUGS, HISTORY, PROCEDURES)
+    tables = (PHRASES, WORDS, ABBREVIATIONS, DRUGS, HISTORY, PROCEDURES, ALLERGIES, EXPOSURES)
     return sha256_of_text("".join(map(_text, tables)))
 
 

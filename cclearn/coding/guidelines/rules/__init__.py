@@ -1,0 +1,1 @@
+"""The combination rules of the guidelines, by theme."""

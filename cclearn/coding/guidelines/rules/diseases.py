@@ -1,0 +1,196 @@
+"""Combinations of diseases: hypertension, diabetes, sepsis, kidney disease, weight, COVID-19."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.suggestions.measurements import values_of
+from cclearn.notes.patient import read_patient
+
+
+def _hypertension(mentions: Mentions, flag: str) -> None:
+    pressure = mentions.of("I10")
+    if not pressure or _UNRELATED.search(mentions.lowered):
+        return
+    heart, kidney = mentions.of("I50", "I51.4", "I51.5", "I51.7"), mentions.of("N18")
+    late = any(finding.code in ("N18.5", "N18.6") for finding in kidney)
+    if heart and kidney:
+        code = "I13.2" if late else "I13.0"
+    elif heart:
+        code = "I11.0"
+    elif kidney:
+        code = "I12.0" if late else "I12.9"
+    else:
+        return
+    mentions.recode(pressure, code, flag)
+    mentions.findings += [replace(finding, code=code, rule=flag) for finding in [*heart, *kidney]]
+
+
+_UNRELATED = re.compile(
+    r"(?:not (?:due|related)|unrelated) to (?:the |his |her )?(?:hypertension|htn)"
+)
+
+
+def _one_diabetes(mentions: Mentions, flag: str) -> None:
+    """Give complications of "diabetes" the type that the note names elsewhere."""
+    if not mentions.of("E10") or not mentions.of("E11") or _TYPE_2.search(mentions.text):
+        return
+    for code in sorted({finding.code for finding in mentions.of("E11")}):
+        mentions.recode(mentions.of(code), f"E10{code[3:]}", flag)
+    if len({finding.code for finding in mentions.of("E10")}) > 1:
+        specific = next(f.code for f in mentions.of("E10") if f.code != "E10.9")
+        mentions.recode(mentions.of("E10.9"), specific, flag)
+
+
+_TYPE_2 = re.compile(r"(?i)\b(?:type[- ]?(?:2|II)|T2|NIDDM|DM ?(?:2|II))")
+
+
+def _diabetes(mentions: Mentions, flag: str) -> None:
+    for category in ("E08", "E09", "E10", "E11", "E13"):
+        diabetes = mentions.of(category)
+        if not diabetes:
+            continue
+        plain = mentions.of(f"{category}.9")
+        for stems, suffix, keeps in _MANIFESTATIONS:
+            found = mentions.of(*stems)
+            if not found:
+                continue
+            code = f"{category}.{suffix}"
+            mentions.recode(plain, code, flag)
+            plain = []
+            if keeps:
+                mentions.findings += [replace(finding, code=code, rule=flag) for finding in found]
+            else:
+                mentions.recode(found, code, flag)
+        return
+
+
+_MANIFESTATIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
+    (("N18",), "22", True),
+    (("H35.00",), "319", False),
+    (("G62.9", "G60.9"), "42", False),
+    (("G58.9", "G62.89"), "40", False),
+    (("K31.84",), "43", True),
+    (("I73.9",), "51", False),
+    (("I96",), "52", False),
+    (("L97.4", "L97.5"), "621", True),
+    (("M86",), "69", True),
+    (("E16.2",), "649", False),
+    (("R73.9",), "65", False),
+)
+"""Stems of a manifestation, the characters of its code of diabetes, and whether it keeps its own."""
+
+
+def _sepsis(mentions: Mentions, flag: str) -> None:
+    shock, sepsis = mentions.of("R65.21"), mentions.of("A40", "A41", "A02.1", "B37.7")
+    failing = mentions.of("N17", "J96.0", "K72.0", "G93.41", "D65", "J80", "K76.7")
+    if shock and not sepsis:
+        mentions.add(shock, "A41.9", flag)
+    elif sepsis and failing and not mentions.of("R65.2"):
+        mentions.add([*sepsis, *failing], "R65.20", flag)
+
+
+def _dialysis(mentions: Mentions, flag: str) -> None:
+    if not mentions.of("N18.6", "I12.0", "I13.2"):
+        return
+    found = _DIALYSIS.search(mentions.text)
+    if found is not None:
+        mentions.add_span(*found.span(), "Z99.2", flag)
+
+
+_DIALYSIS = re.compile(
+    r"(?<!no )(?<!not on )(?<!refuses )(?<!declines )"
+    r"(?:\b(?i:(?:hemo|haemo)?dialysis|CAPD|CCPD)\b|\bHD\b)"
+)
+
+
+def _body_mass(mentions: Mentions, flag: str) -> None:
+    if not mentions.of("E66", "E44", "E43", "E46", "R63.6"):
+        return
+    found = values_of("body mass index", mentions.text)
+    if not found:
+        return
+    age = read_patient(mentions.text).age
+    if age is not None and age.value < _ADULT:
+        return  # The codes of children and adolescents are percentiles.
+    value, start, end = found[0]
+    if value < 20:
+        code = "Z68.1"
+    elif value < 40:
+        code = f"Z68.{int(value)}"
+    else:
+        code = next(
+            f"Z68.4{n}"
+            for n, limit in ((5, 70), (4, 60), (3, 50), (2, 45), (1, 40))
+            if value >= limit
+        )
+    mentions.add_span(start, end, code, flag)
+
+
+_ADULT = 20
+"""Age in years from which the codes of Z68 are values of the body mass index."""
+
+
+def _covid_pneumonia(mentions: Mentions, flag: str) -> None:
+    mentions.add(mentions.of("J12.82"), "U07.1", flag)
+
+
+def _one_form(mentions: Mentions, flag: str) -> None:
+    """Give mentions of an unspecified form the code of the form that the note names elsewhere."""
+    for unspecified, stems in _FORMS:
+        specific = [f for f in mentions.of(*stems) if f.code not in unspecified]
+        if specific:
+            found = [f for f in mentions.findings if f.code in unspecified]
+            mentions.recode(found, specific[0].code, flag)
+
+
+_FORMS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    *((((f"{category}.9",), (category,))) for category in ("E08", "E09", "E10", "E11", "E13")),
+    (("F32.A", "F32.9"), ("F32", "F33")),
+    (("G40.909",), ("G40",)),
+    (("G43.909",), ("G43",)),
+    (("I48.91",), ("I48.0", "I48.1", "I48.2")),
+    (("I50.9",), ("I50.2", "I50.3", "I50.4")),
+    (("J44.9",), ("J44",)),
+    (("J45.909",), ("J45",)),
+    (("K50.90",), ("K50",)),
+    (("K51.90",), ("K51",)),
+    (("M06.9",), ("M05", "M06.0", "M06.8")),
+    (("N18.9",), ("N18",)),
+)
+"""Codes of the unspecified form of a disease that has one form in a patient, and stems of the others."""
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "I.C.9.a",
+        "hypertension with heart failure or chronic kidney disease is hypertensive disease",
+        _hypertension,
+    ),
+    Rule(
+        "I.C.4.a.1",
+        "a complication of diabetes has the type of diabetes that the note names",
+        _one_diabetes,
+    ),
+    Rule(
+        "I.A.15, I.C.4.a",
+        "diabetes and a manifestation that the classification links to it are related",
+        _diabetes,
+    ),
+    Rule(
+        "I.C.1.d",
+        "sepsis with acute organ dysfunction is severe sepsis; septic shock needs the code of sepsis",
+        _sepsis,
+    ),
+    Rule(
+        "I.B.2",
+        "a chronic disease that the note specifies anywhere has one code, at that level of detail",
+        _one_form,
+    ),
+    Rule("I.C.14.a, I.C.21.c.3", "end-stage renal disease on dialysis needs the status", _dialysis),
+    Rule("I.B.14", "a body mass index is coded beside a documented disorder of weight", _body_mass),
+    Rule("I.C.1.g.1", "pneumonia due to COVID-19 needs the code of COVID-19", _covid_pneumonia),
+)
+"""The rules, in the order in which they are applied."""
