@@ -39,7 +39,7 @@ def quality(folder: Path, system: CodeSystem) -> dict[str, Any]:
             "notes": len(visits),
             "coded": len(run),
             "codes_a_note": round(sum(len(note.codes) for note in run) / len(run), 2),
-            "flags": sorted({flag for note in run for flag in note.flags}),
+            "flags": Counter(flag.partition(": ")[0] for note in run for flag in note.flags),
         },
     }
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from measure import save, seconds
 
 from cclearn import Coder, Note
+from cclearn.codes.clinical_terms.normalise import JOINED
 from cclearn.coding.lexicon.matcher import PhraseMatcher
-from cclearn.coding.lexicon.normalise import JOINED
 from cclearn.notes.assertion import AssertionRules
 
 SENTENCE = (

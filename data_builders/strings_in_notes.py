@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cclearn.notes import CODED_ASSERTIONS, CodedNote
-from cclearn.notes.folding import lower_case
 from cclearn.notes.spans import Span
+from cclearn.runtime.folding import lower_case
 
 Words = tuple[str, ...]
 """Words of a string in lower case, without punctuation."""

@@ -78,11 +78,12 @@ def _plain_table(padding: tuple[int, int, int, int] = (0, 1, 0, 1)) -> Table:
 def coded_note_view(note: CodedNote) -> View:
     """Show the codes of a note with their evidence in its context, and the flags of the rules."""
     title = _text(note.id, style="bold")
-    for flag in note.flags:
+    for flag in note.failures:
         title.append(f"  {visible(flag)}", style="yellow")
+    remarks = [_text(flag, style="yellow") for flag in note.flags if flag not in note.failures]
     shown = [*note.codes, *note.rejected]
     if not shown:
-        return [title, Text("no codes", style="dim")]
+        return [title, Text("no codes", style="dim"), *remarks]
     table = Table()
     table.add_column("code", style="bold", no_wrap=True)
     table.add_column("description")
@@ -105,8 +106,8 @@ def coded_note_view(note: CodedNote) -> View:
             cells.append("reject" if rejected else assigned.decision or "–")
         quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
         table.add_row(*cells, quotes, style="dim" if rejected else None)
-    flags = [(assigned.code, flag) for assigned in note.codes for flag in assigned.flags]
-    return [title, table, *(_text(f"{code} {flag}", style="yellow") for code, flag in flags)]
+    flags = [f"{assigned.code} {flag}" for assigned in note.codes for flag in assigned.flags]
+    return [title, table, *(_text(flag, style="yellow") for flag in flags), *remarks]
 
 
 def _quote(text: str, evidence: Evidence) -> Text:
@@ -218,8 +219,6 @@ def _code_and_title(code: NamedCode) -> str:
 
 def hits_table(hits: list[Hit], system: CodeSystem) -> View:
     """Show the codes that a search found."""
-    if not hits:
-        return [Text("Nothing found.")]
     table = Table()
     table.add_column("code", style="bold", no_wrap=True)
     table.add_column("status")

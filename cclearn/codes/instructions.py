@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from cclearn.codes.hierarchy import CodeHierarchy
 from cclearn.codes.references import Reference, references
-from cclearn.codes.system import CodeSystem
 from cclearn.codes.table import Kind
 
 _CONDITION = re.compile(r"\b(?:if|where|when|any)\b")
@@ -38,7 +38,7 @@ class Instruction:
 
 @lru_cache(maxsize=1 << 14)
 def instructions(
-    system: CodeSystem, code: str, kind: Literal["code_first", "use_additional_code"]
+    system: CodeHierarchy, code: str, kind: Literal["code_first", "use_additional_code"]
 ) -> tuple[Instruction, ...]:
     """Return the notes of a kind that apply to a code: its notes, then those of the codes above.
 

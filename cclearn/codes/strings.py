@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from cclearn.codes.system import CodeSystem
+from cclearn.codes.hierarchy import CodeHierarchy
 from cclearn.codes.table import Kind
 
 Field = Literal["title", "title_form", "inclusion_term_form", "inclusion_term", "includes"]
@@ -76,7 +76,7 @@ class CodeString:
 
 
 @lru_cache(maxsize=2)
-def code_strings(system: CodeSystem) -> tuple[CodeString, ...]:
+def code_strings(system: CodeHierarchy) -> tuple[CodeString, ...]:
     """Return every string of every category and subcategory, in tabular order.
 
     Shorter forms are added only for systems that follow the conventions of the ICD.
@@ -84,7 +84,7 @@ def code_strings(system: CodeSystem) -> tuple[CodeString, ...]:
     return tuple(_strings(system))
 
 
-def _strings(system: CodeSystem) -> Iterator[CodeString]:
+def _strings(system: CodeHierarchy) -> Iterator[CodeString]:
     forms = short_forms if system.traits.icd_conventions else _no_forms
     for code in system.rows():
         if code.kind < Kind.CATEGORY:

@@ -129,7 +129,7 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
         CclearnError: A file that the settings name cannot be read, or a server does not answer.
     """
     import cclearn
-    from cclearn.coding.lexicon.tables import tables_sha256
+    from cclearn.codes.clinical_terms.tables import tables_sha256
     from cclearn.coding.templates import learnt_template
     from cclearn.prompts import prompt_hash
     from cclearn.prompts.template_choice import read_chat_template

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cclearn.coding.lexicon.tables import tables_sha256
+from cclearn.codes.clinical_terms.tables import tables_sha256
 from cclearn.engines.registry import ModelSpec, load_engine
 from cclearn.errors import CclearnError
 from cclearn.models import model_hash

@@ -56,7 +56,7 @@ class ScoredNote:
         invalid: Number of predicted codes that may not be assigned, by status, and of unreadable lines.
         ungrounded: Number of predicted quotes that do not occur in the note.
         repeated: Number of predicted lines that repeat an earlier line.
-        flags: Kinds of flags of the note, without duplicates.
+        flags: Kinds of flags of the note, without duplicates and without suggestions for the provider.
         decisions: Decision on each code, also on rejected codes, which `codes` does not contain; empty
             without thresholds.
     """
@@ -91,7 +91,11 @@ def scored_note(note: CodedNote) -> ScoredNote:
         invalid=Counter(code.status for code in note.invalid),
         ungrounded=len(note.ungrounded),
         repeated=note.repeated,
-        flags=tuple(dict.fromkeys(flag.partition(": ")[0] for flag in note.flags)),
+        flags=tuple(
+            dict.fromkeys(
+                kind for flag in note.flags if (kind := flag.partition(": ")[0]) != "suggestion"
+            )
+        ),
         decisions={
             **{sys.intern(a.code): "reject" for a in note.rejected},
             **{sys.intern(a.code): a.decision for a in ranked if a.decision is not None},

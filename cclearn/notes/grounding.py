@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from cclearn.notes.folding import lower_case
 from cclearn.notes.spans import Span
+from cclearn.runtime.folding import lower_case
 
 MAXIMUM_OCCURRENCES = 1_000
 """Maximum number of occurrences of a quote that are considered. It limits the time for a note."""

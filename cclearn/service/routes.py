@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 import cclearn
 from cclearn.codes import CodeSystem
 from cclearn.codes.code_info import CodeInfo, code_info
-from cclearn.errors import UnknownCodeError
+from cclearn.errors import ConfigurationError, UnknownCodeError
 from cclearn.notes import Note
 from cclearn.service.answers import Entry, NoteStream, whole_answer
 from cclearn.service.batching import Batcher
@@ -188,17 +188,31 @@ def add_search_route(app: FastAPI, system: CodeSystem, check: KeyCheck) -> None:
             Query(
                 min_length=1,
                 max_length=_MAX_QUERY_LENGTH,
-                description="Words of a title, an inclusion term or an `Includes` note.",
+                description="Words as clinicians write them, an abbreviation, or a code.",
                 openapi_examples={"words": {"value": "heart failure"}},
             ),
         ],
         limit: Annotated[
             int, Query(ge=1, le=_MAX_FOUND, description="Maximum number of codes.")
         ] = 10,
+        billable: Annotated[
+            bool, Query(description="Whether only billable codes are found.")
+        ] = False,
+        chapter: Annotated[
+            str | None,
+            Query(
+                max_length=_MAX_CODE_LENGTH,
+                description="Chapter (9), range of categories (I00-I99), block or header (I20-I25, I50)"
+                " whose codes are found.",
+            ),
+        ] = None,
     ) -> list[FoundCode]:
-        """Return the codes whose title or other term is most similar to a text, the best first."""
-        with indexing:
-            hits = system.search(q, limit)
+        """Return the codes that a text names, the nearest first."""
+        try:
+            with indexing:
+                hits = system.search(q, limit, billable=billable, chapter=chapter)
+        except ConfigurationError as error:
+            raise Refused(422, str(error), "invalid_request") from None
         return [
             FoundCode(
                 code=hit.code.code,

@@ -278,11 +278,24 @@ def test_building_and_evaluating(tmp_path: Path) -> None:
 
 
 def test_codes_are_shown_and_searched() -> None:
-    shown = run("codes", "show", " i214 ").stdout.decode()
-    assert "I21.4  Non-ST elevation (NSTEMI) myocardial infarction" in shown
-    assert "valid" in shown
-    assert "I10" in run("codes", "search", "high blood pressure").stdout.decode()
-    assert "Nothing found" in run("codes", "search", "xyzzy").stdout.decode()
+    # Standard output is a pipe here, which receives JSON.
+    shown = json.loads(run("codes", "show", " i214 ").stdout)
+    assert shown["description"] == "Non-ST elevation (NSTEMI) myocardial infarction"
+    assert shown["status"] == "valid"
+    found = json.loads(run("codes", "search", "htn", "--limit", "2", "--billable").stdout)
+    assert [(hit["code"], hit["matched"]) for hit in found] == [
+        ("I10", "hypertension"),
+        ("I1A.0", "Other hypertension"),
+    ]
+    within = json.loads(run("codes", "search", "MI", "--chapter", "I30-I52").stdout)
+    assert within[0]["code"] == "I34.0"
+
+
+def test_a_search_without_result_is_an_error() -> None:
+    message = one_line(fails("codes", "search", "xyzzyqq", "--billable"))
+    assert message.startswith("text: nothing found in icd10cm April-1-2026. ")
+    assert "xyzzyqq" not in message
+    assert "chapter (chapter = IX)" in one_line(fails("codes", "search", "chf", "--chapter", "IX"))
 
 
 def test_other_releases_and_tables_of_the_users(tmp_path: Path) -> None:
@@ -300,7 +313,8 @@ def test_other_releases_and_tables_of_the_users(tmp_path: Path) -> None:
     assert "428.2" in run("codes", "show", "42821", *nine).stdout.decode()
     order = tmp_path / "icd10cm-order-2031.txt"
     order.write_text(official.ORDER, encoding="utf-8")
-    assert "icd10cm 2031: valid" in run("codes", "show", "T07", "--release", order).stdout.decode()
+    shown = json.loads(run("codes", "show", "T07", "--release", order).stdout)
+    assert (shown["system"], shown["release"], shown["status"]) == ("icd10cm", "2031", "valid")
     old = order.with_name("icd10cm-order-2030.txt")
     old.write_text(official.ORDER.replace("T07 ", "T06 "), encoding="utf-8")
     message = fails("codes", "show", "T06", "--release", order, "--earlier", old)

@@ -106,6 +106,15 @@ def test_flags_of_rules_are_shown_with_their_code() -> None:
     assert "sex: [bold]for males" in plain
 
 
+def test_remarks_on_a_note_have_their_own_lines() -> None:
+    flags = ["suggestion: E87.6 [bold]", "truncated"]
+    for coded in (note(flags=flags), CodedNote(id="visit-1", text=TEXT, flags=flags)):
+        plain, _ = shown(coded_note_view(coded))
+        lines = [line.rstrip() for line in plain.splitlines()]
+        assert lines[0] == "visit-1  truncated"
+        assert lines[-1] == "suggestion: E87.6 [bold]"
+
+
 def test_a_note_without_codes_is_shown_as_such() -> None:
     plain, _ = shown(coded_note_view(CodedNote(id="empty", text="")))
     assert "no codes" in plain

@@ -281,6 +281,14 @@ def test_flags_of_notes_are_counted_by_rule(system: CodeSystem) -> None:
     assert "1 of 2 notes are flagged seventh character" in found.warnings
 
 
+def test_suggestions_for_the_provider_are_no_flags_of_the_answer(system: CodeSystem) -> None:
+    gold = [note("1", {"I10": []})]
+    suggested = [gold[0].model_copy(update={"flags": ["suggestion: E87.6 Hypokalemia"]})]
+    found = scored(gold, suggested, system)
+    assert found.value("flagged_rate") == 0
+    assert not any("suggestion" in warning for warning in found.warnings)
+
+
 def test_an_assertion_that_assigns_no_code_is_not_scored(system: CodeSystem) -> None:
     gold = [note("1", {"I25.2": [(4, 6)]})]
 

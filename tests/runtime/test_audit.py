@@ -17,7 +17,7 @@ import pytest
 import cclearn
 from cclearn.bulk.launcher import is_first_process
 from cclearn.cli.main import main
-from cclearn.coding.lexicon.tables import tables_sha256
+from cclearn.codes.clinical_terms.tables import tables_sha256
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.models import model_hash
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair

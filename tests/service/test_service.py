@@ -22,6 +22,15 @@ def test_a_code_is_told_with_its_family(lexicon: Served, system: CodeSystem) -> 
     unknown = lexicon.ask("GET", "/codes/I21.44")
     assert unknown.status == 404
     assert "Did you mean 'I21.4'?" in unknown.detail
+    found = lexicon.ask("GET", "/codes?q=MI&billable=true&chapter=9").json
+    assert found[0] == {
+        "code": "I21.9",
+        "status": "valid",
+        "description": "Acute myocardial infarction, unspecified",
+        "matched": "myocardial infarction",
+        "score": 100,
+    }
+    assert {(hit["code"][0], hit["status"]) for hit in found} == {("I", "valid")}
     for odd in ("%20", "%00", "é", "a%2Fb", "-", "%F0%9F%98%80"):
         assert lexicon.ask("GET", "/codes/" + odd.replace("é", "%C3%A9")).status == 404, odd
     long = lexicon.ask("GET", "/codes/" + "x" * 5_000)
@@ -41,8 +50,17 @@ def test_codes_are_searched(lexicon: Served, system: CodeSystem) -> None:
         }
         for hit in system.search("Heart FAILURE", 3)
     ]
-    assert reply.json[0]["code"] == "I50"
+    assert [hit["code"] for hit in reply.json[:2]] == ["I50.9", "I50"]
     assert len(lexicon.ask("GET", "/codes?q=heart+failure").json) == 10
+    found = lexicon.ask("GET", "/codes?q=MI&billable=true&chapter=9").json
+    assert found[0] == {
+        "code": "I21.9",
+        "status": "valid",
+        "description": "Acute myocardial infarction, unspecified",
+        "matched": "myocardial infarction",
+        "score": 100,
+    }
+    assert {(hit["code"][0], hit["status"]) for hit in found} == {("I", "valid")}
     for odd in ("%20", "%00", "%F0%9F%98%80", "%ff", "qqqqq"):
         reply = lexicon.ask("GET", f"/codes?q={odd}")
         assert (reply.status, reply.json) == (200, []), odd
@@ -50,6 +68,10 @@ def test_codes_are_searched(lexicon: Served, system: CodeSystem) -> None:
         "": "q: Field required",
         "?q=": "q: String should have at least 1 character",
         f"?q={'x' * 201}": "q: String should have at most 200 characters",
+        "?q=x&chapter=IX": "chapter (chapter = IX): icd10cm April-1-2026 has no codes there. Use the"
+        " number of a chapter (9), a range of categories (I00-I99), or a block or header (I20-I25,"
+        " I50).",
+        "?q=x&billable=Zyxwvut": "billable: Input should be a valid boolean, unable to interpret input",
         "?q=x&limit=0": "limit: Input should be greater than or equal to 1",
         "?q=x&limit=101": "limit: Input should be less than or equal to 100",
         "?q=x&limit=Zyxwvut": "limit: Input should be a valid integer, unable to parse string as an"

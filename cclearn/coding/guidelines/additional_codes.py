@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
+from cclearn.codes.clinical_terms.tables import ADDITIONAL_CODES, DRUGS, read_rows, read_table
 from cclearn.codes.instructions import Instruction
 from cclearn.codes.references import Reference, references
-from cclearn.coding.lexicon.tables import ADDITIONAL_CODES, DRUGS, read_rows, read_table
 from cclearn.notes import CODED_ASSERTIONS
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
-from cclearn.notes.folding import lower_case
+from cclearn.runtime.folding import lower_case
 
 _PARENTHESES = re.compile(r"\([^()]*\)")
 _WORD = re.compile(r"[a-z][a-z'-]{3,}")

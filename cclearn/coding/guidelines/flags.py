@@ -1,4 +1,4 @@
-"""Coding rules as flags for a reviewer: exclusions, missing codes, limits of sex and age.
+"""Coding rules as flags for a reviewer: exclusions, missing codes, limits of sex and age, suggestions.
 
 Sections are those of the ICD-10-CM Official Guidelines for Coding and Reporting, FY 2025. A flag has
 the form `rule: text`, with the wording of the rule. No rule adds, removes or changes a code.
@@ -13,6 +13,7 @@ from cclearn.codes.instructions import Instruction, instructions
 from cclearn.codes.patient_limits import limits
 from cclearn.codes.references import CodeIndex
 from cclearn.coding.guidelines.additional_codes import Said
+from cclearn.coding.guidelines.suggestions.suggest import suggestion_flags
 from cclearn.notes import CodedNote
 from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.patient import read_patient
@@ -24,14 +25,22 @@ _MAX_QUOTED = 160
 def add_rule_flags(
     coded: CodedNote, system: CodeSystem, assertion: AssertionLanguage = "english"
 ) -> CodedNote:
-    """Return a note whose codes have the flags of the rules, after the flags that they already have.
+    """Return a note with the flags of the rules on its codes and, for suggestions, on the whole note.
+
+    The flags of a code follow those that it already has. Those of the note are sorted.
 
     Args:
-        coded: Coded note.
+        coded: A coded note.
         system: Code system of the rules.
-        assertion: Language of the assertion rules of the note.
+        assertion: Language of the assertion rules of the note. `off` also leaves out suggestions, which
+            read English.
     """
-    flags = code_flags(coded.text, [assigned.code for assigned in coded.codes], system, assertion)
+    assigned_codes = [assigned.code for assigned in coded.codes]
+    if assertion == "english" and (
+        suggested := suggestion_flags(coded.text, assigned_codes, system)
+    ):
+        coded = coded.model_copy(update={"flags": sorted([*coded.flags, *suggested])})
+    flags = code_flags(coded.text, assigned_codes, system, assertion)
     if not any(flags.values()):
         return coded
     codes = [

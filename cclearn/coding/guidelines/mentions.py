@@ -8,9 +8,10 @@ from functools import cached_property, lru_cache
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
+from cclearn.coding.guidelines.history import is_history
 from cclearn.notes.assertion import AssertionRules
-from cclearn.notes.folding import lower_case
 from cclearn.notes.spans import Span
+from cclearn.runtime.folding import lower_case
 
 _CATEGORY = 3
 """Length of the code of a category."""
@@ -21,12 +22,12 @@ class Mentions:
 
     Args:
         text: Text of the note.
-        findings: All findings in the note. Rules combine those whose assertion is `present`.
+        findings: All findings in the note. Rules combine those of conditions that the patient has now.
         rules: Assertion rules of the note.
         system: Code system, which decides which codes exist.
 
     Attributes:
-        others: Findings with any other assertion.
+        others: Findings that are not among `findings`.
     """
 
     def __init__(
@@ -36,12 +37,15 @@ class Mentions:
         self.rules = rules
         self.system = system
         found = list(findings)
-        self.findings = [finding for finding in found if finding.assertion == "present"]
-        self.others = [finding for finding in found if finding.assertion != "present"]
+        self.findings = [finding for finding in found if _is_now(finding, system)]
+        self.others = [finding for finding in found if not _is_now(finding, system)]
 
     @property
     def findings(self) -> list[Finding]:
-        """Findings whose assertion is `present`. Assign a new list instead of changing it."""
+        """Findings of conditions that the patient has now, also if the note calls them "history of".
+
+        Assign a new list instead of changing it.
+        """
         return self._findings
 
     @findings.setter
@@ -64,6 +68,10 @@ class Mentions:
     def within(self, start: int, end: int) -> list[Finding]:
         """Return the findings that share a code point with a span of the text."""
         return [found for found in self.findings if found.start < end and start < found.end]
+
+    def said_by(self, finding: Finding) -> str:
+        """Return the evidence of a finding in lower case."""
+        return self.lowered[finding.start : finding.end]
 
     def recode(self, findings: Sequence[Finding], code: str, rule: str) -> None:
         """Give findings another code, which is flagged with a rule. Unknown codes change nothing."""
@@ -96,7 +104,7 @@ class Mentions:
 
         Releases divide codes: `Z91.0110` of FY 2026 was `Z91.011`. None if no such code is billable.
         """
-        above = (code[:n] for n in range(len(code), _CATEGORY - 1, -1))
+        above = (code[:n].rstrip(".") for n in range(len(code), _CATEGORY - 1, -1))
         return next((known for known in above if self.system.is_billable(known)), None)
 
     def sentences_with(self, words: Iterable[str]) -> list[Span]:
@@ -119,6 +127,13 @@ class Mentions:
     def is_present(self, start: int, end: int) -> bool:
         """Return whether the note asserts what is said from `start` to `end` of the patient, now."""
         return self.rules.assertion_of(start, end) == "present"
+
+
+def _is_now(finding: Finding, system: CodeSystem) -> bool:
+    """Return whether a finding is present, or of a chronic condition whose history the note names."""
+    return finding.assertion == "present" or (
+        finding.assertion == "historical" and not is_history(finding.code, system)
+    )
 
 
 @lru_cache(maxsize=1 << 10)

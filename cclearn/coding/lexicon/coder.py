@@ -5,7 +5,6 @@ It is the baseline that every model must beat.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,21 +12,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
-from cclearn.codes.search import search
+from cclearn.codes.clinical_terms.abbreviations import NO_CODE
+from cclearn.codes.clinical_terms.history import past_code
+from cclearn.codes.clinical_terms.normalise import BOUNDARY_WORDS, join_divided_words, read_words
+from cclearn.codes.clinical_terms.phrases import (
+    IF_PAST,
+    PHRASES_VERSION,
+    phrase_rows,
+    phrase_words,
+    word_set,
+)
+from cclearn.codes.clinical_terms.specificity import Specificity
+from cclearn.codes.clinical_terms.tables import tables_sha256
 from cclearn.coding.base import Coder
 from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.combinations import combine
-from cclearn.coding.guidelines.history import past_code
-from cclearn.coding.lexicon.abbreviations import NO_CODE
 from cclearn.coding.lexicon.drugs import drug_findings
 from cclearn.coding.lexicon.matcher import PhraseMatcher
-from cclearn.coding.lexicon.normalise import BOUNDARY_WORDS, join_divided_words, read_words
-from cclearn.coding.lexicon.phrases import IF_PAST, collect_phrases, phrase_words, word_set
-from cclearn.coding.lexicon.specificity import Specificity
-from cclearn.coding.lexicon.tables import tables_sha256
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
-from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.garbage_collection import paused_garbage_collection
 
@@ -36,11 +39,8 @@ if TYPE_CHECKING:
     from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.notes import SpanPair
 
-_PHRASES_VERSION = 29
-"""Version of the selection of phrases. Increase it to rebuild older caches."""
-
 _MAX_SEARCH_RESULTS = 20
-"""Maximum number of codes, including headers, that the search returns for a span."""
+"""Maximum number of codes that the search returns for a span."""
 
 _PAST_SECTION = re.compile(
     r"surgical|past (?:medical )?(?:history|hx)|\b(?:pmhx?|psh?x?)\b|problem"
@@ -96,8 +96,8 @@ class LexiconCoder(Coder):
         # Abbreviations are those of English notes with the phrases of ICD-10-CM.
         self._expand = system.traits.has_phrase_table and assertion != "off"
         self._extra = _most_frequent_codes(system, pairs, self._expand)
-        self._version = f"{_PHRASES_VERSION} {tables_sha256()}"
-        self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
+        version = f"{PHRASES_VERSION} {tables_sha256()}"
+        self.model_sha256 = sha256_of_text(f"{version} {sorted(self._extra.items())}")
 
     def prepare(self) -> None:
         """Build the matcher and read the tables of the rules."""
@@ -112,9 +112,8 @@ class LexiconCoder(Coder):
     ) -> Iterator[list[str]]:
         """Yield the codes of the phrases in each span, followed by the results of a search."""
         for text in texts:
-            found = [hit.code for hit in search(self.system, text, _MAX_SEARCH_RESULTS)]
-            nearest = [code.code for code in found if code.billable]
-            yield list(dict.fromkeys([*self.phrase_codes(text), *nearest]))
+            hits = self.system.search(text, _MAX_SEARCH_RESULTS, billable=True)
+            yield list(dict.fromkeys([*self.phrase_codes(text), *(hit.code.code for hit in hits)]))
 
     def phrase_codes(self, text: str) -> list[str]:
         """Return the code of a text that is a phrase, and the code of the longest phrase in it."""
@@ -192,20 +191,8 @@ class LexiconCoder(Coder):
 
     @cached_property
     def phrases(self) -> dict[str, str]:
-        """Billable code of each phrase, by its normalised words. A file caches those of the system."""
-        source = f"{self.system.source} lexicon {self._version}"
-        path = cache_file(self.system.name, source, "lexicon.tsv")
-        content = read_sealed(path, source)
-        if content is None:
-            with paused_garbage_collection():
-                collected = collect_phrases(self.system)
-            content = "\n".join(f"{words}\t{code}" for words, code in collected.items()).encode()
-            # If the cache cannot be written, only the next start takes longer.
-            with contextlib.suppress(OSError):
-                write_sealed(path, content, source)
-        # A code system whose titles contain no word has no phrases.
-        lines = content.decode().split("\n") if content else []
-        phrases = dict(line.split("\t") for line in lines)
+        """Billable code of each phrase, by its normalised words."""
+        phrases = {words: code for words, code, _ in phrase_rows(self.system)}
         if self._extra:
             replaced = set(map(word_set, self._extra))
             phrases = {

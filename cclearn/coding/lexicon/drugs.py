@@ -8,10 +8,10 @@ from functools import cache
 from typing import NamedTuple
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.tables import DRUGS, read_rows
 from cclearn.coding.findings import Finding
-from cclearn.coding.lexicon.tables import DRUGS, read_rows
 from cclearn.notes.assertion import AssertionRules
-from cclearn.notes.folding import lower_case
+from cclearn.runtime.folding import lower_case
 
 SECTION = "I.C.21.c.3"
 SAYS = "a drug for a documented condition is long-term therapy"
@@ -20,7 +20,9 @@ FLAG = f"combination: {SAYS} (Section {SECTION})"
 _LONG_TERM = re.compile(r"\b(?:long[- ]term|chronic(?:ally)?|lifelong|indefinite(?:ly)?)\b")
 _NOT_TAKEN = re.compile(
     r"\b(?:stop(?:ped)?|held|hold|holding|discontinu\w+|d/c|off|avoid|allerg\w+|intoleran\w+|refus\w+"
-    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|once|overdose)\b"
+    r"|declin\w+|consider|would|bolus|drip|gtt|infusion|sliding|iv|overdose|prn|as needed"
+    r"|tried|previously|past|used to|occasional(?:ly)?"
+    r"|once(?! (?:a |per |every )?(?:daily|day|night|week|month|morning|evening)))\b"
 )
 _WORD = re.compile(r"[a-z]+")
 _SENTENCE = 60
@@ -54,14 +56,24 @@ def drug_findings(
                 start, end = match.span()
                 if lowered[start - 1 : start].isalnum():
                     continue
-                around = _line(lowered, start, end)
                 if (
-                    (is_for_condition or _LONG_TERM.search(around))
-                    and not _NOT_TAKEN.search(around)
+                    (is_for_condition or _LONG_TERM.search(_line(lowered, start, end)))
+                    and is_taken(lowered, start, end)
                     and rules.assertion_of(start, end) == "present"
                 ):
                     yield Finding(drugs.code, start, end, rule=FLAG)
                     break
+
+
+def is_taken(lowered: str, start: int, end: int) -> bool:
+    """Return whether no word near a drug says that it is stopped, refused, given once or an allergy.
+
+    Args:
+        lowered: Text of a note in lower case.
+        start: Offset of the drug.
+        end: Offset after the drug.
+    """
+    return _NOT_TAKEN.search(_line(lowered, start, end)) is None
 
 
 def _line(text: str, start: int, end: int) -> str:

@@ -9,7 +9,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from cclearn.coding.lexicon.normalise import JOINED, MARK, NEGATIONS
+from cclearn.codes.clinical_terms.normalise import JOINED, MARK, NEGATIONS
+from cclearn.codes.clinical_terms.specificity import Match
 
 _MAX_OTHER_WORDS = 1
 """Maximum number of other words among the words of a phrase of three or more words."""
@@ -27,20 +28,6 @@ _SIDES = frozenset(("left", "right", "bilateral"))
 
 _FIRST_WORDS = frozenset("history mother father family".split())
 """Words that stay first: "stroke, family history of cancer" is no family history of stroke."""
-
-
-class Match(NamedTuple):
-    """An occurrence of a phrase.
-
-    Attributes:
-        first: Index of the first token.
-        last: Index of the last token.
-        code: Code of the phrase.
-    """
-
-    first: int
-    last: int
-    code: str
 
 
 class _Phrase(NamedTuple):

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from cclearn.codes.search import search
 from cclearn.codes.strings import code_strings, string_key
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.notes import SpanPair
@@ -18,6 +17,9 @@ _NGRAM = 3
 
 _MAX_STRINGS = 600
 """Maximum number of strings in the ranking by characters."""
+
+_MAX_BY_WORDS = 100
+"""Maximum number of codes in the ranking by words."""
 
 _RANK_OFFSET = 5
 """Constant of reciprocal rank fusion. The smaller it is, the more the first ranks count."""
@@ -42,7 +44,7 @@ class Candidates:
     The codes of pairs with the same string come first, the most frequent one before the others, and then
     those of the lexicon. They are followed by a fusion of rankings (reciprocal rank fusion, Cormack et
     al. 2009): characters (trigrams without accents by TF-IDF and cosine, which tolerate inflections and
-    misspellings), words (BM25, re-ranked by RapidFuzz) and optionally a further ranking. A header is
+    misspellings), words (`CodeSystem.search`) and optionally a further ranking. A header is
     replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
     half, because the correct condition may have been found with a wrong detail.
 
@@ -81,7 +83,8 @@ class Candidates:
         if self._further is not None:
             further = self._further.rank(texts)
         for text, characters in zip(texts, self._by_characters(texts), strict=True):
-            words = [hit.code.code for hit in search(self.system, text, max_candidates)]
+            hits = self.system.search(text, min(max_candidates, _MAX_BY_WORDS), billable=True)
+            words = [hit.code.code for hit in hits]
             rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
             if self._further is not None:
                 rankings.append((_FURTHER_WEIGHT, next(further)))

@@ -29,7 +29,8 @@ def add_rates(table: RatioTable, aligned: AlignedNotes, system: CodeSystem) -> N
 
     Shares of all predicted lines: codes that may not be assigned (`invalid`), by their status in the
     release; unreadable lines (`unreadable`); quotes that do not occur in the note (`ungrounded`); and
-    lines that repeat an earlier line (`duplicate`). `flagged` is the share of notes with a flag.
+    lines that repeat an earlier line (`duplicate`). `flagged` is the share of notes with a flag,
+    apart from suggestions for the provider.
     """
     status_of = cache(system.status)
     invalid_of = [_invalid(note, status_of) for note in aligned.predicted]

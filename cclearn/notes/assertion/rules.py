@@ -16,9 +16,9 @@ from cclearn.notes.assertion.adjacent import adjacent_assertions
 from cclearn.notes.assertion.columns import column_answer
 from cclearn.notes.assertion.cues import BIDIRECTIONAL, PRECEDENCE, find_cues
 from cclearn.notes.contract import Assertion
-from cclearn.notes.folding import lower_case
 from cclearn.notes.sections import Section, find_sections, find_sentences
 from cclearn.notes.spans import Span
+from cclearn.runtime.folding import lower_case
 
 _FAMILY_SECTION = re.compile(r"^(?:fam(?:ily)?(?: medical)? (?:history|hx)|fhx?|family)$")
 _NEAR: dict[Assertion, re.Pattern[str]] = {
@@ -194,7 +194,7 @@ class AssertionRules:
                 continue
             if cue.role == "clause" and self._is_after_clause(cue.end, start, end):
                 continue
-            if ended and cue.kind != "family" and not self._is_condition(cue, start):
+            if ended and cue.kind != "family" and not self._is_condition(cue, start, end):
                 continue
             near = _NEAR.get(cue.kind) if cue.role != "list" else None
             if near is not None and not near.fullmatch(self._lower, cue.end, start):
@@ -204,10 +204,11 @@ class AssertionRules:
             reaching.add(cue.kind)
         return reaching
 
-    def _is_condition(self, cue: _Cue, start: int) -> bool:
-        """Return whether a mention is in the clause of "if": `call if you have fever`."""
+    def _is_condition(self, cue: _Cue, start: int, end: int) -> bool:
+        """Return whether a mention is in the clause of "if": `if you have fever, chills or pain`."""
         return _IF.match(self._lower, cue.start, cue.end) is not None and (
             self._lower.find(",", cue.end, start) < 0
+            or _OR.search(self._lower, cue.end, end + _NEXT_ITEM) is not None
         )
 
     def _is_after_clause(self, cue_end: int, start: int, end: int) -> bool:

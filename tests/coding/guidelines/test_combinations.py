@@ -38,6 +38,10 @@ def combined(system: CodeSystem, text: str, *codes: str) -> dict[str, list[int]]
         (["A41.9", "N17.9"], {"A41.9": [0], "N17.9": [1], "R65.20": [0, 1]}),
         (["R65.21"], {"R65.21": [0], "A41.9": [0]}),
         (["J12.82"], {"J12.82": [0], "U07.1": [0]}),
+        # A disease has one form, the one that is specified anywhere.
+        (["J44.9", "J44.1"], {"J44.1": [0, 1]}),
+        (["I50.9", "I50.23", "R05.9"], {"I50.23": [0, 1], "R05.9": [2]}),
+        (["F32.A", "F41.9"], {"F32.A": [0], "F41.9": [1]}),
     ],
 )
 def test_rules_without_words(
@@ -67,6 +71,7 @@ def test_rules_with_words(system: CodeSystem, text: str, code: str, expected: st
     [
         ("BMI 33.4 in a patient with asthma", "J45.909", {"J45.909"}),
         ("CKD 3, no dialysis needed", "N18.6", {"N18.6"}),
+        ("A 9-year-old boy with obesity, BMI 28", "E66.9", {"E66.9"}),
         ("Cough for 3 weeks", "Z34.90", {"Z34.90"}),
         ("Delivered 6 weeks ago", "Z34.90", {"Z34.90"}),
     ],
@@ -85,6 +90,17 @@ def test_a_note_that_separates_two_conditions_is_believed(system: CodeSystem) ->
 def test_the_weeks_decide_the_trimester(system: CodeSystem) -> None:
     found = combined(system, "Gestational hypertension at 34 weeks", "O13.9")
     assert set(found) == {"O13.3", "Z3A.34"}
+
+
+def test_chronic_conditions_of_the_past_are_combined(system: CodeSystem) -> None:
+    findings = [
+        Finding("E11.9", 0, 4, assertion="historical"),
+        Finding("N18.4", 9, 12),
+        Finding("Z85.3", 20, 25, assertion="historical"),
+    ]
+    text = "T2DM and CKD; history of cancer"
+    found = combine(text, findings, AssertionRules(text), system)
+    assert sorted({finding.code for finding in found}) == ["E11.22", "N18.4", "Z85.3"]
 
 
 def test_only_present_conditions_are_combined(system: CodeSystem) -> None:
@@ -119,6 +135,8 @@ def test_the_page_lists_all_rules() -> None:
         ("Afib, takes apixaban.", ["I48.91", "Z79.01"]),
         ("On insulin.", []),
         ("T2DM, metformin stopped.", ["E11.9"]),
+        ("T2DM, metformin once daily.", ["E11.9", "Z79.84"]),
+        ("T2DM, metformin given once.", ["E11.9"]),
         ("On long-term prednisone.", ["Z79.52"]),
     ],
 )

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from cclearn.codes.clinical_terms.tables import ADVERSE_EFFECTS, read_table
 from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
-from cclearn.coding.lexicon.tables import ADVERSE_EFFECTS, read_table
 
 _DUE_TO = re.compile(
     r"(?:due|secondary) to |(?:caused|induced) by |because of |\bfrom |[- ]induced\b"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from cclearn.codes.clinical_terms.tables import ALLERGIES, read_table
 from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
-from cclearn.coding.lexicon.tables import ALLERGIES, read_table
 
 _LIST = re.compile(
     r"allergi(?:c (?:also )?to|es? to|es? include|es?(?: list)?[ \t]*:|es?[ \t]*\n)"

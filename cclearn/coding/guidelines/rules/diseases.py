@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 
 from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.suggestions.measurements import values_of
+from cclearn.notes.patient import read_patient
 
 
 def _hypertension(mentions: Mentions, flag: str) -> None:
@@ -56,7 +58,12 @@ def _diabetes(mentions: Mentions, flag: str) -> None:
             continue
         plain = mentions.of(f"{category}.9")
         for stems, suffix, keeps in _MANIFESTATIONS:
-            found = mentions.of(*stems)
+            # Necrosis has the code of gangrene, but may be of any cause.
+            found = [
+                finding
+                for finding in mentions.of(*stems)
+                if finding.code != "I96" or "gangren" in mentions.said_by(finding)
+            ]
             if not found:
                 continue
             code = f"{category}.{suffix}"
@@ -111,10 +118,13 @@ _DIALYSIS = re.compile(
 def _body_mass(mentions: Mentions, flag: str) -> None:
     if not mentions.of("E66", "E44", "E43", "E46", "R63.6"):
         return
-    found = _BMI.search(mentions.text)
-    if found is None:
+    found = values_of("body mass index", mentions.text)
+    if not found:
         return
-    value = float(found["value"])
+    age = read_patient(mentions.text).age
+    if age is not None and age.value < _ADULT:
+        return  # The codes of children and adolescents are percentiles.
+    value, start, end = found[0]
     if value < 20:
         code = "Z68.1"
     elif value < 40:
@@ -125,16 +135,41 @@ def _body_mass(mentions: Mentions, flag: str) -> None:
             for n, limit in ((5, 70), (4, 60), (3, 50), (2, 45), (1, 40))
             if value >= limit
         )
-    mentions.add_span(*found.span(), code, flag)
+    mentions.add_span(start, end, code, flag)
 
 
-_BMI = re.compile(
-    r"(?i)\b(?:BMI|body mass index)\b[^\d\n.]{0,15}(?P<value>\d{2}(?:\.\d+)?)(?![\d/-])"
-)
+_ADULT = 20
+"""Age in years from which the codes of Z68 are values of the body mass index."""
 
 
 def _covid_pneumonia(mentions: Mentions, flag: str) -> None:
     mentions.add(mentions.of("J12.82"), "U07.1", flag)
+
+
+def _one_form(mentions: Mentions, flag: str) -> None:
+    """Give mentions of an unspecified form the code of the form that the note names elsewhere."""
+    for unspecified, stems in _FORMS:
+        specific = [f for f in mentions.of(*stems) if f.code not in unspecified]
+        if specific:
+            found = [f for f in mentions.findings if f.code in unspecified]
+            mentions.recode(found, specific[0].code, flag)
+
+
+_FORMS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    *((((f"{category}.9",), (category,))) for category in ("E08", "E09", "E10", "E11", "E13")),
+    (("F32.A", "F32.9"), ("F32", "F33")),
+    (("G40.909",), ("G40",)),
+    (("G43.909",), ("G43",)),
+    (("I48.91",), ("I48.0", "I48.1", "I48.2")),
+    (("I50.9",), ("I50.2", "I50.3", "I50.4")),
+    (("J44.9",), ("J44",)),
+    (("J45.909",), ("J45",)),
+    (("K50.90",), ("K50",)),
+    (("K51.90",), ("K51",)),
+    (("M06.9",), ("M05", "M06.0", "M06.8")),
+    (("N18.9",), ("N18",)),
+)
+"""Codes of the unspecified form of a disease that has one form in a patient, and stems of the others."""
 
 
 RULES: tuple[Rule, ...] = (
@@ -157,6 +192,11 @@ RULES: tuple[Rule, ...] = (
         "I.C.1.d",
         "sepsis with acute organ dysfunction is severe sepsis; septic shock needs the code of sepsis",
         _sepsis,
+    ),
+    Rule(
+        "I.B.2",
+        "a chronic disease that the note specifies anywhere has one code, at that level of detail",
+        _one_form,
     ),
     Rule("I.C.14.a, I.C.21.c.3", "end-stage renal disease on dialysis needs the status", _dialysis),
     Rule("I.B.14", "a body mass index is coded beside a documented disorder of weight", _body_mass),

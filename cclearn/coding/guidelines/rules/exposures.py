@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from cclearn.codes.clinical_terms.tables import EXPOSURES, read_rows
 from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
-from cclearn.coding.lexicon.tables import EXPOSURES, read_rows
 
 _CONTACT = re.compile(
     r"(?P<contact>expos(?:ed|ure) to|contact (?:with|of)\b)(?P<disease>[^.;\n]{0,60})"

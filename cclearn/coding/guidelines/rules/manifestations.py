@@ -83,7 +83,7 @@ _BEHAVIORS: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (
 
 def _that_say(mentions: Mentions, findings: list[Finding], word: str) -> list[Finding]:
     """Return the findings whose evidence contains a word."""
-    return [found for found in findings if word in mentions.lowered[found.start : found.end]]
+    return [found for found in findings if word in mentions.said_by(found)]
 
 
 RULES: tuple[Rule, ...] = (

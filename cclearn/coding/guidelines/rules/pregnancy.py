@@ -7,8 +7,8 @@ from functools import cache
 from typing import NamedTuple
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.tables import PREGNANCY, read_rows
 from cclearn.coding.guidelines.mentions import Mentions, Rule
-from cclearn.coding.lexicon.tables import PREGNANCY, read_rows
 
 
 def _conditions(mentions: Mentions, flag: str) -> None:
@@ -28,7 +28,7 @@ def _conditions(mentions: Mentions, flag: str) -> None:
         elif found:
             mentions.recode(found, row.code, flag)
         for finding in mentions.of(row.code[:-1]) if row.word else ():
-            if row.word in mentions.lowered[finding.start : finding.end]:
+            if row.word in mentions.said_by(finding):
                 mentions.add([finding], row.own, flag)
 
 
@@ -108,7 +108,7 @@ _FURTHER = re.compile(r"\b(?:g[2-9] ?p\d|multigravida|(?:second|third|fourth) pr
 
 
 def _weeks(mentions: Mentions, flag: str) -> None:
-    pregnancy = mentions.of("O0", "O1", "O2", "O3", "O4", "O6", "O98", "O99", "Z34", "O09", "Z33.1")
+    pregnancy = mentions.of("O0", "O1", "O2", "O3", "O4", "O6", "O98", "O99", "Z34", "Z33.1")
     if not pregnancy:
         return
     found = _WEEKS.search(mentions.text)
@@ -126,7 +126,8 @@ def _weeks(mentions: Mentions, flag: str) -> None:
 
 
 _WEEKS = re.compile(
-    r"(?i)(?<!for )(?<!x )\b(?P<weeks>\d{1,2})(?:\s*\+\s*\d|\s*\d/7|\.\d)?"
+    r"(?i)(?<!for )(?<!x )(?<!born at )(?<!delivered at )"
+    r"\b(?P<weeks>\d{1,2})(?:\s*\+\s*\d|\s*\d/7|\.\d)?"
     r"\s*-?(?:weeks?|wks?|wga?|w(?:\d\s?d?)?)\b"
     r"(?! (?:ago|post|after|old|later|follow|course|supply|history|hx|of (?:cough|pain|fever)))"
 )

@@ -27,8 +27,8 @@ def _identified_influenza(mentions: Mentions, flag: str) -> None:
 def _influenzal_pneumonia(mentions: Mentions, flag: str) -> None:
     pneumonia = mentions.of("J18.9")
     for category in ("J10", "J11"):
-        influenza = mentions.of(f"{category}.1")
-        if pneumonia and (influenza or mentions.of(f"{category}.00")):
+        influenza, both = mentions.of(f"{category}.1"), mentions.of(f"{category}.00")
+        if both or (influenza and pneumonia):
             mentions.recode([*influenza, *pneumonia], f"{category}.00", flag)
             return
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from cclearn.codes.clinical_terms.tables import INTEGRAL, read_table
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.mentions import Mentions, Rule
-from cclearn.coding.lexicon.tables import INTEGRAL, read_table
 
 _EXPLAINED = ("R05", "R06.0", "R07", "R51", "R42")
 """Stems of symptoms that are not coded if the note says which disease they are due to."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from cclearn.coding.lexicon.tables import ABBREVIATIONS, read_rows
+from cclearn.codes.clinical_terms.tables import ABBREVIATIONS, read_rows
 
 _DEFAULT = "*"
 """Context of the meaning that an abbreviation has if no context of another meaning is near."""
@@ -66,6 +66,48 @@ def meanings() -> tuple[Meaning, ...]:
     return tuple(found)
 
 
+@cache
+def _by_letters() -> dict[str, list[Meaning]]:
+    found: dict[str, list[Meaning]] = {}
+    for meaning in meanings():
+        found.setdefault(meaning.written.lower(), []).append(meaning)
+    return found
+
+
+def is_abbreviation(written: str) -> bool:
+    """Return whether a text is an abbreviation of the table, in the case of its letters."""
+    return any(sense.written == written for sense in _by_letters().get(written.lower(), ()))
+
+
+def meanings_of(written: str) -> list[Meaning]:
+    """Return the meanings of an abbreviation in any case of its letters, the most usual one first.
+
+    Those of the spelling in capitals come before those of other spellings, such as `CaP`.
+    """
+    written = " ".join(written.split())
+    spellings: dict[str, list[Meaning]] = {}
+    for sense in _by_letters().get(written.lower(), ()):
+        spellings.setdefault(sense.written, []).append(sense)
+    ordered = sorted(spellings, key=lambda s: (s != written, not s.isupper(), s))
+    return [sense for spelling in ordered for sense in by_use(spellings[spelling])]
+
+
+def by_use(senses: Iterable[Meaning]) -> list[Meaning]:
+    """Return meanings of an abbreviation, the most usual one first.
+
+    It is the default or the only meaning. Without one, it is the meaning with the most words of context
+    that has a code: the table lists more context for what is written more often.
+    """
+    return sorted(
+        senses,
+        key=lambda sense: (
+            bool(sense.context),
+            sense.code == NO_CODE,
+            -len(sense.context or ()),
+        ),
+    )
+
+
 class Abbreviations:
     """Finds abbreviations in tokens.
 
@@ -93,7 +135,12 @@ class Abbreviations:
                 self._second[first] = frozenset(known[1] for known, _ in entries)
 
     def find(
-        self, text: str, tokens: Sequence[str], starts: Sequence[int], defaults: bool
+        self,
+        text: str,
+        tokens: Sequence[str],
+        starts: Sequence[int],
+        defaults: bool,
+        guess: bool = False,
     ) -> list[Expansion]:
         """Return the abbreviations of a text, in order. No two of them share a token.
 
@@ -102,6 +149,7 @@ class Abbreviations:
             tokens: Tokens of the text in lower case.
             starts: Offset of each token.
             defaults: Whether an abbreviation has its default meaning if no context is near.
+            guess: Whether an abbreviation without a default has its most usual meaning then.
         """
         found: list[Expansion] = []
         free = 0
@@ -122,7 +170,10 @@ class Abbreviations:
                         max(0, first - _CONTEXT_TOKENS), min(len(tokens), last + _CONTEXT_TOKENS)
                     )
                     context = {tokens[n] for n in near if not first <= n <= last}
-                    found.append(Expansion(first, last, _meaning(possible, context, defaults)))
+                    words = _meaning(possible, context, defaults)
+                    if guess and not words:
+                        words = by_use(possible)[0].words
+                    found.append(Expansion(first, last, words))
                     free = last + 1
                     break
         return found

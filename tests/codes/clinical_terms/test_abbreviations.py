@@ -5,8 +5,13 @@ from collections import Counter
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.lexicon.abbreviations import NO_CODE, meanings
-from cclearn.coding.lexicon.normalise import UNKNOWN, read_words
+from cclearn.codes.clinical_terms.abbreviations import (
+    NO_CODE,
+    is_abbreviation,
+    meanings,
+    meanings_of,
+)
+from cclearn.codes.clinical_terms.normalise import UNKNOWN, read_words
 
 
 def words_of(text: str) -> list[str]:
@@ -82,3 +87,32 @@ def test_the_table_is_sound(system: CodeSystem) -> None:
 
 def test_a_sign_belongs_to_the_abbreviation() -> None:
     assert "positive" not in words_of("FOBT was negative")
+
+
+def test_a_search_takes_the_most_usual_meaning() -> None:
+    read = read_words("MS.", guess=True).words
+    assert read == [("multiple", "sclerose"), (".",)]
+
+
+@pytest.mark.parametrize(
+    ("written", "first", "others"),
+    [
+        ("mi", "myocardial infarction", {"old myocardial infarction", "motivational interviewing"}),
+        ("PE", "pulmonary embolism", {"pleural effusion", "physical examination"}),
+        ("cap", "community acquired pneumonia", {"prostate cancer"}),
+        ("CaP", "prostate cancer", {"community acquired pneumonia"}),
+        # The default comes first, also if it names no condition.
+        ("ED", "emergency department", {"erectile dysfunction"}),
+    ],
+)
+def test_the_meanings_of_an_abbreviation(written: str, first: str, others: set[str]) -> None:
+    found = [meaning.words for meaning in meanings_of(f" {written} ")]
+    assert found[0] == first
+    assert others < set(found)
+    assert meanings_of("qqq") == []
+
+
+def test_what_is_an_abbreviation_depends_on_its_capitals() -> None:
+    assert is_abbreviation("PE")
+    assert not is_abbreviation("pe")
+    assert is_abbreviation("htn")

@@ -6,13 +6,19 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.lexicon.phrases import NO_CODE, collect_phrases, phrase_words, word_set
-from cclearn.coding.lexicon.tables import PHRASES, read_table
+from cclearn.codes.clinical_terms.phrases import (
+    NO_CODE,
+    collect_phrases,
+    phrase_rows,
+    phrase_words,
+    word_set,
+)
+from cclearn.codes.clinical_terms.tables import PHRASES, read_table
 
 
 @pytest.fixture(scope="module")
 def phrases(system: CodeSystem) -> dict[frozenset[str], str]:
-    return {word_set(words): code for words, code in collect_phrases(system).items()}
+    return {word_set(words): code for words, (code, _) in collect_phrases(system).items()}
 
 
 def test_words_of_a_phrase() -> None:
@@ -73,4 +79,9 @@ def test_each_line_of_the_table_changes_something(system: CodeSystem) -> None:
 def test_other_systems_have_only_their_own_phrases(tmp_path: Path) -> None:
     table = tmp_path / "operations.csv"
     table.write_text("code,description\n1,Bypass without graft\n", encoding="utf-8")
-    assert collect_phrases(CodeSystem.load(str(table))) == {"bypass without graft": "1"}
+    system = CodeSystem.load(str(table))
+    assert collect_phrases(system) == {"bypass without graft": ("1", "Bypass without graft")}
+    # The second time, they come from the cache.
+    for _ in range(2):
+        rows = list(phrase_rows(system))
+        assert rows == [("bypass without graft", "1", "Bypass without graft")]

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from cclearn.codes import CodeSystem
-from cclearn.codes.instructions import instructions
-from cclearn.coding.lexicon.matcher import Match
-from cclearn.coding.lexicon.normalise import (
+from cclearn.codes.clinical_terms.normalise import (
     BOUNDARY,
     COUNTERS,
     JOINED,
@@ -23,11 +20,13 @@ from cclearn.coding.lexicon.normalise import (
     UNKNOWN,
     read_words,
 )
+from cclearn.codes.hierarchy import CodeHierarchy
+from cclearn.codes.instructions import instructions
 
 _REACH = 8
 """Number of tokens on either side of a phrase whose words support a more specific code."""
 
-_EMPTY_WORDS = frozenset(
+EMPTY_WORDS = frozenset(
     f"{JOINED} {MARK} {BOUNDARY} {UNKNOWN} other not elsewhere classified unspecified site region"
     " encounter initial closed involving part area degree stage type form level side mention current"
     " episode fracture female male disorder uncomplicated eye".split()
@@ -46,7 +45,7 @@ _COURSE_BEFORE, _COURSE_AFTER = 3, 2
 _COUNTERS = COUNTERS | {"disease"}
 """Words after which a number is an attribute, as in "CKD 3". Any other may be a dose or a duration."""
 
-_NOT_NEEDED = re.compile(
+NOT_NEEDED = re.compile(
     r",? unspecified whether\b[^,]*"
     r"|,? (?:without|not specified as|not intractable)\b.*?(?=,| with\b|$)|\(.*?\)",
     re.IGNORECASE,
@@ -59,6 +58,20 @@ _UNSPECIFIED = re.compile(r"\bunspecified\b[^,]*|\bwith [^,]* status unknown\b",
 _RESIDUAL = re.compile(r"\b(?:other|male)\b", re.IGNORECASE)
 _WITH_7TH = 8
 """Length of a code with a 7th character."""
+
+
+class Match(NamedTuple):
+    """An occurrence of a phrase.
+
+    Attributes:
+        first: Index of the first token.
+        last: Index of the last token.
+        code: Code of the phrase.
+    """
+
+    first: int
+    last: int
+    code: str
 
 
 class _Title(NamedTuple):
@@ -98,7 +111,7 @@ class Specificity:
         system: Code system whose titles name the attributes.
     """
 
-    def __init__(self, system: CodeSystem) -> None:
+    def __init__(self, system: CodeHierarchy) -> None:
         self._system = system
         self._categories: dict[str, _Category] = {}
 
@@ -130,7 +143,7 @@ class Specificity:
         if match.code not in self._system:  # The phrase names no condition, or a procedure.
             return None
         said = {word for found in words[match.first : match.last + 1] for word in found}
-        said -= _EMPTY_WORDS
+        said -= EMPTY_WORDS
         for other in others:
             if other.code == match.code or not said or other is match:
                 continue
@@ -211,7 +224,7 @@ class Specificity:
 
 
 def _read_title(title: str) -> _Title:
-    needed = _NOT_NEEDED.sub("", title)
+    needed = NOT_NEEDED.sub("", title)
     known = _title_words(_UNSPECIFIED.sub("", needed))
     absent = _title_words(" ".join(match["absent"] for match in _WITHOUT.finditer(title)))
     return _Title(_title_words(needed), known, absent, _RESIDUAL.search(title) is not None)
@@ -219,7 +232,7 @@ def _read_title(title: str) -> _Title:
 
 def _title_words(title: str) -> frozenset[str]:
     words = {word for found in read_words(title, defaults=False).words for word in found}
-    return frozenset(words - _EMPTY_WORDS)
+    return frozenset(words - EMPTY_WORDS)
 
 
 def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:

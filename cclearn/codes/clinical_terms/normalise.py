@@ -7,9 +7,9 @@ from functools import cache
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-from cclearn.coding.lexicon.abbreviations import Abbreviations
-from cclearn.coding.lexicon.tables import WORDS, read_table
-from cclearn.notes.folding import lower_case
+from cclearn.codes.clinical_terms.abbreviations import Abbreviations
+from cclearn.codes.clinical_terms.tables import WORDS, read_table
+from cclearn.runtime.folding import lower_case
 
 TOKEN = re.compile(
     r"(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/;:!?|]|(?<!\b[^\W\d_])\.|\n\s*\n)"
@@ -37,7 +37,7 @@ UNKNOWN = "?"
 
 _MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
 
-_IGNORED = frozenset(
+IGNORED = frozenset(
     "of the a an in on at to by for from within into due as is are was were his her their its "
     "this that these s unspecified specified nos nec site ( )".split()
 )
@@ -80,7 +80,7 @@ class NormalisedWords(dict[str, tuple[str, ...]]):
     def __missing__(self, token: str) -> tuple[str, ...]:
         if token in _MARKS:
             words: tuple[str, ...] = (MARK,)
-        elif token in _IGNORED:
+        elif token in IGNORED:
             words = ()
         elif not token[0].isalnum():
             words = BOUNDARY_WORDS
@@ -147,19 +147,20 @@ _BEFORE_LETTERS = frozenset(
 """Words after which "a" is a letter and no article."""
 
 
-def read_words(text: str, defaults: bool = True, expand: bool = True) -> Words:
+def read_words(text: str, defaults: bool = True, expand: bool = True, guess: bool = False) -> Words:
     """Return the normalised words of a text, with their offsets.
 
     Args:
         text: The text.
         defaults: Whether an ambiguous abbreviation has its default meaning if no context is near.
         expand: Whether abbreviations are read in full. They are those of English notes.
+        guess: Whether an ambiguous abbreviation without a default has its most usual meaning then.
     """
     tokens, words, starts, ends = _read_plain(lower_case(text))
     abbreviations: set[int] = set()
     if not expand:
         return Words(words, starts, ends, abbreviations)
-    for first, last, meaning in _abbreviations().find(text, tokens, starts, defaults):
+    for first, last, meaning in _abbreviations().find(text, tokens, starts, defaults, guess):
         is_numeral = tokens[first] in _ROMAN and first and tokens[first - 1] in COUNTERS
         if is_numeral or (
             not meaning and (not defaults or text[starts[first] : ends[last]].islower())

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from functools import cache, partial
+from typing import NamedTuple
 
-from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.abbreviations import NO_CODE, meanings
+from cclearn.codes.clinical_terms.normalise import (
+    BOUNDARY,
+    JOINED,
+    MARK,
+    NEGATIONS,
+    UNKNOWN,
+    read_words,
+)
+from cclearn.codes.clinical_terms.tables import PHRASES, PROCEDURES, read_table, tables_sha256
+from cclearn.codes.hierarchy import CodeHierarchy
 from cclearn.codes.string_claims import StringClaims
 from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
-from cclearn.coding.lexicon.abbreviations import NO_CODE, meanings
-from cclearn.coding.lexicon.normalise import BOUNDARY, JOINED, MARK, NEGATIONS, UNKNOWN, read_words
-from cclearn.coding.lexicon.tables import PHRASES, PROCEDURES, read_table
+from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
+from cclearn.runtime.garbage_collection import paused_garbage_collection
+
+PHRASES_VERSION = 30
+"""Version of the selection of phrases. Increase it to rebuild older caches."""
 
 _UNINFORMATIVE = frozenset(
     f"{JOINED} other not elsewhere classified type left right bilateral all any without no".split()
@@ -89,8 +104,21 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(found[: negation + 1]) | {f"{word}!" for word in found[negation + 1 :]}
 
 
-def collect_phrases(system: CodeSystem) -> dict[str, str]:
-    """Return the words of all phrases of a code system, each with its billable code.
+class Phrase(NamedTuple):
+    """A phrase that stands for a code.
+
+    Attributes:
+        code: Billable code, after `IF_PAST` if it is that of a procedure. `NO_CODE` if the phrase names
+            no condition.
+        text: The phrase as a source of phrases spells it.
+    """
+
+    code: str
+    text: str
+
+
+def collect_phrases(system: CodeHierarchy) -> dict[str, Phrase]:
+    """Return all phrases of a code system by their words.
 
     No two phrases have the same words. If several codes claim a phrase, the strongest claim wins
     (`PRECEDENCE`, then shortened forms), and equal claims cancel each other. The table of phrases
@@ -98,10 +126,13 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
     that no part of it is found.
     """
     ordered: dict[frozenset[str], str] = {}
+    texts: dict[str, str] = {}
 
     def key(text: str) -> str:
         words = phrase_words(text, expand=system.traits.has_phrase_table)
-        return ordered.setdefault(word_set(words), words)
+        words = ordered.setdefault(word_set(words), words)
+        texts.setdefault(words, text)
+        return words
 
     claims = StringClaims(key)
     for string in code_strings(system):
@@ -110,7 +141,7 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
             for form in _wider_forms(string.text, string.code, string.field == "title"):
                 claims.add(form, string.code, len(PRECEDENCE))
     billable_code = cache(partial(_billable_code, system))
-    phrases = {}
+    phrases: dict[str, str] = {}
     for words, codes in claims:
         code, *others = dict.fromkeys(map(billable_code, codes))
         is_informative = not _UNINFORMATIVE.issuperset(words.split(" "))
@@ -118,9 +149,9 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
             phrases[words] = code
     if system.traits.has_phrase_table:
         removed: set[str] = set()
-        for code, texts in read_table(PHRASES):
+        for code, written in read_table(PHRASES):
             found = billable_code(code) if code in system else None
-            for words in filter(None, map(key, texts.split("; "))):
+            for words in filter(None, map(key, written.split("; "))):
                 if found is not None:
                     phrases[words] = found
                 elif code == NO_CODE and " " in words:
@@ -128,8 +159,8 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
                 elif code == NO_CODE:
                     phrases.pop(words, None)
                     removed.add(words)
-        for code, texts in read_table(PROCEDURES):
-            for words in filter(None, map(key, texts.split("; "))):
+        for code, written in read_table(PROCEDURES):
+            for words in filter(None, map(key, written.split("; "))):
                 if code in system:
                     phrases[words] = IF_PAST + code
         for meaning in meanings():
@@ -137,10 +168,32 @@ def collect_phrases(system: CodeSystem) -> dict[str, str]:
             found = billable_code(meaning.code) if meaning.code in system else None
             if found is not None and words and words not in removed:
                 phrases.setdefault(words, found)
-    return phrases
+    return {words: Phrase(code, texts[words]) for words, code in phrases.items()}
 
 
-def _billable_code(system: CodeSystem, code: str) -> str | None:
+def phrase_rows(system: CodeHierarchy) -> Iterator[tuple[str, str, str]]:
+    """Yield the words, the code and the text of each phrase of a code system (`collect_phrases`).
+
+    A file in the cache folder keeps them.
+    """
+    source = f"{system.source} phrases {PHRASES_VERSION} {tables_sha256()}"
+    path = cache_file(system.name, source, "phrases.tsv")
+    content = read_sealed(path, source)
+    if content is None:
+        with paused_garbage_collection():
+            collected = collect_phrases(system).items()
+        lines = (f"{words}\t{code}\t{' '.join(text.split())}" for words, (code, text) in collected)
+        content = "\n".join(lines).encode()
+        # If the cache cannot be written, only the next start takes longer.
+        with contextlib.suppress(OSError):
+            write_sealed(path, content, source)
+    # A code system whose titles contain no word has no phrases.
+    for line in content.decode().split("\n") if content else []:
+        words, code, text = line.split("\t")
+        yield words, code, text
+
+
+def _billable_code(system: CodeHierarchy, code: str) -> str | None:
     """Return the billable code for the phrases of a code. None if they are not used."""
     found = system.unspecified(code)
     # External causes are coded from circumstances, not from a word such as "street" or "bed".

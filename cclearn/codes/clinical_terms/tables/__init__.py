@@ -22,14 +22,15 @@ def read_table(name: str) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def read_rows(name: str, columns: int) -> tuple[tuple[str, ...], ...]:
+def read_rows(name: str, columns: int, package: str = __name__) -> tuple[tuple[str, ...], ...]:
     """Return the rows of a table, without comments.
 
     Args:
         name: File of the table.
         columns: Number of its columns.
+        package: Package that contains the file.
     """
-    lines = (line for line in _text(name).splitlines() if not line.startswith("#"))
+    lines = (line for line in _text(name, package).splitlines() if not line.startswith("#"))
     return tuple(tuple(line.split("\t", columns - 1)) for line in lines)
 
 
@@ -43,5 +44,5 @@ def tables_sha256() -> str:
     return sha256_of_text("".join(map(_text, tables)))
 
 
-def _text(name: str) -> str:
-    return (files(__name__) / name).read_text(encoding="utf-8")
+def _text(name: str, package: str = __name__) -> str:
+    return (files(package) / name).read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The words that clinicians use: abbreviations, phrases of codes, and how both are read."""
