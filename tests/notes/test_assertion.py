@@ -118,6 +118,15 @@ def test_sections_and_sentences_cover_the_text(text: str) -> None:
     assert all(s.start <= s.body <= s.end for s in find_sections(text))
 
 
+def test_cues_in_a_phrase_apply_to_nothing_after_it() -> None:
+    text = "Barrett esophagus without dysplasia, reflux."
+    assert AssertionRules(text).assertion_of(37, 43) == "negated"
+    rules = AssertionRules(text)
+    rules.ignore_cues_in([(0, 35)])
+    assert rules.assertion_of(37, 43) == "present"
+    assert rules.sentence_at(40) == (0, len(text))
+
+
 def test_sections_are_named() -> None:
     text = "Seen today.\nFamily History: none\nASSESSMENT AND PLAN\nrest\nDiabetes: stable"
     sections = find_sections(text)

@@ -173,6 +173,28 @@ def read_words(text: str, defaults: bool = True, expand: bool = True, guess: boo
     return Words(words, starts, ends, abbreviations)
 
 
+def join_divided_words(text: str, read: Words, vocabulary: frozenset[str]) -> None:
+    """Join the words that a text divides at the end of a line, if that gives a known word.
+
+    `hyper-\\ntension` becomes hypertension, but `well-\\ncontrolled` stays as it is.
+
+    Args:
+        text: The text.
+        read: Words of the text, which are changed. The first half becomes the word, and its end that of
+            the second half.
+        vocabulary: Known words, normalised.
+    """
+    words, starts, ends, _ = read
+    for number in range(len(words) - 1):
+        if text.startswith("-\n", ends[number]):
+            after = number + 1
+            halves = text[starts[number] : ends[number]] + text[starts[after] : ends[after]]
+            is_adjacent = text[ends[number] : starts[after]].strip() == "-"
+            joined = NORMALISED_WORDS[lower_case(halves)]
+            if is_adjacent and joined and vocabulary.issuperset(joined):
+                words[number], words[after], ends[number] = joined, (), ends[after]
+
+
 def _read_plain(
     lowered: str,
 ) -> tuple[list[str], list[tuple[str, ...]], list[int], list[int]]:

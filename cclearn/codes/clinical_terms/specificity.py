@@ -178,11 +178,11 @@ class Specificity:
         own = titles.get(code)
         if own is None:
             return code
-        near = set(chain.from_iterable(words[max(0, first - _REACH) : last + 1 + _REACH]))
-        may_deny = not absent.isdisjoint(near) and not _NEGATORS.isdisjoint(near)
-        if vocabulary.intersection(near) <= own.words and not may_deny:
+        near = list(chain.from_iterable(words[max(0, first - _REACH) : last + 1 + _REACH]))
+        may_deny = not (absent.isdisjoint(near) or _NEGATORS.isdisjoint(near))
+        if not may_deny and vocabulary.intersection(near) <= own.words:
             return code
-        said, denied = _attributes(words, first, last, vocabulary)
+        said, denied = _attributes(words, first, last, vocabulary, may_deny)
         further = said - own.words
         if not further and absent.isdisjoint(denied):
             return code
@@ -242,9 +242,13 @@ def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:
 
 
 def _attributes(
-    words: Sequence[tuple[str, ...]], first: int, last: int, vocabulary: frozenset[str]
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the words of a vocabulary around a phrase and in it, and the words that are denied there.
+    words: Sequence[tuple[str, ...]],
+    first: int,
+    last: int,
+    vocabulary: frozenset[str],
+    with_denied: bool,
+) -> tuple[frozenset[str], set[str]]:
+    """Return the words of a vocabulary around a phrase and in it, and all words that are denied there.
 
     The words of an abbreviation count together, or "ESRD" would be the end stage of another condition.
     """
@@ -267,6 +271,8 @@ def _attributes(
             elif is_known and (not word.isdigit() or inside or previous in _COUNTERS):
                 found.add(word)
             previous = word
+        if negated and not with_denied:
+            break
     if "left" in found and "right" in found:
         found -= _SIDES
-    return vocabulary.intersection(found), frozenset(denied)
+    return vocabulary.intersection(found), denied

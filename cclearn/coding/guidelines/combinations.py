@@ -12,20 +12,32 @@ from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.guidelines.rules import (
+    adverse_effects,
     allergies,
     diseases,
     exposures,
     immunisation,
+    manifestations,
     pregnancy,
+    respiratory,
+    sides,
+    symptoms,
+    titles,
 )
 from cclearn.notes.assertion import AssertionRules
 
 RULES: tuple[Rule, ...] = (
     *diseases.RULES,
+    *respiratory.RULES,
+    *manifestations.RULES,
+    *sides.RULES,
+    *adverse_effects.RULES,
+    *titles.RULES,
     *pregnancy.RULES,
     *allergies.RULES,
     *exposures.RULES,
     *immunisation.RULES,
+    *symptoms.RULES,
 )
 """The rules, in the order in which they are applied."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
 from cclearn.coding.guidelines.history import is_history
 from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.spans import Span
 from cclearn.runtime.folding import lower_case
 
 _CATEGORY = 3
@@ -26,9 +27,7 @@ class Mentions:
         system: Code system, which decides which codes exist.
 
     Attributes:
-        findings: Findings of conditions that the patient has now, also if the note calls them "history
-            of". Rules add, change and remove them.
-        others: All other findings.
+        others: Findings that are not among `findings`.
     """
 
     def __init__(
@@ -37,12 +36,22 @@ class Mentions:
         self.text = text
         self.rules = rules
         self.system = system
-        self.findings: list[Finding] = []
-        self.others: list[Finding] = []
-        for finding in findings:
-            is_chronic = finding.assertion == "historical" and not is_history(finding.code, system)
-            is_now = finding.assertion == "present" or is_chronic
-            (self.findings if is_now else self.others).append(finding)
+        found = list(findings)
+        self.findings = [finding for finding in found if _is_now(finding, system)]
+        self.others = [finding for finding in found if not _is_now(finding, system)]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Findings of conditions that the patient has now, also if the note calls them "history of".
+
+        Assign a new list instead of changing it.
+        """
+        return self._findings
+
+    @findings.setter
+    def findings(self, findings: list[Finding]) -> None:
+        self._findings = findings
+        self._categories = frozenset(finding.code[:_CATEGORY] for finding in findings)
 
     @cached_property
     def lowered(self) -> str:
@@ -51,16 +60,23 @@ class Mentions:
 
     def of(self, *stems: str) -> list[Finding]:
         """Return the findings whose code begins with one of the stems."""
+        categories = _categories_of(stems)
+        if categories is not None and self._categories.isdisjoint(categories):
+            return []  # Most rules have nothing to combine in a note.
         return [finding for finding in self.findings if finding.code.startswith(stems)]
 
     def within(self, start: int, end: int) -> list[Finding]:
         """Return the findings that share a code point with a span of the text."""
         return [found for found in self.findings if found.start < end and start < found.end]
 
+    def said_by(self, finding: Finding) -> str:
+        """Return the evidence of a finding in lower case."""
+        return self.lowered[finding.start : finding.end]
+
     def recode(self, findings: Sequence[Finding], code: str, rule: str) -> None:
         """Give findings another code, which is flagged with a rule. Unknown codes change nothing."""
-        if self.system.is_billable(code):
-            changed = set(map(id, findings))
+        changed = set(map(id, findings))
+        if changed and self.system.is_billable(code):
             self.findings = [
                 replace(finding, code=code, rule=rule) if id(finding) in changed else finding
                 for finding in self.findings
@@ -75,24 +91,57 @@ class Mentions:
         """Add a code with its own evidence, unless the note has the code. None and unknown codes add
         nothing."""
         if code and self.system.is_billable(code) and not self.of(code):
-            self.findings.append(Finding(code, start, end, rule=rule))
+            self.findings = [*self.findings, Finding(code, start, end, rule=rule)]
 
     def remove(self, findings: Iterable[Finding]) -> None:
         """Remove findings that are not coded beside others."""
         removed = set(map(id, findings))
-        self.findings = [finding for finding in self.findings if id(finding) not in removed]
+        if removed:
+            self.findings = [finding for finding in self.findings if id(finding) not in removed]
 
     def billable(self, code: str) -> str | None:
         """Return a code of a table, or the code above it that is billable in this release.
 
         Releases divide codes: `Z91.0110` of FY 2026 was `Z91.011`. None if no such code is billable.
         """
-        above = (code[:n] for n in range(len(code), _CATEGORY - 1, -1))
+        above = (code[:n].rstrip(".") for n in range(len(code), _CATEGORY - 1, -1))
         return next((known for known in above if self.system.is_billable(known)), None)
+
+    def sentences_with(self, words: Iterable[str]) -> list[Span]:
+        """Return the sentences that contain one of some words, in order.
+
+        A search for strings is faster than one for a pattern, which then reads a few sentences only.
+
+        Args:
+            words: Words, or parts of them, in lower case.
+        """
+        found = set()
+        for word in words:
+            at = self.lowered.find(word)
+            while at >= 0:
+                sentence = self.rules.sentence_at(at)
+                found.add(sentence)
+                at = self.lowered.find(word, sentence[1])
+        return sorted(found)
 
     def is_present(self, start: int, end: int) -> bool:
         """Return whether the note asserts what is said from `start` to `end` of the patient, now."""
         return self.rules.assertion_of(start, end) == "present"
+
+
+def _is_now(finding: Finding, system: CodeSystem) -> bool:
+    """Return whether a finding is present, or of a chronic condition whose history the note names."""
+    return finding.assertion == "present" or (
+        finding.assertion == "historical" and not is_history(finding.code, system)
+    )
+
+
+@lru_cache(maxsize=1 << 10)
+def _categories_of(stems: tuple[str, ...]) -> frozenset[str] | None:
+    """Return the categories of stems. None if a stem is shorter than a category."""
+    if any(len(stem) < _CATEGORY for stem in stems):
+        return None
+    return frozenset(stem[:_CATEGORY] for stem in stems)
 
 
 @dataclass(frozen=True, slots=True)

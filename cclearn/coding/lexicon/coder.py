@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.codes.clinical_terms.abbreviations import NO_CODE
 from cclearn.codes.clinical_terms.history import past_code
-from cclearn.codes.clinical_terms.normalise import BOUNDARY_WORDS, read_words
+from cclearn.codes.clinical_terms.normalise import BOUNDARY_WORDS, join_divided_words, read_words
 from cclearn.codes.clinical_terms.phrases import (
     IF_PAST,
     PHRASES_VERSION,
@@ -54,6 +54,12 @@ _DONE = re.compile(
 
 _STATUS = re.compile(r"(?i)\bstatus\b|\bs/p\b")
 """Matches the word of a phrase that says that its procedure is past: `kidney transplant status`."""
+
+_NO_PATIENT = re.compile(
+    r"(?i) (?:clinic|ward|team|nurse|specialist|educator|centre|center|registry|association|society"
+    r"|foundation|pamphlet|leaflet|brochure|booklet|hand-?out|support group)s?\b"
+)
+"""Matches the words after a condition that only names a place, a person or a text."""
 
 _MAX_ABBREVIATION = 3
 """A single word of at most this number of characters is evidence only if it is in capitals."""
@@ -123,10 +129,16 @@ class LexiconCoder(Coder):
 
     def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
         findings = []
-        for start, end, code in self._matches(text):
+        matches = self._matches(text)
+        rules.ignore_cues_in(
+            (start, end) for start, end, _ in matches if " without " in text[start:end]
+        )
+        for start, end, code in matches:
             section = rules.section_at(start)
             # The heading "History of present illness" is not evidence of an illness.
-            if start >= section.body or not section.has_known_header:
+            is_heading = start < section.body and section.has_known_header
+            is_name = _NO_PATIENT.match(text, end) is not None and not code.startswith("Z")
+            if not is_heading and not is_name:
                 assertion = rules.assertion_of(start, end)
                 is_past = assertion == "historical"
                 if code.startswith(IF_PAST):
@@ -155,7 +167,9 @@ class LexiconCoder(Coder):
 
     def _matches(self, text: str) -> list[tuple[int, int, str]]:
         """Return the offsets and the code of each phrase, in order."""
-        words, starts, ends, abbreviations = read_words(text, expand=self._expand)
+        words, starts, ends, abbreviations = read = read_words(text, expand=self._expand)
+        if "-\n" in text:
+            join_divided_words(text, read, self._vocabulary)
         boundaries = [number for number, found in enumerate(words) if found is BOUNDARY_WORDS]
         matches: list[tuple[int, int, str]] = []
         begin = 0
@@ -185,6 +199,10 @@ class LexiconCoder(Coder):
                 words: code for words, code in phrases.items() if word_set(words) not in replaced
             }
         return phrases | self._extra
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        return frozenset(word for phrase in self.phrases for word in phrase.split(" "))
 
     @cached_property
     def _specificity(self) -> Specificity | None:

@@ -7,7 +7,7 @@ from typing import cast
 
 from cclearn.notes.contract import Assertion
 
-_NEGATIVE = r"(?:\(-\)|\[-\]|-ve\b|neg(?:ative)?\b|non-?reactive\b|x ?0\b)"
+_NEGATIVE = r"(?:\(-\)|\[-\]|-ve\b|neg(?:ative)?\b|non-?reactive\b|x ?0\b|0 ?(?:/|out of) ?10\b)"
 _POSITIVE = r"(?:\(\+\)|\[\+\]|\+ve\b|\+|pos(?:itive)?\b)"
 _NO = r"(?:no|n|none|nil|absent|den(?:ies|ied))\b"
 _YES = r"(?:yes|y|present|endorse[sd])\b"
@@ -48,7 +48,8 @@ _MAX_QUESTION = 80
 
 _PAST = re.compile(
     r",? (?:since )?(?:cured|resolved|healed|outgrown|long since cured)\b"
-    r"|[^.;\n]{0,40}[, ](?:disease[- ]free|ned|no recurrence|none since|full recovery|no sequelae)\b"
+    r"|[^.;\n]{0,40}[, ](?:(?<!not )cured|disease[- ]free|ned|no recurrence|none since|full recovery"
+    r"|no sequelae)\b"
     r"|(?:,? ?\((?:in )?|,? (?:was )?in |,? x ?\d+ (?:in )?|,? )(?:'\d\d|(?:19|20)\d\d|age \d+)\b"
     r"(?!\s*(?:-|–|to )\s*(?:present|now|\d))"
 )

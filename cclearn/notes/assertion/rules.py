@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -91,6 +92,7 @@ class AssertionRules:
         self._text = text
         self._language = language
         self._cues_of: dict[int, list[_Cue]] = {}
+        self._ignored: list[Span] = []
 
     @cached_property
     def _lower(self) -> str:
@@ -116,6 +118,13 @@ class AssertionRules:
     def section_at(self, offset: int) -> Section:
         """Return the section that contains an offset."""
         return self.sections[bisect_right(self._section_starts, offset) - 1]
+
+    def ignore_cues_in(self, spans: Iterable[Span]) -> None:
+        """Ignore the cues inside spans, before any assertion is read.
+
+        The "without" of the phrase `Barrett esophagus without dysplasia` negates nothing after it.
+        """
+        self._ignored += spans
 
     def sentence_at(self, offset: int) -> Span:
         """Return the sentence that contains an offset."""
@@ -146,7 +155,10 @@ class AssertionRules:
         """Return the cues of a sentence."""
         cues = self._cues_of.get(number)
         if cues is None:
-            cues = self._cues_of[number] = _find_cues(self._lower, *self._sentences[number])
+            cues = _find_cues(self._lower, *self._sentences[number])
+            for start, end in self._ignored:
+                cues = [cue for cue in cues if not start < cue.start < end]
+            self._cues_of[number] = cues
         return cues
 
     def _lead_of(self, number: int) -> int | None:

@@ -10,6 +10,8 @@ from cclearn.codes.clinical_terms.normalise import (
     NORMALISED_WORDS,
     TOKEN,
     NormalisedWords,
+    join_divided_words,
+    read_words,
 )
 
 
@@ -65,3 +67,28 @@ def test_any_token_has_normalised_words(text: str) -> None:
     wording = NormalisedWords()
     for token in TOKEN.findall(text.lower()):
         assert all(word and " " not in word for word in wording[token])
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("old hyper-\ntension now", "hyper-\ntension"),
+        ("old hyper-\n  tension now", "hyper-\n  tension"),
+        ("a well-\nhyper tension", None),
+        ("hyper-tension", None),
+        ("hyper-\n(tension)", None),
+    ],
+)
+def test_a_known_word_is_joined_over_a_line_end(text: str, evidence: str | None) -> None:
+    read = read_words(text)
+    join_divided_words(text, read, frozenset(("hypertension",)))
+    joined = [n for n, words in enumerate(read.words) if words == ("hypertension",)]
+    assert [text[read.starts[n] : read.ends[n]] for n in joined] == ([evidence] if evidence else [])
+
+
+@given(st.text(alphabet="ab-\n (.", max_size=30))
+def test_joining_keeps_all_offsets_in_order(text: str) -> None:
+    read = read_words(text)
+    join_divided_words(text, read, frozenset(("aa", "ab", "ba", "bb", "a", "b")))
+    assert read.starts == sorted(read.starts)
+    assert all(start < end <= len(text) for start, end in zip(read.starts, read.ends, strict=True))

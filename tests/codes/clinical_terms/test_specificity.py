@@ -23,6 +23,9 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Pressure ulcer of the sacrum, stage 3", "L89.153"),
         ("Painful varicose veins of the right leg", "I83.811"),
         ("Cancer of the left breast", "C50.912"),
+        ("Acute DVT of the left femoral vein", "I82.412"),
+        ("T2DM with mild nonproliferative retinopathy, right eye, no macular edema", "E11.3291"),
+        ("Respiratory failure after transfusions for acute blood loss anemia", "J96.90"),
         ("Gallstones without cholecystitis or obstruction", "K80.20"),
     ],
 )
@@ -43,7 +46,14 @@ def test_an_attribute_of_another_sentence_does_not_count(lexicon: LexiconCoder) 
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("Nausea without vomiting", "R11.0"), ("Vomiting without nausea", "R11.11")],
+    [
+        ("Nausea without vomiting", "R11.0"),
+        ("Vomiting without nausea", "R11.11"),
+        ("Nausea, no vomiting", "R11.0"),
+        ("Vomits daily, no nausea", "R11.11"),
+        ("Hyperglycemia, no diabetes", "R73.9"),
+        ("Rheumatoid arthritis without rheumatoid factor", "M06.00"),
+    ],
 )
 def test_words_around_a_negation_keep_their_sides(
     lexicon: LexiconCoder, text: str, code: str

@@ -11,7 +11,8 @@ PHRASES, WORDS = "icd10cm_phrases.tsv", "words.tsv"
 ABBREVIATIONS, DRUGS = "abbreviations.tsv", "drugs.tsv"
 HISTORY, PROCEDURES = "history.tsv", "procedures.tsv"
 ADDITIONAL_CODES = "additional_codes.tsv"
-ALLERGIES, EXPOSURES = "allergies.tsv", "exposures.tsv"
+ADVERSE_EFFECTS, PREGNANCY = "adverse_effects.tsv", "pregnancy.tsv"
+ALLERGIES, EXPOSURES, INTEGRAL = "allergies.tsv", "exposures.tsv", "integral.tsv"
 
 
 @cache
@@ -36,7 +37,10 @@ def read_rows(name: str, columns: int, package: str = __name__) -> tuple[tuple[s
 @cache
 def tables_sha256() -> str:
     """Return the hash of the content of all tables."""
-    tables = (PHRASES, WORDS, ABBREVIATIONS, DRUGS, HISTORY, PROCEDURES, ALLERGIES, EXPOSURES)
+    tables = (
+        *(PHRASES, WORDS, ABBREVIATIONS, DRUGS, HISTORY, PROCEDURES),
+        *(ALLERGIES, EXPOSURES, INTEGRAL, ADVERSE_EFFECTS, PREGNANCY),
+    )
     return sha256_of_text("".join(map(_text, tables)))
 
 

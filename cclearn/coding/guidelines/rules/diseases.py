@@ -12,7 +12,11 @@ from cclearn.notes.patient import read_patient
 
 def _hypertension(mentions: Mentions, flag: str) -> None:
     pressure = mentions.of("I10")
-    if not pressure or _UNRELATED.search(mentions.lowered):
+    if not pressure:
+        return
+    # A search for a string is faster than one for a pattern, and mostly enough.
+    may_separate = "not due" in mentions.lowered or "related to" in mentions.lowered
+    if may_separate and _UNRELATED.search(mentions.lowered):
         return
     heart, kidney = mentions.of("I50", "I51.4", "I51.5", "I51.7"), mentions.of("N18")
     late = any(finding.code in ("N18.5", "N18.6") for finding in kidney)
@@ -54,7 +58,12 @@ def _diabetes(mentions: Mentions, flag: str) -> None:
             continue
         plain = mentions.of(f"{category}.9")
         for stems, suffix, keeps in _MANIFESTATIONS:
-            found = mentions.of(*stems)
+            # Necrosis has the code of gangrene, but may be of any cause.
+            found = [
+                finding
+                for finding in mentions.of(*stems)
+                if finding.code != "I96" or "gangren" in mentions.said_by(finding)
+            ]
             if not found:
                 continue
             code = f"{category}.{suffix}"

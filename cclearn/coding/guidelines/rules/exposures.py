@@ -34,31 +34,31 @@ _NOT_OF_THE_PATIENT = ("negated", "ruled_out", "hypothetical")
 
 
 def _exposures(mentions: Mentions, flag: str) -> None:
-    if "expos" not in mentions.lowered and "contact" not in mentions.lowered:
-        return
-    for name in _diseases(mentions):
-        # A disease that the patient was exposed to is no finding of the patient.
-        inside = mentions.within(name.start, name.end)
-        elsewhere = [f for f in mentions.of(*_stems()[name.code]) if f not in inside]
-        if inside and not elsewhere and any(f.code.startswith("Z20") for f in inside):
-            continue
-        mentions.remove(inside)
-        if not elsewhere:
-            mentions.add_span(name.start, name.end, mentions.billable(name.code), flag)
+    for start, end in mentions.sentences_with(("exposed", "exposure", "contact ")):
+        for name in _diseases(mentions, start, end):
+            # A disease that the patient was exposed to is no finding of the patient.
+            inside = mentions.within(name.start, name.end)
+            elsewhere = [f for f in mentions.of(*_stems()[name.code]) if f not in inside]
+            if not elsewhere and any(f.code.startswith("Z20") for f in inside):
+                continue
+            mentions.remove(inside)
+            if not elsewhere:
+                mentions.add_span(name.start, name.end, mentions.billable(name.code), flag)
 
 
-def _diseases(mentions: Mentions) -> Iterator[Named]:
-    """Yield the diseases that the note says the patient had contact with."""
+def _diseases(mentions: Mentions, first: int, last: int) -> Iterator[Named]:
+    """Yield the diseases that a sentence says the patient had contact with."""
     lowered = mentions.lowered
-    for match in _CONTACT.finditer(lowered):
-        kind = _KIND.search(lowered, max(0, match.start() - _MAX_KIND), match.start())
+    for match in _CONTACT.finditer(lowered, first, last):
+        kind = _KIND.search(lowered, max(first, match.start() - _MAX_KIND), match.start())
         start = kind.start() if kind else match.start()
         if mentions.is_present(start, match.end("contact")):
             for name in _names().find(lowered, *match.span("disease")):
                 if mentions.rules.assertion_of(name.start, name.end) not in _NOT_OF_THE_PATIENT:
                     yield name
-    for match in _EXPOSED.finditer(lowered):
+    for match in _EXPOSED.finditer(lowered, first, last):
         end = match.start()
+        # The semicolon of "sister has strep; exposed" ends a sentence.
         start = max(0, end - _MAX_BEFORE, lowered.rfind(".", 0, end), lowered.rfind("\n", 0, end))
         for name in _names().find(lowered, start, end):
             adjoins = not lowered[name.end : end].strip()

@@ -10,19 +10,8 @@ _VACCINE = re.compile(
     r"(?:vaccin(?:es?|ations?|ated)|immuni[sz](?:ations?|ed)|boosters?|tdap|dtap|mmr|pneumovax|prevnar"
     r"|shingrix|gardasil|(?:flu|influenza|tetanus|pneumonia|covid(?:-19)?|shingles|hpv) shots?)\b"
 )
-_MAY_BE_VACCINE = (
-    "vaccin",
-    "immunis",
-    "immuniz",
-    "booster",
-    " shot",
-    "tdap",
-    "dtap",
-    "mmr",
-    "prevnar",
-    "pneumovax",
-)
-"""One of them is in almost every note with a vaccine, and a search for a string is fast."""
+_SIGNS = ("vaccin", "immunis", "immuniz", "booster", " shot", "tdap", "mmr")
+"""One of them is in almost every sentence with a vaccine."""
 
 _NOW = re.compile(
     r"\b(?:today|(?:at|in|during) (?:this|today's) (?:visit|encounter|appointment)"
@@ -39,16 +28,17 @@ _CARER = re.compile(r"\b(?:mother|father|mom|dad|parents?|guardian|caregiver|fam
 
 
 def _immunisation(mentions: Mentions, flag: str) -> None:
-    lowered = mentions.lowered
-    if not any(beginning in lowered for beginning in _MAY_BE_VACCINE):
-        return
-    for match in _VACCINE.finditer(lowered):
-        sentence = lowered[slice(*mentions.rules.sentence_at(match.start()))]
+    for start, end in mentions.sentences_with(_SIGNS):
+        sentence = mentions.lowered[start:end]
+        match = _VACCINE.search(sentence)
+        if match is None:
+            continue
+        span = (start + match.start(), start + match.end())
         if _REFUSED.search(sentence):
             code = "Z28.82" if _CARER.search(sentence) else "Z28.21"
-            mentions.add_span(*match.span(), code, flag)
+            mentions.add_span(*span, code, flag)
         elif _NOW.search(sentence) and not _NOT_NOW.search(sentence):
-            mentions.add_span(*match.span(), "Z23", flag)
+            mentions.add_span(*span, "Z23", flag)
 
 
 RULES: tuple[Rule, ...] = (

@@ -3,9 +3,108 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import NamedTuple
 
 from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.tables import PREGNANCY, read_rows
 from cclearn.coding.guidelines.mentions import Mentions, Rule
+
+
+def _conditions(mentions: Mentions, flag: str) -> None:
+    sentences = [
+        sentence
+        for sentence in mentions.sentences_with(_SIGNS)
+        if _is_of_pregnancy(mentions, *sentence)
+    ]
+    for row in _table() if sentences else ():
+        found = [
+            finding
+            for finding in mentions.of(*row.stems)
+            if any(first <= finding.start < last for first, last in sentences)
+        ]
+        if found and row.keeps:
+            mentions.add(found, row.code, flag)
+        elif found:
+            mentions.recode(found, row.code, flag)
+        for finding in mentions.of(row.code[:-1]) if row.word else ():
+            if row.word in mentions.said_by(finding):
+                mentions.add([finding], row.own, flag)
+
+
+_SIGNS = ("pregnan", "prenatal", "antepartum", "gestation")
+"""One of them is in every sentence with a pregnancy."""
+
+_PREGNANT = re.compile(
+    r"(?:pregnan(?:t|cy)\b(?!,? (?:tests?|(?:in|of) (?:19|20)\d\d))|prenatal|antepartum"
+    r"|weeks(?: of)? gestation)"
+)
+_ANOTHER = re.compile(r"\b(?:last|previous|prior|past|first|after|post)[ -]\Z")
+_MAX_ANOTHER = 10
+"""Maximum length of the word before "pregnancy" that says that it is another one, in code points."""
+
+
+def _is_of_pregnancy(mentions: Mentions, start: int, end: int) -> bool:
+    """Return whether a sentence says that the patient is pregnant now.
+
+    A condition in another sentence may be older than the pregnancy, or later.
+    """
+    return any(
+        mentions.is_present(*match.span())
+        for match in _PREGNANT.finditer(mentions.lowered, start, end)
+        if not _ANOTHER.search(
+            mentions.lowered, max(0, match.start() - _MAX_ANOTHER), match.start()
+        )
+    )
+
+
+class _Row(NamedTuple):
+    """A row of the table: see its header."""
+
+    code: str
+    stems: tuple[str, ...]
+    keeps: bool
+    word: str
+    own: str
+
+
+@cache
+def _table() -> tuple[_Row, ...]:
+    rows = []
+    for code, stems, keeps, words in read_rows(PREGNANCY, 4):
+        word, _, own = words.partition(" ")
+        rows.append(_Row(code, tuple(stems.split(" ")), bool(keeps), word, own))
+    return tuple(rows)
+
+
+def _treated_diabetes(mentions: Mentions, flag: str) -> None:
+    gestational = mentions.of("O24.419")
+    if not gestational:
+        return
+    for drug, code in ((_INSULIN, "O24.414"), (_ORAL, "O24.415")):
+        found = drug.search(mentions.lowered)
+        if found is not None and mentions.is_present(*found.span()):
+            mentions.recode(gestational, code, flag)
+            return
+
+
+_INSULIN = re.compile(r"\binsulin\b(?! (?:resistan|not ))")
+_ORAL = re.compile(r"\b(?:metformin|glyburide)\b(?! not )")
+
+
+def _parity(mentions: Mentions, flag: str) -> None:
+    supervised = mentions.of("Z34.9")
+    if not supervised:
+        return
+    for parity, stem in ((_FIRST, "Z34.0"), (_FURTHER, "Z34.8")):
+        if parity.search(mentions.lowered):
+            for code in sorted({finding.code for finding in supervised}):
+                mentions.recode(mentions.of(code), f"{stem}{code[-1]}", flag)
+            return
+
+
+_FIRST = re.compile(r"\b(?:first pregnancy|primigravida|g1 ?p0|g1\b)")
+_FURTHER = re.compile(r"\b(?:g[2-9] ?p\d|multigravida|(?:second|third|fourth) pregnancy)\b")
 
 
 def _weeks(mentions: Mentions, flag: str) -> None:
@@ -48,6 +147,13 @@ def _in_trimester(code: str, trimester: int, system: CodeSystem) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "I.C.15.a.1, I.C.15.c, I.C.15.d",
+        "a condition of a pregnant patient has a code of chapter 15",
+        _conditions,
+    ),
+    Rule("I.C.15.i", "gestational diabetes on insulin or other drugs says so", _treated_diabetes),
+    Rule("I.C.15.b.1", "the supervision of a pregnancy says whether it is the first", _parity),
     Rule(
         "I.C.15.a.3, I.C.21.c.11",
         "weeks of gestation are coded beside codes of pregnancy, and decide their trimester",
