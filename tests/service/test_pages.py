@@ -130,7 +130,7 @@ def test_the_documentation_has_every_route_parameter_and_schema(lexicon: Served)
     names = [
         parameter["name"] for *_, found in operations for parameter in found.get("parameters", [])
     ]
-    assert set(names) == {"echo", "q", "limit", "code"}
+    assert set(names) == {"echo", "q", "limit", "billable", "chapter", "code"}
     assert set(names) <= set(elements.values("data-name"))
     assert {f"schema-{name}" for name in document["components"]["schemas"]} <= set(
         elements.values("id")

@@ -23,6 +23,7 @@ from cclearn.coding.guidelines.rules import (
     sides,
     symptoms,
     titles,
+    tobacco,
 )
 from cclearn.notes.assertion import AssertionRules
 
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     *sides.RULES,
     *adverse_effects.RULES,
     *titles.RULES,
+    *tobacco.RULES,
     *pregnancy.RULES,
     *allergies.RULES,
     *exposures.RULES,
