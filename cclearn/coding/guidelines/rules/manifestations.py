@@ -11,7 +11,8 @@ from cclearn.coding.guidelines.mentions import Mentions, Rule
 def _heart_failure(mentions: Mentions, flag: str) -> None:
     hypertensive = mentions.of("I11.0", "I13.0", "I13.2")
     if hypertensive and not mentions.of("I50", "I09.81"):
-        mentions.add(hypertensive, "I50.9", flag)
+        # "Hypertensive heart failure" is a term of the combination, and does not name the failure alone.
+        mentions.add(_that_say(mentions, hypertensive, "with heart failure"), "I50.9", flag)
 
 
 def _anemia_in_kidney_disease(mentions: Mentions, flag: str) -> None:
