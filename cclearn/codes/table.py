@@ -191,6 +191,18 @@ class LazyTable:
         # Decompress only this column.
         options = pa.ipc.IpcReadOptions(included_fields=[self._names.index(name)])
         with pa.ipc.open_file(self._buffer, options=options) as reader:
-            column: list[object] = reader.read_all().column(0).to_pylist()
-        setattr(self, name, column)
-        return column
+            column = reader.read_all().column(0)
+        decoded = _sparse(column) if name in NOTE_COLUMNS else column.to_pylist()
+        setattr(self, name, decoded)
+        return decoded
+
+
+def _sparse(column: pa.ChunkedArray) -> list[list[str]]:
+    """Return a column of lists, most of which are empty. Decoding each of those would take long."""
+    import pyarrow.compute as pc
+
+    rows = pc.indices_nonzero(pc.list_value_length(column))
+    lists: list[list[str]] = [[]] * len(column)
+    for row, values in zip(rows.to_pylist(), column.take(rows).to_pylist(), strict=True):
+        lists[row] = values
+    return lists

@@ -5,6 +5,7 @@ It is the baseline that every model must beat.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ from cclearn.coding.lexicon.drugs import drug_findings
 from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
+from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.garbage_collection import paused_garbage_collection
 
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from cclearn.coding.calibration.model import Calibration
     from cclearn.coding.guidelines.uncertain import Encounter
     from cclearn.notes import SpanPair
+
+_MATCHER_VERSION = 1
+"""Version of the tables of the matcher. Increase it to rebuild older caches."""
 
 _MAX_SEARCH_RESULTS = 20
 """Maximum number of codes that the search returns for a span."""
@@ -96,8 +101,8 @@ class LexiconCoder(Coder):
         # Abbreviations are those of English notes with the phrases of ICD-10-CM.
         self._expand = system.traits.has_phrase_table and assertion != "off"
         self._extra = _most_frequent_codes(system, pairs, self._expand)
-        version = f"{PHRASES_VERSION} {tables_sha256()}"
-        self.model_sha256 = sha256_of_text(f"{version} {sorted(self._extra.items())}")
+        self._version = f"{PHRASES_VERSION} {tables_sha256()}"
+        self.model_sha256 = sha256_of_text(f"{self._version} {sorted(self._extra.items())}")
 
     def prepare(self) -> None:
         """Build the matcher and read the tables of the rules."""
@@ -211,7 +216,18 @@ class LexiconCoder(Coder):
     @cached_property
     def _matcher(self) -> PhraseMatcher:
         with paused_garbage_collection():
-            return PhraseMatcher(self.phrases)
+            if self._extra:
+                return PhraseMatcher(self.phrases)
+            source = f"{self.system.source} matcher {_MATCHER_VERSION} {self._version}"
+            path = cache_file(self.system.name, source, "matcher.json")
+            content = read_sealed(path, source)
+            if content is not None:
+                return PhraseMatcher.from_json(content)
+            matcher = PhraseMatcher(self.phrases)
+            # If the cache cannot be written, only the next start takes longer.
+            with contextlib.suppress(OSError):
+                write_sealed(path, matcher.to_json(), source)
+            return matcher
 
 
 def _most_frequent_codes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,7 +117,18 @@ class PhraseMatcher:
                 lines = f"{by_second[second]}\n" if second in by_second else ""
                 by_second[second] = f"{lines}{phrase}\t{' '.join(others)}\t{code}"
         self._rarest_words = frozenset(self._longer)
-        self._second_words = {word: frozenset(longer) for word, longer in self._longer.items()}
+
+    def to_json(self) -> bytes:
+        """Return the tables of the matcher, from which it is made faster than from phrases."""
+        return json.dumps([self._single, self._longer], separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> PhraseMatcher:
+        """Return the matcher whose tables `to_json` returned."""
+        matcher = cls({})
+        matcher._single, matcher._longer = json.loads(content)
+        matcher._rarest_words = frozenset(matcher._longer)
+        return matcher
 
     def find(self, tokens: Sequence[tuple[str, ...]]) -> list[Match]:
         """Return the phrases of a text, in no particular order. No two matches overlap.
@@ -147,11 +159,11 @@ class PhraseMatcher:
     def _candidates(self, present: set[str]) -> Iterator[tuple[str, str, _Phrase]]:
         """Yield the two rarest words of each phrase whose words are all present, and the phrase."""
         for rarest in present & self._rarest_words:
-            seconds = self._second_words[rarest]
-            if present.isdisjoint(seconds):
-                continue
             longer = self._longer[rarest]
-            for second in present & seconds:
+            seconds = longer.keys()
+            if seconds.isdisjoint(present):
+                continue
+            for second in seconds & present:
                 for phrase in _parse(longer[second]):
                     if present.issuperset(phrase.other_words):
                         yield rarest, second, phrase
