@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cclearn.codes import CodeSystem
 from cclearn.codes.editions import EditionMap
 from cclearn.evaluation.scored_notes import AlignedNotes, ScoredNote
+from cclearn.runtime.display import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class GoldEdition:
         count = sum(code in retired for note in gold for code in note.codes)
         if count:
             yield (
-                f"{count} of the gold's codes ({len(retired)} different ones) are of an earlier edition,"
-                " and the edition map has what replaced them"
+                f"{counted(count, 'gold code')} of an earlier edition ({len(retired)} distinct): the"
+                " edition map has what replaced them"
             )
         if self.map.unread:
             yield f"{self.map.unread} entries of the edition map are not codes, and are not used"

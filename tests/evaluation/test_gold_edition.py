@@ -53,7 +53,7 @@ def test_predictions_are_scored_in_the_edition_of_the_gold(system: CodeSystem) -
     assert ours.value("edition_map/macro_f1") == pytest.approx(2 / 3)
     assert ours.value("category_f1") == ours.value("edition_map/category_f1")
     assert comparison.warnings[-1].startswith(
-        "2 of the gold's codes (2 different ones) are of an earlier edition"
+        "2 gold codes of an earlier edition (2 distinct): the edition map"
     )
 
 
