@@ -26,7 +26,6 @@ CODES = {
     "Z87.891": "two packs a day, until 2015",
     "Z95.1": "a past procedure has the code of its status",
     "R06.02": "an abbreviation; its Excludes1 note is flagged below",
-    "R05.9": "a symptom, coded as the note states it",
     "I25.2": "an old infarction is not an acute one",
     "Z85.3": "a cancer of the past has the code of its history",
     "Z90.12": "a past procedure, with its side",
