@@ -132,8 +132,8 @@ class Specificity:
         if len({match.code for match in refined}) < 2:
             return refined
         return [
-            match._replace(code=self._covering(match, refined, words) or match.code)
-            for match in refined
+            match._replace(code=self._covering(match, near, words) or match.code)
+            for match, near in zip(refined, _neighbours(refined), strict=True)
         ]
 
     def _covering(
@@ -148,8 +148,7 @@ class Specificity:
             if other.code == match.code or not said or other is match:
                 continue
             title = self._category(other.code[:3]).titles.get(other.code)
-            gap = max(other.first - match.last, match.first - other.last)
-            if title is None or gap > _REACH or not said < title.words:
+            if title is None or not said < title.words:
                 continue
             # "Nausea, no vomiting" is no nausea with vomiting.
             if _is_negated(words, other) != _is_negated(words, match):
@@ -221,6 +220,30 @@ class Specificity:
             absent = frozenset().union(*(title.absent for title in titles.values()))
             known = self._categories[category] = _Category(titles, vocabulary, absent)
         return known
+
+
+def _neighbours(matches: Sequence[Match]) -> list[list[Match]]:
+    """Return the other matches near each match, in the order of the matches.
+
+    Only those are compared, so that the time grows linearly with a sentence that has no end.
+    """
+    found: list[list[Match]] = [[] for _ in matches]
+    ordered = sorted(range(len(matches)), key=lambda number: matches[number].first)
+    for rank, number in enumerate(ordered):
+        near = []
+        for step in (-1, 1):
+            other = rank + step
+            while 0 <= other < len(ordered) and (
+                _gap(matches[ordered[other]], matches[number]) <= _REACH
+            ):
+                near.append(ordered[other])
+                other += step
+        found[number] = [matches[other] for other in sorted(near)]
+    return found
+
+
+def _gap(one: Match, other: Match) -> int:
+    return max(one.first - other.last, other.first - one.last)
 
 
 def _read_title(title: str) -> _Title:

@@ -13,6 +13,10 @@ from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.spans import Span
 from cclearn.runtime.folding import lower_case
 
+MOST = 200
+"""Maximum number of sentences or findings that a rule judges one by one. It limits the time for a long
+note, because each of them may be compared with all findings."""
+
 _CATEGORY = 3
 """Length of the code of a category."""
 

@@ -10,6 +10,9 @@ _ANSWERS: dict[str, Assertion] = {
 }
 _MARKS = frozenset(("x", "✓", "✔", "☒", "☑", "[x]", "(x)", "yes", "1"))
 
+_MAX_ROW = 500
+"""Maximum length of the part of a row on either side of a mention, in code points."""
+
 _MAX_TABLE = 2_000
 """Maximum distance of the first row of a table, in code points."""
 
@@ -21,9 +24,11 @@ def column_answer(lowered: str, start: int) -> Assertion | None:
         lowered: Text of the note in lower case.
         start: Offset of the mention.
     """
-    row_start = lowered.rfind("\n", 0, start) + 1
-    row_end = lowered.find("\n", start)
-    row = lowered[row_start : row_end if row_end >= 0 else len(lowered)]
+    # The time must not grow with the length of a line without an end.
+    first, last = max(0, start - _MAX_ROW), min(len(lowered), start + _MAX_ROW)
+    row_start = lowered.rfind("\n", first, start) + 1 or first
+    row_end = lowered.find("\n", start, last)
+    row = lowered[row_start : row_end if row_end >= 0 else last]
     if row.count("|") < 2:
         return None
     marked = {number for number, cell in enumerate(_cells(row)) if cell in _MARKS}

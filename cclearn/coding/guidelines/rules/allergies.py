@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
 from cclearn.codes.clinical_terms.tables import ALLERGIES, read_table
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
 
 _LIST = re.compile(
@@ -34,7 +35,7 @@ _CODED = ("present", "historical")
 def _allergies(mentions: Mentions, flag: str) -> None:
     if "allerg" not in mentions.lowered:
         return
-    for start, end, code in _substances(mentions.lowered):
+    for start, end, code in islice(_substances(mentions.lowered), MOST):
         if mentions.rules.assertion_of(start, end) in _CODED:
             mentions.add_span(start, end, mentions.billable(code), flag)
             reaction = _REACTION.match(mentions.lowered, end)
@@ -46,7 +47,8 @@ def _substances(lowered: str) -> Iterator[Named]:
     """Yield each substance that a note calls an allergy."""
     for match in _LIST.finditer(lowered):
         for name in _names().find(lowered, *match.span("substances")):
-            if _TOLERATED.search(lowered, match.start("substances"), name.start) is None:
+            first = max(match.start("substances"), name.start - _MAX_SUBSTANCES)
+            if _TOLERATED.search(lowered, first, name.start) is None:
                 yield name
     for match in _AFTER_SUBSTANCES.finditer(lowered):
         border = match.start()

@@ -7,7 +7,7 @@ from functools import cache
 
 from cclearn.codes.clinical_terms.tables import INTEGRAL, read_table
 from cclearn.coding.findings import Finding
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _EXPLAINED = ("R05", "R06.0", "R07", "R51", "R42")
 """Stems of symptoms that are not coded if the note says which disease they are due to."""
@@ -29,7 +29,7 @@ def _integral(mentions: Mentions, flag: str) -> None:
 
 
 def _explained(mentions: Mentions, flag: str) -> None:
-    symptoms = mentions.of(*_EXPLAINED)
+    symptoms = mentions.of(*_EXPLAINED)[:MOST]
     mentions.remove([found for found in symptoms if _is_explained(mentions, found)])
 
 

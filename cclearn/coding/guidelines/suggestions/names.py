@@ -18,6 +18,9 @@ _LETTERS = bytes(
 )
 """The lower case of each byte of a word. Other bytes become blanks. The t of "don't" is no word."""
 
+_MOST = 200
+"""Maximum number of mentions of one thing that are judged in a note."""
+
 _JOINS = frozenset(b"-/'")
 """Marks that join a name to the word before it."""
 
@@ -54,8 +57,8 @@ class NoteText:
         return cast("Result", self._found[key])
 
     def find(self, names: Names) -> list[Span]:
-        """Return the spans of names, in order."""
-        return self.once(names, lambda: sorted(names.find(self)))
+        """Return the first spans of names, in order. Their number limits the time for a long note."""
+        return self.once(names, lambda: sorted(names.find(self))[:_MOST])
 
 
 class _Name(NamedTuple):
