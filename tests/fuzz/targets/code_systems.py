@@ -9,7 +9,7 @@ from tests.fuzz.targets.target import Target
 
 def code_system_targets() -> Iterator[Target]:
     show = ("codes", "show", "I10")
-    search = ("codes", "search", "heart failure")
+    search = ("codes", "search", "fracture")
     for file, kind in (("icd10cm-order-2031.txt", "table"), ("icd10cm-order-2031.txt.gz", "gz"),
                        ("icd10cm-tabular-2031.xml", "xml")):  # fmt: skip
         yield Target(
@@ -20,7 +20,8 @@ def code_system_targets() -> Iterator[Target]:
             shows_notes=True,  # It shows what the file says of the code.
             weight=2,
         )
-        yield Target(f"--release {file[8:]}", kind, file, (*search, "--release", file), weight=0.5)
+        found = (*search, "--release", file)
+        yield Target(f"--release {file[8:]}", kind, file, found, shows_notes=True, weight=0.5)
     code = ("code", "note.txt", "--release")
     tabular, order = "icd10cm-tabular-2031.xml", "icd10cm-order-2031.txt"
     yield Target(
@@ -37,6 +38,7 @@ def code_system_targets() -> Iterator[Target]:
         "table",
         "table.csv",
         ("codes", "show", "10.1", "--system", "table.csv"),
+        shows_notes=True,  # It shows what the table says of the code.
         weight=2,
     )
     own = ("code", "note.txt", "--system", "table.csv")
