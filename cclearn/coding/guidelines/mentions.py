@@ -86,6 +86,21 @@ class Mentions:
                 for finding in self.findings
             ]
 
+    def recode_each(
+        self, findings: Iterable[Finding], change: Callable[[str], str | None], rule: str
+    ) -> None:
+        """Give all findings that share a code with some findings another code.
+
+        Args:
+            findings: Findings whose codes change.
+            change: Function that returns the new code of a code, or None to keep it.
+            rule: Flag of the rule.
+        """
+        for code in sorted({finding.code for finding in findings}):
+            changed = change(code)
+            if changed is not None:
+                self.recode([found for found in self.findings if found.code == code], changed, rule)
+
     def add(self, findings: Iterable[Finding], code: str, rule: str) -> None:
         """Add a code with the evidence of findings, unless the note has the code."""
         if self.system.is_billable(code) and not self.of(code):

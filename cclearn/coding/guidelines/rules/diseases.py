@@ -41,8 +41,7 @@ def _one_diabetes(mentions: Mentions, flag: str) -> None:
     """Give complications of "diabetes" the type that the note names elsewhere."""
     if not mentions.of("E10") or not mentions.of("E11") or _TYPE_2.search(mentions.text):
         return
-    for code in sorted({finding.code for finding in mentions.of("E11")}):
-        mentions.recode(mentions.of(code), f"E10{code[3:]}", flag)
+    mentions.recode_each(mentions.of("E11"), lambda code: f"E10{code[3:]}", flag)
     if len({finding.code for finding in mentions.of("E10")}) > 1:
         specific = next(f.code for f in mentions.of("E10") if f.code != "E10.9")
         mentions.recode(mentions.of("E10.9"), specific, flag)

@@ -59,8 +59,9 @@ def _dementia(mentions: Mentions, flag: str) -> None:
     disease = mentions.of("G30", "G31.0", "G31.83", "G20", "G10")
     if not disease:
         return
-    for code in sorted({finding.code for finding in mentions.of("F03")}):
-        mentions.recode(mentions.of(code), f"F02{code[3:].replace('.9', '.8')}", flag)
+    mentions.recode_each(
+        mentions.of("F03"), lambda code: f"F02{code[3:].replace('.9', '.8')}", flag
+    )
     mentions.add(_that_say(mentions, disease, "dementia"), "F02.80", flag)
 
 

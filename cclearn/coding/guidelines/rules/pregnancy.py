@@ -119,10 +119,9 @@ def _weeks(mentions: Mentions, flag: str) -> None:
         return
     mentions.add_span(*found.span(), f"Z3A.{weeks:02d}", flag)
     trimester = 1 if weeks < 14 else 2 if weeks < 28 else 3
-    for code in sorted({finding.code for finding in pregnancy}):
-        better = _in_trimester(code, trimester, mentions.system)
-        if better is not None:
-            mentions.recode(mentions.of(code), better, flag)
+    mentions.recode_each(
+        pregnancy, lambda code: _in_trimester(code, trimester, mentions.system), flag
+    )
 
 
 _WEEKS = re.compile(

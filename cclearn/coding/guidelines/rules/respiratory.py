@@ -20,8 +20,7 @@ def _identified_influenza(mentions: Mentions, flag: str) -> None:
         return
     match = _IDENTIFIED.search(mentions.lowered)
     if match is not None and mentions.is_present(*match.span()):
-        for code in sorted({finding.code for finding in found}):
-            mentions.recode(mentions.of(code), f"J10{code[3:]}", flag)
+        mentions.recode_each(found, lambda code: f"J10{code[3:]}", flag)
 
 
 def _influenzal_pneumonia(mentions: Mentions, flag: str) -> None:
