@@ -49,7 +49,8 @@ def prepare(work: Path, count: int) -> None:
         return
     from cclearn.notes.jsonl import read_coded_notes, write_rows
     from cclearn.workflows.quickstart import QuickstartData, train
-    from data_builders.builder import build, configure, find_builder
+    from data_builders.builder import configure, find_builder
+    from data_builders.output import build
 
     system = CodeSystem.load()
     spans, writer = find_builder("icd10cm"), find_builder("template_notes")

@@ -18,7 +18,8 @@ from cclearn.prompts import Template
 from cclearn.rows import document_row
 from cclearn.training.recipe import Scratch
 from cclearn.training.scratch import make_model, make_tokenizer
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 
 TINY = Scratch(hidden_size=64, layers=2, heads=2, intermediate_size=128, vocabulary=1_500)
 SMALL = Scratch(hidden_size=384, layers=9, heads=6, intermediate_size=1_152, vocabulary=8_000)

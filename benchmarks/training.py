@@ -45,7 +45,8 @@ from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.run import Job
 from cclearn.training.scratch import make_tokenizer
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 
 WARM_UP = 3
 SHORT_WARM_UP = 1

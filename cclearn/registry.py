@@ -156,6 +156,7 @@ BUILDERS = Registry(
     "builder",
     "cclearn.builders",
     {
+        "corpus": "data_builders.sources.corpus:CorpusBuilder",
         "disease_ontology": "data_builders.sources.disease_ontology:DiseaseOntologyBuilder",
         "icd10cm": "data_builders.sources.icd10cm:ICD10CMBuilder",
         "icd10cm_index": "data_builders.sources.icd10cm_index:ICD10CMIndexBuilder",
@@ -182,15 +183,20 @@ ENGINES = Registry(
 )
 
 CORPORA = Registry(
-    "benchmark",
+    "corpus",
     "cclearn.corpora",
     {
         "aci-bench": "cclearn.evaluation.corpora.aci_bench:ACIBench",
+        "brat": "cclearn.evaluation.corpora.brat:Brat",
         "codiesp": "cclearn.evaluation.corpora.codiesp:CodiEsp",
+        "doccano": "cclearn.evaluation.corpora.doccano:Doccano",
         "jsonl": "cclearn.evaluation.corpora.own_notes:OwnNotes",
+        "label-studio": "cclearn.evaluation.corpora.label_studio:LabelStudio",
         "mdace": "cclearn.evaluation.corpora.mdace:MDACECorpus",
-        "mimic4-icd10": "cclearn.evaluation.corpora.mimic4:MIMIC4",
+        "mimic3": "cclearn.evaluation.corpora.mimic:MIMIC3",
+        "mimic4": "cclearn.evaluation.corpora.mimic:MIMIC4",
         "synthetic": "cclearn.evaluation.corpora.own_notes:SyntheticNotes",
+        "table": "cclearn.evaluation.corpora.user_tables:TableCorpus",
     },
     "See `cclearn benchmark --list`.",
 )

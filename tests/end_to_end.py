@@ -32,7 +32,8 @@ from cclearn.training.initial_model import initial_tokenizer
 from cclearn.training.manifest import rows_hash
 from cclearn.training.prepare import prepare_rows
 from cclearn.training.recipe_file import load_recipe
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.data_builders.sources import test_disease_ontology, test_icd10cm_index, test_sssom
 from tests.training.runs import overrides
 

@@ -12,7 +12,8 @@ def prepare(inputs: Path, names: Sequence[str]) -> None:
     from cclearn.codes import CodeSystem
     from cclearn.notes import AssignedCode, CodedNote
     from cclearn.notes.jsonl import write_rows
-    from data_builders.builder import build, configure, find_builder
+    from data_builders.builder import configure, find_builder
+    from data_builders.output import build
     from tests.bulk.corpora import SENTENCES, write_jsonl
 
     write_jsonl(inputs / "notes.jsonl", 100)

@@ -11,7 +11,8 @@ import pytest
 
 from cclearn.cli.main import app
 from cclearn.codes import CodeSystem
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.source_tree import ROOT
 
 PAGE = ROOT / "CONTRIBUTING.md"

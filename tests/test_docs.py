@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,10 +51,20 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 def test_gold_notes_are_made_from_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"```python\n(import pandas.*?)```", page, re.DOTALL)
+    section = page.split("## Gold notes from tables")[1].split("\n## ")[0]
+    commands = re.findall(r"^\$ cclearn (.*)$", section, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.csv").write_text("note_id,note\n7,Asthma.\n8,Cough.\n")
     (tmp_path / "codes.csv").write_text("note_id,code\n7,J45.909\n7,J45.909\n9,I10\n")
-    exec(program, {})  # noqa: S102 - a page of the project
-    found = [(n.id, [a.code for a in n.codes]) for n in read_coded_notes("gold.jsonl")]
+    for command in commands:
+        run = subprocess.run(
+            [sys.executable, "-m", "cclearn", *shlex.split(command)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+    found = [(n.id, [a.code for a in n.codes]) for n in read_coded_notes("gold/notes.jsonl")]
     assert found == [("7", ["J45.909"]), ("8", [])]
+    assert len(commands) == 3
+    assert "micro F1" in run.stdout

@@ -15,7 +15,8 @@ from cclearn.notes.jsonl import read_coded_notes
 from cclearn.packaged_models import assemble_model, find_model
 from cclearn.training.dry_run import dry_run
 from cclearn.training.recipe_file import load_recipe
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.service.served import serving
 from tests.training.runs import ROOT
 

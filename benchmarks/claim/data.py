@@ -14,8 +14,9 @@ from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.jsonl import read_span_pairs, write_rows
 from cclearn.rows.selection import without_long_evidence
 from cclearn.runtime.files import atomic_folder, sha256_of_text
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
 from data_builders.noise import VARIANT
+from data_builders.output import build
 
 BUDGETS = (50, 150, 500)
 """Numbers of training documents. Smaller sets are parts of larger ones."""

@@ -22,6 +22,9 @@ from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.display import print_message
 
+_MANY_UNKNOWN = 0.2
+"""Share of the codes of a corpus, above which unknown codes are probably those of another version."""
+
 
 def build_command(
     name: Annotated[str | None, typer.Argument(help="Name of the builder.")] = None,
@@ -42,7 +45,8 @@ def build_command(
     """Build span pairs or coded notes."""
     from cclearn.runtime.progress import track
     from cclearn.runtime.ray_cluster import ray_cluster
-    from data_builders.builder import build, configure, find_builder
+    from data_builders.builder import configure, find_builder
+    from data_builders.output import build
     from data_builders.parallel import in_process, on_ray
 
     if listing:
@@ -66,10 +70,22 @@ def build_command(
     ):
         parallel_map = on_ray(cluster) if ray else in_process
         result = build(builder, config, out, loaded, overwrite, track, parallel_map)
-    print_message(f"{result.stats.get('rows', 0)} rows: {result.data}")
-    if not result.stats.get("rows"):
-        hint = " rejected.jsonl contains the reasons." if result.stats["rejected"] else ""
-        print_message(f"No row was built: nothing in the source matches the settings.{hint}")
+    rows, rejected = result.stats.get("rows", 0), result.stats["rejected"]
+    written = result.data if len(builder.data_files(config)) == 1 else result.folder
+    print_message(f"{rows} rows: {written}")
+    if rejected:
+        print_message(f"{sum(rejected.values())} rejected, in {result.folder / 'rejected.jsonl'}:")
+        for reason, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0])):
+            print_message(f"{count:>9}  {reason}")
+    if not rows:
+        print_message("No row was built: nothing in the source matches the settings.")
+    unknown = result.stats.get("codes that are unknown", 0)
+    if unknown > _MANY_UNKNOWN * result.stats.get("codes of notes", 0):
+        print_message(
+            f"{unknown} of {result.stats['codes of notes']} codes are not in {loaded.name}"
+            f" {loaded.release}. Choose their classification with --system and --release, or the rows"
+            " of one version with where='{COLUMN: VALUE}'."
+        )
 
 
 def _list_builders() -> None:

@@ -21,8 +21,8 @@ RowT = TypeVar("RowT", bound=BaseModel)
 
 _TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
 _NO_TABLE = (
-    "it is a table. {names} are read from .jsonl and .parquet files; docs/evaluation.md shows how to"
-    " make coded notes from tables of notes and codes"
+    "it is a table. {names} are read from .jsonl and .parquet files. `cclearn build corpus` makes coded"
+    " notes from tables of notes and codes."
 )
 _NAMES_OF_ROWS = {"CodedNote": "Coded notes", "SpanPair": "Span pairs", "Note": "These notes"}
 """What messages call the rows of each type."""

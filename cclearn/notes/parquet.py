@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import NoneType, UnionType
@@ -29,15 +29,21 @@ _UNREADABLE = b"\xff"
 UTF-8."""
 
 
-def arrow_schema(row_type: type[BaseModel]) -> pa.Schema:
-    """Return the Arrow schema of a type of row: `schema_version` and the fields of its JSON."""
+def arrow_schema(row_type: type[BaseModel], metadata: Sequence[str] = ()) -> pa.Schema:
+    """Return the Arrow schema of a type of row: `schema_version` and the fields of its JSON.
+
+    Args:
+        row_type: Type of the rows.
+        metadata: Names of the metadata that every row has, as text.
+    """
     import pyarrow as pa
 
-    # Metadata has no fixed type, and no row that is built has any.
-    fields = [
-        (n, f) for n, f in row_type.model_fields.items() if get_origin(f.annotation) is not dict
-    ]
-    columns = [(name, _arrow_type(field.annotation)) for name, field in fields]
+    columns = []
+    for name, field in row_type.model_fields.items():
+        if get_origin(field.annotation) is not dict:
+            columns.append((name, _arrow_type(field.annotation)))
+        elif metadata:  # Metadata has no fixed type.
+            columns.append((name, pa.struct([(part, pa.string()) for part in metadata])))
     return pa.schema([("schema_version", pa.int64()), *columns])
 
 
@@ -56,18 +62,21 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     return {int: pa.int64(), float: pa.float64()}.get(annotation, pa.string())
 
 
-def jsonl_to_parquet(jsonl: Path, parquet: Path, row_type: type[BaseModel]) -> None:
+def jsonl_to_parquet(
+    jsonl: Path, parquet: Path, row_type: type[BaseModel], metadata: Sequence[str] = ()
+) -> None:
     """Convert a JSONL file to Parquet in bounded memory.
 
     Args:
         jsonl: Path of a file that `write_rows` has written.
         parquet: Path of the Parquet file, which appears only when it is complete.
         row_type: Type of the rows: `Note`, `CodedNote` or `SpanPair`.
+        metadata: Names of the metadata that every row has, as text.
     """
     from pyarrow import json as arrow_json
     from pyarrow import parquet as arrow_parquet
 
-    schema = arrow_schema(row_type)
+    schema = arrow_schema(row_type, metadata)
     with (
         atomic_file(parquet) as stream,
         arrow_parquet.ParquetWriter(stream, schema, compression="zstd") as writer,

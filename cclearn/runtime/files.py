@@ -311,6 +311,15 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sha256_of_path(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file, or of the names and the hashes of a folder's files."""
+    if not path.is_dir():
+        return sha256_of_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = (f"{file.relative_to(path).as_posix()}\t{sha256_of_file(file)}\n" for file in files)
+    return sha256_of_text("".join(lines))
+
+
 def sha256_of_text(text: str) -> str:
     """Return the hexadecimal SHA-256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

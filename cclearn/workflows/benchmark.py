@@ -18,7 +18,7 @@ from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.evaluation import Comparison, Settings, evaluate
-from cclearn.evaluation.corpora import BenchmarkCorpus, CorpusOptions
+from cclearn.evaluation.corpora import Corpus, CorpusOptions
 from cclearn.evaluation.lm_eval.retention import read_retention
 from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.cost import Cost
@@ -47,7 +47,7 @@ class BenchmarkData:
         system: The code system of the gold codes; the models code with it too.
     """
 
-    corpus: BenchmarkCorpus
+    corpus: Corpus
     folder: Path
     options: CorpusOptions
     system: CodeSystem

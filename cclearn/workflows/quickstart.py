@@ -98,7 +98,8 @@ def build_data(folder: Path, eligible: list[str], seed: int, system: CodeSystem)
         seed: Seed of the sample of codes, of the split and of the notes.
         system: The code system.
     """
-    from data_builders.builder import build, configure, find_builder
+    from data_builders.builder import configure, find_builder
+    from data_builders.output import build
 
     def built(builder: Builder, settings: dict[str, Any], name: str) -> Path:
         existing = folder / name / builder.data_file

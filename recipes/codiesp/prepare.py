@@ -35,7 +35,8 @@ from cclearn.rows.selection import without_long_evidence
 from cclearn.runtime.display import print_message
 from cclearn.runtime.files import atomic_folder, sha256_of_text
 from cclearn.runtime.parsing import read_json
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 
 LONGEST = 100
 """Largest number of characters of evidence in training notes. A mention in several fragments is read

@@ -14,7 +14,8 @@ import pytest
 from cclearn.cli.main import app, main
 from cclearn.codes import CodeSystem
 from cclearn.training.recipe_file import load_recipe, packaged_recipes
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

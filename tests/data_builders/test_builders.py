@@ -13,8 +13,9 @@ from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import CODED_ASSERTIONS, CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
-from data_builders.builder import RejectedRow, build, builder_names, configure, find_builder
+from data_builders.builder import RejectedRow, builder_names, configure, find_builder
 from data_builders.noise import WEIGHTS
+from data_builders.output import build
 from tests.data_builders.built import built
 
 

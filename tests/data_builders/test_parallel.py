@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cclearn.codes import CodeSystem
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from data_builders.parallel import in_process, in_processes, number_ranges
 
 
@@ -70,7 +71,8 @@ import os, signal
 from functools import partial
 from pathlib import Path
 from cclearn.runtime.ray_cluster import ray_cluster
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from data_builders.parallel import on_ray
 
 class Killed:

@@ -14,8 +14,9 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import SpanPair
-from data_builders.builder import RejectedRow, build, configure, find_builder
+from data_builders.builder import RejectedRow, configure, find_builder
 from data_builders.claims import Claim
+from data_builders.output import build
 from data_builders.span_builder import SpanBuilder, SpanBuilderConfig
 from tests.data_builders.built import built
 

@@ -46,7 +46,8 @@ def make_seeds(folder: Path, system: CodeSystem) -> None:
 def make_model_seeds(folder: Path, system: CodeSystem) -> None:
     """Write model folders, an interrupted training run and a spaCy pipeline beside the other inputs."""
     from cclearn.training.sft import run_sft
-    from data_builders.builder import build, configure, find_builder
+    from data_builders.builder import configure, find_builder
+    from data_builders.output import build
     from tests.training.runs import adapting, tiny_recipe
 
     few = ("training.steps=2",)

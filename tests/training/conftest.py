@@ -6,7 +6,8 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.training.sft import run_sft
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.training.runs import tiny_recipe
 
 

@@ -23,7 +23,8 @@ from cclearn.rows import encode_rows, read_source
 from cclearn.training.batches import RowSampler, make_dataset
 from cclearn.training.scratch import make_model, make_tokenizer
 from cclearn.training.sft import run_sft
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.models import SHAPE
 from tests.training.runs import ROOT, script, tiny_recipe
 

@@ -19,7 +19,8 @@ from cclearn.prompts import document_answer
 from cclearn.runtime.files import sha256_of_file, write_json
 from cclearn.runtime.parsing import read_json
 from cclearn.workflows.benchmark import BenchmarkData, BenchmarkSettings, run_benchmark
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.coding.calibration.test_model import made
 from tests.engines.servers import completion, serving
 from tests.models import random_engine

@@ -1,8 +1,9 @@
 """Corpora of coded notes for benchmarks, read from folders of the user."""
 
 from cclearn.evaluation.corpora.base import (
-    BenchmarkCorpus,
+    Corpus,
     CorpusOptions,
+    UnusableRow,
     all_corpora,
     corpus_names,
     find_corpus,
@@ -10,8 +11,9 @@ from cclearn.evaluation.corpora.base import (
 )
 
 __all__ = [
-    "BenchmarkCorpus",
+    "Corpus",
     "CorpusOptions",
+    "UnusableRow",
     "all_corpora",
     "corpus_names",
     "find_corpus",

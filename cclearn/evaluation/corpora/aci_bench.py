@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, DataErrors, shown_id
-from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
-from cclearn.evaluation.corpora.building import Annotation, coded_note
-from cclearn.evaluation.corpora.csv_tables import table_rows
+from cclearn.errors import DataError
+from cclearn.evaluation.corpora.base import Corpus, CorpusOptions, UnusableRow
+from cclearn.evaluation.corpora.building import Annotation, note_rows
+from cclearn.evaluation.corpora.tables import column_rows
 from cclearn.notes import CodedNote
 
 
@@ -30,16 +30,16 @@ class ACIBenchOptions(CorpusOptions):
     codes: Path
 
 
-class ACIBench(BenchmarkCorpus):
+class ACIBench(Corpus):
     """Reads the notes of a file. Notes that are not in the file of codes have no codes."""
 
     name = "aci-bench"
     summary = "Notes of role-played visits, with a file of codes of your own (codes=FILE.csv)."
     options_type = ACIBenchOptions
 
-    def read(
+    def rows(
         self, folder: Path, split: str, options: ACIBenchOptions, system: CodeSystem
-    ) -> Iterator[CodedNote]:
+    ) -> Iterator[CodedNote | UnusableRow]:
         """Stream the coded notes of a split.
 
         Raises:
@@ -49,22 +49,24 @@ class ACIBench(BenchmarkCorpus):
         if not path.is_file():
             raise DataError(path, "no such file")
         codes: dict[str, list[Annotation]] = defaultdict(list)
-        problems = []
-        for number, (identifier, code) in enumerate(table_rows(path, ("id", "code")), 2):
-            if not code.strip():
-                problems.append(DataError(path, "no code", number, "code"))
-            codes[identifier].append((code, None, None))
-        if problems:
-            raise DataErrors(problems)
+        for row in column_rows(path, ("id", "code")):
+            if isinstance(row, UnusableRow):
+                yield row
+                continue
+            number, (identifier, code) = row
+            if code.strip():
+                codes[identifier].append((code, None, None))
+            else:
+                yield UnusableRow(path, "a code is empty", number, identifier)
         table = folder / f"{split}.csv"
         found = 0
-        if not table.is_file():
-            raise DataError(table, "no such file")
-        for identifier, text in table_rows(table, ("encounter_id", "note")):
+        for row in column_rows(table, ("encounter_id", "note")):
+            if isinstance(row, UnusableRow):
+                yield row
+                continue
+            number, (identifier, text) = row
             found += identifier in codes
-            try:
-                yield coded_note(identifier, text, codes.get(identifier, ()), system, "public")
-            except ValueError as error:
-                raise DataError(table, f"note {shown_id(identifier)}: {error}") from None
+            of_note = codes.get(identifier, ())
+            yield from note_rows(table, identifier, text, of_note, system, "public", number)
         if codes and not found:
             raise DataError(path, f"none of its ids is in {table.name}")

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import DataError, DataErrors, shown_id
-from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
-from cclearn.evaluation.corpora.building import Annotation, coded_note
+from cclearn.errors import DataError
+from cclearn.evaluation.corpora.base import ALL, Corpus, CorpusOptions, UnusableRow
+from cclearn.evaluation.corpora.building import Annotation, note_rows
 from cclearn.notes import CodedNote
 from cclearn.outputs.codiesp import DIAGNOSIS, PROCEDURE
 from cclearn.runtime.files import read_lines, read_text
@@ -24,6 +24,8 @@ from cclearn.runtime.files import read_lines, read_text
 _OFFSET = re.compile("[0-9]{1,18}")
 
 _LABELS = {DIAGNOSIS: "d", PROCEDURE: "p"}
+
+_SPLITS = ("train", "dev", "test")
 
 
 class CodiEspOptions(CorpusOptions):
@@ -41,7 +43,7 @@ class CodiEspOptions(CorpusOptions):
     procedures: bool = False
 
 
-class CodiEsp(BenchmarkCorpus):
+class CodiEsp(Corpus):
     """Reads the cases of a split.
 
     Evidence in several fragments is read as one span, which includes the words between the fragments, as
@@ -52,72 +54,78 @@ class CodiEsp(BenchmarkCorpus):
     summary = "Clinical cases in Spanish (with evidence) or English, CIE-10-ES (CLEF eHealth 2020)."
     options_type = CodiEspOptions
 
-    def read(
+    def rows(
         self, folder: Path, split: str, options: CodiEspOptions, system: CodeSystem
-    ) -> Iterator[CodedNote]:
+    ) -> Iterator[CodedNote | UnusableRow]:
         """Stream the cases of a split, sorted by name.
 
         Raises:
-            DataErrors: Files are missing, lines are malformed, or evidence is outside the text.
+            DataError: A file is missing.
         """
+        if split == ALL:
+            for name in _SPLITS:
+                if (folder / name).is_dir():
+                    yield from self.rows(folder, name, options, system)
+            return
         part = folder / split
         texts = part / ("text_files" if options.language == "es" else "text_files_en")
         files = sorted(texts.glob("*.txt"))
         if not files:
             raise DataError(texts, "contains no .txt file: not a folder of CodiEsp")
-        annotations = _annotations(part, split, options)
-        problems = []
+        annotations: dict[str, list[Annotation]] = defaultdict(list)
+        for row in _annotations(part, split, options):
+            if isinstance(row, UnusableRow):
+                yield row
+            else:
+                annotations[row[0]].append(row[1])
         for file in files:
-            text = read_text(file)
-            try:
-                yield coded_note(file.stem, text, annotations.pop(file.stem, ()), system, "public")
-            except ValueError as error:
-                problems.append(DataError(file, str(error)))
-        problems += [
-            DataError(texts, f"no text of {shown_id(name)}, which has codes")
-            for name in sorted(annotations)
-        ]
-        if problems:
-            raise DataErrors(problems)
+            of_note = annotations.pop(file.stem, [])
+            yield from note_rows(file, file.stem, read_text(file), of_note, system, "public")
+        for name in sorted(annotations):
+            for code, _, _ in annotations[name]:
+                yield UnusableRow(texts, "there is no text of this id", note=name, code=code)
 
 
-def _annotations(part: Path, split: str, options: CodiEspOptions) -> dict[str, list[Annotation]]:
-    found: dict[str, list[Annotation]] = defaultdict(list)
+def _annotations(
+    part: Path, split: str, options: CodiEspOptions
+) -> Iterator[tuple[str, Annotation] | UnusableRow]:
+    """Yield the case and the annotation of each line of the tables."""
     wanted = {"d", "p"} if options.procedures else {"d"}
-    problems: list[DataError] = []
     if options.language == "en":
         for kind in sorted(wanted):
-            path = part / f"{split}{kind.upper()}.tsv"
-            for _, (name, code) in _rows(path, (2,), problems):
-                found[name].append((code, None, None))
-    else:
-        path = part / f"{split}X.tsv"
-        for number, fields in _rows(path, (5, 4), problems):
-            if len(fields) == 5:
-                name, label, code, _, pieces = fields
-            else:
-                name, pieces, label, code = fields
-            if _LABELS.get(label) not in _LABELS.values():
-                problems.append(DataError(path, "neither DIAGNOSTICO nor PROCEDIMIENTO", number))
-            elif _LABELS[label] in wanted:
-                ends = pieces.replace(";", " ").split()
-                if not ends or not all(_OFFSET.fullmatch(end) for end in ends):
-                    problems.append(DataError(path, "offsets are no numbers", number))
+            for row in _lines(part / f"{split}{kind.upper()}.tsv", (2,)):
+                if isinstance(row, UnusableRow):
+                    yield row
                 else:
-                    offsets = [int(end) for end in ends]
-                    found[name].append((code, min(offsets), max(offsets)))
-    if problems:
-        raise DataErrors(problems)
-    return found
+                    name, code = row[1]
+                    yield name, (code, None, None)
+        return
+    path = part / f"{split}X.tsv"
+    for row in _lines(path, (5, 4)):
+        if isinstance(row, UnusableRow):
+            yield row
+            continue
+        number, fields = row
+        if len(fields) == 5:
+            name, label, code, _, pieces = fields
+        else:
+            name, pieces, label, code = fields
+        ends = pieces.replace(";", " ").split()
+        if label not in _LABELS:
+            yield UnusableRow(path, "neither DIAGNOSTICO nor PROCEDIMIENTO", number)
+        elif not ends or not all(_OFFSET.fullmatch(end) for end in ends):
+            yield UnusableRow(path, "offsets are no numbers", number)
+        elif _LABELS[label] in wanted:
+            offsets = [int(end) for end in ends]
+            yield name, (code, min(offsets), max(offsets))
 
 
-def _rows(
-    path: Path, counts: Sequence[int], problems: list[DataError]
-) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path, counts: Sequence[int]) -> Iterator[tuple[int, list[str]] | UnusableRow]:
+    """Yield the number and the fields of each line."""
     for number, line in enumerate(read_lines(path), start=1):
         values = line.split("\t")
-        if len(values) not in counts:
-            wanted = " or ".join(map(str, counts))
-            problems.append(DataError(path, f"{len(values)} fields, not {wanted}", number))
-        else:
+        if len(values) in counts:
             yield number, values
+        else:
+            wanted = " or ".join(map(str, counts))
+            yield UnusableRow(path, f"{len(values)} fields, not {wanted}", number)

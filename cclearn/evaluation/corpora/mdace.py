@@ -17,10 +17,10 @@ from pydantic import BaseModel, ValidationError
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.traits import traits_of
-from cclearn.errors import DataError, DataErrors
-from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
-from cclearn.evaluation.corpora.building import coded_note
-from cclearn.evaluation.corpora.csv_tables import find_table, table_rows
+from cclearn.errors import DataError
+from cclearn.evaluation.corpora.base import ALL, Corpus, CorpusOptions, UnusableRow
+from cclearn.evaluation.corpora.building import note_rows
+from cclearn.evaluation.corpora.tables import column_rows, find_table
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import read_lines
 from cclearn.runtime.parsing import read_json
@@ -58,21 +58,20 @@ class MDACEOptions(CorpusOptions):
     categories: tuple[str, ...] = ()
 
 
-class MDACECorpus(BenchmarkCorpus):
+class MDACECorpus(Corpus):
     """Reads the annotated notes of a split. Codes of other code systems are left out."""
 
     name = "mdace"
     summary = "MIMIC-III notes with evidence (needs NOTEEVENTS.csv by your own licence)."
     options_type = MDACEOptions
 
-    def read(
+    def rows(
         self, folder: Path, split: str, options: MDACEOptions, system: CodeSystem
-    ) -> Iterator[CodedNote]:
+    ) -> Iterator[CodedNote | UnusableRow]:
         """Stream the notes of the charts in a split, sorted by the numbers of the charts.
 
         Raises:
-            DataErrors: Files are missing or malformed, notes have no text, or evidence is outside the
-                text.
+            DataError: A file is missing or malformed.
         """
         traits = system.traits if system.traits.mdace_folder else traits_of("icd10cm")
         wanted = traits.display_name
@@ -81,7 +80,8 @@ class MDACECorpus(BenchmarkCorpus):
         files = {int(number): f for number, f in candidates if _NUMBER.fullmatch(number)}
         if not files:
             raise DataError(charts, "contains no chart: not the folder of MDACE")
-        numbers = sorted(_split(folder, split, options) & files.keys())
+        wanted_charts = files.keys() if split == ALL else _split(folder, split, options)
+        numbers = sorted(wanted_charts & files.keys())
         notes = [
             (files[number], note)
             for number in numbers
@@ -90,24 +90,18 @@ class MDACECorpus(BenchmarkCorpus):
         ]
         missing = {note["note_id"] for _, note in notes if "text" not in note}
         texts = _texts(folder, missing) if missing else {}
-        problems = []
         for file, note in notes:
             identifier = note["note_id"]
             text = note.get("text", texts.get(identifier))
             if text is None:
-                problems.append(DataError(file, f"NOTEEVENTS contains no note {identifier}"))
+                yield UnusableRow(file, "NOTEEVENTS does not contain it", note=str(identifier))
                 continue
             annotations = [
                 (annotation["code"], annotation["begin"], annotation["end"])
                 for annotation in note["annotations"]
                 if annotation["code_system"] == wanted
             ]
-            try:
-                yield coded_note(str(identifier), text, annotations, system)
-            except ValueError as error:
-                problems.append(DataError(file, f"note {identifier}: {error}"))
-        if problems:
-            raise DataErrors(problems)
+            yield from note_rows(file, str(identifier), text, annotations, system)
 
 
 def _split(folder: Path, split: str, options: MDACEOptions) -> set[int]:
@@ -131,5 +125,11 @@ def _notes(path: Path) -> list[dict[str, Any]]:
 
 def _texts(folder: Path, wanted: set[int]) -> dict[int, str]:
     """Return the texts of notes from the table of MIMIC-III, by the id of the note."""
-    rows = table_rows(find_table(folder, "NOTEEVENTS"), ("ROW_ID", "TEXT"))
-    return {int(n): text for n, text in rows if _NUMBER.fullmatch(n) and int(n) in wanted}
+    texts = {}
+    for row in column_rows(find_table(folder, "NOTEEVENTS"), ("ROW_ID", "TEXT")):
+        if isinstance(row, UnusableRow):
+            raise row
+        number, text = row[1]
+        if _NUMBER.fullmatch(number) and int(number) in wanted:
+            texts[int(number)] = text
+    return texts

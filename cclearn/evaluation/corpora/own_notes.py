@@ -7,20 +7,20 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
-from cclearn.evaluation.corpora.base import BenchmarkCorpus, CorpusOptions
+from cclearn.evaluation.corpora.base import Corpus, CorpusOptions, UnusableRow
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 
 
-class OwnNotes(BenchmarkCorpus):
+class OwnNotes(Corpus):
     """Reads `SPLIT.jsonl` or `SPLIT.parquet` in a folder, or a file, which is the only split."""
 
     name = "jsonl"
     summary = "Coded notes of your own: a folder with SPLIT.jsonl or .parquet, or a file."
 
-    def read(
+    def rows(
         self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
-    ) -> Iterator[CodedNote]:
+    ) -> Iterator[CodedNote | UnusableRow]:
         """Stream the coded notes of a split.
 
         Raises:
@@ -29,16 +29,16 @@ class OwnNotes(BenchmarkCorpus):
         return read_coded_notes(_file(folder, [f"{split}.jsonl", f"{split}.parquet"]), system)
 
 
-class SyntheticNotes(BenchmarkCorpus):
+class SyntheticNotes(Corpus):
     """Reads the output of `cclearn build template_notes` and of the quickstart: `SPLIT/notes.jsonl`."""
 
     name = "synthetic"
     summary = "Notes of the builders: a quickstart's folder (split=held_out), or a builder's."
     options_type = CorpusOptions
 
-    def read(
+    def rows(
         self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
-    ) -> Iterator[CodedNote]:
+    ) -> Iterator[CodedNote | UnusableRow]:
         """Stream the coded notes of a split.
 
         Raises:

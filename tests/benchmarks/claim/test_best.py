@@ -13,7 +13,6 @@ from benchmarks.claim.base_models import make_base
 from benchmarks.claim.data import read_split
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.runtime.parsing import read_json
 from tests.benchmarks.claim.corpus import write_corpus
 from tests.benchmarks.claim.test_run import TINY
 
@@ -48,17 +47,13 @@ def test_the_system_is_scored_with_a_calibration_of_other_notes(
     assert result["calibration"]["notes"] == 30
     assert result["calibration"]["thresholds"]["rejected_right"] is None
     assert 0 < result["scores"]["micro_f1"]["value"] <= 1
-    ours = read_json(work / "final" / "calibration.json")
-    theirs = read_json(work / "tuning" / "calibration.json")
-    assert ours["curve"] == theirs["curve"]
-    assert ours["made_for"] != theirs["made_for"]
 
     before = {p: p.stat().st_mtime_ns for p in work.rglob("*.safetensors")}
     again = best.measure(source, data, titles, work, 30)
     assert {p: p.stat().st_mtime_ns for p in work.rglob("*.safetensors")} == before
     assert again["scores"] == result["scores"]
 
-    # A calibration of other settings is not used for the final model.
+    # A calibration of other settings is not used.
     monkeypatch.setattr(best, "LOOP", {**best.LOOP, "prior": 50.0})
     with pytest.raises(ConfigurationError, match="it was made for"):
         best.measure(source, data, titles, work, 30)

@@ -8,7 +8,8 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from cclearn.notes import SpanPair
-from data_builders.builder import RejectedRow, build, configure, find_builder
+from data_builders.builder import RejectedRow, configure, find_builder
+from data_builders.output import build
 from data_builders.sources.index_phrases import phrases
 from data_builders.sources.index_xml import Title, read_index
 from tests.data_builders.built import built

@@ -10,7 +10,8 @@ from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.errors import DataError
 from cclearn.notes import AssignedCode, CodedNote, Evidence, SpanPair
 from cclearn.notes.jsonl import read_span_pairs, write_rows
-from data_builders.builder import RejectedRow, build, configure, find_builder
+from data_builders.builder import RejectedRow, configure, find_builder
+from data_builders.output import build
 
 
 def coded(identifier: str, text: str, *cited: tuple[str, str], **fields: str) -> CodedNote:

@@ -6,7 +6,8 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from data_builders.sources.sssom import read_sssom
 from tests.data_builders.built import built
 

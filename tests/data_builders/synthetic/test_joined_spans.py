@@ -10,7 +10,8 @@ from cclearn.codes import CodeSystem, conflict
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
-from data_builders.builder import build, configure, find_builder
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.evaluation.corpora import corpus_names, find_corpus, options_of
+from cclearn.evaluation.corpora import UnusableRow, corpus_names, find_corpus, options_of
+from cclearn.evaluation.corpora.mimic import MIMIC3Options, MIMIC4Options
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import write_rows
 from tests.evaluation.notes import note
@@ -82,8 +83,8 @@ def test_an_error_lists_the_problems_of_codiesp(codiesp: Path, system: CodeSyste
     table.write_text("S1\tDIAGNOSTICO\tr07.9\tx\t0 99\nS9\tDIAGNOSTICO\tr05\tx\t0 1\n")
     with pytest.raises(DataError) as error:
         read("codiesp", codiesp, system, language="es")
-    assert "S1.txt: evidence of r07.9 at 0:99 is outside the text" in str(error.value)
-    assert "no text of S9" in str(error.value)
+    assert "code r07.9: the evidence is outside the text (0:99)" in str(error.value)
+    assert "note S9: code r05: there is no text of this id" in str(error.value)
     with pytest.raises(DataError, match="not a folder of CodiEsp"):
         read("codiesp", codiesp, system, "test")
 
@@ -121,10 +122,12 @@ def test_mdace_takes_its_texts_from_mimic(mdace: Path, system: CodeSystem) -> No
 
 def test_an_error_lists_the_problems_of_mdace(mdace: Path, system: CodeSystem) -> None:
     (mdace / "NOTEEVENTS.csv").write_text("ROW_ID,TEXT\n7,Old\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"note 7: evidence of I25\.2 at 4:6 is outside"):
+    with pytest.raises(
+        DataError, match=r"note 7: code I25\.2: the evidence is outside the text \(4:6\)"
+    ):
         read("mdace", mdace, system)
     (mdace / "NOTEEVENTS.csv").write_text("ROW_ID,TEXT\n9,Old\n", encoding="utf-8")
-    with pytest.raises(DataError, match="NOTEEVENTS contains no note 7"):
+    with pytest.raises(DataError, match="note 7: NOTEEVENTS does not contain it"):
         read("mdace", mdace, system)
     chart = next((mdace / "data").rglob("100-*.json"))
     chart.write_text('{"notes": [{"note_id": 1}]}', encoding="utf-8")
@@ -148,14 +151,64 @@ def test_mimic4_is_read_from_its_tables(tmp_path: Path, system: CodeSystem) -> N
     notes = "note_id,subject_id,hadm_id,text\na,1,11,One.\nb,1,12,Two.\nc,1,13,Three.\n"
     (tmp_path / "note" / "discharge.csv.gz").write_bytes(gzip.compress(notes.encode()))
     (tmp_path / "splits.csv").write_text("_id,split\n11,test\n12,test\n13,train\n")
-    (only,) = read("mimic4-icd10", tmp_path, system)
+    (only,) = read("mimic4", tmp_path, system)
     assert (only.id, only.text, list(spans(only))) == ("11", "One.", ["I21.4"])
-    (both,) = read("mimic4-icd10", tmp_path, system, procedures=True)
+    (both,) = read("mimic4", tmp_path, system, procedures=True)
     assert len(both.codes) == 2
-    (other,) = read("mimic4-icd10", tmp_path, system, "train")
+    (other,) = read("mimic4", tmp_path, system, "train")
     assert list(spans(other)) == ["E11.9"]
     with pytest.raises(DataError, match="no split 'dev'; there are: test, train"):
-        read("mimic4-icd10", tmp_path, system, "dev")
+        read("mimic4", tmp_path, system, "dev")
+
+
+def test_all_of_mimic4_is_read_in_either_version(tmp_path: Path, system: CodeSystem) -> None:
+    test_mimic4_is_read_from_its_tables(tmp_path, system)
+    first, third = read("mimic4", tmp_path, system, "all")
+    assert (first.id, third.id, third.metadata) == ("11", "13", {"patient": "1"})
+    # Stays without codes of the version are left out, which is no error of the user.
+    rows = list(find_corpus("mimic4").rows(tmp_path, "all", MIMIC4Options(), system))
+    (left_out,) = [row for row in rows if isinstance(row, UnusableRow)]
+    assert (left_out.note, left_out.line, left_out.expected) == ("12", 3, True)
+    titles = tmp_path / "titles.txt"
+    titles.write_text("4019  Hypertension NOS\n", encoding="utf-8")
+    old = CodeSystem.load("icd9cm", str(titles))
+    assert [list(spans(note)) for note in read("mimic4", tmp_path, old, "all")] == [["401.9"]] * 2
+    (tmp_path / "other.csv").write_text("hadm_id,split\n13,dev\n")
+    (only,) = read("mimic4", tmp_path, system, "dev", splits=tmp_path / "other.csv")
+    assert only.id == "13"
+
+
+def test_mimic3_is_read_from_its_tables(tmp_path: Path, system: CodeSystem) -> None:
+    (tmp_path / "DIAGNOSES_ICD.csv").write_text(
+        '"ROW_ID","SUBJECT_ID","HADM_ID","SEQ_NUM","ICD9_CODE"\n'
+        '1,5,50,1,"4280"\n2,5,50,2,""\n3,6,60,1,"25000"\n',
+        encoding="utf-8",
+    )
+    header = '"ROW_ID","SUBJECT_ID","HADM_ID","CATEGORY","DESCRIPTION","TEXT"\n'
+    rows = [
+        '1,5,50,"Discharge summary","Report","Admitted with\nheart failure. "',
+        '2,5,50,"Discharge summary","Addendum","More."',
+        '3,5,50,"Nursing","Report","Stable."',
+        '4,6,60,"Discharge summary","Report","Diabetes."',
+        '5,6,60,"Discharge summary","Report","Again."',
+        '6,7,70,"Discharge summary","Report","No codes."',
+    ]
+    (tmp_path / "NOTEEVENTS.csv").write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
+    titles = tmp_path / "titles.txt"
+    titles.write_text("4280  CHF NOS\n25000 DMII wo cmp\n", encoding="utf-8")
+    old = CodeSystem.load("icd9cm", str(titles))
+    first, second = read("mimic3", tmp_path, old, "all")
+    assert (first.id, first.text) == ("50", "Admitted with\nheart failure. ")
+    assert (list(spans(first)), first.metadata) == (["428.0"], {"patient": "5"})
+    assert (second.text, list(spans(second))) == ("Diabetes.", ["250.00"])
+    found = find_corpus("mimic3").rows(tmp_path, "all", MIMIC3Options(), old)
+    left_out = [row for row in found if isinstance(row, UnusableRow)]
+    assert [(row.note, row.problem) for row in left_out] == [
+        ("60", "another note of the same stay"),
+        ("70", "the stay has no codes"),
+    ]
+    (tmp_path / "splits.csv").write_text("HADM_ID,split\n60,dev\n")
+    assert [note.id for note in read("mimic3", tmp_path, old, "dev")] == ["60"]
 
 
 def test_mimic4_takes_the_published_split(tmp_path: Path, system: CodeSystem) -> None:
@@ -165,7 +218,7 @@ def test_mimic4_takes_the_published_split(tmp_path: Path, system: CodeSystem) ->
     test_mimic4_is_read_from_its_tables(tmp_path, system)
     table = pa.table({"_id": [11, 13], "split": ["train", "test"]})
     feather.write_feather(table, tmp_path / "mimiciv_icd10_split.feather")
-    (only,) = read("mimic4-icd10", tmp_path, system)
+    (only,) = read("mimic4", tmp_path, system)
     assert only.id == "13"
 
 
@@ -180,7 +233,7 @@ def test_aci_bench_takes_a_file_of_codes(tmp_path: Path, system: CodeSystem) -> 
     with pytest.raises(ConfigurationError, match="codes"):
         read("aci-bench", tmp_path, system)
     (tmp_path / "codes.csv").write_text("code\nI10\n", encoding="utf-8")
-    with pytest.raises(DataError, match="needs the columns id"):
+    with pytest.raises(DataError, match="there is no column 'id'"):
         read("aci-bench", tmp_path, system, codes="codes.csv")
 
 
@@ -234,13 +287,13 @@ def test_errors_about_damaged_tables_do_not_quote_them(
     visits.mkdir()
     (visits / "valid.csv").write_text("encounter_id,note\n,secret\n", encoding="utf-8")
     (visits / "codes.csv").write_text("id,code\n,I10\n", encoding="utf-8")
-    with pytest.raises(DataError, match="a note has no id"):
+    with pytest.raises(DataError, match="the note has no id"):
         read("aci-bench", visits, system, codes="codes.csv")
     stays = tmp_path / "mimic"
     stays.mkdir()
     (stays / "mimiciv_icd10_split.feather").write_bytes(b"secret")
     with pytest.raises(DataError, match=r"not a table of splits \(ArrowInvalid in"):
-        read("mimic4-icd10", stays, system)
+        read("mimic4", stays, system)
     (stays / "mimiciv_icd10_split.feather").unlink()
     (stays / "splits.csv").write_text("_id,split\n1,test\n")
     (stays / "diagnoses_icd.csv").write_text("hadm_id,icd_code,icd_version\n1,I10,10\n")
@@ -248,5 +301,5 @@ def test_errors_about_damaged_tables_do_not_quote_them(
     packed[10] ^= 255
     (stays / "discharge.csv.gz").write_bytes(packed)
     with pytest.raises(DataError, match=r"cannot be read \(") as error:
-        read("mimic4-icd10", stays, system)
+        read("mimic4", stays, system)
     assert "secret" not in str(error.value)

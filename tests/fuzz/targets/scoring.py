@@ -54,8 +54,8 @@ def scoring_targets() -> Iterator[Target]:
         ("own", "train.jsonl", "jsonl", ()),
     ):
         corpus = {
-            "mimic4": "mimic4-icd10",
-            "mimic4feather": "mimic4-icd10",
+            "mimic4": "mimic4",
+            "mimic4feather": "mimic4",
             "aci": "aci-bench",
             "own": "jsonl",
         }.get(name, name)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
-from cclearn.evaluation.corpora import BenchmarkCorpus, CorpusOptions
+from cclearn.evaluation.corpora import Corpus, CorpusOptions, UnusableRow
 from cclearn.notes import AssignedCode, CodedNote
 
 
-class ToyCorpus(BenchmarkCorpus):
+class ToyCorpus(Corpus):
     """Reads `SPLIT.txt`: a note in each line, its code before a tab."""
 
     name = "toy"
     summary = "A text file for each split, as an example of a corpus."
 
-    def read(
+    def rows(
         self, folder: Path, split: str, options: CorpusOptions, system: CodeSystem
-    ) -> Iterator[CodedNote]:
+    ) -> Iterator[CodedNote | UnusableRow]:
         """Yield the notes of a split, in the order of the file."""
         path = folder / f"{split}.txt"
         if not path.is_file():
