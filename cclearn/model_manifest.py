@@ -39,7 +39,7 @@ class _CodeSystem(BaseModel):
 
 
 class _Rows(BaseModel):
-    template: Literal["paired", "listed"] = "paired"
+    template: Literal["paired", "listed", "codes"] = "paired"
 
 
 class _Training(BaseModel):

@@ -155,6 +155,15 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
             f"{run.invalid:,} left out that are not billable, {run.replaced:,} headers replaced by"
             " their unspecified child",
         )
+    if run.uncited:
+        kept = {
+            "drop_code": "left out",
+            "drop_note": "left out with their notes",
+        }.get(recipe.rows.uncited, "kept")
+        print_line(
+            "No evidence",
+            f"{run.uncited:,} codes of {run.uncited_notes:,} notes, {kept}",
+        )
     print_line(
         "Steps",
         f"{run.steps:,} of {run.batch:,} {run.batch_unit}"

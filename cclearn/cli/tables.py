@@ -105,6 +105,8 @@ def coded_note_view(note: CodedNote) -> View:
         if decided:
             cells.append("reject" if rejected else assigned.decision or "–")
         quotes = Text("\n").join(_quote(note.text, piece) for piece in assigned.evidence)
+        if not assigned.evidence:
+            quotes = Text("no evidence cited", style="dim")
         table.add_row(*cells, quotes, style="dim" if rejected else None)
     flags = [f"{assigned.code} {flag}" for assigned in note.codes for flag in assigned.flags]
     return [title, table, *(_text(flag, style="yellow") for flag in flags), *remarks]

@@ -60,6 +60,19 @@ class Finding:
     signals: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Uncited:
+    """A code that a model gave a note without any evidence.
+
+    Attributes:
+        code: Code in the official form.
+        score: Score between 0 and 1. None if the coder gives no scores.
+    """
+
+    code: str
+    score: float | None = None
+
+
 @dataclass(slots=True)
 class NoteFindings:
     """The findings in one note, and everything else in the answers of the model.
@@ -68,6 +81,7 @@ class NoteFindings:
         note: The note.
         findings: Findings in any order. Duplicates are allowed.
         parts: Spans of the parts of the note that were read separately. They may overlap.
+        uncited: Codes without evidence, of a model that has learnt no evidence.
         headers: Findings whose code is a header. `invalid` contains them too.
         ungrounded: Quotes that do not occur in the note.
         invalid: Codes that may not be assigned, and lines that could not be parsed.
@@ -78,6 +92,7 @@ class NoteFindings:
     note: Note
     findings: list[Finding]
     parts: list[Span] = field(default_factory=list)
+    uncited: list[Uncited] = field(default_factory=list)
     headers: list[Finding] = field(default_factory=list)
     ungrounded: list[Ungrounded] = field(default_factory=list)
     invalid: list[Invalid] = field(default_factory=list)

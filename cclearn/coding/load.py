@@ -217,6 +217,13 @@ class _SpanLoopBuilder:
         template = self._template
         if engine is not self._engine:
             template = learnt_template(model, self._system)
+        if template == "codes":
+            raise ConfigurationError(
+                [
+                    f"recogniser (model = {model}): it has learnt codes without evidence"
+                    " (rows.template: codes). Use the lexicon, or a model that has learnt evidence."
+                ]
+            )
         coder = LLMCoder(
             engine,
             self._system,

@@ -42,6 +42,15 @@ def document_grammar(text: str, codes_pattern: str, template: Template = "paired
     pieces = [(" " if m["blank"] else "") + m["word"] for m in _PIECE.finditer(text)]
     if not pieces:
         return f"{_DIALECT}\nstart: {json.dumps(NOTHING)}"
+    if template == "codes":
+        return "\n".join(
+            [
+                _DIALECT,
+                f"start: {json.dumps(NOTHING)} | {json.dumps(CODES_HEAD)} CODED+",
+                f"CODED: {json.dumps(chr(10) + LINE_START)} CODE",
+                f"CODE: /{codes_pattern}/",
+            ]
+        )
     bullet = LINE_START.rstrip()
     if template == "paired":
         rules = [

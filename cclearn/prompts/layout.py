@@ -1,12 +1,13 @@
-"""The markers of the two layouts, which the templates, the grammar and the parser share.
+"""The markers of the layouts, which the templates, the grammar and the parser share.
 
 In `paired`, each line has one piece of evidence and its code. In `listed`, all evidence comes first and
-then all codes, so that the n-th code belongs to the n-th piece of evidence.
+then all codes, so that the n-th code belongs to the n-th piece of evidence. In `codes`, there are only
+codes, without evidence.
 """
 
 from typing import Literal
 
-Template = Literal["paired", "listed"]
+Template = Literal["paired", "listed", "codes"]
 
 LINE_START = "- "
 BETWEEN = " => "

@@ -15,7 +15,8 @@ class ParsedLine:
     """A quoted piece of evidence and its code.
 
     Attributes:
-        quote: Quoted evidence; empty if a `listed` answer has more codes than evidence.
+        quote: Quoted evidence; empty if a `listed` answer has more codes than evidence, and in the
+            layout `codes`.
         code: Code as the model wrote it.
         code_start: Start of the code in the answer, in code points.
         code_end: End of the code in the answer, exclusive.
@@ -46,7 +47,7 @@ class ParsedAnswer:
 
 
 def parse_answer(answer: str, complete: bool = True) -> ParsedAnswer:
-    """Parse the answer to a document row or a span row, in either layout.
+    """Parse the answer to a document row or a span row, in any layout.
 
     Args:
         answer: Text that the model wrote.
@@ -66,7 +67,7 @@ def parse_answer(answer: str, complete: bool = True) -> ParsedAnswer:
         position += len(piece) + 1
     parsed.unreadable = max(0, len(lines) - MAXIMUM_LINES)
     del lines[MAXIMUM_LINES:]
-    if lines and lines[0][0].strip() == EVIDENCE_HEAD:
+    if lines and lines[0][0].strip() in (EVIDENCE_HEAD, CODES_HEAD):
         _parse_listed(lines, complete, parsed)
     else:
         for piece, position in lines:
@@ -100,10 +101,10 @@ def quote_of(line: str) -> str:
 
 
 def _parse_listed(lines: list[tuple[str, int]], complete: bool, parsed: ParsedAnswer) -> None:
-    """Add the lines of an answer of the layout `listed` to the parsed answer.
+    """Add the lines of an answer of the layout `listed` or `codes` to the parsed answer.
 
     Args:
-        lines: Text and offset of each line, from the heading of the evidence on.
+        lines: Text and offset of each line, from the first heading on.
         complete: Whether the answer is complete. If it is, evidence without a code is unreadable.
         parsed: Parsed answer.
     """

@@ -88,12 +88,18 @@ def document_prompt(
 
 
 def document_answer(note: CodedNote, template: Template = "paired") -> str:
-    """Return the answer with the evidence and codes of a note, in order of mention."""
+    """Return the answer with the evidence and codes of a note, in order of mention.
+
+    In the layout `codes`, each code occurs once, and those without evidence are the last ones.
+    """
     cited = sorted(
         (evidence.start, evidence.end, evidence.text, assigned.code)
         for assigned in note.codes
         for evidence in assigned.evidence
     )
+    if template == "codes":
+        every = [*(code for *_, code in cited), *(assigned.code for assigned in note.codes)]
+        return answer_lines((("", code) for code in dict.fromkeys(every)), template)
     return answer_lines(((text, code) for _, _, text, code in cited), template)
 
 
@@ -127,6 +133,8 @@ def answer_lines(cited: Iterable[tuple[str, str]], template: Template = "paired"
         return NOTHING
     if template == "paired":
         return "\n".join(f"{LINE_START}{quote}{BETWEEN}{code}" for quote, code in pairs)
+    codes = [CODES_HEAD, *(f"{LINE_START}{code}" for _, code in pairs)]
+    if template == "codes":
+        return "\n".join(codes)
     evidence = [f"{LINE_START}{quote}" for quote, _ in pairs]
-    codes = [f"{LINE_START}{code}" for _, code in pairs]
-    return "\n".join([EVIDENCE_HEAD, *evidence, CODES_HEAD, *codes])
+    return "\n".join([EVIDENCE_HEAD, *evidence, *codes])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import string_key
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, shown_id
 from cclearn.notes import CodedNote, Evidence, SpanPair
 from cclearn.notes.contract import Grade, Origin
 from cclearn.notes.grounding import as_quote
@@ -87,7 +87,10 @@ def span_row(
 
 
 def document_row(
-    note: CodedNote, system: str = "icd10cm", template: Template = "paired"
+    note: CodedNote,
+    system: str = "icd10cm",
+    template: Template = "paired",
+    cited: bool = True,
 ) -> TrainingRow:
     """Return the training row of a coded note.
 
@@ -95,11 +98,14 @@ def document_row(
         note: Coded note.
         system: Name of the code system.
         template: Layout of the answer.
+        cited: Whether every code must have evidence, unless the layout has none. False is for rows whose
+            answer is not trained on.
 
     Raises:
         ConfigurationError: A code has no evidence, so that a model would learn to leave it out.
     """
-    require_evidence(note)
+    if cited and template != "codes":
+        require_evidence(note)
     return TrainingRow(
         note.id,
         "document",
@@ -124,8 +130,8 @@ def require_evidence(note: CodedNote) -> None:
     if uncited:
         raise ConfigurationError(
             [
-                f"document rows (id = {note.id}): {', '.join(uncited)} without evidence. Give each code"
-                " its evidence, or leave the note out."
+                f"document rows (id = {shown_id(note.id)}): {', '.join(uncited)} without evidence. Give"
+                " each code its evidence, or leave the note out."
             ]
         )
 
@@ -182,6 +188,7 @@ def read_source(
     describes: bool = True,
     template: Template = "paired",
     check: CodeCheck | None = None,
+    cited: bool = True,
 ) -> Iterator[TrainingRow]:
     """Stream the training rows of a file of span pairs or coded notes.
 
@@ -191,7 +198,8 @@ def read_source(
         system: Code system that provides the official spelling and the descriptions of codes.
         describes: Whether descriptions follow the codes in answers to spans.
         template: Layout of the answers.
-        check: Check that drops or replaces codes which are not billable. None keeps all codes.
+        check: Check that drops or replaces codes which cannot be trained on. None keeps all codes.
+        cited: Whether every code of a note must have evidence, unless the layout has none.
 
     Raises:
         DataError: A line of the file is not valid.
@@ -201,7 +209,7 @@ def read_source(
         name = "icd10cm" if system is None else system.name
         notes = read_coded_notes(path, system)
         kept = notes if check is None else filter(None, map(check.note, notes))
-        return (document_row(note, name, template) for note in kept)
+        return (document_row(note, name, template, cited) for note in kept)
     describe = system.description if describes and system is not None else None
     if check is None:
         pairs = read_span_pairs(path, system)

@@ -1,4 +1,7 @@
-"""Codes of training data that the release cannot assign, and what is done about them."""
+"""Codes of training data that cannot be trained on, and what is done about them.
+
+The release cannot assign some codes, and others have no evidence.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from cclearn.errors import shown_id
 from cclearn.notes import AssignedCode, CodedNote, SpanPair
 
 InvalidCodes = Literal["raise", "drop", "unspecified"]
+
+UncitedCodes = Literal["raise", "drop_code", "drop_note", "answer_only"]
 
 _EXAMPLES = 3
 """Number of codes of each status that a message names."""
@@ -21,23 +26,31 @@ _WORDS: dict[Status, tuple[str, str]] = {
 
 
 class CodeCheck:
-    """Checks the codes of the pairs and notes of a file, and counts those that are not billable.
+    """Checks the codes of the pairs and notes of a file, and counts those that cannot be trained on.
 
     Args:
         system: Code system of the codes.
         invalid: `unspecified` replaces a header by its unspecified child (`CodeSystem.unspecified`) and
             drops all other codes that are not billable. `drop` drops all of them. `raise` does the same
             as `drop`, and the caller raises an error with `problem`.
+        uncited: `drop_code` drops the codes of notes that have no evidence, `drop_note` the notes with
+            such codes, and `answer_only` keeps them. `raise` keeps them too, and the caller raises an
+            error with `uncited_problem`.
 
     Attributes:
-        dropped: Number of codes that were dropped.
+        dropped: Number of codes that were dropped because they are not billable.
         replaced: Number of headers that were replaced.
+        uncited: Number of billable codes without evidence.
+        uncited_notes: Number of notes with such codes.
     """
 
-    def __init__(self, system: CodeSystem, invalid: InvalidCodes) -> None:
+    def __init__(
+        self, system: CodeSystem, invalid: InvalidCodes, uncited: UncitedCodes = "answer_only"
+    ) -> None:
         self._system = system
         self._invalid = invalid
-        self.dropped = self.replaced = 0
+        self._uncited = uncited
+        self.dropped = self.replaced = self.uncited = self.uncited_notes = 0
         # The number of mentions of each code that is not billable.
         self._found: dict[Status, dict[str, int]] = {}
 
@@ -52,9 +65,10 @@ class CodeCheck:
         return pair.model_copy(update={"code": code, "release": release})
 
     def note(self, note: CodedNote) -> CodedNote | None:
-        """Return a note with billable codes only. None drops a note of which no code is left.
+        """Return a note with codes that can be trained on. None drops the note.
 
-        A note without codes is kept, because it is an example of one.
+        A note of which no code is left is dropped. A note without codes is kept, because it is an
+        example of one.
         """
         codes: dict[str, AssignedCode] = {}
         for assigned in note.codes:
@@ -66,9 +80,17 @@ class CodeCheck:
             if code in codes:  # A header has been replaced by a code that the note has too.
                 assigned = _joined(codes[code], assigned)
             codes[code] = assigned
-        if list(codes.values()) == note.codes:
+        kept = list(codes.values())
+        if uncited := [assigned for assigned in kept if not assigned.evidence]:
+            self.uncited += len(uncited)
+            self.uncited_notes += 1
+            if self._uncited == "drop_note":
+                return None
+            if self._uncited == "drop_code":
+                kept = [assigned for assigned in kept if assigned.evidence]
+        if kept == note.codes:
             return note
-        return note.model_copy(update={"codes": list(codes.values())}) if codes else None
+        return note.model_copy(update={"codes": kept}) if kept else None
 
     @property
     def problem(self) -> str | None:
@@ -81,6 +103,15 @@ class CodeCheck:
         if not parts:
             return None
         return f"{' and '.join(parts)} in {self._system.name} {self._system.release}"
+
+    @property
+    def uncited_problem(self) -> str | None:
+        """Description of the codes without evidence. None if there are none."""
+        if not self.uncited:
+            return None
+        codes = "code has" if self.uncited == 1 else "codes have"
+        notes = "note" if self.uncited_notes == 1 else "notes"
+        return f"{self.uncited} {codes} no evidence, in {self.uncited_notes} {notes}"
 
     def _billable(self, code: str) -> str | None:
         """Return the billable code that a code stands for. None drops it."""

@@ -39,7 +39,7 @@ class ChosenRows:
         read: Number of pairs or notes that were read from the file.
         contaminated: Ids of the pairs, notes and rows that occur in an evaluation.
         development: Rows that are not trained on, and on which the loss is evaluated.
-        check: Counts of the codes that are not billable.
+        check: Counts of the codes that cannot be trained on.
     """
 
     source: RowSourceSettings
@@ -63,12 +63,12 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
 
     Raises:
         DataError: A file is invalid.
-        ConfigurationError: Codes are not billable and are to be refused, or no row of a source is left.
+        ConfigurationError: Codes are not billable or have no evidence and are to be refused, or no row
+            of a source is left.
     """
     contamination = _contamination(recipe.rows)
     whole_rows = [_read_whole(source, recipe, system, contamination) for source in recipe.rows.used]
-    if recipe.rows.invalid == "raise":
-        _refuse_codes(whole_rows)
+    _refuse_codes(whole_rows, recipe)
     coded = _coded_strings(whole_rows)
     selected = []
     for chosen in whole_rows:
@@ -111,8 +111,10 @@ def _read_whole(
     development: list[TrainingRow] = []
     describe, template = recipe.rows.describe, recipe.rows.template
     share = recipe.development.share if recipe.development else 0.0
-    check = CodeCheck(system, recipe.rows.invalid)
-    for row in read_source(source.path, source.file_kind, system, describe, template, check):
+    check = CodeCheck(system, recipe.rows.invalid, recipe.rows.uncited)
+    kind = source.file_kind
+    # `_refuse_codes` reports all codes without evidence together.
+    for row in read_source(source.path, kind, system, describe, template, check, cited=False):
         read += 1
         if contamination.contains(row):
             contaminated.append(row.id)
@@ -123,14 +125,25 @@ def _read_whole(
     return ChosenRows(source, clean, read, contaminated, development, check)
 
 
-def _refuse_codes(sources: Iterable[ChosenRows]) -> None:
-    """Raise ConfigurationError if sources have codes that are not billable."""
-    problems = [
-        f"rows.sources (path = {chosen.source.path}): {chosen.check.problem}. Correct them, or set"
-        " rows.invalid to drop, or to unspecified, which keeps headers as their unspecified child."
-        for chosen in sources
-        if chosen.check.problem is not None
-    ]
+def _refuse_codes(sources: Iterable[ChosenRows], recipe: Recipe) -> None:
+    """Raise ConfigurationError if sources have codes that are to be refused."""
+    problems = []
+    for chosen in sources:
+        where = f"rows.sources (path = {chosen.source.path})"
+        if recipe.rows.invalid == "raise" and chosen.check.problem is not None:
+            problems.append(
+                f"{where}: {chosen.check.problem}. Correct them, or set rows.invalid to drop, or to"
+                " unspecified, which keeps headers as their unspecified child."
+            )
+        # The reward of GRPO compares the codes of whole notes only.
+        rewarded = recipe.grpo is not None and chosen.source.segments is None
+        refused = recipe.rows.uncited == "raise" and not rewarded
+        if refused and chosen.check.uncited_problem is not None:
+            problems.append(
+                f"{where}: {chosen.check.uncited_problem}. A model would learn that the words that"
+                " justify them justify nothing. Set rows.uncited to drop_code or drop_note, or train on"
+                " codes alone with rows.uncited: answer_only and rows.template: codes."
+            )
     if problems:
         raise ConfigurationError(dict.fromkeys(problems))
 

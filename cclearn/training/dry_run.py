@@ -41,6 +41,8 @@ class DryRun:
         contaminated: Number of rows that are dropped because they occur in an evaluation.
         invalid: Number of codes that are dropped because they are not billable.
         replaced: Number of headers that are replaced by their unspecified child.
+        uncited: Number of codes without evidence.
+        uncited_notes: Number of notes with codes without evidence.
         batch: Largest number of tokens, or number of rows, per step in all processes.
         batch_unit: Unit of `batch`: `tokens` or `rows`.
         steps: Number of steps of the run.
@@ -64,6 +66,8 @@ class DryRun:
     contaminated: int
     invalid: int
     replaced: int
+    uncited: int
+    uncited_notes: int
     batch: int
     batch_unit: str
     steps: int
@@ -130,6 +134,8 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         contaminated=sum(len(c.contaminated) for c in chosen),
         invalid=sum(c.check.dropped for c in chosen),
         replaced=sum(c.check.replaced for c in chosen),
+        uncited=sum(c.check.uncited for c in chosen),
+        uncited_notes=sum(c.check.uncited_notes for c in chosen),
         batch=batch,
         batch_unit=unit,
         steps=steps,

@@ -17,6 +17,7 @@ from cclearn.engines import Answer
 from cclearn.errors import ConfigurationError, shown_id
 from cclearn.evaluation.reward import reward
 from cclearn.notes import CodedNote
+from cclearn.prompts import Template
 from cclearn.prompts.encoding import end_of_turn
 from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.runtime.processes import process_state
@@ -82,7 +83,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
         arguments.output_dir = str(folder)
         return _Trainer(
             model=model,
-            reward_funcs=_Reward(gold, system, settings, tokenizer),
+            reward_funcs=_Reward(gold, system, settings, tokenizer, recipe.rows.template),
             args=arguments,
             train_dataset=dataset,
             processing_class=tokenizer,
@@ -104,8 +105,10 @@ class _Reward:
         system: CodeSystem,
         settings: Grpo,
         tokenizer: PreTrainedTokenizerBase,
+        template: Template,
     ) -> None:
         self._gold = gold
+        self._template: Template = template
         self._system = system
         self._settings = settings
         self._end = end_of_turn(tokenizer)
@@ -123,7 +126,8 @@ class _Reward:
             gold = self._gold[position]
             answer = Answer(gold.id, turns[-1]["content"], complete=self._end in tokens)
             whole = Part(0, len(gold.text), answer)
-            predicted = aggregate(read_parts(gold.note, [whole], self._system), self._system)
+            found = read_parts(gold.note, [whole], self._system, template=self._template)
+            predicted = aggregate(found, self._system)
             rewards.append(
                 reward(gold, predicted, self._system, settings.ungrounded, settings.invalid)
             )

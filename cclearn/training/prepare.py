@@ -82,6 +82,10 @@ class PreparedRows:
                     "dropped": chosen.check.dropped,
                     "replaced": chosen.check.replaced,
                 },
+                "uncited": {
+                    "codes": chosen.check.uncited,
+                    "notes": chosen.check.uncited_notes,
+                },
                 "origins": sorted({row.origin for row in chosen.rows if row.grade == grade}),
                 **report.as_dict(),
             }

@@ -11,7 +11,7 @@ from cclearn.notes.contract import Grade
 from cclearn.notes.sections import Unit
 from cclearn.prompts.layout import Template
 from cclearn.prompts.templates import RowKind
-from cclearn.rows.checked_codes import InvalidCodes
+from cclearn.rows.checked_codes import InvalidCodes, UncitedCodes
 from cclearn.rows.encode import Overflow
 from cclearn.rows.mixture import Mixing
 from cclearn.training.recipe_section import RecipeSection
@@ -108,6 +108,9 @@ class Rows(RecipeSection):
         invalid: What is done about codes that are not billable in the release: `raise` refuses them,
             `drop` leaves them out, and `unspecified` replaces a header by its unspecified child and
             leaves out the others. A note of which no code is left is left out.
+        uncited: What is done about codes of notes that have no evidence: `raise` refuses them,
+            `drop_code` leaves them out, and `drop_note` leaves out their notes. `answer_only` trains on
+            lists of codes, and requires the layout `codes`, which needs no evidence.
         evaluation: Files of the evaluation. Rows that occur in them are dropped
             (`cclearn.rows.selection.Contamination`).
     """
@@ -121,6 +124,7 @@ class Rows(RecipeSection):
     spans_per_row: int = Field(default=1, gt=0)
     describe: bool = True
     invalid: InvalidCodes = "raise"
+    uncited: UncitedCodes = "raise"
     evaluation: tuple[EvaluationSettings, ...] = ()
 
     @model_validator(mode="after")
@@ -139,6 +143,27 @@ class Rows(RecipeSection):
             raise ValueError("order: span_then_document needs sources of both kinds")
         if self.temperature != 1 and self.mixing != "proportional":
             raise ValueError("temperature: it requires mixing: proportional")
+        return self
+
+    @model_validator(mode="after")
+    def _layout_has_the_evidence(self) -> Self:
+        if (self.uncited == "answer_only") != (self.template == "codes"):
+            raise ValueError(
+                "uncited: answer_only trains on lists of codes, which is the layout codes: set template:"
+                " codes and uncited: answer_only together, or neither"
+            )
+        if self.template == "codes":
+            divided = [s.path for s in self.used if s.segments or s.negatives is not None]
+            if divided:
+                raise ValueError(
+                    "template: in the layout codes, nobody knows which part of a note a code belongs"
+                    f" to: leave out segments and negatives ({divided[0]})"
+                )
+            if self.overflow == "window":
+                raise ValueError(
+                    "overflow: in the layout codes, nobody knows which window of a note a code belongs"
+                    " to: set overflow to raise or drop"
+                )
         return self
 
     @property

@@ -101,3 +101,21 @@ def test_lists_have_a_code_for_each_evidence(
     random_engine: LocalEngine, answer: str, allowed: bool
 ) -> None:
     assert allows(random_engine, "Severe chest\n pain. No fever", answer, "listed") == allowed
+
+
+@pytest.mark.parametrize(
+    ("answer", "allowed"),
+    [
+        ("Codes:\n- I50.9", True),
+        ("Codes:\n- I50.9\n- I10", True),
+        ("none", True),
+        ("Codes:", False),
+        ("Codes:\n- I11", False),
+        ("- pain => I10", False),
+        ("Evidence:\n- pain\nCodes:\n- I10", False),
+    ],
+)
+def test_lists_of_codes_have_no_evidence(
+    random_engine: LocalEngine, answer: str, allowed: bool
+) -> None:
+    assert allows(random_engine, "Severe chest\n pain. No fever", answer, "codes") == allowed

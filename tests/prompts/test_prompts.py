@@ -43,7 +43,10 @@ def test_an_answer_lists_the_evidence_in_order_of_mention() -> None:
     assert document_answer(coded, "listed") == (
         "Evidence:\n- sepsis\n- fever again\n- sepsis\nCodes:\n- A41.9\n- R50.9\n- A41.9"
     )
-    assert document_answer(note("well")) == document_answer(note("well"), "listed") == "none"
+    bare = coded.codes[0].model_copy(update={"code": "I10", "evidence": []})
+    coded = coded.model_copy(update={"codes": [bare, *coded.codes]})
+    assert document_answer(coded, "codes") == "Codes:\n- A41.9\n- R50.9\n- I10"
+    assert {document_answer(note("well"), t) for t in ("paired", "listed", "codes")} == {"none"}
 
 
 def test_a_span_row_has_the_form_of_a_document_line() -> None:
@@ -56,6 +59,11 @@ def test_a_span_row_has_the_form_of_a_document_line() -> None:
     assert answer == "Evidence:\n- heart attack\nCodes:\n- I21.9 Acute myocardial infarction"
     (line,) = parse_answer(answer).lines
     assert (line.quote, line.code) == ("heart attack", "I21.9")
+    assert answer[line.code_start : line.code_end] == "I21.9"
+    answer = span_answer("heart attack", "I21.9", "Acute myocardial infarction", "codes")
+    assert answer == "Codes:\n- I21.9 Acute myocardial infarction"
+    (line,) = parse_answer(answer).lines
+    assert (line.quote, line.code) == ("", "I21.9")
     assert answer[line.code_start : line.code_end] == "I21.9"
 
 

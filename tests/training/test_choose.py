@@ -228,3 +228,48 @@ def test_codes_that_are_not_billable_are_refused_dropped_or_replaced(
     assert (replaced.invalid, replaced.replaced) == (1, 1)
     rows = {row.id: row for row in choose_rows(recipe, system)[1].rows}
     assert "I50.9" in rows[notes[1].id].completion
+
+
+def test_codes_without_evidence_are_refused_dropped_or_trained_on(
+    data: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    notes = list(read_coded_notes(data / "notes" / "notes.jsonl", system))
+    with_codes = [number for number, note in enumerate(notes) if len(note.codes) > 1]
+    for number in with_codes[:2]:
+        bare = notes[number].codes[0].model_copy(update={"evidence": []})
+        notes[number] = notes[number].model_copy(update={"codes": [bare, *notes[number].codes[1:]]})
+    first, second = notes[with_codes[0]], notes[with_codes[1]]
+    all_bare = [a.model_copy(update={"evidence": []}) for a in second.codes]
+    notes[with_codes[1]] = second.model_copy(update={"codes": all_bare})
+    write_rows(tmp_path / "notes.jsonl", notes)
+    path = json.dumps(str(tmp_path / "notes.jsonl"))
+    settings = [f"rows.sources.1.path={path}"]
+    count = 1 + len(all_bare)
+    with pytest.raises(ConfigurationError, match=f"{count} codes have no evidence, in 2 notes"):
+        dry_run(tiny_recipe(data, tmp_path / "x", *settings))
+
+    def rows(*changes: str) -> dict[str, TrainingRow]:
+        recipe = tiny_recipe(data, tmp_path / "x", *settings, *changes)
+        run = dry_run(recipe)
+        assert (run.uncited, run.uncited_notes) == (count, 2)
+        return {row.id: row for row in choose_rows(recipe, system)[1].rows}
+
+    kept = rows("rows.uncited=drop_code")
+    assert len(kept) == len(notes) - 1  # No code of the second note is left.
+    assert first.codes[0].code not in kept[first.id].completion
+    assert first.codes[1].code in kept[first.id].completion
+    kept = rows("rows.uncited=drop_note")
+    assert len(kept) == len(notes) - 2
+    assert first.id not in kept
+    kept = rows("rows.uncited=answer_only", "rows.template=codes")
+    assert len(kept) == len(notes)
+    codes = [assigned.code for assigned in second.codes]
+    assert kept[second.id].completion == "\n".join(["Codes:", *(f"- {code}" for code in codes)])
+    for wrong in (
+        ["rows.uncited=answer_only"],
+        ["rows.template=codes"],
+        ["rows.uncited=answer_only", "rows.template=codes", "rows.overflow=window"],
+        ["rows.uncited=answer_only", "rows.template=codes", "rows.sources.1.segments=sentence"],
+    ):
+        with pytest.raises(ConfigurationError, match="codes"):
+            tiny_recipe(data, tmp_path / "x", *settings, *wrong)

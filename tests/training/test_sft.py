@@ -15,10 +15,11 @@ import torch
 
 from cclearn import Coder
 from cclearn.codes import CodeSystem
+from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError, DataError
 from cclearn.evaluation import evaluate
-from cclearn.notes.jsonl import read_coded_notes
+from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.rows import encode_rows, read_source
 from cclearn.training.batches import RowSampler, make_dataset
 from cclearn.training.scratch import make_model, make_tokenizer
@@ -87,6 +88,33 @@ def test_a_trained_model_codes(run: Path, data: Path, system: CodeSystem) -> Non
     coded = list(coder.code_many(note.note for note in gold))
     assert [note.id for note in coded] == [note.id for note in gold]
     assert all(not note.invalid and not note.ungrounded for note in coded)
+
+
+def test_a_model_of_codes_alone_is_trained_and_codes_without_evidence(
+    data: Path, tmp_path: Path, system: CodeSystem
+) -> None:
+    gold = list(read_coded_notes(data / "notes" / "notes.jsonl"))
+    bare = [
+        note.model_copy(
+            update={"codes": [a.model_copy(update={"evidence": []}) for a in note.codes]}
+        )
+        for note in gold
+    ]
+    write_rows(tmp_path / "notes.jsonl", bare)
+    settings = ["rows.template=codes", "rows.uncited=answer_only", "training.steps=60"]
+    path = json.dumps(str(tmp_path / "notes.jsonl"))
+    run = run_sft(tiny_recipe(data, tmp_path / "run", *settings, f"rows.sources.1.path={path}"))
+    coder = Coder.load(run, system, engine=EngineSettings(batch_size=2, max_new_tokens=64))
+    coded = list(coder.code_many(note.note for note in gold[:4]))
+    found = [assigned for note in coded for assigned in note.codes]
+    assert found
+    assert all(not a.evidence and a.score is not None and a.status == "valid" for a in found)
+    assert all(not note.ungrounded and not note.repeated for note in coded)
+    scores = evaluate(gold[:4], {"it": coded}, system).evaluations["it"]
+    assert scores.value("evidence_empty") == 1
+    loop = LoopSettings(recogniser=str(run))
+    with pytest.raises(ConfigurationError, match="it has learnt codes without evidence"):
+        Coder.load(run, system, loop=loop)
 
 
 def test_the_same_recipe_gives_the_same_weights(run: Path, data: Path, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from operator import attrgetter
 
 from cclearn.codes import CodeSystem, Kind
-from cclearn.coding.findings import Finding, NoteFindings
+from cclearn.coding.findings import Finding, NoteFindings, Uncited
 from cclearn.coding.guidelines.flags import seventh_character_flags
 from cclearn.coding.guidelines.history import history_flag, is_history
 from cclearn.coding.guidelines.uncertain import FLAGS, Encounter, gives_code, withheld_flag
@@ -32,6 +32,7 @@ def aggregate(
     note = note_findings.note
     codes = aggregate_findings(note.text, note_findings.findings, system, encounter)
     codes = _with_headers(note.text, codes, note_findings.headers, system, encounter)
+    codes += _uncited({assigned.code for assigned in codes}, note_findings.uncited, system)
     return CodedNote(
         id=note.id,
         text=note.text,
@@ -98,6 +99,32 @@ def _assign(
             *sorted({finding.rule for finding in group if finding.rule}),
         ],
     )
+
+
+def _uncited(
+    cited: Collection[str], uncited: Iterable[Uncited], system: CodeSystem
+) -> list[AssignedCode]:
+    """Return the codes without evidence that are not cited, in the order of the answers.
+
+    Args:
+        cited: Codes with evidence.
+        uncited: Codes without evidence. Each has the highest of its scores.
+        system: Code system that provides descriptions and validity.
+    """
+    scores: dict[str, list[float]] = {}
+    for found in uncited:
+        scores.setdefault(found.code, []).extend([] if found.score is None else [found.score])
+    return [
+        AssignedCode(
+            code=code,
+            system=system.name,
+            description=system.description(code),
+            score=max(of_code, default=None),
+            status=system.status(code),
+        )
+        for code, of_code in scores.items()
+        if code not in cited
+    ]
 
 
 def _evidence(text: str, spans: Iterable[Span]) -> list[Evidence]:

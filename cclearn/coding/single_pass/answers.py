@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.findings import Finding, NoteFindings, log_odds
+from cclearn.coding.findings import Finding, NoteFindings, Uncited, log_odds
 from cclearn.engines import Answer
 from cclearn.notes import CODED_ASSERTIONS, Assertion, Invalid, Note, Ungrounded
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.notes.grounding import as_quote, ground
 from cclearn.notes.spans import Span
-from cclearn.prompts import ParsedAnswer, parse_answer
+from cclearn.prompts import ParsedAnswer, Template, parse_answer
 from cclearn.prompts.parser import ParsedLine, quote_of
 
 QUOTE_SIGNAL: Final = "quote_log_odds"
@@ -67,7 +67,10 @@ class LineLimit:
         self._text = as_quote(text)
 
     def __call__(self, line: str) -> int:
-        """Return how often a line of the layout `paired` may be in the answer, at least once."""
+        """Return how often a line may be in the answer, at least once.
+
+        Lines of the layouts `paired` and `codes` are limited. One without a quote may occur once.
+        """
         quote = as_quote(quote_of(line))
         return max(1, self._text.count(quote)) if quote else 1
 
@@ -100,6 +103,7 @@ def read_parts(
     parts: Sequence[Part],
     system: CodeSystem,
     assertion: AssertionLanguage = "english",
+    template: Template = "paired",
 ) -> NoteFindings:
     """Turn answers to parts of a note into findings with offsets.
 
@@ -111,10 +115,18 @@ def read_parts(
         parts: Parts of the note, in any order.
         system: Code system that decides which codes may be assigned.
         assertion: Language of the assertion rules. `off` takes all mentions as present.
+        template: Layout of the answers. Only in `codes`, codes need no evidence.
     """
     rules = AssertionRules(note.text, assertion)
     note_findings = NoteFindings(note, [])
     for number, part in enumerate(sorted(parts, key=lambda part: (part.start, part.end))):
+        if template == "codes":
+            uncited, invalid = _parse_codes(part, system)
+            note_findings.uncited += uncited
+            note_findings.repeated += len(uncited) - len({found.code for found in uncited})
+            note_findings.invalid += invalid
+            note_findings.flags |= part.flags
+            continue
         found, ungrounded, invalid = _parse_part(note.text, part, number, rules, system)
         note_findings.headers += [f for f in found if system.status(f.code) == "header"]
         found = [f for f in found if system.status(f.code) == "valid"]
@@ -151,6 +163,21 @@ def _parse_part(
                 )
             )
     return findings, ungrounded, invalid
+
+
+def _parse_codes(part: Part, system: CodeSystem) -> tuple[list[Uncited], list[Invalid]]:
+    """Return the codes of an answer of the layout `codes`, and its codes that may not be assigned."""
+    parsed = parse_answer(part.answer.text, part.answer.complete)
+    uncited = []
+    invalid = [Invalid(code=None, status="unreadable")] * parsed.unreadable
+    for line in parsed.lines:
+        code = system.canonical(line.code)
+        status = system.status(code)
+        if status == "valid":
+            uncited.append(Uncited(code, part.answer.probability(line.code_start, line.code_end)))
+        else:
+            invalid.append(Invalid(code=code, status=status))
+    return uncited, invalid
 
 
 def _plausibility(assertion: Assertion) -> int:

@@ -79,7 +79,7 @@ class LLMCoder(Coder):
     def read_many(self, notes: Iterable[Note]) -> Iterator[NoteFindings]:
         """Yield the findings of notes. A note that is too long is read in overlapping windows."""
         for note, parts in self.answer_many(notes):
-            yield read_parts(note, parts, self.system, self.assertion)
+            yield read_parts(note, parts, self.system, self.assertion, self.template)
 
     def answer_many(self, notes: Iterable[Note]) -> Iterator[tuple[Note, list[Part]]]:
         """Yield each note, in order, with the answers to its parts."""
@@ -149,7 +149,7 @@ class LLMCoder(Coder):
         origin: Origin = "restricted" if restricted else note.origin
         # In `listed`, a piece of evidence is repeated for each of its codes, and a code for each piece
         # of its evidence, so that a repeated line is no sign of an endless answer.
-        limit = LineLimit(text) if self.template == "paired" else None
+        limit = None if self.template == "listed" else LineLimit(text)
         return Request(identifier, prompt, grammar, origin, limit)
 
     def _prompt(self, text: str) -> list[Message]:

@@ -135,6 +135,21 @@ def test_an_age_does_not_make_a_mention_historical(system: CodeSystem) -> None:
     assert [(e.start, e.end) for e in coded.codes[0].evidence] == [(23, 29), (42, 48)]
 
 
+def test_an_answer_of_codes_alone_gives_codes_without_evidence(system: CodeSystem) -> None:
+    answer = Answer("n", "Codes:\n- I50.9\n- I10\n- I50.9\n- I50\n- Z99.99\n")
+    coded = LLMCoder(Scripted(answer), system, template="codes").code("Heart failure. No asthma.")
+    assert [(a.code, a.evidence) for a in coded.codes] == [("I50.9", []), ("I10", [])]
+    assert coded.codes[0].description == "Heart failure, unspecified"
+    assert coded.repeated == 1
+    assert [(i.code, i.status) for i in coded.invalid] == [("I50", "header"), ("Z99.99", "unknown")]
+    # A model that has learnt evidence may not leave it out.
+    other = LLMCoder(Scripted(answer), system, template="listed").code("Heart failure.")
+    assert (other.codes, len(other.ungrounded)) == ([], 3)
+    cut = Answer("n", "Codes:\n- I50.9\n- I1", complete=False)
+    coded = LLMCoder(Scripted(cut), system, template="codes").code("Heart failure.")
+    assert ([a.code for a in coded.codes], coded.flags) == (["I50.9"], ["truncated"])
+
+
 def test_unusable_answers_are_counted(system: CodeSystem) -> None:
     coded = read(system, "Asthma.", "- cough => R05.9\n- Asthma => J45\n- Asthma => J99.99\nWell.")
     assert coded.codes == []
