@@ -24,7 +24,7 @@ from cclearn.runtime.parsing import read_json
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "builders.md")
 QUICKSTART = RESULTS / "quickstart.json"
 
 
@@ -163,6 +163,22 @@ def _range(values: list[str]) -> str:
     return f"{min(values)} to {max(values)}"
 
 
+def silver_table() -> str:
+    """Return the table of the evidence that is found without a model."""
+    result = read_json(RESULTS / "silver.json")
+    names = ["found", "span_precision", "span_recall", "token_f1"]
+    least = str(result["least"])
+    scores = {
+        "training, 100 notes": result["training"][least],
+        f"development, {result['notes']} notes": result["development"],
+    }
+    rows = [
+        [notes, least, *(f"{found[name]:.3f}" for name in names)] for notes, found in scores.items()
+    ]
+    head = ["notes", "least score", "codes with evidence", "exact precision", "exact recall"]
+    return table([*head, "token F1"], rows)
+
+
 BLOCKS = {
     "quickstart": quickstart_table,
     "span rows": arms_table,
@@ -170,6 +186,7 @@ BLOCKS = {
     "editions": editions_table,
     "claim": summary_table,
     "scale": scale_table,
+    "silver": silver_table,
 }
 """Functions that generate the blocks of the pages, by the name of the block."""
 

@@ -163,6 +163,7 @@ BUILDERS = Registry(
         "joined_spans": "data_builders.synthetic.joined_spans:JoinedSpansBuilder",
         "merge": "data_builders.sources.merge:MergeBuilder",
         "note_evidence": "data_builders.sources.note_evidence:NoteEvidenceBuilder",
+        "silver": "data_builders.silver.builder:SilverBuilder",
         "sssom": "data_builders.sources.sssom:SSSOMBuilder",
         "template_notes": "data_builders.synthetic.template_notes:TemplateNotesBuilder",
         "user_table": "data_builders.sources.user_table:UserTableBuilder",

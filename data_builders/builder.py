@@ -81,7 +81,7 @@ class Builder(ABC):
         name: Name of the builder for `cclearn build NAME`.
         summary: One-line description for `cclearn build --list`.
         config_type: Class of the settings.
-        row_type: Class of the rows.
+        row_type: Class of the rows in the first file.
         data_file: Name of the JSONL file of the rows, if there is only one. A Parquet file of the same
             rows is written beside each JSONL file.
         keeps_shared_strings: Whether a string may have span pairs with several codes. Otherwise such a
@@ -109,13 +109,13 @@ class Builder(ABC):
             parallel_map: Map that runs the expensive step. It does not influence the result.
         """
 
-    def data_files(self, config: Any) -> tuple[str, ...]:
-        """Return the names of the JSONL files of the rows, of which there may be one for each split.
+    def data_files(self, config: Any) -> dict[str, type[SpanPair | CodedNote]]:
+        """Return the class of the rows in each JSONL file, by the name of the file.
 
         Args:
             config: Settings of the builder.
         """
-        return (self.data_file,)
+        return {self.data_file: self.row_type}
 
     def file_of(self, row: Any, config: Any) -> str:
         """Return the name of the file that a row is written to.

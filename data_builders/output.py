@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,8 @@ def build(
     """
     system = system or CodeSystem.load()
     with atomic_folder(folder, overwrite, "data set") as partial:
-        files = [partial / name for name in builder.data_files(config)]
+        row_types = builder.data_files(config)
+        files = [partial / name for name in row_types]
         with (
             (partial / "rejected.jsonl").open("w", encoding="utf-8") as rejected,
             (partial / "ambiguous.jsonl").open("w", encoding="utf-8") as ambiguous,
@@ -92,12 +93,12 @@ def build(
                 for row in tally.data_rows(rows):
                     line = row_to_json(row).encode("utf-8") + b"\n"
                     streams[builder.file_of(row, config)].write(line)
-            if builder.row_type is SpanPair and not builder.keeps_shared_strings:
-                for file in files:
+            for file in files:
+                if row_types[file.name] is SpanPair and not builder.keeps_shared_strings:
                     tally.remove_shared_strings(file)
         for file in files:
-            parquet = file.with_suffix(".parquet")
-            jsonl_to_parquet(file, parquet, builder.row_type, builder.metadata(config))
+            parquet, row_type = file.with_suffix(".parquet"), row_types[file.name]
+            jsonl_to_parquet(file, parquet, row_type, builder.metadata(config))
         coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
             **dict(sorted(tally.counts.items())),
@@ -120,8 +121,7 @@ def build(
         }
         write_json(partial / "manifest.json", manifest)
         plot(coverage, partial / "coverage.png")
-        names = [file.name for file in files]
-        card = _card(builder, names, manifest, stats, markdown(coverage, system))
+        card = _card(builder, row_types, manifest, stats, markdown(coverage, system))
         (partial / "README.md").write_text(card, encoding="utf-8")
     return BuildResult(folder, folder / files[0].name, stats)
 
@@ -206,25 +206,36 @@ class _Tally:
                 self.coverage.add(assigned.code, evidence.text)
 
 
+def _data_files(files: Mapping[str, type[SpanPair | CodedNote]]) -> Iterator[str]:
+    """Yield the lines of a data card that name the data: files of one type as splits, others alone."""
+    if len(set(files.values())) == 1:
+        yield "- config_name: default"
+        yield "  data_files:"
+        for file in files:
+            name = Path(file).stem
+            yield f"  - split: {'train' if len(files) == 1 else name}"
+            yield f"    path: {name}.parquet"
+        return
+    for number, file in enumerate(files):
+        name = Path(file).stem
+        yield f"- config_name: {name}"
+        yield from ["  default: true"] if not number else []
+        yield f"  data_files: {name}.parquet"
+
+
 def _card(
     builder: Builder,
-    files: Sequence[str],
+    files: Mapping[str, type[SpanPair | CodedNote]],
     manifest: dict[str, Any],
     stats: dict[str, Any],
     coverage: str,
 ) -> str:
     system = manifest["code_system"]
-    splits = {"train" if len(files) == 1 else Path(file).stem: file for file in files}
     lines = [
         # `datasets.load_dataset` and the hub read which of the files are the data.
         "---",
         "configs:",
-        "- config_name: default",
-        "  data_files:",
-        *(
-            f"  - split: {split}\n    path: {Path(file).with_suffix('.parquet').name}"
-            for split, file in splits.items()
-        ),
+        *_data_files(files),
         "---",
         "",
         f"# {builder.name}",

@@ -141,8 +141,9 @@ def _refuse_codes(sources: Iterable[ChosenRows], recipe: Recipe) -> None:
         if refused and chosen.check.uncited_problem is not None:
             problems.append(
                 f"{where}: {chosen.check.uncited_problem}. A model would learn that the words that"
-                " justify them justify nothing. Set rows.uncited to drop_code or drop_note, or train on"
-                " codes alone with rows.uncited: answer_only and rows.template: codes."
+                " justify them justify nothing. Find their evidence (`cclearn build silver`), set"
+                " rows.uncited to drop_code or drop_note, or train on codes alone with rows.uncited:"
+                " answer_only and rows.template: codes."
             )
     if problems:
         raise ConfigurationError(dict.fromkeys(problems))

@@ -19,7 +19,7 @@ from cclearn.evaluation.corpora import (
 )
 from cclearn.evaluation.corpora.base import ALL
 from cclearn.evaluation.corpora.user_tables import PATIENT
-from cclearn.notes import CodedNote
+from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.contract import Origin
 from cclearn.rows.splits import hash_fraction
 from data_builders.builder import Builder, BuilderConfig, BuiltRow, RejectedRow
@@ -81,9 +81,10 @@ class CorpusBuilder(Builder):
     row_type = CodedNote
     data_file = "notes.jsonl"
 
-    def data_files(self, config: CorpusConfig) -> tuple[str, ...]:
+    def data_files(self, config: CorpusConfig) -> dict[str, type[SpanPair | CodedNote]]:
         """Return a file for each part."""
-        return tuple(f"{part}.jsonl" for part in config.parts) or (self.data_file,)
+        names = [f"{part}.jsonl" for part in config.parts] or [self.data_file]
+        return dict.fromkeys(names, CodedNote)
 
     def file_of(self, row: CodedNote, config: CorpusConfig) -> str:
         """Return the file of the part that a note belongs to."""

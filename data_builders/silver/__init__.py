@@ -1,0 +1,1 @@
+"""Evidence for codes of notes that have none: found without a model, or by one."""
