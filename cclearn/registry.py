@@ -162,6 +162,7 @@ BUILDERS = Registry(
         "icd10cm_index": "data_builders.sources.icd10cm_index:ICD10CMIndexBuilder",
         "joined_spans": "data_builders.synthetic.joined_spans:JoinedSpansBuilder",
         "merge": "data_builders.sources.merge:MergeBuilder",
+        "neighbours": "data_builders.synthetic.neighbours:NeighboursBuilder",
         "note_evidence": "data_builders.sources.note_evidence:NoteEvidenceBuilder",
         "silver": "data_builders.silver.builder:SilverBuilder",
         "sssom": "data_builders.sources.sssom:SSSOMBuilder",

@@ -86,6 +86,7 @@ class Builder(ABC):
             rows is written beside each JSONL file.
         keeps_shared_strings: Whether a string may have span pairs with several codes. Otherwise such a
             string is ambiguous, and has no pair.
+        provenance: Further entries of the manifest, e.g. the hash of a model, which `rows` sets.
     """
 
     name: ClassVar[str]
@@ -94,6 +95,9 @@ class Builder(ABC):
     row_type: ClassVar[type[SpanPair | CodedNote]]
     data_file: ClassVar[str]
     keeps_shared_strings: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.provenance: dict[str, Any] = {}
 
     @abstractmethod
     def rows(
@@ -125,14 +129,6 @@ class Builder(ABC):
             config: Settings of the builder.
         """
         return self.data_file
-
-    def metadata(self, config: Any) -> tuple[str, ...]:
-        """Return the names of the metadata that every note has.
-
-        Args:
-            config: Settings of the builder.
-        """
-        return ()
 
     @abstractmethod
     def has_parallel_step(self, config: Any) -> bool:

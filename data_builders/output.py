@@ -98,7 +98,7 @@ def build(
                     tally.remove_shared_strings(file)
         for file in files:
             parquet, row_type = file.with_suffix(".parquet"), row_types[file.name]
-            jsonl_to_parquet(file, parquet, row_type, builder.metadata(config))
+            jsonl_to_parquet(file, parquet, row_type, tally.metadata())
         coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
             **dict(sorted(tally.counts.items())),
@@ -107,7 +107,8 @@ def build(
             "coverage": coverage,
         }
         write_json(partial / "stats.json", stats)
-        manifest = {
+        manifest: dict[str, Any] = {
+            **builder.provenance,
             "builder": builder.name,
             "config": config.model_dump(mode="json"),
             "cclearn": cclearn.__version__,
@@ -145,6 +146,12 @@ class _Tally:
         self.counts: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.coverage = Coverage()
+        self._metadata: Counter[tuple[str, ...] | None] = Counter()
+
+    def metadata(self) -> tuple[str, ...]:
+        """Return the names of the metadata that every note has as text. Parquet contains no other."""
+        names = next(iter(self._metadata), None)
+        return names if names is not None and len(self._metadata) == 1 else ()
 
     def data_rows(self, rows: Iterable[BuiltRow]) -> Iterator[SpanPair | CodedNote]:
         """Yield the span pairs and the coded notes. All rows are counted."""
@@ -195,6 +202,8 @@ class _Tally:
         self._ambiguous.write(row_to_json(row) + "\n")
 
     def _count_note(self, note: CodedNote) -> None:
+        is_text = all(isinstance(value, str) for value in note.metadata.values())
+        self._metadata[tuple(sorted(note.metadata)) if is_text else None] += 1
         self.counts["notes without codes"] += not note.codes
         for assigned in note.codes:
             self.counts["codes of notes"] += 1

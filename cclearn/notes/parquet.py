@@ -34,7 +34,8 @@ def arrow_schema(row_type: type[BaseModel], metadata: Sequence[str] = ()) -> pa.
 
     Args:
         row_type: Type of the rows.
-        metadata: Names of the metadata that every row has, as text.
+        metadata: Names of the metadata that every row has, as text. Other metadata has no fixed type,
+            and is left out.
     """
     import pyarrow as pa
 
@@ -42,7 +43,7 @@ def arrow_schema(row_type: type[BaseModel], metadata: Sequence[str] = ()) -> pa.
     for name, field in row_type.model_fields.items():
         if get_origin(field.annotation) is not dict:
             columns.append((name, _arrow_type(field.annotation)))
-        elif metadata:  # Metadata has no fixed type.
+        elif metadata:
             columns.append((name, pa.struct([(part, pa.string()) for part in metadata])))
     return pa.schema([("schema_version", pa.int64()), *columns])
 
@@ -71,7 +72,7 @@ def jsonl_to_parquet(
         jsonl: Path of a file that `write_rows` has written.
         parquet: Path of the Parquet file, which appears only when it is complete.
         row_type: Type of the rows: `Note`, `CodedNote` or `SpanPair`.
-        metadata: Names of the metadata that every row has, as text.
+        metadata: Names of the metadata that every row has, as text. Other metadata is left out.
     """
     from pyarrow import json as arrow_json
     from pyarrow import parquet as arrow_parquet
@@ -87,7 +88,7 @@ def jsonl_to_parquet(
             jsonl,
             read_options=arrow_json.ReadOptions(block_size=_BLOCK),
             parse_options=arrow_json.ParseOptions(
-                explicit_schema=schema, unexpected_field_behavior="error"
+                explicit_schema=schema, unexpected_field_behavior="ignore"
             ),
         ) as reader:
             for batch in reader:

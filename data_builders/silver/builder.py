@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cclearn.codes import CodeSystem
+from cclearn.engines.registry import ModelSpec, load_engine
+from cclearn.engines.settings import EngineSettings
+from cclearn.errors import ConfigurationError
 from cclearn.notes import CODED_ASSERTIONS, AssignedCode, CodedNote, Evidence, SpanPair
 from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.jsonl import read_coded_notes
+from cclearn.runtime.files import sha256_of_text
 from data_builders.builder import Builder, BuilderConfig, BuiltRow, RejectedRow
 from data_builders.parallel import ParallelMap, in_process, in_processes
+from data_builders.silver.asked import INSTRUCTION, EvidenceAsker, Per
 from data_builders.silver.nearest import FoundEvidence, NearestEvidence
 
 _NOTES, _PAIRS = "notes.jsonl", "pairs.jsonl"
@@ -30,23 +36,56 @@ class SilverConfig(BuilderConfig):
     Attributes:
         notes: Path of coded notes, whose codes without evidence receive some. Other codes stay as they
             are.
-        strings: Paths of coded notes with complete evidence, whose strings are searched in the notes.
-        least: Least score of evidence between 0 and 1. A smaller one finds more of it, and more that is
-            wrong.
         assertion: Language of the rules by which negated mentions are no evidence. `off` is for notes
             that are not English.
-        workers: Number of processes, if there is no cluster. It does not influence the rows.
+        strings: Without a model, paths of coded notes with complete evidence, whose strings are searched
+            in the notes.
+        least: Without a model, least score of evidence between 0 and 1. A smaller one finds more of it,
+            and more that is wrong.
+        workers: Without a model, number of processes, if there is no cluster. It does not influence the
+            rows.
+        model: Name of a model that is asked for the evidence, in any form that `--model` accepts. None
+            finds evidence by strings.
+        engine: Settings of the model's engine, those of `--engine`.
+        per: `note` asks the model for all codes of a note at once, and `code` for each of them alone.
+        longest: Maximum number of characters of evidence that a model cites.
+        examples: Path of coded notes of which the model is shown the shortest ones.
+        shots: Number of notes that the model is shown.
     """
 
     notes: Path
+    assertion: AssertionLanguage = "english"
     strings: tuple[Path, ...] = ()
     least: float = Field(default=0.5, ge=0, le=1)
-    assertion: AssertionLanguage = "english"
     workers: int = Field(default=1, ge=1, exclude=True)
+    model: str | None = None
+    engine: EngineSettings = EngineSettings()
+    per: Per = "note"
+    longest: int = Field(default=150, ge=1)
+    examples: Path | None = None
+    shots: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _settings_belong_to_the_method(self) -> Self:
+        given = self.model_fields_set
+        of_model = given & {"engine", "per", "longest", "examples", "shots"}
+        if self.model is None and of_model:
+            raise ValueError(f"{', '.join(sorted(of_model))}: only a model uses it. Name a model.")
+        unused = given & {"strings", "least"}
+        if self.model is not None and unused:
+            raise ValueError(f"{', '.join(sorted(unused))}: not used with a model. Leave it out.")
+        if (self.shots > 0) != (self.examples is not None):
+            raise ValueError("shots: it needs examples, and examples need it. Name both.")
+        return self
+
+    def inputs(self) -> list[Path]:
+        """Return the paths in the settings, also that of a file of answers."""
+        file = ModelSpec.parse(self.model).file if self.model is not None else None
+        return [*super().inputs(), *([file] if file is not None else [])]
 
 
 class SilverBuilder(Builder):
-    """Builder of evidence for codes without any, by the strings of the code system and of other notes.
+    """Builder of evidence for codes without any, by strings or by a model.
 
     A code whose evidence is not found is left without evidence, and is in the rejected rows.
     """
@@ -67,8 +106,8 @@ class SilverBuilder(Builder):
         return _PAIRS if isinstance(row, SpanPair) else _NOTES
 
     def has_parallel_step(self, config: SilverConfig) -> bool:
-        """Return True, because each note is read independently."""
-        return True
+        """Return whether the notes are read without a model, each independently."""
+        return config.model is None
 
     def rows(
         self,
@@ -80,17 +119,70 @@ class SilverBuilder(Builder):
 
         Raises:
             DataError: A file is invalid.
+            ConfigurationError: The model cannot be loaded, or there are too few examples.
         """
-        if parallel_map is in_process and config.workers > 1:
-            parallel_map = in_processes(config.workers)
-        make = partial(_Finder, config, system)
+        notes = read_coded_notes(config.notes, system)
+        if config.model is not None:
+            rows = self._asked_rows(config, config.model, notes, system)
+        else:
+            if parallel_map is in_process and config.workers > 1:
+                parallel_map = in_processes(config.workers)
+            make = partial(_Finder, config, system)
+            rows = chain.from_iterable(parallel_map(make, _batches(notes)))
         number = 0
-        for rows in parallel_map(make, _batches(read_coded_notes(config.notes, system))):
-            for row in rows:
-                if isinstance(row, SpanPair):
-                    number += 1
-                    row = row.model_copy(update={"id": f"{self.name}-{number}"})
-                yield row
+        for row in rows:
+            if isinstance(row, SpanPair):
+                number += 1
+                row = row.model_copy(update={"id": f"{self.name}-{number}"})
+            yield row
+
+    def _asked_rows(
+        self, config: SilverConfig, model: str, notes: Iterable[CodedNote], system: CodeSystem
+    ) -> Iterator[BuiltRow]:
+        """Yield the rows of notes whose evidence a model cites."""
+        engine = load_engine(model, config.engine)
+        examples = read_examples(config.examples, config.shots, system)
+        asker = EvidenceAsker(
+            engine, system, config.per, config.assertion, config.longest, examples
+        )
+        self.provenance = {
+            "model": model,
+            "model_sha256": engine.model_sha256,
+            "prompt_sha256": sha256_of_text(INSTRUCTION),
+        }
+        wanted = ((note, wanted_codes(note, system)) for note in notes)
+        for asked in asker.find(wanted):
+            found = {
+                code: [FoundEvidence(start, end, None, "model") for start, end in sorted(spans)]
+                for code, spans in asked.spans.items()
+            }
+            yield from finished_rows(asked.note, found, asked.rejected, system)
+
+
+def read_examples(path: Path | None, shots: int, system: CodeSystem) -> list[CodedNote]:
+    """Return the shortest notes of a file whose codes all have evidence.
+
+    Args:
+        path: Path of coded notes. None for no examples.
+        shots: Number of notes.
+        system: Code system of the notes.
+
+    Raises:
+        ConfigurationError: There are too few such notes.
+    """
+    if path is None:
+        return []
+    notes = [
+        n for n in read_coded_notes(path, system) if n.codes and all(a.evidence for a in n.codes)
+    ]
+    if len(notes) < shots:
+        raise ConfigurationError(
+            [
+                f"shots (shots = {shots}): {len(notes)} notes of {path} have evidence for every code."
+                " Ask for fewer, or name another file."
+            ]
+        )
+    return sorted(notes, key=lambda note: (len(note.text), note.id))[:shots]
 
 
 def _batches(notes: Iterable[CodedNote]) -> Iterator[list[CodedNote]]:
@@ -113,53 +205,67 @@ class _Finder:
         return [row for note in notes for row in self._rows(note)]
 
     def _rows(self, note: CodedNote) -> Iterator[BuiltRow]:
-        wanted = [a.code for a in note.codes if _is_wanted(a, self._system)]
-        found = dict(zip(wanted, self._nearest.find(note.text, wanted), strict=True))
-        codes: list[AssignedCode] = []
-        pairs: list[SpanPair] = []
-        rejected: list[RejectedRow] = []
-        for assigned in note.codes:
-            if assigned.code not in found:
-                codes.append(assigned)
-                continue
-            kept = [e for e in found[assigned.code] if e.score >= self._config.least]
-            if kept:
-                codes.append(_with_evidence(note.text, assigned, kept))
-                pairs += self._pairs(note, assigned.code, kept)
-            else:
-                codes.append(assigned)
-                best = max((e.score for e in found[assigned.code]), default=None)
-                reason = "no evidence found" if best is None else "the score is too low"
-                detail = "" if best is None else f"{best:.2f}"
-                rejected.append(
-                    RejectedRow(text=note.id, code=assigned.code, reason=reason, detail=detail)
-                )
-        yield note.model_copy(update={"codes": codes})
-        yield from pairs
-        yield from rejected
-
-    def _pairs(
-        self, note: CodedNote, code: str, found: Sequence[FoundEvidence]
-    ) -> Iterator[SpanPair]:
-        for evidence in found:
-            yield SpanPair(
-                id="-",  # It gets its number in the order of all notes.
-                text=as_quote(note.text[evidence.start : evidence.end]),
-                code=code,
-                system=self._system.name,
-                release=self._system.release,
-                grade="silver",
-                source=f"silver/{evidence.source}",
-                origin=note.origin,
-            )
+        wanted = wanted_codes(note, self._system)
+        found: dict[str, list[FoundEvidence]] = {}
+        rejected = []
+        for code, pieces in zip(wanted, self._nearest.find(note.text, wanted), strict=True):
+            found[code] = [e for e in pieces if (e.score or 0) >= self._config.least]
+            if pieces and not found[code]:
+                best = max(e.score or 0 for e in pieces)
+                reason, detail = "the score is too low", f"{best:.2f}"
+                rejected.append(RejectedRow(text=note.id, code=code, reason=reason, detail=detail))
+        yield from finished_rows(note, found, rejected, self._system)
 
 
-def _is_wanted(assigned: AssignedCode, system: CodeSystem) -> bool:
-    return (
-        not assigned.evidence
+def wanted_codes(note: CodedNote, system: CodeSystem) -> list[str]:
+    """Return the codes of a note that need evidence."""
+    return [
+        assigned.code
+        for assigned in note.codes
+        if not assigned.evidence
         and assigned.system == system.name
         and assigned.assertion in CODED_ASSERTIONS
-    )
+    ]
+
+
+def finished_rows(
+    note: CodedNote,
+    found: Mapping[str, Sequence[FoundEvidence]],
+    rejected: Sequence[RejectedRow],
+    system: CodeSystem,
+) -> Iterator[BuiltRow]:
+    """Yield the note with the evidence that was found, its pairs, and a row for each code without any.
+
+    Args:
+        note: The note.
+        found: Evidence of each code that was searched for.
+        rejected: Rows that were rejected before.
+        system: Code system of the codes.
+    """
+    codes = [
+        _with_evidence(note.text, assigned, found[assigned.code])
+        if found.get(assigned.code)
+        else assigned
+        for assigned in note.codes
+    ]
+    yield note.model_copy(update={"codes": codes})
+    for code, pieces in found.items():
+        for piece in pieces:
+            yield SpanPair(
+                id="-",  # It gets its number in the order of all notes.
+                text=as_quote(note.text[piece.start : piece.end]),
+                code=code,
+                system=system.name,
+                release=system.release,
+                grade="silver",
+                source=f"silver/{piece.source}",
+                origin=note.origin,
+            )
+    yield from rejected
+    explained = {row.code for row in rejected}
+    for code, pieces in found.items():
+        if not pieces and code not in explained:
+            yield RejectedRow(text=note.id, code=code, reason="no evidence found")
 
 
 def _with_evidence(
@@ -168,5 +274,6 @@ def _with_evidence(
     """Return a code with the evidence that was found, and a flag that says so."""
     spans = sorted({(e.start, e.end) for e in found})
     evidence = [Evidence(start=start, end=end, text=text[start:end]) for start, end in spans]
-    flag = f"silver: found by {found[0].source} ({max(e.score for e in found):.2f})"
+    best = max((e.score for e in found if e.score is not None), default=None)
+    flag = f"silver: found by {found[0].source}" + ("" if best is None else f" ({best:.2f})")
     return assigned.model_copy(update={"evidence": evidence, "flags": [*assigned.flags, flag]})

@@ -53,14 +53,14 @@ class FoundEvidence(NamedTuple):
     Attributes:
         start: Offset of the first character.
         end: Offset after the last character.
-        score: Score between 0 and 1.
+        score: Score between 0 and 1. None for a span that a model cites.
         source: What the span was compared with: `evidence` of other notes, `title`, `lexicon` or
-            `characters`.
+            `characters`; or `model`.
     """
 
     start: int
     end: int
-    score: float
+    score: float | None
     source: str
 
 

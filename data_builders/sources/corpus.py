@@ -95,11 +95,6 @@ class CorpusBuilder(Builder):
         part = next((part for part, end in ends if fraction < end), list(config.parts)[-1])
         return f"{part}.jsonl"
 
-    def metadata(self, config: CorpusConfig) -> tuple[str, ...]:
-        """Return the patient's id, if the format has one."""
-        named = getattr(config.options(), "patient", None)
-        return (PATIENT,) if named or config.format.startswith("mimic") else ()
-
     def has_parallel_step(self, config: CorpusConfig) -> bool:
         """Return False, because notes are only read."""
         return False
