@@ -1,10 +1,11 @@
-"""The base class of builders, and the folder that a build writes."""
+"""The base class of builders, and the rows that they yield."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -95,9 +96,7 @@ class Builder(ABC):
     row_type: ClassVar[type[SpanPair | CodedNote]]
     data_file: ClassVar[str]
     keeps_shared_strings: ClassVar[bool] = False
-
-    def __init__(self) -> None:
-        self.provenance: dict[str, Any] = {}
+    provenance: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def rows(

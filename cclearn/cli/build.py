@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,6 +21,8 @@ from cclearn.cli.options import (
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.display import print_message
+
+BatchStep = Literal["write", "submit", "status", "collect"]
 
 _MANY_UNKNOWN = 0.2
 """Share of the codes of a corpus, above which unknown codes are probably those of another version."""
@@ -41,6 +43,16 @@ def build_command(
     earlier: EarlierOption = None,
     overwrite: OverwriteOption = False,
     ray: RayOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the requests to a model, and ask none.")
+    ] = False,
+    batch: Annotated[
+        BatchStep | None,
+        typer.Option(
+            help="Ask a server in batches: write the files of requests, submit them, show their status,"
+            " or collect the answers."
+        ),
+    ] = None,
 ) -> None:
     """Build span pairs or coded notes."""
     from cclearn.runtime.progress import track
@@ -59,6 +71,14 @@ def build_command(
     builder = find_builder(name)
     config = configure(builder, read_settings(settings or []))
     loaded = load_system(system, release, earlier)
+    if dry_run or batch is not None:
+        from cclearn.cli.build_requests import plan_requests, run_batch
+
+        if batch is None:
+            plan_requests(builder, config, loaded)
+        else:
+            run_batch(batch, builder, config, loaded, out)
+        return
     if ray is not None and not builder.has_parallel_step(config):
         print_message(
             f"{name}: no step of these settings can use a cluster. The rows are built in this process."

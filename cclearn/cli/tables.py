@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cclearn.codes.search import Hit
     from cclearn.coding.calibration.model import Calibration
+    from cclearn.engines.batch_files import BatchFile
     from cclearn.evaluation import Evaluation
     from cclearn.evaluation.bootstrap import Difference
     from cclearn.notes import CodedNote, Evidence
@@ -260,6 +261,18 @@ def packaged_models_table(models: Iterable[PackagedModel]) -> View:
     for model in models:
         cells = (model.name, model.description, model.licence.name, f"cclearn[{model.extra}]")
         table.add_row(*map(_text, (*cells, "yes" if model.is_installed else "no")))
+    return [table]
+
+
+def batch_table(files: Iterable[BatchFile]) -> View:
+    """Show the files of batches, and how far they are."""
+    table = _plain_table(padding=(0, 2, 0, 0))
+    table.add_column("file", no_wrap=True)
+    for name in ("requests", "status", "done", "failed"):
+        table.add_column(name, justify="left" if name == "status" else "right")
+    for file in files:
+        counts = (f"{file.requests:,}", file.status, f"{file.done:,}", f"{file.failed:,}")
+        table.add_row(_text(file.name), *counts)
     return [table]
 
 

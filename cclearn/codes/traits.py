@@ -20,6 +20,8 @@ class SystemTraits:
         display_name: Name of the system in prompts and in files that other programs read.
         fhir_uri: URI of the system in FHIR, None if it has no official one.
         mdace_folder: Folder of the system in the MDACE data set, None if MDACE does not use it.
+        mimic_version: Value of MIMIC-IV's column `icd_version` for the system, None if MIMIC does not
+            use it.
         official_source: Function that finds the official files, as `module:function`; None if the system
             is read from a user's table.
         file_needed: Sentences that ask for an official file; empty if a release comes with a package.
@@ -42,6 +44,7 @@ class SystemTraits:
     display_name: str
     fhir_uri: str | None = None
     mdace_folder: str | None = None
+    mimic_version: str | None = None
     official_source: str | None = None
     file_needed: str = ""
     icd_conventions: bool = False
@@ -61,6 +64,7 @@ NATIVE: Mapping[str, SystemTraits] = {
         display_name="ICD-10-CM",
         fhir_uri="http://hl7.org/fhir/sid/icd-10-cm",
         mdace_folder="ICD-10",
+        mimic_version="10",
         official_source="cclearn.codes.icd10cm:find_official_source",
         icd_conventions=True,
         dot_after=3,
@@ -84,6 +88,7 @@ NATIVE: Mapping[str, SystemTraits] = {
         display_name="ICD-9-CM",
         fhir_uri="http://hl7.org/fhir/sid/icd-9-cm",
         mdace_folder="ICD-9",
+        mimic_version="9",
         official_source="cclearn.codes.icd9cm:find_official_source",
         file_needed="it comes with no package. Name its title file as release.",
         icd_conventions=True,

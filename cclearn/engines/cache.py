@@ -120,6 +120,37 @@ class CachedEngine(Engine):
                 self._write(key, {**asdict(made), "gpu_seconds": 0.0})
             yield made
 
+    def key(self, request: Request, identity: str) -> str:
+        """Return the key of the answer to a request.
+
+        Args:
+            request: The request.
+            identity: Identity of the engine, for which a server may be asked.
+        """
+        return _key(identity, list(request.prompt), request.grammar)
+
+    def known(self, request: Request, identity: str) -> Answer | None:
+        """Return the cached answer to a request. None if there is none.
+
+        Args:
+            request: The request.
+            identity: Identity of the engine. If it is empty, nothing is cached.
+        """
+        return self._find(self.key(request, identity), request) if identity else None
+
+    def has(self, key: str) -> bool:
+        """Return whether there is an answer with a key."""
+        return self._row(key) is not None
+
+    def keep(self, key: str, answer: Answer) -> None:
+        """Cache an answer that was given elsewhere, unless it has a problem.
+
+        Args:
+            key: Key of its request.
+            answer: The answer.
+        """
+        self._keep(key, answer)
+
     def close(self) -> None:
         """Close the file."""
         self._answers.close()

@@ -6,16 +6,16 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any, Literal
 
 from cclearn.engines.base import Answer, Engine, Request, TokenPiece
+from cclearn.engines.budget import Budget
 from cclearn.engines.json_answers import ANSWER_SCHEMA, answer_from_json
 from cclearn.engines.server import ServedModel, served_model
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
@@ -49,33 +49,6 @@ _PAUSE = 30.0
 """Seconds after which a dead server is tried again, because it may have been restarted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Limits of a run; None for no limit. Requests beyond a limit have the problem `budget`.
-
-    Attributes:
-        seconds: Maximum time after the first request, in seconds.
-        tokens: Maximum number of tokens in prompts and answers.
-        cost: Maximum cost by the price.
-        price: Price of a million tokens, by the keys `prompt` and `answer`.
-    """
-
-    seconds: float | None = None
-    tokens: int | None = None
-    cost: float | None = None
-    price: Mapping[str, float] = field(default_factory=dict)
-
-    def exceeded(self, seconds: float, prompt_tokens: int, answer_tokens: int) -> bool:
-        """Return whether the run has reached a limit."""
-        cost = self.price.get("prompt", 0.0) * prompt_tokens
-        cost += self.price.get("answer", 0.0) * answer_tokens
-        return (
-            (self.seconds is not None and seconds >= self.seconds)
-            or (self.tokens is not None and prompt_tokens + answer_tokens >= self.tokens)
-            or (self.cost is not None and cost / 1e6 >= self.cost)
-        )
-
-
 class OpenAIEngine(Engine):
     """Sends requests to a server, several at a time, through the official client.
 
@@ -99,6 +72,8 @@ class OpenAIEngine(Engine):
         may_send_restricted: Second permission: the user has the right to send restricted text.
         trust_name: Whether the address and the name identify the model for the cache if the server
             does not report its weights (`cclearn.engines.server`).
+        service_tier: Processing tier of OpenAI's server, e.g. `flex`. It does not influence the answers.
+            None sends none.
 
     Raises:
         ConfigurationError: There is no key in `OPENAI_API_KEY`, and the server is on another machine.
@@ -122,6 +97,7 @@ class OpenAIEngine(Engine):
         send_restricted: bool = False,
         may_send_restricted: bool = False,
         trust_name: bool = True,
+        service_tier: str | None = None,
     ) -> None:
         self.name = model.rpartition("/")[2]
         self.grounded = constraint == "grammar"
@@ -147,6 +123,7 @@ class OpenAIEngine(Engine):
             **({"logprobs": True} if log_probabilities else {}),
         }
         self._trust_name = trust_name
+        self._tier = {} if service_tier is None else {"service_tier": service_tier}
         self._server_fields: dict[str, Any] | None = None
         self._connect = partial(_client, self._url, key, retries, timeout, concurrency)
         self._connect(this_machine_only=False).close()  # This reports a missing package at once.
@@ -174,6 +151,7 @@ class OpenAIEngine(Engine):
             send_restricted=settings.send_restricted,
             may_send_restricted=settings.may_send_restricted,
             trust_name=settings.cache != Path("auto"),
+            service_tier=settings.service_tier,
         )
 
     @property
@@ -271,12 +249,7 @@ class OpenAIEngine(Engine):
             response = client.post(
                 "/chat/completions",
                 cast_to=openai.types.chat.ChatCompletion,
-                body={
-                    **self._parameters,
-                    **(self._server_fields or {}),
-                    "messages": list(request.prompt),
-                    **self._form(request),
-                },
+                body={**self.body(request), **self._tier},
             )
             answer = self._read(request, response)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
@@ -310,6 +283,33 @@ class OpenAIEngine(Engine):
             self._failed_connections = self._failed_connections + 1 if gone else 0
             self._failed_at = time.monotonic() if gone else 0.0
         return answer
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """Return the body of a request to the server."""
+        return {
+            **self._parameters,
+            **(self._server_fields or {}),
+            "messages": list(request.prompt),
+            **self._form(request),
+        }
+
+    def read(self, request: Request, body: object) -> Answer:
+        """Return the answer in the body of a response, also of one that came in a batch.
+
+        Args:
+            request: The request.
+            body: Parsed JSON of the response.
+        """
+        import openai
+
+        try:
+            return self._read(request, openai.types.chat.ChatCompletion.model_validate(body))
+        except (ValueError, TypeError, AttributeError, KeyError):
+            return Answer(request.id, "", problem="unreadable_response")
+
+    def client(self) -> OpenAI:
+        """Return a client of the server, which must be closed."""
+        return self._connect(this_machine_only=False)
 
     def _form(self, request: Request) -> dict[str, Any]:
         if self._constraint == "json":

@@ -186,11 +186,13 @@ def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
     if path == Path("auto"):
         path = default_answer_file() if spec.is_remote else Path("off")
     # The identity of a server is not asked for here, because the server may not have started yet.
-    if path == Path("off") or not (spec.is_remote or engine.identity):
-        return engine
-    from cclearn.engines.cache import CachedEngine
+    if path != Path("off") and (spec.is_remote or engine.identity):
+        from cclearn.engines.cache import CachedEngine
 
-    return CachedEngine(engine, path)
+        engine = CachedEngine(engine, path)
+    from cclearn.engines.planning import planned
+
+    return planned(engine, settings)
 
 
 def _prefixes() -> str:

@@ -36,6 +36,8 @@ class EngineSettings(BaseModel):
         timeout: Time limit of a request to a server, in seconds.
         temperature: Sampling temperature of a server; None to send no temperature.
         constraint: How a server constrains the form of an answer.
+        service_tier: Processing tier of OpenAI's server. `flex` halves the price, and may take minutes:
+            raise `timeout`. None sends none, as most servers expect.
         log_probabilities: Whether a server returns log-probabilities, which scores need.
         seconds: Time limit of a run on a server, in seconds.
         tokens: Maximum number of tokens of a run on a server, read and written.
@@ -65,6 +67,7 @@ class EngineSettings(BaseModel):
     timeout: float = Field(default=120.0, gt=0)
     temperature: float | None = Field(default=0.0, ge=0)
     constraint: Literal["none", "json", "grammar"] = "none"
+    service_tier: Literal["auto", "default", "flex", "priority"] | None = None
     log_probabilities: bool = False
     seconds: float | None = Field(default=None, gt=0)
     tokens: int | None = Field(default=None, gt=0)

@@ -21,7 +21,7 @@ from cclearn.notes.jsonl import read_coded_notes
 from cclearn.runtime.files import sha256_of_text
 from data_builders.builder import Builder, BuilderConfig, BuiltRow, RejectedRow
 from data_builders.parallel import ParallelMap, in_process, in_processes
-from data_builders.silver.asked import INSTRUCTION, EvidenceAsker, Per
+from data_builders.silver.model_evidence import INSTRUCTION, EvidenceAsker, Per
 from data_builders.silver.nearest import FoundEvidence, NearestEvidence
 
 _NOTES, _PAIRS = "notes.jsonl", "pairs.jsonl"

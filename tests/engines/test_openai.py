@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cclearn.engines.openai import Budget, OpenAIEngine
+from cclearn.engines.budget import Budget
+from cclearn.engines.openai import OpenAIEngine
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.prompts import parse_answer
 from tests.engines.servers import GOOD, completion, engine, requests, serving

@@ -27,9 +27,6 @@ from cclearn.evaluation.corpora.tables import column_rows, find_table
 from cclearn.evaluation.corpora.user_tables import PATIENT, ids_of_split
 from cclearn.notes import CodedNote
 
-_VERSIONS = {"icd9cm": "9"}
-"""Value of MIMIC-IV's column `icd_version` for code systems other than ICD-10."""
-
 Rows = Iterator[CodedNote | UnusableRow]
 
 
@@ -62,7 +59,8 @@ class MIMIC4(Corpus):
         Raises:
             DataError: A file is missing or malformed.
         """
-        version = _VERSIONS.get(system.name, "10")
+        # A table of the user's is one of ICD-10 codes.
+        version = system.traits.mimic_version or "10"
         published = sorted(folder.rglob(f"mimiciv_icd{version}_split.feather"))
         wanted = None
         if split != ALL and options.splits is None and published:

@@ -13,7 +13,7 @@ from cclearn.notes import AssignedCode, CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, read_rows, write_rows
 from data_builders.builder import RejectedRow, configure, find_builder
 from data_builders.output import BuildResult, build
-from data_builders.silver.asked import INSTRUCTION, EvidenceAsker, code_line
+from data_builders.silver.model_evidence import INSTRUCTION, EvidenceAsker, code_line
 
 TEXT = (
     "Acute heart failure. No pneumonia. Fracture of the wrist; the right side is in a cast.\n"
