@@ -33,6 +33,13 @@ def prepare(inputs: Path, names: Sequence[str]) -> None:
         inputs / "calibration.jsonl",
         (CodedNote(id=f"n{n}", text=text, codes=right) for n in range(80)),
     )
+    (inputs / "table.csv").write_text(
+        "visit,text,codes\n" + "".join(f'{n},"{text}",K52.9;M10.9\n' for n in range(40))
+    )
+    bare = [AssignedCode(code="K52.9"), AssignedCode(code="M10.9")]
+    write_rows(
+        inputs / "bare.jsonl", (CodedNote(id=f"n{n}", text=text, codes=bare) for n in range(40))
+    )
     more: dict[str, Callable[[Path], None]] = {
         "export": _coded,
         "code cached": _model,

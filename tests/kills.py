@@ -134,6 +134,17 @@ COMMANDS = (
     ),
     Command("export", ("cclearn", "export", "{inputs}/coded", "--out", "{out}/coded.tsv")),
     Command("build", ("cclearn", "build", "icd10cm", "under=I21", "--out", "{out}/pairs")),
+    Command(
+        "build corpus",
+        (
+            *("cclearn", "build", "corpus", "file={inputs}/table.csv", "id=visit", "patient=visit"),
+            *("parts={train: 0.5, dev: 0.5}", "--out", "{out}/corpus"),
+        ),
+    ),
+    Command(
+        "build silver",
+        ("cclearn", "build", "silver", "notes={inputs}/bare.jsonl", "--out", "{out}/silver"),
+    ),
     Command("evaluate", _evaluate()),
     Command("evaluate again", _evaluate("--overwrite"), before=_evaluate()),
     Command(
