@@ -179,6 +179,18 @@ def silver_table() -> str:
     return table([*head, "token F1"], rows)
 
 
+def imports_table() -> str:
+    """Return the table of the time and memory of builds at scale."""
+    result = read_json(RESULTS / "imports.json")
+    tables, cited = result["mimic4"], result["silver_replay"]
+    what = {
+        f"`corpus`, MIMIC-IV's tables of {tables['gigabytes']} GB, {tables['rows']:,} notes": tables,
+        f"`silver` with answers from a file, {cited['rows'] // 4:,} notes of three codes": cited,
+    }
+    rows = [[name, f"{r['seconds']:.0f} s", f"{r['peak_mib']:,} MiB"] for name, r in what.items()]
+    return table(["build", "time", "memory"], rows)
+
+
 BLOCKS = {
     "quickstart": quickstart_table,
     "span rows": arms_table,
@@ -187,6 +199,7 @@ BLOCKS = {
     "claim": summary_table,
     "scale": scale_table,
     "silver": silver_table,
+    "imports": imports_table,
 }
 """Functions that generate the blocks of the pages, by the name of the block."""
 
