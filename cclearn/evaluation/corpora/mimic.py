@@ -23,7 +23,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, foreign_errors, shown_id
 from cclearn.evaluation.corpora.base import ALL, Corpus, CorpusOptions, UnusableRow
 from cclearn.evaluation.corpora.building import note_rows
-from cclearn.evaluation.corpora.tables import column_rows, find_table
+from cclearn.evaluation.corpora.tables import Table, column_rows, find_table
 from cclearn.evaluation.corpora.user_tables import PATIENT, ids_of_split
 from cclearn.notes import CodedNote
 
@@ -172,18 +172,22 @@ def _notes(
 
     Args:
         table: Path of the table.
-        columns: Columns of the stay, the patient and the text.
+        columns: Columns of the stay, the patient and the text. That of the patient may be missing.
         where: Values of columns in the rows that are read.
         codes: Codes of each stay.
         wanted: Stays that are read; None for all.
         system: The code system.
     """
+    stay_column, patient_column, text_column = columns
+    found = {name.strip().lower() for name in Table(table).names()}
+    # Tables that others have derived from MIMIC's may have no column of patients.
+    patients = [patient_column] if patient_column.lower() in found else []
     seen: set[str] = set()
-    for row in column_rows(table, columns, where):
+    for row in column_rows(table, [stay_column, text_column, *patients], where):
         if isinstance(row, UnusableRow):
             yield row
             continue
-        number, (stay, patient, text) = row
+        number, (stay, text, *patient) = row
         stay = stay.strip()
         if wanted is not None and stay not in wanted:
             continue
@@ -193,5 +197,5 @@ def _notes(
             continue
         seen.add(stay)
         annotations = [(code, None, None) for code in codes[stay]]
-        metadata = {PATIENT: patient.strip()}
+        metadata = {PATIENT: patient[0].strip()} if patient else {}
         yield from note_rows(table, stay, text, annotations, system, line=number, metadata=metadata)

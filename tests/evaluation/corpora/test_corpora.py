@@ -173,6 +173,12 @@ def test_all_of_mimic4_is_read_in_either_version(tmp_path: Path, system: CodeSys
     titles.write_text("4019  Hypertension NOS\n", encoding="utf-8")
     old = CodeSystem.load("icd9cm", str(titles))
     assert [list(spans(note)) for note in read("mimic4", tmp_path, old, "all")] == [["401.9"]] * 2
+    derived = "hadm_id,text\n11,One.\n"
+    (tmp_path / "note" / "discharge.csv.gz").write_bytes(gzip.compress(derived.encode()))
+    (first,) = read("mimic4", tmp_path, system, "all")
+    assert (first.id, first.metadata) == ("11", {})
+    notes = "subject_id,hadm_id,text\n1,11,One.\n1,13,Three.\n"
+    (tmp_path / "note" / "discharge.csv.gz").write_bytes(gzip.compress(notes.encode()))
     (tmp_path / "other.csv").write_text("hadm_id,split\n13,dev\n")
     (only,) = read("mimic4", tmp_path, system, "dev", splits=tmp_path / "other.csv")
     assert only.id == "13"
