@@ -148,7 +148,11 @@ class Table:
         import datasets
 
         with foreign_errors(
-            lambda where: DataError(self.path, f"not a folder of `datasets` ({where})")
+            lambda where: DataError(
+                self.path,
+                f"not a folder of `datasets` ({where}). Name the format of another corpus:"
+                " `cclearn benchmark --list`.",
+            )
         ):
             found = datasets.load_from_disk(str(self.path))
         if isinstance(found, datasets.Dataset):
