@@ -386,8 +386,10 @@ class CoderOptions(Protocol):
 def print_settings(settings: "type[BaseModel]") -> None:
     """Print a line for each setting, with its default."""
     for key, field in settings.model_fields.items():
-        default = "required" if field.is_required() else repr(field.default)
-        typer.echo(f"    {key} = {default}")
+        value = field.get_default(call_default_factory=True)
+        if hasattr(value, "model_dump"):  # Settings of their own, of which none is set.
+            value = {}
+        typer.echo(f"    {key} = {'required' if field.is_required() else repr(value)}")
 
 
 def print_json(value: Any) -> None:
