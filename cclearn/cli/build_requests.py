@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cclearn.cli.tables import batch_table, print_view
-from cclearn.engines.batch_files import BatchFolder, server_of
+from cclearn.engines.batch_files import BatchFolder, refuse_budget, server_of
 from cclearn.engines.planning import Plan, planning
 from cclearn.engines.registry import load_engine
 from cclearn.errors import ConfigurationError
@@ -63,7 +63,7 @@ def run_batch(
     cache, server = server_of(engine)
     folder = BatchFolder(out.with_name(f"{out.name}.batch"))
     if step in ("write", "submit"):
-        folder.refuse_budget(plan_requests(builder, config, system), settings)
+        refuse_budget(plan_requests(builder, config, system), settings)
         folder.write(lambda plan: _plan(builder, config, system, plan), remote=step == "submit")
         if step == "submit":
             folder.submit(server)

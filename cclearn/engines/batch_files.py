@@ -24,7 +24,13 @@ from cclearn.engines.base import Answer, Engine, Request
 from cclearn.engines.cache import CachedEngine
 from cclearn.engines.openai import OpenAIEngine
 from cclearn.engines.planning import Plan
-from cclearn.errors import ConfigurationError, DataError, RestrictedTextError, foreign_errors
+from cclearn.errors import (
+    ConfigurationError,
+    DataError,
+    RestrictedTextError,
+    foreign_errors,
+    shown_id,
+)
 from cclearn.runtime.durable import make_folder
 from cclearn.runtime.files import read_lines, write_json
 from cclearn.runtime.parsing import parse_json, read_json
@@ -58,10 +64,12 @@ class BatchFile(BaseModel):
         batch_id: Id of the batch; None if it was not submitted.
         done: Number of requests that the server has answered.
         failed: Number of requests that failed on the server.
+        restricted: Whether a request contains restricted text. Such a file is never uploaded.
     """
 
     name: str
     requests: int
+    restricted: bool = False
     status: Status = "written"
     file_id: str | None = None
     batch_id: str | None = None
@@ -71,8 +79,6 @@ class BatchFile(BaseModel):
 
 class _State(BaseModel):
     files: list[BatchFile] = Field(default_factory=list)
-    reserved_tokens: int = 0
-    reserved_cost: float = 0.0
 
 
 @dataclass(slots=True)
@@ -131,18 +137,17 @@ class BatchFolder:
         make_folder(self.folder)
         waiting = set(self._waiting_keys())
         writer = _Writer(self.folder, len(self.files))
-        identities: dict[int, str] = {}  # A server is asked once for its model.
+        known: dict[int, tuple[CachedEngine, OpenAIEngine, str]] = {}
 
         def take(request: Request, engine: Engine) -> None:
-            cache, server = server_of(engine)
-            if remote and request.origin == "restricted":
-                raise RestrictedTextError(
-                    f"note (id = {request.id}): its text is restricted, and batches leave this machine."
-                    " Use a model on this machine, or `--batch write` and `vllm run-batch`."
-                )
-            if id(cache) not in identities:
-                identities[id(cache)] = cache.identity
-            key = cache.key(request, identities[id(cache)])
+            restricted = request.origin == "restricted"
+            if remote and restricted:
+                raise _refused(f"note (id = {shown_id(request.id)})")
+            if id(engine) not in known:  # The server is asked once for its model.
+                found, served = server_of(engine)
+                known[id(engine)] = found, served, found.identity
+            cache, server, identity = known[id(engine)]
+            key = cache.key(request, identity)
             if key not in waiting:
                 waiting.add(key)
                 line = {
@@ -151,51 +156,33 @@ class BatchFolder:
                     "url": ENDPOINT,
                     "body": server.body(request),
                 }
-                writer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                writer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n", restricted)
 
         plan = Plan(take)
         try:
             make(plan)
-        finally:
+        except BaseException:
             writer.close()
+            for file in writer.files:
+                (self.folder / file.name).unlink()
+            raise
+        writer.close()
         self.files.extend(writer.files)
-        self._state.reserved_tokens += plan.prompt_tokens + plan.answer_tokens
-        self._state.reserved_cost += plan.cost
         self._save()
         return plan
-
-    def refuse_budget(self, plan: Plan, settings: EngineSettings) -> None:
-        """Refuse requests that would exceed the limits of the settings, with those that are waiting.
-
-        Args:
-            plan: The requests.
-            settings: Settings of the engine.
-
-        Raises:
-            ConfigurationError: A limit would be exceeded.
-        """
-        tokens = self._state.reserved_tokens + plan.prompt_tokens + plan.answer_tokens
-        cost = self._state.reserved_cost + plan.cost
-        problems = []
-        if settings.tokens is not None and tokens > settings.tokens:
-            problems.append(
-                f"engine.tokens (tokens = {settings.tokens}): the requests have about {tokens} tokens,"
-                " with those that are waiting. Raise it, or build a part."
-            )
-        if settings.cost is not None and cost > settings.cost:
-            problems.append(
-                f"engine.cost (cost = {settings.cost}): the requests cost about {cost:.2f}, with those"
-                " that are waiting. Raise it, or build a part."
-            )
-        if problems:
-            raise ConfigurationError(problems)
 
     def submit(self, server: OpenAIEngine) -> None:
         """Upload the files that are written, and submit a batch for each.
 
         Args:
             server: Engine of the server.
+
+        Raises:
+            RestrictedTextError: A file that waits contains restricted text.
         """
+        for file in self.files:
+            if file.status == "written" and file.restricted:
+                raise _refused(f"batch (file = {self.folder / file.name})")
         with server.client() as client:
             for file in self.files:
                 if file.status == "written":
@@ -270,9 +257,7 @@ class BatchFolder:
             keys = list(self._keys(file))
             if file in ready or (local and all(engine.has(key) for key in keys)):
                 file.status = "collected"
-            collected.missing += sum(not engine.has(key) for key in keys)
-        if all(file.status == "collected" for file in self.files):
-            self._state.reserved_tokens, self._state.reserved_cost = 0, 0.0
+        collected.missing = sum(not engine.has(key) for key in known)
         self._save()
         return collected
 
@@ -305,8 +290,13 @@ class _Writer:
         self._bytes = 0
         self.files: list[BatchFile] = []
 
-    def write(self, line: bytes) -> None:
-        """Write a line."""
+    def write(self, line: bytes, restricted: bool) -> None:
+        """Write a line.
+
+        Args:
+            line: The line.
+            restricted: Whether it contains restricted text.
+        """
         full = self.files and self.files[-1].requests >= MAX_REQUESTS
         if self._stream is None or full or self._bytes + len(line) > MAX_BYTES:
             self.close()
@@ -319,6 +309,7 @@ class _Writer:
         self._stream.write(line)
         self._bytes += len(line)
         self.files[-1].requests += 1
+        self.files[-1].restricted |= restricted
 
     def close(self) -> None:
         """Close the current file."""
@@ -342,6 +333,13 @@ def server_of(engine: Engine) -> tuple[CachedEngine, OpenAIEngine]:
             ]
         )
     return engine, server
+
+
+def _refused(subject: str) -> RestrictedTextError:
+    return RestrictedTextError(
+        f"{subject}: its text is restricted, and batches leave this machine. Use a model on this"
+        " machine, or `--batch write` and `vllm run-batch`."
+    )
 
 
 def _server_of(engine: Engine) -> OpenAIEngine:
@@ -374,3 +372,29 @@ def _answer(row: dict[str, Any], key: str, server: OpenAIEngine) -> Answer:
         code = error.get("code") if isinstance(error, dict) else None
         return Answer(key, "", problem=str(code or f"http_{status}"))
     return server.read(Request(key, []), response.get("body"))
+
+
+def refuse_budget(plan: Plan, settings: EngineSettings) -> None:
+    """Refuse requests whose estimate is above the limits of the settings, with those that wait.
+
+    Args:
+        plan: All requests without an answer. Those that wait in files are among them.
+        settings: Settings of the engine.
+
+    Raises:
+        ConfigurationError: A limit would be exceeded.
+    """
+    tokens = plan.prompt_tokens + plan.answer_tokens
+    problems = []
+    if settings.tokens is not None and tokens > settings.tokens:
+        problems.append(
+            f"engine.tokens (tokens = {settings.tokens}): the requests have about {tokens} tokens, with"
+            " those that wait. Raise it, or build a part."
+        )
+    if settings.cost is not None and plan.cost > settings.cost:
+        problems.append(
+            f"engine.cost (cost = {settings.cost}): the requests cost about {plan.cost:.2f}, with those"
+            " that wait. Raise it, or build a part."
+        )
+    if problems:
+        raise ConfigurationError(problems)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -349,12 +349,15 @@ def _verified(
     It chooses among the descriptions of the code, of its siblings and `none`.
     """
     waiting: deque[SpanPair | RejectedRow] = deque()
+    numbers: Counter[str] = Counter()
 
     def requests() -> Iterator[Request]:
         for row in rows:
             waiting.append(row)
             if isinstance(row, SpanPair):
-                yield _choice(row, verifier, system)
+                numbers[row.code] += 1
+                # The id has no text, because messages may show it.
+                yield _choice(f"{row.code} {numbers[row.code]}", row, verifier, system)
 
     for answer in verifier.generate(requests()):
         pair = waiting.popleft()
@@ -374,7 +377,7 @@ def _verified(
     yield from waiting
 
 
-def _choice(pair: SpanPair, verifier: Engine, system: CodeSystem) -> Request:
+def _choice(identifier: str, pair: SpanPair, verifier: Engine, system: CodeSystem) -> Request:
     codes = sorted({pair.code, *system.neighbours(pair.code)})
     descriptions = [system.description(code) for code in codes]
     grammar = None
@@ -383,5 +386,4 @@ def _choice(pair: SpanPair, verifier: Engine, system: CodeSystem) -> Request:
             json.dumps(answer, ensure_ascii=False) for answer in (*descriptions, NOTHING)
         )
         grammar = f"%llguidance {{}}\nstart: {answers}"
-    identifier = f"{pair.code} {pair.text}"
     return Request(identifier, verification_prompt(pair.text, descriptions), grammar, pair.origin)

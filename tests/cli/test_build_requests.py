@@ -108,6 +108,12 @@ def test_restricted_notes_are_in_no_batch(tmp_path: Path) -> None:
         # Files for a server on this machine may contain them.
         assert run(tmp_path, server, "--batch", "write")[0] == 0
         (path,) = (tmp_path / "out.batch").glob("requests-*.jsonl")
+        # They are not uploaded with other notes either.
+        private = (tmp_path / "notes.jsonl").read_bytes()
+        notes(tmp_path, 1)
+        assert run(tmp_path, server, "--batch", "submit")[0] != 0
+        assert not server.files
+        (tmp_path / "notes.jsonl").write_bytes(private)
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         answers = [
             {
@@ -150,10 +156,11 @@ def test_the_estimate_is_held_against_the_budget(tmp_path: Path) -> None:
         )
         assert code != 0
         assert not server.batches
-        code, _ = run(tmp_path, server, "--batch", "submit", tokens=10_000)
+        estimate = 5 * 460
+        code, _ = run(tmp_path, server, "--batch", "submit", tokens=estimate)
         assert (code, len(server.batches)) == (0, 1)
-        notes(tmp_path, 40)
-        # The requests that wait count too.
-        code, _ = run(tmp_path, server, "--batch", "submit", tokens=10_000)
-        assert code != 0
+        # The requests that wait count once.
+        assert run(tmp_path, server, "--batch", "submit", tokens=estimate)[0] == 0
+        notes(tmp_path, 10)
+        assert run(tmp_path, server, "--batch", "submit", tokens=estimate)[0] != 0
         assert len(server.batches) == 1
