@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cclearn.training.recipe_file import load_recipe, packaged_recipes
 from tests.models import SHAPE
 from tests.source_tree import ROOT
 
@@ -40,6 +41,13 @@ def write_table(path: Path) -> None:
             chosen = [codes[number % 4], codes[(number + 1) % 4]]
             text = f"Visit {number}.\n" + " ".join(SENTENCES[code] for code in chosen)
             writer.writerow([number, number // 2, text, "; ".join(chosen)])
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cclearn", *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (command, done.stderr[-2000:])
 
 
 @pytest.mark.slow
@@ -72,13 +80,31 @@ def test_the_commands_make_a_model_of_a_table(
             shape = SHAPE.model_dump().items()
             command += [f"model.scratch.{key}={value}" for key, value in shape]
             command += ["training.steps=3"]
-        done = subprocess.run(
-            [sys.executable, "-m", "cclearn", *command], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (command, done.stderr[-2000:])
+        run(command)
     manifest = json.loads((tmp_path / "runs" / "mine" / "manifest.json").read_text())
     document = next(part for part in manifest["rows"] if part["kind"] == "document")
     # The model cites no evidence of pneumonia.
     assert (document["uncited"]["codes"] > 0) == model
-    scores = json.loads((tmp_path / "scores" / "metrics.json").read_text())
-    assert "coded" in json.dumps(scores)
+    (scores,) = json.loads((tmp_path / "scores" / "metrics.json").read_text())["systems"].values()
+    parts = [
+        len((tmp_path / "corpus" / f"{n}.jsonl").read_text().splitlines()) for n in ("train", "dev")
+    ]
+    assert sum(parts) == 24
+    assert scores["notes_asked"] == parts[1]
+    assert 0 <= scores["scores"]["micro_f1"]["value"] <= 1
+
+
+@pytest.mark.slow
+def test_the_commands_of_a_recipe_make_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path / "notes.csv")
+    recipe = load_recipe(packaged_recipes()["gemma-3-270m/sft_full"])
+    assert recipe.data is not None
+    names = {"id=ID": "id=visit", "text=TEXT": "text=note", "codes=CODES": "codes=icd"}
+    for line in recipe.data.splitlines():
+        _, *command = [names.get(word, word) for word in shlex.split(line)]
+        run([*command, *(["under=I50"] if command[1] == "icd10cm" else [])])
+    for source in (*recipe.rows.sources, *recipe.rows.evaluation):
+        assert source.path.read_text(encoding="utf-8")

@@ -81,16 +81,14 @@ class CodeCheck:
                 assigned = _joined(codes[code], assigned)
             codes[code] = assigned
         kept = list(codes.values())
-        if uncited := [assigned for assigned in kept if not assigned.evidence]:
-            self.uncited += len(uncited)
-            self.uncited_notes += 1
-            if self._uncited == "drop_note":
+        if kept != note.codes:
+            if not kept:
                 return None
-            if self._uncited == "drop_code":
-                kept = [assigned for assigned in kept if assigned.evidence]
-        if kept == note.codes:
-            return note
-        return note.model_copy(update={"codes": kept}) if kept else None
+            note = note.model_copy(update={"codes": kept})
+        if uncited := sum(not assigned.evidence for assigned in kept):
+            self.uncited += uncited
+            self.uncited_notes += 1
+        return without_uncited(note, self._uncited)
 
     @property
     def problem(self) -> str | None:
@@ -127,6 +125,25 @@ class CodeCheck:
         self.replaced += replacement is not None
         self.dropped += replacement is None
         return replacement
+
+
+def without_uncited(note: CodedNote, uncited: UncitedCodes) -> CodedNote | None:
+    """Return a note without the codes that have no evidence, if they are to be dropped.
+
+    Args:
+        note: Coded note.
+        uncited: `drop_code` drops the codes without evidence, and a note of which no code is left.
+            `drop_note` drops a note with such a code. Otherwise they are kept.
+
+    Returns:
+        The note, or None if it is dropped.
+    """
+    cited = [assigned for assigned in note.codes if assigned.evidence]
+    if len(cited) == len(note.codes) or uncited not in ("drop_code", "drop_note"):
+        return note
+    if uncited == "drop_note" or not cited:
+        return None
+    return note.model_copy(update={"codes": cited})
 
 
 def _joined(one: AssignedCode, two: AssignedCode) -> AssignedCode:

@@ -21,6 +21,7 @@ from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.notes.sections import Unit
 from cclearn.rows.build import require_evidence
+from cclearn.rows.checked_codes import UncitedCodes, without_uncited
 from cclearn.rows.segments import note_segments
 
 LABEL = "EVIDENCE"
@@ -28,6 +29,9 @@ LABEL = "EVIDENCE"
 
 SPANS_KEY = "sc"
 """spaCy's default key for the spans of a document. Spans may overlap, entities may not."""
+
+_UNCITED: tuple[UncitedCodes, ...] = ("raise", "drop_code", "drop_note")
+"""What can be done about codes without evidence. A recogniser cannot learn from codes alone."""
 
 _log = logging.getLogger("spacy")
 
@@ -75,14 +79,17 @@ class CodedNotes:
     Args:
         path: Path of a JSONL or a Parquet file of coded notes.
         unit: Kind of the segments, None for whole notes.
+        uncited: What is done about codes without evidence: `raise` refuses them, `drop_code` leaves them
+            out, and `drop_note` leaves out the notes with such codes.
 
     Attributes:
         alignment: Counts of the last complete pass over the file, None before the first.
     """
 
-    def __init__(self, path: Path, unit: Unit | None) -> None:
+    def __init__(self, path: Path, unit: Unit | None, uncited: UncitedCodes = "raise") -> None:
         self._path = path
         self._unit = unit
+        self._uncited = uncited
         self.alignment: Alignment | None = None
 
     def __call__(self, nlp: Any) -> Iterator[Example]:
@@ -93,10 +100,13 @@ class CodedNotes:
 
         Raises:
             DataError: A line of the file is not a valid coded note.
-            ConfigurationError: A code has no evidence.
+            ConfigurationError: A code has no evidence, and such codes are refused.
         """
         alignment = Alignment()
-        for note in read_coded_notes(self._path):
+        for read in read_coded_notes(self._path):
+            note = without_uncited(read, self._uncited)
+            if note is None:
+                continue
             require_evidence(note)
             for part in [note] if self._unit is None else note_segments(note, self._unit):
                 if part.text.strip():
@@ -149,15 +159,20 @@ def annotate(doc: Doc, note: CodedNote, alignment: Alignment) -> Doc:
 
 
 @spacy.registry.readers("cclearn.CodedNotes.v1")  # type: ignore[untyped-decorator]
-def coded_notes(path: str | Path | None, segments: Unit | None = "sentence") -> CodedNotes:
+def coded_notes(
+    path: str | Path | None,
+    segments: Unit | None = "sentence",
+    uncited: UncitedCodes = "raise",
+) -> CodedNotes:
     """Return the reader of examples that a spaCy configuration asks for.
 
     Args:
         path: Path of a JSONL or a Parquet file of coded notes.
         segments: Kind of the segments: `sentence`, `section`, or null for whole notes.
+        uncited: What is done about codes without evidence: `raise`, `drop_code` or `drop_note`.
 
     Raises:
-        ConfigurationError: The path is missing, or the kind of segments is not known.
+        ConfigurationError: The path is missing, or the kind of segments or `uncited` is not known.
     """
     problems = []
     if path is None:
@@ -165,6 +180,9 @@ def coded_notes(path: str | Path | None, segments: Unit | None = "sentence") -> 
     if segments not in (None, *get_args(Unit)):
         known = ", ".join(get_args(Unit))
         problems.append(f"segments ({segments}): not known. Use {known}, or null for whole notes.")
+    if uncited not in _UNCITED:
+        known = ", ".join(_UNCITED)
+        problems.append(f"uncited ({uncited}): not known for recognisers. Use {known}.")
     if path is None or problems:
         raise ConfigurationError(problems)
-    return CodedNotes(Path(path), segments)
+    return CodedNotes(Path(path), segments, uncited)

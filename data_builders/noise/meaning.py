@@ -27,6 +27,12 @@ PROTECTED = frozenset(
 )
 """Words that are kept, or replaced by one of their spellings in `ALIASES`."""
 
+NEGATIONS = frozenset(("no", "not", "without", "never", "denies", "negative"))
+"""Protected words that deny what follows them."""
+
+SIDES = frozenset(("left", "right", "bilateral"))
+"""Protected words for the sides of the body."""
+
 NUMBER_WORDS = {
     "first": "1st",
     "second": "2nd",

@@ -22,7 +22,8 @@ from cclearn.prompts import Message, document_answer
 from cclearn.prompts.grammar import codes_regex, document_grammar
 from cclearn.prompts.layout import BETWEEN, LINE_START
 from data_builders.builder import RejectedRow
-from data_builders.noise.meaning import ALIASES
+from data_builders.described_codes import described_code
+from data_builders.noise.meaning import ALIASES, NEGATIONS, SIDES
 
 Per = Literal["note", "code"]
 
@@ -35,15 +36,8 @@ INSTRUCTION = (
     " note."
 )
 
-_TERMS = 4
-"""Maximum number of inclusion terms of a code in a prompt."""
-
 _LEAST_LETTERS = 2
 """Minimum number of letters of a piece of evidence. Small models cite a number for everything."""
-
-_SIDES = frozenset(("left", "right", "bilateral"))
-
-_NEGATIONS = frozenset(("no", "not", "without", "never", "denies", "negative"))
 
 _WORD = re.compile(r"w/o\b|b/l\b|[^\W\d_]+")
 
@@ -103,7 +97,7 @@ class EvidenceAsker:
         self._language: AssertionLanguage = language
         self._longest = longest
         self._examples = tuple(examples)
-        self._describe = cache(partial(code_line, system=system))
+        self._describe = cache(partial(_code_line, system=system))
 
     def find(self, notes: Iterable[tuple[CodedNote, Sequence[str]]]) -> Iterator[AskedEvidence]:
         """Yield the evidence of codes of notes, in order and in constant memory.
@@ -264,9 +258,9 @@ class _Checks:
             if assertion not in CODED_ASSERTIONS:
                 return f"{assertion} mention"
         wanted, quote = _marks(title), _marks(self._text[start:end])
-        if quote & _NEGATIONS - wanted:
+        if quote & NEGATIONS - wanted:
             return "a negation that the code does not have"
-        sides = wanted & _SIDES
+        sides = wanted & SIDES
         if sides and not sides & (quote | self._marks_around(start)):
             return "the side of the code is not in the sentence"
         return ""
@@ -282,19 +276,9 @@ class _Checks:
         return find_sentences(self._text)
 
 
-def code_line(code: str, system: CodeSystem) -> str:
-    """Return the line of a code in a prompt: its title, some inclusion terms, and the title above it."""
-    if code not in system:
-        return f"{LINE_START}{code}"
-    row = system[code]
-    remarks = []
-    if row.synonyms:
-        remarks.append(f"also: {'; '.join(row.synonyms[:_TERMS])}")
-    parent = system.parent(code)
-    if parent is not None and system.description(parent):
-        remarks.append(f"in: {system.description(parent)}")
-    inside = f" ({'; '.join(remarks)})" if remarks else ""
-    return f"{LINE_START}{code} {row.description}{inside}"
+def _code_line(code: str, system: CodeSystem) -> str:
+    """Return the line of a code in a prompt."""
+    return f"{LINE_START}{code} {described_code(code, system)}".rstrip()
 
 
 def _marks(text: str) -> set[str]:

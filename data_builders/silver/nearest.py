@@ -160,11 +160,16 @@ class NearestEvidence:
             if strings is not None:
                 alike = (vectors @ strings.T).max(axis=1).toarray().ravel()
                 best = np.maximum(best, alike if other == code else _SAME_CATEGORY_STRING * alike)
+        denied: list[Span] = []
         # Of equally similar spans, the first and shortest one.
         for index in np.argsort(-best, kind="stable")[:_TRIED]:
             start, end = windows.spans[index]
-            if best[index] > 0 and asserted(start, end):
+            # One word more or less than a negated mention may hide from the rules that it is negated.
+            if best[index] <= 0 or any(start < last and first < end for first, last in denied):
+                continue
+            if asserted(start, end):
                 return [FoundEvidence(start, end, _ALIKE * float(best[index]), "characters")]
+            denied.append((start, end))
         return []
 
     def _near(self, code: str) -> list[str]:

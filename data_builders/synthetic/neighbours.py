@@ -27,7 +27,8 @@ from cclearn.prompts import verification_prompt
 from cclearn.prompts.layout import LINE_START, NOTHING
 from cclearn.runtime.files import sha256_of_text
 from data_builders.builder import Builder, BuilderConfig, BuiltRow, RejectedRow, read_pairs
-from data_builders.noise.meaning import meaning_marks
+from data_builders.described_codes import described_code
+from data_builders.noise.meaning import NEGATIONS, SIDES, meaning_marks
 from data_builders.parallel import ParallelMap, in_process
 
 INSTRUCTION = (
@@ -45,7 +46,7 @@ _ALIKE = 92
 """Similarity between 0 and 100 above which two strings are near duplicates."""
 
 _AXES = (
-    frozenset(("left", "right", "bilateral", "unilateral")),
+    SIDES | {"unilateral"},
     frozenset(("acute", "subacute", "chronic")),
     frozenset(("initial", "subsequent", "sequela")),
     frozenset(("malignant", "benign")),
@@ -59,8 +60,6 @@ _AXES = (
     frozenset(("maternal", "newborn")),
 )
 """Words of which a code has one. A string with another one contradicts the code."""
-
-_NEGATIONS = frozenset(("no", "not", "without", "never", "denies", "negative"))
 
 _NUMBER = re.compile(r"\d.*|[ivx]+|[a-z]")
 """Matches the marks of types and stages: numbers, Roman numerals and single letters."""
@@ -240,23 +239,14 @@ def _request(
     system: CodeSystem,
     known: _Known,
 ) -> Request:
-    lines = [f"Diagnosis: {_described(code, system)}"]
+    lines = [f"Diagnosis: {described_code(code, system)}"]
     for neighbour in neighbours:
-        lines.append(f"\nSimilar diagnosis: {_described(neighbour, system)}")
+        lines.append(f"\nSimilar diagnosis: {described_code(neighbour, system)}")
         lines += [f"{LINE_START}{as_quote(t)}" for t in known.texts[neighbour][: config.strings]]
     content = "\n".join([INSTRUCTION.format(pieces=config.pieces), "", *lines])
     origins = {origin for c in neighbours for origin in known.origins[c]}
     origin: Origin = "restricted" if "restricted" in origins else "public"
     return Request(code, [{"role": "user", "content": content}], None, origin)
-
-
-def _described(code: str, system: CodeSystem) -> str:
-    """Return the title of a code with its inclusion terms and the title above it."""
-    row, parent = system[code], system.parent(code)
-    text = row.description
-    if row.synonyms:
-        text += f" (also: {'; '.join(row.synonyms[:4])})"
-    return text + (f" (in: {system.description(parent)})" if parent else "")
 
 
 def _read_answer(
@@ -322,7 +312,7 @@ def contradicts(text: str, title: str) -> bool:
     the title does not have.
     """
     own, wanted = set(meaning_marks(text)), set(meaning_marks(title))
-    if own & _NEGATIONS - wanted:
+    if own & NEGATIONS - wanted:
         return True
     for axis in _AXES:
         if own & axis and wanted & axis and not own & wanted & axis:

@@ -95,8 +95,25 @@ def _notes(folder: Path, system: CodeSystem) -> None:
         table = csv.writer(stream)
         table.writerow(["id", "ward", "text"])
         table.writerows([f"n{number}", "w", _note("x").text] for number in range(4))
+    with (folder / "coded.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["id", "text", "icd"])
+        table.writerows([f"n{number}", _note("x").text, "I50.21; I11.0"] for number in range(4))
     write_rows(folder / "gold.jsonl", [_coded(f"n{number}") for number in range(4)])
     jsonl_to_parquet(folder / "gold.jsonl", folder / "gold.parquet", CodedNote)
+    bare = [
+        _coded(f"n{number}").model_copy(
+            update={"codes": [AssignedCode(code="I50.21", evidence=[])]}
+        )
+        for number in range(2)
+    ]
+    write_rows(folder / "bare.jsonl", bare)
+    answers = [
+        {"id": identifier, "answer": f"- {FAILURE} => I50.21\n- HFrEF, decompensated"}
+        for identifier in ("n0", "n1", "I50.20", "I50.22", "I50.23")
+    ]
+    lines = "".join(json.dumps(answer) + "\n" for answer in answers)
+    (folder / "answers.jsonl").write_text(lines)
     for name in ("pred.jsonl", "other.jsonl"):
         write_rows(folder / name, [_coded(f"n{number}") for number in range(4)])
     pairs = [

@@ -13,7 +13,7 @@ from cclearn.notes import AssignedCode, CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, read_rows, write_rows
 from data_builders.builder import RejectedRow, configure, find_builder
 from data_builders.output import BuildResult, build
-from data_builders.silver.model_evidence import INSTRUCTION, EvidenceAsker, code_line
+from data_builders.silver.model_evidence import INSTRUCTION, EvidenceAsker
 
 TEXT = (
     "Acute heart failure. No pneumonia. Fracture of the wrist; the right side is in a cast.\n"
@@ -155,13 +155,6 @@ def test_each_code_may_have_its_own_request_and_long_notes_windows(system: CodeS
     small.answers = {last.request.id: Answer(last.request.id, "- HTN => I10")}
     (asked,) = asker.find([(bare("n", text, ["I10"]), ["I10"])])
     assert [row.reason for row in asked.rejected] == ["the quote is not in the note"]
-
-
-def test_the_line_of_a_code_has_its_terms_and_the_title_above(system: CodeSystem) -> None:
-    line = code_line("I50.9", system)
-    assert line.startswith("- I50.9 Heart failure, unspecified (also: ")
-    assert line.endswith("; in: Heart failure)")
-    assert code_line("ZZZ", system) == "- ZZZ"
 
 
 def run(folder: Path, system: CodeSystem, name: str, **settings: object) -> BuildResult:

@@ -73,6 +73,9 @@ def test_misspelt_words_are_found_by_their_characters(system: CodeSystem) -> Non
     nearest = NearestEvidence(system)
     text = "Past: appendicitiss, gout. Denies rheumatoid artritis of the hand."
     assert found(nearest, text, "K37") == [("appendicitiss", "characters")]
+    # Neither is a word more or less than a negated mention.
+    text = "An appendicitiss was ruled out, and there were no signs of appendicitiss here."
+    assert found(nearest, text, "K37") == []
     assert nearest.find("", ["K37"]) == [[]]
     assert nearest.find("? - !", ["K37"]) == [[]]
 

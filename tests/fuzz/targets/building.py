@@ -60,6 +60,18 @@ def builder_targets() -> Iterator[Target]:
         built("note_evidence", "files=[gold.jsonl]"),
         weight=2,
     )
+    table = built("corpus", "file=coded.csv", "id=id", "text=text", "codes=icd")
+    yield Target("build corpus", "table", "coded.csv", table, weight=2)
+    again = built("corpus", "file=gold.jsonl", "format=jsonl")
+    yield Target("build corpus", "jsonl", "gold.jsonl", again)
+    bare = built("silver", "notes=bare.jsonl", "strings=[gold.jsonl]")
+    yield Target("build silver", "jsonl", "bare.jsonl", bare, ("gold.jsonl",), weight=2)
+    asked = built("silver", "notes=bare.jsonl", "model=replay:answers.jsonl")
+    yield Target("build silver", "jsonl", "answers.jsonl", asked, ("bare.jsonl",))
+    inferred = built(
+        "neighbours", "pairs=[pairs.jsonl]", "model=replay:answers.jsonl", "under=I50.2"
+    )
+    yield Target("build neighbours", "jsonl", "pairs.jsonl", inferred, ("answers.jsonl",))
     yield Target(
         "build joined_spans",
         "jsonl",
