@@ -164,6 +164,8 @@ BUILDERS = Registry(
         "merge": "data_builders.sources.merge:MergeBuilder",
         "neighbours": "data_builders.synthetic.neighbours:NeighboursBuilder",
         "note_evidence": "data_builders.sources.note_evidence:NoteEvidenceBuilder",
+        "policies": "data_builders.policies.builder:PoliciesBuilder",
+        "rare_code_notes": "data_builders.rare_codes.builder:RareCodeNotesBuilder",
         "silver": "data_builders.silver.builder:SilverBuilder",
         "sssom": "data_builders.sources.sssom:SSSOMBuilder",
         "template_notes": "data_builders.synthetic.template_notes:TemplateNotesBuilder",

@@ -88,6 +88,7 @@ class Builder(ABC):
         keeps_shared_strings: Whether a string may have span pairs with several codes. Otherwise such a
             string is ambiguous, and has no pair.
         provenance: Further entries of the manifest, e.g. the hash of a model, which `rows` sets.
+        statistics: Further entries of `stats.json`, which `rows` sets by its last row.
     """
 
     name: ClassVar[str]
@@ -97,6 +98,7 @@ class Builder(ABC):
     data_file: ClassVar[str]
     keeps_shared_strings: ClassVar[bool] = False
     provenance: Mapping[str, Any] = MappingProxyType({})
+    statistics: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def rows(
@@ -128,6 +130,27 @@ class Builder(ABC):
             config: Settings of the builder.
         """
         return self.data_file
+
+    def plan(self, config: Any, system: CodeSystem) -> list[str]:
+        """Return what a dry run shows of the rows of a build, line by line.
+
+        Args:
+            config: Settings of the builder.
+            system: Code system of the rows.
+        """
+        return []
+
+    def check(self, config: Any, system: CodeSystem) -> list[str] | None:
+        """Return the problems of the content that the settings name.
+
+        Args:
+            config: Settings of the builder.
+            system: Code system of the rows.
+
+        Returns:
+            The problems, one line each. None if the builder has no content to check.
+        """
+        return None
 
     @abstractmethod
     def has_parallel_step(self, config: Any) -> bool:

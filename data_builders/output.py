@@ -101,6 +101,7 @@ def build(
             jsonl_to_parquet(file, parquet, row_type, tally.metadata())
         coverage = tally.coverage.table(system)
         stats: dict[str, Any] = {
+            **builder.statistics,
             **dict(sorted(tally.counts.items())),
             "codes": tally.coverage.codes,
             "rejected": dict(sorted(tally.rejected.items())),

@@ -145,6 +145,16 @@ COMMANDS = (
         "build silver",
         ("cclearn", "build", "silver", "notes={inputs}/bare.jsonl", "--out", "{out}/silver"),
     ),
+    Command(
+        "build policies", ("cclearn", "build", "policies", "notes=40", "--out", "{out}/policies")
+    ),
+    Command(
+        "build rare_code_notes",
+        (
+            *("cclearn", "build", "rare_code_notes", "notes=[{inputs}/bare.jsonl]", "under=K52"),
+            *("most=5", "--out", "{out}/rare"),
+        ),
+    ),
     Command("evaluate", _evaluate()),
     Command("evaluate again", _evaluate("--overwrite"), before=_evaluate()),
     Command(

@@ -101,12 +101,18 @@ def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callabl
     }
 
 
-def train_recogniser(documents: Path, output: Path) -> Path:
-    """Train spaCy's recogniser on coded notes. Return the folder of the pipeline."""
+def train_recogniser(documents: Path, output: Path, language: str = "es") -> Path:
+    """Train spaCy's recogniser on coded notes. Return the folder of the pipeline.
+
+    Args:
+        documents: File of coded notes.
+        output: Folder to write.
+        language: Language of the notes, as spaCy names it.
+    """
     settings = {
         "paths.train": documents,
         "paths.dev": documents,
-        "nlp.lang": "es",
+        "nlp.lang": language,
         "training.max_steps": STEPS,
         "training.patience": 0,
         "training.eval_frequency": STEPS,

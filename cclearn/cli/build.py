@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,9 @@ from cclearn.cli.options import (
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.display import print_message
+
+if TYPE_CHECKING:
+    from cclearn.codes import CodeSystem
 
 BatchStep = Literal["write", "submit", "status", "collect"]
 
@@ -44,7 +47,15 @@ def build_command(
     overwrite: OverwriteOption = False,
     ray: RayOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count the requests to a model, and ask none.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show what would be built, count the requests to a model, and ask none.",
+        ),
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Check facts, policies and templates, and build nothing."),
     ] = False,
     batch: Annotated[
         BatchStep | None,
@@ -64,6 +75,9 @@ def build_command(
     if listing:
         _list_builders()
         return
+    if check and name is not None:
+        _check(name, settings or [], load_system(system, release, earlier))
+        return
     needed = {"the name of a builder": name, "--out": out}
     if name is None or out is None:
         missing = " and ".join(what for what, value in needed.items() if value is None)
@@ -75,7 +89,11 @@ def build_command(
         from cclearn.cli.build_requests import plan_requests, run_batch
 
         if batch is None:
-            plan_requests(builder, config, loaded)
+            planned = builder.plan(config, loaded)
+            for line in planned:
+                print_message(line)
+            if not planned or getattr(config, "model", None) is not None:
+                plan_requests(builder, config, loaded)
         else:
             run_batch(batch, builder, config, loaded, out)
         return
@@ -106,6 +124,19 @@ def build_command(
             f" {loaded.release}. Choose their classification with --system and --release, or the rows"
             " of one version with where='{COLUMN: VALUE}'."
         )
+
+
+def _check(name: str, settings: list[str], system: CodeSystem) -> None:
+    """Check the content of a builder. Raises ConfigurationError, which lists all problems."""
+    from data_builders.builder import configure, find_builder
+
+    builder = find_builder(name)
+    problems = builder.check(configure(builder, read_settings(settings)), system)
+    if problems is None:
+        raise ConfigurationError([f"{name} (--check): the builder has no content. Leave it out."])
+    if problems:
+        raise ConfigurationError(problems)
+    print_message(f"{name}: no problem was found.")
 
 
 def _list_builders() -> None:

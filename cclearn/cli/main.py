@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import cclearn
+from cclearn.cli.audit import add_audit_command
 from cclearn.cli.build import build_command
 from cclearn.cli.cache import cache_app
 from cclearn.cli.calibrate import calibrate_command
@@ -130,6 +131,7 @@ app.add(
     "cclearn serve --model runs/mine --port 8080 --limit time_limit=30",
 )
 add_score_commands(app)
+add_audit_command(app)
 app.add("merge", merge_command, "cclearn merge runs/adapter --out runs/merged")
 app.add_typer(codes_app, name="codes")
 app.add_typer(models_app, name="models")

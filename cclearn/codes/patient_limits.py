@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
+from cclearn.codes.hierarchy import CodeHierarchy
 from cclearn.codes.references import Reference, references
 
 Sex = Literal["female", "male"]
+
+ADULT_AGE = 18
+"""Least age in years of an adult."""
+
+_OLDEST = 99
+"""Largest age in years of the patients of synthetic notes."""
 
 AGES = {"newborn": (0, 0), "pediatric": (0, 17), "maternity": (9, 64), "adult": (15, 124)}
 """Age categories of the Medicare Code Editor in years, both ends included (CMS, Definitions of Medicare
@@ -50,6 +58,28 @@ def limits(code: str) -> tuple[Limit, ...]:
     return tuple(
         limit for limit, named in _table() if any(reference.covers(code) for reference in named)
     )
+
+
+def patient_of(codes: Iterable[str], system: CodeHierarchy) -> tuple[Sex | None, tuple[int, int]]:
+    """Return the sex and the ages of the patients that all codes apply to.
+
+    Args:
+        codes: Codes that do not contradict each other.
+        system: Code system of the codes. Only ICD-10-CM has limits.
+
+    Returns:
+        The sex, None for both, and the smallest and the largest age in years. Without a limit of age,
+        the patient is an adult.
+    """
+    sex: Sex | None = None
+    found = [limit for code in codes for limit in limits(code)] if system.traits.has_limits else []
+    for limit in found:
+        sex = sex or limit.sex
+    years = [limit.years for limit in found if limit.ages is not None]
+    if not years:
+        return sex, (ADULT_AGE, _OLDEST)
+    low, high = max(low for low, _ in years), min(high for _, high in years)
+    return sex, (low, min(high, _OLDEST))
 
 
 @cache

@@ -31,9 +31,11 @@ class SystemTraits:
             table does not contain is not known.
         has_seventh_characters: Whether codes of full length end with a 7th character.
         symptoms_chapter: Chapter of symptoms, None if it is not known.
+        injuries_chapter: Chapter of injuries and poisonings, None if it is not known.
         external_causes_chapter: Chapter of external causes, None if it is not known.
         health_status_chapter: Chapter of factors that influence the health status, None if it is not
             known.
+        social_codes: Beginnings of the codes for social determinants of health.
         has_limits: Whether `cclearn.codes.patient_limits` applies to the codes.
         has_phrase_table: Whether the phrase table of the lexicon applies to the codes.
         confirmed_only: Codes that are assigned only to a confirmed condition, by section of the official
@@ -51,8 +53,10 @@ class SystemTraits:
     dot_after: int | None = None
     has_seventh_characters: bool = False
     symptoms_chapter: str | None = None
+    injuries_chapter: str | None = None
     external_causes_chapter: str | None = None
     health_status_chapter: str | None = None
+    social_codes: tuple[str, ...] = ()
     has_limits: bool = False
     has_phrase_table: bool = False
     confirmed_only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -70,8 +74,11 @@ NATIVE: Mapping[str, SystemTraits] = {
         dot_after=3,
         has_seventh_characters=True,
         symptoms_chapter="18",
+        injuries_chapter="19",
         external_causes_chapter="20",
         health_status_chapter="21",
+        # Official Guidelines, I.B.14 and I.C.21.c.17.
+        social_codes=("Z55", "Z56", "Z57", "Z58", "Z59", "Z60", "Z62", "Z63", "Z64", "Z65"),
         has_limits=True,
         has_phrase_table=True,
         # HIV, Zika, COVID-19 and certain identified influenza viruses, for inpatients too.

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
-import typing
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
 from cclearn.runtime.files import read_text
 from cclearn.runtime.yaml_files import parse_yaml
+from cclearn.runtime.yaml_models import describe_problems
 from cclearn.training.recipe import Recipe
 
 _SEVERAL_PROCESSES = re.compile(r"--config_file \S*accelerate/(?!cpu\.yaml|single_gpu\.yaml)")
 """Command of a recipe that is trained in several processes."""
-
-_LONGEST_NUMBER = 64
-"""Number of bits of the longest integer that a message shows. Python refuses to print very long ones."""
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -46,8 +42,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         try:
             return Recipe.model_validate(fields)
         except ValidationError as error:
-            lines = _lines(node)
-            problems = [_describe(path, dict(problem), lines) for problem in error.errors()]
+            problems = describe_problems(path, error, node, Recipe)
     raise ConfigurationError(problems)
 
 
@@ -134,60 +129,3 @@ def _override(fields: dict[str, Any], item: str) -> str | None:
             " Write the keys as in the file, and quote the value."
         )
     return None
-
-
-def _describe(path: Path, problem: dict[str, Any], lines: dict[tuple[str, ...], int]) -> str:
-    """Return one of pydantic's problems as `file:line: key: problem`."""
-    keys = tuple(str(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = f"unknown key.{did_you_mean(keys[-1], _known_keys(keys[:-1]))}"
-    elif problem["type"] == "missing":
-        message = "missing"
-    else:
-        value = problem.get("input")
-        if isinstance(value, str):
-            message = f"{message} (got '{shown_id(value)}')"
-        elif isinstance(value, float) or (
-            isinstance(value, int) and value.bit_length() < _LONGEST_NUMBER
-        ):
-            message = f"{message} (got {value!r})"
-    known = keys
-    while known and known not in lines:
-        known = known[:-1]
-    line = f":{lines[known]}" if known in lines else ""
-    return f"{path}{line}: {shown_id('.'.join(keys)) or 'recipe'}: {message}"
-
-
-def _known_keys(parents: tuple[str, ...]) -> list[str]:
-    """Return the keys that the settings below the given keys have."""
-    settings: Any = Recipe
-    for key in parents:
-        fields = getattr(settings, "model_fields", {})
-        if key in fields:
-            settings = _settings_of(fields[key].annotation)
-    return list(getattr(settings, "model_fields", {}))
-
-
-def _settings_of(annotation: Any) -> Any:
-    """Return the class of settings in an annotation, e.g. `tuple[RowSourceSettings, ...]`, or None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inside = (_settings_of(part) for part in typing.get_args(annotation))
-    return next((settings for settings in inside if settings is not None), None)
-
-
-def _lines(node: Any, parents: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Return the 1-based line of every key of a YAML document."""
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            keys = (*parents, str(key.value))
-            found[keys] = key.start_mark.line + 1
-            found.update(_lines(value, keys))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            keys = (*parents, str(index))
-            found[keys] = value.start_mark.line + 1
-            found.update(_lines(value, keys))
-    return found

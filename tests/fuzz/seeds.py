@@ -25,6 +25,27 @@ from tests.fuzz.canary import CANARY
 
 FAILURE = "acute systolic heart failure"
 
+_CONTENT = """\
+facts:
+  gout:
+    kind: problem
+    words: [gout, "{chronic |}gout"]
+    code: M10.9
+    often_with: [knee]
+    labs: ["uric acid {7.2..10.4}"]
+    forms: {foot: {code: M10.072, words: [gout of the left foot], weight: 0.5}}
+  knee: {kind: symptom, words: [knee pain], code: M25.569, age: [20, 80], sex: female}
+policies:
+  - {name: pain_of_gout, section: I.B.5, when: [[gout, gout.foot], knee], replaces: [M25.56]}
+templates:
+  call:
+    setting: outpatient
+    facts: [1, 2]
+    sections:
+      - opening: ["Call from {informant} on {date}."]
+      - {headings: [Problems], style: list, takes: [problem, symptom, status], distractors: [0, 1]}
+"""
+
 STOPPED = ("training.steps=3", "training.save_every=1", "training.keep=9")
 """Settings of the interrupted training run."""
 
@@ -217,6 +238,7 @@ def _settings(folder: Path, system: CodeSystem) -> None:
     ]
     lines = "".join(json.dumps(answer) + "\n" for answer in answers)
     (folder / "replay.jsonl").write_text(lines)
+    (folder / "content.yaml").write_text(_CONTENT)
     (folder / "prices.yaml").write_text("lexicon: {prompt: 1, answer: 2.5, hour: 3}\n")
     task = {"task": "t", "metric": "acc", "before": 0.5, "before_error": 0.1, "after": 0.4}
     (folder / "retention.json").write_text(

@@ -17,7 +17,7 @@ def recipe_header(recipe: Recipe) -> str:
     """Return the comment of a recipe."""
     commands = [line for line in (recipe.data or "").splitlines() if line.startswith("cclearn ")]
     made = "".join(f"#   {command}\n" for command in commands)
-    data = f"#\n# Its data, from a table of notes and their codes:\n#\n{made}" if made else ""
+    data = f"#\n# The data:\n#\n{made}" if made else ""
     start = "#\n# The training:\n" if made else ""
     return f"""\
 # {recipe.description}

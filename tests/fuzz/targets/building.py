@@ -72,6 +72,18 @@ def builder_targets() -> Iterator[Target]:
         "neighbours", "pairs=[pairs.jsonl]", "model=replay:answers.jsonl", "under=I50.2"
     )
     yield Target("build neighbours", "jsonl", "pairs.jsonl", inferred, ("answers.jsonl",))
+    own = built("policies", "notes=2", "content=[content.yaml]")
+    yield Target("build policies", "yaml", "content.yaml", own, weight=3)
+    yield Target("build policies", "yaml", "content.yaml", (*own, "--check"))
+    rare = built("rare_code_notes", "notes=[gold.jsonl]", "under=I50.2", "most=2")
+    yield Target("build rare_code_notes", "jsonl", "gold.jsonl", rare)
+    written = (*rare[:-2], "model=replay:answers.jsonl", "style=bare.jsonl", *rare[-2:])
+    needed = ("gold.jsonl", "bare.jsonl")
+    yield Target("build rare_code_notes", "jsonl", "answers.jsonl", written, needed)
+    shown = ("gold.jsonl", "answers.jsonl")
+    yield Target("build rare_code_notes", "jsonl", "bare.jsonl", written, shown)
+    labels = built("rare_code_notes", "labels=table.csv", "cooccurrence=gold.jsonl")
+    yield Target("build rare_code_notes", "table", "table.csv", labels, ("gold.jsonl",))
     yield Target(
         "build joined_spans",
         "jsonl",
@@ -87,6 +99,13 @@ def builder_targets() -> Iterator[Target]:
         "joined_spans", "pairs=pairs.jsonl", "rows=5", "abbreviations=abbreviations.csv"
     )
     yield Target("build abbreviations", "table", "abbreviations.csv", abbreviations, short)
+    rare_settings = "alpha=0.5 below=3 most=2 noise=0.1 longest_mention=9 prefix=n seed=1"
+    for setting in (*rare_settings.split(), "bounds={tail: 2}"):
+        asked = ("build", "rare_code_notes", "notes=[gold.jsonl]", "under=I50.2", "{}")
+        needs = ("gold.jsonl",)
+        yield Target(
+            "build setting", "setting", setting, (*asked, "--out", "built"), needs, weight=0.2
+        )
     settings = (
         "notes=3 codes=[I10] reserved=0.3 grades=[gold] prefix=n seed=1 noise=0.1 most_codes=2"
     )

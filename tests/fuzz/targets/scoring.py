@@ -8,6 +8,17 @@ from tests.fuzz.targets.target import NO_DRAWS, Target
 
 
 def scoring_targets() -> Iterator[Target]:
+    # The exit code of a failed check is 1, so that the limits are large.
+    limits = ("most_unsupported=99", "most_code_texts=99", "lexicon_notes=0")
+    compared = ("most_copies=99", "most_passages=99", "most_near_duplicates=99", "most_leaking=99")
+    yield Target("audit", "jsonl", "gold.jsonl", ("audit", "gold.jsonl", *limits), weight=2)
+    yield Target(
+        "audit --against",
+        "jsonl",
+        "pred.jsonl",
+        ("audit", "gold.jsonl", "--against", "pred.jsonl", *limits, *compared),
+        ("gold.jsonl",),
+    )
     both = ("--gold", "gold.jsonl", "--pred", "pred.jsonl", *NO_DRAWS)
     for file in ("gold.jsonl", "pred.jsonl"):
         needs = tuple({"gold.jsonl": "pred.jsonl", "pred.jsonl": "gold.jsonl"}[file].split())

@@ -1,0 +1,1 @@
+"""The audit of synthetic notes: what they repeat of real ones, and the support of their labels."""

@@ -1,0 +1,1 @@
+"""Synthetic notes for the rare codes of a training corpus."""

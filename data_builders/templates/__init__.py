@@ -1,0 +1,1 @@
+"""Notes from templates: text with the exact offsets of every mention."""

@@ -1,0 +1,125 @@
+"""Notes for given codes, which mention each of them by one of its strings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.patient_limits import patient_of
+from cclearn.notes import AssignedCode, CodedNote, Evidence, Origin
+from cclearn.notes.spans import Span
+from data_builders.content.kinds import kind_of
+from data_builders.content.reading import shipped_content
+from data_builders.noise import Noise
+from data_builders.noise.context import context_of, vocabulary
+from data_builders.templates.statements import Patient, Statement
+from data_builders.templates.writer import NOISE_WEIGHTS, NoteWriter
+
+
+class CodeNoteRenderer:
+    """Writes notes for given codes, with the templates that come with the package.
+
+    Args:
+        system: Code system of the codes.
+        noise: Share of the mentions whose spelling is changed.
+        seed: Seed of the choice of templates.
+    """
+
+    def __init__(self, system: CodeSystem, noise: float, seed: int) -> None:
+        content = shipped_content(system)
+        self._system = system
+        self._seed = seed
+        self._templates = list(content.templates.items())
+        self._writer = NoteWriter(
+            content, Noise(NOISE_WEIGHTS, vocabulary=vocabulary(system)), noise
+        )
+
+    def render(
+        self,
+        identifier: str,
+        strings: Mapping[str, Sequence[str]],
+        rng: random.Random,
+        origin: Origin = "synthetic",
+    ) -> CodedNote:
+        """Return a note that mentions every code, with the exact evidence of each.
+
+        Args:
+            identifier: Id of the note.
+            strings: Strings of each code, of which one or two are mentioned.
+            rng: Random generator of the note.
+            origin: Origin of the note.
+        """
+        codes = list(strings)
+        statements = [self._statement(code, strings[code]) for code in codes]
+        kinds = {statement.kind for statement in statements}
+        sex, ages = patient_of(codes, self._system)
+        # Several templates take all kinds, and all ages of adults. Children have those of adults.
+        able = [t for _, t in self._templates if kinds <= t.kinds and t.sex in (None, sex)]
+        fitting = [t for t in able if max(t.age[0], ages[0]) <= min(t.age[1], ages[1])]
+        (template,) = rng.choices(fitting or able, [t.weight for t in fitting or able])
+        sex = sex or ("female" if rng.random() < 0.5 else "male")
+        low, high = ages
+        if fitting:
+            low, high = max(template.age[0], low), min(template.age[1], high)
+        written = self._writer.write(
+            template, Patient(rng.randint(low, high), sex), statements, [], rng
+        )
+        return coded_note(
+            identifier,
+            written.text,
+            {code: written.spans[number] for number, code in enumerate(codes)},
+            self._system,
+            origin=origin,
+        )
+
+    def _statement(self, code: str, strings: Sequence[str]) -> Statement:
+        return Statement(
+            fact=code,
+            kind=kind_of(code, self._system),
+            words=tuple(text.replace("{", "(").replace("}", ")") for text in strings),
+            code=code,
+            context=context_of(self._system, code, framed=False),
+        )
+
+
+def coded_note(
+    identifier: str,
+    text: str,
+    spans: Mapping[str, Sequence[Span]],
+    system: CodeSystem,
+    flags: Mapping[str, Sequence[str]] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    origin: Origin = "synthetic",
+) -> CodedNote:
+    """Return a note with codes and the evidence of each.
+
+    Args:
+        identifier: Id of the note.
+        text: Text of the note.
+        spans: Spans of the evidence of each code.
+        system: Code system of the codes.
+        flags: Remarks on each code.
+        metadata: Further fields of the note.
+        origin: Origin of the note.
+    """
+    return CodedNote(
+        id=identifier,
+        text=text,
+        origin=origin,
+        metadata=dict(metadata or {}),
+        codes=[
+            AssignedCode(
+                code=code,
+                system=system.name,
+                description=system.description(code),
+                evidence=[
+                    Evidence(start=start, end=end, text=text[start:end])
+                    for start, end in sorted(set(found))
+                ],
+                status=system.status(code),
+                flags=list((flags or {}).get(code, ())),
+            )
+            for code, found in spans.items()
+        ],
+    )
