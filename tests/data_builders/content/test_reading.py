@@ -8,6 +8,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from data_builders.content.reading import Content, read_content, shipped_content, shipped_files
 from data_builders.policies.checks import check_content
+from tests.source_tree import ROOT
 
 
 def content_of(tmp_path: Path, text: str, system: CodeSystem) -> Content:
@@ -118,3 +119,12 @@ def test_a_yaml_bomb_is_refused(tmp_path: Path, system: CodeSystem) -> None:
 def test_a_folder_without_content_is_refused(tmp_path: Path, system: CodeSystem) -> None:
     with pytest.raises(DataError, match="no YAML file"):
         read_content([tmp_path], system)
+
+
+def test_the_page_states_what_the_package_contains(system: CodeSystem) -> None:
+    content = shipped_content(system)
+    by_hand = sum(name not in system for name in content.facts)
+    page = (ROOT / "docs" / "synthetic_data.md").read_text(encoding="utf-8")
+    assert f"| templates | {len(content.templates)}: " in page
+    assert f"| policies | {len(content.policies)}, " in page
+    assert f"| facts | {by_hand} written by hand, and {len(content.facts) - by_hand} with" in page
