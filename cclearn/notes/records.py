@@ -6,7 +6,6 @@ A record has the bytes that it was read from, so that a file can be divided betw
 from __future__ import annotations
 
 import csv
-import sys
 from abc import ABC, abstractmethod
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
@@ -83,7 +82,6 @@ class Delimited(RecordFormat):
     """
 
     def __init__(self, header: bytes, name: object, delimiter: str | None = None) -> None:
-        csv.field_size_limit(sys.maxsize)  # The default is too small for long notes.
         text = decode_text(header.removeprefix(BOM_UTF8), name, 1)
         found = (mark for mark in "\t,;|" if mark in text)
         self._delimiter = delimiter or next(found, ",")

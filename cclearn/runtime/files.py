@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import fcntl
 import hashlib
@@ -9,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,6 +31,10 @@ from cclearn.runtime.durable import (
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of the system when there is no more space."""
+
+# The limit applies to the whole process, so that all readers of tables must have the same one. The
+# default is too small for notes.
+csv.field_size_limit(sys.maxsize)
 
 
 @contextmanager

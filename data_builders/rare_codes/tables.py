@@ -29,24 +29,19 @@ def read_table(path: Path, columns: Sequence[Sequence[str]]) -> Iterator[tuple[i
     """
     lines = read_lines(path)
     reader = csv.reader(lines)
-    try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        indices = []
-        for choices in columns:
-            found = [names.index(name) for name in choices if name in names]
-            if not found:
-                raise DataError(path, f"the column {choices[0]!r} is missing", 1)
-            indices.append(found[0])
-        for values in reader:
-            if any(value.strip() for value in values):
-                yield (
-                    reader.line_num,
-                    [values[i].strip() if i < len(values) else "" for i in indices],
-                )
-    except csv.Error:
-        raise DataError(
-            path, "not a table: a field is too long, or contains a NUL", reader.line_num
-        ) from None
+    names = [name.strip().lower() for name in next(reader, [])]
+    indices = []
+    for choices in columns:
+        found = [names.index(name) for name in choices if name in names]
+        if not found:
+            raise DataError(path, f"the column {choices[0]!r} is missing", 1)
+        indices.append(found[0])
+    for values in reader:
+        if any(value.strip() for value in values):
+            yield (
+                reader.line_num,
+                [values[i].strip() if i < len(values) else "" for i in indices],
+            )
 
 
 def read_counts(path: Path, system: CodeSystem) -> dict[str, int]:

@@ -133,24 +133,21 @@ def read_sssom(path: Path) -> Iterator[Mapping]:
     reader = csv.reader(lines[head:], delimiter="\t")
     problems: list[DataError] = []
     mappings: list[Mapping] = []
-    try:
-        names = [name.strip() for name in next(reader, [])]
-        missing = [name for name in _REQUIRED if name not in names]
-        if not set(_LABELS) & set(names):
-            missing.append(" or ".join(_LABELS))
-        problems += [DataError(path, f"the column {name} is missing", head + 1) for name in missing]
-        for values in reader if not problems else ():
-            line = head + reader.line_num
-            if not any(values):
-                continue
-            if len(values) != len(names):
-                problem = f"{len(values)} fields, the header has {len(names)}"
-                problems.append(DataError(path, problem, line))
-                continue
-            fields = dict(zip(names, (" ".join(value.split()) for value in values), strict=True))
-            mappings.append(_mapping(path, line, fields, problems))
-    except csv.Error as error:
-        problems.append(DataError(path, f"not a table: {error}", head + reader.line_num))
+    names = [name.strip() for name in next(reader, [])]
+    missing = [name for name in _REQUIRED if name not in names]
+    if not set(_LABELS) & set(names):
+        missing.append(" or ".join(_LABELS))
+    problems += [DataError(path, f"the column {name} is missing", head + 1) for name in missing]
+    for values in reader if not problems else ():
+        line = head + reader.line_num
+        if not any(values):
+            continue
+        if len(values) != len(names):
+            problem = f"{len(values)} fields, the header has {len(names)}"
+            problems.append(DataError(path, problem, line))
+            continue
+        fields = dict(zip(names, (" ".join(value.split()) for value in values), strict=True))
+        mappings.append(_mapping(path, line, fields, problems))
     if problems:
         raise DataErrors(problems)
     return iter(mappings)

@@ -53,7 +53,7 @@ def test_notes_are_counted(tmp_path: Path, system: CodeSystem) -> None:
         ("code_a,n_docs\n", "pairs.csv:1: the column 'code_b' is missing"),
         ("code_a,code_b,n_docs\nI10,E78.5,two\n", "pairs.csv:2: n_docs: not a whole number"),
         ("code_a,code_b,n_docs\nI10\n", "pairs.csv:2: n_docs: not a whole number"),
-        ("code_a,code_b,n_docs\nI10," + "x" * 200_000, "not a table"),
+        ("code_a,code_b,n_docs\nI10," + "x" * 200_000, "pairs.csv:2: n_docs: not a whole number"),
     ],
 )
 def test_tables_that_cannot_be_read(
