@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,11 @@ def test_notes_are_split_as_they_were_in_training(
         engine = LocalEngine.load(tmp_path, context=context)
         assert engine.variant == ("" if context == "trained" else f"context={context}")
         assert engine.variant in engine.identity
-        return sum(
-            engine.fits(Request("n", document_prompt("5 " * count))) for count in range(1, 2000)
-        )
+
+        def too_long(count: int) -> bool:
+            return not engine.fits(Request("n", document_prompt("5 " * count)))
+
+        return bisect_left(range(1, 2000), True, key=too_long)
 
     whole = most("model")
     # A model without a manifest has its whole context.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -54,13 +53,6 @@ def script(data: Path, output: Path, *more: str, accelerate: tuple[str, ...] = (
     options = [word for word in more if word.startswith("--") or word == "auto"]
     settings = [word for word in more if word not in options]
     return [*launch, sft, "--config", config, *options, *overrides(data, output, *settings)]
-
-
-def launch(data: Path, output: Path, *more: str) -> Path:
-    """Launch a run of six steps on the command line, and return its folder."""
-    done = subprocess.run(script(data, output, *more), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return output
 
 
 def losses(folder: Path) -> list[tuple[int, float]]:

@@ -19,7 +19,7 @@ from cclearn.prompts.encoding import encode_prompt
 from cclearn.training.merge import merge_adapter
 from cclearn.training.sft import run_sft
 from cclearn.weights import RECORDED, RECORDED_BASE, sha256_of_weights
-from tests.training.runs import adapting, launch, losses, tiny_recipe
+from tests.training.runs import adapting, losses, tiny_recipe
 
 # PEFT asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
@@ -31,7 +31,7 @@ LONG = ("training.steps=40", "training.learning_rate=1e-2", "training.batch_toke
 def adapters(data: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("adapters")
     return {
-        kind: launch(data, folder / kind, *adapting(run, kind, *LONG))
+        kind: run_sft(tiny_recipe(data, folder / kind, *adapting(run, kind, *LONG)))
         for kind in ("lora", "dora", "qlora")
     }
 

@@ -21,7 +21,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.training.batches import GroupCollator, RowSampler, group_rows, make_dataset
 from cclearn.training.sft import run_sft
-from tests.training.runs import ROOT, launch, losses, script, tiny_recipe
+from tests.training.runs import ROOT, losses, script, tiny_recipe
 
 
 @pytest.fixture
@@ -52,10 +52,9 @@ def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_
         "training.optimizer=adamw",
         "training.learning_rate=1e-3",
     ]
-    at_once = launch(data, tmp_path / "a", *settings, "training.batch_size=8")
-    one_by_one = launch(
-        data, tmp_path / "b", *settings, "training.batch_size=1", "training.accumulation=8"
-    )
+    at_once = run_sft(tiny_recipe(data, tmp_path / "a", *settings, "training.batch_size=8"))
+    accumulated = (*settings, "training.batch_size=1", "training.accumulation=8")
+    one_by_one = run_sft(tiny_recipe(data, tmp_path / "b", *accumulated))
     assert_close(at_once, one_by_one)
     tokens = [
         json.loads((folder / "manifest.json").read_text())["tokens_seen"]

@@ -189,7 +189,7 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
 @pytest.mark.parametrize(
     "batching",
     # 81 rows: the second time the run is stopped in its second epoch.
-    [("packed", "512"), ("grouped", "1024")],
+    [pytest.param(("packed", "512"), marks=pytest.mark.slow), ("grouped", "1024")],
 )
 def test_a_killed_run_is_resumed_with_the_same_result(
     data: Path, tmp_path: Path, batching: tuple[str, str]

@@ -128,6 +128,7 @@ def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_recipes_state_the_estimated_memory() -> None:
     checked = 0
     for name, path in packaged_recipes().items():

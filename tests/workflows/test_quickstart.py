@@ -102,6 +102,7 @@ def test_a_quickstart_with_other_arguments_starts_again(
         (folder / ".note.txt.partial").touch()
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("cclearn.workflows.quickstart.eligible_codes", lambda *_: [])
     monkeypatch.setattr("cclearn.workflows.quickstart.build_data", killed)
     for seed, overwrite in ((0, False), (0, False), (1, False), (1, True)):
         with pytest.raises(KeyboardInterrupt):
