@@ -1,11 +1,12 @@
-"""Distinct notes of 500 words from the sentences of the template notes. All text is public."""
+"""Distinct notes of 500 words from the sentences of short template notes. All text is public."""
 
 from __future__ import annotations
 
 import random
 
-from cclearn import Note
-from data_builders.synthetic.note_frames import CODED, DISTRACTORS, FILLERS
+from cclearn import CodeSystem, Note
+from data_builders.content.pattern import parse_pattern
+from data_builders.content.reading import shipped_templates
 
 WORDS = 500
 
@@ -30,9 +31,12 @@ def pool_notes(count: int, seed: int = 0) -> list[Note]:
         seed: Seed of the random generator.
     """
     rng = random.Random(seed)  # noqa: S311 - not for cryptography
-    mentioning = [line for lines in CODED.values() for line in lines if line.endswith(".")]
-    mentioning += [line for _, line in DISTRACTORS]
-    others = [line for lines in FILLERS.values() for line in lines]
+    content = shipped_templates(CodeSystem.load())
+    sections = content.templates["brief_summary"].sections
+    prose = [section for section in sections if section.style == "prose"]
+    mentioning = [line for section in prose for line in section.sentences.get("any", ())]
+    mentioning += [*content.phrases.denied, *content.phrases.family]
+    others = [line for section in prose for line in section.fillers]
     return [Note(id=f"n{number}", text=_text(rng, mentioning, others)) for number in range(count)]
 
 
@@ -41,12 +45,21 @@ def _text(rng: random.Random, mentioning: list[str], others: list[str]) -> str:
     text, words = "", 0
     while words < WORDS:
         line = rng.choice(mentioning if rng.random() < _SHARE_WITH_MENTION else others)
-        sentence = line.format(
-            mention=rng.choice(conditions),
-            age=rng.randint(18, 95),
-            sex=rng.choice(("man", "woman")),
-            relative=rng.choice(("Mother", "Brother")),
-        )
+        sentence = _filled(line, rng.choice(conditions), rng)
         text += sentence + rng.choice((" ", " ", "\n"))
         words += len(sentence.split())
     return text
+
+
+def _filled(line: str, condition: str, rng: random.Random) -> str:
+    words = {
+        "fact": condition,
+        "age": str(rng.randint(18, 95)),
+        "man": rng.choice(("man", "woman")),
+        "subject": "The patient",
+        "his": "Her",
+        "relative": rng.choice(("mother", "brother")),
+    }
+    pieces: list[str] = []
+    parse_pattern(line).fill(rng, pieces.append, lambda name: pieces.append(words[name]))
+    return "".join(pieces)

@@ -179,6 +179,19 @@ def silver_table() -> str:
     return table([*head, "token F1"], rows)
 
 
+def silver_worth_table() -> str:
+    """Return the table of what silver evidence is worth beside gold evidence."""
+    rows = []
+    for system, found in read_json(RESULTS / "silver_worth.json")["systems"].items():
+        for arm, scores in found["arms"].items():
+            cells = [
+                f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
+                for score in (scores[name] for name in ("micro_f1", "macro_f1", "evidence_span_f1"))
+            ]
+            rows.append([system, arm, *cells])
+    return table(["system", "evidence of", "micro F1", "macro F1", "evidence F1"], rows)
+
+
 def imports_table() -> str:
     """Return the table of the time and memory of builds at scale."""
     result = read_json(RESULTS / "imports.json")
@@ -199,6 +212,7 @@ BLOCKS = {
     "claim": summary_table,
     "scale": scale_table,
     "silver": silver_table,
+    "silver worth": silver_worth_table,
     "imports": imports_table,
 }
 """Functions that generate the blocks of the pages, by the name of the block."""

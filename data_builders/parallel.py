@@ -39,7 +39,12 @@ def in_process(
     make: Callable[[], Callable[[Task], Result]], tasks: Iterable[Task]
 ) -> Iterator[Result]:
     """Run the tasks in this process, one after the other."""
-    yield from map(make(), tasks)
+    work = make()
+    for task in tasks:
+        # The collector would visit the code system again and again.
+        with paused_garbage_collection():
+            result = work(task)
+        yield result
 
 
 def in_processes(count: int) -> ParallelMap:
@@ -84,7 +89,8 @@ def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
 
 def _run(task: Any) -> Any:
     assert _work is not None  # noqa: S101 - `_start` ran first in this process
-    return _work(task)
+    with paused_garbage_collection():
+        return _work(task)
 
 
 def on_ray(ray: Any) -> ParallelMap:

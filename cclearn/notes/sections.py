@@ -39,11 +39,18 @@ _NAMES = (
     r"|impression"
 )
 _KNOWN_HEADER = re.compile(
-    rf"{_NAMES}|problems|(?:history of )?present(?:ing)? (?:illness|complaints?)"
-    r"|(?:chief|presenting) complaint|reason for \w+|(?:hospital|clinical) course|review of systems"
-    r"|physical exam(?:ination)?|medications?|allerg(?:y|ies)"
-    r"|(?:admission|discharge|final|principal|secondary)? ?diagnos[ie]s|findings|results|procedures?"
-    r"|vital signs|laboratory(?: \w+)?|labs|disposition|follow[- ]?up"
+    rf"{_NAMES}|problems|(?:history of )?present(?:ing)? (?:illness|complaints?)|presentation"
+    r"|(?:brief|interval|pertinent|relevant|psychosocial)(?: medical)? history|medical background"
+    r"|(?:chief|presenting) complaint|reason for \w+|chronic (?:conditions|problems)|comorbidities"
+    r"|(?:(?:hospital|clinical|ed) )?course(?: by problem| in hospital)?|review of systems"
+    r"|subjective|objective|(?:physical )?exam(?:ination)?(?: on admission)?|allerg(?:y|ies)"
+    r"|(?:current |home |discharge |outpatient )?(?:medications?|meds)(?: on discharge)?"
+    r"|(?:admission|admitting|discharge|final|primary|principal|secondary|other|active|medical"
+    r"|(?:pre|post)-?op(?:erative)?|referral)? ?(?:diagnos[ie]s(?: at discharge)?|dx)"
+    r"|findings|(?:pertinent )?results|procedures?|indications?(?: for surgery)?|interval events"
+    r"|vital signs|vitals|laboratory(?: \w+)?|labs|disposition|follow[- ]?up|recommendations"
+    r"|(?:impression|disposition|assessment)(?: and (?:plan|follow-up))|plan of care"
+    r"|(?:functional|social) (?:status|situation)|discharge instructions|chart review|summary"
 )
 """Headers that only name a part of the note. Other words before a colon may be a finding."""
 

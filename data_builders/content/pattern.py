@@ -72,15 +72,23 @@ class Pattern:
             write: Function that receives each piece of the text.
             slot: Function that receives the name of each slot, and writes its words.
         """
+        after_blank, left_out = True, False
         for part in self.parts:
-            if isinstance(part, str):
-                write(part)
-            elif isinstance(part, Slot):
+            if isinstance(part, Slot):
                 slot(part.name)
+                after_blank = left_out = False
+                continue
+            if isinstance(part, str):
+                # An empty alternative between two blanks leaves one of them.
+                text = part[1:] if left_out and after_blank and part[0] == " " else part
             elif isinstance(part, Alternatives):
-                write(part.texts[int(rng.random() * len(part.texts))])
+                text = part.texts[int(rng.random() * len(part.texts))]
             else:
-                write(part.text(rng))
+                text = part.text(rng)
+            left_out = not text
+            if text:
+                write(text)
+                after_blank = text[-1] == " "
 
     def text(self, rng: random.Random) -> str:
         """Return the text of a pattern without slots."""

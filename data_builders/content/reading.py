@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cclearn.codes import CodeSystem
 from cclearn.codes.patient_limits import patient_of
 from cclearn.codes.references import CodeIndex, references
-from cclearn.errors import ConfigurationError, DataError
+from cclearn.errors import ConfigurationError, DataError, did_you_mean
 from cclearn.runtime.files import read_text
 from cclearn.runtime.yaml_files import parse_yaml
 from cclearn.runtime.yaml_models import describe_problems, lines_of
@@ -63,7 +63,8 @@ def shipped_files(*folders: str) -> list[Path]:
     """Return the content files that come with the package.
 
     Args:
-        folders: Names of the folders, among `facts`, `policies` and `templates`. Without one, all files.
+        folders: Names of the folders, among `facts`, `phrases`, `policies` and `templates`. Without one,
+            all files are returned.
     """
     root = Path(str(files("data_builders.content"))) / "shipped"
     found = (root / name for name in folders) if folders else (root,)
@@ -71,13 +72,30 @@ def shipped_files(*folders: str) -> list[Path]:
 
 
 @lru_cache(maxsize=4)
-def shipped_content(system: CodeSystem) -> Content:
-    """Return all content that comes with the package.
+def shipped_templates(system: CodeSystem) -> Content:
+    """Return the templates that come with the package, and their sentences.
 
     Args:
         system: Code system of the codes.
     """
-    return read_content(shipped_files(), system)
+    return read_content(shipped_files("templates", "phrases"), system)
+
+
+def unknown_names(key: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return a problem for each name of a setting that content does not have.
+
+    Args:
+        key: Name of the setting.
+        names: Names in the setting.
+        known: Names that there are.
+    """
+    there = list(dict.fromkeys(known))
+    return [
+        f"{key} ({key} = {name}): not known.{did_you_mean(name, there)}"
+        f" There are: {', '.join(there) or 'none'}."
+        for name in names
+        if name not in there
+    ]
 
 
 def read_content(paths: Sequence[Path], system: CodeSystem) -> Content:

@@ -15,11 +15,11 @@ from pydantic import Field
 from cclearn.codes import CodeSystem
 from cclearn.engines.registry import ModelSpec, load_engine
 from cclearn.engines.settings import EngineSettings
-from cclearn.errors import ConfigurationError, did_you_mean
+from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import sha256_of_text
 from data_builders.builder import Builder, BuilderConfig, BuiltRow, RejectedRow
-from data_builders.content.reading import Content, read_content, shipped_files
+from data_builders.content.reading import Content, read_content, shipped_files, unknown_names
 from data_builders.noise import Noise
 from data_builders.noise.context import vocabulary
 from data_builders.parallel import ParallelMap, in_process, number_ranges
@@ -82,16 +82,10 @@ class PoliciesConfig(BuilderConfig):
         """
         folders = () if self.shipped else ("phrases",)
         content = read_content([*shipped_files(*folders), *self.content], system)
-        categories = dict.fromkeys(f.category for f in content.facts.values() if f.category)
+        categories = [f.category for f in content.facts.values() if f.category]
         problems = [
-            f"{key} ({key} = {name}): not known.{did_you_mean(name, list(known))}"
-            f" There are: {', '.join(known) or 'none'}."
-            for key, names, known in (
-                ("templates", self.templates or (), content.templates),
-                ("categories", self.categories, categories),
-            )
-            for name in names
-            if name not in known
+            *unknown_names("templates", self.templates or (), content.templates),
+            *unknown_names("categories", self.categories, categories),
         ]
         if not content.facts or not content.templates:
             problems.append("content: there are no facts or no templates. Name a file with some.")
@@ -141,15 +135,17 @@ class PoliciesBuilder(Builder):
             DataError: A content file is missing or is not YAML.
             ConfigurationError: Entries are invalid, or the checks find problems.
         """
-        problems = self.check(config, system)
+        content = config.read(system)
+        problems = check_content(content, system)
         if problems:
             raise ConfigurationError(problems)
-        make = partial(_DraftMaker, config, system)
-        drafts = chain.from_iterable(parallel_map(make, number_ranges(config.notes)))
+        numbers = number_ranges(config.notes)
         if config.model is None:
-            yield from (draft.coded_note(system) for draft in drafts)
+            notes = parallel_map(partial(_NoteMaker, config, content, system), numbers)
+            yield from chain.from_iterable(notes)
         else:
-            yield from self._rewritten(config, config.model, drafts, system)
+            drafts = parallel_map(partial(_DraftMaker, config, content, system), numbers)
+            yield from self._rewritten(config, config.model, chain.from_iterable(drafts), system)
 
     def _rewritten(
         self, config: PoliciesConfig, model: str, drafts: Iterable[_Draft], system: CodeSystem
@@ -208,8 +204,7 @@ class _Draft:
 class _DraftMaker:
     """Function from numbers to drafts of notes."""
 
-    def __init__(self, config: PoliciesConfig, system: CodeSystem) -> None:
-        content = config.read(system)
+    def __init__(self, config: PoliciesConfig, content: Content, system: CodeSystem) -> None:
         self._config = config
         self._content = content
         self._sampler = CaseSampler(
@@ -238,3 +233,15 @@ class _DraftMaker:
             case.assignments,
             {"template": case.template, "setting": template.setting},
         )
+
+
+class _NoteMaker:
+    """Function from numbers to coded notes."""
+
+    def __init__(self, config: PoliciesConfig, content: Content, system: CodeSystem) -> None:
+        self._make = _DraftMaker(config, content, system)
+        self._system = system
+
+    def __call__(self, numbers: range) -> list[CodedNote]:
+        """Return the notes with the given numbers."""
+        return [draft.coded_note(self._system) for draft in self._make(numbers)]

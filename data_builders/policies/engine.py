@@ -44,6 +44,10 @@ class PolicyEngine:
 
     def __init__(self, policies: Sequence[Policy], facts: Mapping[str, Fact]) -> None:
         self._policies = [_Compiled(policy) for policy in policies]
+        self._by_name: dict[str, list[int]] = {}
+        for number, compiled in enumerate(self._policies):
+            for name in compiled.names:
+                self._by_name.setdefault(name, []).append(number)
         self._sections = {name: fact.section for name, fact in facts.items()}
 
     def assign(self, statements: Sequence[Statement], setting: Setting) -> list[Assignment]:
@@ -67,7 +71,7 @@ class PolicyEngine:
                 _add(found, statement.code, [number], reason)
         coded = frozenset(found)
         applying = []
-        for policy in self._policies:
+        for policy in self._possible(documented):
             numbers = policy.matched(documented, setting)
             if numbers is not None:
                 applying.append(policy)
@@ -85,14 +89,24 @@ class PolicyEngine:
         kept.sort(key=lambda assignment: min(assignment.facts))
         return _ordered(kept, [policy for policy in applying if policy.before])
 
+    def _possible(self, documented: Iterable[str]) -> list[_Compiled]:
+        """Return the policies that have one of their facts documented, in their order."""
+        numbers = {number for name in documented for number in self._by_name.get(name, ())}
+        return [self._policies[number] for number in sorted(numbers)]
+
 
 class _Compiled:
-    """A policy whose condition is quick to evaluate."""
+    """A policy whose condition is quick to evaluate.
+
+    Attributes:
+        names: Names of facts of which one must be documented.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._terms = [(term,) if isinstance(term, str) else term for term in policy.when]
         self._unless = policy.unless
         self._setting = policy.setting
+        self.names = min(self._terms, key=len)
         self.codes = policy.codes
         self.replaces = policy.replaces
         self.before = policy.before

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from cclearn.codes import CodeSystem, conflict
+from cclearn.codes import CodeSystem
+from cclearn.codes.exclusions import conflicts
 from cclearn.codes.patient_limits import Sex
 from data_builders.content.reading import Content
 from data_builders.content.schema import Fact, Kind, Template
@@ -78,9 +79,9 @@ class CaseSampler:
         self._of_categories = [
             name for name, fact in content.facts.items() if fact.category in self._categories
         ]
-        self._conflicts: dict[tuple[str, str], bool] = {}
+        self._conflicts = _conflicts(content, system)
         self._deniable = [name for name, fact in content.facts.items() if fact.deniable]
-        self._contexts: dict[str, Context] = {}
+        self._known: dict[tuple[str, str, bool], Statement] = {}
 
     def draw(self, rng: random.Random) -> Case:
         """Return a case. It depends on the state of the generator only."""
@@ -101,7 +102,8 @@ class CaseSampler:
     def _statements(
         self, template: Template, patient: Patient, rng: random.Random
     ) -> list[Statement]:
-        wanted = rng.randint(*template.facts)
+        low, high = template.facts
+        wanted = low + int(rng.random() * (high - low + 1))
         names: list[str] = []
         kinds = template.kinds
         first = self._first(template, patient, rng)
@@ -167,6 +169,7 @@ class CaseSampler:
         return sex and fact.age[0] <= patient.age <= fact.age[1]
 
     def _statement(self, name: str, rng: random.Random, principal: bool = False) -> Statement:
+        """Return the statement of a fact. A fact without a form gets a random one."""
         key = _fact(name, self._facts)
         fact = self._facts[key]
         form = name[len(key) + 1 :]
@@ -174,7 +177,14 @@ class CaseSampler:
             options = [*([""] if fact.words else []), *fact.forms]
             weights = [1.0] * bool(fact.words) + [f.weight for f in fact.forms.values()]
             (form,) = rng.choices(options, weights)
-        words, code = (fact.words, fact.code)
+        uncertain = fact.uncertain and not principal and rng.random() < _UNCERTAIN
+        if (key, form, uncertain) not in self._known:
+            self._known[key, form, uncertain] = self._new_statement(key, form, uncertain)
+        return self._known[key, form, uncertain]
+
+    def _new_statement(self, key: str, form: str, uncertain: bool) -> Statement:
+        fact = self._facts[key]
+        words, code = fact.words, fact.code
         if form:
             words, code = fact.forms[form].words, fact.forms[form].code
         return Statement(
@@ -183,7 +193,7 @@ class CaseSampler:
             kind=fact.kind,
             words=words,
             code=code,
-            uncertain=fact.uncertain and not principal and rng.random() < _UNCERTAIN,
+            uncertain=uncertain,
             medications=fact.medications,
             labs=fact.labs,
             findings=fact.findings,
@@ -194,9 +204,7 @@ class CaseSampler:
     def _context(self, code: str | None) -> Context:
         if code is None or code not in self._system:
             return NO_CONTEXT
-        if code not in self._contexts:
-            self._contexts[code] = context_of(self._system, code, framed=False)
-        return self._contexts[code]
+        return context_of(self._system, code, framed=False)
 
     def _consistent(self, statements: list[Statement], template: Template) -> list[Assignment]:
         """Return the codes of statements, after removing those whose codes exclude each other.
@@ -216,17 +224,13 @@ class CaseSampler:
 
     def _first_conflict(self, assignments: Sequence[Assignment]) -> Assignment | None:
         for index, later in enumerate(assignments):
+            excluded = self._conflicts.get(later.code)
+            if excluded is None:
+                continue
             for earlier in assignments[:index]:
-                if self._conflict(earlier.code, later.code):
+                if earlier.code in excluded:
                     return max(later, earlier, key=lambda a: max(a.facts))
         return None
-
-    def _conflict(self, one: str, two: str) -> bool:
-        pair = (one, two) if one < two else (two, one)
-        if pair not in self._conflicts:
-            known = one in self._system and two in self._system
-            self._conflicts[pair] = known and conflict(self._system, *pair) is not None
-        return self._conflicts[pair]
 
     def _distractors(
         self,
@@ -241,7 +245,7 @@ class CaseSampler:
         found: list[Statement] = []
         if not self._deniable:
             return []
-        for _ in range(rng.randint(0, self._most_distractors)):
+        for _ in range(int(rng.random() * (self._most_distractors + 1))):
             name = self._deniable[int(rng.random() * len(self._deniable))]
             fact = self._facts[name]
             codes = [fact.code, *(form.code for form in fact.forms.values())]
@@ -252,6 +256,18 @@ class CaseSampler:
                 continue
             found.append(self._statement(name, rng))
         return found
+
+
+def _conflicts(content: Content, system: CodeSystem) -> dict[str, frozenset[str]]:
+    """Return the codes that Excludes1 notes separate from each code of facts and policies."""
+    codes = {code for policy in content.policies for code in policy.codes}
+    for fact in content.facts.values():
+        codes.update(c for c in (fact.code, *(f.code for f in fact.forms.values())) if c)
+    found: dict[str, set[str]] = {}
+    for one, two, _ in conflicts(system, [code for code in codes if code in system]):
+        found.setdefault(one, set()).add(two)
+        found.setdefault(two, set()).add(one)
+    return {code: frozenset(others) for code, others in found.items()}
 
 
 def _mode(ages: tuple[int, int]) -> float:

@@ -58,7 +58,7 @@ class _TemplateRenderer:
     ) -> None:
         from data_builders.templates.code_notes import CodeNoteRenderer
 
-        self._renderer = CodeNoteRenderer(system, noise, seed)
+        self._renderer = CodeNoteRenderer(system, noise)
         self._strings = strings
         self._seed = seed
 

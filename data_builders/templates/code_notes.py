@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.patient_limits import patient_of
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Origin
 from cclearn.notes.spans import Span
 from data_builders.content.kinds import kind_of
-from data_builders.content.reading import shipped_content
+from data_builders.content.reading import shipped_templates
 from data_builders.noise import Noise
 from data_builders.noise.context import context_of, vocabulary
 from data_builders.templates.statements import Patient, Statement
 from data_builders.templates.writer import NOISE_WEIGHTS, NoteWriter
+
+_NONE: Mapping[str, Sequence[str]] = {}
 
 
 class CodeNoteRenderer:
@@ -23,14 +25,17 @@ class CodeNoteRenderer:
     Args:
         system: Code system of the codes.
         noise: Share of the mentions whose spelling is changed.
-        seed: Seed of the choice of templates.
+        templates: Names of the templates that are used. Empty for all.
     """
 
-    def __init__(self, system: CodeSystem, noise: float, seed: int) -> None:
-        content = shipped_content(system)
+    def __init__(self, system: CodeSystem, noise: float, templates: Collection[str] = ()) -> None:
+        content = shipped_templates(system)
         self._system = system
-        self._seed = seed
-        self._templates = list(content.templates.items())
+        self._templates = [
+            template
+            for name, template in content.templates.items()
+            if not templates or name in templates
+        ]
         self._writer = NoteWriter(
             content, Noise(NOISE_WEIGHTS, vocabulary=vocabulary(system)), noise
         )
@@ -41,21 +46,24 @@ class CodeNoteRenderer:
         strings: Mapping[str, Sequence[str]],
         rng: random.Random,
         origin: Origin = "synthetic",
+        distractors: Mapping[str, Sequence[str]] = _NONE,
     ) -> CodedNote:
         """Return a note that mentions every code, with the exact evidence of each.
 
         Args:
             identifier: Id of the note.
-            strings: Strings of each code, of which one or two are mentioned.
+            strings: Strings of each code. Each mention is one of them.
             rng: Random generator of the note.
             origin: Origin of the note.
+            distractors: Strings of codes that the note may deny, or ascribe to a relative.
         """
         codes = list(strings)
         statements = [self._statement(code, strings[code]) for code in codes]
+        others = [self._statement(code, texts) for code, texts in distractors.items()]
         kinds = {statement.kind for statement in statements}
         sex, ages = patient_of(codes, self._system)
         # Several templates take all kinds, and all ages of adults. Children have those of adults.
-        able = [t for _, t in self._templates if kinds <= t.kinds and t.sex in (None, sex)]
+        able = [t for t in self._templates if kinds <= t.kinds and t.sex in (None, sex)]
         fitting = [t for t in able if max(t.age[0], ages[0]) <= min(t.age[1], ages[1])]
         (template,) = rng.choices(fitting or able, [t.weight for t in fitting or able])
         sex = sex or ("female" if rng.random() < 0.5 else "male")
@@ -63,7 +71,7 @@ class CodeNoteRenderer:
         if fitting:
             low, high = max(template.age[0], low), min(template.age[1], high)
         written = self._writer.write(
-            template, Patient(rng.randint(low, high), sex), statements, [], rng
+            template, Patient(rng.randint(low, high), sex), statements, others, rng
         )
         return coded_note(
             identifier,

@@ -96,11 +96,15 @@ class Page:
         if text:
             self._pieces.append(text)
             self._length += len(text)
-            self._tail = (self._tail + text)[-2:]
+            self._tail = text[-2:] if len(text) > 1 else self._tail[-1:] + text
 
     def choice(self, items: Sequence[str]) -> str:
         """Return a random item."""
         return items[int(self.rng.random() * len(items))]
+
+    def number(self, low: int, high: int) -> int:
+        """Return a random number of a range, both ends included."""
+        return low + int(self.rng.random() * (high - low + 1))
 
     def chance(self, share: float) -> bool:
         """Return True with a probability."""
@@ -188,9 +192,9 @@ class Page:
         for name, numbers in signs.items():
             text = numbers if numbers.startswith("{") else f"{{{numbers}}}"
             values[name] = parse_pattern(text).text(rng)
-        month, day, year = int(rng.random() * 12), 1 + int(rng.random() * 27), rng.randint(19, 25)
-        stay = rng.randint(2, 9)
-        form = int(rng.random() * 3)
+        month, day, year = self.number(0, 11), self.number(1, 27), self.number(19, 25)
+        stay = self.number(2, 9)
+        form = self.number(0, 2)
 
         def date(day: int) -> str:
             over, day = divmod(day - 1, 28)
@@ -213,7 +217,7 @@ class Page:
             "later": date(day + stay),
             "earlier": date(max(1, day - 3)),
             "days": str(stay),
-            "weight": str(rng.randint(48, 102)),
-            "height": str(rng.randint(150, 178) if female else rng.randint(162, 190)),
+            "weight": str(self.number(48, 102)),
+            "height": str(self.number(150, 178) if female else self.number(162, 190)),
         }
         return values

@@ -135,9 +135,9 @@ class NoteWriter:
         """
         rng = page.rng
         fillers = rng.sample(
-            section.fillers, min(len(section.fillers), rng.randint(*section.filler_count))
+            section.fillers, min(len(section.fillers), page.number(*section.filler_count))
         )
-        count = min(len(waiting), rng.randint(*section.distractors))
+        count = min(len(waiting), page.number(*section.distractors))
         items: list[_Item] = [*fillers, *waiting[:count]]
         del waiting[:count]
         order = list(mentioned)
@@ -211,7 +211,7 @@ class NoteWriter:
             for statement in page.statements
             if (patterns := getattr(statement, shown)) and page.chance(_SHOWN)
         ]
-        extra = page.rng.sample(common, min(len(common), page.rng.randint(*_COMMON[shown])))
+        extra = page.rng.sample(common, min(len(common), page.number(*_COMMON[shown])))
         first_words = {text.split(maxsplit=1)[0].lower() for text in found}
         found += [t for t in extra if t.split(maxsplit=1)[0].lower() not in first_words]
         for text in dict.fromkeys(found):

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
-from data_builders.content.reading import Content, read_content, shipped_content, shipped_files
+from data_builders.content.reading import Content, read_content, shipped_files
+from data_builders.content.schema import Kind
 from data_builders.policies.checks import check_content
+from tests.data_builders.content.shipped import shipped_content
 from tests.source_tree import ROOT
 
 
@@ -21,6 +24,9 @@ def test_the_shipped_content_is_complete_and_without_a_problem(system: CodeSyste
     content = shipped_content(system)
     assert check_content(content, system) == []
     assert len(content.templates) >= 12
+    # Any codes can be in a note, of patients of any sex.
+    kinds = set(get_args(Kind))
+    assert {name for name, t in content.templates.items() if t.kinds != kinds or t.sex} == set()
     assert len(content.policies) >= 60
     codes = {
         code

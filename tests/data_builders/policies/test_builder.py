@@ -10,9 +10,9 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from data_builders.builder import configure, find_builder
-from data_builders.content.reading import shipped_content
 from data_builders.output import build
 from data_builders.parallel import in_processes
+from tests.data_builders.content.shipped import shipped_content
 
 
 def notes(system: CodeSystem, **settings: object) -> list[CodedNote]:

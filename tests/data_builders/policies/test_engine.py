@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from cclearn.codes import CodeSystem
-from data_builders.content.reading import shipped_content
 from data_builders.policies.engine import PolicyEngine, Setting
 from data_builders.templates.statements import Statement
+from tests.data_builders.content.shipped import shipped_content
 
 
 def statements(system: CodeSystem, *names: str) -> list[Statement]:

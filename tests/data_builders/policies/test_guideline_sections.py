@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cclearn.codes import CodeSystem
-from data_builders.content.reading import shipped_content
 from data_builders.policies.engine import UNCERTAIN_SECTIONS
+from tests.data_builders.content.shipped import shipped_content
 
 WORDS = {
     "I.A.13": "a coding convention that requires the underlying condition be sequenced first",

@@ -16,7 +16,7 @@ MODULE = "data_builders.templates.code_notes"
 class CodeNoteRenderer:
     """Writes a line for each code. A string with the word `unmentionable` is left out."""
 
-    def __init__(self, system: CodeSystem, noise: float, seed: int) -> None:
+    def __init__(self, system: CodeSystem, noise: float) -> None:
         self._system = system
 
     def render(

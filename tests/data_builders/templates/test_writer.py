@@ -5,12 +5,12 @@ import random
 import pytest
 
 from cclearn.codes import CodeSystem
-from data_builders.content.reading import shipped_content
 from data_builders.content.schema import Section, Template
 from data_builders.noise import Noise
 from data_builders.templates.code_notes import CodeNoteRenderer
 from data_builders.templates.statements import Patient, Statement
 from data_builders.templates.writer import NoteWriter, WrittenNote
+from tests.data_builders.content.shipped import shipped_content
 
 GOUT = Statement("gout", "problem", ("gout",), medications=("allopurinol 100 mg",))
 PAIN = Statement("pain", "symptom", ("knee pain",))
@@ -70,7 +70,7 @@ def test_drugs_of_the_facts_are_shown_and_empty_sections_are_not(system: CodeSys
 
 
 def test_notes_for_codes_mention_each_by_one_of_its_strings(system: CodeSystem) -> None:
-    renderer = CodeNoteRenderer(system, 0.0, 0)
+    renderer = CodeNoteRenderer(system, 0.0)
     strings = {
         "I50.9": ["heart failure", "CHF"],
         "S52.501A": ["fracture of the right radius"],
@@ -89,7 +89,7 @@ def test_notes_for_codes_mention_each_by_one_of_its_strings(system: CodeSystem) 
 
 
 def test_the_patient_fits_the_codes(system: CodeSystem) -> None:
-    renderer = CodeNoteRenderer(system, 0.0, 0)
+    renderer = CodeNoteRenderer(system, 0.0)
     for seed in range(10):
         note = renderer.render("n", {"N40.0": ["enlarged prostate"]}, random.Random(seed))
         assert " female" not in note.text
