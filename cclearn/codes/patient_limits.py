@@ -56,8 +56,20 @@ def limits(code: str) -> tuple[Limit, ...]:
     and I.C.16 of the Official Guidelines. The code lists of the Medicare Code Editor are not copied.
     """
     return tuple(
-        limit for limit, named in _table() if any(reference.covers(code) for reference in named)
+        limit
+        for limit, named in _limits_in(code[:3])
+        if any(reference.covers(code) for reference in named)
     )
+
+
+@cache
+def _limits_in(category: str) -> list[tuple[Limit, tuple[Reference, ...]]]:
+    """Return the limits that may apply to codes of a category, the first three characters of a code."""
+    return [
+        (limit, named)
+        for limit, named in _table()
+        if any(reference.first[:3] <= category <= reference.last[:3] for reference in named)
+    ]
 
 
 def patient_of(codes: Iterable[str], system: CodeHierarchy) -> tuple[Sex | None, tuple[int, int]]:

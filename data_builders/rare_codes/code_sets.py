@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cclearn.codes import CodeSystem
-from data_builders.rare_codes.code_conflicts import CodeConflict, ConflictKind, code_conflicts
+from data_builders.code_conflicts import CodeConflict, ConflictKind, code_conflicts
 from data_builders.rare_codes.cooccurrence import CooccurrencePrior
 from data_builders.rare_codes.known_neighbours import KnownNeighbours
 from data_builders.rare_codes.training_corpus import Codes, TrainingCorpus

@@ -17,6 +17,7 @@ from cclearn.notes import CodedNote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import in_share
 from data_builders.builder import Builder, BuiltRow, RejectedRow
+from data_builders.code_conflicts import without_conflicts
 from data_builders.content.reading import shipped_templates, unknown_names
 from data_builders.parallel import ParallelMap, in_process, number_ranges
 from data_builders.synthetic.mentions import MentionSettings, Share, read_mentions, select_codes
@@ -28,7 +29,8 @@ class TemplateNotesConfig(MentionSettings):
 
     Attributes:
         notes: Number of notes to build.
-        most_codes: Largest number of codes of a note that has codes.
+        most_codes: Largest number of codes of a note that has codes. Of two codes that one patient
+            cannot have, only one is taken.
         without_codes: Share of notes that have no code.
         distractors: Largest number of mentions in a note that give no code, because they are negated,
             ruled out, hypothetical or about a relative.
@@ -122,6 +124,7 @@ class _NoteMaker:
         codes: list[str],
     ) -> None:
         self._config = config
+        self._system = system
         self._strings = strings
         self._codes = codes
         self._positions: dict[str, list[int]] = defaultdict(list)
@@ -139,7 +142,7 @@ class _NoteMaker:
         chosen: list[str] = []
         if rng.random() >= config.without_codes:
             most = min(config.most_codes, len(codes))
-            chosen = rng.sample(codes, rng.randint(1, most))
+            chosen = without_conflicts(self._system, rng.sample(codes, rng.randint(1, most)))
         # Distractors are among the codes of the builder, so that no other code is mentioned at all.
         others = _Others(codes, {p for code in chosen for p in self._positions[code]})
         distractors = rng.sample(others, min(len(others), rng.randint(0, config.distractors)))

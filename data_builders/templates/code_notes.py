@@ -11,10 +11,14 @@ from cclearn.notes import AssignedCode, CodedNote, Evidence, Origin
 from cclearn.notes.spans import Span
 from data_builders.content.kinds import kind_of
 from data_builders.content.reading import shipped_templates
+from data_builders.content.schema import Kind
 from data_builders.noise import Noise
-from data_builders.noise.context import context_of, vocabulary
+from data_builders.noise.context import Context, context_of, vocabulary
 from data_builders.templates.statements import Patient, Statement
 from data_builders.templates.writer import NOISE_WEIGHTS, NoteWriter
+
+_CACHE_SIZE = 1 << 16
+"""Maximum number of codes whose kind and context are kept."""
 
 _NONE: Mapping[str, Sequence[str]] = {}
 
@@ -31,6 +35,7 @@ class CodeNoteRenderer:
     def __init__(self, system: CodeSystem, noise: float, templates: Collection[str] = ()) -> None:
         content = shipped_templates(system)
         self._system = system
+        self._known: dict[str, tuple[Kind, Context]] = {}
         self._templates = [
             template
             for name, template in content.templates.items()
@@ -82,12 +87,18 @@ class CodeNoteRenderer:
         )
 
     def _statement(self, code: str, strings: Sequence[str]) -> Statement:
+        if code not in self._known:
+            if len(self._known) >= _CACHE_SIZE:
+                self._known.clear()
+            context = context_of(self._system, code, framed=False)
+            self._known[code] = kind_of(code, self._system), context
+        kind, context = self._known[code]
         return Statement(
             fact=code,
-            kind=kind_of(code, self._system),
+            kind=kind,
             words=tuple(text.replace("{", "(").replace("}", ")") for text in strings),
             code=code,
-            context=context_of(self._system, code, framed=False),
+            context=context,
         )
 
 

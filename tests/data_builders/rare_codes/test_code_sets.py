@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote
 from cclearn.notes.jsonl import write_rows
-from data_builders.rare_codes.code_conflicts import code_conflicts
+from data_builders.code_conflicts import code_conflicts
 from data_builders.rare_codes.code_sets import AnchorCodeSets, CodeSet
 from data_builders.rare_codes.cooccurrence import CooccurrencePrior
 from data_builders.rare_codes.known_neighbours import KnownNeighbours

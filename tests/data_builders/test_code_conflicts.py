@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cclearn.codes import CodeSystem
-from data_builders.rare_codes.code_conflicts import code_conflicts
+from data_builders.code_conflicts import code_conflicts, without_conflicts
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_codes_that_exclude_each_other(
             assert found & kinds
         else:
             assert found == kinds
+
+
+def test_the_later_of_two_conflicting_codes_is_left_out(system: CodeSystem) -> None:
+    codes = ["E10.9", "N40.0", "E11.9", "I10", "N80.9"]
+    assert without_conflicts(system, codes) == ["E10.9", "N40.0", "I10"]
+    assert without_conflicts(system, []) == []

@@ -77,6 +77,21 @@ def code_conflicts(system: CodeSystem, codes: Sequence[str]) -> list[CodeConflic
     return [*found, *_side_conflicts(system, codes)]
 
 
+def without_conflicts(system: CodeSystem, codes: Sequence[str]) -> list[str]:
+    """Return codes without those that conflict with an earlier one.
+
+    Args:
+        system: Code system of the codes.
+        codes: Codes in the official form, all of which the release contains.
+    """
+    pairs = {frozenset((found.code, found.other)) for found in code_conflicts(system, codes)}
+    kept: list[str] = []
+    for code in codes:
+        if not any(frozenset((code, earlier)) in pairs for earlier in kept):
+            kept.append(code)
+    return kept
+
+
 @lru_cache(maxsize=1 << 14)
 def _limited(code: str) -> _Patients:
     found = limits(code)
