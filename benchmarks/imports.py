@@ -10,16 +10,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import random
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from measure import save
+from measure import save, timed_build
 
 from cclearn.codes import CodeSystem
 from cclearn.notes import AssignedCode, CodedNote
@@ -36,22 +32,6 @@ PHRASES = {
     "N17.9": "acute kidney failure",
     "J18.9": "pneumonia",
 }
-
-
-def run(arguments: list[str], out: Path) -> dict[str, Any]:
-    """Run `cclearn build` in a separate process, and return its time and memory."""
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "cclearn", "build", *arguments, "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0
-    stats = json.loads((out / "stats.json").read_text())
-    return {
-        "rows": stats["rows"],
-        "rejected": sum(stats["rejected"].values()),
-        "seconds": round(time.perf_counter() - started, 1),
-        "peak_mib": round(usage.ru_maxrss / 2**10),
-    }
 
 
 def write_tables(folder: Path, stays: int, words: int) -> float:
@@ -111,11 +91,11 @@ def main() -> None:
         tables = Path(name) / "tables"
         tables.mkdir()
         gigabytes = write_tables(tables, arguments.stays, arguments.words)
-        imported = run(["corpus", f"file={tables}", "format=mimic4"], Path(name) / "corpus")
+        imported = timed_build(["corpus", f"file={tables}", "format=mimic4"], Path(name) / "corpus")
     with tempfile.TemporaryDirectory() as name:
         write_answers(Path(name), arguments.notes)
         replay = f"model=replay:{name}/answers.jsonl"
-        cited = run(["silver", f"notes={name}/notes.jsonl", replay], Path(name) / "silver")
+        cited = timed_build(["silver", f"notes={name}/notes.jsonl", replay], Path(name) / "silver")
     save(
         "imports",
         {"mimic4": {"gigabytes": gigabytes, **imported}, "silver_replay": cited},

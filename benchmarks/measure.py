@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +36,53 @@ def seconds(action: Callable[[], object], runs: int = 5) -> dict[str, float]:
         "median": round(statistics.median(taken), 4),
         "maximum": round(max(taken), 4),
     }
+
+
+def timed_build(arguments: list[str], out: Path) -> dict[str, Any]:
+    """Run `cclearn build` in a separate process. Return its rows, rejected rows, time and memory.
+
+    Args:
+        arguments: Name of the builder, settings and options.
+        out: Output folder.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(build_command(arguments, out), **_QUIET)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    stats = json.loads((out / "stats.json").read_text())
+    return {
+        "rows": stats["rows"],
+        "rejected": sum(stats["rejected"].values()),
+        "seconds": round(time.perf_counter() - started, 1),
+        "peak_mib": round(usage.ru_maxrss / 2**10),
+    }
+
+
+def killed_build(arguments: list[str], out: Path, after: float) -> bool:
+    """Run `cclearn build`, and kill it with all its processes. Return whether it was still running.
+
+    Args:
+        arguments: Name of the builder, settings and options.
+        out: Output folder.
+        after: Seconds after which it is killed.
+    """
+    command = build_command(arguments, out)
+    process = subprocess.Popen(command, start_new_session=True, **_QUIET)
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def build_command(arguments: list[str], out: Path) -> list[str]:
+    """Return the command line of `cclearn build`."""
+    return [sys.executable, "-m", "cclearn", "build", *arguments, "--out", str(out)]
+
+
+_QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def save(name: str, figures: dict[str, Any]) -> None:

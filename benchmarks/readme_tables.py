@@ -1,4 +1,4 @@
-"""Write the tables of the README and of `docs/evaluation.md` from the results.
+"""Write the tables of the README and of pages of `docs/` from the results.
 
 python -m benchmarks.readme_tables [--quickstart FOLDER]
 
@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from benchmarks import synthetic_tables
 from benchmarks.claim.tables import summary_table
 from benchmarks.markdown import filled, table
 from cclearn.cli.tables import plain_text, score_table
@@ -24,7 +25,13 @@ from cclearn.runtime.parsing import read_json
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "builders.md")
+PAGES = (
+    ROOT / "README.md",
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("evaluation", "builders", "synthetic_data", "audit")
+    ),
+)
 QUICKSTART = RESULTS / "quickstart.json"
 
 
@@ -205,6 +212,7 @@ def imports_table() -> str:
 
 
 BLOCKS = {
+    **synthetic_tables.BLOCKS,
     "quickstart": quickstart_table,
     "span rows": arms_table,
     "lexicon on CodiEsp": codiesp_table,

@@ -1,17 +1,15 @@
 """Measure synthetic notes: their speed, how they differ from real notes, and what they are worth.
 
 python -m benchmarks.synthetic speed [--notes 20000]
-python -m benchmarks.synthetic rare --data FOLDER
-python -m benchmarks.synthetic realism --data FOLDER
-python -m benchmarks.synthetic use --data FOLDER
+python -m benchmarks.synthetic realism --data FOLDER [--also NAME=FILE]
+python -m benchmarks.synthetic use --data FOLDER [--also NAME=FILE]
 
 FOLDER contains `aci_bench`, `mts_dialog` and `codiesp`. Each part is written into
-`benchmarks/results/synthetic.json`, where the others stay.
+`benchmarks/results/synthetic.json`, where the others stay. `--also` compares further synthetic notes,
+such as those of an earlier version.
 
 - `speed`: notes a second of `template_notes` and `policies` on one core, with all files; offsets are
   compared with the text.
-- `rare`: `rare_code_notes` with MIMIC-III's published number of notes: 90,000 over 7,900 codes, whose
-  counts are made up, and which have the code sets of CodiEsp's training notes.
 - `realism`: the accuracy of a logistic classifier of character n-grams that tells synthetic windows of
   text from real ones, beside that of one real corpus against another.
 - `use`: spaCy's recogniser trained on notes of either builder, with about the same number of characters,
@@ -30,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +72,18 @@ SCORES = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", choices=("speed", "rare", "realism", "use"))
+    parser.add_argument("part", choices=("speed", "realism", "use"))
     parser.add_argument("--data", type=Path, help="folder of the corpora")
     parser.add_argument("--notes", type=int, default=20_000)
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=FILE")
     arguments = parser.parse_args()
+    also = {name: Path(file) for name, _, file in (item.partition("=") for item in arguments.also)}
     if arguments.part != "speed" and arguments.data is None:
         parser.error("--data is needed")
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "speed": lambda: speed(arguments.notes),
-        "rare": lambda: rare(arguments.data),
-        "realism": lambda: realism(arguments.data),
-        "use": lambda: use(arguments.data),
+        "realism": lambda: realism(arguments.data, also),
+        "use": lambda: use(arguments.data, also),
     }
     kept = read_json(RESULT) if RESULT.exists() else {}
     kept = {part: kept[part] for part in parts if part in kept}
@@ -127,6 +127,25 @@ def _builders(pairs: Path, count: int) -> dict[str, dict[str, Any]]:
     }
 
 
+def _synthetic_notes(
+    folder: Path, count: int, also: dict[str, Path], system: CodeSystem
+) -> dict[str, Path]:
+    """Return files of synthetic notes by the name of their kind."""
+    builders = _builders(_pairs(folder, system), count)
+    # The templates of an encounter, without those for few words besides the mentions.
+    long = {**builders["template_notes"], "templates": []}
+    kinds = {
+        "template_notes": builders["template_notes"],
+        "template_notes, all templates": long,
+        "policies": builders["policies"],
+    }
+    files = {
+        kind: _build(kind.partition(",")[0], settings, folder / kind, system)
+        for kind, settings in kinds.items()
+    }
+    return {**also, **files}
+
+
 def _pairs(folder: Path, system: CodeSystem) -> Path:
     return _build("icd10cm", {}, folder / "pairs", system)
 
@@ -136,59 +155,13 @@ def _build(name: str, settings: dict[str, Any], folder: Path, system: CodeSystem
     return build(builder, configure(builder, settings), folder, system).data
 
 
-def rare(data: Path) -> dict[str, Any]:
-    """Return the seconds and the memory of a build of the size of MIMIC-III's rare codes."""
-    system = CodeSystem.load()
-    options = CodiEspOptions(split="train", language="en")
-    notes = CodiEsp().read(data / "codiesp", "train", options, system)
-    rng = random.Random(0)  # noqa: S311 - reproducible
-    codes = rng.sample(system.billable_codes(), 8_900)
-    with tempfile.TemporaryDirectory(prefix="cclearn-synthetic-") as name:
-        folder = Path(name)
-        write_rows(folder / "train.jsonl", notes)
-        with (folder / "counts.csv").open("w", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["code", "count"])
-            for index, code in enumerate(codes):
-                table.writerow([code, _made_up_count(index, rng)])
-        settings = {
-            "notes": [str(folder / "train.jsonl")],
-            "counts": str(folder / "counts.csv"),
-        }
-        started = time.perf_counter()
-        path = _build("rare_code_notes", settings, folder / "rare", system)
-        seconds = time.perf_counter() - started
-        stats = read_json(path.parent / "stats.json")
-    return {
-        "seconds": round(seconds, 1),
-        "notes": stats["rows"],
-        "notes_a_second": round(stats["rows"] / seconds),
-        "strata": stats["strata"],
-        "mib_most": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-    }
-
-
-def _made_up_count(index: int, rng: random.Random) -> int:
-    """Return a number of training notes, so that strata are about as large as those of MIMIC-III."""
-    if index < 237:
-        return 0
-    if index < 237 + 5_199:
-        return rng.randint(1, 9)
-    return rng.randint(10, 99) if index < 237 + 5_199 + 2_472 else rng.randint(100, 5_000)
-
-
-def realism(data: Path) -> dict[str, Any]:
+def realism(data: Path, also: dict[str, Path]) -> dict[str, Any]:
     """Return how well a classifier tells synthetic notes from real ones, and what they look like."""
     system = CodeSystem.load()
     with tempfile.TemporaryDirectory(prefix="cclearn-synthetic-") as name:
-        folder = Path(name)
-        pairs = _pairs(folder, system)
         synthetic = {
-            builder: [
-                note.text
-                for note in read_coded_notes(_build(builder, settings, folder / builder, system))
-            ]
-            for builder, settings in _builders(pairs, 2_000).items()
+            kind: [note.text for note in islice(read_coded_notes(file), 2_000)]
+            for kind, file in _synthetic_notes(Path(name), 2_000, also, system).items()
         }
     real = real_texts(data)
     accuracy: dict[str, dict[str, float]] = {}
@@ -282,7 +255,7 @@ def describe(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def use(data: Path) -> dict[str, Any]:
+def use(data: Path, also: dict[str, Path]) -> dict[str, Any]:
     """Return the scores of the lexicon and of recognisers that were trained on synthetic notes."""
     system = CodeSystem.load()
     options = CodiEspOptions(split="dev", language="en")
@@ -294,19 +267,21 @@ def use(data: Path) -> dict[str, Any]:
     characters = {}
     with tempfile.TemporaryDirectory(prefix="cclearn-synthetic-") as name:
         folder = Path(name)
-        pairs = _pairs(folder, system)
         coders = {"lexicon": Coder.lexicon()}
-        for builder, settings in _builders(pairs, 5_000).items():
-            documents = folder / f"{builder}.jsonl"
-            notes = read_coded_notes(_build(builder, settings, folder / builder, system))
-            characters[builder] = write_rows_up_to(documents, notes, CHARACTERS)
+        for number, (kind, file) in enumerate(
+            _synthetic_notes(folder, 5_000, also, system).items()
+        ):
+            work = folder / f"arm-{number}"
+            work.mkdir()
+            documents = work / "documents.jsonl"
+            characters[kind] = write_rows_up_to(documents, read_coded_notes(file), CHARACTERS)
             evidence = {"files": [str(documents)], "grade": "gold"}
-            own = _build("note_evidence", evidence, folder / f"{builder}-pairs", system)
-            merged = {"files": [str(pairs), str(own)]}
-            strings = _build("merge", merged, folder / f"{builder}-strings", system)
-            trained = train_recogniser(documents, folder / f"{builder}-spacy", "en")
+            own = _build("note_evidence", evidence, work / "pairs", system)
+            merged = {"files": [str(folder / "pairs" / "pairs.jsonl"), str(own)]}
+            strings = _build("merge", merged, work / "strings", system)
+            trained = train_recogniser(documents, work / "spacy", "en")
             loop = LoopSettings(recogniser=f"spacy:{trained}", segments="sentence")
-            coders[builder] = load_coder(CoderSettings(pairs=strings, loop=loop), system)
+            coders[kind] = load_coder(CoderSettings(pairs=strings, loop=loop), system)
         for test, gold in tests.items():
             for coder_name, coder in coders.items():
                 coded[test][coder_name] = list(coder.code_many(note.note for note in gold))

@@ -155,6 +155,9 @@ COMMANDS = (
             *("most=5", "--out", "{out}/rare"),
         ),
     ),
+    Command(
+        "audit", ("cclearn", "audit", "{inputs}/synthetic/test/notes.jsonl", "--out", "{out}/audit")
+    ),
     Command("evaluate", _evaluate()),
     Command("evaluate again", _evaluate("--overwrite"), before=_evaluate()),
     Command(

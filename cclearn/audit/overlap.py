@@ -47,7 +47,7 @@ class Overlap:
 def find_overlap(audited: NoteSet, reference: NoteSet, settings: AuditSettings) -> Overlap:
     """Find copies and passages of reference notes.
 
-    Notes without a word are never copies.
+    Notes of few words are no copies, because they may be equal by chance.
 
     Args:
         audited: Notes to audit.
@@ -55,9 +55,10 @@ def find_overlap(audited: NoteSet, reference: NoteSet, settings: AuditSettings) 
         settings: Settings of the audit.
     """
     ids: list[str] = []
-    hashes = _text_hashes(audited.texts("copies: notes", ids))
-    theirs = np.unique(_text_hashes(reference.texts("copies: reference")))
-    is_copy = np.isin(hashes, theirs) & (hashes != _NO_WORDS)
+    hashes = _text_hashes(audited.texts("copies: notes", ids), settings.least_copied)
+    texts = reference.texts("copies: reference")
+    theirs = np.unique(_text_hashes(texts, settings.least_copied))
+    is_copy = np.isin(hashes, theirs) & (hashes != _SHORT)
     index = GramIndex(audited.texts("13-grams: notes"), GRAM)
     index.count(reference.texts("13-grams: reference"))
     is_common = index.counts > settings.most_of_uncommon(index.counted)
@@ -78,11 +79,14 @@ def find_overlap(audited: NoteSet, reference: NoteSet, settings: AuditSettings) 
     )
 
 
-_NO_WORDS = np.uint64(hash_of(""))
+_SHORT = np.uint64(hash_of(""))
+"""Hash of notes of few words."""
 
 
-def _text_hashes(texts: Iterable[str]) -> Hashes:
-    return np.fromiter((hash_of(" ".join(words_of(text))) for text in texts), np.uint64)
+def _text_hashes(texts: Iterable[str], least: int) -> Hashes:
+    """Return the hash of the words of each text, `_SHORT` for a text of fewer words than `least`."""
+    words = (words_of(text) for text in texts)
+    return np.fromiter((hash_of(" ".join(w if len(w) >= least else ())) for w in words), np.uint64)
 
 
 def _with_passage(

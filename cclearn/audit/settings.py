@@ -24,6 +24,8 @@ class AuditSettings(BaseModel):
     Attributes:
         common: Number of reference notes that may contain a phrase that is not common.
         common_share: Share of the reference notes that may contain a phrase that is not common.
+        least_copied: Smallest number of words of a note that is a copy if a reference note has the same
+            words. Shorter notes may be equal by chance.
         passage: Number of words of a copied passage. A note fails if one reference note contains all
             13-grams of such a passage, in any order, without the common ones. Carlini et al. 2023 call a
             text memorised if 50 tokens of it are repeated.
@@ -65,6 +67,7 @@ class AuditSettings(BaseModel):
 
     common: int = Field(default=10, ge=0)
     common_share: float = Field(default=0.02, ge=0, le=1)
+    least_copied: int = Field(default=20, ge=1)
     passage: int = Field(default=50, gt=GRAM)
     similarity: float = Field(default=0.5, gt=0, le=1)
     least_shared: int = Field(default=15, ge=1)

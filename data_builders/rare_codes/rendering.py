@@ -11,9 +11,9 @@ from cclearn.codes import CodeSystem
 from cclearn.notes import CodedNote
 from data_builders.builder import RejectedRow
 from data_builders.parallel import ParallelMap
-from data_builders.rare_codes.answers import MISSING
 from data_builders.rare_codes.mention_strings import MentionStrings
 from data_builders.rare_codes.note_plan import PlannedNote, PlannedOutcome
+from data_builders.templates.code_notes import CodeNoteRenderer
 
 _TASK = 500
 """Number of notes that a process receives at once."""
@@ -56,8 +56,6 @@ class _TemplateRenderer:
     def __init__(
         self, system: CodeSystem, strings: MentionStrings, noise: float, seed: int
     ) -> None:
-        from data_builders.templates.code_notes import CodeNoteRenderer
-
         self._renderer = CodeNoteRenderer(system, noise)
         self._strings = strings
         self._seed = seed
@@ -78,9 +76,4 @@ class _TemplateRenderer:
         note = self._renderer.render(
             planned.id, strings, rng, "restricted" if restricted else "synthetic"
         )
-        mentioned = {assigned.code for assigned in note.codes if assigned.evidence}
-        missing = [code for code in codes if code not in mentioned]
-        if missing:
-            detail = ", ".join(missing)
-            return RejectedRow(text=planned.id, code=anchor, reason=MISSING, detail=detail)
         return note.model_copy(update={"metadata": planned.metadata})

@@ -71,6 +71,8 @@ class CodeNoteRenderer:
         able = [t for t in self._templates if kinds <= t.kinds and t.sex in (None, sex)]
         fitting = [t for t in able if max(t.age[0], ages[0]) <= min(t.age[1], ages[1])]
         (template,) = rng.choices(fitting or able, [t.weight for t in fitting or able])
+        # The reason of the encounter is a code that can be one.
+        statements.sort(key=lambda statement: statement.kind not in template.principal)
         sex = sex or ("female" if rng.random() < 0.5 else "male")
         low, high = ages
         if fitting:
@@ -78,10 +80,11 @@ class CodeNoteRenderer:
         written = self._writer.write(
             template, Patient(rng.randint(low, high), sex), statements, others, rng
         )
+        spans = {s.fact: found for s, found in zip(statements, written.spans, strict=True)}
         return coded_note(
             identifier,
             written.text,
-            {code: written.spans[number] for number, code in enumerate(codes)},
+            {code: spans[code] for code in codes},
             self._system,
             origin=origin,
         )

@@ -326,7 +326,11 @@ def _plan(
             "{principal}" in t for i in present for t in sections[i].opening
         )
         if not chosen and not opened:
-            # The checks of content make sure that a section takes the kind.
+            # The checks of content make sure that a section takes the kind. Codes without a reason of
+            # the encounter among them may have one that only sections of the others take.
+            able = able or [
+                i for i, section in enumerate(sections) if statement.kind in section.takes
+            ]
             usable = [index for index in able if index in present] or able[:1]
             chosen = [usable[int(rng.random() * len(usable))]]
         for index in chosen:

@@ -51,3 +51,10 @@ def test_the_limits_decide(tmp_path: Path, system: CodeSystem) -> None:
     assert found.copies.passed
     assert found.copies.limit == 1
     assert found.passages.found == 0  # A copy is not counted again.
+
+
+def test_short_notes_are_no_copies(tmp_path: Path, system: CodeSystem) -> None:
+    text = " ".join(random_text(1).split()[:19])
+    notes = note_set(tmp_path / "a.jsonl", [text, f"{text} more"], system)
+    assert find_overlap(notes, notes, AuditSettings()).copies.notes == ("a-1",)
+    assert find_overlap(notes, notes, AuditSettings(least_copied=19)).copies.found == 2

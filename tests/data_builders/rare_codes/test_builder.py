@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -21,13 +23,11 @@ from data_builders.rare_codes.mention_strings import read_mention_strings
 from tests.bulk.corpora import files_in
 from tests.conftest import ROOT
 from tests.data_builders.rare_codes.coded import coded
-from tests.data_builders.rare_codes.stand_in import MODULE, stand_in
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a training corpus, and a stand-in for the renderer of the templates."""
-    monkeypatch.setitem(sys.modules, MODULE, stand_in())
+def folder(tmp_path: Path) -> Path:
+    """A folder with a training corpus."""
     notes = [coded(f"n{n}", "I10", "E78.5") for n in range(12)]
     notes += [coded("a", "I50.22", "I10", "N18.31"), coded("b", "I50.22", "I48.91", "I50")]
     write_rows(tmp_path / "train.jsonl", notes)
@@ -116,7 +116,6 @@ def test_mentions_come_from_pairs(folder: Path, system: CodeSystem) -> None:
         pair(2, "I50.22", "Chronic  hfref"),
         pair(3, "I50.22", "chronc HFrEF", "x+variant"),
         pair(4, "I50.22", "long " * 30),
-        pair(5, "I48.91", "afib with unmentionable words"),
     ]
     write_rows(folder / "pairs.jsonl", pairs)
     strings = read_mention_strings([folder / "pairs.jsonl"], system)
@@ -127,10 +126,7 @@ def test_mentions_come_from_pairs(folder: Path, system: CodeSystem) -> None:
     assert read_mention_strings([], system, 3).texts["W61.61XA"] == [long]
     notes = built(run(folder, system, pairs=[str(folder / "pairs.jsonl")], labels=labels(folder)))
     assert {n.origin for n in notes.values()} == {"restricted"}
-    assert all("chronic HFrEF" in n.text for n in notes.values())
-    assert {row.reason for row in rejected(folder)} == {"a code has no mention"}
-    stats = json.loads((folder / "out" / "stats.json").read_text())
-    assert stats["missing"] == {"I50.22": 12 - len(notes)}
+    assert all("hronic HFrEF" in n.text for n in notes.values())
 
 
 def labels(folder: Path) -> str:
@@ -141,7 +137,8 @@ def labels(folder: Path) -> str:
 def test_the_text_of_another_note_is_refused(
     folder: Path, system: CodeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("random.Random.randint", lambda self, low, high: low)
+    same = SimpleNamespace(Random=lambda seed: random.Random(0))
+    monkeypatch.setattr("data_builders.rare_codes.rendering.random", same)
     result = run(folder, system, labels=labels(folder))
     assert result.stats["rejected"]["the text is that of another note"] > 0
     assert result.stats["strata"]["ultra_tail"]["realised"] == result.stats["rows"] < 12
@@ -183,13 +180,13 @@ def test_counts_that_cannot_be_read(
 
 
 def test_processes_and_hash_seeds_change_no_byte(folder: Path) -> None:
-    settings = {"notes": ["train.jsonl"], "under": "I50", "cooccurrence": "train.jsonl"}
+    settings = {"notes": "[train.jsonl]", "under": "I50", "cooccurrence": "train.jsonl"}
     runs = {"one": ("0", {}), "two": ("1", {"workers": 2})}
     processes = []
     for name, (seed, more) in runs.items():
-        command = [sys.executable, "-m", "tests.data_builders.rare_codes.build_with_stand_in"]
+        command = [sys.executable, "-m", "cclearn", "build", "rare_code_notes", "--out", name]
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        arguments = [name, json.dumps({**settings, **more})]
+        arguments = [f"{key}={value}" for key, value in {**settings, **more}.items()]
         processes.append(
             subprocess.Popen(
                 [*command, *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE
@@ -204,10 +201,7 @@ def test_processes_and_hash_seeds_change_no_byte(folder: Path) -> None:
     assert one["notes.jsonl"].count(b"\n") > 1000  # More notes than a process receives at once.
 
 
-def test_the_templates_mention_every_code(
-    folder: Path, system: CodeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, MODULE)  # The renderer of the templates, not the stand-in.
+def test_the_templates_mention_every_code(folder: Path, system: CodeSystem) -> None:
     result = run(folder, system, under="I50.2", most=3, noise=0)
     notes = built(result)
     assert set(result.stats["rejected"]) <= {"the text is that of another note"}

@@ -94,3 +94,11 @@ def test_the_patient_fits_the_codes(system: CodeSystem) -> None:
         note = renderer.render("n", {"N40.0": ["enlarged prostate"]}, random.Random(seed))
         assert " female" not in note.text
         assert " woman" not in note.text
+
+
+def test_any_code_can_be_the_only_one(system: CodeSystem) -> None:
+    renderer = CodeNoteRenderer(system, 0.0)
+    for code in ("Z95.0", "Z86.73", "Z59.01", "W18.30XA", "R05.9", "S52.501A", "P07.30"):
+        for seed in range(40):
+            note = renderer.render("n", {code: ["mention"]}, random.Random(seed))
+            assert note.codes[0].evidence
