@@ -19,7 +19,7 @@ _LINE_END = r"\r\n\x0b\x0c\x85\u2028\u2029"
 _SENTENCE_END = re.compile(
     rf"[.!?;{_LINE_END}]"  # A single character class first makes the search fast.
     r"(?:(?<=[.!?;])\s++"  # Punctuation and white space: never inside "2.5" or "e.g.,".
-    r"|(?<![.!?;])(?:\s*+(?=[-*•|\d]|[A-Z])"  # A new item or a new sentence.
+    r"|(?<![.!?;])(?:\s*+(?=[-*•#|\d]|[A-Z])"  # A new item or a new sentence.
     rf"|(?:(?<=\r)\n)?+[^\S{_LINE_END}]*+[{_LINE_END}]\s*+"  # An empty line.
     r"|\s*+(?P<same_sentence>)))"  # Consumed too, so that white space is scanned only once.
 )

@@ -148,7 +148,7 @@ def test_reserved_strings_are_kept_back(pairs: Path, tmp_path: Path, system: Cod
         return {e.text.casefold() for note in found for a in note.codes for e in a.evidence}
 
     few = used(notes(pairs, tmp_path / "few", system, notes=2000, noise=0, reserved=0.5))
-    many = used(notes(pairs, tmp_path / "many", system, notes=2000, noise=0))
+    many = used(notes(pairs, tmp_path / "many", system, notes=5000, noise=0))
     assert few < many
 
 

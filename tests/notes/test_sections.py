@@ -31,6 +31,7 @@ def test_sentences_and_sections_cover_a_note(text: str) -> None:
         ("no evidence of\npneumonia", ["no evidence of\npneumonia"]),
         ("no evidence of\r\npneumonia", ["no evidence of\r\npneumonia"]),
         ("asthma\n- copd\r\n2 falls", ["asthma\n", "- copd\r\n", "2 falls"]),
+        ("# stroke, no deficit\n# asthma", ["# stroke, no deficit\n", "# asthma"]),
         ("no fever\n\ncough", ["no fever\n\n", "cough"]),
         ("no fever\r\n \t\r\n\r\ncough", ["no fever\r\n \t\r\n\r\n", "cough"]),
     ],

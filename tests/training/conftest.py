@@ -18,7 +18,8 @@ def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
     gold = find_builder("icd10cm")
     pairs = build(gold, configure(gold, {"under": "I21"}), folder / "pairs", system).data
     notes = find_builder("template_notes")
-    config = configure(notes, {"pairs": str(pairs), "notes": 20})
+    short = {"most_codes": 2, "longest_mention": 40}
+    config = configure(notes, {"pairs": str(pairs), "notes": 20, **short})
     build(notes, config, folder / "notes", system)
     return folder
 

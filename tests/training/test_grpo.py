@@ -25,7 +25,7 @@ SETTINGS = (
     "training.batch_size=4",
     "training.steps=2",
     "training.learning_rate=1e-3",
-    "grpo={generations: 2, answer_length: 128}",
+    "grpo={generations: 2, answer_length: 192}",
 )
 
 
