@@ -25,7 +25,7 @@ SETTINGS = (
     "training.batch_size=4",
     "training.steps=2",
     "training.learning_rate=1e-3",
-    "grpo={generations: 2, answer_length: 192}",
+    "grpo={generations: 2, answer_length: 160}",
 )
 
 
@@ -40,7 +40,7 @@ def test_a_model_is_rewarded(data: Path, run: Path, tmp_path: Path) -> None:
     assert (row["kind"], row["rows"]) == ("document", 20)
     logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     rewards = [entry["reward"] for entry in logged if "reward" in entry]
-    # Random answers of 128 tokens are cut off: worth nothing, or less.
+    # Random answers of 160 tokens are cut off: worth nothing, or less.
     assert rewards
     assert all(-1 <= reward <= 0.5 for reward in rewards)
     metrics = (folder / "metrics.jsonl").read_text()
