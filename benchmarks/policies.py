@@ -40,7 +40,7 @@ def measure(settings: CoderSettings, notes: Path) -> dict[str, Any]:
     seconds = round(time.perf_counter() - started, 1)
     categories = by_category(gold, coded, system) if "category" in gold[0].metadata else {}
     return {
-        "model": settings.model,
+        "model": Path(settings.model).name,
         "loop": settings.loop and settings.loop.model_dump(mode="json"),
         "notes": notes.name,
         "seconds": seconds,

@@ -23,7 +23,7 @@ class LabelHead(nn.Module, ABC):
         width: Number of values of a hidden state.
         labels: Number of labels.
         label_chunk: Number of labels that are scored at once, 0 for all. In training, the activations of
-            a chunk are computed twice, so that those of one chunk are in memory.
+            a chunk are computed twice, so that only those of one chunk are in memory.
     """
 
     def __init__(self, width: int, labels: int, label_chunk: int = 0) -> None:
