@@ -1,7 +1,7 @@
 """Run one arm: train its model, code the evaluation notes at points of the run, and write the scores.
 
 python -m benchmarks.claim.run ARM --data FOLDER --work FOLDER [--model small] [--budget 50]
-    [--ratio 1] [--tokens 2000000] [--seed 0] [--evaluate dev] [--held-out-codes]
+    [--ratio 1] [--tokens 1000000] [--seed 0] [--evaluate dev] [--held-out-codes]
 
 ARM is `documents`, `own-spans`, `mixed`, `mixed-plain`, `span-then-document` or `spans`. FOLDER of
 `--data` contains `codiesp`. The folder of `--work` keeps data, models and coded notes, and must not be
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument(
         "--ratio", type=int, default=1, help="tokens of spans per token of documents"
     )
-    parser.add_argument("--tokens", type=int, default=2_000_000)
+    parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--evaluate", choices=("dev", "tuning"), default="dev")
     parser.add_argument("--held-out-codes", action="store_true")
