@@ -19,7 +19,7 @@ from typing import Any
 from measure import save
 
 from cclearn import CodedNote, Coder, CoderSettings, Note, load_coder
-from cclearn.cli.options import engine_settings
+from cclearn.cli.settings import engine_settings
 from cclearn.codes import CodeSystem
 from cclearn.coding.span_loop.settings import LoopSettings
 

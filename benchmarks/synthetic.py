@@ -261,7 +261,7 @@ def use(data: Path, also: dict[str, Path]) -> dict[str, Any]:
     options = CodiEspOptions(split="dev", language="en")
     tests = {
         "policy notes": list(read_coded_notes(POLICY_NOTES, system)),
-        "CodiEsp, English": CodiEsp().read(data / "codiesp", "dev", options, system),
+        "CodiEsp, English": list(CodiEsp().read(data / "codiesp", "dev", options, system)),
     }
     coded: dict[str, dict[str, list[CodedNote]]] = {test: {} for test in tests}
     characters = {}

@@ -10,6 +10,14 @@ from cclearn.runtime.parsing import read_json
 
 CORPORA = ("ACI-Bench", "MTS-Dialog", "CodiEsp")
 
+USES = {
+    "policies": "`policies`",
+    "template_notes": "`template_notes`",
+    "template_notes, all templates": "`template_notes`, all templates",
+    "template_notes until b895ea9": "`template_notes` until b895ea9",
+}
+"""Training notes of the recognisers, and what the page calls them."""
+
 
 def speed_table() -> str:
     """Return the table of the speed of builders of notes."""
@@ -45,6 +53,24 @@ def realism_table() -> str:
         ]
         rows.append([corpus, *cells, f"{found['texts'][corpus]['distinct_openings']:.2f}"])
     return table(["notes", *(f"from {corpus}" for corpus in CORPORA), "distinct openings"], rows)
+
+
+def use_table() -> str:
+    """Return the table of what a recogniser learns from notes, beside the lexicon."""
+    scores = read_json(RESULTS / "synthetic.json")["use"]["scores"]
+    rows = []
+    for coder in ("lexicon", *USES):
+        hand_written, published = scores["policy notes"][coder], scores["CodiEsp, English"][coder]
+        rows.append(
+            [
+                USES.get(coder, "lexicon, without training"),
+                _interval(hand_written["micro_f1"]),
+                f"{hand_written['evidence_token_f1']['value']:.3f}",
+                _interval(published["micro_f1"]),
+            ]
+        )
+    head = ["trained on", "hand-written notes, micro F1", "evidence F1, tokens"]
+    return table([*head, "CodiEsp dev, English, micro F1"], rows)
 
 
 def _both(pair: str) -> set[str]:
@@ -93,6 +119,7 @@ def _interval(score: dict[str, Any]) -> str:
 BLOCKS = {
     "synthetic speed": speed_table,
     "synthetic realism": realism_table,
+    "synthetic use": use_table,
     "policies": policies_table,
     "audit": audit_table,
 }

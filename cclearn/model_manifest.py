@@ -10,6 +10,9 @@ from pydantic import BaseModel, Field, ValidationError
 from cclearn.errors import DataError
 from cclearn.runtime.parsing import read_json
 
+LABEL_MODEL = "cclearn_plm"
+"""Type of a discriminative coder in its configuration."""
+
 
 def read_manifest(model: str | Path) -> dict[str, Any] | None:
     """Return the manifest in a model's folder, which describes the training run; None if there is none.
@@ -31,6 +34,16 @@ def read_manifest(model: str | Path) -> dict[str, Any] | None:
         ) from None
     found: dict[str, Any] = manifest
     return found
+
+
+def scores_labels(model: str | Path) -> bool:
+    """Return whether the folder of a model contains a discriminative coder, which scores labels and
+    writes no text (`cclearn.baselines.model.PlmModel`)."""
+    try:
+        config = read_json(Path(model) / "config.json")
+    except DataError:
+        return False
+    return isinstance(config, dict) and config.get("model_type") == LABEL_MODEL
 
 
 class _CodeSystem(BaseModel):

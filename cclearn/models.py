@@ -50,7 +50,7 @@ def load_tokenizer(name: str, revision: str | None = None) -> PreTrainedTokenize
     """
     from transformers import AutoTokenizer
 
-    with _reporting_errors(name):
+    with reporting_errors(name):
         base = adapter_base(Path(name))
         if base is not None and not (Path(name) / "tokenizer_config.json").is_file():
             name, revision = base
@@ -80,7 +80,7 @@ def load_config(name: str, revision: str | None = None) -> PretrainedConfig:
     """
     from transformers import AutoConfig
 
-    with _reporting_errors(name):
+    with reporting_errors(name):
         config: PretrainedConfig = AutoConfig.from_pretrained(
             model_folder(name), revision=revision, trust_remote_code=False
         )
@@ -113,11 +113,11 @@ def load_model(name: str, revision: str | None = None, **options: Any) -> PreTra
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _reporting_errors(name):
+    with reporting_errors(name):
         base = adapter_base(Path(name))
     of, revision = base or (name, revision)
-    with _reporting_errors(name if base is None else f"{of}, the base of {name}"):
-        model = _strictly_loaded(AutoModelForCausalLM, of, revision, **options)
+    with reporting_errors(name if base is None else f"{of}, the base of {name}"):
+        model = strictly_loaded(AutoModelForCausalLM, of, revision, **options)
     if base is None:
         return model
     adapted = load_adapter(model, name, of)
@@ -146,7 +146,7 @@ def load_adapter(model: PreTrainedModel, adapter: str, base: str) -> Any:
     folder = Path(model_folder(base))
     if folder.is_dir():
         refuse_changed(folder, manifest, RECORDED_BASE)
-    with _reporting_errors(adapter):
+    with reporting_errors(adapter):
         adapted = _adapted(model, adapter, base)
         refuse_not_finite(adapter, tensors_in(Path(adapter) / ADAPTER_WEIGHTS))
     return adapted
@@ -166,14 +166,14 @@ def refuse_damaged_files(name: str) -> None:
         ConfigurationError: The weights are damaged, or a file cannot be read.
         DataError: A manifest cannot be read.
     """
-    with _reporting_errors(name):
+    with reporting_errors(name):
         base = adapter_base(Path(name))
     for model, revision in [(name, None), *([base] if base else [])]:
         folder = model_files(model, revision)
         if folder is None:
             continue
         refuse_changed(folder, read_manifest(folder) or {})
-        with _reporting_errors(model):
+        with reporting_errors(model):
             for file in sorted(folder.glob("*.safetensors")):
                 refuse_not_finite(model, tensors_in(file))
 
@@ -208,32 +208,33 @@ def _adapted(model: PreTrainedModel, adapter: str, base: str) -> Any:
 
 
 @logged_step("load encoder", __name__)
-def load_encoder(name: str) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """Load a text encoder and its tokenizer in evaluation mode, onto the GPU if there is one.
+def load_encoder(name: str, revision: str | None = None, **options: Any) -> PreTrainedModel:
+    """Load a text encoder.
 
     Loading is as strict as in `load_model`, with two exceptions that an encoder does not need: a pooling
     layer may be missing, and the file may contain the head of the training task.
 
     Args:
         name: Folder, or name on the hub.
+        revision: Revision of the repository on the hub; None for its default.
+        options: Options of transformers, e.g. `dtype`.
 
     Raises:
         ConfigurationError: There is no model of that name, or its weights are damaged.
         DataError: Its manifest cannot be read.
     """
-    import torch
     from transformers import AutoModel
 
-    with _reporting_errors(name):
-        model = _strictly_loaded(AutoModel, name, is_encoder=True)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return load_tokenizer(name), model.to(device).eval()
+    with reporting_errors(name):
+        return strictly_loaded(AutoModel, name, revision, is_encoder=True, **options)
 
 
-def _strictly_loaded(
+def strictly_loaded(
     auto: Any, name: str, revision: str | None = None, is_encoder: bool = False, **options: Any
 ) -> PreTrainedModel:
     """Return a model whose weights are complete, finite and, if there is a hash, unchanged.
+
+    `reporting_errors` explains the errors of transformers.
 
     Args:
         auto: Class of transformers that loads the model.
@@ -321,7 +322,7 @@ def model_hash(name: str | Path, revision: str | None = None) -> str:
     if not str(name) or not folder.is_dir():
         snapshot = model_files(str(name), revision) if str(name) else None
         return sha256_of_text(f"{name}@{snapshot.name}") if snapshot else ""
-    with _reporting_errors(str(name)):
+    with reporting_errors(str(name)):
         base = adapter_base(folder)
     own = sha256_of_model(folder)
     if base is None:
@@ -369,7 +370,7 @@ def _explaining_no_network() -> Iterator[None]:
 
 
 @contextmanager
-def _reporting_errors(name: str) -> Iterator[None]:
+def reporting_errors(name: str) -> Iterator[None]:
     """Turn every error in a block into a ConfigurationError about a model, without foreign text."""
 
     def about(reason: str) -> ConfigurationError:

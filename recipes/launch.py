@@ -1,4 +1,4 @@
-"""The command line that the scripts of both stages share.
+"""The command line that the scripts of all stages share.
 
 The run itself is in `cclearn.workflows.train`.
 """
@@ -16,7 +16,7 @@ def launch(stage: str, description: str) -> int:
     """Read the command line and the recipe, train the model, and print its path.
 
     Args:
-        stage: Stage of training, `sft` or `grpo`.
+        stage: Stage of training: `sft`, `grpo` or `plm`.
         description: Description of the script for its help.
 
     Returns:

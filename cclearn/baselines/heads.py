@@ -24,7 +24,12 @@ class LabelHead(nn.Module, ABC):
         labels: Number of labels.
         label_chunk: Number of labels that are scored at once, 0 for all. In training, the activations of
             a chunk are computed twice, so that only those of one chunk are in memory.
+
+    Attributes:
+        uses_descriptions: Whether the head begins with encoded descriptions.
     """
+
+    uses_descriptions = False
 
     def __init__(self, width: int, labels: int, label_chunk: int = 0) -> None:
         super().__init__()
@@ -58,6 +63,17 @@ class LabelHead(nn.Module, ABC):
                 parts.append(self._logits(keys, values, mask, part))
         return torch.cat(parts, dim=1)
 
+    def features(self, hidden: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
+        """Return the features of labels, of shape (documents, labels, width).
+
+        Args:
+            hidden: Hidden states of shape (documents, tokens, width).
+            mask: Whether each token is one of the document, of shape (documents, tokens).
+            chosen: Indices of the labels.
+        """
+        keys, values = self.project(hidden)
+        return attended(self.queries(chosen), keys, values, mask)
+
     def attention(self, hidden: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
         """Return the attention of labels to tokens, of shape (documents, labels, tokens).
 
@@ -73,6 +89,9 @@ class LabelHead(nn.Module, ABC):
 
     def _logits(self, keys: Tensor, values: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
         return self.classify(attended(self.queries(chosen), keys, values, mask), chosen)
+
+    def start_from(self, descriptions: Tensor) -> None:
+        """Begin with the encodings of the descriptions of labels, of shape (labels, width)."""
 
     @abstractmethod
     def project(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -174,6 +193,8 @@ class GkiHead(PlmCaHead):
     the descriptions (`start_from`).
     """
 
+    uses_descriptions = True
+
     def __init__(self, width: int, labels: int, label_chunk: int = 0) -> None:
         super().__init__(width, labels, label_chunk)
         del self.output
@@ -199,6 +220,8 @@ class DescriptionHead(PlmCaHead):
     C_l·LayerNorm(A·V)_l + c. All labels share the weights, so that a label without training notes has a
     meaningful score too.
     """
+
+    uses_descriptions = True
 
     def __init__(self, width: int, labels: int, label_chunk: int = 0) -> None:
         super().__init__(width, labels, label_chunk)

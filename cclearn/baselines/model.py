@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from cclearn.baselines.chunks import encode_in_chunks
 from cclearn.baselines.heads import HEADS, LabelHead
+from cclearn.baselines.losses import label_loss
+from cclearn.model_manifest import LABEL_MODEL
 
 
 class PlmConfig(PretrainedConfig):  # type: ignore[misc]
@@ -28,10 +29,11 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         label_chunk: Number of labels that are scored at once, 0 for all.
         encode_batch: Number of chunks that are encoded at once where no gradient is needed.
         threshold: Probability from which a label is a code of the document.
+        evidence_threshold: Share of a label's attribution from which a word is evidence.
         settings: Further settings of transformers.
     """
 
-    model_type = "cclearn_plm"
+    model_type = LABEL_MODEL
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         label_chunk: int = 0,
         encode_batch: int = 32,
         threshold: float = 0.5,
+        evidence_threshold: float = 0.05,
         **settings: Any,
     ) -> None:
         self.encoder = encoder or {}
@@ -53,7 +56,12 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         self.label_chunk = label_chunk
         self.encode_batch = encode_batch
         self.threshold = threshold
+        self.evidence_threshold = evidence_threshold
         super().__init__(**settings)
+
+
+# Without it, transformers warns of another type whenever the tokenizer of a model is loaded.
+AutoConfig.register(LABEL_MODEL, PlmConfig, exist_ok=True)
 
 
 @dataclass
@@ -63,10 +71,13 @@ class PlmOutput(ModelOutput):  # type: ignore[misc]
     Attributes:
         loss: Binary cross-entropy, the mean over labels and documents. None without gold labels.
         logits: Logits of shape (documents, labels).
+        features: Features of the labels, of shape (documents, labels, width). None if they were not
+            asked for.
     """
 
     loss: Tensor | None = None
     logits: Tensor | None = None
+    features: Tensor | None = None
 
 
 class PlmModel(PreTrainedModel):  # type: ignore[misc]
@@ -85,6 +96,7 @@ class PlmModel(PreTrainedModel):  # type: ignore[misc]
         settings = dict(config.encoder)
         encoder_config = AutoConfig.for_model(settings.pop("model_type"), **settings)
         self.encoder = AutoModel.from_config(encoder_config)
+        without_pooler(self.encoder)
         self.head: LabelHead = HEADS[config.head](
             int(encoder_config.hidden_size), len(config.codes), config.label_chunk
         )
@@ -109,6 +121,7 @@ class PlmModel(PreTrainedModel):  # type: ignore[misc]
         attention_mask: Tensor,
         labels: Tensor | None = None,
         chosen: Tensor | None = None,
+        featured: Tensor | None = None,
     ) -> PlmOutput:
         """Return the logits of labels, and the loss if the gold labels are given.
 
@@ -117,13 +130,14 @@ class PlmModel(PreTrainedModel):  # type: ignore[misc]
             attention_mask: 1 for tokens of the document and 0 for padding, of the same shape.
             labels: 1 for the gold labels and 0 for the others, of shape (documents, scored labels).
             chosen: Indices of the labels to score, None for all.
+            featured: Indices of the labels whose features are returned, None for none.
         """
         hidden = self.hidden_states(input_ids, attention_mask)
-        logits = self.head(hidden, attention_mask.bool(), chosen)
-        loss = None
-        if labels is not None:
-            loss = binary_cross_entropy_with_logits(logits.float(), labels.float())
-        return PlmOutput(loss=loss, logits=logits)
+        mask = attention_mask.bool()
+        logits = self.head(hidden, mask, chosen)
+        loss = None if labels is None else label_loss(logits, labels)
+        features = None if featured is None else self.head.features(hidden, mask, featured)
+        return PlmOutput(loss=loss, logits=logits, features=features)
 
     @torch.no_grad()
     def encoded_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -141,3 +155,9 @@ class PlmModel(PreTrainedModel):  # type: ignore[misc]
         hidden = self.hidden_states(input_ids, attention_mask)
         padding = ~attention_mask.bool()[..., None]
         return hidden.masked_fill(padding, torch.finfo(hidden.dtype).min).amax(dim=1)
+
+
+def without_pooler(encoder: Any) -> None:
+    """Remove the pooling layer of an encoder, which no label uses."""
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None

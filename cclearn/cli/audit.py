@@ -14,10 +14,10 @@ from cclearn.cli.options import (
     SystemOptions,
     print_json,
     print_settings,
-    read_settings,
     with_options,
 )
 from cclearn.cli.program import App
+from cclearn.cli.settings import read_settings
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.display import counted, print_message
 

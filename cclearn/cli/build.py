@@ -16,8 +16,8 @@ from cclearn.cli.options import (
     SystemOption,
     load_system,
     print_settings,
-    read_settings,
 )
+from cclearn.cli.settings import read_settings
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import logged_step
 from cclearn.runtime.display import print_message

@@ -10,6 +10,7 @@ import typer
 from cclearn.cli.options import (
     AssertionOption,
     EngineOption,
+    LabelsOption,
     LoopOption,
     ModelOption,
     ModeOption,
@@ -17,10 +18,9 @@ from cclearn.cli.options import (
     PairsOption,
     ReleaseOption,
     SystemOption,
-    engine_settings,
     load_system,
-    loop_settings,
 )
+from cclearn.cli.settings import engine_settings, label_settings, loop_settings
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.display import print_message
 
@@ -51,6 +51,7 @@ def calibrate_command(
     mode: ModeOption = "single_pass",
     loop: LoopOption = None,
     pairs: PairsOption = None,
+    labels: LabelsOption = None,
     assertion: AssertionOption = "english",
     out: Annotated[
         Path | None, typer.Option(help="File to write. Default: a file in the model's folder.")
@@ -89,6 +90,7 @@ def calibrate_command(
             calibration="off",
             pairs=pairs,
             assertion=assertion,
+            labels=label_settings(labels),
         )
         coder = load_coder(coder_settings, loaded)
         audit.begin([model_record(model, coder.model_sha256)], loaded)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, get_type_hi
 
 import typer
 
-from cclearn.errors import ConfigurationError, DataError, did_you_mean, shown_id
+from cclearn.cli.settings import engine_settings, label_settings, loop_settings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from cclearn.codes import CodeSystem
+    from cclearn.coding.labels.settings import LabelSettings
     from cclearn.coding.settings import CoderSettings
     from cclearn.coding.span_loop.settings import LoopSettings
     from cclearn.engines.settings import EngineSettings
@@ -95,6 +96,15 @@ LoopOption = Annotated[
     typer.Option(
         "--loop",
         help="Setting of span_loop, key=value, e.g. recogniser=lexicon or segments=sentence;"
+        " repeatable.",
+        rich_help_panel="Model",
+    ),
+]
+LabelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels",
+        help="Setting of a model that scores labels, key=value, e.g. evidence=attention or top=20;"
         " repeatable.",
         rich_help_panel="Model",
     ),
@@ -219,70 +229,6 @@ def load_system(name: str, release: Path | None, earlier: list[Path] | None) -> 
     return CodeSystem.load(name, release, earlier or ())
 
 
-def read_settings(items: list[str]) -> dict[str, Any]:
-    """Return the settings of `key=value` arguments.
-
-    Raises:
-        ConfigurationError: An argument is not of this form, or its value is not YAML.
-    """
-    from cclearn.runtime.yaml_files import parse_yaml
-
-    settings: dict[str, Any] = {}
-    problems = []
-    for item in items:
-        key, equals, value = item.partition("=")
-        try:
-            # Scalars stay strings until the type of the setting is known: 250.10 and 010 may be codes.
-            parsed, _ = parse_yaml(value, key, scalars=False)
-            settings[key] = None if parsed in ("null", "~") else parsed
-        except DataError:
-            problems.append(
-                f"setting ({shown_id(item)}): the value is not YAML. Correct or quote it."
-            )
-        if not equals:
-            problems.append(f"setting ({shown_id(item)}): it is not of the form key=value.")
-    if problems:
-        raise ConfigurationError(problems)
-    return settings
-
-
-def engine_settings(items: list[str] | None) -> "EngineSettings":
-    """Return the settings of engines.
-
-    Raises:
-        ConfigurationError: A setting is unknown or invalid.
-    """
-    from cclearn.engines.settings import EngineSettings
-    from cclearn.registry import checked_settings
-
-    return checked_settings(EngineSettings, read_settings(items or []), "--engine")
-
-
-def loop_settings(mode: str, items: list[str] | None) -> "LoopSettings | None":
-    """Return the settings of `span_loop`, or None if the mode is `single_pass`.
-
-    Raises:
-        ConfigurationError: The mode is unknown, or a setting is unknown or invalid.
-    """
-    from cclearn.coding.span_loop.settings import LoopSettings
-    from cclearn.registry import checked_settings
-
-    modes = ("single_pass", "span_loop")
-    problems = []
-    if mode not in modes:
-        problems.append(
-            f"mode (mode = {mode}): there is no such mode.{did_you_mean(mode, modes)} Use"
-            f" {' or '.join(modes)}."
-        )
-    elif items and mode == "single_pass":
-        problems.append("loop: single_pass does not have these settings. Use --mode span_loop.")
-    if problems:
-        raise ConfigurationError(problems)
-    if mode == "single_pass":
-        return None
-    return checked_settings(LoopSettings, read_settings(items or []), "--loop")
-
-
 def coder_settings(
     model: ModelOption = "lexicon",
     engine: EngineOption = None,
@@ -292,6 +238,7 @@ def coder_settings(
     encounter: EncounterOption = None,
     assertion: AssertionOption = "english",
     pairs: PairsOption = None,
+    labels: LabelsOption = None,
     system: SystemOption = "icd10cm",
     release: ReleaseOption = None,
 ) -> "CoderSettings":
@@ -312,6 +259,7 @@ def coder_settings(
         encounter=encounter,
         assertion=assertion,
         pairs=pairs,
+        labels=label_settings(labels),
     )
     settings.check()
     return settings
@@ -362,6 +310,7 @@ class ModelRunOptions:
     engine: EngineOption = None
     mode: ModeOption = "single_pass"
     loop: LoopOption = None
+    labels: LabelsOption = None
     draws: DrawsOption = 1_000
     seed: SeedOption = 0
 
@@ -374,6 +323,11 @@ class ModelRunOptions:
     def loop_settings(self) -> "LoopSettings | None":
         """Settings of `span_loop`; None for `single_pass`."""
         return loop_settings(self.mode, self.loop)
+
+    @property
+    def label_settings(self) -> "LabelSettings | None":
+        """Settings of models that score labels; None if there are none."""
+        return label_settings(self.labels)
 
 
 class CoderOptions(Protocol):

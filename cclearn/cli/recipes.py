@@ -149,6 +149,12 @@ def _print_dry_run(recipe: Recipe, run: DryRun, processes: int) -> None:
         f" {run.contaminated:,} that an evaluation contains, {run.omitted:,} parts that fit into no"
         f" window; {run.windowed:,} notes split into windows",
     )
+    if recipe.baseline is not None:
+        print_line(
+            "Labels",
+            f"{run.cut:,} notes read up to {recipe.training.max_length} tokens, {run.unlabelled:,} rows"
+            " left out because the model scores none of their codes",
+        )
     if run.invalid or run.replaced:
         print_line(
             "Codes",

@@ -24,10 +24,10 @@ from cclearn.cli.options import (
     TrainOption,
     print_json,
     print_settings,
-    read_settings,
     with_options,
 )
 from cclearn.cli.program import App
+from cclearn.cli.settings import read_settings
 from cclearn.errors import ConfigurationError, visible
 from cclearn.runtime.display import print_message
 
@@ -153,7 +153,9 @@ def spans_command(
             [model_record(name, engine=engine) for name in model], loaded, corpus_sha256=digest
         )
         scoring = ScoringOptions(out, train, options.draws, options.seed, overwrite)
-        scored = score_spans(pairs, model, loaded, scoring, limit, engine, loop)
+        scored = score_spans(
+            pairs, model, loaded, scoring, limit, engine, loop, options.label_settings
+        )
     _print_scored(scored, as_json, "spans")
 
 
@@ -223,6 +225,7 @@ def benchmark_command(
         retention=retention,
         engine=options.engine_settings,
         loop=options.loop_settings,
+        labels=options.label_settings,
         calibration=calibration,
         encounter=encounter,
         assertion=assertion,

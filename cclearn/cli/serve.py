@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from cclearn.cli.options import CoderOptions, coder_settings, read_settings, with_options
+from cclearn.cli.options import CoderOptions, coder_settings, with_options
+from cclearn.cli.settings import read_settings
 from cclearn.errors import ConfigurationError
 from cclearn.runtime.debugging import is_debugging, log_to_standard_error
 

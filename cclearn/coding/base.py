@@ -208,9 +208,19 @@ class Coder(ABC):
 
     def _code_each(self, notes: Iterable[Note]) -> Iterator[CodedNote]:
         for note_findings, coded in self.aggregate_many(notes):
-            if self.calibration is not None:
-                coded = self.calibration.apply(coded, note_findings)
+            coded = self.decided(note_findings, coded)
             yield add_rule_flags(coded, self.system, self.assertion)
+
+    def decided(self, note_findings: NoteFindings, coded: CodedNote) -> CodedNote:
+        """Return a note with the decisions on its codes. Without a calibration, there are none.
+
+        Args:
+            note_findings: Findings in the note.
+            coded: Note with the codes of the findings and their raw scores.
+        """
+        if self.calibration is None:
+            return coded
+        return self.calibration.apply(coded, note_findings)
 
     def aggregate_many(self, notes: Iterable[Note]) -> Iterator[tuple[NoteFindings, CodedNote]]:
         """Yield the findings of each note together with its codes and their raw scores, in order.

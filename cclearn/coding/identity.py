@@ -146,6 +146,7 @@ def coder_manifest(settings: CoderSettings, system: CodeSystem) -> dict[str, Any
         "engine": settings.engine.model_dump(mode="json", exclude=_TRANSPORT_SETTINGS),
         "encounter": settings.encounter,
         "assertion": settings.assertion,
+        "labels": settings.labels and settings.labels.model_dump(mode="json"),
         "calibration": "off" if is_off else path and _sha256_of_existing(path),
         "pairs_sha256": rows_sha256(settings.pairs),
         "sha256": dict(_model_hashes(settings)),

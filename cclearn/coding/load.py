@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cclearn.coding.base import Usage, set_loader
 from cclearn.errors import ConfigurationError
+from cclearn.model_manifest import scores_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +71,8 @@ def _construct(
 ) -> Coder:
     if settings.is_lexicon:
         return _lexicon_coder(settings, system, calibration)
+    if settings.loop is None and scores_labels(settings.model):
+        return _label_coder(settings, system, calibration)
     if settings.loop is None:
         return _single_pass_coder(settings, system, calibration)
     return _SpanLoopBuilder(settings, settings.loop, system).build(calibration)
@@ -113,6 +116,22 @@ def _single_pass_coder(
         calibration=calibration,
         encounter=settings.encounter,
         assertion=settings.assertion,
+    )
+
+
+def _label_coder(
+    settings: CoderSettings, system: CodeSystem, calibration: Calibration | None
+) -> Coder:
+    from cclearn.coding.labels.coder import LabelCoder
+    from cclearn.coding.templates import learnt_template
+
+    learnt_template(settings.model, system)  # It refuses a model of another code system.
+    return LabelCoder(
+        settings.model,
+        system,
+        settings.labels,
+        calibration=calibration,
+        encounter=settings.encounter,
     )
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.guidelines.uncertain import Encounter
+from cclearn.coding.labels.settings import LabelSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec, is_lexicon
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError
+from cclearn.model_manifest import scores_labels
 from cclearn.notes import CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionLanguage
 from cclearn.prompts.template_choice import absolute_choice
@@ -38,6 +40,7 @@ class CoderSettings:
             them.
         assertion: Language of the assertion rules, by which negated mentions give no code. `off` codes
             all mentions, for notes in another language.
+        labels: Settings of a model that scores labels (`cclearn.baselines`). Other models have none.
     """
 
     model: str = "lexicon"
@@ -50,6 +53,7 @@ class CoderSettings:
     pairs: Path | Sequence[SpanPair] | None = None
     examples: Sequence[CodedNote] = ()
     assertion: AssertionLanguage = "english"
+    labels: LabelSettings | None = None
 
     def check(self) -> None:
         """Raise ConfigurationError if the settings contradict each other."""
@@ -66,6 +70,21 @@ class CoderSettings:
                 [
                     f"examples ({len(self.examples)} notes): span_loop does not support them. Use"
                     " single_pass, or omit the examples."
+                ]
+            )
+
+        if self.labels is not None and (self.loop is not None or not scores_labels(self.model)):
+            raise ConfigurationError(
+                [
+                    f"labels (model = {self.model}): only a model that scores labels, in single_pass,"
+                    " has these settings. Omit --labels, or name a model that recipes/plm.py trained."
+                ]
+            )
+        if self.examples and scores_labels(self.model):
+            raise ConfigurationError(
+                [
+                    f"examples ({len(self.examples)} notes): the model {self.model} scores labels and"
+                    " has no prompt. Omit the examples."
                 ]
             )
 

@@ -10,6 +10,7 @@ from cclearn.engines.base import Engine
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, did_you_mean
 from cclearn.gguf_files import is_gguf
+from cclearn.model_manifest import scores_labels
 from cclearn.registry import ENGINES
 
 _LEXICON = "lexicon"
@@ -180,6 +181,13 @@ def load_engine(model: str, settings: EngineSettings | None = None) -> Engine:
     spec = ModelSpec.parse(model)
     engine_type = spec.engine_type
     spec.refuse_missing()
+    if spec.weights is not None and scores_labels(spec.weights):
+        raise ConfigurationError(
+            [
+                f"model (model = {model}): it scores labels and writes no text. Use it as the model of"
+                " single_pass, or name a language model."
+            ]
+        )
     settings = settings or EngineSettings()
     engine = engine_type.from_name(spec.target, settings)
     path = settings.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -19,13 +19,15 @@ from cclearn.rows.windows import note_windows
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Overflow = Literal["raise", "drop", "window"]
+Overflow = Literal["raise", "drop", "window", "cut"]
 """Handling of a row that is longer than the context.
 
 - `raise`: Stop the run.
 - `drop`: Omit the row and count it.
 - `window`: Split a note into windows that keep every piece of evidence whole (`cclearn.rows.windows`).
   Omit a span, a piece of evidence or a word that fits into no window, and count it.
+- `cut`: Leave out the end of a note, and count it. It is for models that score labels
+  (`cclearn.rows.labelled`), which learn no answer that would be cut.
 """
 
 
@@ -40,6 +42,7 @@ class EncodedRow:
         completion_mask: List of the same length as `input_ids`, with 1 for each token of the completion
             and 0 for each token of the prompt.
         grade: Grade of the span pair, None for a row that was made from a note.
+        codes: Codes of the text, for a model that scores labels; None for a language model.
     """
 
     id: str
@@ -47,6 +50,7 @@ class EncodedRow:
     input_ids: list[int]
     completion_mask: list[int]
     grade: Grade | None = None
+    codes: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +67,8 @@ class LengthReport:
             generate.
         windowed: Ids of notes that were split into windows.
         omitted: Parts of notes that fit into no window, each as the id of the note and the offsets.
+        cut: Ids of notes whose end was left out.
+        unlabelled: Ids of rows that were left out because the model scores none of their codes.
     """
 
     rows: int = 0
@@ -73,6 +79,8 @@ class LengthReport:
     long_answers: list[str] = field(default_factory=list)
     windowed: list[str] = field(default_factory=list)
     omitted: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
 
     def add(self, row: EncodedRow) -> None:
         """Count a row."""
@@ -92,6 +100,8 @@ class LengthReport:
             "long_answers": list(self.long_answers),
             "windowed": list(self.windowed),
             "omitted": list(self.omitted),
+            "cut": list(self.cut),
+            "unlabelled": list(self.unlabelled),
         }
 
 
@@ -112,7 +122,7 @@ def encode_rows(
         rows: Training rows.
         tokenizer: Tokenizer whose chat template renders the messages.
         max_length: Context length in tokens.
-        overflow: Handling of longer rows.
+        overflow: Handling of longer rows, any but `cut`.
         answer_length: Largest number of tokens of an answer that the model generates in training. The
             context must have room for as many, and a row whose own answer is longer is too long. None
             if the model generates no answers.
@@ -163,13 +173,7 @@ def encode_rows(
             " learnt. Remove these rows."
         )
     if too_long:
-        longest = max(length for _, length in too_long)
-        problems.append(
-            f"rows.overflow (overflow = raise): {len(too_long)} rows are longer than max_length ="
-            f" {max_length}, the longest row {longest} tokens (ids = "
-            f"{_first_ids([i for i, _ in too_long])}). Increase training.max_length or set rows.overflow"
-            " to drop or window."
-        )
+        problems.append(too_long_problem(too_long, max_length, "window"))
     if long_answers:
         longest = max(length for _, length in long_answers)
         problems.append(
@@ -181,6 +185,22 @@ def encode_rows(
     if problems:
         raise ConfigurationError(problems)
     return encoded, reports
+
+
+def too_long_problem(rows: Sequence[tuple[str, int]], max_length: int, other: str) -> str:
+    """Return the problem of rows that are too long, for a message.
+
+    Args:
+        rows: Id and length of each row.
+        max_length: Largest number of tokens of a row.
+        other: Handling of long rows to propose besides `drop`.
+    """
+    return (
+        f"rows.overflow (overflow = raise): {len(rows)} rows are longer than max_length = {max_length},"
+        f" the longest row {max(length for _, length in rows)} tokens (ids ="
+        f" {_first_ids([identifier for identifier, _ in rows])}). Increase training.max_length or set"
+        f" rows.overflow to drop or {other}."
+    )
 
 
 def _encode_row(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> EncodedRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ class Activations:
 
 
 def measure_activations(
-    model: PreTrainedModel, recipe: Recipe, in_bf16: bool
+    model: PreTrainedModel,
+    recipe: Recipe,
+    in_bf16: bool,
+    run: Callable[[int, int], Tensor] | None = None,
 ) -> Activations | None:
     """Run the forward pass of a batch on tensors without content, and add up what autograd keeps.
 
@@ -41,6 +45,8 @@ def measure_activations(
         model: Model of the recipe with its adapter, on the device `meta`. Its parameters are replaced.
         recipe: Recipe of the run.
         in_bf16: Whether the run computes in bf16 rather than fp32.
+        run: Function that runs the pass for a number of rows and of tokens of each, and returns the
+            hidden states. None runs the decoder of a language model.
 
     Returns:
         The memory; None if the pass needs the content of the tensors, as a mixture of experts does.
@@ -53,7 +59,7 @@ def measure_activations(
     _replace_tensors(model, mode, torch.bfloat16 if in_bf16 else torch.float32, recipe)
     if training.attention == "eager":
         model.set_attn_implementation("eager")
-    decoder = model.get_decoder()
+    run = run or _decode_with(model)
     length = min(training.device_tokens, training.max_length)
     rows = max(1, training.device_tokens // length)
     own = {_storage(weight) for weight in model.parameters()}
@@ -77,8 +83,7 @@ def measure_activations(
             torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
             torch.autocast("cpu", torch.bfloat16, enabled=in_bf16),
         ):
-            ids = torch.zeros(rows, length, dtype=torch.long)
-            hidden = decoder(input_ids=ids, use_cache=False).last_hidden_state
+            hidden = run(rows, length)
     except RuntimeError:
         return None
     finally:
@@ -86,6 +91,19 @@ def measure_activations(
     share = training.device_tokens / (rows * length)
     kept, states = sum(sizes.values()), hidden.numel() * hidden.element_size()
     return Activations(round(kept * share), round(states * share))
+
+
+def _decode_with(model: PreTrainedModel) -> Callable[[int, int], Tensor]:
+    import torch
+
+    decoder = model.get_decoder()
+
+    def run(rows: int, length: int) -> Tensor:
+        ids = torch.zeros(rows, length, dtype=torch.long)
+        hidden: Tensor = decoder(input_ids=ids, use_cache=False).last_hidden_state
+        return hidden
+
+    return run
 
 
 def _replace_tensors(model: PreTrainedModel, mode: Any, compute: Any, recipe: Recipe) -> None:

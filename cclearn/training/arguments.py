@@ -15,7 +15,9 @@ def common_arguments(recipe: Recipe) -> dict[str, Any]:
 
     `output_dir` is a placeholder: a stage replaces it when the folder of the run exists.
     """
-    training = recipe.training
+    training, development = recipe.training, recipe.development
+    # The sampler repeats each phase, so that the trainer must not.
+    phased = recipe.rows.order == "span_then_document"
     if training.report_to == "tensorboard":
         # By default the logs lie among the checkpoints, which are removed when the run is complete.
         logs = recipe.output.with_name(f"{recipe.output.name}.tensorboard")
@@ -25,7 +27,7 @@ def common_arguments(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "data_seed": recipe.seed,
         "max_steps": training.steps or -1,
-        "num_train_epochs": training.epochs or 1,
+        "num_train_epochs": 1 if phased else training.epochs or 1,
         "per_device_train_batch_size": training.device_rows,
         "gradient_accumulation_steps": training.accumulation,
         "learning_rate": training.learning_rate,
@@ -46,6 +48,8 @@ def common_arguments(recipe: Recipe) -> dict[str, Any]:
         "logging_steps": training.log_every,
         "save_strategy": "steps" if training.save_every else "no",
         "save_steps": training.save_every or 500,
+        "eval_strategy": "steps" if development else "no",
+        "eval_steps": development.every if development else None,
         "report_to": training.report_to,
         "disable_tqdm": True,
     }

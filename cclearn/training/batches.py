@@ -14,7 +14,7 @@ A row of the dataset is the batch of a device, except with `batching: padded`:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,11 +26,13 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.training.head_loss import IGNORED
-from cclearn.training.recipe import Training
+from cclearn.training.recipe import Recipe, Training
 
 
 def make_dataset(
-    phases: Sequence[Sequence[EncodedRow]], training: Training
+    phases: Sequence[Sequence[EncodedRow]],
+    training: Training,
+    label: Callable[[EncodedRow], list[int]] | None = None,
 ) -> tuple[Dataset, list[int]]:
     """Return the rows with their labels as a dataset, and the number of its rows in each phase.
 
@@ -39,6 +41,7 @@ def make_dataset(
     Args:
         phases: Encoded rows of each phase.
         training: Settings of the training.
+        label: Function that returns the labels of a row. None labels its tokens.
 
     Raises:
         ConfigurationError: A row is longer than a batch may be.
@@ -52,21 +55,26 @@ def make_dataset(
                 " tokens, and rows are not cut. Increase it, or decrease training.max_length."
             ]
         )
-    parts = [_dataset(phase, training.batching, most) for phase in phases]
+    parts = [_dataset(phase, training.batching, most, label or _labels) for phase in phases]
     return concatenate_datasets(parts), [len(part) for part in parts]
 
 
-def _dataset(rows: Sequence[EncodedRow], batching: str, most: int) -> Dataset:
+def _dataset(
+    rows: Sequence[EncodedRow],
+    batching: str,
+    most: int,
+    label: Callable[[EncodedRow], list[int]],
+) -> Dataset:
     if batching == "grouped":
         groups = group_rows(rows, most)
         return Dataset.from_dict(
             {
                 "input_ids": [[row.input_ids for row in group] for group in groups],
-                "labels": [[_labels(row) for row in group] for group in groups],
+                "labels": [[label(row) for row in group] for group in groups],
             }
         )
     dataset = Dataset.from_dict(
-        {"input_ids": [row.input_ids for row in rows], "labels": [_labels(row) for row in rows]}
+        {"input_ids": [row.input_ids for row in rows], "labels": [label(row) for row in rows]}
     )
     return pack_dataset(dataset, most, "bfd") if batching == "packed" else dataset
 
@@ -125,6 +133,19 @@ class GroupCollator:
         ]
         batch: dict[str, torch.Tensor] = self._collate(rows)
         return batch
+
+
+def row_sampler(recipe: Recipe, sizes: Sequence[int]) -> RowSampler:
+    """Return the sampler of a recipe, which repeats each of its phases for all epochs.
+
+    Args:
+        recipe: Recipe of the run.
+        sizes: Number of rows of each phase.
+    """
+    rounds = 1
+    if recipe.rows.order == "span_then_document" and recipe.training.epochs is not None:
+        rounds = int(recipe.training.epochs)
+    return RowSampler(sizes, recipe.seed, rounds)
 
 
 class RowSampler(Sampler[int]):

@@ -51,8 +51,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         f"Assigns {system['name']} codes, release {system['release']}, to clinical notes. "
         + (f"Fine-tuned from {markdown_text(base)}, " if base else "Trained from random weights, ")
-        + f"adapter `{recipe['adapter']['kind']}`, stage `{'grpo' if recipe['grpo'] else 'sft'}`,"
-        f" by the recipe in `manifest.json` with cclearn {manifest['versions']['cclearn']}.",
+        + f"{_method(recipe)}, by the recipe in `manifest.json` with cclearn"
+        f" {manifest['versions']['cclearn']}.",
         "",
         "## Intended use",
         "",
@@ -106,6 +106,13 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _method(recipe: Mapping[str, Any]) -> str:
+    """Return how a model was trained, in Markdown."""
+    if recipe.get("baseline"):
+        return f"head `{recipe['baseline']['head']}`"
+    return f"adapter `{recipe['adapter']['kind']}`, stage `{'grpo' if recipe['grpo'] else 'sft'}`"
 
 
 def _has_all_weights(recipe: Mapping[str, Any]) -> bool:

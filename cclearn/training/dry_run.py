@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cclearn.codes import CodeSystem
 from cclearn.runtime.memory import resident_mib
 from cclearn.training.batches import make_dataset
-from cclearn.training.choose import choose_rows
+from cclearn.training.choose import ChosenRows, choose_rows
 from cclearn.training.estimate import (
     DEVICES,
     Memory,
@@ -38,6 +38,8 @@ class DryRun:
             `grpo.answer_length`.
         windowed: Number of notes that are split into windows.
         omitted: Number of parts of notes that fit into no window.
+        cut: Number of notes whose end is left out.
+        unlabelled: Number of rows that are dropped because the model scores none of their codes.
         contaminated: Number of rows that are dropped because they occur in an evaluation.
         invalid: Number of codes that are dropped because they are not billable.
         replaced: Number of headers that are replaced by their unspecified child.
@@ -63,6 +65,8 @@ class DryRun:
     long_answers: int
     windowed: int
     omitted: int
+    cut: int
+    unlabelled: int
     contaminated: int
     invalid: int
     replaced: int
@@ -97,9 +101,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     """
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     chosen = choose_rows(recipe, system)
-    source_rows = [row for source in chosen for row in source.rows]
-    tokenizer = initial_tokenizer(recipe, source_rows, system)
-    prepared = prepare_rows(recipe, chosen, tokenizer)
+    prepared, shape = _prepared(recipe, chosen, system)
     _, sizes = make_dataset(prepared.phases, recipe.training)
     training = recipe.training
     step_rows = training.device_rows * training.accumulation * processes
@@ -111,17 +113,19 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     epochs = training.epochs or steps / epoch_steps
     # The process of the run holds the same rows and libraries.
     process = resident_mib() / 2**10
-    shape = shape_of(recipe, tokenizer)
     rows = sum(part.rows for part in prepared.epoch_rows)
     tokens = round(epochs * sum(part.tokens for part in prepared.epoch_rows))
-    mean_length = _mean_length(prepared)
+    mean_length = _attended(recipe, _mean_length(prepared))
     documents = [part for part in prepared.epoch_rows if part.kind == "document"]
     document_tokens = document_operations = None
     if documents:
         mean = sum(part.tokens for part in documents) / sum(part.rows for part in documents)
         document_tokens = round(epochs * rows * mean)
         document_operations = estimate_operations(
-            shape, recipe, document_tokens, _mean_length(prepared, "document")
+            shape,
+            recipe,
+            document_tokens,
+            _attended(recipe, _mean_length(prepared, "document")),
         )
     reports = [report for reports in prepared.reports for report in reports.values()]
     return DryRun(
@@ -131,6 +135,8 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         long_answers=sum(len(report.long_answers) for report in reports),
         windowed=sum(len(report.windowed) for report in reports),
         omitted=sum(len(report.omitted) for report in reports),
+        cut=sum(len(report.cut) for report in reports),
+        unlabelled=sum(len(report.unlabelled) for report in reports),
         contaminated=sum(len(c.contaminated) for c in chosen),
         invalid=sum(c.check.dropped for c in chosen),
         replaced=sum(c.check.replaced for c in chosen),
@@ -147,6 +153,26 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         operations=estimate_operations(shape, recipe, tokens, mean_length),
         document_operations=document_operations,
     )
+
+
+def _prepared(
+    recipe: Recipe, chosen: list[ChosenRows], system: CodeSystem
+) -> tuple[PreparedRows, Shape]:
+    """Return the encoded rows of a recipe, and the size of its model."""
+    if recipe.baseline is not None:
+        from cclearn.training.plm_estimate import plm_shape
+        from cclearn.training.plm_model import plm_config, plm_rows
+
+        labels, tokenizer, prepared = plm_rows(recipe, chosen, system)
+        return prepared, plm_shape(plm_config(recipe, tokenizer, labels), recipe)
+    rows = [row for source in chosen for row in source.rows]
+    tokenizer = initial_tokenizer(recipe, rows, system)
+    return prepare_rows(recipe, chosen, tokenizer), shape_of(recipe, tokenizer)
+
+
+def _attended(recipe: Recipe, length: float) -> float:
+    """Return the number of tokens that a token attends to, which are those of its chunk."""
+    return length if recipe.baseline is None else min(length, recipe.baseline.chunk)
 
 
 def _mean_length(prepared: PreparedRows, kind: str | None = None) -> float:

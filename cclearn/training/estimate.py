@@ -56,7 +56,8 @@ class Shape:
         width: Width of the hidden state.
         queries: Width of the query over all heads.
         vocabulary: Number of tokens in the vocabulary.
-        embedded: Number of weights of the input embedding, which takes no matrix product.
+        embedded: Number of weights that take no matrix product with a token, such as those of the input
+            embedding. Products without weights, such as those of label attention, count against them.
         activations: Activations of one batch by the precision of the computation, `bf16` or `fp32`; None
             if they cannot be estimated.
     """

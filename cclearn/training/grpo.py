@@ -23,6 +23,7 @@ from cclearn.rows import EncodedRow, TrainingRow
 from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
 from cclearn.training.choose import choose_rows
+from cclearn.training.grpo_settings import Grpo
 from cclearn.training.initial_model import (
     adapter_config,
     cast_trained_weights_to_float32,
@@ -30,7 +31,7 @@ from cclearn.training.initial_model import (
     initial_tokenizer,
 )
 from cclearn.training.prepare import prepare_rows
-from cclearn.training.recipe import Grpo, Recipe
+from cclearn.training.recipe import Recipe
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
 from cclearn.training.trainer import CheckpointPublisher, Progress

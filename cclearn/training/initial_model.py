@@ -169,13 +169,13 @@ def saved_dtype(recipe: Recipe) -> torch.dtype | None:
     """Return the type that a run's weights are rounded to when they are saved, or None for their own.
 
     Trained weights have 32 bits. A model whose weights are all trained is saved in bf16 if its base was
-    stored in bf16 or the run computed in bf16. Adapters and models with random weights are saved in the
-    precision that they were trained in.
+    stored in bf16 or the run computed in bf16. Adapters, models with random weights and discriminative
+    coders are saved in the precision that they were trained in.
 
     Args:
         recipe: Recipe of the run, whose base model has been loaded.
     """
-    if recipe.model.path is None or recipe.adapter.kind != "none":
+    if recipe.model.path is None or recipe.adapter.kind != "none" or recipe.baseline is not None:
         return None
     config = AutoConfig.from_pretrained(
         model_folder(recipe.model.path), revision=recipe.model.revision, trust_remote_code=False

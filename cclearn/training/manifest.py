@@ -32,9 +32,13 @@ _PACKAGES = (
 
 
 def rows_hash(rows: Iterable[EncodedRow]) -> str:
-    """Return the SHA-256 of encoded rows: their ids, tokens and numbers of supervised tokens."""
-    lines = (f"{row.id} {row.input_ids} {sum(row.completion_mask)}" for row in rows)
-    return sha256_of_text("\n".join(lines))
+    """Return the SHA-256 of encoded rows: their ids, tokens, numbers of supervised tokens and labels."""
+    return sha256_of_text("\n".join(map(_row_line, rows)))
+
+
+def _row_line(row: EncodedRow) -> str:
+    labels = "" if row.codes is None else f" {' '.join(row.codes)}"
+    return f"{row.id} {row.input_ids} {sum(row.completion_mask)}{labels}"
 
 
 def package_versions() -> dict[str, str]:

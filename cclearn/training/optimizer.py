@@ -9,9 +9,19 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from cclearn.training.recipe import Training
+
 # Muon supports only 2-D parameters, and it is not meant for the output layer and the embeddings
 # (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
 _NOT_HIDDEN = ("embed", "lm_head")
+
+
+def optimizer_factory(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:
+    """Return the factory of the optimizer and its settings, or None for an optimizer of transformers."""
+    if training.optimizer != "muon":
+        return None
+    settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+    return lambda: MuonWithAdamW, settings
 
 
 class MuonWithAdamW(Optimizer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +20,17 @@ from cclearn.rows import (
     mix,
     source_repeats,
 )
-from cclearn.rows.encode import Overflow, Reports
+from cclearn.rows.encode import Reports
+from cclearn.rows.labelled import encode_labelled_rows
 from cclearn.training.choose import ChosenRows, refuse_empty
 from cclearn.training.recipe import Recipe
 from cclearn.training.row_settings import Rows, RowSourceSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+Encode = Callable[[Iterable[TrainingRow]], tuple[list[EncodedRow], Reports]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,10 @@ class PreparedRows:
 
 
 def prepare_rows(
-    recipe: Recipe, chosen: list[ChosenRows], tokenizer: PreTrainedTokenizerBase
+    recipe: Recipe,
+    chosen: list[ChosenRows],
+    tokenizer: PreTrainedTokenizerBase,
+    labels: Container[str] | None = None,
 ) -> PreparedRows:
     """Encode and mix the chosen rows.
 
@@ -110,13 +117,14 @@ def prepare_rows(
         recipe: Recipe of the run.
         chosen: Chosen rows of each source.
         tokenizer: Tokenizer of the model.
+        labels: Codes that a discriminative coder scores. None for a language model.
 
     Raises:
-        ConfigurationError: Rows are too long, or all rows of a source are.
+        ConfigurationError: Rows are too long, or no row of a source is left.
     """
-    rows, training = recipe.rows, recipe.training
-    answer_length = recipe.grpo.answer_length if recipe.grpo is not None else None
-    encoded, reports = _encode(chosen, tokenizer, training.max_length, rows.overflow, answer_length)
+    rows = recipe.rows
+    encode = _row_encoder(recipe, tokenizer, labels)
+    encoded, reports = _encode(chosen, encode)
     kinds: list[tuple[str, ...]] = [("span", "document")]
     if rows.order == "span_then_document":
         kinds = [("span",), ("document",)]
@@ -136,13 +144,22 @@ def prepare_rows(
         counts[source, grade].of(rows.used[source], grade)
         for source, grade in sorted(counts, key=str)
     ]
-    development = _development_rows(recipe, chosen, tokenizer)
+    development = _development_rows(recipe, chosen, encode)
     return PreparedRows(phases, epoch_rows, chosen, reports, development)
 
 
-def _development_rows(
-    recipe: Recipe, chosen: list[ChosenRows], tokenizer: PreTrainedTokenizerBase
-) -> list[EncodedRow]:
+def _row_encoder(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, labels: Container[str] | None
+) -> Encode:
+    """Return the function that encodes rows as prompts and answers, or as texts and labels."""
+    length, overflow = recipe.training.max_length, recipe.rows.overflow
+    if labels is not None:
+        return lambda rows: encode_labelled_rows(rows, tokenizer, length, overflow, labels)
+    answer_length = recipe.grpo.answer_length if recipe.grpo is not None else None
+    return lambda rows: encode_rows(rows, tokenizer, length, overflow, answer_length)
+
+
+def _development_rows(recipe: Recipe, chosen: list[ChosenRows], encode: Encode) -> list[EncodedRow]:
     """Return the encoded development rows, at most a given number of each kind.
 
     Raises:
@@ -155,7 +172,7 @@ def _development_rows(
     for kind in ("span", "document"):
         of_kind = [row for c in chosen if c.source.kind == kind for row in c.development]
         rows += limit_rows(of_kind, settings.most, None, recipe.seed)
-    encoded, _ = encode_rows(rows, tokenizer, recipe.training.max_length, recipe.rows.overflow)
+    encoded, _ = encode(rows)
     if not encoded:
         raise ConfigurationError(
             [f"development.share ({settings.share}): it selects no row. Increase it."]
@@ -190,11 +207,7 @@ def development_notes(recipe: Recipe, chosen: list[ChosenRows]) -> list[CodedNot
 
 
 def _encode(
-    chosen: list[ChosenRows],
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    overflow: Overflow,
-    answer_length: int | None,
+    chosen: list[ChosenRows], encode: Encode
 ) -> tuple[list[list[EncodedRow]], list[Reports]]:
     """Return the encoded rows of each source and their counts.
 
@@ -207,7 +220,7 @@ def _encode(
     problems: list[str] = []
     for c in chosen:
         try:
-            rows, report = encode_rows(c.rows, tokenizer, max_length, overflow, answer_length)
+            rows, report = encode(c.rows)
         except ConfigurationError as error:
             problems += [f"rows.sources (path = {c.source.path}): {p}" for p in error.problems]
             continue
@@ -219,6 +232,8 @@ def _encode(
     if any(report.long_answers for found in reports for report in found.values()):
         limits += " or grpo.answer_length"
     empty = [c.source for c, rows in zip(chosen, encoded, strict=True) if not rows]
+    if any(report.unlabelled for found in reports for report in found.values()):
+        refuse_empty(empty, "the model scores none of its codes. Change baseline.labels.")
     refuse_empty(empty, f"all of its rows are too long. Increase {limits}.")
     return encoded, reports
 

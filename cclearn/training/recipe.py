@@ -8,12 +8,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from cclearn.prompts.templates import RowKind
+from cclearn.training.baseline_settings import Baseline
+from cclearn.training.grpo_settings import Grpo
 from cclearn.training.recipe_section import RecipeSection
 from cclearn.training.row_settings import Rows
 
 
 class Scratch(RecipeSection):
-    """Shape of a Qwen3 model with random weights, whose BPE tokenizer is trained on the rows.
+    """Shape of a model with random weights, whose BPE tokenizer is trained on the rows.
+
+    It is a Qwen3 model, or a ModernBERT encoder for a discriminative coder.
 
     Attributes:
         hidden_size: Width of the hidden state.
@@ -226,9 +230,10 @@ class Development(RecipeSection):
         every: Number of steps between evaluations.
         weights: Weight of the loss of each kind of rows in `eval_loss`.
         notes: Number of notes that the model codes at each evaluation, whose micro-averaged F1 is
-            `eval_code_f1`; 0 for none.
-        best: Measure by which the best weights are kept, `loss` for `eval_loss` or `code_f1` for
-            `eval_code_f1`. None keeps the last weights.
+            `eval_code_f1`; 0 for none. The thresholds of a discriminative coder are tuned on them.
+        best: Measure by which the best weights are kept: `loss` for `eval_loss`, `code_f1` for
+            `eval_code_f1`, or `map` for `eval_map`, which discriminative coders have. None keeps the
+            last weights.
         patience: Number of evaluations without an improvement after which the run ends. None for no
             limit.
     """
@@ -238,40 +243,16 @@ class Development(RecipeSection):
     every: int = Field(default=100, gt=0)
     weights: dict[RowKind, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     notes: int = Field(default=0, ge=0)
-    best: Literal["loss", "code_f1"] | None = "loss"
+    best: Literal["loss", "code_f1", "map"] | None = "loss"
     patience: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _measures_exist(self) -> Self:
-        if self.best == "code_f1" and not self.notes:
-            raise ValueError("best: code_f1 needs notes to code; set notes")
+        if self.best in ("code_f1", "map") and not self.notes:
+            raise ValueError(f"best: {self.best} needs notes to code; set notes")
         if self.best is None and self.patience is not None:
             raise ValueError("patience: it counts from the best evaluation; set best")
         return self
-
-
-class Grpo(RecipeSection):
-    """Settings of the second stage: reinforcement learning on document rows.
-
-    The method is GRPO (Shao et al. 2024, arXiv 2402.03300). `cclearn.evaluation.reward` rewards the
-    sampled answers.
-
-    Attributes:
-        generations: Number of answers that are sampled for each note.
-        answer_length: Largest number of tokens of an answer. A note whose own answer is longer is not
-            used (`rows.overflow`), because a model that cannot write it would learn to stop early.
-        temperature: Sampling temperature.
-        beta: Weight of the divergence from the model that the stage starts from.
-        ungrounded: Penalty for citing words that are not in the note, per share of the citations.
-        invalid: Penalty for codes that must not be assigned, per share of the citations.
-    """
-
-    generations: int = Field(default=8, ge=2)
-    answer_length: int = Field(default=2048, gt=0)
-    temperature: float = Field(default=1.0, gt=0)
-    beta: float = Field(default=0.0, ge=0)
-    ungrounded: float = Field(default=0.5, ge=0)
-    invalid: float = Field(default=0.5, ge=0)
 
 
 class RecipeMetadata(RecipeSection):
@@ -283,6 +264,7 @@ class RecipeMetadata(RecipeSection):
         memory: Memory that the run needs, and whether it is estimated or measured.
         time: Time that the run takes, and whether it is measured.
         data: Files that the run reads, and how they are built.
+        reference: Published figures that the run can be compared with.
         prerequisite: Command that must have been run before, if any.
         command: Command that starts the run.
         ablations: Overrides for runs to compare with, by name, as they follow `command`.
@@ -293,6 +275,7 @@ class RecipeMetadata(RecipeSection):
     memory: str | None = None
     time: str | None = None
     data: str | None = None
+    reference: str | None = None
     prerequisite: str | None = None
     command: str | None = None
     ablations: dict[str, str] = Field(default_factory=dict)
@@ -313,6 +296,7 @@ class Recipe(RecipeMetadata):
         training: Settings of the training.
         development: Rows that are not trained on. None trains on all rows.
         grpo: Settings of the second stage. A recipe without them is for supervised fine-tuning.
+        baseline: Settings of a discriminative coder. A recipe without them is for a language model.
     """
 
     name: str = Field(pattern=r"^[\w.-]+$")
@@ -326,6 +310,7 @@ class Recipe(RecipeMetadata):
     training: Training
     development: Development | None = None
     grpo: Grpo | None = None
+    baseline: Baseline | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run as JSON values, without the metadata of the recipe."""
@@ -350,7 +335,40 @@ class Recipe(RecipeMetadata):
             )
         if self.grpo is not None:
             self._check_grpo(self.grpo)
+        self._check_language_model() if self.baseline is None else self._check_baseline()
         return self
+
+    def _check_language_model(self) -> None:
+        problems = []
+        if self.rows.overflow == "cut":
+            problems.append(
+                "rows.overflow: an answer needs the whole note; set raise, drop or window"
+            )
+        if self.development is not None and self.development.best == "map":
+            problems.append("development.best: a language model has no eval_map; set code_f1")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def _check_baseline(self) -> None:
+        model, training, problems = self.model, self.training, []
+        if self.grpo is not None:
+            problems.append("grpo: a discriminative coder writes no answers; set null")
+        if self.adapter.kind != "none":
+            problems.append("adapter.kind: a discriminative coder trains all weights; set none")
+        if model.chat_template is not None or model.trim_vocabulary:
+            problems.append("model: chat_template and trim_vocabulary are for language models")
+        if self.rows.spans_per_row != 1:
+            problems.append("rows.spans_per_row: spans share no instruction here; set 1")
+        if self.rows.overflow == "window":
+            problems.append(
+                "rows.overflow: labels are those of a whole note; set raise, drop or cut"
+            )
+        if training.batching == "packed":
+            problems.append("training.batching: each row has its own labels; set grouped or padded")
+        if training.liger:
+            problems.append("training.liger: its kernels are for language models; set false")
+        if problems:
+            raise ValueError("; ".join(problems))
 
     def _check_grpo(self, grpo: Grpo) -> None:
         rows = self.training.device_rows * self.training.accumulation

@@ -49,6 +49,26 @@ def make_tokenizer(
         system: Name of the code system, which the instructions contain.
         template: Layout of the answers, which the instructions describe.
     """
+    instructions = [
+        instruction("span", system, template),
+        instruction("document", system, template),
+    ]
+    texts = [text for row in rows for text in (row.prompt[-1]["content"], row.completion)]
+    tokenizer = train_tokenizer(texts, vocabulary, [PAD, END, USER, ASSISTANT, *instructions])
+    tokenizer.chat_template = _CHAT_TEMPLATE
+    return tokenizer
+
+
+def train_tokenizer(
+    texts: Sequence[str], vocabulary: int, special: Sequence[str]
+) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE tokenizer on texts.
+
+    Args:
+        texts: Texts that the tokenizer is trained on.
+        vocabulary: Number of tokens.
+        special: Special tokens, `PAD` and `END` among them.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -57,24 +77,17 @@ def make_tokenizer(
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    instructions = [
-        instruction("span", system, template),
-        instruction("document", system, template),
-    ]
-    special = [PAD, END, USER, ASSISTANT, *instructions]
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[AddedToken(token, special=True, normalized=False) for token in special],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = [text for row in rows for text in (row.prompt[-1]["content"], row.completion)]
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
-        chat_template=_CHAT_TEMPLATE,
         clean_up_tokenization_spaces=False,
     )
 

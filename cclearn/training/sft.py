@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from cclearn.notes import CodedNote
 from cclearn.prompts import Template
 from cclearn.runtime.processes import sharding
 from cclearn.training.arguments import common_arguments
-from cclearn.training.batches import GroupCollator, RowSampler, make_dataset
+from cclearn.training.batches import GroupCollator, RowSampler, make_dataset, row_sampler
 from cclearn.training.choose import choose_rows
 from cclearn.training.development import code_f1, mean_losses, weighted_loss
 from cclearn.training.head_loss import IGNORED, has_plain_head, summed_loss
@@ -29,7 +28,7 @@ from cclearn.training.initial_model import (
     initial_model,
     initial_tokenizer,
 )
-from cclearn.training.optimizer import MuonWithAdamW
+from cclearn.training.optimizer import optimizer_factory
 from cclearn.training.prepare import PreparedRows, development_notes, prepare_rows
 from cclearn.training.recipe import Development, Recipe, Training
 from cclearn.training.resume import Notify
@@ -48,6 +47,13 @@ def run_sft(
     if recipe.grpo is not None:
         raise ConfigurationError(
             [f"grpo ({recipe.name}): the recipe is for the second stage. Launch recipes/grpo.py."]
+        )
+    if recipe.baseline is not None:
+        raise ConfigurationError(
+            [
+                f"baseline ({recipe.name}): the recipe is for a discriminative coder. Launch"
+                " recipes/plm.py."
+            ]
         )
     return run_recipe(recipe, make_job, overwrite, resume, progress, notify)
 
@@ -82,9 +88,9 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             eval_dataset=evaluation.datasets if evaluation else None,
             processing_class=tokenizer,
             peft_config=adapter_config(recipe, model),
-            optimizer_cls_and_kwargs=_optimizer(recipe.training),
+            optimizer_cls_and_kwargs=optimizer_factory(recipe.training),
             callbacks=callbacks,
-            sampler=_sampler(recipe, sizes),
+            sampler=row_sampler(recipe, sizes),
             data_collator=_collator(recipe.training, tokenizer),
             evaluation=evaluation,
         )
@@ -135,13 +141,6 @@ def _evaluation(
     return _Evaluation(settings, datasets, notes, system, template, training.max_length)
 
 
-def _sampler(recipe: Recipe, sizes: list[int]) -> RowSampler:
-    rounds = 1
-    if _has_phases(recipe) and recipe.training.epochs is not None:
-        rounds = int(recipe.training.epochs)
-    return RowSampler(sizes, recipe.seed, rounds)
-
-
 def _collator(training: Training, tokenizer: PreTrainedTokenizerBase) -> GroupCollator | None:
     """Return the collator of groups, or None for the one of TRL."""
     if training.batching != "grouped":
@@ -150,20 +149,10 @@ def _collator(training: Training, tokenizer: PreTrainedTokenizerBase) -> GroupCo
     return GroupCollator(tokenizer.eos_token_id if pad is None else pad)
 
 
-def _has_phases(recipe: Recipe) -> bool:
-    """Return whether all span rows precede all document rows."""
-    return recipe.rows.order == "span_then_document"
-
-
 def _arguments(recipe: Recipe) -> SFTConfig:
     training = recipe.training
-    arguments = common_arguments(recipe)
-    if _has_phases(recipe):  # The sampler repeats each phase, so that the trainer must not.
-        arguments["num_train_epochs"] = 1
     return SFTConfig(
-        **arguments,
-        eval_strategy="steps" if recipe.development else "no",
-        eval_steps=recipe.development.every if recipe.development else None,
+        **common_arguments(recipe),
         per_device_eval_batch_size=training.device_rows,
         max_length=training.device_tokens,
         packing=training.batching == "packed",
@@ -200,31 +189,16 @@ class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> RowSampler:
         return self._sampler
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Measure the development rows, keep the best weights, and log the metrics.
-
-        Returns:
-            `eval_loss`, the loss of each kind of rows, and `eval_code_f1` if notes are coded.
-        """
+    def measure_development(self, model: Any) -> dict[str, float]:
+        """Return `eval_loss`, the loss of each kind of rows, and `eval_code_f1` if notes are coded."""
         evaluation = self._evaluation
         if evaluation is None:
             return {}
-        model = self.accelerator.unwrap_model(self.model)
-        was_training = model.training
-        model.eval()
         losses = mean_losses(self, evaluation.datasets)
         metrics = {f"eval_{kind}_loss": loss for kind, loss in losses.items()}
         metrics["eval_loss"] = weighted_loss(losses, evaluation.settings)
         if evaluation.notes:
             metrics["eval_code_f1"] = self._code_f1(model, evaluation)
-        model.train(was_training)
-        self.log(metrics)
-        self.evaluated_step = self.state.global_step
-        # The handler records in `control` that the step has been evaluated.
-        control: Any = self.control
-        self.callback_handler.on_evaluate(self.args, self.state, control, metrics)
-        if self.best is not None and self.best.add(metrics, self.state.global_step, model):
-            control.should_training_stop = True
         return metrics
 
     def _code_f1(self, model: Any, evaluation: _Evaluation) -> float:
@@ -273,11 +247,3 @@ class _Trainer(CheckpointPublisher, SFTTrainer):  # type: ignore[misc]
             # processes.
             loss = loss * self.accelerator.num_processes
         return loss
-
-
-def _optimizer(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:
-    """Return the factory of the optimizer and its settings, or None for an optimizer of transformers."""
-    if training.optimizer != "muon":
-        return None
-    settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
-    return lambda: MuonWithAdamW, settings

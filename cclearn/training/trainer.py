@@ -61,6 +61,43 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         """Return the seconds that the run has taken, including those before it was resumed."""
         return time.perf_counter() - self._started
 
+    def measure_development(self, model: Any) -> dict[str, float]:
+        """Return the metrics of the development rows. Empty if there are none.
+
+        Args:
+            model: Model in evaluation mode, as the launcher has not wrapped it.
+        """
+        return {}
+
+    def before_saving(self, model: Any) -> None:
+        """Complete the final model before it is saved.
+
+        Args:
+            model: Model with its final weights, as the launcher has not wrapped it.
+        """
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the development rows, keep the best weights, and log the metrics.
+
+        Returns:
+            The metrics.
+        """
+        model = self.accelerator.unwrap_model(self.model)
+        was_training = model.training
+        model.eval()
+        metrics = self.measure_development(model)
+        model.train(was_training)
+        if not metrics:
+            return {}
+        self.log(metrics)
+        self.evaluated_step = self.state.global_step
+        # The handler records in `control` that the step has been evaluated.
+        control: Any = self.control
+        self.callback_handler.on_evaluate(self.args, self.state, control, metrics)
+        if self.best is not None and self.best.add(metrics, self.state.global_step, model):
+            control.should_training_stop = True
+        return metrics
+
     def save_final(self, folder: Path, dtype: torch.dtype | None) -> None:
         """Save the trained model or its adapter. All processes take part.
 
@@ -74,6 +111,7 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
                 self.evaluate()
             process_state().wait_for_everyone()
             self.best.restore(self.accelerator.unwrap_model(self.model))
+        self.before_saving(self.accelerator.unwrap_model(self.model))
         if self.is_fsdp_enabled:
             self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         self._final_dtype = dtype

@@ -13,6 +13,7 @@ from typing import Any
 from cclearn.codes import CodeSystem
 from cclearn.codes.editions import EditionMap
 from cclearn.coding import Coder, CoderSettings, Encounter, load_coder
+from cclearn.coding.labels.settings import LabelSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
@@ -24,7 +25,7 @@ from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.cost import Cost
 from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.results import Scored, result_of, write_result
-from cclearn.model_manifest import read_manifest
+from cclearn.model_manifest import read_manifest, scores_labels
 from cclearn.notes import CodedNote
 from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.jsonl import read_coded_notes, write_rows
@@ -81,6 +82,7 @@ class BenchmarkSettings:
         encounter: Setting in which the notes were written.
         assertion: Language of the assertion rules, or `off`.
         pairs: Span pairs whose strings are added to the lexicon and to the candidates of `span_loop`.
+        labels: Settings of those models that score labels.
         edition_map: Table of the changes since the edition of the gold, for scores in that edition, or
             `packaged` for the table that comes with cclearn; None computes none.
     """
@@ -98,6 +100,7 @@ class BenchmarkSettings:
     encounter: Encounter | None = None
     assertion: AssertionLanguage = "english"
     pairs: Path | None = None
+    labels: LabelSettings | None = None
     edition_map: str | None = None
 
 
@@ -283,6 +286,7 @@ def _load_coder(
         encounter=settings.encounter,
         assertion=settings.assertion,
         pairs=settings.pairs,
+        labels=settings.labels if scores_labels(model) else None,
         examples=examples,
     )
     return load_coder(coder_settings, system)
@@ -347,6 +351,7 @@ def _description(
         },
         "engine": settings.engine.model_dump(mode="json"),
         "loop": settings.loop.model_dump(mode="json") if settings.loop else None,
+        "labels": settings.labels.model_dump(mode="json") if settings.labels else None,
         "pairs_sha256": sha256_of_file(settings.pairs) if settings.pairs else None,
         "models": {name: run.description for name, run in runs.items()},
         "cost": {name: asdict(run.cost) for name, run in runs.items()},

@@ -13,6 +13,7 @@ from cclearn.bulk.folder import read_coded
 from cclearn.codes import CodeSystem
 from cclearn.codes.editions import PACKAGED, EditionMap
 from cclearn.coding import CoderSettings, load_coder
+from cclearn.coding.labels.settings import LabelSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
@@ -23,6 +24,7 @@ from cclearn.evaluation.report.content import Report, introduction
 from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.report.worst_notes import worst_notes
 from cclearn.evaluation.results import Scored, result_of, write_result
+from cclearn.model_manifest import scores_labels
 from cclearn.notes import Origin, SpanPair
 from cclearn.notes.jsonl import read_span_pairs
 from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_text
@@ -145,6 +147,7 @@ def score_spans(
     limit: int | None = None,
     engine: EngineSettings | None = None,
     loop: LoopSettings | None = None,
+    labels: LabelSettings | None = None,
 ) -> Scored:
     """Code evidence spans with models, and score the models.
 
@@ -158,6 +161,7 @@ def score_spans(
         limit: Maximum number of spans to code, selected by the hashes of their ids; None codes all.
         engine: Settings of the models' engines.
         loop: Settings of `span_loop`, whose assigner then codes the spans; None uses `single_pass`.
+        labels: Settings of those models that score labels.
 
     Raises:
         CclearnError: A file cannot be read, or a model cannot be loaded.
@@ -172,7 +176,11 @@ def score_spans(
     with options.folder() as folder:
         for model, name in names.items():
             coder_settings = CoderSettings(
-                model=model, engine=engine or EngineSettings(), loop=loop, calibration="off"
+                model=model,
+                engine=engine or EngineSettings(),
+                loop=loop,
+                calibration="off",
+                labels=labels if scores_labels(model) else None,
             )
             coder = load_coder(coder_settings, system)
             spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))

@@ -22,7 +22,10 @@ _SEVERAL_GPUS = re.compile(r"\d+ GPUs")
 
 
 def stage_of(recipe: Recipe) -> str:
-    """Return the stage of a recipe: `sft`, or `grpo` for reinforcement learning."""
+    """Return the stage of a recipe: `sft`, `grpo` for reinforcement learning, or `plm` for a
+    discriminative coder."""
+    if recipe.baseline is not None:
+        return "plm"
     return "sft" if recipe.grpo is None else "grpo"
 
 
@@ -36,7 +39,7 @@ def train(
     """Train a model, with progress and messages on standard error.
 
     Args:
-        stage: Stage of training, `sft` or `grpo`.
+        stage: Stage of training, as `stage_of` returns it.
         recipe: Recipe of the run.
         overwrite: Whether an existing output folder may be replaced.
         resume: `auto`, the folder of a checkpoint, or None to begin at the first step.

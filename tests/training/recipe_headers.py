@@ -19,9 +19,10 @@ def recipe_header(recipe: Recipe) -> str:
     made = "".join(f"#   {command}\n" for command in commands)
     data = f"#\n# The data:\n#\n{made}" if made else ""
     start = "#\n# The training:\n" if made else ""
+    reference = f"# {recipe.reference}\n" if recipe.reference else ""
     return f"""\
 # {recipe.description}
-{data}{start}#
+{reference}{data}{start}#
 #   {recipe.command}
 #
 # Settings can be overridden on the command line:

@@ -6,11 +6,46 @@ import json
 import sys
 from pathlib import Path
 
+from cclearn.codes import CodeSystem
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
+from data_builders.builder import configure, find_builder
+from data_builders.output import build
 from tests.models import SHAPE
 
 ROOT = Path(__file__).parents[2]
+
+ENCODER = {"hidden_size": 64, "layers": 2, "heads": 2, "intermediate_size": 128, "vocabulary": 1000}
+
+
+def build_data(folder: Path, system: CodeSystem) -> Path:
+    """Build span pairs and 20 notes in a folder. Return the folder."""
+    gold = find_builder("icd10cm")
+    pairs = build(gold, configure(gold, {"under": "I21"}), folder / "pairs", system).data
+    notes = find_builder("template_notes")
+    short = {"most_codes": 2, "longest_mention": 40}
+    config = configure(notes, {"pairs": str(pairs), "notes": 20, **short})
+    build(notes, config, folder / "notes", system)
+    return folder
+
+
+def plm_recipe(data: Path, output: Path, *more: str) -> Recipe:
+    """Return a recipe of six steps for a discriminative coder."""
+    return load_recipe(
+        "tiny/plm_ca",
+        [
+            f"output={json.dumps(str(output))}",
+            f"rows.sources.0.path={json.dumps(str(data / 'pairs' / 'pairs.jsonl'))}",
+            f"rows.sources.1.path={json.dumps(str(data / 'notes' / 'notes.jsonl'))}",
+            *(f"model.scratch.{key}={value}" for key, value in ENCODER.items()),
+            "training.epochs=null",
+            "training.steps=6",
+            "training.log_every=1",
+            "baseline.chunk=32",
+            "development=null",
+            *more,
+        ],
+    )
 
 
 def overrides(data: Path, output: Path, *more: str) -> list[str]:

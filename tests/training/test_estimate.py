@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import Qwen3Config
+from transformers import BertConfig, Qwen3Config, RobertaConfig
 
+from cclearn.baselines.model import PlmConfig
 from cclearn.training.dry_run import dry_run
 from cclearn.training.estimate import estimate_memory, estimate_operations, shape_from_config
+from cclearn.training.plm_estimate import plm_shape
+from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe, packaged_recipes
 from cclearn.training.sft import run_sft
 from tests.training.configurations import BEFORE, CONFIGURATIONS, LLAMA_8B, devices_of
@@ -128,6 +131,10 @@ def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
     )
 
 
+LABELS = {"mimic3": 8_929, "mimic4_icd9": 11_331, "mimic4_icd10": 7_942, "codiesp": 1_700}
+"""Numbers of codes in the training notes, those of MIMIC after Edin et al. 2023."""
+
+
 @pytest.mark.slow
 def test_recipes_state_the_estimated_memory() -> None:
     checked = 0
@@ -136,9 +143,32 @@ def test_recipes_state_the_estimated_memory() -> None:
         if recipe.model.scratch is not None:
             continue
         base = BEFORE[name.split("/")[0]] if recipe.grpo else str(recipe.model.path)
-        memory = estimate_memory(shape_from_config(CONFIGURATIONS[base], recipe), recipe, "GPU")
+        if recipe.baseline is None:
+            shape = shape_from_config(CONFIGURATIONS[base], recipe)
+        else:
+            shape = plm_shape(configuration_of_baseline(name, recipe), recipe)
+        memory = estimate_memory(shape, recipe, "GPU")
         assert memory.activations is not None
         device = (memory.weights + memory.trained) / devices_of(name) + memory.activations
         assert f"about {device:.1f} GiB" in (recipe.memory or ""), name
         checked += 1
-    assert checked == 17
+    assert checked == 29
+
+
+def configuration_of_baseline(name: str, recipe: Recipe) -> PlmConfig:
+    """Return the configuration of a baseline with as many labels as its corpus has."""
+    assert recipe.baseline is not None
+    encoder = RobertaConfig(vocab_size=50_265, max_position_embeddings=514)
+    if name.endswith("codiesp"):
+        encoder = BertConfig(
+            hidden_size=384,
+            num_hidden_layers=6,
+            num_attention_heads=12,
+            intermediate_size=1_536,
+        )
+    return PlmConfig(
+        encoder=encoder.to_dict(),
+        head=recipe.baseline.head,
+        codes=[str(label) for label in range(LABELS[name.split("/")[1]])],
+        chunk=recipe.baseline.chunk,
+    )

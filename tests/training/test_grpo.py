@@ -12,7 +12,7 @@ from cclearn.notes.jsonl import read_coded_notes
 from cclearn.rows import document_row, encode_rows
 from cclearn.training.dry_run import dry_run
 from cclearn.training.grpo import run_grpo
-from cclearn.training.recipe import Grpo
+from cclearn.training.grpo_settings import Grpo
 from cclearn.training.sft import run_sft
 from tests.training.runs import adapting, tiny_recipe
 

@@ -10,6 +10,7 @@ from cclearn.errors import ConfigurationError, DataError
 from cclearn.training.checkpoints import fingerprint
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe, packaged_recipes
+from cclearn.workflows.train import stage_of
 from tests.training.recipe_headers import EXAMPLE_OVERRIDES, recipe_header
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -19,7 +20,7 @@ MODEL = ["model.scratch=null", "model.path=x"]
 
 def test_every_packaged_recipe_is_valid() -> None:
     found = [path for path in RECIPES.rglob("*.yaml") if path.parent.name != "accelerate"]
-    assert len(found) == len(packaged_recipes()) == 18
+    assert len(found) == len(packaged_recipes()) == 31
     for path in found:
         recipe = load_recipe(path)
         name = path.relative_to(RECIPES).with_suffix("").as_posix()
@@ -31,8 +32,7 @@ def test_a_packaged_recipe_describes_itself(name: str) -> None:
     recipe = load_recipe(name)
     for field in ("description", "hardware", "memory", "time", "data", "command"):
         assert getattr(recipe, field), field
-    script = "grpo" if recipe.grpo else "sft"
-    assert f"recipes/{script}.py --config recipes/{name}.yaml" in (recipe.command or "")
+    assert f"recipes/{stage_of(recipe)}.py --config recipes/{name}.yaml" in (recipe.command or "")
     # The model is the result of another command.
     made = recipe.grpo is not None or str(recipe.model.path).startswith("models/")
     assert (recipe.prerequisite is not None) == made
@@ -50,7 +50,7 @@ def test_the_ablations_of_a_packaged_recipe_can_be_run(name: str) -> None:
         for ablation, overrides in recipe.ablations.items()
     }
     assert orders == {ablation: ablation for ablation in orders}
-    if recipe.grpo is None:
+    if recipe.grpo is None and "span" in {source.kind for source in recipe.rows.sources}:
         assert {"document_only", "span_only"} <= set(orders)
 
 
@@ -114,7 +114,7 @@ def test_overrides() -> None:
     [
         (["training.step=7"], ["training.step: unknown key. Did you mean 'steps'?"]),
         (
-            ["training.steps=-1", "rows.overflow=cut", "modell.path=x"],
+            ["training.steps=-1", "rows.overflow=trim", "modell.path=x"],
             ["training.steps: ", "rows.overflow: ", "modell: unknown key. Did you mean 'model'?"],
         ),
         (["rows.sources.0.share=null"], ["rows: sources: give every source a share, or none"]),

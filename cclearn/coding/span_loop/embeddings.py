@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
 from cclearn.errors import CclearnError
-from cclearn.models import load_encoder, model_hash
+from cclearn.models import load_encoder, load_tokenizer, model_hash
 from cclearn.notes import SpanPair
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
+from cclearn.runtime.processes import process_state
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,8 @@ class EmbeddingRanking:
     def __init__(self, system: CodeSystem, model: str, pairs: Iterable[SpanPair] = ()) -> None:
         self.system = system
         self._name = model
-        self._tokenizer, self._model = load_encoder(model)
+        self._tokenizer = load_tokenizer(model)
+        self._model = load_encoder(model).to(process_state().device).eval()
         own = dict.fromkeys((pair.text, system.canonical(pair.code)) for pair in pairs)
         self._pair_texts = [text for text, _ in own]
         self._codes = [string.code for string in code_strings(system)] + [code for _, code in own]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cclearn.errors import ConfigurationError, DataError
+from cclearn.models import load_tokenizer
 from cclearn.runtime.parsing import read_json
 
 
@@ -44,6 +45,9 @@ def run_retention(
 ) -> list[RetentionScore]:
     """Run tasks with the models before and after tuning.
 
+    Both models receive the same prompts: with a chat template, unless one of them has none, as the base
+    of a fine-tuned model often has.
+
     Args:
         before: Folder of the model before tuning, or its name on the Hugging Face Hub.
         after: Folder of the tuned model, or of its adapter.
@@ -53,9 +57,13 @@ def run_retention(
         batch_size: Batch size of the harness.
 
     Raises:
-        ConfigurationError: The harness is not installed, or does not have a task.
+        ConfigurationError: The harness is not installed, or does not have a task; or a model cannot be
+            loaded.
     """
-    scores = [_scores(model, tasks, include, limit, batch_size) for model in (before, after)]
+    _refuse_missing_harness()
+    models = (before, after)
+    chat = all(load_tokenizer(model).chat_template for model in models)
+    scores = [_scores(model, tasks, include, limit, batch_size, chat) for model in models]
     return [
         RetentionScore(
             task=task,
@@ -69,17 +77,26 @@ def run_retention(
     ]
 
 
-def _scores(
-    model: str, tasks: Sequence[str], include: Path | None, limit: int | None, batch_size: int
-) -> dict[tuple[str, str], tuple[float, float | None]]:
+def _refuse_missing_harness() -> None:
     try:
-        from lm_eval import simple_evaluate
-        from lm_eval.tasks import TaskManager
+        import lm_eval  # noqa: F401 - it takes seconds, and is used later
     except ImportError:
         raise ConfigurationError(
             ["retention: lm-evaluation-harness is not installed. `pip install cclearn[retention]`."]
         ) from None
+
+
+def _scores(
+    model: str,
+    tasks: Sequence[str],
+    include: Path | None,
+    limit: int | None,
+    batch_size: int,
+    chat: bool,
+) -> dict[tuple[str, str], tuple[float, float | None]]:
     import torch
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=str(include) if include else None)
     unknown = [task for task in tasks if task not in manager.all_tasks]
@@ -95,7 +112,7 @@ def _scores(
         limit=limit,
         batch_size=batch_size,
         device="cuda" if torch.cuda.is_available() else "cpu",
-        apply_chat_template=True,
+        apply_chat_template=chat,
         log_samples=False,
         bootstrap_iters=0,
     )

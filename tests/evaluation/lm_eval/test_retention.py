@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -61,3 +63,36 @@ def test_the_harness_runs_before_and_after(tmp_path: Path, system: CodeSystem) -
     assert all(0 <= row.before <= 1 and 0 <= row.after <= 1 for row in found)
     with pytest.raises(ConfigurationError, match=r"task = nothing\): the harness does not know"):
         run_retention(*models, ["nothing"], include=task)
+
+
+def test_a_base_model_without_a_chat_template_is_compared_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.models import random_engine
+
+    tokenizer = random_engine().tokenizer
+    tokenizer.save_pretrained(tmp_path / "tuned")
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(tmp_path / "base")
+    used: list[bool] = []
+
+    def simple_evaluate(**settings: Any) -> dict[str, Any]:
+        used.append(settings["apply_chat_template"])
+        return {"results": {"medqa": {"acc,none": 0.5, "acc_stderr,none": 0.1}}}
+
+    class TaskManager:
+        all_tasks = ("medqa",)
+
+        def __init__(self, include_path: str | None) -> None:
+            pass
+
+    harness, its_tasks = ModuleType("lm_eval"), ModuleType("lm_eval.tasks")
+    monkeypatch.setattr(harness, "simple_evaluate", simple_evaluate, raising=False)
+    monkeypatch.setattr(its_tasks, "TaskManager", TaskManager, raising=False)
+    monkeypatch.setitem(sys.modules, "lm_eval", harness)
+    monkeypatch.setitem(sys.modules, "lm_eval.tasks", its_tasks)
+    base, tuned = str(tmp_path / "base"), str(tmp_path / "tuned")
+    (found,) = run_retention(base, tuned, ["medqa"])
+    assert (found.before, found.after_error) == (0.5, 0.1)
+    run_retention(tuned, tuned, ["medqa"])
+    assert used == [False, False, True, True]

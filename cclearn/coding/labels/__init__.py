@@ -1,0 +1,1 @@
+"""`single_pass` with a discriminative coder, which scores every label of a note."""

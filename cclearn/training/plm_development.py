@@ -1,0 +1,159 @@
+"""What a run of a discriminative coder measures on its development rows, and the thresholds it tunes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
+
+from cclearn.baselines.evidence import attributions, word_shares, words_of
+from cclearn.baselines.losses import label_loss
+from cclearn.baselines.model import PlmModel
+from cclearn.baselines.thresholds import best_threshold, mean_average_precision
+from cclearn.notes import CodedNote
+from cclearn.rows import EncodedRow
+from cclearn.rows.labelled import encode_with_offsets
+from cclearn.training.development import weighted_loss
+from cclearn.training.recipe import Development
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_BATCH = 8
+
+_BETA = 2.0
+"""Weight of the recall in the tuning of evidence, as in Edin et al. 2024."""
+
+
+class LabelDevelopment:
+    """The development rows of a run.
+
+    Args:
+        settings: Settings of the development rows.
+        rows: Encoded rows, on which the loss is evaluated.
+        notes: Notes that are coded.
+        tokenizer: Tokenizer of the model.
+        labels: Index of each label by its code.
+    """
+
+    def __init__(
+        self,
+        settings: Development,
+        rows: Sequence[EncodedRow],
+        notes: Sequence[CodedNote],
+        tokenizer: PreTrainedTokenizerBase,
+        labels: Mapping[str, int],
+    ) -> None:
+        self._settings = settings
+        self._rows = rows
+        self._notes = notes
+        self._tokenizer = tokenizer
+        self._labels = labels
+        self._coded = {note.id for note in notes}
+
+    def metrics(self, model: PlmModel, pad: int) -> dict[str, float]:
+        """Return `eval_loss`, the loss of each kind of rows and, if notes are coded, `eval_code_f1` with
+        the threshold that is best for them, and `eval_map`.
+
+        Args:
+            model: Model in evaluation mode.
+            pad: Token that fills up shorter rows.
+        """
+        losses = {}
+        for kind in ("span", "document"):
+            of_kind = [row for row in self._rows if row.kind == kind]
+            if of_kind:
+                losses[kind] = self._loss(model, of_kind, pad)
+        found = {f"eval_{kind}_loss": loss for kind, loss in losses.items()}
+        found["eval_loss"] = weighted_loss(losses, self._settings)
+        scores, gold, missing = self._scores(model, pad)
+        if len(scores):
+            _, found["eval_code_f1"] = best_threshold(scores, gold, missing)
+            found["eval_map"] = mean_average_precision(scores, gold)
+        return found
+
+    def tune(self, model: PlmModel, pad: int) -> None:
+        """Set the thresholds in the configuration of a model to those that are best for the notes.
+
+        Without notes, or without evidence in them, a threshold stays as it is.
+        """
+        scores, gold, missing = self._scores(model, pad)
+        if not gold.any():
+            return
+        model.config.threshold, _ = best_threshold(scores, gold, missing)
+        shares, is_evidence = self._evidence(model)
+        if is_evidence.any():
+            model.config.evidence_threshold, _ = best_threshold(shares, is_evidence, beta=_BETA)
+
+    def _loss(self, model: PlmModel, rows: Sequence[EncodedRow], pad: int) -> float:
+        total = 0.0
+        for some, logits in self._logits(model, rows, pad):
+            total += float(label_loss(logits, self._gold(some).to(logits.device))) * len(some)
+        return total / len(rows)
+
+    def _scores(
+        self, model: PlmModel, pad: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+        """Return the scores and the gold labels of the notes, each of shape (notes, labels), and the
+        number of gold codes that are no labels."""
+        rows = [row for row in self._rows if row.kind == "document" and row.id in self._coded]
+        if not rows:
+            return np.zeros((0, 0)), np.zeros((0, 0), bool), 0
+        scores = np.concatenate(
+            [
+                logits.float().sigmoid().double().cpu().numpy()
+                for _, logits in self._logits(model, rows, pad)
+            ]
+        )
+        wanted = sum(len({a.code for a in note.codes}) for note in self._notes)
+        gold = self._gold(rows).bool().numpy()
+        return scores, gold, wanted - int(gold.sum())
+
+    def _logits(self, model: PlmModel, rows: Sequence[EncodedRow], pad: int) -> Any:
+        for first in range(0, len(rows), _BATCH):
+            some = rows[first : first + _BATCH]
+            tokens = [torch.tensor(row.input_ids, dtype=torch.long) for row in some]
+            mask = pad_sequence([torch.ones_like(row) for row in tokens], True)
+            ids = pad_sequence(tokens, batch_first=True, padding_value=pad)
+            with torch.no_grad():
+                yield some, model(ids.to(model.device), mask.to(model.device)).logits
+
+    def _gold(self, rows: Sequence[EncodedRow]) -> torch.Tensor:
+        gold = torch.zeros(len(rows), len(self._labels))
+        for number, row in enumerate(rows):
+            gold[number, [self._labels[code] for code in row.codes or ()]] = 1.0
+        return gold
+
+    def _evidence(self, model: PlmModel) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the shares of the words of notes in their gold labels, and whether each word is
+        evidence of the label."""
+        shares, is_evidence = [], []
+        for note in self._notes:
+            cited = [a for a in note.codes if a.evidence and a.code in self._labels]
+            if not cited:
+                continue
+            ids, offsets = encode_with_offsets(
+                self._tokenizer, note.text, model.config.document_tokens
+            )
+            chosen = torch.tensor([self._labels[a.code] for a in cited], device=model.device)
+            found = attributions(model, torch.tensor(ids, device=model.device), chosen, "attingrad")
+            words = words_of(note.text)
+            of_words = word_shares(words, offsets, found.double().cpu().numpy())
+            for assigned, row in zip(cited, of_words, strict=True):
+                shares.append(row)
+                is_evidence.append(
+                    np.array(
+                        [
+                            any(e.start < end and start < e.end for e in assigned.evidence)
+                            for start, end in words
+                        ],
+                        dtype=bool,
+                    )
+                )
+        if not shares:
+            return np.zeros(0), np.zeros(0, bool)
+        return np.concatenate(shares), np.concatenate(is_evidence)
