@@ -89,6 +89,25 @@ def policies_table() -> str:
     return table(["model", "micro F1", *(c.replace("_", " ") for c in categories)], rows)
 
 
+TASKS = {
+    ("conversations", "word_perplexity"): "conversations, perplexity of a word",
+    ("code_titles", "acc"): "which of four titles a category has, accuracy",
+}
+"""Tasks of the retention and their metrics, and what the page calls them."""
+
+
+def retention_table() -> str:
+    """Return the table of what the model of the policies can do before and after its training."""
+    found = read_json(RESULTS / "policies_retention.json")["retention"]
+    scores = {(row["task"], row["metric"]): row for row in found}
+    rows = []
+    for key, title in TASKS.items():
+        digits = 1 if scores[key]["before"] > 1 else 3
+        values = [f"{scores[key][when]:,.{digits}f}" for when in ("before", "after")]
+        rows.append([title, *values])
+    return table(["task", "before", "after"], rows)
+
+
 def audit_table() -> str:
     """Return the table of what the audit finds of planted faults."""
     result = read_json(RESULTS / "audit.json")
@@ -121,6 +140,7 @@ BLOCKS = {
     "synthetic realism": realism_table,
     "synthetic use": use_table,
     "policies": policies_table,
+    "policies retention": retention_table,
     "audit": audit_table,
 }
 """Functions that generate the blocks of the pages, by the name of the block."""

@@ -283,7 +283,7 @@ def _print_scored(
     differences: bool = True,
 ) -> None:
     """Print the tables of a comparison or its result as JSON, and its warnings to standard error."""
-    from cclearn.cli.tables import difference_table, print_view, score_table
+    from cclearn.cli.tables import bound_table, difference_table, print_view, score_table
 
     comparison = scored.comparison
     if as_json:
@@ -291,6 +291,8 @@ def _print_scored(
         scores = differences = False
     if scores:
         print_view(score_table(comparison.evaluations, unit))
+    if scores and scored.bounds:
+        print_view(bound_table(scored.bounds))
     if differences and comparison.differences:
         print_view(difference_table(comparison.differences))
     for warning in comparison.warnings:

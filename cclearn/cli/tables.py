@@ -157,6 +157,20 @@ def score_table(scores: Mapping[str, Evaluation], unit: str = "notes") -> View:
     return [Text(f"{count} {unit}"), table]
 
 
+def bound_table(bounds: Mapping[str, Evaluation]) -> View:
+    """Show the scores of systems that bound those of others."""
+    from cclearn.evaluation.bounds import BOUND_SCORES
+    from cclearn.evaluation.report.content import score_rows
+
+    table = _plain_table((0, 2, 0, 0))
+    table.add_column("")
+    for name in bounds:
+        table.add_column(_text(name), justify="right", overflow="fold")
+    for heading, *cells in score_rows(bounds, BOUND_SCORES):
+        table.add_row(heading, *cells)
+    return [Text("Bounds"), table]
+
+
 def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Difference]]) -> View:
     """Show the differences between systems with their 95 % intervals and p-values.
 

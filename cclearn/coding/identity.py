@@ -176,6 +176,7 @@ def _model_hashes(settings: CoderSettings) -> Iterator[tuple[str, str]]:
     names = {role: model.weights or "" for role, model in models.items()}
     if settings.loop is not None:
         names["embeddings"] = settings.loop.embeddings or ""
+        names["ranker"] = (settings.loop.ranker or "").removeprefix("plm:")
     paths = {role: Path(name) for role, name in names.items() if name}
     bases = {f"{role} base": adapter_base(path) for role, path in paths.items() if path.is_dir()}
     paths |= {role: Path(base[0]) for role, base in bases.items() if base}

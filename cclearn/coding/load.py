@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from cclearn.codes import CodeSystem
     from cclearn.coding.base import Coder
     from cclearn.coding.calibration.model import Calibration
+    from cclearn.coding.labels.coder import LabelCoder
+    from cclearn.coding.labels.settings import LabelSettings
     from cclearn.coding.settings import CoderSettings
     from cclearn.coding.span_loop.assigners import Assigner
-    from cclearn.coding.span_loop.candidates import Candidates
+    from cclearn.coding.span_loop.candidates import Candidates, Ranking
     from cclearn.coding.span_loop.coder import SpanLoopCoder
     from cclearn.coding.span_loop.recognisers import Recogniser
     from cclearn.coding.span_loop.settings import LoopSettings
@@ -119,6 +121,10 @@ def _single_pass_coder(
     )
 
 
+_RANKED = 300
+"""Number of codes that a discriminative coder ranks for each span."""
+
+
 def _label_coder(
     settings: CoderSettings, system: CodeSystem, calibration: Calibration | None
 ) -> Coder:
@@ -202,6 +208,10 @@ class _SpanLoopBuilder:
             parts.append(recogniser.model_sha256)
         if self._loop.embeddings is not None:
             parts.append(model_hash(self._loop.embeddings))
+        if self._loop.ranker is not None:
+            parts.append(model_hash(self._loop.ranker.removeprefix("plm:")))
+        if self._settings.labels is not None:
+            parts.append(self._settings.labels.model_dump_json(exclude={"batch_size"}))
         return " ".join(filter(None, parts))
 
     def _recogniser(self) -> Recogniser:
@@ -224,6 +234,10 @@ class _SpanLoopBuilder:
             from cclearn.coding.span_loop.spacy_recogniser import SpacyRecogniser
 
             return SpacyRecogniser(Path(spec.target))
+        if spec.scores_labels:
+            from cclearn.coding.labels.drafts import LabelRecogniser
+
+            return LabelRecogniser(self._label_coder(spec.target, self._settings.labels))
         if self._engine is not None and spec.name == self._settings.models()["model"].name:
             return self._llm_recogniser(spec.name, self._engine)  # Its weights are loaded once.
         return self._llm_recogniser(spec.name, load_engine(spec.name, self._settings.engine))
@@ -281,12 +295,26 @@ class _SpanLoopBuilder:
     def _candidates(self) -> Candidates:
         from cclearn.coding.span_loop.candidates import Candidates
 
-        if self._loop.embeddings is None:
-            return Candidates(self._lexicon, pairs=self._pairs)
-        from cclearn.coding.span_loop.embeddings import EmbeddingRanking
+        rankings: list[Ranking] = []
+        if self._loop.embeddings is not None:
+            from cclearn.coding.span_loop.embeddings import EmbeddingRanking
 
-        ranking = EmbeddingRanking(self._system, self._loop.embeddings, self._pairs)
-        return Candidates(self._lexicon, ranking, self._pairs)
+            rankings.append(EmbeddingRanking(self._system, self._loop.embeddings, self._pairs))
+        if self._loop.ranker is not None:
+            from cclearn.coding.labels.drafts import LabelRanking
+            from cclearn.coding.labels.settings import LabelSettings
+
+            ranked = LabelSettings(threshold=1.0, top=_RANKED, evidence="none")
+            coder = self._label_coder(self._loop.ranker.removeprefix("plm:"), ranked)
+            rankings.append(LabelRanking(coder))
+        return Candidates(self._lexicon, rankings, self._pairs)
+
+    def _label_coder(self, folder: str, labels: LabelSettings | None) -> LabelCoder:
+        from cclearn.coding.labels.coder import LabelCoder
+        from cclearn.coding.templates import learnt_template
+
+        learnt_template(folder, self._system)  # It refuses a model of another code system.
+        return LabelCoder(folder, self._system, labels)
 
 
 def _refuse_unsupported(settings: CoderSettings, engine: Engine | None, loop: LoopSettings) -> None:

@@ -40,7 +40,8 @@ class CoderSettings:
             them.
         assertion: Language of the assertion rules, by which negated mentions give no code. `off` codes
             all mentions, for notes in another language.
-        labels: Settings of a model that scores labels (`cclearn.baselines`). Other models have none.
+        labels: Settings of a model that scores labels (`cclearn.baselines`), or of the parts of
+            `span_loop` that do. Other models have none.
     """
 
     model: str = "lexicon"
@@ -73,11 +74,11 @@ class CoderSettings:
                 ]
             )
 
-        if self.labels is not None and (self.loop is not None or not scores_labels(self.model)):
+        if self.labels is not None and not self._scores_labels:
             raise ConfigurationError(
                 [
-                    f"labels (model = {self.model}): only a model that scores labels, in single_pass,"
-                    " has these settings. Omit --labels, or name a model that recipes/plm.py trained."
+                    f"labels (model = {self.model}): no model that scores labels is named. Omit"
+                    " --labels, or name a model that recipes/plm.py trained."
                 ]
             )
         if self.examples and scores_labels(self.model):
@@ -92,6 +93,14 @@ class CoderSettings:
     def is_lexicon(self) -> bool:
         """Whether the coder is a `LexiconCoder`. A `span_loop` coder is none, whatever its model is."""
         return is_lexicon(self.model) and self.loop is None
+
+    @property
+    def _scores_labels(self) -> bool:
+        """Whether the model, or a part of `span_loop`, scores labels."""
+        if self.loop is None:
+            return scores_labels(self.model)
+        parts = self.recognisers()
+        return self.loop.ranker is not None or any(spec.scores_labels for spec in parts)
 
     @property
     def calibration_path(self) -> Path | None:
@@ -132,7 +141,9 @@ class CoderSettings:
             embeddings = loop.embeddings and _absolute(loop.embeddings)
             names = tuple(spec.resolved() for spec in self.recognisers())
             recogniser = names if isinstance(loop.recogniser, tuple) else next(iter(names), None)
-            loop = loop.model_copy(update={"recogniser": recogniser, "embeddings": embeddings})
+            ranker = loop.ranker and ModelSpec.parse(loop.ranker, recogniser=True).resolved()
+            changed = {"recogniser": recogniser, "embeddings": embeddings, "ranker": ranker}
+            loop = loop.model_copy(update=changed)
         engine = self.engine
         if engine.chat_template is not None:
             template = absolute_choice(engine.chat_template)

@@ -15,6 +15,7 @@ from cclearn.registry import ENGINES
 
 _LEXICON = "lexicon"
 _SPACY = "spacy"
+_LABELS = "plm"
 _DEFAULT = "transformers"
 """The engine of a name without a prefix."""
 
@@ -26,12 +27,12 @@ class ModelSpec:
     """The parsed name of a model.
 
     A name is `lexicon`, `ENGINE:TARGET`, a folder, or a name on the hub. The recogniser of
-    `span_loop` may also be `spacy:FOLDER`. `parse` reads the name; no model is loaded.
+    `span_loop` may also be `spacy:FOLDER` or `plm:FOLDER`. `parse` reads the name; no model is loaded.
 
     Attributes:
         name: The name as the user wrote it.
         engine: The name of the engine that runs the model, e.g. `openai`; `transformers` for a name
-            without a prefix. `lexicon` and `spacy` are no engines and cannot be loaded as one.
+            without a prefix. `lexicon`, `spacy` and `plm` are no engines and cannot be loaded as one.
         target: The part of the name after the prefix: a folder, a file or a name.
     """
 
@@ -45,7 +46,8 @@ class ModelSpec:
 
         Args:
             name: The name of a model.
-            recogniser: Whether the model is a recogniser of `span_loop`, which may be a spaCy pipeline.
+            recogniser: Whether the model is a part of `span_loop` that may be a spaCy pipeline or a
+                discriminative coder.
 
         Raises:
             ConfigurationError: The name has the prefix of no engine.
@@ -53,8 +55,8 @@ class ModelSpec:
         if is_lexicon(name):
             return cls(name, _LEXICON, "")
         prefix, colon, target = name.partition(":")
-        if recogniser and colon and prefix == _SPACY:
-            return cls(name, _SPACY, target)
+        if recogniser and colon and prefix in (_SPACY, _LABELS):
+            return cls(name, prefix, target)
         if not colon or Path(name).exists():
             return cls(name, _DEFAULT, name)
         if target and prefix != _DEFAULT and prefix in ENGINES.names():
@@ -78,6 +80,11 @@ class ModelSpec:
         return self.engine == _SPACY
 
     @property
+    def scores_labels(self) -> bool:
+        """Whether the name is that of a discriminative coder in `span_loop`."""
+        return self.engine == _LABELS
+
+    @property
     def is_remote(self) -> bool:
         """Whether a server runs the model."""
         return self._has_engine and self.engine_type.is_remote
@@ -95,7 +102,11 @@ class ModelSpec:
     def weights(self) -> str | None:
         """The folder of the model's weights or its name on the hub; None for a model that this machine
         does not load from weights."""
-        if self.is_spacy or (self._has_engine and self.engine_type.refers_to == "weights"):
+        if (
+            self.is_spacy
+            or self.scores_labels
+            or (self._has_engine and self.engine_type.refers_to == "weights")
+        ):
             return self.target
         return None
 
@@ -131,7 +142,7 @@ class ModelSpec:
 
     @property
     def _has_engine(self) -> bool:
-        return not (self.is_lexicon or self.is_spacy)
+        return self.engine not in (_LEXICON, _SPACY, _LABELS)
 
     def resolved(self) -> str:
         """Return the name with an absolute path, for a process with another working directory.

@@ -127,10 +127,13 @@ class Scored(NamedTuple):
     Attributes:
         comparison: Scores and differences.
         result: Content of `metrics.json`.
+        bounds: Scores of systems that bound those of others (`cclearn.evaluation.bounds`); empty if none
+            were asked for.
     """
 
     comparison: Comparison
     result: Result
+    bounds: Mapping[str, Evaluation] = {}
 
 
 def result_of(

@@ -18,10 +18,11 @@ from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.engines.registry import ModelSpec
 from cclearn.engines.settings import EngineSettings
 from cclearn.errors import ConfigurationError, DataError
-from cclearn.evaluation import Comparison, Settings, evaluate
+from cclearn.evaluation import Comparison, Evaluation, Settings, evaluate
+from cclearn.evaluation.bounds import FLOOR, MostFrequentCodes, perfectly_filtered
 from cclearn.evaluation.corpora import Corpus, CorpusOptions
 from cclearn.evaluation.lm_eval.retention import read_retention
-from cclearn.evaluation.report.content import Report, introduction
+from cclearn.evaluation.report.content import Report, bound_values, introduction
 from cclearn.evaluation.report.cost import Cost
 from cclearn.evaluation.report.pages import write_report
 from cclearn.evaluation.results import Scored, result_of, write_result
@@ -110,11 +111,13 @@ class _Training:
 
     Attributes:
         counts: Number of training notes that contain each code; None if there are no training notes.
+        notes: Number of training notes.
         examples: The shortest training notes, which the models are shown.
         warning: What a reader of the scores must know about the training split; None if nothing.
     """
 
     counts: dict[str, int] | None = None
+    notes: int = 0
     examples: Sequence[CodedNote] = ()
     warning: str | None = None
 
@@ -177,6 +180,7 @@ def run_benchmark(
             runs[name] = _run_model(model, coder, notes, count, path, prices.get(model))
         scoring = Settings(settings.draws, settings.seed, training.counts, changes or None)
         comparison = _score(gold, runs, data.system, scoring, training.warning)
+        bounds = _bounds(gold, runs, data.system, scoring, training)
         result = result_of(
             comparison,
             data.system,
@@ -184,6 +188,7 @@ def run_benchmark(
             {"gold": gold, **{name: run.predictions for name, run in runs.items()}},
             **_description(data, settings, runs),
             retention=[row.model_dump() for row in retained],
+            bounds=bound_values(bounds),
         )
         write_result(partial, result)
         gold.unlink()  # The user has the corpus; the result file keeps the hash.
@@ -194,9 +199,10 @@ def run_benchmark(
             comparison.differences,
             costs={name: run.cost for name, run in runs.items()},
             retained=retained,
+            bounds=bounds,
         )
         write_report(partial, report)
-    return Scored(comparison, result)
+    return Scored(comparison, result, bounds)
 
 
 def _refuse_inputs(out: Path, inputs: Sequence[Path]) -> None:
@@ -272,7 +278,7 @@ def _read_training(data: BenchmarkData, shots: int, scored: Collection[str]) -> 
         why = f"the training split ({split}) contains only the scored notes"
         return _Training(warning=f"Scores by training frequency are left out: {why}")
     warning = f"{shared} of the training notes are scored, and left out of the training"
-    return _Training(dict(counts), examples, warning if shared else None)
+    return _Training(dict(counts), notes, examples, warning if shared else None)
 
 
 def _load_coder(
@@ -334,6 +340,26 @@ def _score(
     if warning is None:
         return comparison
     return replace(comparison, warnings=(*comparison.warnings, warning))
+
+
+def _bounds(
+    gold: Path,
+    runs: Mapping[str, _ModelRun],
+    system: CodeSystem,
+    scoring: Settings,
+    training: _Training,
+) -> Mapping[str, Evaluation]:
+    """Return the scores of the most frequent codes, and of each model with a perfect filter."""
+    found: dict[str, Iterable[CodedNote]] = {}
+    if training.counts is not None:
+        floor = MostFrequentCodes.of(training.counts, training.notes)
+        found[FLOOR] = floor.code_many(read_coded_notes(gold, system))
+    for name, run in runs.items():
+        predicted = read_coded_notes(run.predictions, system)
+        found[f"{name}, perfectly filtered"] = perfectly_filtered(
+            read_coded_notes(gold, system), predicted
+        )
+    return evaluate(read_coded_notes(gold, system), found, system, scoring).evaluations
 
 
 def _description(

@@ -107,6 +107,13 @@ def test_models_are_coded_and_scored_on_the_same_notes(
     assert (out / "predictions" / "lexicon.jsonl").stat().st_mode & 0o077 == 0
     assert "training tokens" in (out / "report.html").read_text()
     assert "| training tokens | – | 123 |" in (out / "report.md").read_text()
+    bounds = result["described"]["bounds"]
+    names = ["most frequent codes", "lexicon, perfectly filtered", "random, perfectly filtered"]
+    assert sorted(bounds) == sorted(names)
+    assert bounds["lexicon, perfectly filtered"]["micro_f1"] >= found.evaluations["lexicon"].value(
+        "micro_f1"
+    )
+    assert "## Bounds" in (out / "report.md").read_text()
     # The codes of training notes are counted.
     assert found.evaluations["lexicon"].value("seen/micro_recall") is not None
     with pytest.raises(CclearnError, match="--overwrite"):

@@ -31,11 +31,13 @@ class Mention:
         id: Id of the span. In a note, it is the id of the note, `@` and the number of the span.
         text: Text of the span.
         origin: Origin of the note.
+        proposed: Codes that the recogniser proposes, best first. They precede other candidates.
     """
 
     id: str
     text: str
     origin: Origin = "restricted"
+    proposed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,11 @@ class RetrievingAssigner(Assigner):
         """Assign the nearest codes."""
         stream = iter(mentions)
         while batch := list(islice(stream, BATCH_SIZE)):
-            texts = [mention.text for mention in batch]
-            found = self._candidates.retrieve(texts, self._max_codes)
-            for text, codes in zip(texts, found, strict=True):
-                signals = self._candidates.signals(text, codes, codes[0]) if codes else {}
+            found = _retrieve(self._candidates, batch, self._max_codes)
+            for mention, codes in zip(batch, found, strict=True):
+                signals = {}
+                if codes:
+                    signals = self._candidates.signals(mention.text, codes, codes[0])
                 yield Assignment(codes, signals=signals)
 
 
@@ -140,7 +143,7 @@ class ChoosingAssigner(Assigner):
         stream = iter(mentions)
         while batch := list(islice(stream, BATCH_SIZE)):
             texts = [mention.text for mention in batch]
-            candidates = list(self._candidates.retrieve(texts, self._max_candidates))
+            candidates = self.candidates_of(batch)
             choices = map(self._choice, batch, candidates)
             for text, codes, likelihoods in zip(
                 texts, candidates, self._engine.log_likelihoods(choices), strict=True
@@ -150,6 +153,10 @@ class ChoosingAssigner(Assigner):
                     yield Assignment(problem=likelihoods.problem)
                 else:
                     yield self._chosen(text, codes, likelihoods)
+
+    def candidates_of(self, mentions: Sequence[Mention]) -> list[list[str]]:
+        """Return the candidates of each span, best first, without `none`."""
+        return _retrieve(self._candidates, mentions, self._max_candidates)
 
     def _chosen(self, text: str, codes: Sequence[str], likelihoods: LogLikelihoods) -> Assignment:
         assignment = choose(codes, self._with_prior(text, codes, likelihoods))
@@ -174,6 +181,15 @@ class ChoosingAssigner(Assigner):
         prompt = span_prompt(mention.text, system, self._template)
         answers = [span_answer(mention.text, code, template=self._template) for code in codes]
         return Choice(mention.id, prompt, [*answers, NOTHING], mention.origin)
+
+
+def _retrieve(candidates: Candidates, mentions: Sequence[Mention], number: int) -> list[list[str]]:
+    """Return the candidates of each span: the proposed codes, and then those that are retrieved."""
+    retrieved = candidates.retrieve([mention.text for mention in mentions], number)
+    return [
+        list(dict.fromkeys([*mention.proposed, *codes]))[:number]
+        for mention, codes in zip(mentions, retrieved, strict=True)
+    ]
 
 
 def choose(codes: Sequence[str], log_probabilities: Sequence[float]) -> Assignment:

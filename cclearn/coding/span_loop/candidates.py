@@ -44,20 +44,20 @@ class Candidates:
     The codes of pairs with the same string come first, the most frequent one before the others, and then
     those of the lexicon. They are followed by a fusion of rankings (reciprocal rank fusion, Cormack et
     al. 2009): characters (trigrams without accents by TF-IDF and cosine, which tolerate inflections and
-    misspellings), words (`CodeSystem.search`) and optionally a further ranking. A header is
+    misspellings), words (`CodeSystem.search`) and optionally further rankings. A header is
     replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
     half, because the correct condition may have been found with a wrong detail.
 
     Args:
         lexicon: Coder that finds phrases, and whose code system is used.
-        further: Further ranking, with the same weight as the characters. None uses no further ranking.
+        further: Further rankings, each with the same weight as the characters.
         pairs: Span pairs whose strings are searched too, such as the evidence of training notes.
     """
 
     def __init__(
         self,
         lexicon: LexiconCoder,
-        further: Ranking | None = None,
+        further: Sequence[Ranking] = (),
         pairs: Iterable[SpanPair] = (),
     ) -> None:
         self.system = lexicon.system
@@ -79,15 +79,12 @@ class Candidates:
             max_candidates: Maximum number of candidates for each text.
         """
         texts = list(texts)
-        further: Iterator[list[str]] = iter([])
-        if self._further is not None:
-            further = self._further.rank(texts)
+        further = [ranking.rank(texts) for ranking in self._further]
         for text, characters in zip(texts, self._by_characters(texts), strict=True):
             hits = self.system.search(text, min(max_candidates, _MAX_BY_WORDS), billable=True)
             words = [hit.code.code for hit in hits]
             rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
-            if self._further is not None:
-                rankings.append((_FURTHER_WEIGHT, next(further)))
+            rankings += [(_FURTHER_WEIGHT, next(ranked)) for ranked in further]
             counted = self._counts.get(string_key(text), Counter())
             known = [code for code, _ in counted.most_common()]
             codes = [*known, *self._lexicon.phrase_codes(text), *self._fuse(rankings)]

@@ -141,6 +141,7 @@ class _RecognisedNote:
         # The indices of the segments in which each span was recognised.
         self._parts: dict[Span, set[int]] = {}
         self._signals: dict[Span, Mapping[str, float]] = {}
+        self._proposed: dict[Span, list[str]] = {}
         for number, ((offset, _), recognition) in enumerate(
             zip(segments, recognitions, strict=True)
         ):
@@ -148,20 +149,26 @@ class _RecognisedNote:
                 span = (offset + start, offset + end)
                 self._parts.setdefault(span, set()).add(number)
                 self._signals[span] = largest_values([self._signals.get(span, {}), signals])
+                codes = recognition.proposed.get((start, end), ())
+                self._proposed.setdefault(span, []).extend(codes)
         asserted = {span: rules.assertion_of(*span) for span in sorted(self._parts)}
         self._coded_spans: dict[Span, Assertion] = {
             span: assertion for span, assertion in asserted.items() if assertion in CODED_ASSERTIONS
         }
-        # The texts that need a code, in order and without duplicates.
-        self._quotes = dict.fromkeys(map(self._quote, self._coded_spans))
+        # The texts that need a code, in order and without duplicates, with the proposed codes.
+        self._quotes: dict[str, dict[str, None]] = {}
+        for span in self._coded_spans:
+            proposed = self._quotes.setdefault(self._quote(span), {})
+            proposed.update(dict.fromkeys(self._proposed.get(span, ())))
 
     def _quote(self, span: Span) -> str:
         return as_quote(self._note.text[slice(*span)])
 
     def mentions(self) -> Iterator[Mention]:
         """Yield a mention for each text that needs a code, in order."""
-        for number, quote in enumerate(self._quotes, start=1):
-            yield Mention(f"{self._note.id}@{number}", quote, self._note.origin)
+        for number, (quote, proposed) in enumerate(self._quotes.items(), start=1):
+            identifier = f"{self._note.id}@{number}"
+            yield Mention(identifier, quote, self._note.origin, tuple(proposed))
 
     def note_findings(self, assignments: Iterator[Assignment]) -> NoteFindings:
         """Return the findings of the note.

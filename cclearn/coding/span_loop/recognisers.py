@@ -25,12 +25,14 @@ class Recognition:
         ungrounded: Quotes that do not occur in the segment.
         unreadable: Number of lines of the answer that could not be parsed.
         flags: Reasons why the evidence may be incomplete, such as `truncated`.
+        proposed: Codes that the recogniser proposes for spans, best first. Most propose none.
     """
 
     spans: dict[Span, Mapping[str, float]] = field(default_factory=dict)
     ungrounded: list[Ungrounded] = field(default_factory=list)
     unreadable: int = 0
     flags: set[str] = field(default_factory=set)
+    proposed: dict[Span, list[str]] = field(default_factory=dict)
 
 
 class Recogniser(ABC):
@@ -140,6 +142,8 @@ class UnitedRecogniser(Recogniser):
                     if span in united.spans or not any(_overlap(span, other) for other in earlier):
                         found = {**signals, f"recogniser_{number}": 1.0}
                         united.spans[span] = {**united.spans.get(span, {}), **found}
+                        codes = recognition.proposed.get(span, [])
+                        united.proposed[span] = [*united.proposed.get(span, []), *codes]
                 united.ungrounded += recognition.ungrounded
                 united.unreadable += recognition.unreadable
                 united.flags |= recognition.flags

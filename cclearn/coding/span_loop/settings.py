@@ -13,8 +13,9 @@ class LoopSettings(BaseModel):
     """Settings of `span_loop`.
 
     Attributes:
-        recogniser: Name of the recogniser: `lexicon`, `spacy:FOLDER` or any model. None for the model
-            that assigns the codes. Of several recognisers, a later one adds spans to those of the
+        recogniser: Name of the recogniser: `lexicon`, `spacy:FOLDER`, any model, or `plm:FOLDER` for a
+            discriminative coder, whose codes become candidates of its evidence. None for the model that
+            assigns the codes. Of several recognisers, a later one adds spans to those of the
             earlier ones.
         overlaps: Whether a span of a later recogniser is added although it overlaps one of an earlier
             recogniser. The codes of both are assigned, unless a calibration rejects one.
@@ -26,6 +27,7 @@ class LoopSettings(BaseModel):
         prior: Weight of the shares of codes among the pairs with the same string and of the ranks of the
             candidates, which are added to the log-likelihoods. 0 leaves the choice to the model alone.
         embeddings: Sentence encoder that finds further candidates: a folder or a name on the hub.
+        ranker: Discriminative coder whose scores for a span rank further candidates: `plm:FOLDER`.
         verify: Whether an assigned code is compared with its siblings in a second step.
     """
 
@@ -39,6 +41,7 @@ class LoopSettings(BaseModel):
     candidates: int = Field(default=100, ge=1, le=2_000)
     prior: float = Field(default=0.0, ge=0)
     embeddings: str | None = None
+    ranker: Annotated[str, Field(pattern=r"^plm:.")] | None = None
     verify: bool = False
 
     @property

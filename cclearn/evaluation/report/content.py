@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from cclearn.evaluation.bootstrap import Difference, Score
+from cclearn.evaluation.bounds import BOUND_SCORES
 from cclearn.evaluation.evaluate import Evaluation
 from cclearn.evaluation.lm_eval.retention import RetentionScore
 from cclearn.evaluation.metrics.code_counts import CodeCount
@@ -57,6 +58,7 @@ class Report:
         differences: Differences by pair of systems and by score.
         costs: Cost by system.
         retained: Scores of general tasks before and after tuning.
+        bounds: Scores of systems that bound those of others (`cclearn.evaluation.bounds`).
         gold: Notes that the HTML report shows with their gold codes. They must be empty unless the
             reader may see the notes.
         predicted: The same notes with the assigned codes, by system and id.
@@ -68,6 +70,7 @@ class Report:
     differences: Mapping[tuple[str, str], Mapping[str, Difference]] = field(default_factory=dict)
     costs: Mapping[str, Cost] = field(default_factory=dict)
     retained: Sequence[RetentionScore] = ()
+    bounds: Mapping[str, Evaluation] = field(default_factory=dict)
     gold: Sequence[CodedNote] = ()
     predicted: Mapping[str, Mapping[str, CodedNote]] = field(default_factory=dict)
 
@@ -78,6 +81,10 @@ class Report:
         for (one, two), scores in self.differences.items():
             heading = f"{one} less {two}"
             tables.append(TableSection(heading, _DIFFERENCE_HEAD, difference_rows(scores)))
+        if self.bounds:
+            tables.append(
+                TableSection("Bounds", ["", *self.bounds], score_rows(self.bounds, BOUND_SCORES))
+            )
         if self.costs:
             tables.append(TableSection("Cost", ["", *self.costs], cost_rows(self.costs)))
         return tables
@@ -155,14 +162,31 @@ _CODE_TABLES: dict[str, Callable[[CodeCount], int]] = {
 _RETENTION_HEAD = ["task", "metric", "before", "after"]
 
 
-def score_rows(evaluations: Mapping[str, Evaluation]) -> list[list[str]]:
-    """Return a row for each score: its heading, and the value of each system with its interval."""
+def score_rows(
+    evaluations: Mapping[str, Evaluation], only: Collection[str] = ()
+) -> list[list[str]]:
+    """Return a row for each score: its heading, and the value of each system with its interval.
+
+    Args:
+        evaluations: Scores of the systems by name.
+        only: Names of the scores to return, empty for all that tables show.
+    """
     rows = []
     for name, heading in SHOWN:
+        if only and name not in only:
+            continue
         scores = [evaluation.scores.get(name, Score(None)) for evaluation in evaluations.values()]
         if any(score.value is not None for score in scores):
             rows.append([heading, *map(format_score, scores)])
     return rows
+
+
+def bound_values(bounds: Mapping[str, Evaluation]) -> dict[str, dict[str, float | None]]:
+    """Return the scores of each bound for the result file."""
+    return {
+        name: {s: evaluation.scores.get(s, Score(None)).value for s in BOUND_SCORES}
+        for name, evaluation in bounds.items()
+    }
 
 
 def difference_rows(differences: Mapping[str, Difference]) -> list[list[str]]:

@@ -15,29 +15,6 @@ from cclearn.coding.labels.settings import LabelSettings
 from cclearn.errors import CclearnError, CclearnWarning, ConfigurationError
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.jsonl import read_coded_notes
-from cclearn.training.plm import run_plm
-from tests.training.runs import build_data, plm_recipe
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
-    """A folder with pairs and notes."""
-    return build_data(tmp_path_factory.mktemp("data"), system)
-
-
-@pytest.fixture(scope="module")
-def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a model that has learnt a little."""
-    folder = tmp_path_factory.mktemp("plm") / "run"
-    return run_plm(
-        plm_recipe(
-            data,
-            folder,
-            "training.steps=60",
-            "training.optimizer=muon",
-            "training.learning_rate=1e-2",
-        )
-    )
 
 
 @pytest.fixture
@@ -187,7 +164,7 @@ def test_a_language_model_is_needed_elsewhere(model: Path, system: CodeSystem) -
     example = CodedNote(id="x", text="pain", codes=[])
     with pytest.raises(ConfigurationError, match="has no prompt"):
         load_coder(CoderSettings(model=str(model), examples=[example]), system)
-    with pytest.raises(ConfigurationError, match="only a model that scores labels"):
+    with pytest.raises(ConfigurationError, match="no model that scores labels is named"):
         load_coder(CoderSettings(labels=LabelSettings()), system)
 
 

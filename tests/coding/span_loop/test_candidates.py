@@ -59,7 +59,7 @@ def test_a_further_ranking_adds_candidates(system: CodeSystem) -> None:
         def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
             return iter([["A00", "Z99.2"]] * len(texts))
 
-    (codes,) = Candidates(LexiconCoder(system), Fixed()).retrieve(["qqq"], 10)
+    (codes,) = Candidates(LexiconCoder(system), [Fixed()]).retrieve(["qqq"], 10)
     # A header stands for its unspecified child.
     assert codes[:2] == ["A00.9", "Z99.2"]
 
