@@ -14,6 +14,7 @@ from cclearn.evaluation.gold_edition import GoldEdition
 from cclearn.evaluation.metrics.code_counts import CodeCount, count_codes
 from cclearn.evaluation.metrics.codes import (
     add_code_scores,
+    add_family_recall,
     add_grouped_scores,
     add_hierarchical_scores,
     chapter_groups,
@@ -222,7 +223,9 @@ def _tables(
     ratios = RatioTable(len(aligned.gold))
     groups = chapter_groups(labels, system)
     if training is not None:
-        groups |= frequency_groups(labels, training)
+        by_frequency = frequency_groups(labels, training)
+        add_family_recall(ratios, aligned, labels, by_frequency, system)
+        groups |= by_frequency
     add_grouped_scores(ratios, labels, groups)
     add_rates(ratios, aligned, system)
     if decided:

@@ -110,7 +110,9 @@ def _read_whole(
     contaminated: list[str] = []
     development: list[TrainingRow] = []
     describe, template = recipe.rows.describe, recipe.rows.template
-    share = recipe.development.share if recipe.development else 0.0
+    share = 0.0
+    if recipe.development is not None and source.development:
+        share = recipe.development.share
     check = CodeCheck(system, recipe.rows.invalid, recipe.rows.uncited)
     kind = source.file_kind
     # `_refuse_codes` reports all codes without evidence together.

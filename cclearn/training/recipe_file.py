@@ -21,6 +21,10 @@ _SEVERAL_PROCESSES = re.compile(r"--config_file \S*accelerate/(?!cpu\.yaml|singl
 """Command of a recipe that is trained in several processes."""
 
 
+_NO_RECIPES = ("accelerate", "rare_codes")
+"""Folders of other YAML files: configurations of the launcher, and experiments."""
+
+
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply overrides.
 
@@ -52,7 +56,7 @@ def packaged_recipes() -> dict[str, Path]:
     return {
         file.relative_to(folder).with_suffix("").as_posix(): file
         for file in sorted(folder.rglob("*.yaml"))
-        if file.parent.name != "accelerate"
+        if file.parent.name not in _NO_RECIPES
     }
 
 

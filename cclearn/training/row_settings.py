@@ -39,6 +39,8 @@ class RowSourceSettings(RecipeSection):
         negatives: Maximum number of spans per note that are not evidence and become rows with the answer
             `none` (`cclearn.rows.negatives`). If it is set for a source of span rows, the file contains
             coded notes, and each piece of evidence is a row too.
+        development: Whether rows of the file may become development rows. False trains on all of them,
+            for example on synthetic notes.
     """
 
     kind: RowKind
@@ -51,6 +53,7 @@ class RowSourceSettings(RecipeSection):
     segments: Unit | None = None
     empty: float = Field(default=1.0, ge=0, le=1)
     negatives: int | None = Field(default=None, ge=0)
+    development: bool = True
 
     @model_validator(mode="after")
     def _settings_match_the_kind(self) -> Self:

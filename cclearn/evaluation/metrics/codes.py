@@ -188,3 +188,33 @@ def frequency_groups(labels: Labels, training: Mapping[str, int]) -> dict[str, l
         ]
         upper = least
     return groups
+
+
+def add_family_recall(
+    table: RatioTable,
+    aligned: AlignedNotes,
+    labels: Labels,
+    groups: Mapping[str, Sequence[bool]],
+    system: CodeSystem,
+) -> None:
+    """Add the share of the gold codes of groups of which a code of the same category was predicted.
+
+    Args:
+        table: Table to which the scores `GROUP/family_recall` are added, NaN for a group without codes.
+        aligned: The notes.
+        labels: Codes of the notes.
+        groups: Membership of each label in a group, by the name of the group.
+        system: Code system that provides the categories.
+    """
+    families = {code: category_of(system, code) for code in labels.names}
+    members = dict(zip(labels.names, np.array(list(groups.values()), float).T, strict=True))
+    found = np.zeros((len(aligned.gold), len(groups)))
+    wanted = np.zeros_like(found)
+    for number, (gold, predicted) in enumerate(zip(aligned.gold, aligned.predicted, strict=True)):
+        near = {families[code] for code in predicted.codes}
+        for code in gold.codes:
+            wanted[number] += members[code]
+            if families[code] in near:
+                found[number] += members[code]
+    for number, name in enumerate(groups):
+        table.add(f"{name}/family_recall", found[:, number], wanted[:, number])

@@ -178,6 +178,18 @@ def test_codes_are_scored_in_groups(system: CodeSystem) -> None:
     assert ours.value("over_coding") == pytest.approx(5 / 3)
 
 
+def test_a_code_of_the_same_category_is_found_in_the_family(system: CodeSystem) -> None:
+    pairs = [({"I21.4", "E11.9"}, {"I21.01", "I10"}), ({"I21.4"}, {"I10"}), ({"R52"}, {"R52"})]
+    training = {"I21.4": 1, "E11.9": 12, "R52": 3}
+    ours = scored(*of_labels(pairs), system, training=training)
+    assert ours.value("frequency/ultra_tail/family_recall") == 0.5
+    assert ours.value("frequency/ultra_tail/micro_recall") == 0.0
+    assert ours.value("frequency/medium/family_recall") == 0.0
+    assert ours.value("frequency/tail/family_recall") == 1.0
+    assert ours.value("seen/family_recall") == 0.5
+    assert ours.value("unseen/family_recall") is None
+
+
 def test_gold_codes_with_and_without_evidence_have_separate_recalls(system: CodeSystem) -> None:
     gold = [note("1", {"I21.4": [(4, 6)], "I10": [], "E11.9": []})]
     ours = scored(gold, [note("1", {"I21.4": [], "I10": []})], system)
