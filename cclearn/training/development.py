@@ -16,6 +16,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.prompts import Template
+from cclearn.runtime.processes import process_state
 from cclearn.training.recipe import Development
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class BestWeights:
             step: Number of steps that were trained.
             model: Model with the weights, which are not sharded.
         """
-        if self._count(metrics[self._measure], step):
+        if self._count(metrics[self._measure], step) and process_state().is_main_process:
             weights = {name: weight.detach() for name, weight in _trained(model)}
             partial = self._path.with_suffix(".partial")
             save_file(weights, partial, {"step": str(step)})
@@ -82,13 +83,17 @@ class BestWeights:
         return patience is not None and self._without_improvement >= patience
 
     def restore(self, model: torch.nn.Module) -> None:
-        """Load the best weights into a model, and remove the file."""
+        """Load the best weights into a model, and remove the file. All processes take part."""
         if self.step is None:
             return
+        state = process_state()
+        state.wait_for_everyone()
         with safe_open(self._path, "pt") as stored, torch.no_grad():
             for name, weight in _trained(model):
                 weight.copy_(stored.get_tensor(name))
-        self._path.unlink()
+        state.wait_for_everyone()
+        if state.is_main_process:
+            self._path.unlink()
 
     @property
     def _measure(self) -> str:

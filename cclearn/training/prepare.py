@@ -194,7 +194,7 @@ def development_notes(recipe: Recipe, chosen: list[ChosenRows]) -> list[CodedNot
     if settings is None or not settings.notes:
         return []
     rows = [row for c in chosen if c.source.kind == "document" for row in c.development]
-    kept = limit_rows(rows, settings.notes, None, recipe.seed)
+    kept = limit_rows(rows, min(settings.notes, settings.most), None, recipe.seed)
     notes = [row.note for row in kept if row.note is not None]
     if not notes:
         raise ConfigurationError(

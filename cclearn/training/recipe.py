@@ -229,8 +229,8 @@ class Development(RecipeSection):
         most: Largest number of rows of each kind that are evaluated.
         every: Number of steps between evaluations.
         weights: Weight of the loss of each kind of rows in `eval_loss`.
-        notes: Number of notes that the model codes at each evaluation, whose micro-averaged F1 is
-            `eval_code_f1`; 0 for none. The thresholds of a discriminative coder are tuned on them.
+        notes: Number of notes, at most `most`, that the model codes at each evaluation, for
+            `eval_code_f1`, their micro-averaged F1; 0 for none. Baselines tune their thresholds on them.
         best: Measure by which the best weights are kept: `loss` for `eval_loss`, `code_f1` for
             `eval_code_f1`, or `map` for `eval_map`, which discriminative coders have. None keeps the
             last weights.

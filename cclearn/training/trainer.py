@@ -109,7 +109,6 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         if self.best is not None:
             if self.evaluated_step != self.state.global_step:
                 self.evaluate()
-            process_state().wait_for_everyone()
             self.best.restore(self.accelerator.unwrap_model(self.model))
         self.before_saving(self.accelerator.unwrap_model(self.model))
         if self.is_fsdp_enabled:

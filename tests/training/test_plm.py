@@ -218,7 +218,8 @@ def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
     import sys
 
     root = Path(__file__).parents[2]
-    recipe = plm_recipe(data, tmp_path / "run", "training.batch_tokens=512")
+    development = "development={share: 0.4, every: 2, notes: 10, best: code_f1}"
+    recipe = plm_recipe(data, tmp_path / "run", "training.batch_tokens=512", development)
     settings: dict[str, Any] = recipe.settings()
     config = tmp_path / "recipe.yaml"
     config.write_text(json.dumps(settings))
@@ -238,3 +239,4 @@ def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr[-2000:]
     manifest = json.loads((recipe.output / "manifest.json").read_text())
     assert manifest["processes"] == 2
+    assert manifest["best_step"] in (2, 4, 6)
