@@ -26,6 +26,7 @@ def encode_in_chunks(encoder: Any, ids: Tensor, mask: Tensor, chunk: int, most: 
         Hidden states of shape (documents, tokens, width), zero for padding.
     """
     documents, tokens = ids.shape
+    chunk = min(chunk, max(tokens, 1))  # Short texts, such as spans, are not filled up to a chunk.
     room = -tokens % chunk
     parts = pad(ids, (0, room)).view(-1, chunk)
     masks = pad(mask, (0, room)).view(-1, chunk)
