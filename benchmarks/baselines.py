@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder that contains codiesp")
     parser.add_argument("--language", choices=("en", "es"), default="en")
     parser.add_argument("names", nargs="*", metavar="NAME=MODEL")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.part == "one":  # A process of `memory`.
         head, kind = arguments.names
         print(json.dumps(memory_of(head, kind == "training")))

@@ -77,7 +77,7 @@ def test_the_commands_make_a_model_of_a_table(
         if command[:2] == ["build", "silver"] and model:
             command += ["model=replay:answers.jsonl"]
         if command[0] == "train":
-            shape = SHAPE.model_dump().items()
+            shape = SHAPE.model_dump(exclude_none=True).items()
             command += [f"model.scratch.{key}={value}" for key, value in shape]
             command += ["training.steps=3"]
         run(command)

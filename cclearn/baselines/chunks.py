@@ -31,13 +31,13 @@ def encode_in_chunks(encoder: Any, ids: Tensor, mask: Tensor, chunk: int, most: 
     parts = pad(ids, (0, room)).view(-1, chunk)
     masks = pad(mask, (0, room)).view(-1, chunk)
     used = masks.any(dim=1).nonzero().squeeze(1)
-    if not len(used):
-        width = int(encoder.config.hidden_size)
-        return torch.zeros(documents, tokens, width, dtype=encoder.dtype, device=ids.device)
+    read = masks
+    if not len(used):  # The graph of the encoder is needed even if its result is not.
+        used, read = used.new_zeros(1), torch.ones_like(masks)
     size = len(used) if torch.is_grad_enabled() else most
     states = torch.cat(
         [
-            encoder(input_ids=parts[some], attention_mask=masks[some].long()).last_hidden_state
+            encoder(input_ids=parts[some], attention_mask=read[some].long()).last_hidden_state
             for some in torch.split(used, size)
         ]
     )

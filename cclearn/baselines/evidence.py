@@ -17,6 +17,9 @@ from cclearn.notes.spans import Span
 
 Method = Literal["attingrad", "attention"]
 
+_LABELS = 8
+"""Number of labels whose gradients are computed together."""
+
 _WORD = re.compile(r"\w+")
 
 
@@ -42,7 +45,9 @@ def attributions(model: PlmModel, ids: Tensor, chosen: Tensor, method: Method) -
         hidden = model.hidden_states(tokens, mask)
         found = model.head.attention(hidden, mask, chosen)[0]
         if method == "attingrad":
-            found = found * _input_gradients(model, ids, hidden, mask, chosen)
+            parts = torch.split(chosen, _LABELS)
+            norms = [_input_gradients(model, ids, hidden, mask, some) for some in parts]
+            found = found * torch.cat(norms)
     return found / found.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(found.dtype).tiny)
 
 
@@ -52,8 +57,8 @@ def _input_gradients(
     """Return the norm of input times gradient of each label and token, of shape (labels, tokens).
 
     The gradient with respect to the hidden states is computed first. Chunks do not depend on each other,
-    so that it is then carried back through the encoder chunk by chunk: the memory does not grow with the
-    document.
+    so that it is then carried back through the encoder chunk by chunk. The memory is that of the hidden
+    states, once for each label.
     """
     with torch.enable_grad():
         states = hidden.detach().requires_grad_()

@@ -182,8 +182,9 @@ class PlmCaHead(LabelHead):
 
     def classify(self, features: Tensor, chosen: Tensor) -> Tensor:
         """See `LabelHead.classify`."""
-        logits: Tensor = self.output(self.norm(features)).squeeze(-1)
-        return logits
+        # Not as a layer, whose result would have 16 bits under automatic mixed precision.
+        logits: Tensor = (self.norm(features) * self.output.weight[0]).sum(-1)
+        return logits + self.output.bias
 
 
 class GkiHead(PlmCaHead):

@@ -95,7 +95,8 @@ class PlmModel(PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         settings = dict(config.encoder)
         encoder_config = AutoConfig.for_model(settings.pop("model_type"), **settings)
-        self.encoder = AutoModel.from_config(encoder_config)
+        # The encoder may have been published in 16 bits, but all weights here have 32.
+        self.encoder = AutoModel.from_config(encoder_config, dtype=torch.float32)
         without_pooler(self.encoder)
         self.head: LabelHead = HEADS[config.head](
             int(encoder_config.hidden_size), len(config.codes), config.label_chunk

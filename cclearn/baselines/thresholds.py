@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def best_threshold(
-    scores: NDArray[np.float64], gold: NDArray[np.bool_], missing: int = 0, beta: float = 1.0
+    scores: NDArray[np.floating[Any]], gold: NDArray[np.bool_], missing: int = 0, beta: float = 1.0
 ) -> tuple[float, float]:
     """Return the threshold with the best micro-averaged F score, and the score.
 
@@ -38,7 +40,7 @@ def best_threshold(
     return float((ranked[best] + below) / 2), float(values[best])
 
 
-def mean_average_precision(scores: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:
+def mean_average_precision(scores: NDArray[np.floating[Any]], gold: NDArray[np.bool_]) -> float:
     """Return the mean over documents of the average precision of their ranked labels.
 
     Documents without a gold label are left out. Labels with equal scores keep their order.

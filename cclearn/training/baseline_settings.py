@@ -26,6 +26,8 @@ class Baseline(RecipeSection):
         chunk: Number of tokens that the encoder reads at once.
         label_chunk: Number of labels that are scored at once, 0 for all. It changes the memory and not
             the result.
+        batch_rows: Largest number of rows of a batch with `batching: grouped`. Each row has features of
+            all labels, however short it is.
         sampled_labels: Number of further labels that a batch is trained on besides its gold labels,
             drawn at random and weighted so that the expected loss is that of all. None for all labels.
         guidelines: Whether each document has a second text with the same labels: the chapter, block,
@@ -43,6 +45,7 @@ class Baseline(RecipeSection):
     labels: Literal["rows", "billable"] | Path = "rows"
     chunk: int = Field(default=128, ge=8)
     label_chunk: int = Field(default=0, ge=0)
+    batch_rows: int = Field(default=64, gt=0)
     sampled_labels: int | None = Field(default=None, gt=0)
     guidelines: bool = False
     similarity: float = Field(default=0.0, ge=0)
@@ -51,7 +54,11 @@ class Baseline(RecipeSection):
     evidence_threshold: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _similarity_has_guidelines(self) -> Self:
+    def _losses_are_compatible(self) -> Self:
         if self.similarity and not self.guidelines:
             raise ValueError("similarity: it compares documents with guidelines; set guidelines")
+        if self.consistency and self.sampled_labels is not None:
+            raise ValueError(
+                "consistency: it compares the scores of all labels; omit sampled_labels"
+            )
         return self

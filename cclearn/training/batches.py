@@ -33,6 +33,7 @@ def make_dataset(
     phases: Sequence[Sequence[EncodedRow]],
     training: Training,
     label: Callable[[EncodedRow], list[int]] | None = None,
+    most_rows: int | None = None,
 ) -> tuple[Dataset, list[int]]:
     """Return the rows with their labels as a dataset, and the number of its rows in each phase.
 
@@ -42,6 +43,7 @@ def make_dataset(
         phases: Encoded rows of each phase.
         training: Settings of the training.
         label: Function that returns the labels of a row. None labels its tokens.
+        most_rows: Largest number of rows of a group. None limits only its tokens.
 
     Raises:
         ConfigurationError: A row is longer than a batch may be.
@@ -55,7 +57,9 @@ def make_dataset(
                 " tokens, and rows are not cut. Increase it, or decrease training.max_length."
             ]
         )
-    parts = [_dataset(phase, training.batching, most, label or _labels) for phase in phases]
+    parts = [
+        _dataset(phase, training.batching, most, label or _labels, most_rows) for phase in phases
+    ]
     return concatenate_datasets(parts), [len(part) for part in parts]
 
 
@@ -64,9 +68,10 @@ def _dataset(
     batching: str,
     most: int,
     label: Callable[[EncodedRow], list[int]],
+    most_rows: int | None,
 ) -> Dataset:
     if batching == "grouped":
-        groups = group_rows(rows, most)
+        groups = group_rows(rows, most, most_rows)
         return Dataset.from_dict(
             {
                 "input_ids": [[row.input_ids for row in group] for group in groups],
@@ -86,7 +91,9 @@ def _labels(row: EncodedRow) -> list[int]:
     ]
 
 
-def group_rows(rows: Sequence[EncodedRow], most: int) -> list[list[EncodedRow]]:
+def group_rows(
+    rows: Sequence[EncodedRow], most: int, most_rows: int | None = None
+) -> list[list[EncodedRow]]:
     """Return groups of rows of similar lengths. Each group is as large as possible.
 
     Lengths are similar if they differ by less than an eighth. Rows of similar lengths keep their
@@ -95,12 +102,14 @@ def group_rows(rows: Sequence[EncodedRow], most: int) -> list[list[EncodedRow]]:
     Args:
         rows: Rows in random order.
         most: Largest number of tokens of a group after its rows are padded to the longest.
+        most_rows: Largest number of rows of a group. None limits only its tokens.
     """
     groups: list[list[EncodedRow]] = []
     width = most + 1
     for row in sorted(rows, key=lambda row: _length_class(len(row.input_ids))):
         width = max(width, len(row.input_ids))
-        if width * (len(groups[-1]) + 1 if groups else 1) > most:
+        number = len(groups[-1]) + 1 if groups else 1
+        if width * number > most or (most_rows is not None and number > most_rows):
             groups.append([])
             width = len(row.input_ids)
         groups[-1].append(row)

@@ -26,7 +26,7 @@ from cclearn.rows import (
     segment_rows,
 )
 from cclearn.training.recipe import Recipe
-from cclearn.training.row_settings import Rows, RowSourceSettings
+from cclearn.training.row_settings import RowSourceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
         ConfigurationError: Codes are not billable or have no evidence and are to be refused, or no row
             of a source is left.
     """
-    contamination = _contamination(recipe.rows)
+    contamination = _contamination(recipe)
     whole_rows = [_read_whole(source, recipe, system, contamination) for source in recipe.rows.used]
     _refuse_codes(whole_rows, recipe)
     coded = _coded_strings(whole_rows)
@@ -98,7 +98,31 @@ def choose_rows(recipe: Recipe, system: CodeSystem) -> list[ChosenRows]:
         [chosen.source for chosen in selected if not chosen.rows],
         "no row of it is left. Name another file.",
     )
-    return selected
+    return _with_development_file(selected, recipe, system)
+
+
+def _with_development_file(
+    selected: list[ChosenRows], recipe: Recipe, system: CodeSystem
+) -> list[ChosenRows]:
+    """Add the notes of the file of development notes to the first source of notes.
+
+    Raises:
+        DataError: The file cannot be read.
+        ConfigurationError: There is no source of notes.
+    """
+    path = recipe.development.path if recipe.development is not None else None
+    if path is None:
+        return selected
+    check = CodeCheck(system, recipe.rows.invalid, recipe.rows.uncited)
+    template = recipe.rows.template
+    rows = list(read_source(path, "document", system, False, template, check, cited=False))
+    for number, chosen in enumerate(selected):
+        if chosen.source.kind == "document":
+            selected[number] = replace(chosen, development=rows)
+            return selected
+    raise ConfigurationError(
+        [f"development.path ({path}): no source of the run has notes. Omit it, or add one."]
+    )
 
 
 def _read_whole(
@@ -110,9 +134,9 @@ def _read_whole(
     contaminated: list[str] = []
     development: list[TrainingRow] = []
     describe, template = recipe.rows.describe, recipe.rows.template
-    share = 0.0
-    if recipe.development is not None and source.development:
-        share = recipe.development.share
+    share, settings = 0.0, recipe.development
+    if settings is not None and settings.path is None and source.development:
+        share = settings.share
     check = CodeCheck(system, recipe.rows.invalid, recipe.rows.uncited)
     kind = source.file_kind
     # `_refuse_codes` reports all codes without evidence together.
@@ -195,8 +219,10 @@ def _split_key(row: TrainingRow) -> str:
     return f"development {string_key(row.text) if row.note is None else row.id}"
 
 
-def _contamination(rows: Rows) -> Contamination:
+def _contamination(recipe: Recipe) -> Contamination:
+    rows, development = recipe.rows, recipe.development
     notes = [file.path for file in rows.evaluation if file.kind == "document"]
+    notes += [development.path] if development is not None and development.path is not None else []
     spans = [file.path for file in rows.evaluation if file.kind == "span"]
     return Contamination(
         (note for path in notes for note in read_coded_notes(path)),

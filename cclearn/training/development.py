@@ -17,7 +17,7 @@ from cclearn.errors import ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.prompts import Template
 from cclearn.runtime.processes import process_state
-from cclearn.training.recipe import Development
+from cclearn.training.development_settings import Development
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -76,7 +76,7 @@ def initial_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrai
         ConfigurationError: The model cannot be loaded, or the recipe requires a package or hardware that
             is missing.
     """
-    _refuse_unavailable(recipe)
+    refuse_unavailable(recipe)
     attention = attention_implementation(recipe.training)
     set_seed(recipe.seed)
     if recipe.model.scratch is not None:
@@ -192,7 +192,7 @@ def attention_implementation(training: Training) -> str:
     return "flash_attention_2" if flash else "sdpa"
 
 
-def _refuse_unavailable(recipe: Recipe) -> None:
+def refuse_unavailable(recipe: Recipe) -> None:
     """Raise ConfigurationError if a package, a device or a base model of the recipe is missing."""
     training, adapter, path = recipe.training, recipe.adapter, recipe.model.path
     problems = []

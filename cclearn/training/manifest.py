@@ -81,6 +81,6 @@ def describe_run(recipe: Recipe, system: CodeSystem, **measured: Any) -> dict[st
         "versions": package_versions(),
         "code_system": {"name": system.name, "release": system.release, "source": system.source},
         "prompt_sha256": prompt_hash(system.name, recipe.rows.template),
-        "sources_sha256": {str(path): sha256_of_file(path) for path in recipe.rows.files},
+        "sources_sha256": {str(path): sha256_of_file(path) for path in recipe.files},
         **measured,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
     def label(row: EncodedRow) -> list[int]:
         return sorted(index[code] for code in row.codes or ())
 
-    dataset, sizes = make_dataset(prepared.phases, recipe.training, label)
+    training = recipe.training
+    dataset, sizes = make_dataset(prepared.phases, training, label, settings.batch_rows)
+    step_rows = training.device_rows * training.accumulation * process_state().num_processes
     development = None
     if recipe.development is not None:
         notes = development_notes(recipe, chosen)
@@ -102,6 +105,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             development=development,
             guidelines=guidelines,
             seed=recipe.seed,
+            epoch_steps=math.ceil(sum(sizes) / step_rows),
         )
 
     return Job(tokenizer, make_trainer, prepared)
@@ -188,6 +192,7 @@ class _Trainer(CheckpointPublisher):
         development: LabelDevelopment | None,
         guidelines: Guidelines | None,
         seed: int,
+        epoch_steps: int,
         **others: Any,
     ) -> None:
         self._sampler = sampler
@@ -195,6 +200,7 @@ class _Trainer(CheckpointPublisher):
         self._development = development
         self._guidelines = guidelines
         self._seed = seed
+        self._epoch_steps = epoch_steps
         self._batch = (-1, 0)  # The step, and the number of the batch in it.
         super().__init__(**others)
 
@@ -224,7 +230,7 @@ class _Trainer(CheckpointPublisher):
             self._count_tokens(sum(map(len, drawn)))
             ids, mask = _stacked(ids, mask, drawn)
         texts = len(ids)
-        passes = 2 if settings.consistency and (self.state.epoch or 0) >= 1 else 1
+        passes = 2 if settings.consistency and self.state.global_step >= self._epoch_steps else 1
         ids, mask = ids.repeat(passes, 1), mask.repeat(passes, 1)
         chosen, weights = None, None
         if settings.sampled_labels is not None:
@@ -261,14 +267,20 @@ class _Trainer(CheckpointPublisher):
         development = self._development
         if development is None:
             return {}
+        if not self.accelerator.is_main_process:
+            return {}
         with self.compute_loss_context_manager():
-            return development.metrics(model, _pad(self.processing_class))
+            return development.metrics(model)
 
     def before_saving(self, model: Any) -> None:
-        """Tune the thresholds of the final weights, and store them in the configuration."""
-        if self._development is not None:
+        """Tune the thresholds of the final weights, and store them in the configuration.
+
+        Scores have 32 bits, as those of the coder.
+        """
+        if self._development is not None and self.accelerator.is_main_process:
             model.eval()
-            self._development.tune(model, _pad(self.processing_class))
+            model.encoder.set_attn_implementation("sdpa")  # FlashAttention refuses 32 bits.
+            self._development.tune(model)
 
 
 def _stacked(
@@ -294,7 +306,5 @@ def _arguments(recipe: Recipe) -> TrainingArguments:
         **common_arguments(recipe),
         include_num_input_tokens_seen="non_padding",
         remove_unused_columns=False,
-        # Labels that a batch does not contain have no gradient in a shared query of one process only.
-        ddp_find_unused_parameters=recipe.baseline is not None
-        and bool(recipe.baseline.sampled_labels),
+        ddp_find_unused_parameters=False,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ from cclearn.notes import CodedNote
 from cclearn.rows import EncodedRow
 from cclearn.rows.labelled import encode_with_offsets
 from cclearn.training.development import weighted_loss
-from cclearn.training.recipe import Development
+from cclearn.training.development_settings import Development
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+Scores = NDArray[np.float32]
 
 _BATCH = 8
 
@@ -53,35 +55,35 @@ class LabelDevelopment:
         self._notes = notes
         self._tokenizer = tokenizer
         self._labels = labels
-        self._coded = {note.id for note in notes}
 
-    def metrics(self, model: PlmModel, pad: int) -> dict[str, float]:
+    def metrics(self, model: PlmModel) -> dict[str, float]:
         """Return `eval_loss`, the loss of each kind of rows and, if notes are coded, `eval_code_f1` with
         the threshold that is best for them, and `eval_map`.
 
         Args:
             model: Model in evaluation mode.
-            pad: Token that fills up shorter rows.
         """
         losses = {}
         for kind in ("span", "document"):
             of_kind = [row for row in self._rows if row.kind == kind]
             if of_kind:
-                losses[kind] = self._loss(model, of_kind, pad)
+                losses[kind] = self._loss(model, of_kind)
         found = {f"eval_{kind}_loss": loss for kind, loss in losses.items()}
         found["eval_loss"] = weighted_loss(losses, self._settings)
-        scores, gold, missing = self._scores(model, pad)
-        if len(scores):
+        if self._notes:
+            scores, gold, missing = self._scores(model)
             _, found["eval_code_f1"] = best_threshold(scores, gold, missing)
             found["eval_map"] = mean_average_precision(scores, gold)
         return found
 
-    def tune(self, model: PlmModel, pad: int) -> None:
+    def tune(self, model: PlmModel) -> None:
         """Set the thresholds in the configuration of a model to those that are best for the notes.
 
         Without notes, or without evidence in them, a threshold stays as it is.
         """
-        scores, gold, missing = self._scores(model, pad)
+        if not self._notes:
+            return
+        scores, gold, missing = self._scores(model)
         if not gold.any():
             return
         model.config.threshold, _ = best_threshold(scores, gold, missing)
@@ -89,43 +91,47 @@ class LabelDevelopment:
         if is_evidence.any():
             model.config.evidence_threshold, _ = best_threshold(shares, is_evidence, beta=_BETA)
 
-    def _loss(self, model: PlmModel, rows: Sequence[EncodedRow], pad: int) -> float:
+    def _loss(self, model: PlmModel, rows: Sequence[EncodedRow]) -> float:
         total = 0.0
-        for some, logits in self._logits(model, rows, pad):
-            total += float(label_loss(logits, self._gold(some).to(logits.device))) * len(some)
+        gold = self._gold([row.codes or () for row in rows])
+        for first, logits in self._logits(model, [row.input_ids for row in rows]):
+            some = gold[first : first + len(logits)].to(logits.device)
+            total += float(label_loss(logits, some)) * len(logits)
         return total / len(rows)
 
-    def _scores(
-        self, model: PlmModel, pad: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+    def _scores(self, model: PlmModel) -> tuple[Scores, NDArray[np.bool_], int]:
         """Return the scores and the gold labels of the notes, each of shape (notes, labels), and the
-        number of gold codes that are no labels."""
-        rows = [row for row in self._rows if row.kind == "document" and row.id in self._coded]
-        if not rows:
-            return np.zeros((0, 0)), np.zeros((0, 0), bool), 0
+        number of gold codes that are no labels. Notes are read as the coder reads them."""
+        tokens = [
+            encode_with_offsets(self._tokenizer, note.text, model.config.document_tokens)[0]
+            for note in self._notes
+        ]
         scores = np.concatenate(
             [
-                logits.float().sigmoid().double().cpu().numpy()
-                for _, logits in self._logits(model, rows, pad)
+                logits.float().sigmoid().cpu().numpy()
+                for _, logits in self._logits(model, [ids or [0] for ids in tokens])
             ]
         )
-        wanted = sum(len({a.code for a in note.codes}) for note in self._notes)
-        gold = self._gold(rows).bool().numpy()
-        return scores, gold, wanted - int(gold.sum())
+        codes = [[assigned.code for assigned in note.codes] for note in self._notes]
+        gold = self._gold([[c for c in some if c in self._labels] for some in codes]).bool().numpy()
+        return scores, gold, sum(map(len, codes)) - int(gold.sum())
 
-    def _logits(self, model: PlmModel, rows: Sequence[EncodedRow], pad: int) -> Any:
-        for first in range(0, len(rows), _BATCH):
-            some = rows[first : first + _BATCH]
-            tokens = [torch.tensor(row.input_ids, dtype=torch.long) for row in some]
+    def _logits(
+        self, model: PlmModel, documents: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield the index of the first document of each batch, and the logits of the batch."""
+        for first in range(0, len(documents), _BATCH):
+            some = documents[first : first + _BATCH]
+            tokens = [torch.tensor(ids, dtype=torch.long) for ids in some]
             mask = pad_sequence([torch.ones_like(row) for row in tokens], True)
-            ids = pad_sequence(tokens, batch_first=True, padding_value=pad)
+            ids = pad_sequence(tokens, batch_first=True)
             with torch.no_grad():
-                yield some, model(ids.to(model.device), mask.to(model.device)).logits
+                yield first, model(ids.to(model.device), mask.to(model.device)).logits
 
-    def _gold(self, rows: Sequence[EncodedRow]) -> torch.Tensor:
-        gold = torch.zeros(len(rows), len(self._labels))
-        for number, row in enumerate(rows):
-            gold[number, [self._labels[code] for code in row.codes or ()]] = 1.0
+    def _gold(self, codes: Sequence[Iterable[str]]) -> torch.Tensor:
+        gold = torch.zeros(len(codes), len(self._labels))
+        for number, some in enumerate(codes):
+            gold[number, [self._labels[code] for code in some]] = 1.0
         return gold
 
     def _evidence(self, model: PlmModel) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -18,10 +18,10 @@ from cclearn.models import load_config, load_encoder, load_tokenizer
 from cclearn.rows import TrainingRow
 from cclearn.rows.labelled import cut_tokens, encode_plain
 from cclearn.runtime.files import read_text
-from cclearn.runtime.processes import sharding
+from cclearn.runtime.processes import process_state, sharding
 from cclearn.training.baseline_settings import Baseline
 from cclearn.training.choose import ChosenRows
-from cclearn.training.initial_model import attention_implementation
+from cclearn.training.initial_model import attention_implementation, refuse_unavailable
 from cclearn.training.prepare import PreparedRows, prepare_rows
 from cclearn.training.recipe import Recipe, Scratch
 from cclearn.training.scratch import END, PAD, train_tokenizer
@@ -33,6 +33,9 @@ _DESCRIPTION_TOKENS = 32
 """Number of tokens of a description that are encoded, as in GKI-ICD."""
 
 _BATCH = 256
+
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "mpnet")
+"""Types of encoders whose positions begin after the number of the padding token."""
 
 
 def label_space(recipe: Recipe, chosen: Sequence[ChosenRows], system: CodeSystem) -> list[str]:
@@ -83,14 +86,15 @@ def plm_rows(
 
 def _codes_in(path: Path, system: CodeSystem) -> set[str]:
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    problems = [
-        f"baseline.labels (path = {path}): {sum(not system.is_billable(c) for c in lines):,} of its"
-        f" {len(lines):,} codes are not billable in {system.name} {system.release}. Remove them."
-    ]
-    codes = {system.canonical(code) for code in lines if system.is_billable(code)}
-    if len(codes) < len(set(lines)):
-        raise ConfigurationError(problems)
-    return codes
+    wrong = sum(not system.is_billable(code) for code in lines)
+    if wrong:
+        raise ConfigurationError(
+            [
+                f"baseline.labels (path = {path}): {wrong:,} of its {len(lines):,} codes are not"
+                f" billable in {system.name} {system.release}. Remove them."
+            ]
+        )
+    return {system.canonical(code) for code in lines}
 
 
 def _codes_of(row: TrainingRow) -> list[str]:
@@ -109,9 +113,12 @@ def plm_tokenizer(recipe: Recipe, rows: Sequence[TrainingRow]) -> PreTrainedToke
     Raises:
         ConfigurationError: The tokenizer cannot be loaded.
     """
-    if recipe.model.scratch is not None:
+    scratch = recipe.model.scratch
+    if scratch is not None and scratch.tokenizer is not None:
+        return load_tokenizer(scratch.tokenizer)
+    if scratch is not None:
         texts = [row.text if row.note is None else row.note.text for row in rows]
-        return train_tokenizer(texts, recipe.model.scratch.vocabulary, [PAD, END])
+        return train_tokenizer(texts, scratch.vocabulary, [PAD, END])
     return load_tokenizer(str(recipe.model.path), recipe.model.revision)
 
 
@@ -134,7 +141,7 @@ def plm_config(
         encoder: Any = _scratch_config(recipe.model.scratch, tokenizer, settings.chunk)
     else:
         encoder = load_config(str(recipe.model.path), recipe.model.revision)
-    longest = getattr(encoder, "max_position_embeddings", settings.chunk)
+    longest = _positions(encoder) or settings.chunk
     if settings.chunk > longest:
         raise ConfigurationError(
             [
@@ -181,35 +188,37 @@ def plm_model(
                 " sharded. Use recipes/accelerate/ddp.yaml."
             ]
         )
+    refuse_unavailable(recipe)
     config = plm_config(recipe, tokenizer, labels)
-    attention = attention_implementation(recipe.training)
     set_seed(recipe.seed)
     model = PlmModel(config)
     if recipe.model.scratch is None:
         path, revision = str(recipe.model.path), recipe.model.revision
         model.encoder = load_encoder(path, revision, dtype=torch.float32)
         without_pooler(model.encoder)
-    model.encoder.set_attn_implementation(attention)
     if model.head.uses_descriptions:
         model.head.start_from(_encoded(model, tokenizer, label_texts(labels, system)))
+    model.encoder.set_attn_implementation(attention_implementation(recipe.training))
     return model
 
 
 def _encoded(
     model: PlmModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> torch.Tensor:
-    """Return the encodings of descriptions, of shape (texts, width)."""
-    model.eval()
+    """Return the encodings of descriptions in 32 bits, of shape (texts, width)."""
+    device = process_state().device
+    model.to(device).eval()
+    model.encoder.set_attn_implementation("sdpa")  # FlashAttention refuses 32 bits.
     found = []
     for first in range(0, len(texts), _BATCH):
         tokens = [
-            torch.tensor(cut_tokens(tokenizer, row, _DESCRIPTION_TOKENS))
+            torch.tensor(cut_tokens(tokenizer, row, _DESCRIPTION_TOKENS), device=device)
             for row in encode_plain(tokenizer, texts[first : first + _BATCH])
         ]
         mask = pad_sequence([torch.ones_like(row) for row in tokens], batch_first=True)
         found.append(model.encoded_texts(pad_sequence(tokens, batch_first=True), mask))
-    model.train()
-    return torch.cat(found)
+    model.cpu().train()
+    return torch.cat(found).cpu()
 
 
 def _scratch_config(
@@ -232,6 +241,14 @@ def _scratch_config(
         cls_token_id=None,
         sep_token_id=None,
     )
+
+
+def _positions(encoder: Any) -> int | None:
+    """Return the number of tokens that an encoder has positions for, None if it is not limited."""
+    positions: int | None = getattr(encoder, "max_position_embeddings", None)
+    if positions is not None and encoder.model_type in _OFFSET_POSITIONS:
+        return positions - int(encoder.pad_token_id) - 1
+    return positions
 
 
 def _baseline(recipe: Recipe) -> Baseline:

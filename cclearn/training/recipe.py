@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cclearn.prompts.templates import RowKind
 from cclearn.training.baseline_settings import Baseline
+from cclearn.training.development_settings import Development
 from cclearn.training.grpo_settings import Grpo
 from cclearn.training.recipe_section import RecipeSection
 from cclearn.training.row_settings import Rows
@@ -26,6 +26,7 @@ class Scratch(RecipeSection):
         intermediate_size: Width of the feed-forward blocks.
         vocabulary: Number of tokens.
         initializer_range: Standard deviation of the random weights.
+        tokenizer: Folder of a tokenizer that is used in place of a new one. Only baselines may have one.
     """
 
     hidden_size: int = Field(default=160, gt=0)
@@ -34,6 +35,7 @@ class Scratch(RecipeSection):
     intermediate_size: int = Field(default=448, gt=0)
     vocabulary: int = Field(default=1500, ge=400)
     initializer_range: float = Field(default=0.05, gt=0)
+    tokenizer: str | None = None
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -221,40 +223,6 @@ class Training(RecipeSection):
         return self.device_tokens * batches, "tokens"
 
 
-class Development(RecipeSection):
-    """Rows that are not trained on, and what is measured on them during the run.
-
-    Attributes:
-        share: Share of the rows that are left out. Notes are split by their ids, spans by their strings.
-        most: Largest number of rows of each kind that are evaluated.
-        every: Number of steps between evaluations.
-        weights: Weight of the loss of each kind of rows in `eval_loss`.
-        notes: Number of notes, at most `most`, that the model codes at each evaluation, for
-            `eval_code_f1`, their micro-averaged F1; 0 for none. Baselines tune their thresholds on them.
-        best: Measure by which the best weights are kept: `loss` for `eval_loss`, `code_f1` for
-            `eval_code_f1`, or `map` for `eval_map`, which discriminative coders have. None keeps the
-            last weights.
-        patience: Number of evaluations without an improvement after which the run ends. None for no
-            limit.
-    """
-
-    share: float = Field(default=0.05, gt=0, lt=1)
-    most: int = Field(default=500, gt=0)
-    every: int = Field(default=100, gt=0)
-    weights: dict[RowKind, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
-    notes: int = Field(default=0, ge=0)
-    best: Literal["loss", "code_f1", "map"] | None = "loss"
-    patience: int | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _measures_exist(self) -> Self:
-        if self.best in ("code_f1", "map") and not self.notes:
-            raise ValueError(f"best: {self.best} needs notes to code; set notes")
-        if self.best is None and self.patience is not None:
-            raise ValueError("patience: it counts from the best evaluation; set best")
-        return self
-
-
 class RecipeMetadata(RecipeSection):
     """Description of a recipe for its readers. It has no influence on the run.
 
@@ -312,6 +280,12 @@ class Recipe(RecipeMetadata):
     grpo: Grpo | None = None
     baseline: Baseline | None = None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Paths of all files of rows that the run reads."""
+        own = self.development.path if self.development is not None else None
+        return (*self.rows.files, *([own] if own is not None else []))
+
     def settings(self) -> dict[str, Any]:
         """Return the settings of the run as JSON values, without the metadata of the recipe."""
         return self.model_dump(mode="json", exclude=set(RecipeMetadata.model_fields))
@@ -346,6 +320,8 @@ class Recipe(RecipeMetadata):
             )
         if self.development is not None and self.development.best == "map":
             problems.append("development.best: a language model has no eval_map; set code_f1")
+        if self.model.scratch is not None and self.model.scratch.tokenizer is not None:
+            problems.append("model.scratch.tokenizer: its instructions would be no tokens; omit it")
         if problems:
             raise ValueError("; ".join(problems))
 

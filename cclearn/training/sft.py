@@ -21,6 +21,7 @@ from cclearn.training.arguments import common_arguments
 from cclearn.training.batches import GroupCollator, RowSampler, make_dataset, row_sampler
 from cclearn.training.choose import choose_rows
 from cclearn.training.development import code_f1, mean_losses, weighted_loss
+from cclearn.training.development_settings import Development
 from cclearn.training.head_loss import IGNORED, has_plain_head, summed_loss
 from cclearn.training.initial_model import (
     adapter_config,
@@ -30,7 +31,7 @@ from cclearn.training.initial_model import (
 )
 from cclearn.training.optimizer import optimizer_factory
 from cclearn.training.prepare import PreparedRows, development_notes, prepare_rows
-from cclearn.training.recipe import Development, Recipe, Training
+from cclearn.training.recipe import Recipe, Training
 from cclearn.training.resume import Notify
 from cclearn.training.run import Job, run_recipe
 from cclearn.training.trainer import CheckpointPublisher, Progress

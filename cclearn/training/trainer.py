@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from cclearn.runtime.files import write_json
@@ -64,6 +65,8 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
     def measure_development(self, model: Any) -> dict[str, float]:
         """Return the metrics of the development rows. Empty if there are none.
 
+        Those of the main process count. The others may return nothing.
+
         Args:
             model: Model in evaluation mode, as the launcher has not wrapped it.
         """
@@ -85,7 +88,8 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         model = self.accelerator.unwrap_model(self.model)
         was_training = model.training
         model.eval()
-        metrics = self.measure_development(model)
+        # All processes must agree on whether to stop.
+        metrics: dict[str, float] = broadcast_object_list([self.measure_development(model)])[0]
         model.train(was_training)
         if not metrics:
             return {}

@@ -87,7 +87,7 @@ def train(
 
 def refuse_missing_rows(recipe: Recipe) -> None:
     """Raise ConfigurationError if files of rows are missing. The error lists all of them."""
-    missing = [path for path in recipe.rows.files if not path.is_file()]
+    missing = [path for path in recipe.files if not path.is_file()]
     if missing:
         raise ConfigurationError(
             [

@@ -106,3 +106,24 @@ def test_texts_are_encoded_without_their_padding() -> None:
     alone = made.encoded_texts(ids[1:, :3], mask[1:, :3])
     assert found.shape == (2, 16)
     torch.testing.assert_close(found[1:], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_an_encoder_that_was_published_in_16_bits_is_used_in_32(tmp_path: Path) -> None:
+    encoder = {**ENCODERS["bert"].to_dict(), "dtype": "bfloat16"}
+    made = PlmModel(PlmConfig(encoder=encoder, head="plm_icd", codes=CODES, chunk=8))
+    made.save_pretrained(tmp_path)
+    again = PlmModel.from_pretrained(tmp_path)
+    assert {weight.dtype for weight in again.parameters()} == {torch.float32}
+    ids, mask = batch(9)
+    assert again(ids, mask).logits.isfinite().all()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_batch_without_tokens_has_gradients_of_all_weights(encoder: str) -> None:
+    made = model(encoder, "plm_icd").train()
+    empty = torch.zeros(1, 1, dtype=torch.long)
+    made(empty + 1, empty, torch.zeros(1, len(CODES))).loss.backward()
+    assert all(weight.grad is not None for weight in made.parameters())
+    assert all(
+        weight.grad.isfinite().all() for weight in made.parameters() if weight.grad is not None
+    )

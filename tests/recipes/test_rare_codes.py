@@ -30,7 +30,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path
     for name, some in (("train", lines[:12]), ("test", lines[12:])):
         (folder / f"{name}.jsonl").write_text("".join(some))
     overrides = [*FEW, *(f"model.scratch.{key}={value}" for key, value in ENCODER.items())]
-    overrides.append("development={share: 0.3, every: 4, notes: 10}")
+    overrides.append("development={every: 4, notes: 10, best: map}")
     settings = {
         "output": str(folder / "out"),
         "train": str(folder / "train.jsonl"),
@@ -40,6 +40,8 @@ def config(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path
         "baselines": {"ca": {"recipe": "tiny/plm_ca", "overrides": overrides}},
         "arms": ["original", "notes", "spans", "both"],
         "draws": 20,
+        "development": 0.3,
+        "vocabulary": 600,
     }
     path = folder / "experiment.yaml"
     path.write_text(json.dumps(settings))
@@ -59,6 +61,10 @@ def test_an_experiment_trains_all_arms_and_compares_them(config: Path, system: C
                 assert difference["value"] is None
             else:
                 assert difference["value"] == pytest.approx(ours - original)
+    apart = [n.id for n in read_coded_notes(experiment.output / "development.jsonl")]
+    kept = [n.id for n in read_coded_notes(experiment.output / "train.jsonl")]
+    assert sorted([*apart, *kept]) == sorted(n.id for n in read_coded_notes(experiment.train))
+    assert apart
     labels = (experiment.output / "labels.txt").read_text().split()
     gold = [
         {assigned.code for assigned in note.codes}
@@ -99,8 +105,16 @@ def test_a_finished_part_of_other_settings_is_refused(config: Path) -> None:
     labels = config.with_name("labels.txt")
     labels.write_text("I21.4\n")
     fewer = experiment.model_copy(update={"labels": labels})
-    with pytest.raises(ConfigurationError, match="have changed since the experiment began"):
+    with pytest.raises(ConfigurationError, match=r"settings\.labels was corpus"):
         run_experiment(fewer)
+    other = experiment.model_copy(update={"notes": {"most": 3}})
+    with pytest.raises(ConfigurationError, match=r"settings\.notes\.most was 2 and is 3"):
+        run_experiment(other)
+    text = experiment.train.read_text()
+    experiment.train.write_text(text + text.splitlines()[0].replace('"id":"', '"id":"x') + "\n")
+    with pytest.raises(ConfigurationError, match=r"sha256\.train was"):
+        run_experiment(experiment)
+    experiment.train.write_text(text)
 
 
 def test_problems_of_the_settings_are_listed(config: Path, tmp_path: Path) -> None:
@@ -117,6 +131,18 @@ def test_problems_of_the_settings_are_listed(config: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigurationError) as caught:
         load_experiment(path)
     assert len(caught.value.problems) == 2
+    baselines = {
+        "llm": {"recipe": "tiny/sft_scratch"},
+        "epochs": {"recipe": "plm_icd/codiesp"},
+    }
+    path.write_text(json.dumps({**settings, "baselines": baselines, "labels": "corpse"}))
+    with pytest.raises(ConfigurationError) as caught:
+        load_experiment(path)
+    problems = str(caught.value)
+    assert "corpse): no such file" in problems
+    assert "is no recipe for a baseline" in problems
+    assert "training.steps must be given" in problems
+    assert "patience would end arms early" in problems
 
 
 def test_strata_are_those_of_the_evaluation() -> None:

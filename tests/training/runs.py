@@ -54,7 +54,10 @@ def overrides(data: Path, output: Path, *more: str) -> list[str]:
         f"output={json.dumps(str(output))}",
         f"rows.sources.0.path={json.dumps(str(data / 'pairs' / 'pairs.jsonl'))}",
         f"rows.sources.1.path={json.dumps(str(data / 'notes' / 'notes.jsonl'))}",
-        *(f"model.scratch.{key}={value}" for key, value in SHAPE.model_dump().items()),
+        *(
+            f"model.scratch.{key}={value}"
+            for key, value in SHAPE.model_dump(exclude_none=True).items()
+        ),
         "training.batching=packed",
         "training.batch_tokens=null",
         "training.steps=6",

@@ -16,7 +16,7 @@ from cclearn.notes import AssignedCode, CodedNote
 from cclearn.training.checkpoints import checkpoint_folder
 from cclearn.training.choose import choose_rows
 from cclearn.training.development import BestWeights, code_f1, weighted_loss
-from cclearn.training.recipe import Development
+from cclearn.training.development_settings import Development
 from cclearn.training.sft import run_sft
 from tests.training.runs import adapting, tiny_recipe
 

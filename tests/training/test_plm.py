@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import RobertaConfig
 
 from cclearn import Coder, evaluate
 from cclearn.baselines.load import load_plm
@@ -18,7 +19,9 @@ from cclearn.notes.jsonl import read_coded_notes
 from cclearn.training.checkpoints import checkpoint_folder
 from cclearn.training.dry_run import dry_run
 from cclearn.training.plm import make_job, run_plm
+from cclearn.training.plm_model import label_space, plm_config
 from cclearn.training.recipe_file import load_recipe
+from cclearn.training.scratch import END, PAD, train_tokenizer
 from cclearn.training.sft import run_sft
 from data_builders.builder import configure, find_builder
 from data_builders.output import build
@@ -44,7 +47,7 @@ def fifty(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
     return build(notes, config, folder / "notes", system).data
 
 
-@pytest.mark.parametrize("head", ["plm_icd", "plm_ca"])
+@pytest.mark.parametrize("head", [pytest.param("plm_icd", marks=pytest.mark.slow), "plm_ca"])
 def test_a_model_learns_fifty_notes_by_heart(head: str, fifty: Path, tmp_path: Path) -> None:
     recipe = load_recipe(
         "tiny/plm_ca",
@@ -85,18 +88,19 @@ def test_a_run_is_reproducible_and_its_folder_is_complete(data: Path, tmp_path: 
     assert not any(name.endswith((".bin", ".pt", ".pkl")) for name in files)
 
 
-EVERYTHING = (
+GKI = (
     "baseline.guidelines=true",
     "baseline.similarity=1",
-    "baseline.consistency=2",
-    "baseline.sampled_labels=20",
     "baseline.head=gki_icd",
     "training.batch_tokens=1024",
 )
 
 
-def test_an_interrupted_run_is_resumed_with_the_same_result(data: Path, tmp_path: Path) -> None:
-    more = (*EVERYTHING, "training.save_every=2", "training.steps=8")
+@pytest.mark.parametrize("extra", ["consistency=2", "sampled_labels=20"])
+def test_an_interrupted_run_is_resumed_with_the_same_result(
+    extra: str, data: Path, tmp_path: Path
+) -> None:
+    more = (*GKI, f"baseline.{extra}", "training.save_every=2", "training.steps=8")
     whole = run_plm(plm_recipe(data, tmp_path / "whole", *more))
 
     def stop(step: int, total: int, loss: float | None) -> None:
@@ -188,16 +192,43 @@ def test_another_script_refuses_the_recipe(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_chunk_must_fit_into_the_context_of_the_encoder(data: Path, tmp_path: Path) -> None:
-    first = run_plm(plm_recipe(data, tmp_path / "one"))
-    with pytest.raises(ConfigurationError, match="cannot be loaded"):
-        run_plm(
-            plm_recipe(
-                data,
-                tmp_path / "two",
-                "model.scratch=null",
-                f"model.path={json.dumps(str(first / 'missing'))}",
-            )
+    encoder = tmp_path / "encoder"
+    RobertaConfig(max_position_embeddings=34, pad_token_id=1).save_pretrained(encoder)
+    tokenizer = train_tokenizer(["pain"], 400, [PAD, END])
+    path = f"model.path={json.dumps(str(encoder))}"
+    for chunk, fits in ((32, True), (33, False)):
+        recipe = plm_recipe(
+            data, tmp_path / "run", "model.scratch=null", path, f"baseline.chunk={chunk}"
         )
+        if fits:
+            assert plm_config(recipe, tokenizer, ["I10"]).chunk == chunk
+        else:
+            with pytest.raises(ConfigurationError, match="positions for 32 tokens only"):
+                plm_config(recipe, tokenizer, ["I10"])
+
+
+def test_two_spellings_of_a_label_are_one(data: Path, tmp_path: Path, system: CodeSystem) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("I21.4\nI214\nI21.01\n")
+    recipe = plm_recipe(data, tmp_path / "run", f"baseline.labels={labels}")
+    assert label_space(recipe, [], system) == ["I21.01", "I21.4"]
+
+
+def test_a_file_of_development_notes_replaces_a_share(data: Path, tmp_path: Path) -> None:
+    notes = data / "notes" / "notes.jsonl"
+    lines = notes.read_text().splitlines(keepends=True)
+    apart = tmp_path / "development.jsonl"
+    apart.write_text("".join(lines[:5]))
+    development = f"development={{path: {json.dumps(str(apart))}, every: 6, notes: 9, best: map}}"
+    folder = run_plm(plm_recipe(data, tmp_path / "run", development))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["development_rows"] == 5
+    assert str(apart) in manifest["sources_sha256"]
+    rows = {row["kind"]: row["rows"] for row in manifest["rows"]}
+    assert rows["document"] == len(lines) - 5  # The same notes are not trained on.
+    assert len(manifest["contaminated"][str(notes)]) == 5
+    with pytest.raises(ConfigurationError, match="no source of the run has notes"):
+        run_plm(plm_recipe(data, tmp_path / "two", development, "rows.order=span_only"))
 
 
 def test_a_dry_run_counts_what_the_run_does(data: Path, tmp_path: Path) -> None:
@@ -214,6 +245,7 @@ def launch(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
     import sys
 

@@ -19,7 +19,11 @@ MODEL = ["model.scratch=null", "model.path=x"]
 
 
 def test_every_packaged_recipe_is_valid() -> None:
-    found = [path for path in RECIPES.rglob("*.yaml") if path.parent.name != "accelerate"]
+    found = [
+        path
+        for path in RECIPES.rglob("*.yaml")
+        if path.parent.name not in ("accelerate", "rare_codes")
+    ]
     assert len(found) == len(packaged_recipes()) == 31
     for path in found:
         recipe = load_recipe(path)

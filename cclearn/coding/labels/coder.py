@@ -15,6 +15,7 @@ from cclearn.baselines.evidence import attributions, evidence_spans, word_shares
 from cclearn.baselines.load import load_plm
 from cclearn.codes import CodeSystem
 from cclearn.coding.base import Coder
+from cclearn.coding.damage import stop_if_damaged
 from cclearn.coding.findings import Finding, NoteFindings, Uncited
 from cclearn.coding.labels.settings import LabelSettings
 from cclearn.engines.base import NOT_FINITE
@@ -128,8 +129,9 @@ class LabelCoder(Coder):
         waiting = iter(texts)
         while batch := list(islice(waiting, self._settings.batch_size)):
             read = [self._encode(text)[0] for text in batch]
-            for ids, scores in zip(read, self._scores(read), strict=True):
-                found = self._best(scores) if ids else []
+            scored = stop_if_damaged(iter(self._scores(read)), _is_not_finite, self.name)
+            for ids, scores in zip(read, scored, strict=True):
+                found = self._best(scores) if ids and not _is_not_finite(scores) else []
                 yield [self._codes[number] for number in found]
 
     def _encode(self, text: str) -> tuple[list[int], list[Span]]:
@@ -166,7 +168,7 @@ class LabelCoder(Coder):
         found = NoteFindings(note, [], parts=[(0, len(note.text))])
         if not ids:
             return found
-        if not scores.isfinite().all():
+        if _is_not_finite(scores):
             found.flags.add(NOT_FINITE)
             return found
         if len(ids) == self._model.config.document_tokens and note.text[_end(offsets) :].strip():
@@ -200,6 +202,10 @@ class LabelCoder(Coder):
 
 def _end(offsets: Sequence[Span]) -> int:
     return max(end for _, end in offsets)
+
+
+def _is_not_finite(scores: Tensor) -> bool:
+    return not bool(scores.isfinite().all())
 
 
 def _flagged(assigned: AssignedCode) -> AssignedCode:
