@@ -195,7 +195,9 @@ def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]
         if setting.labels is not None:
             whole = load_coder(setting, system).code_many(note.note for note in gold)
             ranking[name] = round(mean_average_precision(gold, list(whole)), 4)
-            setting = CoderSettings(model=setting.model)
+            # The English notes have no evidence to compare with.
+            labels = LabelSettings(evidence="attingrad" if language == "es" else "none")
+            setting = CoderSettings(model=setting.model, labels=labels)
         coder = load_coder(setting, system)
         started = time.perf_counter()
         coded[name] = list(coder.code_many(note.note for note in gold))
