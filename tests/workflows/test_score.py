@@ -21,7 +21,7 @@ def test_the_folder_of_a_run_is_scored_as_its_notes_are(tmp_path: Path, system: 
     code_corpus(source, tmp_path / "coded", CoderSettings(), BulkOptions(shard_size=2))
     write_rows(tmp_path / "gold.jsonl", read_coded(tmp_path / "coded"))
     options = ScoringOptions(tmp_path / "out", draws=0)
-    comparison, written = score_files(
+    comparison, written, _ = score_files(
         tmp_path / "gold.jsonl", [tmp_path / "coded"], system, options, show=2
     )
     assert comparison.evaluations["coded"].scores["micro_f1"].value == 1
