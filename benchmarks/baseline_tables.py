@@ -30,9 +30,27 @@ def quality_table(language: str) -> str:
     return table(["system", *COLUMNS.values(), "MAP of all codes"], rows)
 
 
+def cost_table() -> str:
+    """Return the table of the speed of the heads, and of the memory of all labels."""
+    result = read_json(RESULTS / "baselines.json")
+    speed, memory = result["speed"], result["memory"]
+    rows = []
+    for head in ("plm_icd", "plm_ca", "gki_icd"):
+        cells = [f"{speed[head][ratio]:.2f}" for ratio in ("training_ratio", "scoring_ratio")]
+        for kind in ("training", "scoring"):
+            found = memory[f"{head}, {kind}"]
+            cells.append(f"{found['peak_mib'] / 1024:.1f} GiB, {found['seconds']:.0f} s")
+        rows.append([f"`{head}`", *cells])
+    few = f"{speed['labels']:,} codes"
+    return table(
+        ["head", f"training, {few}", f"scoring, {few}", "training step, all codes", "scoring, all"],
+        rows,
+    )
+
+
 def _interval(score: dict[str, Any]) -> str:
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
 
 
-BLOCKS = {"baselines en": lambda: quality_table("en")}
+BLOCKS = {"baselines en": lambda: quality_table("en"), "baselines cost": cost_table}
 """Functions that generate the blocks of the page, by the name of the block."""
