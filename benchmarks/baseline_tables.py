@@ -12,6 +12,7 @@ COLUMNS = {
     "micro_f1": "micro F1",
     "macro_f1": "macro F1",
     "category_f1": "categories, micro F1",
+    "frequency/medium/micro_f1": "F1, codes of 10–99 notes",
     "frequency/tail/micro_f1": "F1, codes of 2–9 notes",
     "frequency/ultra_tail/micro_f1": "F1, codes of 1 note",
 }

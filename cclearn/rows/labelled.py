@@ -46,9 +46,11 @@ def encode_labelled_rows(
     encoded: list[EncodedRow] = []
     reports: Reports = {}
     too_long: list[tuple[str, int]] = []
-    for row, tokens in zip(given, encode_plain(tokenizer, [_text(r) for r in given]), strict=True):
+    for row, tokens in zip(
+        given, encode_plain(tokenizer, [text_of(r) for r in given]), strict=True
+    ):
         report = reports.setdefault((row.kind, row.grade), LengthReport())
-        codes = _codes(row)
+        codes = codes_of(row)
         kept = tuple(code for code in codes if code in labels)
         if codes and not kept:
             report.unlabelled.append(row.id)
@@ -110,12 +112,13 @@ def cut_tokens(
     return kept
 
 
-def _text(row: TrainingRow) -> str:
+def text_of(row: TrainingRow) -> str:
+    """Return the text that a row is about: that of its span or of its note."""
     return row.text if row.note is None else row.note.text
 
 
-def _codes(row: TrainingRow) -> list[str]:
-    """Return the codes of a row."""
+def codes_of(row: TrainingRow) -> list[str]:
+    """Return the codes of a row: that of its span, or those of its note."""
     if row.note is None:
         return [row.code] if row.code else []
     return [assigned.code for assigned in row.note.codes]

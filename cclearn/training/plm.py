@@ -22,7 +22,6 @@ from cclearn.baselines.losses import (
     similarity_loss,
 )
 from cclearn.codes import CodeSystem
-from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.rows.labelled import cut_tokens, encode_plain
 from cclearn.runtime.processes import process_state
@@ -32,7 +31,7 @@ from cclearn.training.batches import RowSampler, make_dataset, row_sampler
 from cclearn.training.choose import choose_rows
 from cclearn.training.optimizer import optimizer_factory
 from cclearn.training.plm_development import LabelDevelopment
-from cclearn.training.plm_model import plm_model, plm_rows
+from cclearn.training.plm_model import baseline_of, plm_model, plm_rows
 from cclearn.training.prepare import development_notes
 from cclearn.training.recipe import Recipe
 from cclearn.training.resume import Notify
@@ -62,11 +61,7 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
         DataError: A row file cannot be read.
         ConfigurationError: Rows are too long, there are no labels, or the encoder cannot be loaded.
     """
-    settings = recipe.baseline
-    if settings is None:
-        raise ConfigurationError(
-            [f"baseline ({recipe.name}): the recipe has no such section. Launch recipes/sft.py."]
-        )
+    settings = baseline_of(recipe)
     chosen = choose_rows(recipe, system)
     labels, tokenizer, prepared = plm_rows(recipe, chosen, system)
     index = {code: number for number, code in enumerate(labels)}
@@ -264,13 +259,10 @@ class _Trainer(CheckpointPublisher):
 
     def measure_development(self, model: Any) -> dict[str, float]:
         """Return the metrics of the development rows."""
-        development = self._development
-        if development is None:
-            return {}
-        if not self.accelerator.is_main_process:
+        if self._development is None or not self.accelerator.is_main_process:
             return {}
         with self.compute_loss_context_manager():
-            return development.metrics(model)
+            return self._development.metrics(model)
 
     def before_saving(self, model: Any) -> None:
         """Tune the thresholds of the final weights, and store them in the configuration.

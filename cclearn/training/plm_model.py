@@ -16,7 +16,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
 from cclearn.models import load_config, load_encoder, load_tokenizer
 from cclearn.rows import TrainingRow
-from cclearn.rows.labelled import cut_tokens, encode_plain
+from cclearn.rows.labelled import codes_of, cut_tokens, encode_plain, text_of
 from cclearn.runtime.files import read_text
 from cclearn.runtime.processes import process_state, sharding
 from cclearn.training.baseline_settings import Baseline
@@ -50,14 +50,14 @@ def label_space(recipe: Recipe, chosen: Sequence[ChosenRows], system: CodeSystem
         DataError: The file of codes cannot be read.
         ConfigurationError: A code of the file cannot be assigned, or there are no codes.
     """
-    labels = _baseline(recipe).labels
+    labels = baseline_of(recipe).labels
     if labels == "billable":
         return sorted(system.billable_codes())
     if isinstance(labels, Path):
         codes = _codes_in(labels, system)
     else:
         rows = (row for source in chosen for row in source.rows)
-        codes = {code for row in rows for code in _codes_of(row)}
+        codes = {code for row in rows for code in codes_of(row)}
     if not codes:
         raise ConfigurationError(
             [f"baseline.labels ({labels}): there are no codes to score. Name other rows or labels."]
@@ -97,12 +97,6 @@ def _codes_in(path: Path, system: CodeSystem) -> set[str]:
     return {system.canonical(code) for code in lines}
 
 
-def _codes_of(row: TrainingRow) -> list[str]:
-    if row.note is not None:
-        return [assigned.code for assigned in row.note.codes]
-    return [row.code] if row.code else []
-
-
 def plm_tokenizer(recipe: Recipe, rows: Sequence[TrainingRow]) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the encoder. An encoder with random weights gets a new one.
 
@@ -117,7 +111,7 @@ def plm_tokenizer(recipe: Recipe, rows: Sequence[TrainingRow]) -> PreTrainedToke
     if scratch is not None and scratch.tokenizer is not None:
         return load_tokenizer(scratch.tokenizer)
     if scratch is not None:
-        texts = [row.text if row.note is None else row.note.text for row in rows]
+        texts = map(text_of, rows)
         return train_tokenizer(texts, scratch.vocabulary, [PAD, END])
     return load_tokenizer(str(recipe.model.path), recipe.model.revision)
 
@@ -136,7 +130,7 @@ def plm_config(
         ConfigurationError: The encoder's configuration cannot be loaded, or a chunk is longer than its
             context.
     """
-    settings = _baseline(recipe)
+    settings = baseline_of(recipe)
     if recipe.model.scratch is not None:
         encoder: Any = _scratch_config(recipe.model.scratch, tokenizer, settings.chunk)
     else:
@@ -251,8 +245,12 @@ def _positions(encoder: Any) -> int | None:
     return positions
 
 
-def _baseline(recipe: Recipe) -> Baseline:
-    """Return the section of a recipe for a discriminative coder."""
+def baseline_of(recipe: Recipe) -> Baseline:
+    """Return the section of a recipe for a discriminative coder.
+
+    Raises:
+        ConfigurationError: The recipe has no such section.
+    """
     if recipe.baseline is None:
         raise ConfigurationError(
             [f"baseline ({recipe.name}): the recipe has no such section. Launch recipes/sft.py."]

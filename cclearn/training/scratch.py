@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
@@ -60,7 +60,7 @@ def make_tokenizer(
 
 
 def train_tokenizer(
-    texts: Sequence[str], vocabulary: int, special: Sequence[str]
+    texts: Iterable[str], vocabulary: int, special: Sequence[str]
 ) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer on texts.
 
