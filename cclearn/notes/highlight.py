@@ -78,7 +78,7 @@ def highlight(
     # displaCy's outer element has an inline style, which a strict policy forbids.
     text = marked.partition(">")[2].rpartition("</div>")[0]
     text = text.replace("\r<br>", "<br>")  # Otherwise a line end of two characters is shown as two.
-    return f'<div class="entities" dir="auto">{text}</div>'
+    return f'<div class="note" dir="auto">{text}</div>'
 
 
 def _words(text: str, region: Region) -> str:

@@ -5,67 +5,16 @@ The page needs no scripts, fonts or other files, and its policy forbids them. No
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 from html import escape
 
 from cclearn.notes import AssignedCode, CodedNote
 from cclearn.notes.highlight import Region, highlight, regions
 from cclearn.outputs.output import Output
+from cclearn.runtime.page_style import STYLE, allowed_source
 
-_STYLE = """
-:root { color-scheme: light dark; --text: #1b1f24; --quiet: #57606a; --page: #f6f8fa; --card: #fff;
-        --line: #d0d7de; --mark: #fff1b8; --link: #0550ae; --warn: #9a3412; --warned: #ffedd5; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6edf3; --quiet: #9da7b3; --page: #0d1117; --card: #161b22; --line: #30363d;
-          --mark: #4d3f0c; --link: #79b8ff; --warn: #ffc078; --warned: #3b2410; }
-}
-* { box-sizing: border-box; }
-body { font: 16px/1.55 system-ui, sans-serif; margin: 0 auto; max-width: 90rem; padding: 1.5rem;
-       color: var(--text); background: var(--page); }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
-h3 { font-size: .8rem; margin: 1.2rem 0 .4rem; color: var(--quiet); text-transform: uppercase;
-     letter-spacing: .04em; }
-a { color: var(--link); } .quiet { color: var(--quiet); font-size: .9rem; }
-article { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
-          margin: 1.5rem 0; padding: 1.2rem 1.4rem; content-visibility: auto;
-          contain-intrinsic-size: auto 40rem; }
-.head { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: baseline;
-        border-bottom: 1px solid var(--line); padding-bottom: .7rem; margin-bottom: 1rem; }
-.columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(20rem, 2fr); gap: 2rem; }
-.entities { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.9; max-width: 75ch; }
-mark { background: var(--mark); color: inherit; border-radius: 4px; padding: .1rem .2rem;
-       box-decoration-break: clone; -webkit-box-decoration-break: clone; scroll-margin: 5rem; }
-mark b { font-weight: inherit; border-bottom: 2px solid var(--quiet); }
-mark span { white-space: nowrap; }
-mark a { font: 600 .72rem/1 ui-monospace, monospace; margin-left: .35rem; text-decoration: none; }
-mark a:hover, mark a:focus { text-decoration: underline; }
-:target { outline: 3px solid var(--link); outline-offset: 2px; }
-.codes { list-style: none; margin: 0; padding: 0; }
-.codes > li { border-bottom: 1px solid var(--line); border-radius: 4px; padding: .6rem .3rem;
-              scroll-margin: 2rem; }
-.code { font: 700 1rem ui-monospace, monospace; margin-right: .5rem; }
-.score { float: right; font-variant-numeric: tabular-nums; color: var(--quiet); font-size: .9rem; }
-.flag { display: inline-block; font-size: .78rem; font-weight: 600; color: var(--warn);
-        background: var(--warned); border-radius: 10px; padding: .05rem .6rem; }
-.decision { font-size: .78rem; font-weight: 600; border: 1px solid var(--line);
-            border-radius: 999px; padding: .05rem .6rem; }
-.accept { color: var(--link); border-color: var(--link); }
-.quotes { list-style: none; margin: .25rem 0 0; padding: 0; font-size: .9rem; }
-.quotes li { margin: .15rem 0; overflow-wrap: anywhere; }
-.quotes small { color: var(--quiet); font-variant-numeric: tabular-nums; white-space: nowrap; }
-@media (min-width: 60rem) {
-  aside { position: sticky; top: 1rem; align-self: start; max-height: calc(100vh - 2rem);
-          overflow-y: auto; }
-}
-@media (max-width: 59.99rem) { .columns { grid-template-columns: minmax(0, 1fr); } }
-@media print { body { padding: 0; } article { border: 0; content-visibility: visible; } }
-"""
-
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+    f"default-src 'none'; style-src {allowed_source(STYLE)}; base-uri 'none'; form-action 'none'"
 )
 
 _HEAD = (
@@ -73,7 +22,7 @@ _HEAD = (
     f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     "<meta name='viewport' content='width=device-width, initial-scale=1'>"
     "<meta name='referrer' content='no-referrer'>"
-    f"<title>Coded notes</title><style>{_STYLE}</style></head>\n<body><header><h1>Coded notes</h1>"
+    f"<title>Coded notes</title><style>{STYLE}</style></head>\n<body><header><h1>Coded notes</h1>"
     "<p class='quiet'>The words cited for a code are highlighted and lead to it; a quote leads back to"
     " its place. Underlined words are cited by several quotes. Codes are proposals until a coder has"
     " reviewed them.</p>"

@@ -42,7 +42,7 @@ class Page(HTMLParser):
             self.ids.append(values["id"])
         if "href" in values:
             self.links.append(values["href"])
-        if values.get("class") == "entities":
+        if values.get("class") == "note":
             self.texts.append("")
         if tag == "br":
             self.handle_data("\n")
@@ -55,7 +55,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         names = [tag for tag, _ in self._open]
-        in_note = any(name == "entities" for _, name in self._open)
+        in_note = any(name == "note" for _, name in self._open)
         if in_note and not ("mark" in names and "span" in names):
             self.texts[-1] += data
             for tag, name in self._open:
@@ -162,7 +162,7 @@ def test_overlapping_evidence_is_one_region() -> None:
 
 def test_a_line_end_of_two_characters_is_one_line() -> None:
     page = written(CodedNote(id="1", text="a\r\nb\nc"))
-    assert '<div class="entities" dir="auto">a<br>b<br>c</div>' in page
+    assert '<div class="note" dir="auto">a<br>b<br>c</div>' in page
 
 
 def test_decisions_and_rejected_codes_are_shown() -> None:

@@ -15,28 +15,7 @@ from cclearn.evaluation.report.plots import plots
 from cclearn.notes import CodedNote
 from cclearn.notes.highlight import Region, highlight
 from cclearn.runtime.display import html_text
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1b1f24; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .8rem; border-bottom: 1px solid #d0d7de; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-.note { border: 1px solid #d0d7de; border-radius: 8px; padding: .4rem 1rem 1rem; margin: 1rem 0; }
-.note h3 { font-size: 1rem; margin: .6rem 0; } .note h4 { font-size: .85rem; margin: .8rem 0 .2rem;
-       color: #57606a; font-weight: 600; }
-.entities { white-space: pre-wrap; line-height: 2.1; }
-mark.entity { border-radius: 4px; padding: .15rem .35rem; margin: 0 .1rem; }
-mark.entity b { font-weight: inherit; border-bottom: 2px solid; }
-mark.entity span { font-size: .72em; font-weight: 700; margin-left: .4rem; vertical-align: middle; }
-.right { background: #c8f0d0; } .wrong { background: #ffd7d5; } .gold { background: #dbe9ff; }
-.codes { color: #57606a; font-size: .85rem; margin: .3rem 0 0; }
-.tree ul { margin: .2rem 0; padding-left: 1.4rem; } .tree i { color: #57606a; font-style: normal; }
-figure { margin: 2rem 0; break-inside: avoid; } figcaption { font-weight: 600; margin-bottom: .3rem; }
-figure svg { max-width: 100%; height: auto; }
-@media print { .note { break-inside: avoid; } }
-"""
+from cclearn.runtime.page_style import STYLE
 
 
 def html_report(report: Report) -> str:
@@ -47,7 +26,7 @@ def html_report(report: Report) -> str:
         [
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
             "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-            f"<title>{title}</title><style>{_STYLE}</style></head><body>",
+            f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
             *(f"<p>{html_text(paragraph)}</p>" for paragraph in report.introduction),
             *map(_table, report.score_tables),
@@ -71,7 +50,7 @@ def _table(table: TableSection) -> str:
     heading = "" if table.heading is None else f"<h2>{html_text(table.heading)}</h2>"
     rows = "".join(map(_row, table.rows))
     head = _row(table.head, "th")
-    return f"{heading}<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return f"{heading}<table class='numbers'><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _row(cells: Sequence[str], tag: str = "td") -> str:
@@ -91,16 +70,16 @@ def _tree(branches: Sequence[ConfusionBranch]) -> str:
 def _notes(report: Report) -> str:
     parts = [
         "<h2>Notes</h2><p>Highlighted is the cited evidence with its code:"
-        " <mark class='entity gold'>gold</mark> <mark class='entity right'>right code</mark>"
-        " <mark class='entity wrong'>wrong code</mark></p>"
+        " <mark class='gold'>gold</mark> <mark class='right'>right code</mark>"
+        " <mark class='wrong'>wrong code</mark></p>"
     ]
     for note in report.gold:
         gold = {assigned.code for assigned in note.codes}
-        parts.append(f"<div class='note'><h3>{html_text(note.id)}</h3><h4>gold</h4>")
+        parts.append(f"<article><h3>{html_text(note.id)}</h3><h4>gold</h4>")
         parts.append(_highlighted(note, None))
         for system, notes in report.predicted.items():
             parts.append(f"<h4>{html_text(system)}</h4>{_highlighted(notes[note.id], gold)}")
-        parts.append("</div>")
+        parts.append("</article>")
     return "".join(parts)
 
 
@@ -115,8 +94,8 @@ def _highlighted(note: CodedNote, gold: set[str] | None) -> str:
 
     def verdict(region: Region) -> str:
         if gold is None:
-            return 'class="entity gold"'
-        return f'class="entity {"right" if _cited(note, region) <= gold else "wrong"}"'
+            return 'class="gold"'
+        return f'class="{"right" if _cited(note, region) <= gold else "wrong"}"'
 
     def label(region: Region) -> str:
         return html_text(", ".join(sorted(_cited(note, region))))
@@ -127,7 +106,7 @@ def _highlighted(note: CodedNote, gold: set[str] | None) -> str:
         for assigned in note.codes
     )
     marked = highlight(note, verdict, label)
-    return f"{marked}<p class='codes'>{html_text(codes) or 'no codes'}</p>"
+    return f"{marked}<p class='quiet'>{html_text(codes) or 'no codes'}</p>"
 
 
 def _cited(note: CodedNote, region: Region) -> set[str]:

@@ -59,7 +59,7 @@ def test_highlights_distinguish_correct_from_wrong_codes(system: CodeSystem) -> 
     answer = note((*SEPSIS, "A41.9"), (*ASTHMA, "J45.909"))
     scores = evaluate([gold], {"m": [answer]}, system).evaluations
     page = html_report(Report("t", [], scores, gold=[gold], predicted={"m": {gold.id: answer}}))
-    marks = re.findall(r'<mark class="entity (\w+)">(.*?)<span>(.*?)</span>', page)
+    marks = re.findall(r'<mark class="(\w+)">(.*?)<span>(.*?)</span>', page)
     assert marks == [
         ("gold", "sepsis", "A41.9"),
         ("right", "sepsis", "A41.9"),
