@@ -218,19 +218,28 @@ def read_coded(path: Path, system: CodeSystem | None = None) -> Iterator[CodedNo
         DataError: A line is not a coded note, the folder contains no run, or the run is not finished.
         CclearnError: A shard has changed since it was written.
     """
-    files = [path] if not path.is_dir() else _shard_files(path)
-    return (note for file in files for note in read_coded_notes(file, system))
+    return (note for file in coded_files(path) for note in read_coded_notes(file, system))
 
 
 def coded_sha256(path: Path) -> str:
     """Return the hash of a file of coded notes, or of the shards of a finished run."""
     if not path.is_dir():
         return sha256_of_file(path)
-    return sha256_of_text("\n".join(map(sha256_of_file, _shard_files(path))))
+    return sha256_of_text("\n".join(map(sha256_of_file, coded_files(path))))
 
 
-def _shard_files(path: Path) -> list[Path]:
-    """Return the files of the shards of a finished run. Raises CclearnError."""
+def coded_files(path: Path) -> list[Path]:
+    """Return the files with the notes of a finished run, in the order of the corpus, or the file itself.
+
+    Args:
+        path: Path of a file of coded notes, or of a folder that `code_corpus` wrote.
+
+    Raises:
+        DataError: The folder contains no run, or the run is not finished.
+        CclearnError: A shard has changed since it was written.
+    """
+    if not path.is_dir():
+        return [path]
     folder = CodedFolder(path, run_hash(_read_manifest(path / MANIFEST)))
     summary = folder.summary()
     numbers = range(0 if summary is None else summary.shards)

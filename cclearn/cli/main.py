@@ -19,6 +19,7 @@ from cclearn.cli.models import models_app
 from cclearn.cli.program import App
 from cclearn.cli.quickstart import quickstart_command
 from cclearn.cli.recipes import merge_command, recipes_app
+from cclearn.cli.review import review_app
 from cclearn.cli.score import add_score_commands
 from cclearn.cli.serve import serve_command
 from cclearn.cli.train import train_command
@@ -130,6 +131,7 @@ app.add(
     "cclearn serve",
     "cclearn serve --model runs/mine --port 8080 --limit time_limit=30",
 )
+app.add_typer(review_app, name="review")
 add_score_commands(app)
 add_audit_command(app)
 app.add("merge", merge_command, "cclearn merge runs/adapter --out runs/merged")

@@ -27,17 +27,30 @@ class Group(TyperGroup):
         return _without_flag_types(super().get_params(ctx))
 
 
+class _DefaultGroup(Group):
+    """A group with a command that runs if no other is named: `cclearn review NOTES`."""
+
+    default = "start"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Insert the name of the command before arguments that name none."""
+        if args and args[0] not in (*self.commands, *HELP_NAMES["help_option_names"]):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
 class App(typer.Typer):
     """A group of commands.
 
     Args:
         help: Description of the group.
+        has_default: Whether its command `start` runs if no command is named.
     """
 
-    def __init__(self, help: str) -> None:
+    def __init__(self, help: str, has_default: bool = False) -> None:
         super().__init__(
             help=help,
-            cls=Group,
+            cls=_DefaultGroup if has_default else Group,
             no_args_is_help=True,
             context_settings=HELP_NAMES,
             # Typer's own tracebacks would print local variables, which may contain text of notes.

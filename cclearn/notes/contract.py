@@ -44,6 +44,10 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 def _as_id(value: object) -> object:
     """Return an id, which is a string also if it was given as an integer."""
     return str(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
@@ -94,6 +98,10 @@ class AssignedCode(_Row):
         status: Validity in the release that coded the note.
         flags: Remarks for a reviewer in the form `rule: remark`. They never contain text of the note.
         decision: Decision by thresholds on the score. None without thresholds, and for rejected codes.
+        principal: Whether a reviewer has marked the code as the principal diagnosis. It is written only
+            if it is true.
+        origin: Who asserted the code: `proposed` by a coder and confirmed by a reviewer, or `added` by a
+            reviewer. None and not written if nobody has reviewed the code.
     """
 
     code: str = Field(min_length=1)
@@ -105,6 +113,8 @@ class AssignedCode(_Row):
     status: Status = "valid"
     flags: list[str] = []
     decision: Decision | None = None
+    principal: bool = Field(default=False, exclude_if=operator.not_)
+    origin: Literal["proposed", "added"] | None = Field(default=None, exclude_if=_is_none)
 
 
 class Ungrounded(_Row):
@@ -121,6 +131,22 @@ class Invalid(_Row):
     status: Status | Literal["unreadable"]
 
 
+class Review(_Row):
+    """How professional coders have reviewed a note (`cclearn review`).
+
+    Attributes:
+        reviewers: Names of the reviewers whose decisions the codes are.
+        time: When the last of them finished the note, ISO 8601.
+        model: Name of the coder whose proposals they reviewed.
+        shown: Whether they saw the proposals.
+    """
+
+    reviewers: list[str] = Field(min_length=1)
+    time: str
+    model: str
+    shown: bool
+
+
 class CodedNote(Presented, Note):
     """A note with its codes, either the gold labels of a data set or a prediction.
 
@@ -132,6 +158,7 @@ class CodedNote(Presented, Note):
         repeated: Number of predicted lines that repeat a code with the same evidence.
         flags: Remarks on the whole note: a single word, e.g. `truncated`, if the answer is incomplete;
             `rule: remark` for a remark of a rule; `text: remark` for an anomaly of the note's text.
+        review: How the note was reviewed. None and not written if nobody has reviewed it.
     """
 
     codes: list[AssignedCode] = []
@@ -140,6 +167,7 @@ class CodedNote(Presented, Note):
     invalid: list[Invalid] = []
     repeated: int = Field(default=0, ge=0)
     flags: list[str] = []
+    review: Review | None = Field(default=None, exclude_if=_is_none)
 
     @model_validator(mode="after")
     def _evidence_is_in_the_note(self) -> Self:

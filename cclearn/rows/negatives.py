@@ -21,10 +21,10 @@ _MAX_DRAWS = 10
 class Negatives:
     """Sampler of spans that are not evidence.
 
-    Mentions that look like evidence are chosen first, then sequences of words within a sentence, with
-    the lengths of the evidence of all notes. A span never overlaps evidence or another span, and never
-    cuts a word. Strings that have a code elsewhere are excluded: a model sees a span without its note,
-    and "heart failure" has a code even if this note negates it.
+    The evidence of rejected codes is chosen first, then mentions that look like evidence, then sequences
+    of words within a sentence, with the lengths of the evidence of all notes. A span never overlaps
+    evidence or another span, and never cuts a word. Strings that have a code elsewhere are excluded: a
+    model sees a span without its note, and "heart failure" has a code even if this note negates it.
 
     Args:
         notes: Notes whose evidence gives the distribution of lengths.
@@ -60,6 +60,7 @@ class Negatives:
         rng = random.Random(f"{self._seed} {note.id}")  # noqa: S311 - reproducible, not secret
         mentions = list(self._mentions(note.text))
         rng.shuffle(mentions)
+        rejected = [(e.start, e.end) for code in note.rejected for e in code.evidence]
         sentences = [
             [match.span() for match in _WORD.finditer(note.text, *sentence)]
             for sentence in find_sentences(note.text)
@@ -69,7 +70,7 @@ class Negatives:
         taken = [(e.start, e.end) for code in note.codes for e in code.evidence]
         strings: set[str] = set()
         chosen: list[Span] = []
-        for start, end in chain(mentions, self._word_sequences(sentences, rng)):
+        for start, end in chain(rejected, mentions, self._word_sequences(sentences, rng)):
             if len(chosen) == self._most:
                 break
             string = string_key(note.text[start:end])

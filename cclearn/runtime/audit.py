@@ -77,7 +77,7 @@ class Audit:
             "run": uuid.uuid4().hex,
             "command": command,
             "cclearn": cclearn.__version__,
-            "user": {"uid": os.getuid(), "name": _user_name()},
+            "user": {"uid": os.getuid(), "name": user_name()},
             "host": platform.node(),
         }
 
@@ -202,7 +202,7 @@ def _append(path: Path, line: bytes) -> None:
         os.close(handle)
 
 
-def _user_name() -> str | None:
+def user_name() -> str | None:
     """Return the name of the user of this process. The environment is not read."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name

@@ -9,6 +9,22 @@ from starlette.responses import Response
 from cclearn.runtime.page_style import STYLE, allowed_source
 
 
+def page_headers(policy: str) -> dict[str, str]:
+    """Return the headers of a page, which is not stored and not shown inside of other pages.
+
+    Args:
+        policy: Content security policy of the page.
+    """
+    return {
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+
 class Page:
     """A page that loads nothing from anywhere and may send requests only to the service.
 
@@ -27,14 +43,7 @@ class Page:
             f" style-src {allowed_source(STYLE)}; connect-src 'self'; base-uri 'none';"
             " form-action 'none'; frame-ancestors 'none'"
         )
-        self._headers = {
-            "Content-Security-Policy": policy,
-            "Cache-Control": "no-store",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-        }
+        self._headers = page_headers(policy)
         self._content = (
             "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
             "<meta name='viewport' content='width=device-width, initial-scale=1'>"

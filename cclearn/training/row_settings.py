@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,7 +26,8 @@ class RowSourceSettings(RecipeSection):
 
     Attributes:
         kind: Kind of the rows that are made from the file.
-        path: Path of the file.
+        path: Path of the file, or of a folder of a builder or of `cclearn review export`, whose
+            `notes.jsonl` or `pairs.jsonl` is read.
         share: Share of the tokens of an epoch that come from this file.
         repeats: How often each row occurs in an epoch. If the sources have shares, it is the largest
             number, and None is 4. Otherwise it is the exact number, and None is 1.
@@ -54,6 +55,16 @@ class RowSourceSettings(RecipeSection):
     empty: float = Field(default=1.0, ge=0, le=1)
     negatives: int | None = Field(default=None, ge=0)
     development: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_has_the_file(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or not isinstance(fields.get("path"), str | Path):
+            return fields
+        path = Path(fields["path"])
+        is_pairs = fields.get("kind") == "span" and fields.get("negatives") is None
+        file = path / ("pairs.jsonl" if is_pairs else "notes.jsonl")
+        return {**fields, "path": file} if path.is_dir() and file.is_file() else fields
 
     @model_validator(mode="after")
     def _settings_match_the_kind(self) -> Self:

@@ -1,0 +1,320 @@
+"""The application of the review page: its routes, and who may use them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+import numpy as np
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+import cclearn
+from cclearn.errors import CclearnError
+from cclearn.review.actions import change_of
+from cclearn.review.log import LogFullError
+from cclearn.review.page.frame import (
+    POLICY,
+    ListedNote,
+    Progress,
+    list_page,
+    login_page,
+    message_page,
+    note_page,
+    script,
+    stylesheet,
+)
+from cclearn.review.session import FILTERS, Conflict, Filter, NoteView, Refusal, Session
+from cclearn.runtime.loopback import is_loopback
+from cclearn.service.access import Access
+from cclearn.service.bodies import Room, read_body
+from cclearn.service.hosts import Hosts
+from cclearn.service.limits import ServiceSettings
+from cclearn.service.metrics import Metrics
+from cclearn.service.pages import page_headers
+from cclearn.service.refusal import Refused
+from cclearn.service.routes import KeyCheck, add_code_system_route, add_search_route
+
+_ROWS = 100
+"""Number of notes on a page of the list."""
+
+_SESSION, _KEYS = "cclearn_review", "cclearn_keys"
+"""Names of the cookies: who has shown the key, and whether keyboard shortcuts are on."""
+
+_COOKIE = {"httponly": True, "samesite": "strict", "path": "/"}
+
+
+class ReviewPages:
+    """The pages of one reviewer's session.
+
+    Args:
+        session: The review.
+        settings: Settings of the service.
+        coder: Name of the coder and the release, for the head of the page.
+    """
+
+    def __init__(self, session: Session, settings: ServiceSettings, coder: str) -> None:
+        self._session, self._settings, self._coder = session, settings, coder
+        # Forms of other sites do not know the token, so a browser cannot be made to send one.
+        self._token = secrets.token_urlsafe(32)
+        self._login = secrets.token_urlsafe(32)
+        self._room = Room(settings.limits.held_bytes)
+
+    def is_known(self, request: Request) -> bool:
+        """Return whether a request may read notes."""
+        if self._settings.key is None:
+            return True
+        return secrets.compare_digest(request.cookies.get(_SESSION, ""), self._login)
+
+    async def fields(self, request: Request) -> dict[str, str]:
+        """Return the fields of a form.
+
+        Raises:
+            Refused: The form is too long, or has not the token of this server.
+        """
+        limits = self._settings.limits
+        deadline = asyncio.get_running_loop().time() + limits.time_limit
+        with ExitStack() as taken:
+            body = await read_body(request, limits, self._room, taken, deadline)
+            try:
+                fields = dict(
+                    parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+                )
+            except UnicodeDecodeError:
+                raise Refused(422, "body: it is not a form of this page.", "form") from None
+        token = fields.pop("token", "")
+        if not secrets.compare_digest(token.encode(), self._token.encode()):
+            problem = "token: the page is of an earlier start of the server. Reload it."
+            raise Refused(403, problem, "token")
+        return fields
+
+    async def _form(self, request: Request) -> dict[str, str]:
+        limits = self._settings.limits
+        deadline = asyncio.get_running_loop().time() + limits.time_limit
+        with ExitStack() as taken:
+            body = await read_body(request, limits, self._room, taken, deadline)
+            try:
+                return dict(
+                    parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+                )
+            except ValueError:
+                raise Refused(422, "body: it is not a form of this page.", "form") from None
+
+    async def login(self, request: Request) -> Response:
+        """Return the response to a form with a key."""
+        key = (await self._form(request)).get("key", "")
+        expected = self._settings.key.get_secret_value() if self._settings.key else ""
+        if not secrets.compare_digest(key.encode(), expected.encode()):
+            return self._page(login_page("This is not the key of the service."), 401)
+        response = RedirectResponse("/", 303, page_headers(POLICY))
+        response.set_cookie(_SESSION, self._login, **_COOKIE)  # type: ignore[arg-type]
+        return response
+
+    def ask_for_key(self) -> Response:
+        """Return the page that asks for the key."""
+        return self._page(login_page(), 401)
+
+    def next(self) -> Response:
+        """Return a redirection to the next note, or a page if there is none."""
+        position = self._session.next()
+        if position is not None:
+            return RedirectResponse(f"/notes/{position + 1}", 303, page_headers(POLICY))
+        is_filtered = self._session.filter != Filter()
+        text = (
+            "No note is left for this filter. Choose another one above."
+            if is_filtered
+            else "All notes are done. `cclearn review export` writes the training rows."
+        )
+        return self._page(message_page("No note is left", text, *self._frame(None)))
+
+    def note(self, number: int, request: Request) -> Response:
+        """Return the page of a note."""
+        return self._attempt(number, request, lambda: self._session.open(number - 1))
+
+    def act(self, number: int, request: Request, fields: Mapping[str, str]) -> Response:
+        """Save an action. Return the page of the note after it, or a redirection to the next note."""
+        action = fields.get("action", "")
+
+        def save() -> NoteView:
+            change = change_of(action, fields)
+            return self._session.act(number - 1, int(fields.get("seen", "-1")), change)
+
+        if action == "done":
+            following = RedirectResponse("/", 303, page_headers(POLICY))
+            return self._attempt(number, request, save, following)
+        return self._attempt(number, request, save)
+
+    def filtered(self, fields: Mapping[str, str]) -> Response:
+        """Choose a filter, and return a redirection to the next note."""
+        kind, code = fields.get("kind", "all"), fields.get("code", "").strip().upper()
+        if kind in FILTERS:
+            self._session.filter = Filter(kind, code[:20])
+        return RedirectResponse("/", 303, page_headers(POLICY))
+
+    def switched(self, fields: Mapping[str, str], request: Request) -> Response:
+        """Turn the keyboard shortcuts on or off."""
+        response = RedirectResponse("/", 303, page_headers(POLICY))
+        value = "off" if fields.get("keys") == "off" else "on"
+        response.set_cookie(_KEYS, value, max_age=31_536_000, **_COOKIE)  # type: ignore[arg-type]
+        return response
+
+    def listed(self, page: int, request: Request) -> Response:
+        """Return a page of the list of notes."""
+        session = self._session
+        allowed = np.flatnonzero(session.allowed())
+        pages = max(1, -(-len(allowed) // _ROWS))
+        page = min(page, pages)
+        counts = np.diff(session.corpus.proposed.starts)
+        rows = [
+            ListedNote(
+                int(position),
+                session.corpus.ids[position],
+                "done" if session.done[position] else "begun" if session.opened[position] else "",
+                int(counts[position]),
+            )
+            for position in allowed[(page - 1) * _ROWS : page * _ROWS]
+        ]
+        return self._page(list_page(rows, page, pages, *self._frame(request)))
+
+    def _attempt(
+        self,
+        number: int,
+        request: Request,
+        work: Callable[[], NoteView],
+        response: Response | None = None,
+    ) -> Response:
+        """Return the page of a note after some work, or after the reason why it was not done."""
+        session, problem, status = self._session, "", 200
+        if not 1 <= number <= len(session.corpus):
+            raise Refused(404, "note: there is no note with this number.", "note")
+        try:
+            view = work()
+            if response is not None:
+                return response
+        except ValueError:
+            raise Refused(422, "seen: it is not a number. Reload the page.", "form") from None
+        except CclearnError as error:
+            problem, status = str(error), _status_of(error)
+            try:
+                view = session.open(number - 1)
+            except CclearnError:
+                page = message_page("The note cannot be shown", problem, *self._frame(request))
+                return self._page(page, status)
+        frame = self._frame(request)
+        return self._page(note_page(view, session.system, *frame, problem=problem), status)
+
+    def _frame(self, request: Request | None) -> tuple[Progress, str, bool, Filter]:
+        session = self._session
+        candidates = session.candidates
+        total = len(session.corpus) if candidates is None else int(candidates.sum())
+        progress = Progress(int(session.done.sum()), total, session.log.reviewer, self._coder)
+        keys = request is None or request.cookies.get(_KEYS) != "off"
+        return progress, self._token, keys, session.filter
+
+    def _page(self, content: str, status: int = 200) -> Response:
+        return HTMLResponse(content, status, page_headers(POLICY))
+
+
+def _status_of(error: CclearnError) -> int:
+    if isinstance(error, Conflict):
+        return 409
+    if isinstance(error, LogFullError):
+        return 507
+    return 422 if isinstance(error, Refusal) else 500
+
+
+def make_review_app(session: Session, settings: ServiceSettings, coder: str) -> FastAPI:
+    """Return the application of a review.
+
+    Args:
+        session: The review.
+        settings: Settings of the service.
+        coder: Name of the coder and the release, for the head of the page.
+    """
+    app = FastAPI(
+        title="cclearn review",
+        version=cclearn.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    metrics = Metrics()
+    names = settings.allow_host + (() if is_loopback(settings.host) else (settings.host,))
+    app.add_middleware(Hosts, allowed=names, metrics=metrics)
+    app.add_middleware(Access, metrics=metrics)
+    pages = ReviewPages(session, settings, coder)
+
+    class Unknown(Exception):
+        """The client has not shown the key."""
+
+    async def known(request: Request) -> None:
+        if not pages.is_known(request):
+            raise Unknown
+
+    needs_key = [Depends(known)]
+
+    @app.exception_handler(Unknown)
+    async def ask(request: Request, error: Unknown) -> Response:
+        return pages.ask_for_key()
+
+    @app.exception_handler(Refused)
+    async def refuse(request: Request, refused: Refused) -> Response:
+        metrics.refused(refused.reason)
+        return Response(refused.problem, refused.status, page_headers(POLICY), "text/plain")
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_parameters(request: Request, error: RequestValidationError) -> Response:
+        return Response(
+            "The address is not one of this page.", 422, page_headers(POLICY), "text/plain"
+        )
+
+    @app.get("/review.js")
+    async def show_script() -> Response:
+        return Response(script(), 200, page_headers(POLICY), "text/javascript")
+
+    @app.get("/review.css")
+    async def show_stylesheet() -> Response:
+        return Response(stylesheet(), 200, page_headers(POLICY), "text/css")
+
+    @app.post("/login")
+    async def login(request: Request) -> Response:
+        return await pages.login(request)
+
+    @app.get("/", dependencies=needs_key)
+    async def show_next() -> Response:
+        return await run_in_threadpool(pages.next)
+
+    @app.get("/list", dependencies=needs_key)
+    async def show_list(
+        request: Request, page: Annotated[int, Query(ge=1, le=10_000_000)] = 1
+    ) -> Response:
+        return await run_in_threadpool(pages.listed, page, request)
+
+    @app.get("/notes/{number}", dependencies=needs_key)
+    async def show_note(request: Request, number: int) -> Response:
+        return await run_in_threadpool(pages.note, number, request)
+
+    @app.post("/notes/{number}", dependencies=needs_key)
+    async def act(request: Request, number: int) -> Response:
+        fields = await pages.fields(request)
+        return await run_in_threadpool(pages.act, number, request, fields)
+
+    @app.post("/filter", dependencies=needs_key)
+    async def choose_filter(request: Request) -> Response:
+        return pages.filtered(await pages.fields(request))
+
+    @app.post("/keys", dependencies=needs_key)
+    async def switch_keys(request: Request) -> Response:
+        return pages.switched(await pages.fields(request), request)
+
+    check = KeyCheck(tuple(needs_key))
+    add_search_route(app, session.system, check)
+    add_code_system_route(app, session.system, check)
+    return app

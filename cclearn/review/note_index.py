@@ -1,0 +1,213 @@
+"""The notes under review: an index of their positions in files, from which each is read on demand."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic_core import from_json
+
+from cclearn.bulk.folder import MANIFEST, SHARDS, coded_files, coded_sha256
+from cclearn.errors import DataError, shown_id
+from cclearn.notes import CodedNote, Note
+from cclearn.notes.columns import NoteColumns
+from cclearn.notes.inputs import NoteSource, read_source
+from cclearn.notes.jsonl import decode_json, parse_line, write_rows
+from cclearn.runtime.parsing import read_json
+
+COPY = "notes.jsonl"
+"""Name of the copy of notes that are not lines of JSON, in the folder of the review."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedCodes:
+    """The proposed codes of all notes, as columns for ordering and filtering.
+
+    Attributes:
+        names: Distinct codes.
+        codes: Index into `names` of each proposal, note after note.
+        starts: Position in `codes` at which each note begins, with the total at the end.
+        scores: Score of each proposal; NaN where there is none.
+        flagged: Whether each note has a flag, or a code with one.
+        words: Estimated number of words of each note.
+    """
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    flagged: npt.NDArray[np.bool_]
+    words: npt.NDArray[np.int32]
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any proposal has a score."""
+        return bool(np.isfinite(self.scores).any())
+
+    def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Return the sum over the proposals of each note.
+
+        Args:
+            values: Array with a value for each proposal.
+        """
+        totals = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        sums: npt.NDArray[np.float64] = totals[self.starts[1:]] - totals[self.starts[:-1]]
+        return sums
+
+    def having(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Return for each note whether any of its proposals is chosen.
+
+        Args:
+            chosen: Array with True for each proposal that is chosen.
+        """
+        return self.sums(chosen) > 0
+
+
+class NoteIndex:
+    """Notes in files of JSON lines, which are read by their number.
+
+    Args:
+        files: Files of notes or of coded notes.
+        sha256: Hash of the files.
+        model: Name and hash of the coder of coded notes, as far as they are known.
+        release: Release of that coder; None if it is not known.
+
+    Raises:
+        DataError: A line is not an object with an id, or an id occurs twice. Texts and evidence are
+            checked when a note is read.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        sha256: str,
+        model: tuple[str, str] = ("unknown", ""),
+        release: str | None = None,
+    ) -> None:
+        self.sha256 = sha256
+        self.model = model
+        self.release = release
+        self._paths = tuple(files)
+        self._files = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in files]
+        for descriptor in self._files:
+            weakref.finalize(self, os.close, descriptor)
+        self._places, self._lengths = array("Q"), array("Q")
+        self.ids: list[str] = []
+        self.is_coded = False
+        self.proposed = self._index()
+        self.positions = {identifier: n for n, identifier in enumerate(self.ids)}
+        if len(self.positions) < len(self.ids):
+            twice = next(i for n, i in enumerate(self.ids) if self.positions[i] != n)
+            raise DataError(files[0].parent, f"'{shown_id(twice)}' occurs twice", field="id")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def read(self, position: int) -> CodedNote:
+        """Return a note, without codes if nobody has coded it.
+
+        Raises:
+            DataError: The line is not a note, or evidence is not in its text.
+        """
+        number, offset = divmod(self._places[position], 1 << 48)
+        line = os.pread(self._files[number], self._lengths[position], offset)
+        name = self._paths[number].name
+        if self.is_coded:
+            return parse_line(line, CodedNote, name, position + 1)
+        note = NoteColumns().note(decode_json(line, name, position + 1), name, position + 1)
+        return CodedNote(id=note.id, text=note.text, origin=note.origin)
+
+    def _index(self) -> ProposedCodes:
+        names: dict[str, int] = {}
+        codes, scores = array("i"), array("f")
+        starts, words, flagged = array("q", [0]), array("i"), bytearray()
+        for row in self._rows():
+            assigned = row.get("codes") or []
+            self.is_coded |= "codes" in row
+            for code in assigned:
+                codes.append(names.setdefault(code["code"], len(names)))
+                score = code.get("score")
+                scores.append(float("nan") if score is None else score)
+            starts.append(len(codes))
+            words.append(len(row.get("text") or "") // _CHARACTERS_PER_WORD + 1)
+            flagged.append(bool(row.get("flags")) or any(code.get("flags") for code in assigned))
+        return ProposedCodes(
+            tuple(names),
+            np.array(codes, dtype=np.int32),
+            np.array(starts, dtype=np.int64),
+            np.array(scores, dtype=np.float32),
+            np.frombuffer(bytes(flagged), dtype=np.bool_),
+            np.array(words, dtype=np.int32),
+        )
+
+    def _rows(self) -> Iterator[Mapping[str, Any]]:
+        for number, path in enumerate(self._paths):
+            offset = 0
+            with open(self._files[number], "rb", closefd=False) as stream:
+                for line_number, line in enumerate(stream, start=1):
+                    if line.strip():
+                        yield self._row(line, path, line_number)
+                        self._places.append((number << 48) + offset)
+                        self._lengths.append(len(line))
+                    offset += len(line)
+
+    def _row(self, line: bytes, path: Path, number: int) -> Mapping[str, Any]:
+        try:
+            row = from_json(line, cache_strings="keys")
+            identifier = NoteColumns().identifier(row)
+            if not isinstance(identifier, str) or not identifier:
+                raise DataError(path, "missing", number, "id")
+            for code in row.get("codes") or ():
+                _ = code["code"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise DataError(path, "not a note, or codes without `code`", number) from None
+        self.ids.append(identifier)
+        return dict(row)
+
+
+_CHARACTERS_PER_WORD = 6
+
+
+def index_notes(paths: Sequence[Path], columns: NoteColumns, folder: Path) -> NoteIndex:
+    """Open the notes of a review.
+
+    Notes that are not lines of JSON with the fields `id` and `text` are copied to a file in the folder
+    of the review first.
+
+    Args:
+        paths: A file of coded notes, a folder that `cclearn code` wrote, or files and folders with
+            notes.
+        columns: Fields of notes in tables.
+        folder: Folder of the review.
+
+    Raises:
+        DataError: A path cannot be read, or a row of it is not a note.
+    """
+    if len(paths) == 1 and columns == NoteColumns():
+        (path,) = paths
+        if path.is_dir() and (path / SHARDS).is_dir():
+            return NoteIndex(coded_files(path), coded_sha256(path), *_coder_of(path))
+        if path.suffix == ".jsonl":
+            if not path.is_file():
+                raise DataError(path, "no such file")
+            return NoteIndex([path], coded_sha256(path))
+    copy = folder / COPY
+    notes: Iterator[Note] = read_source(NoteSource(tuple(paths), columns))
+    write_rows(copy, notes)
+    os.chmod(copy, 0o600)
+    return NoteIndex([copy], coded_sha256(copy))
+
+
+def _coder_of(folder: Path) -> tuple[tuple[str, str], str]:
+    """Return the name and the hash of the coder of a run, and its release."""
+    manifest = read_json(folder / MANIFEST)
+    coder = manifest["coder"]
+    digest = coder["sha256"].get("model") or coder["lexicon_sha256"]
+    return (coder["model"], digest), manifest["code_system"]["release"]

@@ -1,0 +1,271 @@
+"""The review of a corpus by one reviewer: which note is next, and what each action does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError, shown_id
+from cclearn.notes import CodedNote
+from cclearn.review.events import Entry, Event
+from cclearn.review.folder import ReviewSettings
+from cclearn.review.log import ReviewLog
+from cclearn.review.note_index import NoteIndex
+from cclearn.review.order import Order, in_share, predicted_minutes
+from cclearn.review.state import Change, NoteState
+from cclearn.runtime.files import sha256_of_text
+
+LONGEST_PAUSE = 300.0
+"""Maximum number of seconds that count between two actions. After a longer pause, nobody was at work."""
+
+
+class Refusal(CclearnError):
+    """An action that is not possible. The message is for the reviewer."""
+
+
+class Conflict(Refusal):
+    """The note was changed since the page was made, for example in another window."""
+
+
+class Proposals(NamedTuple):
+    """The proposals for a note.
+
+    Attributes:
+        entries: Proposed codes.
+        model: Name of the coder.
+        model_sha256: Hash of its model, or an empty string.
+    """
+
+    entries: tuple[Entry, ...]
+    model: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which notes are offered.
+
+    Attributes:
+        kind: `all`; `flagged`: with a flag; `low`: with a score below 0.5; `undecided`: opened, and not
+            finished.
+        code: Beginning of a code that is proposed. Empty for any.
+    """
+
+    kind: str = "all"
+    code: str = ""
+
+
+FILTERS = ("all", "undecided", "flagged", "low")
+_LOW_SCORE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A note as it is shown.
+
+    Attributes:
+        position: Number of the note in the corpus, from 0.
+        note: The note. Its codes are not those of the review.
+        state: Decisions so far.
+        shown: Whether the proposals are shown.
+        problem: Why the note cannot be reviewed. Empty if it can.
+    """
+
+    position: int
+    note: CodedNote
+    state: NoteState
+    shown: bool
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Session:
+    """The review of a corpus by one reviewer.
+
+    Attributes:
+        corpus: Notes of the review.
+        system: Code system in which codes are looked up.
+        log: Log of the reviewer.
+        order: Order of the notes.
+        settings: Settings of the review.
+        propose: Function that returns the proposals for a note.
+        candidates: Array with True for each note that is reviewed at all. None for all notes.
+        filter: Filter that the reviewer has chosen.
+    """
+
+    corpus: NoteIndex
+    system: CodeSystem
+    log: ReviewLog
+    order: Order
+    settings: ReviewSettings
+    propose: Callable[[CodedNote], Proposals]
+    candidates: npt.NDArray[np.bool_] | None = None
+    filter: Filter = Filter()
+    opened: npt.NDArray[np.bool_] = field(init=False)
+    done: npt.NDArray[np.bool_] = field(init=False)
+    _codes: set[str] = field(default_factory=set)
+    _minutes: dict[int, float] = field(default_factory=dict)
+    _since: dict[int, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.opened = np.zeros(len(self.corpus), dtype=np.bool_)
+        self.done = np.zeros(len(self.corpus), dtype=np.bool_)
+        for identifier, last in self.log.notes.items():
+            position = self.corpus.positions.get(identifier)
+            if position is not None:
+                self.opened[position] = True
+                if last.done:
+                    self._finished(position, NoteState.replayed(self.log.events(identifier)))
+
+    def next(self) -> int | None:
+        """Return the number of the note to review next, or None if the filter leaves none.
+
+        A note that was opened and not finished comes first.
+        """
+        with self._lock:
+            allowed = self.allowed()
+            begun = np.flatnonzero(allowed & self.opened & ~self.done)
+            if len(begun):
+                return int(begun[0])
+            reviewed = np.array(sorted(self._minutes), dtype=np.int64)
+            times = np.array([self._minutes[n] for n in reviewed], dtype=np.float64)
+            minutes = predicted_minutes(self.corpus, reviewed, times)
+            return self.order.next(self.opened, allowed, self._codes, minutes)
+
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """Return for each note whether the filter allows it."""
+        proposed, chosen = self.corpus.proposed, self.filter
+        allowed = np.ones(len(self.corpus), dtype=np.bool_)
+        if self.candidates is not None:
+            allowed &= self.candidates
+        if chosen.kind == "undecided":
+            allowed &= self.opened & ~self.done
+        elif chosen.kind == "flagged":
+            allowed &= proposed.flagged
+        elif chosen.kind == "low":
+            allowed &= proposed.having(proposed.scores < _LOW_SCORE)
+        if chosen.code:
+            matches = [name.startswith(chosen.code) for name in proposed.names]
+            allowed &= proposed.having(np.array(matches, dtype=np.bool_)[proposed.codes])
+        return allowed
+
+    def open(self, position: int) -> NoteView:
+        """Return a note. It is recorded as opened when it is first returned.
+
+        Raises:
+            CclearnError: The log cannot be written, or the coder fails.
+        """
+        with self._lock:
+            view = self._view(position)
+            if not view.problem and not view.state.events:
+                proposals = self.propose(view.note)
+                shown = not self.is_without_proposals(view.note.id)
+                entries = proposals.entries if shown else ()
+                order = tuple(entry.key for entry in entries)
+                self._append(
+                    view,
+                    Change("open", (), entries, order, False),
+                    Proposals(proposals.entries, proposals.model, proposals.model_sha256),
+                )
+                self.opened[position] = True
+                view = self._view(position)
+            self._since[position] = time.monotonic()
+            return view
+
+    def act(
+        self, position: int, seen: int, change: Callable[[NoteView, CodeSystem], Change]
+    ) -> NoteView:
+        """Save an action, and return the note after it.
+
+        Args:
+            position: Number of the note.
+            seen: Number of lines of the note in the log when the page was made.
+            change: Function that returns what the action changes, or raises Refusal.
+
+        Raises:
+            Conflict: The note was changed since then.
+            Refusal: The action is not possible.
+            LogFullError: The action could not be saved.
+        """
+        with self._lock:
+            view = self._view(position)
+            if view.problem:
+                raise Refusal(view.problem)
+            if view.state.events != seen:
+                raise Conflict(
+                    "The note was changed in another window, and the action was not saved. The page"
+                    " shows the decisions that are saved: check them, and repeat the action."
+                )
+            self._append(view, change(view, self.system))
+            view = self._view(position)
+            if view.state.done:
+                self._finished(position, view.state)
+            else:
+                self.done[position] = False
+            return view
+
+    def is_without_proposals(self, identifier: str) -> bool:
+        """Return whether a note is shown without proposals."""
+        share = self.settings.without_proposals
+        return in_share(identifier, share, "without proposals", self.settings.seed)
+
+    def _view(self, position: int) -> NoteView:
+        identifier = self.corpus.ids[position]
+        note = self.corpus.read(position)
+        state = NoteState.replayed(self.log.events(identifier))
+        opened, problem = state.opened, ""
+        if opened is not None and opened.note_sha256 != sha256_of_text(note.text):
+            problem = (
+                "The text of this note has changed since its review began, so that offsets may be wrong."
+                f" Its {state.events} lines stay in the log. Restore the text, or review the note under"
+                " another id."
+            )
+            state = NoteState()
+        shown = not self.is_without_proposals(identifier) if opened is None else opened.shown
+        return NoteView(position, note, state, shown, problem)
+
+    def _append(self, view: NoteView, change: Change, made: Proposals | None = None) -> None:
+        opened = view.state.opened
+        assert made or opened  # noqa: S101 - the first line of a note opens it
+        now = time.monotonic()
+        seconds = 0.0 if made else now - self._since.get(view.position, now)
+        event = Event(
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            reviewer=self.log.reviewer,
+            note=view.note.id,
+            note_sha256=sha256_of_text(view.note.text),
+            action=change.action,
+            before=change.before,
+            after=change.after,
+            order=change.order,
+            done=change.done,
+            seconds=round(min(seconds, LONGEST_PAUSE), 3),
+            shown=view.shown,
+            model=made.model if made else opened.model if opened else "",
+            model_sha256=made.model_sha256 if made else opened.model_sha256 if opened else "",
+            proposed=made.entries if made else (),
+        )
+        self.log.append(event)
+        self._since[view.position] = now
+
+    def _finished(self, position: int, state: NoteState) -> None:
+        self.done[position] = True
+        self._codes |= {entry.code for entry in state.assigned}
+        self._minutes[position] = state.seconds / 60
+
+
+def position_of(corpus: NoteIndex, identifier: str) -> int:
+    """Return the number of a note. Raises Refusal if the corpus does not contain it."""
+    found = corpus.positions.get(identifier)
+    if found is None:
+        raise Refusal(f"There is no note '{shown_id(identifier)}' in this corpus.")
+    return found

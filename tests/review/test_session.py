@@ -1,0 +1,197 @@
+"""Sessions: proposals, notes without proposals, changed texts, filters, and continuing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.errors import CclearnError, ConfigurationError
+from cclearn.notes import Note
+from cclearn.notes.columns import NoteColumns
+from cclearn.notes.jsonl import write_rows
+from cclearn.review.folder import ReviewFolder
+from cclearn.review.run import make_session
+from cclearn.review.session import LONGEST_PAUSE, Filter, Refusal
+from tests.review.reviews import TEXT, code, coded_note, decide_all, do, start
+
+
+def test_a_note_is_opened_once_with_its_proposals(tmp_path: Path, system: CodeSystem) -> None:
+    negated = code(TEXT, "R50.9", "fever", assertion="negated")
+    session = start(tmp_path, system, [coded_note(codes=[*coded_note().codes, negated])])
+    for _ in range(2):
+        state = session.open(0).state
+        assert [entry.code for entry in state.entries.values()] == ["I50.9", "E11.9"]
+        assert state.events == 1
+    assert [entry.code for entry in state.opened.proposed] == ["I50.9", "E11.9"]
+
+
+def test_a_share_of_the_notes_is_shown_without_proposals(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    notes = [coded_note(f"n{n}") for n in range(300)]
+    session = start(tmp_path, system, notes, without_proposals=0.1)
+    without = [n for n in range(300) if session.is_without_proposals(f"n{n}")]
+    assert 15 <= len(without) <= 45
+    view = session.open(without[0])
+    assert not view.shown
+    assert view.state.entries == {}
+    # They are recorded all the same, for the scores of the coder.
+    assert len(view.state.opened.proposed) == 2
+    assert not next(iter(session.log.events(view.note.id))).shown
+
+
+def test_a_session_continues_where_it_was_stopped(tmp_path: Path, system: CodeSystem) -> None:
+    notes = [coded_note(f"n{n}") for n in range(5)]
+    session = start(tmp_path, system, notes)
+    first = session.next()
+    do(session, "accept", first, key="p0")
+    session.log.close()
+    session = start(tmp_path, system, notes)
+    assert session.next() == first
+    assert session.open(first).state.entries["p0"].verdict == "accept"
+    decide_all(session, lambda code: "accept")
+    assert session.done.all()
+    assert session.next() is None
+    session.log.close()
+    assert start(tmp_path, system, notes).done.all()
+
+
+def test_a_changed_text_is_not_reviewed_and_nothing_is_lost(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    do(session, "accept", key="p0")
+    session.log.close()
+    changed = "Two days ago: " + TEXT
+    write_rows(tmp_path / "coded.jsonl", [coded_note(text=changed)])
+    session = start(tmp_path, system, [])
+    view = session.open(0)
+    assert "has changed since its review began" in view.problem
+    assert view.state.entries == {}
+    with pytest.raises(Refusal, match="has changed"):
+        do(session, "accept", key="p0")
+    assert len([*session.log.events("n1")]) == 2
+
+
+def test_evidence_that_is_not_in_the_note_is_an_error(tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    path = tmp_path / "coded.jsonl"
+    session.log.close()
+    path.write_text(path.read_text().replace("Acute heart", "acute Heart"))
+    session = start(tmp_path, system, [])
+    with pytest.raises(CclearnError, match="the quote is not in the note at 6:19"):
+        session.open(0)
+
+
+def test_another_corpus_is_refused(tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    session.open(0)
+    session.log.close()
+    write_rows(tmp_path / "coded.jsonl", [coded_note("other")])
+    with pytest.raises(CclearnError, match="none of the 1 reviewed notes is among these notes"):
+        start(tmp_path, system, [])
+
+
+def test_notes_may_be_added_and_missing_ones_are_reported(
+    tmp_path: Path, system: CodeSystem, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = start(tmp_path, system, [coded_note("n1"), coded_note("n2")])
+    session.open(0)
+    session.open(1)
+    session.log.close()
+    write_rows(tmp_path / "coded.jsonl", [coded_note("n2"), coded_note("n3")])
+    session = start(tmp_path, system, [])
+    assert "1 note of the log are not among these notes" in capsys.readouterr().err
+    assert session.opened.tolist() == [True, False]
+
+
+def test_filters(tmp_path: Path, system: CodeSystem) -> None:
+    plain = coded_note("n1", codes=[code(TEXT, "I50.9", "heart failure", score=0.9)])
+    low = coded_note("n2")
+    flagged = coded_note("n3", codes=[code(TEXT, "R05.9", flags=["rule: x"])], flags=["rule: y"])
+    session = start(tmp_path, system, [plain, low, flagged])
+    chosen = {}
+    for kind in ("all", "flagged", "low", "undecided"):
+        session.filter = Filter(kind)
+        chosen[kind] = session.allowed().tolist()
+    assert chosen == {
+        "all": [True, True, True],
+        "flagged": [False, False, True],
+        "low": [False, True, False],
+        "undecided": [False, False, False],
+    }
+    session.filter = Filter("all", "E11")
+    assert session.allowed().tolist() == [False, True, False]
+    assert session.next() == 1
+    session.open(1)
+    session.filter = Filter("undecided")
+    assert session.allowed().tolist() == [False, True, False]
+
+
+def test_a_long_pause_does_not_count_as_work(
+    tmp_path: Path, system: CodeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("cclearn.review.session.time.monotonic", lambda: now)
+    session = start(tmp_path, system, [coded_note()])
+    seen = session.open(0).state.events
+    now = 40.0
+    session.act(0, seen, lambda view, _: view.state.finish(False))
+    now = 40_000.0
+    state = session.act(0, seen + 1, lambda view, _: view.state.finish(False)).state
+    assert state.seconds == 40 + LONGEST_PAUSE
+
+
+def test_notes_without_codes_are_coded_when_they_are_opened(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "one.txt").write_text(TEXT)
+    (tmp_path / "notes" / "two.txt").write_text("Cough.")
+    folder = ReviewFolder.start(
+        tmp_path / "reviewed", {"without_proposals": 0.0}, [tmp_path / "notes"], NoteColumns()
+    )
+    loads = []
+
+    def load() -> tuple[object, str]:
+        from cclearn.coding import Coder
+
+        loads.append(1)
+        return Coder.lexicon(system), "f" * 64
+
+    session, _label = make_session(folder, "anna", system, "random", load)  # type: ignore[arg-type]
+    assert not loads
+    assert session.corpus.ids == ["one", "two"]
+    view = session.open(0)
+    assert "I50.9" in {entry.code for entry in view.state.entries.values()}
+    assert (view.state.opened.model, view.state.opened.model_sha256) == ("lexicon", "f" * 64)
+    session.open(1)
+    assert len(loads) == 1
+    assert (tmp_path / "reviewed" / "notes.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_settings_of_a_review_do_not_change(tmp_path: Path, system: CodeSystem) -> None:
+    start(tmp_path, system, [coded_note()], kept_apart=0.2).log.close()
+    start(tmp_path, system, [], kept_apart=0.2).log.close()
+    with pytest.raises(
+        ConfigurationError, match=r"kept_apart \(given: 0.3\): the review began with 0.2"
+    ):
+        start(tmp_path, system, [], kept_apart=0.3)
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "file").touch()
+    with pytest.raises(CclearnError, match="not the folder of a review"):
+        ReviewFolder.start(tmp_path / "else", {}, [tmp_path / "coded.jsonl"], NoteColumns())
+
+
+def test_an_order_that_needs_codes_or_scores_is_refused_without_them(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    write_rows(tmp_path / "coded.jsonl", [Note(id="n1", text=TEXT)])
+    with pytest.raises(ConfigurationError, match="the notes have no codes"):
+        start(tmp_path, system, [], order="value")
+    (tmp_path / "coded.jsonl").unlink()
+    unscored = coded_note(codes=[code(TEXT, "I50.9", "heart failure")])
+    with pytest.raises(ConfigurationError, match="no code has a score"):
+        start(tmp_path, system, [unscored], order="uncertain")
