@@ -156,6 +156,13 @@ def export_command(
     ],
     out: Annotated[Path, typer.Option(help="File to write.")],
     format_name: FormatOption = None,
+    concepts: Annotated[
+        Path | None,
+        typer.Option(
+            help="For omop: CONCEPT.csv of your vocabulary, for the concepts of codes.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write coded notes in another format, or the shards of a run as one file."""
@@ -165,7 +172,7 @@ def export_command(
     from cclearn.runtime.progress import track
 
     refuse_existing(out, overwrite)
-    output = find_output(out, format_name)
+    output = find_output(out, format_name, concepts)
     count = output.write(track(read_coded(source), f"writing {output.name}"), overwrite)
     print_message(f"{counted(count)}: {out}")
 

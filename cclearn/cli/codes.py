@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from cclearn.cli.options import (
     print_json,
 )
 from cclearn.cli.program import App
-from cclearn.errors import CclearnError
+from cclearn.errors import CclearnError, DataError
 
 codes_app = App("Look up and search codes.")
 
@@ -99,6 +100,70 @@ def search_codes(
     )
 
 
+def diff_releases(
+    old: Annotated[
+        Path, typer.Argument(help="Official file of the old release, as --release takes it.")
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(
+            help="Official file of the new release, or packaged for that of the package."
+        ),
+    ] = "packaged",
+    codes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Stored codes: a text file with a code in each line, or a table with a column code."
+            " Each gets a line. Default: all billable codes that change.",
+        ),
+    ] = None,
+    editions: Annotated[
+        str,
+        typer.Option(
+            "--editions",
+            help="Table of the codes that replaced others: the CDC's conversion table, a table with the"
+            " columns old and new, packaged, or none.",
+        ),
+    ] = "packaged",
+    system: SystemOption = "icd10cm",
+    as_json: _JSONOption = False,
+) -> None:
+    """Show what a new release changes about stored codes: retired, divided, renamed, and successors."""
+    from cclearn.codes import CodeSystem
+    from cclearn.codes.editions import EditionMap
+    from cclearn.codes.release_diff import compare_releases
+
+    before = CodeSystem.load(system, old)
+    after = CodeSystem.load(system, None if new == "packaged" else Path(new))
+    table = None if editions == "none" else EditionMap.load(editions, after)
+    stored = None if codes is None else _stored_codes(codes)
+    changes = [
+        change
+        for change in compare_releases(before, after, stored, table)
+        if stored is not None or change.change != "same"
+    ]
+    if not _prints_json(as_json):
+        from cclearn.cli.tables import changes_table, print_view
+
+        print_view(changes_table(changes))
+    else:
+        print_json([change._asdict() for change in changes])
+
+
+def _stored_codes(path: Path) -> list[str]:
+    """Return the codes of a list, one for each of its lines. Raises DataError."""
+    from cclearn.runtime.files import read_lines
+
+    if path.suffix.lower() in (".csv", ".tsv"):
+        import csv
+
+        rows = csv.DictReader(read_lines(path), delimiter="\t" if path.suffix == ".tsv" else ",")
+        if "code" not in (rows.fieldnames or ()):
+            raise DataError(path, "there is no column code")
+        return [(row["code"] or "").strip() for row in rows]
+    return [line.strip() for line in read_lines(path) if line.strip()]
+
+
 codes_app.add("show", show_code, "cclearn codes show i214", "cclearn codes show I20-I25 --json")
 codes_app.add(
     "search",
@@ -106,4 +171,10 @@ codes_app.add(
     'cclearn codes search "heart attack"',
     "cclearn codes search chf --billable",
     'cclearn codes search "l hip fx" --chapter 19 --limit 50',
+)
+codes_app.add(
+    "diff",
+    diff_releases,
+    "cclearn codes diff icd10cm-order-2025.txt",
+    "cclearn codes diff icd10cm-order-2024.txt icd10cm-order-2025.txt --codes stored.txt --json",
 )

@@ -10,6 +10,7 @@ import typer
 
 import cclearn
 from cclearn.cli.audit import add_audit_command
+from cclearn.cli.audit_codes import audit_codes_command
 from cclearn.cli.build import build_command
 from cclearn.cli.cache import cache_app
 from cclearn.cli.calibrate import calibrate_command
@@ -134,6 +135,12 @@ app.add(
 app.add_typer(review_app, name="review")
 add_score_commands(app)
 add_audit_command(app)
+app.add(
+    "audit-codes",
+    audit_codes_command,
+    "cclearn audit-codes --notes notes.jsonl --codes codes.csv --out audited.jsonl",
+    "cclearn audit-codes --notes notes.csv --text-column note --codes codes.csv --out audited.html",
+)
 app.add("merge", merge_command, "cclearn merge runs/adapter --out runs/merged")
 app.add_typer(codes_app, name="codes")
 app.add_typer(models_app, name="models")

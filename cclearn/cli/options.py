@@ -79,8 +79,8 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Output format: codiesp-d, codiesp-x, csv, fhir, html, jsonl, mdace, tsv or xlsx. Default:"
-        " by the suffix of --out.",
+        help="Output format: brat, codiesp-d, codiesp-x, csv, doccano, fhir, html, inception, jsonl,"
+        " label-studio, mdace, omop, tsv or xlsx. Default: by the suffix of --out.",
         rich_help_panel="Output",
     ),
 ]

@@ -23,6 +23,7 @@ from cclearn.errors import visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from cclearn.codes.release_diff import CodeChange
     from cclearn.codes.search import Hit
     from cclearn.coding.calibration.model import Calibration
     from cclearn.engines.batch_files import BatchFile
@@ -248,6 +249,20 @@ def hits_table(hits: list[Hit], system: CodeSystem) -> View:
         cells = map(_text, (hit.code.code, status, hit.code.description, matched))
         table.add_row(*cells, f"{hit.score:.0f}")
     return [table]
+
+
+def changes_table(changes: Iterable[CodeChange]) -> View:
+    """Show what a release changes about codes."""
+    table = Table("code", "change", "title", "successors")
+    for change in changes:
+        title = change.new_title or change.old_title
+        if change.change == "title":
+            title = f"{change.old_title} → {change.new_title}"
+        successors = list(change.successors)
+        if len(successors) > _LONGEST_LIST:
+            successors = [*successors[:_LONGEST_LIST], f"… ({len(change.successors)})"]
+        table.add_row(visible(change.code), change.change, title, " ".join(successors))
+    return [table] if table.row_count else [Text("Nothing changes.")]
 
 
 def recipe_table(recipes: Mapping[str, tuple[str, str]]) -> View:

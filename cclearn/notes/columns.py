@@ -10,6 +10,7 @@ from typing import Any
 
 from cclearn.errors import DataError
 from cclearn.notes.contract import CodedNote, Note
+from cclearn.notes.fhir_documents import document_fields, is_resource
 from cclearn.notes.jsonl import parse_row
 
 _LONGEST_NAME = 30
@@ -48,7 +49,7 @@ class NoteColumns:
         return found
 
     def note(self, fields: Any, name: object, number: int, row_id: str | None = None) -> Note:
-        """Return the note of a row.
+        """Return the note of a row, which may be a `DocumentReference` of FHIR.
 
         Args:
             fields: Value of the row. It must be a mapping.
@@ -61,6 +62,8 @@ class NoteColumns:
         """
         if not isinstance(fields, dict):
             raise DataError(name, "not a JSON object", number)
+        if is_resource(fields) and self._text not in fields:
+            fields = {**document_fields(fields, name, number), "origin": None}
         if self._text not in fields:
             problem = self._missing(list(fields), "text", "--text-column")
             raise DataError(name, problem, number, self._text)

@@ -1,5 +1,9 @@
 """FHIR R4 (4.0.1): NDJSON with a `Bundle` for each note, which has a `Condition` for each code.
 
+A Condition names its evidence by the standard extension `derivation-reference`. Conditions that a model
+has asserted have the security label AIAST. After a review they are confirmed, and a Provenance names the
+program and the reviewers.
+
 Each Bundle is validated with fhirclient's models of R4 before it is written. Values for which R4 has no
 element are in extensions, whose URLs begin with `urn:cclearn:fhir:`.
 """
@@ -18,6 +22,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from cclearn.codes.traits import traits_of
 from cclearn.errors import ConfigurationError
 from cclearn.notes import CODED_ASSERTIONS, AssignedCode, CodedNote, Evidence
+from cclearn.notes.contract import Review
 from cclearn.outputs.output import Output
 from cclearn.runtime.files import sha256_of_text
 
@@ -25,6 +30,7 @@ EXTENSION = "urn:cclearn:fhir:"
 
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_DERIVATION = "http://hl7.org/fhir/StructureDefinition/derivation-reference"
 _NAMESPACE = uuid5(NAMESPACE_URL, EXTENSION)
 
 # The specification allows no other white space and no control characters in strings. The attachment
@@ -69,11 +75,14 @@ def bundle_of(note: CodedNote) -> _Element:
     """Return the Bundle of a note. The ids in it depend only on the id and the text of the note."""
     document = uuid5(_NAMESPACE, f"{sha256_of_text(note.text)} {note.id}")
     resources = [_document(note, document)]
-    resources += [
+    conditions = [
         _condition(note, assigned, document)
         for assigned in note.codes
         if assigned.assertion in CODED_ASSERTIONS
     ]
+    resources += conditions
+    if conditions and note.review is not None:
+        resources.append(_provenance(note.review, conditions, document))
     return {
         "resourceType": "Bundle",
         "id": str(uuid5(document, "Bundle")),
@@ -138,23 +147,63 @@ def _condition(note: CodedNote, assigned: AssignedCode, document: UUID) -> _Elem
         extensions.insert(0, {"url": EXTENSION + "decision", "valueCode": assigned.decision})
     if assigned.score is not None:
         extensions.insert(0, {"url": EXTENSION + "score", "valueDecimal": assigned.score})
+    if assigned.principal:
+        extensions.append({"url": EXTENSION + "principal", "valueBoolean": True})
+    extensions += [_derivation(piece, document) for piece in assigned.evidence]
     evidence = [
         {"extension": [_quote(piece)], "detail": [{"reference": document.urn}]}
         for piece in assigned.evidence
     ]
+    label = {"system": _TERMINOLOGY + "v3-ObservationValue", "code": "AIAST"}
     return {
         "resourceType": "Condition",
         "id": str(uuid5(document, f"{assigned.system} {assigned.code}")),
+        **({} if assigned.origin == "added" else {"meta": {"security": [label]}}),
         "extension": extensions,
         "clinicalStatus": _coded(
             "condition-clinical", "inactive" if assigned.assertion == "historical" else "active"
         ),
-        # Nobody has reviewed the code yet.
-        "verificationStatus": _coded("condition-ver-status", "unconfirmed"),
+        "verificationStatus": _coded(
+            "condition-ver-status", "unconfirmed" if note.review is None else "confirmed"
+        ),
         "category": [_coded("condition-category", "encounter-diagnosis")],
         "code": _concept(assigned),
         "subject": _subject(note),
         **({"evidence": evidence} if evidence else {}),
+    }
+
+
+def _derivation(piece: Evidence, document: UUID) -> _Element:
+    """Return the extension that points to the evidence in the text of the note."""
+    return _extension(
+        _DERIVATION,
+        {"url": "reference", "valueReference": {"reference": document.urn}},
+        {"url": "path", "valueString": "DocumentReference.content[0].attachment.data"},
+        {"url": "offset", "valueInteger": piece.start},
+        {"url": "length", "valueInteger": piece.end - piece.start},
+    )
+
+
+def _provenance(review: Review, conditions: list[_Element], document: UUID) -> _Element:
+    """Return who asserted the conditions: the program, and the people who reviewed them."""
+    program = {
+        "type": _coded("provenance-participant-type", "assembler"),
+        "who": {"display": _clean(f"cclearn: {review.model}")},
+    }
+    people = [
+        {
+            "type": _coded("provenance-participant-type", "verifier"),
+            "who": {"display": _clean(name)},
+        }
+        for name in review.reviewers
+    ]
+    return {
+        "resourceType": "Provenance",
+        "id": str(uuid5(document, "Provenance")),
+        "target": [{"reference": f"urn:uuid:{condition['id']}"} for condition in conditions],
+        "recorded": review.time,
+        "agent": [program, *people],
+        "entity": [{"role": "source", "what": {"reference": document.urn}}],
     }
 
 

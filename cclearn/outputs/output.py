@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import ClassVar
 
@@ -89,21 +90,29 @@ def format_names() -> list[str]:
     return OUTPUTS.names()
 
 
-def find_output(out: Path | None = None, name: str | None = None) -> Output:
+def find_output(
+    out: Path | None = None, name: str | None = None, concepts: Path | None = None
+) -> Output:
     """Return the output for a file.
 
     Args:
         out: Path of the output file; None for standard output.
         name: Name of the format; None to choose it by the suffix of the file. The default for standard
             output is JSONL.
+        concepts: Vocabulary of the format `omop`, which no other format has. None for none.
 
     Raises:
         ConfigurationError: The format or the suffix is unknown, or the format cannot be written to that
-            path.
+            path or has no concepts.
     """
     if name is None:
         name = "jsonl" if out is None else _format_of(out)
-    output: Output = OUTPUTS.find(name, Output)(out)
+    found = OUTPUTS.find(name, Output)
+    if concepts is not None and "concepts" not in signature(found).parameters:
+        raise ConfigurationError(
+            [f"concepts (format = {name}): only omop has concepts. Omit --concepts."]
+        )
+    output: Output = found(out) if concepts is None else found(out, concepts=concepts)
     return output
 
 

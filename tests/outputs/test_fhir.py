@@ -10,6 +10,7 @@ from hypothesis import example, given
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes import AssignedCode, CodedNote
+from cclearn.notes.contract import Review
 from cclearn.outputs import find_output
 from cclearn.outputs.fhir import bundle_of
 from tests.outputs.notes import EMPTY, FULL, TEXT, cited, coded_notes
@@ -32,7 +33,33 @@ def test_a_condition_is_as_written_by_hand() -> None:
             {"url": URL + "status", "valueCode": "valid"},
             {"url": URL + "flag", "valueString": "excludes1: I50.9"},
             {"url": URL + "flag", "valueString": "low"},
+            *(
+                {
+                    "url": "http://hl7.org/fhir/StructureDefinition/derivation-reference",
+                    "extension": [
+                        {
+                            "url": "reference",
+                            "valueReference": {"reference": f"urn:uuid:{document['id']}"},
+                        },
+                        {
+                            "url": "path",
+                            "valueString": "DocumentReference.content[0].attachment.data",
+                        },
+                        {"url": "offset", "valueInteger": start},
+                        {"url": "length", "valueInteger": 48 - start},
+                    ],
+                }
+                for start in (9, 35)
+            ),
         ],
+        "meta": {
+            "security": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+                    "code": "AIAST",
+                }
+            ]
+        },
         "clinicalStatus": {
             "coding": [
                 {
@@ -227,3 +254,41 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fhirclient.models.bundle", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'cclearn\[fhir\]'"):
         find_output(None, "fhir")
+
+
+def test_a_review_confirms_the_conditions_and_names_the_people() -> None:
+    review = Review(
+        reviewers=["anna", "carla"],
+        time="2026-05-01T10:00:00.000+00:00",
+        model="runs/mine",
+        shown=True,
+    )
+    codes = [
+        AssignedCode(code="I50.23", origin="proposed", principal=True),
+        AssignedCode(code="R52", origin="added"),
+    ]
+    note = CodedNote(id="n", text=TEXT, codes=codes, review=review)
+    "".join(find_output(None, "fhir").chunks([note]))  # It is valid.
+    document, first, second, provenance = resources(note)
+    for condition in (first, second):
+        assert condition["verificationStatus"]["coding"][0]["code"] == "confirmed"
+    assert {"url": URL + "principal", "valueBoolean": True} in first["extension"]
+    # What a person added, no program has asserted.
+    assert "meta" in first
+    assert "meta" not in second
+    assert provenance["recorded"] == review.time
+    assert [agent["who"]["display"] for agent in provenance["agent"]] == [
+        "cclearn: runs/mine",
+        "anna",
+        "carla",
+    ]
+    assert [target["reference"] for target in provenance["target"]] == [
+        f"urn:uuid:{condition['id']}" for condition in (first, second)
+    ]
+    assert provenance["entity"][0]["what"]["reference"] == f"urn:uuid:{document['id']}"
+    unreviewed = resources(note.model_copy(update={"review": None}))
+    assert [r["resourceType"] for r in unreviewed] == [
+        "DocumentReference",
+        "Condition",
+        "Condition",
+    ]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 FILE = Path("100-ICD-10.json")
 
 
-BINARY = {"xlsx"}
+BINARY = {"brat", "inception", "xlsx"}
 """Formats that are no text."""
 
 
@@ -38,7 +38,7 @@ def test_a_format_is_found_by_the_ending() -> None:
     [
         ("x.json", None, "Did you mean '.jsonl'? Use .csv (csv), .htm (html), .html"),
         ("x", None, "its suffix is not that of a format"),
-        ("x.jsonl", "tvs", "format (name = tvs): not known. Did you mean 'tsv'? Name one of: co"),
+        ("x.jsonl", "tvs", "format (name = tvs): not known. Did you mean 'tsv'? Name one of: br"),
         ("x.json", "mdace", "as in 141751-ICD-10.json. Pass such a name to --out"),
         (None, "mdace", "output (out = None): MDACE's files are named by their chart"),
     ],
