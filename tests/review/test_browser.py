@@ -1,0 +1,300 @@
+"""The review page in a real browser."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.notes import CodedNote
+from cclearn.review.session import Session
+from cclearn.review.shown_text import shown_text
+from tests.review.browsing import chromium, served
+from tests.review.reviews import TEXT, code, coded_note, start
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+NOTES = 1_000
+"""Number of notes in which offsets are compared."""
+
+PIECES = (
+    "fever", "0.5 mg", "é", "s\u0326", "\u05e9\u05dc\u05d5\u05dd", "\u0645\u0631\u062d", "漢字", "…",
+    "\U0001f637", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u202e", "\u200b", "\ufeff", "\xad",
+    "\t", "\r\n", "\n", "\r", " ", "\u00a0", "\u2028", "\x00", "\x07", "\x7f", "\x85", "\x9f",
+    "<b>", "&amp;", "'\"",
+)  # fmt: skip
+"""Parts of notes: scripts, emoji, combining marks, ends of lines, control characters and markup."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    assert problems == []
+    context.close()
+
+
+def settled(page: Any) -> None:
+    """Wait until all actions are answered."""
+    page.evaluate("() => waiting")
+    page.wait_for_function("() => !document.body.hasAttribute('aria-busy')")
+
+
+def press(page: Any, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+        settled(page)
+
+
+SELECT = """([start, end]) => {
+  // Offsets in UTF-16 units; the selection is made as a user's would be, from place to place.
+  getSelection().setBaseAndExtent(...place(start), ...place(end));
+  readSelection();
+  return chosen && [chosen.start, chosen.end, chosen.quote];
+}"""
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def test_offsets_are_exact(page: Any, tmp_path: Path, system: CodeSystem) -> None:
+    rng = random.Random(0)
+    notes = []
+    for number in range(NOTES):
+        count = 30_000 if number == 0 else rng.randint(1, 40)  # The first one has about 100 kB.
+        text = "".join(rng.choice(PIECES) for _ in range(count)) + "x"
+        notes.append(CodedNote(id=f"n{number}", text=text, codes=[code(text, "R50.9", "x")]))
+    assert len(notes[0].text.encode()) > 100_000
+    session = start(tmp_path, system, notes)
+    with served(session) as address:
+        for number, note in enumerate(notes):
+            page.goto(f"{address}/notes/{number + 1}")
+            text = note.text
+            assert page.evaluate("() => find('note').textContent") == shown_text(text)
+            first = rng.randrange(len(text))
+            last = rng.randint(first + 1, min(len(text), first + 30))
+            if text[first:last].strip() in ("", text[-1]):
+                continue  # Blanks are refused, and the last character is evidence already.
+            before, inside = shown_text(text[:first]), shown_text(text[first:last])
+            offsets = [units(before), units(before + inside)]
+            assert page.evaluate(SELECT, offsets) == [first, last, inside]
+            page.locator("li[data-key=p0] button[value=evidence]").click()
+            settled(page)
+            assert page.locator("#problem").count() == 0
+            evidence = session.open(number).state.entries["p0"].evidence
+            strip = text[first:last].strip()
+            start_ = first + len(text[first:last]) - len(text[first:last].lstrip())
+            assert (start_, start_ + len(strip)) in evidence
+
+
+def test_a_selection_that_a_page_reports_wrongly_is_refused(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    with served(session) as address:
+        page.goto(address)
+        page.evaluate(SELECT, [0, 5])
+        page.evaluate("() => { chosen.start += 1; }")
+        page.locator("li[data-key=p0] button[value=evidence]").click()
+        settled(page)
+        assert "differs from the note at these offsets" in page.inner_text("#problem")
+        assert session.open(0).state.entries["p0"].evidence == ((6, 19),)
+
+
+def test_a_note_is_reviewed_with_the_keyboard_alone(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note("n1"), coded_note("n2")])
+    with served(session) as address:
+        page.goto(f"{address}/notes/1")
+
+        def state() -> dict[str, Any]:
+            return dict(session.open(0).state.entries)
+
+        press(page, "a")  # The first undecided code is chosen.
+        assert state()["p0"].verdict == "accept"
+        press(page, "x")  # The next one is chosen then.
+        assert state()["p1"].verdict == "reject"
+        press(page, "u")
+        assert state()["p1"].verdict == "undecided"
+        press(page, "d")
+        assert state()["p1"].verdict == "defer"
+        press(page, "k", "j", "i")
+        assert state()["p1"].verdict == "insufficient"
+        # Words are chosen and added, and moved elsewhere.
+        press(page, "k", "w", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "e")
+        assert state()["p0"].evidence == ((0, 19), (6, 19)) or state()["p0"].evidence == ((6, 19),)
+        press(page, "w", "End", "ArrowLeft", "e")
+        assert (47, 52) in state()["p0"].evidence
+        page.locator('li[data-key=p0] button[value="remove:47-52"]').focus()
+        press(page, "Enter")
+        assert (47, 52) not in state()["p0"].evidence
+        # Evidence leads to its code.
+        press(page, "]", "Enter")
+        assert page.locator("li.current").get_attribute("data-key") == "p0"
+        press(page, "p")
+        assert state()["p0"].principal
+        press(page, "J")
+        assert list(state()) == ["p1", "p0"]
+        press(page, "K")
+        assert list(state()) == ["p0", "p1"]
+        # A code is changed by words.
+        press(page, "c")
+        page.keyboard.type("acute systolic heart failure")
+        page.wait_for_selector("[role=listbox]:not([hidden]) [role=option]")
+        press(page, "ArrowDown", "Enter")
+        page.wait_for_selector(".about h4")
+        assert "billable" in page.inner_text("#search-p0-about")
+        press(page, "Enter")
+        assert state()["p0"].code == "I50.21"
+        press(page, "r")
+        page.keyboard.type("guideline")
+        press(page, "Enter")
+        assert state()["p0"].reason == "guideline"
+        press(page, "Escape", "n")
+        page.keyboard.type("R50.9")
+        press(page, "Escape", "Escape")
+        page.locator("#search-add").focus()
+        press(page, "Enter")
+        assert state()["a0"].code == "R50.9"
+        press(page, "Escape")
+        page.evaluate("() => document.activeElement.blur()")
+        press(page, "?")
+        assert page.locator("#help").get_attribute("open") is not None
+        press(page, "f")
+        page.wait_for_url("**/notes/2")
+        assert session.done.tolist() == [True, False]
+
+
+def test_shortcuts_can_be_switched_off(page: Any, tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    with served(session) as address:
+        page.goto(address)
+        page.get_by_role("button", name="Turn keyboard shortcuts off").click()
+        page.wait_for_selector("body[data-keys=off]")
+        press(page, "a", "x")
+        assert session.open(0).state.undecided
+        page.locator("li[data-key=p0] button[value=accept]").focus()
+        press(page, "Enter")
+        assert session.open(0).state.entries["p0"].verdict == "accept"
+
+
+def test_code_and_evidence_lead_to_each_other(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    overlapping = [
+        code(TEXT, "I50.9", "Acute heart failure"),
+        code(TEXT, "R52", "heart failure. Known"),
+    ]
+    session = start(tmp_path, system, [coded_note(codes=overlapping)])
+    with served(session) as address:
+        page.goto(address)
+        marks = page.locator("mark")
+        assert [marks.nth(n).get_attribute("data-keys") for n in range(3)] == ["p0", "p0 p1", "p1"]
+        page.locator("li[data-key=p1] h3").click()
+        assert page.locator("mark.on").count() == 2
+        marks.nth(0).click()
+        assert page.locator("li.current").get_attribute("data-key") == "p0"
+        # Words of two pieces lead to one code after the other.
+        marks.nth(1).click()
+        assert page.locator("li.current").get_attribute("data-key") == "p1"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(
+    browser: Any, tmp_path: Path, system: CodeSystem, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    flagged = code(TEXT, "R50.9", "fever", score=0.2, flags=["rule: x"], decision="review")
+    notes = [
+        coded_note(codes=[*coded_note().codes, flagged]),
+        coded_note("n2", flags=["text: odd"]),
+    ]
+    session = start(tmp_path, system, notes)
+    with served(session) as address:
+        # axe is run by the browser itself, which the policy of the page would forbid.
+        context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+        page = context.new_page()
+        for path in ("/", "/list", "/notes/2"):
+            page.goto(address + path)
+            if path != "/list":
+                press(page, "a", "c", "Escape", "?")
+            found = axe.run(page)
+            assert found.violations_count == 0, found.generate_report()
+        context.close()
+
+
+def test_nothing_leaves_the_origin_and_nothing_in_a_note_runs(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    text = "<script>document.title='x'</script><img src=x onerror=alert(1)> fever"
+    session = start(
+        tmp_path, system, [coded_note(text=text, codes=[code(text, "R50.9", "<img src=x")])]
+    )
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: pytest.fail("a note has run a script"))
+    with served(session) as address:
+
+        def only_here(route: Any) -> None:
+            if route.request.url.startswith(address):
+                route.continue_()
+            else:
+                route.abort()
+
+        page.route("**", only_here)
+        page.goto(address)
+        press(page, "a", "c")
+        page.keyboard.type("fever")
+        page.wait_for_selector("[role=option]")
+        press(page, "Escape", "Escape")
+        page.goto(f"{address}/list")
+        assert requests
+        assert [url for url in requests if not url.startswith(address)] == []
+        page.goto(f"{address}/notes/1")
+        assert page.title() == "n1 · review"
+        blocked = page.evaluate(
+            "() => { try { const s = document.createElement('script'); s.textContent = 'window.ran=1';"
+            " document.body.append(s); } catch {} return window.ran === undefined; }"
+        )
+        assert blocked
+
+
+def test_two_windows(browser: Any, tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    with served(session) as address:
+        one, other = (browser.new_page() for _ in range(2))
+        for window in (one, other):
+            window.goto(f"{address}/notes/1")
+        press(one, "a")
+        press(other, "x")
+        assert "changed in another window" in other.inner_text("#problem")
+        assert session.open(0).state.entries["p0"].verdict == "accept"
+        press(other, "x")  # The page shows what is saved, and the action is possible now.
+        assert "reject" in {entry.verdict for entry in session.open(0).state.entries.values()}
+        one.close()
+        other.close()
+
+
+def test_the_page_says_that_the_server_does_not_answer(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    session: Session = start(tmp_path, system, [coded_note()])
+    with served(session) as address:
+        page.goto(f"{address}/notes/1")
+    press(page, "a")
+    assert "The server did not answer, and the action was not saved" in page.inner_text("#problem")
