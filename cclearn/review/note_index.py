@@ -7,6 +7,8 @@ import weakref
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic_core import from_json
 
-from cclearn.bulk.folder import MANIFEST, SHARDS, coded_files, coded_sha256
+from cclearn.bulk.folder import MANIFEST, SHARDS, coded_files
 from cclearn.errors import DataError, shown_id
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.columns import NoteColumns
 from cclearn.notes.inputs import NoteSource, read_source
 from cclearn.notes.jsonl import decode_json, parse_line, write_rows
+from cclearn.runtime.files import sha256_of_file, sha256_of_text
 from cclearn.runtime.parsing import read_json
 
 COPY = "notes.jsonl"
@@ -73,9 +76,14 @@ class ProposedCodes:
 class NoteIndex:
     """Notes in files of JSON lines, which are read by their number.
 
+    Attributes:
+        ids: Ids of the notes.
+        positions: Number of each note, by its id.
+        is_coded: Whether the notes have codes.
+        proposed: Codes of the notes.
+
     Args:
         files: Files of notes or of coded notes.
-        sha256: Hash of the files.
         model: Name and hash of the coder of coded notes, as far as they are known.
         release: Release of that coder; None if it is not known.
 
@@ -87,11 +95,9 @@ class NoteIndex:
     def __init__(
         self,
         files: Sequence[Path],
-        sha256: str,
         model: tuple[str, str] = ("unknown", ""),
         release: str | None = None,
     ) -> None:
-        self.sha256 = sha256
         self.model = model
         self.release = release
         self._paths = tuple(files)
@@ -109,6 +115,12 @@ class NoteIndex:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the files. It takes longer than the index, and a page does not need it."""
+        hashes = [sha256_of_file(path) for path in self._paths]
+        return hashes[0] if len(hashes) == 1 else sha256_of_text("\n".join(hashes))
 
     def read(self, position: int) -> CodedNote:
         """Return a note, without codes if nobody has coded it.
@@ -134,7 +146,7 @@ class NoteIndex:
             for code in assigned:
                 codes.append(names.setdefault(code["code"], len(names)))
                 score = code.get("score")
-                scores.append(float("nan") if score is None else score)
+                scores.append(nan if score is None else score)
             starts.append(len(codes))
             words.append(len(row.get("text") or "") // _CHARACTERS_PER_WORD + 1)
             flagged.append(bool(row.get("flags")) or any(code.get("flags") for code in assigned))
@@ -152,7 +164,7 @@ class NoteIndex:
             offset = 0
             with open(self._files[number], "rb", closefd=False) as stream:
                 for line_number, line in enumerate(stream, start=1):
-                    if line.strip():
+                    if not line.isspace():
                         yield self._row(line, path, line_number)
                         self._places.append((number << 48) + offset)
                         self._lengths.append(len(line))
@@ -193,16 +205,16 @@ def index_notes(paths: Sequence[Path], columns: NoteColumns, folder: Path) -> No
     if len(paths) == 1 and columns == NoteColumns():
         (path,) = paths
         if path.is_dir() and (path / SHARDS).is_dir():
-            return NoteIndex(coded_files(path), coded_sha256(path), *_coder_of(path))
+            return NoteIndex(coded_files(path), *_coder_of(path))
         if path.suffix == ".jsonl":
             if not path.is_file():
                 raise DataError(path, "no such file")
-            return NoteIndex([path], coded_sha256(path))
+            return NoteIndex([path])
     copy = folder / COPY
     notes: Iterator[Note] = read_source(NoteSource(tuple(paths), columns))
     write_rows(copy, notes)
     os.chmod(copy, 0o600)
-    return NoteIndex([copy], coded_sha256(copy))
+    return NoteIndex([copy])
 
 
 def _coder_of(folder: Path) -> tuple[tuple[str, str], str]:

@@ -93,7 +93,7 @@ def test_minutes_are_predicted_from_the_reviewers_own_times(tmp_path: Path) -> N
     path = tmp_path / "notes.jsonl"
     notes = [coded_note(f"n{n}", text=TEXT + " word" * (n % 7) * 50) for n in range(40)]
     write_rows(path, notes)
-    index = NoteIndex([path], "")
+    index = NoteIndex([path])
     reviewed = np.arange(25)
     times = 1.0 + index.proposed.words[reviewed] * 0.01
     assert predicted_minutes(index, reviewed[:19], times[:19]) is None
