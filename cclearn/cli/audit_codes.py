@@ -112,17 +112,20 @@ def audit_codes_command(
             for note in audited_notes:
                 found.add(note.id)
                 yield note
+            if assigned.by_note and not found & assigned.by_note.keys():
+                raise CclearnError(
+                    f"codes (codes = {codes}): none of its ids is that of a note, so that every code is"
+                    " missing. Name the columns with --id-column and --codes-id-column."
+                )
 
         count = output.write(track(noted(), f"auditing with {loaded.name}"), overwrite)
-    if assigned.by_note and not found & assigned.by_note.keys():
-        raise CclearnError(
-            f"codes (codes = {codes}): none of its ids is that of a note, so that every code is missing."
-            " Name the columns with --id-column and --codes-id-column."
-        )
     print_message(f"{counted(count)} audited with {loaded.name}: {out}")
     for finding, number in sorted(counts.items()):
         print_message(f"{finding}: {number:,}")
     if unknown := len(assigned.by_note.keys() - found):
         print_message(f"ids of the codes without a note: {unknown:,}")
-    if assigned.unusable:
-        print_message(f"rows and values that are not codes: {assigned.unusable:,}")
+    if without := len(found - assigned.by_note.keys()):
+        print_message(f"notes without assigned codes, whose codes are all missing: {without:,}")
+    if rows := assigned.unusable:
+        shown = ", ".join(map(str, rows[:10])) + (", …" if len(rows) > 10 else "")
+        print_message(f"rows of the codes that have values which are not codes: {shown}")

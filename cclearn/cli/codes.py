@@ -157,7 +157,9 @@ def _stored_codes(path: Path) -> list[str]:
     if path.suffix.lower() in (".csv", ".tsv"):
         import csv
 
-        rows = csv.DictReader(read_lines(path), delimiter="\t" if path.suffix == ".tsv" else ",")
+        rows = csv.DictReader(
+            read_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ","
+        )
         if "code" not in (rows.fieldnames or ()):
             raise DataError(path, "there is no column code")
         return [(row["code"] or "").strip() for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from cclearn.coding import Coder
 
 review_app = App(
-    "Review codes in the browser: `cclearn review NOTES --out FOLDER`.", has_default=True
+    "Review codes in the browser: `cclearn review NOTES --out FOLDER`. Its options are those of"
+    " `cclearn review start --help`.",
+    has_default=True,
 )
 
 
@@ -155,11 +158,18 @@ def start_review(
         "without_proposals": without_proposals,
         "kept_apart": kept_apart,
         "seed": seed,
-        "system": settings.system,
+        "system": settings.system if settings.system != "icd10cm" else None,
+        "release": None if settings.release is None else str(settings.release.resolve()),
     }
     log_to_standard_error("debug" if is_debugging() else log_level, "uvicorn")
     given = {key: value for key, value in given.items() if value is not None}
     folder = ReviewFolder.start(out, given, source, NoteColumns(text_column, id_column))
+    remembered = folder.settings
+    settings = replace(
+        settings,
+        system=remembered.system,
+        release=Path(remembered.release) if remembered.release else None,
+    )
     system = settings.load_system()
 
     def load() -> tuple[Coder, str]:
@@ -194,9 +204,12 @@ def export_review(
     from cclearn.review.folder import ReviewFolder
     from cclearn.runtime.files import refuse_existing
 
-    refuse_existing(out, overwrite)
     opened = ReviewFolder.open(folder)
-    system = CodeSystem.load(opened.settings.system, release)
+    refuse_existing(out, overwrite)
+    remembered = opened.settings.release
+    system = CodeSystem.load(
+        opened.settings.system, release or (Path(remembered) if remembered else None)
+    )
     for name, count in export(opened, system, out, overwrite, reviewer).items():
         is_file = name.endswith(".jsonl")
         print_message(
@@ -267,13 +280,16 @@ def _stats_view(stats: dict[str, Any]) -> View:
                 shown(group["median_minutes"]),
                 accepted,
                 str(decisions["change"]),
-                str(decisions["reject"] + decisions["insufficient"]),
+                str(decisions["reject"]),
+                str(decisions["insufficient"] + decisions["defer"]),
                 str(group["added"]),
                 shown(group["precision"]),
                 shown(group["recall"]),
                 shown(group["f1"]),
             )
         view.append(table)
+    if stats["adjudicated"]:
+        view.append(Text(f"Adjudicated notes: {stats['adjudicated']:,}"))
     for pair in stats["agreement"]:
         names = " and ".join(map(visible, pair["reviewers"]))
         view.append(

@@ -10,8 +10,8 @@ from cclearn.codes.system import CodeSystem
 
 ChangeKind = Literal["same", "title", "retired", "header", "billable", "new", "unknown"]
 """`same`: nothing changes. `title`: only the title does. `retired`: the new release does not contain the
-code. `header`: the code was billable and is divided now. `billable`: it was a header. `new`: the old
-release does not contain it. `unknown`: neither does."""
+code. `header`: the code may not be assigned in the new release, because it is divided. `billable`: it
+was a header. `new`: the old release does not contain it. `unknown`: neither does."""
 
 
 class CodeChange(NamedTuple):
@@ -72,7 +72,7 @@ def _change(
         return CodeChange(code, kind, *titles, tuple(replaced.get(code, ())))
     if not was:
         return CodeChange(code, "new", *titles, ())
-    if old.is_billable(code) and not new.is_billable(code):
+    if not new.is_billable(code):
         return CodeChange(code, "header", *titles, tuple(new.billable_codes(code)))
     if new.is_billable(code) and not old.is_billable(code):
         return CodeChange(code, "billable", *titles, ())

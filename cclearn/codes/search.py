@@ -98,6 +98,9 @@ class _Found(NamedTuple):
     entry: int = -1
 
 
+_BELOW = 0.99
+"""Score of the codes below a header that a text names by its code."""
+
 _PHRASE, _STRING = 1_000, 1_001
 """Ranks of phrases and other strings, after those of meanings."""
 
@@ -112,10 +115,11 @@ def search(
 ) -> list[Hit]:
     """Return the codes that a text names, the nearest first (`CodeSystem.search`).
 
-    A code is found by itself. A text that is an abbreviation finds the code of each of its meanings, the
-    most usual one first. All other codes are ranked by the similarity of their strings and phrases
-    (`SearchIndex`). A word that no string contains is read as the most similar word. If a phrase is a
-    part of the text, the other words choose a more specific code (`Specificity`).
+    A code is found by itself, and a header also finds the codes below it. A text that is an abbreviation
+    finds the code of each of its meanings, the most usual one first. All other codes are ranked by the
+    similarity of their strings and phrases (`SearchIndex`). A word that no string contains is read as
+    the most similar word. If a phrase is a part of the text, the other words choose a more specific code
+    (`Specificity`).
 
     Args:
         system: Code system.
@@ -166,7 +170,11 @@ def _all_found(
             yield _Found(-score, rank, not system.is_billable(code), code, matched)
 
     if text in system and system[text].kind >= Kind.CATEGORY:
-        yield from found(system[text].code, -1, system[text].code)
+        named = system[text].code
+        yield from found(named, -1, named)
+        if not system.is_billable(named):
+            for below in system.billable_codes(named)[:limit]:
+                yield from found(below, -1, named, _BELOW)
     query = _read_query(system, index, text)
     for rank, sense in enumerate(query.senses):
         code = system.unspecified(sense.code) if sense.code in system else None

@@ -39,6 +39,11 @@ coded. Uncertain mentions are coded for inpatients but not for outpatients (Offi
 IV.H)."""
 
 
+INSUFFICIENT = "review: insufficient evidence"
+"""Flag of a rejected code of a reviewed note that may apply, although the note does not document it. Its
+evidence is no negative example."""
+
+
 class _Row(BaseModel):
     # The input is hidden, because pydantic would quote the text of a note in its messages.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -51,7 +51,8 @@ def _text(fields: Mapping[str, Any], name: object, number: int) -> str:
                 return ""
             if kind == "text/plain" and isinstance(data, str):
                 try:
-                    return base64.b64decode(data, validate=True).decode("utf-8")
+                    # R4 allows white space in base64Binary.
+                    return base64.b64decode("".join(data.split()), validate=True).decode("utf-8")
                 except (binascii.Error, ValueError):
                     problem = "the data of text/plain is not UTF-8 in Base64"
                     raise DataError(name, problem, number, "content") from None

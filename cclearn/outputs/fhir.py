@@ -163,14 +163,18 @@ def _condition(note: CodedNote, assigned: AssignedCode, document: UUID) -> _Elem
         "clinicalStatus": _coded(
             "condition-clinical", "inactive" if assigned.assertion == "historical" else "active"
         ),
-        "verificationStatus": _coded(
-            "condition-ver-status", "unconfirmed" if note.review is None else "confirmed"
-        ),
+        "verificationStatus": _coded("condition-ver-status", _verification(note, assigned)),
         "category": [_coded("condition-category", "encounter-diagnosis")],
         "code": _concept(assigned),
         "subject": _subject(note),
         **({"evidence": evidence} if evidence else {}),
     }
+
+
+def _verification(note: CodedNote, assigned: AssignedCode) -> str:
+    if note.review is None:
+        return "unconfirmed"
+    return "provisional" if assigned.assertion == "uncertain" else "confirmed"
 
 
 def _derivation(piece: Evidence, document: UUID) -> _Element:

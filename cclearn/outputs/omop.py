@@ -111,7 +111,9 @@ def _read_concepts(path: Path) -> dict[tuple[str, str], int]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
-                found[row["vocabulary_id"], row["concept_code"]] = int(row["concept_id"])
+                vocabulary = row["vocabulary_id"]
+                if vocabulary.startswith("ICD"):  # Others would take gigabytes of memory.
+                    found[vocabulary, row["concept_code"]] = int(row["concept_id"])
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror}") from None
     except (KeyError, ValueError, TypeError, csv.Error):

@@ -100,6 +100,7 @@ def _change_code(fields: Mapping[str, str], view: NoteView, system: CodeSystem) 
     is_proposed = code == entry.proposed or entry.proposed is None
     changes = {
         "code": code,
+        "system": system.name,
         "verdict": "accept" if is_proposed else "change",
         "release": system.release,
         "reason": _reason(fields, entry),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from cclearn.review.events import Entry
+from cclearn.review.events import VERDICTS, Entry, Verdict
 from cclearn.review.reviewed import ReviewedNote
 
 
@@ -19,7 +19,8 @@ class Agreement(NamedTuple):
         code_f1: Micro F1 of the codes, in which both reviewers have the same part. None without codes.
         span_f1: Micro F1 of codes with the exact offsets of their evidence. None without evidence.
         kappa: Cohen's kappa (Cohen, 1960, doi:10.1177/001316446002000104) of the decisions whether a
-            note has a code, over the codes that were proposed to either or assigned by either. None
+            note has a code, over the codes that were proposed to either or assigned by either, without
+            those that either has deferred or found insufficiently documented. None
             where it is not defined, because all decisions are the same.
         decisions: Number of those decisions.
     """
@@ -61,6 +62,7 @@ def _agreement(
         (code in one.codes, code in other.codes)
         for one, other in notes
         for code in sorted(one.codes | other.codes | _proposed(one) | _proposed(other))
+        if code not in one.unclear | other.unclear
     ]
     return Agreement(
         names,
@@ -92,57 +94,72 @@ def cohens_kappa(decisions: Sequence[tuple[bool, bool]]) -> float | None:
 
 
 def disagreements(reviewed: Iterable[ReviewedNote]) -> dict[str, list[ReviewedNote]]:
-    """Return the notes that several reviewers have finished with different codes, by id."""
+    """Return the notes that several reviewers have finished without a common decision, by id.
+
+    Their codes are different, or one of them has deferred a code. Notes whose text was different for the
+    reviewers are left out.
+    """
     return {
         identifier: notes
         for identifier, notes in finished_by_id(reviewed).items()
-        if len({note.codes for note in notes}) > 1
+        if len(notes) > 1
+        and len({note.opened.note_sha256 for note in notes}) == 1
+        and (len({note.codes for note in notes}) > 1 or any(note.has_deferred for note in notes))
     }
 
 
 def adjudication_entries(notes: Sequence[ReviewedNote]) -> tuple[Entry, ...]:
     """Return the codes of a note for adjudication.
 
-    Codes that all reviewers have assigned are accepted already, with the evidence of all of them. The
-    others are undecided, and their flags name who has assigned them.
+    What all reviewers have decided alike is decided already: a code that all have assigned is accepted,
+    with the evidence of all of them. Other codes are undecided, and their flags name who has decided
+    what. A code is the principal diagnosis if no reviewer has marked another one.
 
     Args:
         notes: The note as each reviewer has finished it.
     """
-    names: dict[str, list[str]] = {}
-    first: dict[str, Entry] = {}
-    evidence: dict[str, set[tuple[int, int]]] = {}
-    for note in notes:
-        for entry in note.state.assigned:
-            first.setdefault(entry.code, entry)
-            names.setdefault(entry.code, []).append(note.reviewer)
-            evidence.setdefault(entry.code, set()).update(entry.evidence)
-    everyone = {note.reviewer for note in notes}
-    entries = []
-    for number, (code, entry) in enumerate(first.items()):
-        others = sorted(everyone - set(names[code]))
-        flags = (
-            ()
-            if not others
-            else (
-                f"adjudication: assigned by {', '.join(names[code])}, not by {', '.join(others)}",
+    entries: list[Entry] = []
+    codes = dict.fromkeys(
+        entry.code for note in notes for entry in note.state.entries.values() if entry.is_assigned
+    )
+    codes |= dict.fromkeys(
+        entry.proposed or entry.code for note in notes for entry in note.state.entries.values()
+    )
+    principal = {e.code for note in notes for e in note.state.assigned if e.principal}
+    for number, code in enumerate(codes):
+        found = {
+            note.reviewer: next(
+                (e for e in note.state.entries.values() if code in (e.code, e.proposed)), None
             )
+            for note in notes
+        }
+        verdicts: dict[str, Verdict] = {
+            name: "accept"
+            if entry is not None and entry.is_assigned and entry.code == code
+            else "reject"
+            if entry is None or entry.is_assigned
+            else entry.verdict
+            for name, entry in found.items()
+        }
+        known = [entry for entry in found.values() if entry is not None]
+        by_all = set(verdicts.values())
+        flags = tuple(
+            f"adjudication: {name}: {VERDICTS[verdict]}"
+            for name, verdict in sorted(verdicts.items())
         )
+        is_decided = len(by_all) == 1 and by_all != {"defer"}
         entries.append(
             Entry(
                 key=f"p{number}",
                 code=code,
-                system=entry.system,
-                release=entry.release,
-                verdict="undecided" if others else "accept",
-                evidence=tuple(sorted(evidence[code])),
-                assertion=entry.assertion,
-                flags=flags,
-                proposed=code,
-                principal=all(
-                    any(e.code == code and e.principal for e in note.state.assigned)
-                    for note in notes
-                ),
+                system=known[0].system,
+                release=known[0].release,
+                verdict=by_all.pop() if is_decided else "undecided",
+                evidence=tuple(sorted({piece for entry in known for piece in entry.evidence})),
+                assertion=known[0].assertion,
+                flags=() if is_decided else flags,
+                proposed=code if any(entry.proposed == code for entry in known) else None,
+                principal=principal == {code},
             )
         )
     return tuple(entries)

@@ -27,6 +27,7 @@ from cclearn.review.page.frame import (
     login_page,
     message_page,
     note_page,
+    other_site_page,
     script,
     stylesheet,
 )
@@ -46,6 +47,13 @@ _ROWS = 100
 
 _SESSION, _KEYS = "cclearn_review", "cclearn_keys"
 """Names of the cookies: who has shown the key, and whether keyboard shortcuts are on."""
+
+
+def _cookie(name: str, request: Request) -> str:
+    """Return the name of a cookie with the port, because cookies are those of all ports of a host."""
+    server = request.scope.get("server") or ("", 0)
+    return f"{name}_{server[1]}"
+
 
 _COOKIE = {"httponly": True, "samesite": "strict", "path": "/"}
 
@@ -73,7 +81,8 @@ class ReviewPages:
         """Return whether a request may read notes."""
         if self._settings.key is None:
             return True
-        return secrets.compare_digest(request.cookies.get(_SESSION, ""), self._login)
+        shown = request.cookies.get(_cookie(_SESSION, request), "")
+        return secrets.compare_digest(shown.encode(), self._login.encode())
 
     async def fields(self, request: Request) -> dict[str, str]:
         """Return the fields of a form.
@@ -116,7 +125,7 @@ class ReviewPages:
         if not secrets.compare_digest(key.encode(), expected.encode()):
             return self._page(login_page("This is not the key of the service."), 401)
         response = RedirectResponse("/", 303, _HEADERS)
-        response.set_cookie(_SESSION, self._login, **_COOKIE)  # type: ignore[arg-type]
+        response.set_cookie(_cookie(_SESSION, request), self._login, **_COOKIE)  # type: ignore[arg-type]
         return response
 
     def ask_for_key(self) -> Response:
@@ -130,11 +139,22 @@ class ReviewPages:
             return RedirectResponse(f"/notes/{position + 1}", 303, _HEADERS)
         is_filtered = self._session.filter != Filter()
         text = (
-            "No note is left for this filter. Choose another one above."
+            self._about_the_filter()
             if is_filtered
             else "All notes are done. `cclearn review export` writes the training rows."
         )
         return self._page(message_page("No note is left", text, *self._frame(None)))
+
+    def _about_the_filter(self) -> str:
+        session = self._session
+        text = "No note is left for this filter. Choose another one above."
+        if session.filter.kind == "low" and not session.corpus.proposed.has_scores:
+            return f"{text} No code has a score."
+        if not session.corpus.is_coded and session.filter.kind != "undecided":
+            return (
+                f"{text} These notes are coded when they are opened, so that filters find no code."
+            )
+        return text
 
     def note(self, number: int, request: Request) -> Response:
         """Return the page of a note."""
@@ -164,7 +184,7 @@ class ReviewPages:
         """Turn the keyboard shortcuts on or off."""
         response = RedirectResponse("/", 303, _HEADERS)
         value = "off" if fields.get("keys") == "off" else "on"
-        response.set_cookie(_KEYS, value, max_age=31_536_000, **_COOKIE)  # type: ignore[arg-type]
+        response.set_cookie(_cookie(_KEYS, request), value, max_age=31_536_000, **_COOKIE)  # type: ignore[arg-type]
         return response
 
     def listed(self, page: int, request: Request) -> Response:
@@ -174,16 +194,24 @@ class ReviewPages:
         pages = max(1, -(-len(allowed) // _ROWS))
         page = min(page, pages)
         counts = np.diff(session.corpus.proposed.starts)
+        shows_counts = session.corpus.is_coded and session.candidates is None
+        hidden = session.without_proposals
         rows = [
             ListedNote(
                 int(position),
                 session.corpus.ids[position],
-                "done" if session.done[position] else "begun" if session.opened[position] else "",
-                int(counts[position]),
+                self._state(int(position)),
+                int(counts[position]) if shows_counts and not hidden[position] else None,
             )
             for position in allowed[(page - 1) * _ROWS : page * _ROWS]
         ]
         return self._page(list_page(rows, page, pages, *self._frame(request)))
+
+    def _state(self, position: int) -> str:
+        session = self._session
+        if session.blocked[position]:
+            return "cannot be shown"
+        return "done" if session.done[position] else "begun" if session.opened[position] else ""
 
     def _attempt(
         self,
@@ -194,6 +222,7 @@ class ReviewPages:
     ) -> Response:
         """Return the page of a note after some work, or after the reason why it was not done."""
         session, problem, status = self._session, "", 200
+        view: NoteView | None
         if not 1 <= number <= len(session.corpus):
             raise Refused(404, "note: there is no note with this number.", "note")
         try:
@@ -205,8 +234,10 @@ class ReviewPages:
         except CclearnError as error:
             problem, status = str(error), _status_of(error)
             try:
-                view = session.open(number - 1)
+                view = session.view(number - 1)
             except CclearnError:
+                view = None
+            if view is None or not view.state.events:
                 page = message_page("The note cannot be shown", problem, *self._frame(request))
                 return self._page(page, status)
         frame = self._frame(request)
@@ -217,7 +248,7 @@ class ReviewPages:
         candidates = session.candidates
         total = len(session.corpus) if candidates is None else int(candidates.sum())
         progress = Progress(int(session.done.sum()), total, session.log.reviewer, self._coder)
-        keys = request is None or request.cookies.get(_KEYS) != "off"
+        keys = request is None or request.cookies.get(_cookie(_KEYS, request)) != "off"
         return progress, self._token, keys, session.filter
 
     def _page(self, content: str, status: int = 200) -> Response:
@@ -257,9 +288,20 @@ def make_review_app(session: Session, settings: ServiceSettings, coder: str) -> 
     class Unknown(Exception):
         """The client has not shown the key."""
 
+    class OtherSite(Exception):
+        """A page of another site has sent the request."""
+
     async def known(request: Request) -> None:
+        # An image of another site would otherwise open notes, because it sends no Origin.
+        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            raise OtherSite
         if not pages.is_known(request):
             raise Unknown
+
+    @app.exception_handler(OtherSite)
+    async def refuse_other_site(request: Request, error: OtherSite) -> Response:
+        metrics.refused("origin")
+        return HTMLResponse(other_site_page(), 403, _HEADERS)
 
     needs_key = [Depends(known)]
 

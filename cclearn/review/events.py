@@ -14,6 +14,16 @@ Verdict = Literal["undecided", "accept", "change", "reject", "defer", "insuffici
 """Decision on a code. `accept` also covers codes that the reviewer added. `insufficient` means that the
 note does not document enough for the code, `defer` that somebody has to decide later."""
 
+VERDICTS: dict[Verdict, str] = {
+    "undecided": "undecided",
+    "accept": "accepted",
+    "change": "changed",
+    "reject": "rejected",
+    "defer": "deferred",
+    "insufficient": "insufficient evidence",
+}
+"""The words for decisions on pages."""
+
 ASSIGNED: frozenset[Verdict] = frozenset({"accept", "change"})
 """Decisions by which a note has a code."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError
-from cclearn.notes import CodedNote, SpanPair
+from cclearn.errors import CclearnError, shown_id
+from cclearn.notes import AssignedCode, CodedNote, SpanPair
+from cclearn.notes.contract import INSUFFICIENT, Review
 from cclearn.notes.jsonl import write_rows
+from cclearn.review.events import Entry
 from cclearn.review.folder import ReviewFolder
 from cclearn.review.order import in_share
 from cclearn.review.reviewed import ReviewedNote, opened_logs, reviewed_notes, same_text
@@ -33,47 +35,82 @@ class Chosen:
     """The decisions that count for a note.
 
     Attributes:
-        note: Decisions on the note.
-        reviewers: Names of all whose decisions they are.
+        decided: Decisions of the reviewer whose evidence is used.
+        reviewers: Names of all reviewers with these codes. One who adjudicated comes first.
+        rejected: Rejected proposals by code: those that every reviewer has rejected.
+        insufficient: Proposals by code that may apply, and that the note does not document.
+        has_deferred: Whether a code is deferred.
     """
 
-    note: ReviewedNote
+    decided: ReviewedNote
     reviewers: tuple[str, ...]
+    rejected: Mapping[str, Entry]
+    insufficient: Mapping[str, Entry]
+    has_deferred: bool
 
+    @classmethod
+    def of(cls, versions: Sequence[ReviewedNote]) -> Chosen | None:
+        """Return the decisions that count for a note, or None if reviewers disagree.
 
-def choose(
-    reviewed: Iterable[ReviewedNote], reviewer: str | None
-) -> tuple[list[Chosen], Counter[str]]:
-    """Return the decisions that count for each note, and the number of notes left out by the reason.
+        An adjudication counts before the decisions of others. Without one, all must have the same codes.
 
-    An adjudication counts before the decisions of others. Without one, several reviewers must agree on
-    the codes; the evidence is then that of the first by name.
+        Args:
+            versions: The note as each reviewer has finished it, at least one, all with the same text.
+        """
+        ordered = sorted(versions, key=lambda note: note.reviewer)
+        adjudicated = [note for note in ordered if note.is_adjudicated]
+        counting = adjudicated[-1:] or ordered
+        first = counting[0]
+        if any(note.codes != first.codes for note in counting):
+            return None
+        others = [note for note in ordered if note is not first and note.codes == first.codes]
+        insufficient = {
+            code: entry for note in counting for code, entry in note.refused("insufficient").items()
+        }
+        rejected = {
+            code: entry
+            for code, entry in first.refused("reject").items()
+            if all(code in note.refused("reject") for note in counting)
+        }
+        names = (first.reviewer, *(note.reviewer for note in others))
+        has_deferred = any(note.has_deferred for note in counting)
+        return cls(first, names, rejected, insufficient, has_deferred)
 
-    Args:
-        reviewed: Notes of all reviewers.
-        reviewer: Name of the only reviewer whose decisions count. None counts those of all reviewers.
-    """
-    notes: dict[str, list[ReviewedNote]] = {}
-    for note in reviewed:
-        if reviewer in (None, note.reviewer):
-            notes.setdefault(note.id, []).append(note)
-    chosen: list[Chosen] = []
-    left_out: Counter[str] = Counter()
-    for versions in notes.values():
-        finished = sorted(
-            (note for note in versions if note.state.done), key=lambda note: note.reviewer
+    def coded(self, note: CodedNote, system: CodeSystem) -> CodedNote:
+        """Return the note with the codes of the review, in their sequence.
+
+        Args:
+            note: The note of the corpus.
+            system: Code system in which codes are described.
+        """
+
+        def assigned(entry: Entry, code: str, **fields: object) -> AssignedCode:
+            description = system.description(code) if code in system else ""
+            found = entry.model_copy(update={"code": code}).assigned(note.text, description)
+            return found.model_copy(update={"status": system.status(code), **fields})
+
+        decided = self.decided
+        rejected = [
+            *(assigned(entry, code) for code, entry in self.rejected.items()),
+            *(
+                assigned(entry, code, flags=[INSUFFICIENT])
+                for code, entry in self.insufficient.items()
+                if code not in self.rejected
+            ),
+        ]
+        return CodedNote(
+            id=note.id,
+            text=note.text,
+            origin=note.origin,
+            codes=[assigned(entry, entry.code) for entry in decided.state.assigned],
+            rejected=rejected,
+            review=Review(
+                reviewers=list(self.reviewers),
+                time=decided.last.time,
+                model=decided.opened.model,
+                shown=decided.opened.shown,
+            ),
         )
-        adjudicated = [note for note in finished if note.is_adjudicated]
-        names = tuple(note.reviewer for note in finished)
-        if not finished:
-            left_out["not finished"] += 1
-        elif adjudicated:
-            chosen.append(Chosen(adjudicated[-1], names))
-        elif len({note.codes for note in finished}) > 1:
-            left_out["reviewers disagree (review --adjudicate)"] += 1
-        else:
-            chosen.append(Chosen(finished[0], names))
-    return chosen, left_out
 
 
 def export(
@@ -105,37 +142,49 @@ def export(
         The number of rows by file, and the number of notes left out by the reason.
 
     Raises:
-        CclearnError: No note is finished, the notes cannot be read, or the folder exists.
+        CclearnError: No note is finished, there is no such reviewer, the notes cannot be read, or the
+            folder exists.
     """
     with opened_logs(folder) as logs:
-        reviewed = [note for log in logs for note in reviewed_notes(log)]
-        hashes = {log.reviewer: sha256_of_file(log.path) for log in logs}
-    if not reviewed:
-        raise CclearnError(f"export (folder = {folder.path}): no note was reviewed.")
-    chosen, left_out = choose(reviewed, reviewer)
-    corpus = folder.corpus()
+        reviewed = [
+            note for log in logs if reviewer in (None, log.reviewer) for note in reviewed_notes(log)
+        ]
+        hashes = {log.reviewer: sha256_of_file(log.path) for log in logs if log.notes}
+    if reviewer is not None and reviewer not in hashes:
+        raise CclearnError(
+            f"export (reviewer = {shown_id(reviewer)}): there is no such reviewer. The reviewers are:"
+            f" {', '.join(hashes) or 'none'}."
+        )
+    if not any(note.state.done for note in reviewed):
+        raise CclearnError(f"export (folder = {folder.path}): no note was finished.")
+    index = folder.reviewed_index()
     settings = folder.settings
+    left_out: Counter[str] = Counter()
     files: dict[str, list[CodedNote]] = {NOTES: [], EVALUATION: [], CALIBRATION: []}
     pairs: list[SpanPair] = []
-    for one in sorted(chosen, key=lambda one: one.note.id):
-        note = same_text(corpus, one.note)
-        if note is None:
+    for versions in _by_id(reviewed):
+        finished = [version for version in versions if version.state.done]
+        note = same_text(index, finished[0]) if finished else None
+        current = [version for version in finished if note and same_text(index, version)]
+        chosen = Chosen.of(current) if current else None
+        if not finished:
+            left_out["not finished"] += 1
+        elif note is None:
             left_out["missing, or the text has changed"] += 1
-            continue
-        coded = one.note.coded(note, system, one.reviewers)
-        is_whole = not any(e.verdict == "defer" for e in one.note.state.entries.values())
-        if in_share(note.id, settings.kept_apart, "kept apart", settings.seed):
+        elif chosen is None:
+            left_out["reviewers disagree (review --adjudicate)"] += 1
+        else:
+            coded = chosen.coded(note, system)
+            is_apart = in_share(note.id, settings.kept_apart, "kept apart", settings.seed)
             is_calibration = in_share(note.id, _CALIBRATION_SHARE, "calibration", settings.seed)
-            name = CALIBRATION if is_calibration else EVALUATION
-        else:
-            name = NOTES
-            pairs += _pairs(
-                coded, one.note.opened.reviewer if reviewer else one.reviewers[-1], system
-            )
-        if is_whole:
-            files[name].append(coded)
-        else:
-            left_out["a code is deferred"] += 1
+            if not is_apart:
+                pairs += _pairs(coded, chosen.decided.reviewer, system)
+            if chosen.has_deferred:
+                left_out["a code is deferred"] += 1
+            elif is_apart:
+                files[CALIBRATION if is_calibration else EVALUATION].append(coded)
+            else:
+                files[NOTES].append(coded)
     examples = _examples(files[NOTES])
     counts = {name: len(rows) for name, rows in files.items()}
     counts |= {PAIRS: len(pairs), EXAMPLES: len(examples)}
@@ -145,7 +194,7 @@ def export(
         write_rows(new / PAIRS, pairs)
         write_rows(new / EXAMPLES, examples)
         manifest = {
-            "corpus_sha256": corpus.sha256,
+            "corpus_sha256": index.sha256,
             "code_system": {"name": system.name, "release": system.release},
             "logs_sha256": hashes,
             "settings": settings.model_dump(),
@@ -155,6 +204,14 @@ def export(
         }
         write_json(new / "manifest.json", manifest)
     return counts | dict(sorted(left_out.items()))
+
+
+def _by_id(reviewed: Iterable[ReviewedNote]) -> list[list[ReviewedNote]]:
+    """Return the versions of each note, in the order of the ids."""
+    notes: dict[str, list[ReviewedNote]] = {}
+    for note in reviewed:
+        notes.setdefault(note.id, []).append(note)
+    return [notes[identifier] for identifier in sorted(notes)]
 
 
 def _pairs(coded: CodedNote, reviewer: str, system: CodeSystem) -> Iterator[SpanPair]:

@@ -14,14 +14,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cclearn.errors import CclearnError, ConfigurationError, DataError
+from cclearn.errors import CclearnError, ConfigurationError, DataError, shown_id
 from cclearn.notes.columns import NoteColumns
 from cclearn.review.log import LogReader, ReviewLog, checked_reviewer
 from cclearn.review.note_index import NoteIndex, index_notes
 from cclearn.runtime.durable import make_folder
 from cclearn.runtime.files import read_text, write_json
 
-SETTINGS, DECISIONS = "review.json", "decisions"
+SETTINGS, DECISIONS, COPY = "review.json", "decisions", "notes.jsonl"
+_NEXT_COPY = ".notes.next.jsonl"
+"""Name of the copy until the notes are found to be those of the review."""
 
 
 class ReviewSettings(BaseModel):
@@ -34,6 +36,7 @@ class ReviewSettings(BaseModel):
         kept_apart: Share of the notes that are kept apart for honest scores: `cclearn review export`
             does not write them to the training rows.
         system: Name of the code system.
+        release: Absolute path of the official file of the release. None for the release of the package.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +45,7 @@ class ReviewSettings(BaseModel):
     without_proposals: float = Field(default=0.1, ge=0, le=1)
     kept_apart: float = Field(default=0.15, ge=0, le=1)
     system: str = "icd10cm"
+    release: str | None = None
 
 
 class NotesPlace(BaseModel):
@@ -51,6 +55,7 @@ class NotesPlace(BaseModel):
         paths: Absolute paths of the files and folders.
         text: Name of the column with the text; None for `text`.
         id: Name of the column with the id; None for `id`.
+        copied: Whether the folder has a copy of the notes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +63,7 @@ class NotesPlace(BaseModel):
     paths: tuple[str, ...]
     text: str | None = None
     id: str | None = None
+    copied: bool = False
 
 
 class ReviewFolder:
@@ -78,7 +84,7 @@ class ReviewFolder:
     def start(
         cls, path: Path, given: dict[str, Any], paths: Sequence[Path], columns: NoteColumns
     ) -> ReviewFolder:
-        """Begin a review, or continue it.
+        """Return the folder of a review that begins or continues. `save` completes the start.
 
         Args:
             path: Path of the folder, which is created if it is missing.
@@ -112,9 +118,24 @@ class ReviewFolder:
                 )
             make_folder(path)
             folder = cls(path, ReviewSettings.model_validate(given), notes)
-        content = {"settings": folder.settings.model_dump(), "notes": notes.model_dump()}
-        write_json(path / SETTINGS, content)
         return folder
+
+    def save(self, index: NoteIndex) -> None:
+        """Write the settings after the notes were read and found to be those of the review.
+
+        Args:
+            index: Index that `index` returned.
+        """
+        if next_copy := self._next_copy():
+            index.rename(self.path / COPY)
+        notes = self.notes.model_copy(update={"copied": next_copy is not None})
+        self.notes = notes
+        content = {"settings": self.settings.model_dump(), "notes": notes.model_dump()}
+        write_json(self.path / SETTINGS, content)
+
+    def _next_copy(self) -> Path | None:
+        path = self.path / _NEXT_COPY
+        return path if path.exists() else None
 
     @classmethod
     def open(cls, path: Path) -> ReviewFolder:
@@ -138,14 +159,30 @@ class ReviewFolder:
                 settings, "not the settings of a review. Name another folder."
             ) from None
 
-    def corpus(self) -> NoteIndex:
-        """Open the notes. Raises CclearnError."""
+    def index(self) -> NoteIndex:
+        """Read the notes that the user has named. Raises CclearnError."""
+        next_copy = self.path / _NEXT_COPY
+        next_copy.unlink(missing_ok=True)
         columns = NoteColumns(self.notes.text, self.notes.id)
-        return index_notes([Path(path) for path in self.notes.paths], columns, self.path)
+        return index_notes([Path(path) for path in self.notes.paths], columns, next_copy)
+
+    def reviewed_index(self) -> NoteIndex:
+        """Read the notes of the last start, or the copy of them. Raises CclearnError."""
+        if self.notes.copied:
+            return NoteIndex([self.path / COPY])
+        return self.index()
 
     def log(self, reviewer: str) -> ReviewLog:
         """Open the log of a reviewer for appending. Raises CclearnError."""
-        return ReviewLog(self.path / DECISIONS / f"{checked_reviewer(reviewer)}.jsonl")
+        folder = self.path / DECISIONS
+        known = {path.stem.casefold(): path.stem for path in folder.glob("*.jsonl")}
+        other = known.get(reviewer.casefold(), reviewer)
+        if other != reviewer:
+            raise CclearnError(
+                f"reviewer (reviewer = {shown_id(reviewer)}): there is a reviewer {other}, and names"
+                " that differ in capitals only are confused. Use the same spelling, or another name."
+            )
+        return ReviewLog(folder / f"{checked_reviewer(reviewer)}.jsonl")
 
     def logs(self) -> list[LogReader]:
         """Open the logs of all reviewers for reading, in the order of their names.

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -119,6 +118,7 @@ class ReviewLog(LogReader):
         flush(path.parent)
         super().__init__(path)
         self._count = sum(map(len, self._lines.values()))
+        self._is_broken = False
         self.moved = self._move_incomplete_line()
 
     def append(self, event: Event) -> None:
@@ -127,14 +127,21 @@ class ReviewLog(LogReader):
         Raises:
             LogFullError: The line could not be written completely. The log is as it was before.
         """
+        if self._is_broken:
+            raise LogFullError(
+                f"log (path = {self.path}): an earlier decision could not be saved or removed. Check the"
+                " disk, and start the review again."
+            )
         line = event.model_dump_json().encode() + b"\n"
         try:
             if os.write(self._writer, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._writer)
         except OSError as error:
-            with suppress(OSError):
+            try:
                 os.ftruncate(self._writer, self.size)
+            except OSError:  # A part of the line may be in the file.
+                self._is_broken = True
             advice = "Free space on the disk" if error.errno in FULL else "Check the disk"
             raise LogFullError(
                 f"log (path = {self.path}): the decision was not saved: {error.strerror}. {advice}, and"
@@ -176,7 +183,7 @@ def checked_reviewer(name: str) -> str:
     usable = name and len(name) <= 64 and not name.startswith(".")
     if not usable or not all(c.isalnum() or c in "-_." for c in name):
         raise CclearnError(
-            f"reviewer (reviewer = {shown_id(name)}): a name has 1 to 64 letters, digits, - , _ and ."
-            " and does not begin with a dot. Name another with --reviewer."
+            f"reviewer (reviewer = {shown_id(name)}): a name has 1 to 64 letters, digits, - _ and ."
+            " without blanks, and does not begin with a dot. Name another with --reviewer."
         )
     return name

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import weakref
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -20,13 +21,12 @@ from cclearn.bulk.folder import MANIFEST, SHARDS, coded_files
 from cclearn.errors import DataError, shown_id
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.columns import NoteColumns
+from cclearn.notes.fhir_documents import is_resource
 from cclearn.notes.inputs import NoteSource, read_source
-from cclearn.notes.jsonl import decode_json, parse_line, write_rows
+from cclearn.notes.jsonl import decode_json, parse_row, read_coded_notes, write_rows
+from cclearn.notes.parquet import column_names
 from cclearn.runtime.files import sha256_of_file, sha256_of_text
 from cclearn.runtime.parsing import read_json
-
-COPY = "notes.jsonl"
-"""Name of the copy of notes that are not lines of JSON, in the folder of the review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class NoteIndex:
         ids: Ids of the notes.
         positions: Number of each note, by its id.
         is_coded: Whether the notes have codes.
+        systems: Names of the code systems of the codes.
         proposed: Codes of the notes.
 
     Args:
@@ -101,17 +102,16 @@ class NoteIndex:
         self.model = model
         self.release = release
         self._paths = tuple(files)
-        self._files = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in files]
-        for descriptor in self._files:
-            weakref.finalize(self, os.close, descriptor)
         self._places, self._lengths = array("Q"), array("Q")
         self.ids: list[str] = []
         self.is_coded = False
+        self.systems: set[str] = set()
         self.proposed = self._index()
         self.positions = {identifier: n for n, identifier in enumerate(self.ids)}
         if len(self.positions) < len(self.ids):
             twice = next(i for n, i in enumerate(self.ids) if self.positions[i] != n)
-            raise DataError(files[0].parent, f"'{shown_id(twice)}' occurs twice", field="id")
+            path = self._paths[self._places[self.positions[twice]] >> 48]
+            raise DataError(path, f"'{shown_id(twice)}' occurs twice", field="id")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -122,18 +122,36 @@ class NoteIndex:
         hashes = [sha256_of_file(path) for path in self._paths]
         return hashes[0] if len(hashes) == 1 else sha256_of_text("\n".join(hashes))
 
+    def rename(self, path: Path) -> None:
+        """Give the only file another name."""
+        os.replace(self._paths[0], path)
+        self._paths = (path,)
+
     def read(self, position: int) -> CodedNote:
         """Return a note, without codes if nobody has coded it.
 
         Raises:
-            DataError: The line is not a note, or evidence is not in its text.
+            DataError: The line is not a note, evidence is not in its text, or the file was changed since
+                the index was made.
         """
         number, offset = divmod(self._places[position], 1 << 48)
-        line = os.pread(self._files[number], self._lengths[position], offset)
-        name = self._paths[number].name
-        if self.is_coded:
-            return parse_line(line, CodedNote, name, position + 1)
-        note = NoteColumns().note(decode_json(line, name, position + 1), name, position + 1)
+        path = self._paths[number]
+        try:
+            with path.open("rb") as stream:
+                stream.seek(offset)
+                line = stream.read(self._lengths[position]).removeprefix(BOM_UTF8)
+        except OSError as error:
+            raise DataError(path, f"cannot be read: {error.strerror}") from None
+        try:
+            fields = decode_json(line, path.name, position + 1)
+            is_the_note = NoteColumns().identifier(fields) == self.ids[position]
+        except DataError:
+            is_the_note = False
+        if not is_the_note:
+            raise DataError(path, "the file was changed. Start the review again")
+        if "codes" in fields:
+            return parse_row(fields, CodedNote, path.name, position + 1)
+        note = NoteColumns().note(fields, path.name, position + 1)
         return CodedNote(id=note.id, text=note.text, origin=note.origin)
 
     def _index(self) -> ProposedCodes:
@@ -150,6 +168,7 @@ class NoteIndex:
             starts.append(len(codes))
             words.append(len(row.get("text") or "") // _CHARACTERS_PER_WORD + 1)
             flagged.append(bool(row.get("flags")) or any(code.get("flags") for code in assigned))
+            self.systems.update(code.get("system", "icd10cm") for code in assigned)
         return ProposedCodes(
             tuple(names),
             np.array(codes, dtype=np.int32),
@@ -162,7 +181,7 @@ class NoteIndex:
     def _rows(self) -> Iterator[Mapping[str, Any]]:
         for number, path in enumerate(self._paths):
             offset = 0
-            with open(self._files[number], "rb", closefd=False) as stream:
+            with path.open("rb") as stream:
                 for line_number, line in enumerate(stream, start=1):
                     if not line.isspace():
                         yield self._row(line, path, line_number)
@@ -172,8 +191,10 @@ class NoteIndex:
 
     def _row(self, line: bytes, path: Path, number: int) -> Mapping[str, Any]:
         try:
-            row = from_json(line, cache_strings="keys")
+            row = from_json(line.removeprefix(BOM_UTF8), cache_strings="keys")
             identifier = NoteColumns().identifier(row)
+            if is_resource(row):
+                raise _NotRowsError
             if not isinstance(identifier, str) or not identifier:
                 raise DataError(path, "missing", number, "id")
             for code in row.get("codes") or ():
@@ -184,36 +205,44 @@ class NoteIndex:
         return dict(row)
 
 
+class _NotRowsError(Exception):
+    """A file has resources of FHIR, whose notes are copied."""
+
+
 _CHARACTERS_PER_WORD = 6
 
+_LINES = (".jsonl", ".ndjson")
 
-def index_notes(paths: Sequence[Path], columns: NoteColumns, folder: Path) -> NoteIndex:
-    """Open the notes of a review.
 
-    Notes that are not lines of JSON with the fields `id` and `text` are copied to a file in the folder
-    of the review first.
+def index_notes(paths: Sequence[Path], columns: NoteColumns, copy: Path) -> NoteIndex:
+    """Return the index of the notes of a review.
+
+    Notes that are not lines of JSON with the fields `id` and `text` are copied to a file first.
 
     Args:
-        paths: A file of coded notes, a folder that `cclearn code` wrote, or files and folders with
-            notes.
+        paths: A folder that `cclearn code` wrote, a Parquet file of coded notes, files of coded notes,
+            or files and folders with notes.
         columns: Fields of notes in tables.
-        folder: Folder of the review.
+        copy: Path of the file for the copy.
 
     Raises:
         DataError: A path cannot be read, or a row of it is not a note.
     """
-    if len(paths) == 1 and columns == NoteColumns():
-        (path,) = paths
-        if path.is_dir() and (path / SHARDS).is_dir():
-            return NoteIndex(coded_files(path), *_coder_of(path))
-        if path.suffix == ".jsonl":
-            if not path.is_file():
-                raise DataError(path, "no such file")
-            return NoteIndex([path])
-    copy = folder / COPY
-    notes: Iterator[Note] = read_source(NoteSource(tuple(paths), columns))
+    (first, *others) = paths
+    if not others and first.is_dir() and (first / SHARDS).is_dir():
+        return NoteIndex(coded_files(first), *_coder_of(first))
+    if all(path.suffix.lower() in _LINES for path in paths):
+        if missing := [path for path in paths if not path.is_file()]:
+            raise DataError(missing[0], "no such file")
+        if columns == NoteColumns():
+            with suppress(_NotRowsError):
+                return NoteIndex(paths, (", ".join(path.name for path in paths), ""))
+    notes: Iterator[Note]
+    if not others and first.suffix == ".parquet" and "codes" in column_names(first):
+        notes = read_coded_notes(first)
+    else:
+        notes = read_source(NoteSource(tuple(paths), columns))
     write_rows(copy, notes)
-    os.chmod(copy, 0o600)
     return NoteIndex([copy])
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
-from cclearn.codes import CodeSystem
 from cclearn.notes import CodedNote
-from cclearn.notes.contract import Review
-from cclearn.review.events import Event
+from cclearn.review.events import Entry, Event, Verdict
 from cclearn.review.folder import ReviewFolder
 from cclearn.review.log import LogReader
 from cclearn.review.note_index import NoteIndex
 from cclearn.review.state import NoteState
+from cclearn.runtime.files import sha256_of_text
 
 ADJUDICATION = "adjudication"
 """Name of the coder of notes whose proposals are the decisions of several reviewers."""
@@ -55,46 +53,33 @@ class ReviewedNote:
             (entry.code, *piece) for entry in self.state.assigned for piece in entry.evidence
         )
 
-    def coded(self, note: CodedNote, system: CodeSystem, reviewers: Sequence[str]) -> CodedNote:
-        """Return the note with the codes of the review, in their sequence.
+    @property
+    def unclear(self) -> frozenset[str]:
+        """Codes that are deferred, or that the note does not document."""
+        return frozenset(
+            entry.code
+            for entry in self.state.entries.values()
+            if entry.verdict in ("defer", "insufficient")
+        )
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether a code of the note is deferred."""
+        return any(entry.verdict == "defer" for entry in self.state.entries.values())
+
+    def refused(self, verdict: Verdict) -> dict[str, Entry]:
+        """Return the proposals with a decision by which the note does not have them, by their code.
 
         Args:
-            note: The note of the corpus.
-            system: Code system in which codes are described.
-            reviewers: Names of the reviewers whose decisions the codes are.
+            verdict: The decision.
         """
-
-        def described(code: str) -> str:
-            return system.description(code) if code in system else ""
-
-        assigned = [
-            entry.assigned(note.text, described(entry.code)).model_copy(
-                update={"status": system.status(entry.code)}
-            )
-            for entry in self.state.assigned
-        ]
-        rejected = [
-            entry.assigned(note.text, described(entry.code)).model_copy(
-                update={"status": system.status(entry.code)}
-            )
+        return {
+            entry.proposed: entry
             for entry in self.state.entries.values()
-            if entry.verdict == "reject" and entry.code not in self.codes
-        ]
-        unique = {code.code: code for code in rejected}
-        review = Review(
-            reviewers=list(reviewers),
-            time=self.last.time,
-            model=self.opened.model,
-            shown=self.opened.shown,
-        )
-        return CodedNote(
-            id=note.id,
-            text=note.text,
-            origin=note.origin,
-            codes=assigned,
-            rejected=list(unique.values()),
-            review=review,
-        )
+            if entry.verdict == verdict
+            and entry.proposed is not None
+            and entry.proposed not in self.codes
+        }
 
 
 def reviewed_notes(log: LogReader) -> Iterator[ReviewedNote]:
@@ -116,22 +101,18 @@ def opened_logs(folder: ReviewFolder) -> Iterator[list[LogReader]]:
             log.close()
 
 
-def seconds_between(one: Event, other: Event) -> float:
-    """Return the seconds between two lines of a log."""
-    begun, ended = (datetime.fromisoformat(event.time) for event in (one, other))
-    return (ended - begun).total_seconds()
-
-
-def same_text(corpus: NoteIndex, reviewed: ReviewedNote) -> CodedNote | None:
+def same_text(index: NoteIndex, reviewed: ReviewedNote) -> CodedNote | None:
     """Return the note of the corpus, or None if it is missing or has another text.
+
+    Args:
+        index: Notes of the review.
+        reviewed: A note of a log.
 
     Raises:
         DataError: The line of the note is not a note.
     """
-    from cclearn.runtime.files import sha256_of_text
-
-    position = corpus.positions.get(reviewed.id)
+    position = index.positions.get(reviewed.id)
     if position is None:
         return None
-    note = corpus.read(position)
+    note = index.read(position)
     return note if sha256_of_text(note.text) == reviewed.opened.note_sha256 else None

@@ -17,6 +17,7 @@ from cclearn.review.agreement import adjudication_entries, disagreements
 from cclearn.review.app import make_review_app
 from cclearn.review.events import proposals
 from cclearn.review.folder import ReviewFolder, check_same_corpus
+from cclearn.review.note_index import NoteIndex
 from cclearn.review.order import Order, OrderName
 from cclearn.review.reviewed import ADJUDICATION, opened_logs, reviewed_notes
 from cclearn.review.session import Proposals, Session
@@ -48,9 +49,10 @@ def make_session(
     Raises:
         CclearnError: The notes cannot be read, the log is locked, or the order is not possible.
     """
-    corpus = folder.corpus()
+    corpus = folder.index()
     if not len(corpus):
         raise CclearnError("notes: there is no note. Name a file with notes.")
+    _check_system(corpus, system)
     settings = folder.settings
     chosen = Order(corpus, order, settings.seed, settings.kept_apart)
     reviewer_log = folder.log(reviewer)
@@ -60,9 +62,17 @@ def make_session(
             " the last run was killed. That decision was not confirmed. The bytes are in a file beside"
             " it."
         )
-    if missing := check_same_corpus(corpus, reviewer_log):
+    try:
+        with opened_logs(folder) as logs:
+            missing = max(check_same_corpus(corpus, each) for each in logs)
+    except CclearnError:
+        reviewer_log.close()
+        raise
+    folder.save(corpus)
+    if missing:
         print_message(
-            f"{counted(missing)} of the log are not among these notes. Their decisions stay in the log."
+            f"Reviewed notes that are not among these notes: {missing:,}. Their decisions stay in the"
+            " log."
         )
     if corpus.is_coded:
         release = corpus.release or system.release
@@ -87,6 +97,17 @@ def make_session(
     return Session(corpus, system, reviewer_log, chosen, settings, propose), name
 
 
+def _check_system(index: NoteIndex, system: CodeSystem) -> None:
+    """Raise ConfigurationError if the notes have codes of another code system."""
+    if others := sorted(index.systems - {system.name}):
+        raise ConfigurationError(
+            [
+                f"system (system = {system.name}): the notes have codes of {', '.join(others)}. Name the"
+                " code system with --system, and another --out if the review began with this one."
+            ]
+        )
+
+
 def make_adjudication(
     folder: ReviewFolder, reviewer: str, system: CodeSystem
 ) -> tuple[Session, str]:
@@ -109,14 +130,15 @@ def make_adjudication(
             f"adjudicate (out = {folder.path}): no note was finished by several reviewers with different"
             " codes. Finish the same notes first."
         )
-    if any(note.reviewer == reviewer for notes in disputed.values() for note in notes):
+    opened = {n.id for n in reviewed if n.reviewer == reviewer and not n.is_adjudicated}
+    if opened & disputed.keys():
         raise ConfigurationError(
             [
-                f"adjudicate (reviewer = {reviewer}): this reviewer has reviewed the notes already. Name"
+                f"adjudicate (reviewer = {reviewer}): this reviewer has opened the notes already. Name"
                 " another with --reviewer."
             ]
         )
-    corpus = folder.corpus()
+    corpus = folder.reviewed_index()
 
     def propose(note: CodedNote) -> Proposals:
         return Proposals(adjudication_entries(disputed[note.id]), ADJUDICATION, "")
@@ -142,10 +164,10 @@ def serve_review(session: Session, settings: ServiceSettings, coder: str) -> Non
     """
     listener = listen(settings, "review")
     app = make_review_app(session, settings, coder)
+    candidates = session.candidates
+    count = len(session.corpus) if candidates is None else int(candidates.sum())
     server = Server(configuration(app, settings, Metrics()))
-    print_message(
-        f"Review of {counted(len(session.corpus))} by {session.log.reviewer}: {url_of(listener)}"
-    )
+    print_message(f"Review of {counted(count)} by {session.log.reviewer}: {url_of(listener)}")
     print_message("Decisions are saved at once. Stop with Ctrl-C.")
     try:
         asyncio.run(server.serve(sockets=[listener]))

@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cclearn.codes import CodeSystem
-from cclearn.errors import CclearnError, shown_id
+from cclearn.errors import CclearnError
 from cclearn.notes import CodedNote
 from cclearn.review.events import Entry, Event
 from cclearn.review.folder import ReviewSettings
-from cclearn.review.log import ReviewLog
+from cclearn.review.log import LogFullError, ReviewLog
 from cclearn.review.note_index import NoteIndex
 from cclearn.review.order import Order, in_share, predicted_minutes
 from cclearn.review.state import Change, NoteState
@@ -86,7 +87,7 @@ class NoteView:
     problem: str = ""
 
 
-@dataclass(slots=True)
+@dataclass
 class Session:
     """The review of a corpus by one reviewer.
 
@@ -99,6 +100,9 @@ class Session:
         propose: Function that returns the proposals for a note.
         candidates: Array with True for each note that is reviewed at all. None for all notes.
         filter: Filter that the reviewer has chosen.
+        opened: Array with True for each note that the reviewer has opened.
+        done: Array with True for each note whose review is finished.
+        blocked: Array with True for each note that could not be shown since the start.
     """
 
     corpus: NoteIndex
@@ -111,14 +115,17 @@ class Session:
     filter: Filter = Filter()
     opened: npt.NDArray[np.bool_] = field(init=False)
     done: npt.NDArray[np.bool_] = field(init=False)
+    blocked: npt.NDArray[np.bool_] = field(init=False)
     _codes: set[str] = field(default_factory=set)
     _minutes: dict[int, float] = field(default_factory=dict)
-    _since: dict[int, float] = field(default_factory=dict)
+    _since: float = 0.0
+    _current: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.opened = np.zeros(len(self.corpus), dtype=np.bool_)
         self.done = np.zeros(len(self.corpus), dtype=np.bool_)
+        self.blocked = np.zeros(len(self.corpus), dtype=np.bool_)
         for identifier, last in self.log.notes.items():
             position = self.corpus.positions.get(identifier)
             if position is not None:
@@ -132,7 +139,7 @@ class Session:
         A note that was opened and not finished comes first.
         """
         with self._lock:
-            allowed = self.allowed()
+            allowed = self.allowed() & ~self.blocked
             begun = np.flatnonzero(allowed & self.opened & ~self.done)
             if len(begun):
                 return int(begun[0])
@@ -142,11 +149,16 @@ class Session:
             return self.order.next(self.opened, allowed, self._codes, minutes)
 
     def allowed(self) -> npt.NDArray[np.bool_]:
-        """Return for each note whether the filter allows it."""
+        """Return for each note whether the filter allows it.
+
+        Notes without proposals pass no filter of proposals, which would tell what they are.
+        """
         proposed, chosen = self.corpus.proposed, self.filter
         allowed = np.ones(len(self.corpus), dtype=np.bool_)
         if self.candidates is not None:
             allowed &= self.candidates
+        if chosen.kind in ("flagged", "low") or chosen.code:
+            allowed &= ~self.without_proposals
         if chosen.kind == "undecided":
             allowed &= self.opened & ~self.done
         elif chosen.kind == "flagged":
@@ -162,24 +174,40 @@ class Session:
         """Return a note. It is recorded as opened when it is first returned.
 
         Raises:
-            CclearnError: The log cannot be written, or the coder fails.
+            Refusal: The note is not one of those that are reviewed.
+            CclearnError: The note cannot be read, the coder fails, or the log cannot be written.
         """
         with self._lock:
-            view = self._view(position)
-            if not view.problem and not view.state.events:
-                proposals = self.propose(view.note)
-                shown = not self.is_without_proposals(view.note.id)
-                entries = proposals.entries if shown else ()
-                order = tuple(entry.key for entry in entries)
-                self._append(
-                    view,
-                    Change("open", (), entries, order, False),
-                    Proposals(proposals.entries, proposals.model, proposals.model_sha256),
+            if self.candidates is not None and not self.candidates[position]:
+                raise Refusal(
+                    "This note is not among those that are reviewed. Go to the next note."
                 )
-                self.opened[position] = True
+            try:
                 view = self._view(position)
-            self._since[position] = time.monotonic()
+                if not view.problem and not view.state.events:
+                    view = self._first_view(view)
+            except LogFullError:
+                raise
+            except CclearnError:
+                self.blocked[position] = True
+                raise
+            self.blocked[position] = bool(view.problem)
+            if self._current != position:
+                self._current, self._since = position, time.monotonic()
             return view
+
+    def view(self, position: int) -> NoteView:
+        """Return a note that was opened before. Raises CclearnError."""
+        with self._lock:
+            return self._view(position)
+
+    def _first_view(self, view: NoteView) -> NoteView:
+        proposals = self.propose(view.note)
+        entries = proposals.entries if view.shown else ()
+        order = tuple(entry.key for entry in entries)
+        self._append(view, Change("open", (), entries, order, False), proposals)
+        self.opened[view.position] = True
+        return self._view(view.position)
 
     def act(
         self, position: int, seen: int, change: Callable[[NoteView, CodeSystem], Change]
@@ -213,6 +241,12 @@ class Session:
                 self.done[position] = False
             return view
 
+    @cached_property
+    def without_proposals(self) -> npt.NDArray[np.bool_]:
+        """Array with True for each note that is shown without proposals."""
+        shares = map(self.is_without_proposals, self.corpus.ids)
+        return np.fromiter(shares, dtype=np.bool_, count=len(self.corpus))
+
     def is_without_proposals(self, identifier: str) -> bool:
         """Return whether a note is shown without proposals."""
         share = self.settings.without_proposals
@@ -237,7 +271,7 @@ class Session:
         opened = view.state.opened
         assert made or opened  # noqa: S101 - the first line of a note opens it
         now = time.monotonic()
-        seconds = 0.0 if made else now - self._since.get(view.position, now)
+        seconds = now - self._since if self._current == view.position else 0.0
         event = Event(
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             reviewer=self.log.reviewer,
@@ -248,24 +282,16 @@ class Session:
             after=change.after,
             order=change.order,
             done=change.done,
-            seconds=round(min(seconds, LONGEST_PAUSE), 3),
+            seconds=0.0 if made else round(min(seconds, LONGEST_PAUSE), 3),
             shown=view.shown,
             model=made.model if made else opened.model if opened else "",
             model_sha256=made.model_sha256 if made else opened.model_sha256 if opened else "",
             proposed=made.entries if made else (),
         )
         self.log.append(event)
-        self._since[view.position] = now
+        self._current, self._since = view.position, now
 
     def _finished(self, position: int, state: NoteState) -> None:
         self.done[position] = True
         self._codes |= {entry.code for entry in state.assigned}
         self._minutes[position] = state.seconds / 60
-
-
-def position_of(corpus: NoteIndex, identifier: str) -> int:
-    """Return the number of a note. Raises Refusal if the corpus does not contain it."""
-    found = corpus.positions.get(identifier)
-    if found is None:
-        raise Refusal(f"There is no note '{shown_id(identifier)}' in this corpus.")
-    return found

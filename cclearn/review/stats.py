@@ -21,7 +21,8 @@ def review_stats(folder: ReviewFolder) -> dict[str, Any]:
 
     Returns:
         `reviewers`: a row for each reviewer and coder (`group_stats`), with `shown` and `not_shown` for
-        the notes with and without proposals. `agreement`: a row for each pair of reviewers.
+        the notes with and without proposals, and `kept_apart` for those of both that are kept apart.
+        `adjudicated`: number of adjudicated notes. `agreement`: a row for each pair of reviewers.
 
     Raises:
         DataError: A log cannot be read.
@@ -31,6 +32,8 @@ def review_stats(folder: ReviewFolder) -> dict[str, Any]:
     settings = folder.settings
     groups: dict[tuple[str, str, str], list[ReviewedNote]] = {}
     for note in reviewed:
+        if note.is_adjudicated:
+            continue
         opened = note.opened
         groups.setdefault((note.reviewer, opened.model, opened.model_sha256), []).append(note)
     rows = []
@@ -54,6 +57,7 @@ def review_stats(folder: ReviewFolder) -> dict[str, Any]:
         )
     return {
         "reviewers": rows,
+        "adjudicated": sum(note.is_adjudicated and note.state.done for note in reviewed),
         "agreement": [agreement._asdict() for agreement in agreements(reviewed)],
     }
 
@@ -67,8 +71,9 @@ def group_stats(notes: Sequence[ReviewedNote]) -> dict[str, Any]:
         were shown. `accepted_share`: share of the shown proposals that were accepted unchanged. `added`:
         number of codes that the reviewer added. `evidence_kept`: share of the accepted proposals whose
         evidence was not changed. `precision`, `recall` and `f1`: micro-averaged scores of the proposed
-        codes against the codes of the reviewer, also where they were not shown. Shares and scores are
-        None where they are not defined.
+        codes against the codes of the reviewer, also where they were not shown, without codes that the
+        reviewer has deferred or found insufficiently documented. Shares and scores are None where they
+        are not defined.
     """
     decisions: Counter[str] = Counter()
     added = kept = 0
@@ -76,7 +81,7 @@ def group_stats(notes: Sequence[ReviewedNote]) -> dict[str, Any]:
         proposed = {entry.key: entry for entry in note.opened.proposed}
         for entry in note.state.entries.values():
             if entry.proposed is None:
-                added += 1
+                added += entry.is_assigned
             else:
                 decisions[entry.verdict] += 1
                 kept += entry.verdict == "accept" and entry.evidence == proposed[entry.key].evidence
@@ -98,7 +103,7 @@ def group_stats(notes: Sequence[ReviewedNote]) -> dict[str, Any]:
 def _scores(notes: Iterable[ReviewedNote]) -> tuple[float | None, float | None, float | None]:
     right = proposed = assigned = 0
     for note in notes:
-        codes = {entry.code for entry in note.opened.proposed}
+        codes = {entry.code for entry in note.opened.proposed} - note.unclear
         right += len(codes & note.codes)
         proposed += len(codes)
         assigned += len(note.codes)

@@ -9,6 +9,7 @@ from itertools import chain
 
 from cclearn.codes.strings import string_key
 from cclearn.notes import CodedNote
+from cclearn.notes.contract import INSUFFICIENT
 from cclearn.notes.sections import find_sentences
 from cclearn.notes.spans import Span
 
@@ -60,14 +61,20 @@ class Negatives:
         rng = random.Random(f"{self._seed} {note.id}")  # noqa: S311 - reproducible, not secret
         mentions = list(self._mentions(note.text))
         rng.shuffle(mentions)
-        rejected = [(e.start, e.end) for code in note.rejected for e in code.evidence]
+        rejected = [
+            (e.start, e.end)
+            for code in note.rejected
+            if INSUFFICIENT not in code.flags
+            for e in code.evidence
+        ]
         sentences = [
             [match.span() for match in _WORD.finditer(note.text, *sentence)]
             for sentence in find_sentences(note.text)
         ]
         starts = {start for sentence in sentences for start, _ in sentence}
         ends = {end for sentence in sentences for _, end in sentence}
-        taken = [(e.start, e.end) for code in note.codes for e in code.evidence]
+        unclear = [code for code in note.rejected if INSUFFICIENT in code.flags]
+        taken = [(e.start, e.end) for code in [*note.codes, *unclear] for e in code.evidence]
         strings: set[str] = set()
         chosen: list[Span] = []
         for start, end in chain(rejected, mentions, self._word_sequences(sentences, rng)):

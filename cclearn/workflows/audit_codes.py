@@ -47,11 +47,11 @@ class AssignedCodes:
 
     Attributes:
         by_note: Codes as they were given, by the id of the note.
-        unusable: Number of rows and values that are not codes.
+        unusable: Numbers of the rows that are unreadable or have values that are not codes.
     """
 
     by_note: Mapping[str, Sequence[str]]
-    unusable: int
+    unusable: Sequence[int]
 
     @classmethod
     def read(cls, path: Path, id_column: str | None, code_column: str | None) -> AssignedCodes:
@@ -82,19 +82,19 @@ class AssignedCodes:
         identifier = column(id_column, _ID_COLUMNS, "--codes-id-column")
         codes = CodeColumns.of(table, [column(code_column, _CODE_COLUMNS, "--code-column")], {})
         by_note: dict[str, dict[str, None]] = {}
-        unusable = 0
+        unusable: dict[int, None] = {}
         for row in table.rows():
             note = "" if isinstance(row, UnusableRow) else as_text(row.fields.get(identifier))
             if not isinstance(row, Row) or not note:
-                unusable += 1
+                unusable[getattr(row, "number", None) or getattr(row, "line", None) or 0] = None
                 continue
             of_note = by_note.setdefault(note, {})
             for code in codes.codes(row, note):
                 if isinstance(code, UnusableRow):
-                    unusable += 1
+                    unusable[row.number] = None
                 else:
                     of_note[code] = None
-        return cls({note: tuple(found) for note, found in by_note.items()}, unusable)
+        return cls({note: tuple(found) for note, found in by_note.items()}, list(unusable))
 
 
 def audit_notes(

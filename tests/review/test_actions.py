@@ -27,7 +27,7 @@ def test_decisions_record_what_they_change(session: Session) -> None:
     view = do(session, "accept", key="p0", reason="documented")
     assert view.state.entries["p0"].verdict == "accept"
     last = [*session.log.events("n1")][-1]
-    assert (last.action, last.model, last.shown) == ("accept", "unknown", True)
+    assert (last.action, last.model, last.shown) == ("accept", "coded.jsonl", True)
     assert (last.before[0].verdict, last.after[0].verdict) == ("undecided", "accept")
     assert (last.after[0].score, last.after[0].reason) == (0.9, "documented")
     assert last.after[0].release == session.system.release

@@ -69,10 +69,10 @@ def test_only_disagreements_are_adjudicated(tmp_path: Path, system: CodeSystem) 
         "I50.9": "accept",
         "E11.9": "undecided",
     }
-    assert entries["E11.9"].flags == ("adjudication: assigned by anna, not by bob",)
+    assert entries["E11.9"].flags == ("adjudication: anna: accepted", "adjudication: bob: rejected")
     decide_all(session, lambda code: "reject")
     session.log.close()
-    with pytest.raises(ConfigurationError, match="has reviewed the notes already"):
+    with pytest.raises(ConfigurationError, match="has opened the notes already"):
         make_adjudication(folder, "anna", system)
     # Adjudications are no third opinion.
     assert len(agreements(of_all(folder))) == 1
@@ -86,3 +86,58 @@ def test_without_disagreements_there_is_nothing_to_adjudicate(
     session.log.close()
     with pytest.raises(CclearnError, match="no note was finished by several reviewers"):
         make_adjudication(ReviewFolder.open(tmp_path / "reviewed"), "carla", system)
+
+
+def test_adjudication_keeps_what_is_agreed(tmp_path: Path, system: CodeSystem) -> None:
+    from tests.review.reviews import code
+
+    codes = [
+        code(TEXT, "I50.9", "heart failure"),
+        code(TEXT, "E11.9", "diabetes"),
+        code(TEXT, "R50.9", "fever"),
+        code(TEXT, "R05.9", "Acute"),
+        code(TEXT, "R07.9", "Known"),
+    ]
+    decisions = {"anna": "accept accept reject insufficient defer".split()}
+    decisions["bob"] = "accept reject reject insufficient defer".split()
+    for name, verdicts in decisions.items():
+        session = start(tmp_path, system, [coded_note(codes=codes)], name)
+        for number, verdict in enumerate(verdicts):
+            do(session, verdict, key=f"p{number}")
+        do(session, "add", code="Z79.4")
+        if name == "anna":
+            do(session, "principal", key="p0")
+        do(session, "done")
+        session.log.close()
+    folder = ReviewFolder.open(tmp_path / "reviewed")
+    (agreement,) = agreements(of_all(folder))
+    assert agreement.decisions == 4  # Without the deferred and the insufficient code.
+    session, _ = make_adjudication(folder, "carla", system)
+    entries = {entry.code: entry for entry in session.open(0).state.entries.values()}
+    assert {name: entry.verdict for name, entry in entries.items()} == {
+        "I50.9": "accept",
+        "E11.9": "undecided",
+        "R50.9": "reject",
+        "R05.9": "insufficient",
+        "R07.9": "undecided",
+        "Z79.4": "accept",
+    }
+    assert [name for name, entry in entries.items() if entry.principal] == ["I50.9"]
+    assert [name for name, entry in entries.items() if entry.proposed is None] == ["Z79.4"]
+    session.log.close()
+
+
+def test_who_has_opened_a_note_cannot_adjudicate_it(tmp_path: Path, system: CodeSystem) -> None:
+    folder = both(tmp_path, system)
+    session = start(tmp_path, system, [], "carla")
+    session.open(0)
+    session.log.close()
+    with pytest.raises(ConfigurationError, match="has opened the notes already"):
+        make_adjudication(folder, "carla", system)
+
+
+def test_other_notes_are_not_shown_in_an_adjudication(tmp_path: Path, system: CodeSystem) -> None:
+    session, _ = make_adjudication(both(tmp_path, system), "carla", system)
+    with pytest.raises(CclearnError, match="not among those that are reviewed"):
+        session.open(2)
+    session.log.close()

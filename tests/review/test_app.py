@@ -104,6 +104,15 @@ def test_other_sites_are_refused(client: TestClient) -> None:
     assert client.get("/notes/1", headers={"Host": "rebound.example"}).status_code == 403
 
 
+def test_pages_of_other_sites_cannot_open_notes(client: TestClient, session: Session) -> None:
+    for site in ("cross-site", "same-site"):
+        answer = client.get("/notes/1", headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == 403
+        assert "<a href='/'>Continue" in answer.text
+    assert not session.opened.any()
+    assert client.get("/notes/1", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
 def test_a_key_is_asked_for_and_kept_in_a_cookie(session: Session) -> None:
     key = "0123456789abcdef"
     client = client_of(session, key=SecretStr(key))

@@ -180,6 +180,77 @@ def test_a_note_is_reviewed_with_the_keyboard_alone(
         assert session.done.tolist() == [True, False]
 
 
+def test_keys_mean_what_the_page_shows(page: Any, tmp_path: Path, system: CodeSystem) -> None:
+    notes = [coded_note(f"n{n}") for n in range(3)]
+    session = start(tmp_path, system, notes)
+    with served(session) as address:
+        page.goto(f"{address}/notes/1")
+        # Without a pause: the second key is for the code that the first one leads to.
+        page.evaluate(
+            "() => { for (const key of 'ax') document.body.dispatchEvent("
+            "new KeyboardEvent('keydown', {key, bubbles: true})); }"
+        )
+        settled(page)
+        verdicts = [entry.verdict for entry in session.open(0).state.entries.values()]
+        assert verdicts == ["accept", "reject"]
+        # A second f does not finish the next note, and a key that is held decides once.
+        page.evaluate(
+            "() => { for (const key of 'ff') document.body.dispatchEvent("
+            "new KeyboardEvent('keydown', {key, bubbles: true})); }"
+        )
+        page.wait_for_url(lambda url: not url.endswith("/notes/1"))
+        settled(page)
+        assert session.done.sum() == 1
+        page.goto(f"{address}/notes/2")
+        page.evaluate(
+            "() => { for (const repeat of [false, true, true]) document.body.dispatchEvent("
+            "new KeyboardEvent('keydown', {key: 'a', repeat, bubbles: true})); }"
+        )
+        settled(page)
+        assert len(session.open(1).state.undecided) == 1
+
+
+def test_typed_text_is_kept(page: Any, tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    with served(session) as address:
+        page.goto(f"{address}/notes/1")
+        press(page, "r")
+        page.keyboard.type('the patient says "no"')
+        press(page, "Enter")
+        assert session.open(0).state.entries["p0"].reason == 'the patient says "no"'
+        press(page, "Escape", "n")
+        page.keyboard.type("renal failure")
+        press(page, "Enter")
+        assert "does not contain the code" in page.inner_text("#problem")
+        assert page.input_value("#search-add") == "renal failure"
+        # The field has the focus still, so that letters are no decisions.
+        page.keyboard.type("ad")
+        settled(page)
+        assert len(session.open(0).state.undecided) == 2
+        page.fill("#search-add", "R52")
+        press(page, "Escape", "Escape")
+        page.locator("#search-add").focus()
+        press(page, "Enter")
+        assert page.locator("li.current").get_attribute("data-key") == "a0"
+        page.evaluate("() => document.activeElement.blur()")
+        press(page, "x")
+        assert session.open(0).state.entries["a0"].verdict == "reject"
+
+
+def test_a_selection_beyond_the_note_ends_with_it(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    with served(session) as address:
+        page.goto(f"{address}/notes/1")
+        page.evaluate(SELECT, [0, 5])
+        page.evaluate("() => getSelection().setBaseAndExtent(...place(40), find('codes'), 1)")
+        page.wait_for_function("() => chosen && chosen.start === 40")
+        assert page.evaluate("() => [chosen.end, chosen.quote]") == [len(TEXT), TEXT[40:]]
+        page.evaluate("() => getSelection().selectAllChildren(find('codes'))")
+        page.wait_for_function("() => chosen === null")
+
+
 def test_shortcuts_can_be_switched_off(page: Any, tmp_path: Path, system: CodeSystem) -> None:
     session = start(tmp_path, system, [coded_note()])
     with served(session) as address:

@@ -104,7 +104,8 @@ def test_what_is_left_out_is_counted(tmp_path: Path, system: CodeSystem) -> None
     (note,) = read_coded_notes(tmp_path / "rows" / "notes.jsonl")
     assert [code.code for code in note.codes] == ["I50.9"]
     assert note.review is not None
-    assert note.review.reviewers == ["anna", "bob", "carla"]
+    # Carla has decided, and Bob has the same codes.
+    assert note.review.reviewers == ["carla", "bob"]
     counts = export(folder, system, tmp_path / "rows", overwrite=True, reviewer="anna")
     assert counts["notes.jsonl"] == 1
 
@@ -122,7 +123,7 @@ def test_changed_notes_are_left_out(tmp_path: Path, system: CodeSystem) -> None:
 
 def test_an_empty_review_is_an_error(tmp_path: Path, system: CodeSystem) -> None:
     start(tmp_path, system, [coded_note()]).log.close()
-    with pytest.raises(CclearnError, match="no note was reviewed"):
+    with pytest.raises(CclearnError, match="no note was finished"):
         export(ReviewFolder.open(tmp_path / "reviewed"), system, tmp_path / "rows")
 
 
@@ -143,3 +144,80 @@ def test_a_recipe_reads_the_folder(tmp_path: Path, system: CodeSystem) -> None:
     (note,) = read_coded_notes(notes.path)
     (span,) = Negatives([note], 1, lambda text: [], frozenset()).sample(note)
     assert note.text[span[0] : span[1]] == "diabetes"
+
+
+def test_insufficient_evidence_is_no_negative(tmp_path: Path, system: CodeSystem) -> None:
+    from cclearn.notes.contract import INSUFFICIENT
+
+    session = start(tmp_path, system, [coded_note()])
+    do(session, "accept", key="p0")
+    do(session, "insufficient", key="p1")
+    do(session, "add", code="R50.9", start="47", end="52", quote="fever")
+    do(session, "reject", key="a0")
+    do(session, "done")
+    session.log.close()
+    export(ReviewFolder.open(tmp_path / "reviewed"), system, tmp_path / "rows")
+    (note,) = read_coded_notes(tmp_path / "rows" / "notes.jsonl")
+    # A code that the reviewer added by mistake is not a rejected proposal.
+    assert [(code.code, code.flags) for code in note.rejected] == [("E11.9", [INSUFFICIENT])]
+    start_, end_ = TEXT.index("diabetes"), TEXT.index("diabetes") + len("diabetes")
+    spans = Negatives([note], 9, lambda text: [(start_, end_)], frozenset()).sample(note)
+    assert spans
+    assert all(end <= start_ or start >= end_ for start, end in spans)
+
+
+def test_another_reviewers_deferral_and_rejection_count(tmp_path: Path, system: CodeSystem) -> None:
+    for name, verdicts in {"anna": ("reject", "reject"), "bob": ("reject", "accept")}.items():
+        session = start(tmp_path, system, [coded_note("n0"), coded_note("n1")], name)
+        for n in range(2):
+            do(session, "accept", n, key="p0")
+        do(session, "reject" if name == "anna" else "defer", 0, key="p1")
+        do(session, verdicts[1] if name == "anna" else "insufficient", 1, key="p1")
+        for n in range(2):
+            do(session, "done", n)
+        session.log.close()
+    folder = ReviewFolder.open(tmp_path / "reviewed")
+    counts = export(folder, system, tmp_path / "rows")
+    assert counts["a code is deferred"] == 1
+    (note,) = read_coded_notes(tmp_path / "rows" / "notes.jsonl")
+    assert note.id == "n1"
+    assert [code.flags for code in note.rejected] == [["review: insufficient evidence"]]
+    with pytest.raises(CclearnError, match="The reviewers are: anna, bob"):
+        export(folder, system, tmp_path / "other", reviewer="ann")
+
+
+def test_pairs_name_the_reviewer_whose_evidence_they_are(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    for name in ("bob", "anna"):
+        session = start(tmp_path, system, [coded_note()], name)
+        do(session, "accept", key="p0")
+        do(session, "accept" if name == "bob" else "reject", key="p1")
+        do(session, "done")
+        session.log.close()
+    folder = ReviewFolder.open(tmp_path / "reviewed")
+    carla, _ = make_adjudication(folder, "adam", system)
+    decide_all(carla, lambda code: "accept")
+    carla.log.close()
+    export(folder, system, tmp_path / "rows")
+    (note,) = read_coded_notes(tmp_path / "rows" / "notes.jsonl")
+    assert note.review is not None
+    assert note.review.reviewers == ["adam", "bob"]
+    pairs = read_span_pairs(tmp_path / "rows" / "pairs.jsonl")
+    assert {pair.source for pair in pairs} == {"review/adam"}
+
+
+def test_the_copy_of_a_table_is_exported(tmp_path: Path, system: CodeSystem) -> None:
+    from cclearn.coding import Coder
+    from cclearn.notes.columns import NoteColumns
+    from cclearn.review.run import make_session
+
+    path = tmp_path / "notes.csv"
+    path.write_text(f'id,text\nn1,"{TEXT}"\n')
+    folder = ReviewFolder.start(tmp_path / "reviewed", {"kept_apart": 0.0}, [path], NoteColumns())
+    session, _ = make_session(folder, "anna", system, "random", lambda: (Coder.lexicon(system), ""))
+    decide_all(session, lambda code: "accept")
+    session.log.close()
+    path.unlink()
+    counts = export(ReviewFolder.open(tmp_path / "reviewed"), system, tmp_path / "rows")
+    assert counts["notes.jsonl"] == 1

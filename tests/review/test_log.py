@@ -102,6 +102,28 @@ def test_a_full_disk_leaves_the_log_as_it_was(
     log.close()
 
 
+def test_a_log_that_could_not_be_repaired_takes_no_more_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ReviewLog(tmp_path / "anna.jsonl")
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))
+
+    def fails(descriptor: int, size: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "ftruncate", fails)
+    with pytest.raises(LogFullError):
+        log.append(event())
+    monkeypatch.undo()
+    with pytest.raises(LogFullError, match="start the review again"):
+        log.append(event())
+    log.close()
+    log = ReviewLog(tmp_path / "anna.jsonl")
+    assert (log.moved, log.notes) == (20, {})
+    log.close()
+
+
 def test_a_line_that_is_no_event_is_an_error_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "anna.jsonl"
     log = ReviewLog(path)

@@ -103,7 +103,7 @@ def test_notes_may_be_added_and_missing_ones_are_reported(
     session.log.close()
     write_rows(tmp_path / "coded.jsonl", [coded_note("n2"), coded_note("n3")])
     session = start(tmp_path, system, [])
-    assert "1 note of the log are not among these notes" in capsys.readouterr().err
+    assert "Reviewed notes that are not among these notes: 1." in capsys.readouterr().err
     assert session.opened.tolist() == [True, False]
 
 
@@ -169,6 +169,7 @@ def test_notes_without_codes_are_coded_when_they_are_opened(
     assert (view.state.opened.model, view.state.opened.model_sha256) == ("lexicon", "f" * 64)
     session.open(1)
     assert len(loads) == 1
+    assert session.next() == 0
     assert (tmp_path / "reviewed" / "notes.jsonl").stat().st_mode & 0o777 == 0o600
 
 
@@ -195,3 +196,143 @@ def test_an_order_that_needs_codes_or_scores_is_refused_without_them(
     unscored = coded_note(codes=[code(TEXT, "I50.9", "heart failure")])
     with pytest.raises(ConfigurationError, match="no code has a score"):
         start(tmp_path, system, [unscored], order="uncertain")
+
+
+def test_a_note_that_cannot_be_shown_does_not_stop_the_review(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note(f"n{n}") for n in range(3)])
+    first = session.next()
+    assert first is not None
+    session.open(first)
+    session.log.close()
+    # The text of the begun note changes, and another line gets a field that no note has.
+    other = (first + 1) % 3
+    lines = (tmp_path / "coded.jsonl").read_text().splitlines(keepends=True)
+    lines[first] = lines[first].replace("no fever.", "no fever!")
+    lines[other] = lines[other].replace('"id":', '"unit":"x","id":')
+    (tmp_path / "coded.jsonl").write_text("".join(lines))
+    session = start(tmp_path, system, [])
+    assert session.next() == first
+    assert session.open(first).problem
+    with pytest.raises(CclearnError, match="unknown field"):
+        session.open(other)
+    assert session.next() == 3 - first - other
+    assert session.blocked.sum() == 2
+
+
+def test_the_coder_may_fail_for_a_note(tmp_path: Path, system: CodeSystem) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    folder = ReviewFolder.start(tmp_path / "reviewed", {}, [tmp_path / "a.txt"], NoteColumns())
+
+    def load() -> tuple[object, str]:
+        raise CclearnError("the model does not answer")
+
+    session, _ = make_session(folder, "anna", system, "random", load)  # type: ignore[arg-type]
+    with pytest.raises(CclearnError, match="does not answer"):
+        session.open(0)
+    assert session.next() is None
+    assert session.log.notes == {}
+
+
+def test_minutes_are_not_lost_by_reloading_or_refused_actions(
+    tmp_path: Path, system: CodeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("cclearn.review.session.time.monotonic", lambda: now)
+    session = start(tmp_path, system, [coded_note("n1"), coded_note("n2")])
+    session.open(0)
+    now = 100.0
+    with pytest.raises(Refusal):
+        do(session, "done")
+    session.open(0)
+    assert do(session, "accept", key="p0").state.seconds == 100.0
+    session.open(1)
+    now = 150.0
+    assert session.open(0).state.seconds == 100.0
+    now = 160.0
+    assert do(session, "accept", key="p1").state.seconds == 110.0
+
+
+def test_several_files_a_bom_parquet_and_fhir(tmp_path: Path, system: CodeSystem) -> None:
+    import base64
+    import json
+
+    import pyarrow.parquet
+
+    from cclearn.review.note_index import index_notes
+
+    write_rows(tmp_path / "a.jsonl", [coded_note("n1")])
+    write_rows(tmp_path / "b.ndjson", [coded_note("n2")])
+    (tmp_path / "b.ndjson").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "b.ndjson").read_bytes())
+    copy = tmp_path / "copy.jsonl"
+    index = index_notes([tmp_path / "a.jsonl", tmp_path / "b.ndjson"], NoteColumns(), copy)
+    assert (index.ids, index.is_coded, len(index.proposed.codes)) == (["n1", "n2"], True, 4)
+    assert [index.read(n).id for n in range(2)] == ["n1", "n2"]
+    rows = [json.loads(coded_note("n3").model_dump_json())]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "c.parquet")
+    index = index_notes([tmp_path / "c.parquet"], NoteColumns(), copy)
+    assert (index.ids, index.is_coded) == (["n3"], True)
+    attachment = {"contentType": "text/plain", "data": base64.b64encode(TEXT.encode()).decode()}
+    resource = {
+        "resourceType": "DocumentReference",
+        "id": "resource",
+        "identifier": [{"value": "visit"}],
+        "content": [{"attachment": attachment}],
+    }
+    (tmp_path / "d.ndjson").write_text(json.dumps(resource))
+    index = index_notes([tmp_path / "d.ndjson"], NoteColumns(), copy)
+    assert (index.ids, index.is_coded, index.read(0).text) == (["visit"], False, TEXT)
+
+
+def test_a_file_that_changes_during_the_review_is_noticed(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note("n1"), coded_note("n2")])
+    with (tmp_path / "coded.jsonl").open("a") as stream:
+        stream.write("\n")
+    assert session.corpus.read(1).id == "n2"
+    write_rows(tmp_path / "coded.jsonl", [coded_note("a longer name"), coded_note("n2")])
+    with pytest.raises(CclearnError, match="the file was changed"):
+        session.corpus.read(1)
+
+
+def test_a_refused_start_changes_nothing(tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    session.open(0)
+    session.log.close()
+    settings = tmp_path / "reviewed" / "review.json"
+    before = settings.read_bytes()
+    for reviewer in ("anna", "bob"):
+        write_rows(tmp_path / "other.jsonl", [coded_note("other")])
+        folder = ReviewFolder.start(
+            tmp_path / "reviewed", {}, [tmp_path / "other.jsonl"], NoteColumns()
+        )
+        with pytest.raises(CclearnError, match="It is another corpus"):
+            make_session(folder, reviewer, system, "random", lambda: 1 / 0)  # type: ignore[arg-type]
+        folder = ReviewFolder.start(tmp_path / "reviewed", {}, [tmp_path / "none"], NoteColumns())
+        with pytest.raises(CclearnError, match="no such file"):
+            make_session(folder, reviewer, system, "random", lambda: 1 / 0)  # type: ignore[arg-type]
+    assert settings.read_bytes() == before
+
+
+def test_codes_of_another_system_and_similar_names_are_refused(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note()], "Anna")
+    with pytest.raises(CclearnError, match="there is a reviewer Anna"):
+        start(tmp_path, system, [], "anna")
+    session.log.close()
+    (tmp_path / "coded.jsonl").unlink()
+    other = code(TEXT, "I50.9", "heart failure", system="icd10")
+    with pytest.raises(ConfigurationError, match="the notes have codes of icd10"):
+        start(tmp_path, system, [coded_note(codes=[other])])
+
+
+def test_filters_do_not_tell_what_is_hidden(tmp_path: Path, system: CodeSystem) -> None:
+    session = start(tmp_path, system, [coded_note(flags=["rule: x"])], without_proposals=1.0)
+    for chosen in (Filter("flagged"), Filter("low"), Filter("all", "I50")):
+        session.filter = chosen
+        assert not session.allowed().any()
+    session.filter = Filter()
+    assert session.allowed().all()

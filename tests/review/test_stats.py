@@ -25,7 +25,7 @@ def test_statistics_by_hand(tmp_path: Path, system: CodeSystem) -> None:
     session.open(2)  # Opened, and not finished: it does not count.
     session.log.close()
     (row,) = review_stats(ReviewFolder.open(tmp_path / "reviewed"))["reviewers"]
-    assert (row["reviewer"], row["model"], row["opened"]) == ("anna", "unknown", 3)
+    assert (row["reviewer"], row["model"], row["opened"]) == ("anna", "coded.jsonl", 3)
     shown = row["shown"]
     assert shown["notes"] == 2
     assert shown["decisions"] == {
@@ -46,5 +46,6 @@ def test_an_empty_review_has_no_rows(tmp_path: Path, system: CodeSystem) -> None
     start(tmp_path, system, [coded_note()]).log.close()
     assert review_stats(ReviewFolder.open(tmp_path / "reviewed")) == {
         "reviewers": [],
+        "adjudicated": 0,
         "agreement": [],
     }

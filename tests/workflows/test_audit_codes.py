@@ -21,7 +21,7 @@ TEXT = (
 
 def audited(codes: list[str], system: CodeSystem) -> tuple[dict[str, str], Counter[str]]:
     counts: Counter[str] = Counter()
-    assigned = AssignedCodes({"n1": codes}, 0)
+    assigned = AssignedCodes({"n1": codes}, [])
     (note,) = audit_notes(
         [Note(id="n1", text=TEXT)],
         assigned,
@@ -67,7 +67,7 @@ def test_a_code_may_say_more_than_the_note(system: CodeSystem) -> None:
     counts: Counter[str] = Counter()
     (note,) = audit_notes(
         [Note(id="n1", text="Heart failure.")],
-        AssignedCodes({"n1": ["I50.21"]}, 0),
+        AssignedCodes({"n1": ["I50.21"]}, []),
         Coder.lexicon(system),
         None,
         counts,
@@ -81,7 +81,7 @@ def test_tables_of_codes(tmp_path: Path) -> None:
     path.write_text("hadm_id,icd_code\n1,I10\n1,I10\n1,E119\n2,\n,I10\n3,no code!\n")
     read = AssignedCodes.read(path, None, None)
     assert read.by_note == {"1": ("I10", "E119"), "2": (), "3": ()}
-    assert read.unusable == 3
+    assert read.unusable == [6, 7]
     path.write_text("note,dx\nn1,I10; E11.9\n")
     assert AssignedCodes.read(path, "note", "dx").by_note == {"n1": ("I10", "E11.9")}
     with pytest.raises(

@@ -28,7 +28,8 @@ class LabelStudioOptions(CorpusOptions):
         split: Exports have no splits: only `all` has notes.
         training: None, for the same reason.
         text: Name of the field of the task's data with the text.
-        id: Name of the field of the task's data with the id. None for the id of the task.
+        id: Name of the field of the task's data with the id. None for the field `id`, or for the id of
+            the task if there is no such field.
     """
 
     split: str = ALL
@@ -65,7 +66,9 @@ class LabelStudio(Corpus):
                 continue
             data = task.get("data", task)
             data = data if isinstance(data, dict) else {}
-            given = task.get("id") if options.id is None else data.get(options.id)
+            given = data.get(options.id or "id")
+            if given is None and options.id is None:
+                given = task.get("id")
             identifier = as_text(given)
             text = data.get(options.text)
             if not isinstance(text, str):

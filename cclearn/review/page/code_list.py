@@ -7,7 +7,7 @@ from html import escape
 
 from cclearn.codes import CodeSystem
 from cclearn.notes.sections import find_sections
-from cclearn.review.events import REASON_LENGTH, Entry
+from cclearn.review.events import REASON_LENGTH, VERDICTS, Entry
 from cclearn.review.session import NoteView
 from cclearn.review.shown_text import text_html
 
@@ -24,15 +24,6 @@ _BUTTONS = (
     ("up", "Up", "K"),
     ("down", "Down", "J"),
 )
-
-VERDICTS = {
-    "undecided": "undecided",
-    "accept": "accepted",
-    "change": "changed",
-    "reject": "rejected",
-    "defer": "deferred",
-    "insufficient": "insufficient evidence",
-}
 
 REASONS = (
     "symptom of a coded condition",
@@ -106,8 +97,8 @@ class CodeList:
             f"{self._form}<input type='hidden' name='key' value='{key}'>{field}"
             "<button name='action' value='change' aria-keyshortcuts='c'>Change</button></form>"
             f"{self._form}<input type='hidden' name='key' value='{key}'>"
-            f"<label>Reason<input name='reason' list='reasons' maxlength='{REASON_LENGTH}'"
-            f" autocomplete='off' value='{escape(entry.reason)}'></label>"
+            f"<label>Reason<input id='reason-{key}' name='reason' list='reasons'"
+            f" maxlength='{REASON_LENGTH}' autocomplete='off' value='{escape(entry.reason)}'></label>"
             "<button name='action' value='reason' aria-keyshortcuts='r'>Save the reason</button>"
             "</form></details></li>"
         )

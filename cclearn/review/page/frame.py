@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import NamedTuple
@@ -56,12 +57,19 @@ class Progress(NamedTuple):
 
 
 class ListedNote(NamedTuple):
-    """A row in the list of notes."""
+    """A row in the list of notes.
+
+    Attributes:
+        position: Number of the note, from 0.
+        id: Id of the note.
+        state: `done`, `begun`, `cannot be shown` or empty.
+        codes: Number of proposed codes. None for a note that is shown without proposals.
+    """
 
     position: int
     id: str
     state: str
-    codes: int
+    codes: int | None
 
 
 def script() -> str:
@@ -138,13 +146,15 @@ def note_page(
         remarks.append("the proposals are not shown for this note: code it yourself")
     if state.done:
         remarks.append("done")
-    flags = "".join(f"<span class='flag'>{escape(flag)}</span> " for flag in view.note.flags)
+    shown_flags = view.note.flags if view.shown else ()
+    flags = "".join(f"<span class='flag'>{escape(flag)}</span> " for flag in shown_flags)
+    text = note_html(view.note.text, state.entries.values())
     finish = "reopen" if state.done else "done"
     label = "Reopen" if state.done else "Done and next"
     codes = "" if view.problem else CodeList(view, system, hidden, address).html()
     shortcuts = "".join(f"<dt>{k}</dt><dd>{what}</dd>" for k, what in _SHORTCUTS)
     main = (
-        f"<main id='main' data-seen='{state.events}'>"
+        f"<main id='main' data-seen='{state.events}' tabindex='-1'>"
         f"<div class='bar'><h2><bdi>{identifier}</bdi></h2><span class='quiet'>{'; '.join(remarks)}"
         f"</span>{flags}<form method='post' action='{address}' data-act>{hidden}"
         "<button name='action' value='undo' aria-keyshortcuts='u'>Undo</button> "
@@ -152,8 +162,8 @@ def note_page(
         f"<div role='alert'>{alert}</div><p id='chosen' class='quiet' role='status'></p>"
         "<div class='columns'><section aria-label='Note'>"
         f"<div id='note' class='note' dir='auto' lang='' tabindex='0' role='group'"
-        f" aria-label='Text of the note' aria-describedby='help'>"
-        f"{note_html(view.note.text, state.entries.values())}</div></section>"
+        f" aria-label='Text of the note' aria-describedby='help' data-version='{_version(text)}'>"
+        f"{text}</div></section>"
         f"<aside id='codes' aria-label='Codes' tabindex='0'>{codes}</aside></div>"
         f"<details id='help'><summary>Keyboard shortcuts</summary><dl>{shortcuts}</dl></details>"
         "<noscript><p class='problem'>Selecting evidence and searching for codes need JavaScript."
@@ -187,7 +197,7 @@ def list_page(
     """
     lines = "".join(
         f"<tr><td><a href='/notes/{row.position + 1}'><bdi>{escape(row.id)}</bdi></a></td>"
-        f"<td>{row.state}</td><td>{row.codes}</td></tr>"
+        f"<td>{row.state}</td><td>{'' if row.codes is None else row.codes}</td></tr>"
         for row in rows
     )
     links = " ".join(
@@ -222,6 +232,20 @@ def message_page(
         f"<main id='main'><section><h2>{escape(title)}</h2><p>{escape(text)}</p></section></main>"
     )
     return _page(f"{title} · review", _header(progress, token, keys, chosen) + main)
+
+
+def other_site_page() -> str:
+    """Return the page for requests that a page of another site has sent."""
+    return _page(
+        "Review",
+        "<main id='main'><section><h1>Review</h1><p>A page of another site has led here, and the request"
+        " was refused. <a href='/'>Continue with the next note</a></p></section></main>",
+    )
+
+
+def _version(html: str) -> str:
+    """Return a short hash of HTML, by which the script knows whether it has changed."""
+    return sha256(html.encode()).hexdigest()[:16]
 
 
 def login_page(problem: str = "") -> str:

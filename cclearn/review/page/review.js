@@ -30,9 +30,17 @@ function readSelection() {
   const selection = getSelection();
   const pane = note();
   if (!pane || !selection.rangeCount) return;
-  const range = selection.getRangeAt(0);
-  if (!pane.contains(range.startContainer) || !pane.contains(range.endContainer)) return;
-  if (range.collapsed) {
+  const range = selection.getRangeAt(0).cloneRange();
+  const inside = range.intersectsNode(pane);
+  // A caret elsewhere, as in a field, keeps the chosen words. Words elsewhere do not.
+  if (range.collapsed && !inside) return;
+  if (!inside) {
+    choose(null);
+    return;
+  }
+  if (!pane.contains(range.startContainer)) range.setStart(pane, 0);
+  if (!pane.contains(range.endContainer)) range.setEnd(pane, pane.childNodes.length);
+  if (range.collapsed || !range.toString()) {
     choose(null);
     return;
   }
@@ -41,7 +49,7 @@ function readSelection() {
   before.setEnd(range.startContainer, range.startOffset);
   const start = length(before.toString());
   const quote = range.toString();
-  choose({start, end: start + length(quote), quote, range: range.cloneRange()});
+  choose({start, end: start + length(quote), quote, range});
 }
 
 function choose(selected) {
@@ -137,17 +145,58 @@ function stepMark(distance) {
   mark.scrollIntoView({block: "nearest"});
 }
 
-// Sending actions
+// Sending actions. They are sent one after the other, and a key is only read when the action before it is
+// answered: it then means what the page shows.
 
 function say(problem) {
   const alert = document.querySelector("[role=alert]");
   alert.replaceChildren(make("p", {className: "problem", id: "problem"}, problem));
 }
 
-async function post(address, fields) {
-  const before = {current, focus: document.activeElement, codes: find("codes").scrollTop};
-  const focused = before.focus?.closest("li[data-key]")?.dataset.key;
-  const name = before.focus?.value;
+function enqueue(task) {
+  const address = location.pathname;
+  waiting = waiting.then(() => (location.pathname === address ? task() : null)).catch(() => {
+    say("The page failed, and the last action may not be saved. Reload the page.");
+  });
+  return waiting;
+}
+
+function fieldsOf(form, button) {
+  const fields = new URLSearchParams(new FormData(form, button));
+  if (chosen) {
+    for (const name of ["start", "end", "quote"]) fields.set(name, chosen[name]);
+  }
+  return fields;
+}
+
+function typedText(form) {
+  // What was typed into other fields, by the entry and the name of the field.
+  const typed = new Map();
+  for (const field of document.querySelectorAll("#codes input:not([type=hidden])")) {
+    if (field.value !== field.defaultValue && field.form !== form) {
+      typed.set(`${field.closest("li[data-key]")?.dataset.key} ${field.name}`, field.value);
+    }
+  }
+  return typed;
+}
+
+function restore(typed) {
+  for (const field of document.querySelectorAll("#codes input:not([type=hidden])")) {
+    const value = typed.get(`${field.closest("li[data-key]")?.dataset.key} ${field.name}`);
+    if (value === undefined) continue;
+    field.value = value;
+    const details = field.closest("details");
+    if (details) details.open = true;
+  }
+}
+
+async function post(address, fields, form) {
+  const before = {current, codes: find("codes").scrollTop};
+  const focused = document.activeElement?.closest("li[data-key]")?.dataset.key;
+  const name = document.activeElement?.matches("button") ? document.activeElement.value : null;
+  const field = document.activeElement?.matches("input") ? document.activeElement.id : null;
+  const keys = entries().map((item) => item.dataset.key);
+  if (fields.get("key")) before.current = fields.get("key");
   fields.set("seen", find("main").dataset.seen);
   document.body.setAttribute("aria-busy", "true");
   let response;
@@ -163,13 +212,18 @@ async function post(address, fields) {
   } finally {
     document.body.removeAttribute("aria-busy");
   }
-  const type = response.headers.get("Content-Type") ?? "";
-  if (!type.startsWith("text/html")) {
-    say(`${response.status}: the action was not saved. Reload the page.`);
+  if (response.status === 401) {
+    location.reload();
     return;
   }
   const page = new DOMParser().parseFromString(text, "text/html");
+  const type = response.headers.get("Content-Type") ?? "";
+  if (!type.startsWith("text/html") || !page.querySelector("header")) {
+    say(`${response.status}: the action was not saved. Reload the page.`);
+    return;
+  }
   const moved = new URL(response.url).pathname !== location.pathname;
+  const typed = moved ? new Map() : typedText(response.ok ? form : null);
   replace(page, moved);
   if (moved) {
     history.pushState(null, "", response.url);
@@ -178,51 +232,60 @@ async function post(address, fields) {
     current = null;
     choose(null);
     begin();
+    (find(current) ?? find("main")).focus({preventScroll: true});
     return;
   }
+  restore(typed);
   const action = fields.get("action");
   const decided = response.ok && DECISIONS.includes(action);
   if (response.ok && /^(evidence|move|add)/.test(action)) getSelection().removeAllRanges();
   if (response.ok) choose(null);
   find("codes").scrollTop = before.codes;
-  const key = (decided && nextUndecided(before.current)) || before.current;
-  chooseEntry(key, decided ? "note" : null);
-  const target = decided ? find(key) : find(focused)?.querySelector(`button[value="${name}"]`);
-  (target ?? find(focused) ?? find("codes")).focus({preventScroll: true});
+  if (!response.ok && field && find(field)) {
+    chooseEntry(before.current, null);
+    find(field).focus({preventScroll: true});
+    return;
+  }
+  const added = entries().map((item) => item.dataset.key).find((item) => !keys.includes(item));
+  const key = added ?? ((decided && nextUndecided(before.current)) || before.current);
+  chooseEntry(key, added ? "code" : decided ? "note" : null);
+  const button = name && find(focused)?.querySelector(`button[value="${CSS.escape(name)}"]`);
+  const target = decided || added ? find(key) : button;
+  (target || find(focused) || find("codes")).focus({preventScroll: true});
 }
 
 function replace(page, moved) {
   const [old, made] = [find("main"), page.getElementById("main")];
   const [text, madeText] = [note(), page.getElementById("note")];
   // The text is kept if its marks are the same: it may be long, and the browser has laid it out.
-  if (!moved && text && madeText && text.innerHTML === madeText.innerHTML) madeText.replaceWith(text);
+  const isSame = text && madeText && text.dataset.version === madeText.dataset.version;
+  if (!moved && isSame) madeText.replaceWith(text);
+  const problem = page.getElementById("problem");
+  problem?.remove();
   document.querySelector("header").replaceWith(page.querySelector("header"));
   old.replaceWith(made);
-}
-
-function send(address, fields) {
-  waiting = waiting.then(() => post(address, fields));
+  // Screen readers announce what is added to an alert, and not an alert that is added.
+  if (problem) say(problem.textContent);
 }
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.dataset.act === undefined) return;
   event.preventDefault();
-  const fields = new URLSearchParams(new FormData(form, event.submitter));
-  const key = fields.get("key");
-  if (key) current = key;
-  if (chosen) {
-    for (const name of ["start", "end", "quote"]) fields.set(name, chosen[name]);
-  }
-  send(form.getAttribute("action"), fields); // `form.action` would be the buttons of this name.
+  const fields = fieldsOf(form, event.submitter);
+  const address = form.getAttribute("action"); // `form.action` would be the buttons of this name.
+  enqueue(() => post(address, fields, form));
 });
 
 function press(action) {
-  const item = find(current);
-  const scope = ["undo", "done", "reopen"].includes(action) ? document.querySelector(".bar") : item;
-  const button = scope?.querySelector(`button[value="${action}"]`);
-  if (button) button.form.requestSubmit(button);
-  else if (scope === null) say("Choose a code first: j and k choose the next and the previous one.");
+  const isOfNote = ["undo", "done", "reopen"].includes(action);
+  const scope = isOfNote ? document.querySelector(".bar") : find(current);
+  if (!scope) {
+    say("Choose a code first: j and k choose the next and the previous one.");
+    return null;
+  }
+  const button = scope.querySelector(`button[value="${action}"]`);
+  return button && post(button.form.getAttribute("action"), fieldsOf(button.form, button), button.form);
 }
 
 function openField(name) {
@@ -249,6 +312,8 @@ function searchField(field) {
   let asked = 0;
 
   function close() {
+    asked += 1;
+    clearTimeout(timer);
     list.hidden = true;
     active = -1;
     field.setAttribute("aria-expanded", "false");
@@ -312,8 +377,10 @@ function searchField(field) {
 
 async function describe(field) {
   const about = find(`${field.id}-about`);
-  const address = `/codes/${encodeURIComponent(field.value)}`;
+  const asked = field.value;
+  const address = `/codes/${encodeURIComponent(asked)}`;
   const response = await fetch(address, {cache: "no-store"}).catch(() => null);
+  if (field.value !== asked) return;
   if (!response?.ok) return about.replaceChildren();
   const code = await response.json();
   const section = (title, lines) => (lines.length
@@ -372,7 +439,10 @@ const KEYS = {
   f: () => press(document.querySelector('.bar button[value="done"]') ? "done" : "reopen"),
   c: () => openField("code"), r: () => openField("reason"), n: () => find("search-add").focus(),
   w: () => note().focus(), "[": () => stepMark(-1), "]": () => stepMark(1),
-  "?": () => { find("help").open = !find("help").open; },
+  "?": () => {
+    find("help").open = !find("help").open;
+    if (find("help").open) find("help").scrollIntoView({block: "nearest"});
+  },
 };
 
 const MOVES = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10, PageDown: 100, PageUp: -100,
@@ -400,7 +470,10 @@ document.addEventListener("keydown", (event) => {
   }
   if (document.body.dataset.keys !== "on" || !Object.hasOwn(KEYS, event.key)) return;
   event.preventDefault();
-  KEYS[event.key]();
+  // A key that is held would decide on codes that nobody has read.
+  if (event.repeat && !"jk[]".includes(event.key)) return;
+  const key = event.key;
+  enqueue(() => KEYS[key]());
 });
 
 addEventListener("popstate", () => location.reload());
