@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline_tables, synthetic_tables
+from benchmarks import baseline_tables, review_tables, synthetic_tables
 from benchmarks.claim.tables import summary_table
 from benchmarks.markdown import filled, table
 from cclearn.cli.tables import plain_text, score_table
@@ -29,7 +29,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("evaluation", "builders", "synthetic_data", "audit", "baselines")
+        for name in ("evaluation", "builders", "synthetic_data", "audit", "baselines", "review")
     ),
 )
 QUICKSTART = RESULTS / "quickstart.json"
@@ -213,6 +213,7 @@ def imports_table() -> str:
 
 BLOCKS = {
     **baseline_tables.BLOCKS,
+    **review_tables.BLOCKS,
     **synthetic_tables.BLOCKS,
     "quickstart": quickstart_table,
     "span rows": arms_table,

@@ -157,7 +157,9 @@ def simulate(
     minutes = 0.0
     points = []
     while True:
-        evaluation = evaluate(test, learner.assigned(test), system, Settings(draws=0))
+        predicted = {"coder": learner.assigned(test)}
+        comparison = evaluate(test, predicted, system, Settings(draws=0))
+        evaluation = comparison.evaluations["coder"]
         points.append(
             {
                 "notes": int(opened.sum()),

@@ -62,3 +62,7 @@ def page_table() -> str:
         ],
     ]
     return table(["what", "median and longest"], rows)
+
+
+BLOCKS = {"review orders": orders_table, "review page": page_table}
+"""Functions that generate the blocks of the page, by the name of the block."""
