@@ -18,6 +18,31 @@ COLUMNS = {
 }
 """Scores of the table of systems, and their headings."""
 
+SPANISH = {
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
+    "evidence_span_f1": "evidence F1, exact spans",
+    "evidence_token_f1": "evidence F1, tokens",
+}
+"""Scores of the table of systems on Spanish notes, which have evidence."""
+
+OTHERS = {
+    "Gemma 3 270M, `single_pass`": ("gemma-50/mixed-1-4-seed0", "single_pass"),
+    "Gemma 3 270M, `span_loop`": ("gemma-50/mixed-1-4-seed0", "span_loop"),
+    "system of all parts": ("best", ""),
+}
+"""Systems with a language model on the same notes: their result of the claim and their mode."""
+
+RARE = {
+    "frequency/medium/micro_f1": "F1, 10–99 notes",
+    "frequency/tail/micro_f1": "F1, 2–9 notes",
+    "frequency/ultra_tail/micro_f1": "F1, 1 note",
+    "unseen/micro_f1": "F1, no note",
+    "frequency/tail/family_recall": "family, 2–9 notes",
+    "unseen/family_recall": "family, no note",
+}
+"""Scores of the table of the rare-code experiment, and their headings."""
+
 
 def quality_table(language: str) -> str:
     """Return the table of systems on the development notes of CodiEsp in a language."""
@@ -29,6 +54,45 @@ def quality_table(language: str) -> str:
         ranking = found["ranking"].get(name)
         rows.append([name, *cells, "" if ranking is None else f"{ranking:.3f}"])
     return table(["system", *COLUMNS.values(), "MAP of all codes"], rows)
+
+
+def spanish_table() -> str:
+    """Return the table of systems on the development notes of CodiEsp in Spanish."""
+    found = read_json(RESULTS / "baselines.json")["quality"]["es"]
+    rows = []
+    for name, scores in found["scores"].items():
+        ranking = found["ranking"].get(name)
+        rows.append(_spanish_row(name, scores, "" if ranking is None else f"{ranking:.3f}"))
+    for name, (result, mode) in OTHERS.items():
+        content = read_json(RESULTS / "claim" / f"{result}.json")
+        scores = content["points"][-1]["modes"][mode]["scores"] if mode else content["scores"]
+        rows.append(_spanish_row(name, scores, f"{scores['map']['value']:.3f}"))
+    return table(["system", *SPANISH.values(), "MAP"], rows)
+
+
+def _spanish_row(name: str, scores: dict[str, Any], ranking: str) -> list[str]:
+    cells = [_interval(scores[score]) for score in list(SPANISH)[:2]]
+    cells += [f"{scores[score]['value']:.3f}" for score in list(SPANISH)[2:]]
+    return [name, *cells, ranking]
+
+
+def rare_table() -> str:
+    """Return the table of the rare-code experiment: each arm beside the original notes."""
+    rows = []
+    for baseline, seeds in read_json(RESULTS / "rare_codes.json")["results"].items():
+        for found in seeds.values():
+            for arm, scores in found["scores"].items():
+                cells = []
+                for name in ("micro_f1", *RARE):
+                    value = f"{scores[name]['value']:.3f}"
+                    if arm != "original":
+                        low, high = (
+                            found["differences"][arm][name][end] for end in ("low", "high")
+                        )
+                        value += f" ({low:+.3f} to {high:+.3f})"
+                    cells.append(value)
+                rows.append([f"`{baseline}`", arm, *cells])
+    return table(["baseline", "training data", "micro F1", *RARE.values()], rows)
 
 
 def cost_table() -> str:
@@ -53,5 +117,10 @@ def _interval(score: dict[str, Any]) -> str:
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
 
 
-BLOCKS = {"baselines en": lambda: quality_table("en"), "baselines cost": cost_table}
+BLOCKS = {
+    "baselines en": lambda: quality_table("en"),
+    "baselines es": spanish_table,
+    "baselines cost": cost_table,
+    "rare codes": rare_table,
+}
 """Functions that generate the blocks of the page, by the name of the block."""

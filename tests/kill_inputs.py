@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 
 def prepare(inputs: Path, names: Sequence[str]) -> None:
@@ -42,6 +43,7 @@ def prepare(inputs: Path, names: Sequence[str]) -> None:
     )
     more: dict[str, Callable[[Path], None]] = {
         "export": _coded,
+        "review export": _reviewed,
         "code cached": _model,
         "merge": _adapter,
     }
@@ -55,6 +57,32 @@ def _coded(inputs: Path) -> None:
     from cclearn.coding.settings import CoderSettings
 
     code_corpus(inputs / "notes.jsonl", inputs / "coded", CoderSettings(), BulkOptions(20))
+
+
+def _reviewed(inputs: Path) -> None:
+    from cclearn.codes import CodeSystem
+    from cclearn.notes.columns import NoteColumns
+    from cclearn.review.actions import change_of
+    from cclearn.review.folder import ReviewFolder
+    from cclearn.review.run import make_session
+
+    folder = ReviewFolder.start(
+        inputs / "reviewed", {}, [inputs / "calibration.jsonl"], NoteColumns()
+    )
+    session, _ = make_session(folder, "anna", CodeSystem.load(), "random", _no_coder)
+    for _ in range(20):
+        position = session.next()
+        assert position is not None
+        state = session.open(position).state
+        for key in state.entries:
+            events = session.view(position).state.events
+            state = session.act(position, events, change_of("accept", {"key": key})).state
+        session.act(position, state.events, change_of("done", {}))
+    session.log.close()
+
+
+def _no_coder() -> NoReturn:
+    raise AssertionError("the notes are coded")
 
 
 def _model(inputs: Path) -> None:

@@ -133,6 +133,16 @@ COMMANDS = (
         timed=frozenset({"answers.sqlite"}),
     ),
     Command("export", ("cclearn", "export", "{inputs}/coded", "--out", "{out}/coded.tsv")),
+    Command(
+        "review export", ("cclearn", "review", "export", "{inputs}/reviewed", "--out", "{out}/rows")
+    ),
+    Command(
+        "audit-codes",
+        (
+            *("cclearn", "audit-codes", "--notes", "{inputs}/bare.jsonl"),
+            *("--codes", "{inputs}/bare.jsonl", "--out", "{out}/audited.jsonl"),
+        ),
+    ),
     Command("build", ("cclearn", "build", "icd10cm", "under=I21", "--out", "{out}/pairs")),
     Command(
         "build corpus",
