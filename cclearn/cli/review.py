@@ -179,7 +179,7 @@ def start_review(
     with audited("review") as audit:
         audit.begin([model_record(settings.model, engine=settings.engine)], system)
         if adjudicate:
-            session, label = make_adjudication(folder, name, system)
+            session, label = make_adjudication(ReviewFolder.open(out), name, system)
         else:
             session, label = make_session(folder, name, system, order, load)
         serve_review(session, service, label)
@@ -257,6 +257,7 @@ def _stats_view(stats: dict[str, Any]) -> View:
                 "accepted",
                 "changed",
                 "rejected",
+                "unclear",
                 "added",
                 "P",
                 "R",

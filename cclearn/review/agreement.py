@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
-from typing import NamedTuple
+from itertools import chain, combinations
+from typing import Any, NamedTuple
 
 from cclearn.review.events import VERDICTS, Entry, Verdict
 from cclearn.review.reviewed import ReviewedNote
@@ -16,7 +16,8 @@ class Agreement(NamedTuple):
     Attributes:
         reviewers: Names of the reviewers.
         notes: Number of the notes.
-        code_f1: Micro F1 of the codes, in which both reviewers have the same part. None without codes.
+        code_f1: Micro F1 of the codes, in which both reviewers have the same part, without codes that
+            either has deferred or found insufficiently documented. None without codes.
         span_f1: Micro F1 of codes with the exact offsets of their evidence. None without evidence.
         kappa: Cohen's kappa (Cohen, 1960, doi:10.1177/001316446002000104) of the decisions whether a
             note has a code, over the codes that were proposed to either or assigned by either, without
@@ -67,10 +68,35 @@ def _agreement(
     return Agreement(
         names,
         len(notes),
-        _f1([(one.codes, other.codes) for one, other in notes]),
-        _f1([(one.spans, other.spans) for one, other in notes]),
+        _f1([_decided(one, other, one.codes, other.codes) for one, other in notes]),
+        _f1([_decided(one, other, one.spans, other.spans) for one, other in notes]),
         cohens_kappa(decisions),
         len(decisions),
+    )
+
+
+def _decided(
+    one: ReviewedNote, other: ReviewedNote, ones: frozenset[Any], others: frozenset[Any]
+) -> tuple[frozenset[Any], frozenset[Any]]:
+    """Return codes, or spans with a code, without those on which either reviewer has not decided."""
+    unclear = one.unclear | other.unclear
+
+    def kept(items: frozenset[Any]) -> frozenset[Any]:
+        return frozenset(i for i in items if (i if isinstance(i, str) else i[0]) not in unclear)
+
+    return kept(ones), kept(others)
+
+
+def _entry_of(note: ReviewedNote, code: str) -> Entry | None:
+    """Return the entry by which a reviewer has decided on a code: first the one that assigns it."""
+    entries = note.state.entries.values()
+    return next(
+        chain(
+            (entry for entry in entries if entry.is_assigned and entry.code == code),
+            (entry for entry in entries if entry.proposed == code),
+            (entry for entry in entries if entry.code == code),
+        ),
+        None,
     )
 
 
@@ -127,12 +153,7 @@ def adjudication_entries(notes: Sequence[ReviewedNote]) -> tuple[Entry, ...]:
     )
     principal = {e.code for note in notes for e in note.state.assigned if e.principal}
     for number, code in enumerate(codes):
-        found = {
-            note.reviewer: next(
-                (e for e in note.state.entries.values() if code in (e.code, e.proposed)), None
-            )
-            for note in notes
-        }
+        found = {note.reviewer: _entry_of(note, code) for note in notes}
         verdicts: dict[str, Verdict] = {
             name: "accept"
             if entry is not None and entry.is_assigned and entry.code == code

@@ -137,7 +137,12 @@ class ReviewPages:
         position = self._session.next()
         if position is not None:
             return RedirectResponse(f"/notes/{position + 1}", 303, _HEADERS)
-        is_filtered = self._session.filter != Filter()
+        session = self._session
+        is_filtered = session.filter != Filter()
+        if blocked := int((session.allowed() & session.blocked & ~session.done).sum()):
+            text = f"Notes that cannot be shown: {blocked:,}. The list of notes shows which."
+            page = message_page("No other note is left", text, *self._frame(None))
+            return self._page(page)
         text = (
             self._about_the_filter()
             if is_filtered

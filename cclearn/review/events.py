@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cclearn.codes import CodeSystem
 from cclearn.notes import CODED_ASSERTIONS, AssignedCode, Evidence
 from cclearn.notes.contract import Assertion
 
@@ -159,27 +160,36 @@ class Event(_Line):
     proposed: tuple[Entry, ...] = Field(default=(), exclude_if=operator.not_)
 
 
-def proposals(codes: list[AssignedCode], release: str) -> tuple[Entry, ...]:
+def proposals(codes: list[AssignedCode], release: str, system: CodeSystem) -> tuple[Entry, ...]:
     """Return the entries of proposed codes, in their order. Mentions that are not coded have none.
 
     Args:
         codes: Codes of a coded note.
         release: Release of the coder that assigned them.
+        system: Code system in whose spelling the entries have their codes. Of two spellings of one code,
+            the first counts, with the evidence of both.
     """
-    return tuple(
-        Entry(
+    entries: dict[str, Entry] = {}
+    for number, assigned in enumerate(codes):
+        if assigned.assertion not in CODED_ASSERTIONS:
+            continue
+        code = system.canonical(assigned.code) if assigned.code in system else assigned.code
+        evidence = {(piece.start, piece.end) for piece in assigned.evidence}
+        if code in entries:
+            both = tuple(sorted(evidence | set(entries[code].evidence)))
+            entries[code] = entries[code].model_copy(update={"evidence": both})
+            continue
+        entries[code] = Entry(
             key=f"p{number}",
-            code=assigned.code,
+            code=code,
             system=assigned.system,
             release=release,
-            evidence=tuple((piece.start, piece.end) for piece in assigned.evidence),
+            evidence=tuple(sorted(evidence)),
             assertion=assigned.assertion,
             score=assigned.score,
             flags=tuple(assigned.flags),
             status=assigned.status,
             proposed_decision=assigned.decision,
-            proposed=assigned.code,
+            proposed=code,
         )
-        for number, assigned in enumerate(codes)
-        if assigned.assertion in CODED_ASSERTIONS
-    )
+    return tuple(entries.values())

@@ -59,7 +59,8 @@ class Chosen:
         """
         ordered = sorted(versions, key=lambda note: note.reviewer)
         adjudicated = [note for note in ordered if note.is_adjudicated]
-        counting = adjudicated[-1:] or ordered
+        adjudicated.sort(key=lambda note: note.last.time)
+        counting = adjudicated[-1:] or ordered  # The latest adjudication counts.
         first = counting[0]
         if any(note.codes != first.codes for note in counting):
             return None
@@ -164,8 +165,9 @@ def export(
     pairs: list[SpanPair] = []
     for versions in _by_id(reviewed):
         finished = [version for version in versions if version.state.done]
-        note = same_text(index, finished[0]) if finished else None
-        current = [version for version in finished if note and same_text(index, version)]
+        texts = [(version, same_text(index, version)) for version in finished]
+        current = [version for version, found in texts if found is not None]
+        note = next((found for _, found in texts if found is not None), None)
         chosen = Chosen.of(current) if current else None
         if not finished:
             left_out["not finished"] += 1

@@ -111,7 +111,7 @@ class ReviewFolder:
                 raise ConfigurationError(different)
             folder = cls(path, known.settings, notes)
         else:
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if path.exists() and (not path.is_dir() or _other_files(path)):
                 raise CclearnError(
                     f"output (out = {path}): it exists, and is not the folder of a review. Name another"
                     " with --out."
@@ -126,16 +126,12 @@ class ReviewFolder:
         Args:
             index: Index that `index` returned.
         """
-        if next_copy := self._next_copy():
+        is_copy = index.files == (self.path / _NEXT_COPY,)
+        if is_copy:
             index.rename(self.path / COPY)
-        notes = self.notes.model_copy(update={"copied": next_copy is not None})
-        self.notes = notes
+        notes = self.notes = self.notes.model_copy(update={"copied": is_copy})
         content = {"settings": self.settings.model_dump(), "notes": notes.model_dump()}
         write_json(self.path / SETTINGS, content)
-
-    def _next_copy(self) -> Path | None:
-        path = self.path / _NEXT_COPY
-        return path if path.exists() else None
 
     @classmethod
     def open(cls, path: Path) -> ReviewFolder:
@@ -160,7 +156,7 @@ class ReviewFolder:
             ) from None
 
     def index(self) -> NoteIndex:
-        """Read the notes that the user has named. Raises CclearnError."""
+        """Read the notes that the user has named, in a folder that is locked. Raises CclearnError."""
         next_copy = self.path / _NEXT_COPY
         next_copy.unlink(missing_ok=True)
         columns = NoteColumns(self.notes.text, self.notes.id)
@@ -191,6 +187,11 @@ class ReviewFolder:
             DataError: A log cannot be read.
         """
         return [LogReader(path) for path in sorted((self.path / DECISIONS).glob("*.jsonl"))]
+
+
+def _other_files(path: Path) -> list[Path]:
+    """Return the files of a folder that no start of a review has left before its settings."""
+    return [p for p in path.iterdir() if not (p.name.startswith(".") or p.name == DECISIONS)]
 
 
 def check_same_corpus(corpus: NoteIndex, log: LogReader) -> int:

@@ -7,7 +7,7 @@ from array import array
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from pydantic_core import from_json
 
 from cclearn.bulk.folder import MANIFEST, SHARDS, coded_files
+from cclearn.codes import CodeSystem
 from cclearn.errors import DataError, shown_id
 from cclearn.notes import CodedNote, Note
 from cclearn.notes.columns import NoteColumns
@@ -77,6 +78,7 @@ class NoteIndex:
     """Notes in files of JSON lines, which are read by their number.
 
     Attributes:
+        files: Files of the notes.
         ids: Ids of the notes.
         positions: Number of each note, by its id.
         is_coded: Whether the notes have codes.
@@ -101,7 +103,7 @@ class NoteIndex:
     ) -> None:
         self.model = model
         self.release = release
-        self._paths = tuple(files)
+        self.files = tuple(files)
         self._places, self._lengths = array("Q"), array("Q")
         self.ids: list[str] = []
         self.is_coded = False
@@ -110,7 +112,7 @@ class NoteIndex:
         self.positions = {identifier: n for n, identifier in enumerate(self.ids)}
         if len(self.positions) < len(self.ids):
             twice = next(i for n, i in enumerate(self.ids) if self.positions[i] != n)
-            path = self._paths[self._places[self.positions[twice]] >> 48]
+            path = self.files[self._places[self.positions[twice]] >> 48]
             raise DataError(path, f"'{shown_id(twice)}' occurs twice", field="id")
 
     def __len__(self) -> int:
@@ -119,13 +121,18 @@ class NoteIndex:
     @cached_property
     def sha256(self) -> str:
         """Hash of the files. It takes longer than the index, and a page does not need it."""
-        hashes = [sha256_of_file(path) for path in self._paths]
+        hashes = [sha256_of_file(path) for path in self.files]
         return hashes[0] if len(hashes) == 1 else sha256_of_text("\n".join(hashes))
+
+    def use_spelling(self, system: CodeSystem) -> None:
+        """Spell the proposed codes as a code system does."""
+        names = (system.canonical(n) if n in system else n for n in self.proposed.names)
+        self.proposed = replace(self.proposed, names=tuple(names))
 
     def rename(self, path: Path) -> None:
         """Give the only file another name."""
-        os.replace(self._paths[0], path)
-        self._paths = (path,)
+        os.replace(self.files[0], path)
+        self.files = (path,)
 
     def read(self, position: int) -> CodedNote:
         """Return a note, without codes if nobody has coded it.
@@ -135,7 +142,7 @@ class NoteIndex:
                 the index was made.
         """
         number, offset = divmod(self._places[position], 1 << 48)
-        path = self._paths[number]
+        path = self.files[number]
         try:
             with path.open("rb") as stream:
                 stream.seek(offset)
@@ -179,7 +186,7 @@ class NoteIndex:
         )
 
     def _rows(self) -> Iterator[Mapping[str, Any]]:
-        for number, path in enumerate(self._paths):
+        for number, path in enumerate(self.files):
             offset = 0
             with path.open("rb") as stream:
                 for line_number, line in enumerate(stream, start=1):
@@ -198,11 +205,22 @@ class NoteIndex:
             if not isinstance(identifier, str) or not identifier:
                 raise DataError(path, "missing", number, "id")
             for code in row.get("codes") or ():
-                _ = code["code"]
+                _check_code(code)
+            if not isinstance(row.get("text") or "", str):
+                raise TypeError("the text is not a string")
         except (ValueError, KeyError, TypeError, AttributeError):
             raise DataError(path, "not a note, or codes without `code`", number) from None
         self.ids.append(identifier)
         return dict(row)
+
+
+def _check_code(code: Mapping[str, Any]) -> None:
+    """Raise an error unless the index can read a code. Everything else is checked with the note."""
+    score = code.get("score")
+    if not (isinstance(code["code"], str) and isinstance(code.get("system", ""), str)):
+        raise TypeError("not a code")
+    if score is not None and not isinstance(score, float | int):
+        raise TypeError("not a score")
 
 
 class _NotRowsError(Exception):

@@ -57,9 +57,11 @@ class ReviewedNote:
     def unclear(self) -> frozenset[str]:
         """Codes that are deferred, or that the note does not document."""
         return frozenset(
-            entry.code
+            code
             for entry in self.state.entries.values()
             if entry.verdict in ("defer", "insufficient")
+            for code in (entry.code, entry.proposed)
+            if code is not None and code not in self.codes
         )
 
     @property

@@ -17,11 +17,13 @@ from cclearn.review.agreement import adjudication_entries, disagreements
 from cclearn.review.app import make_review_app
 from cclearn.review.events import proposals
 from cclearn.review.folder import ReviewFolder, check_same_corpus
+from cclearn.review.log import checked_reviewer
 from cclearn.review.note_index import NoteIndex
 from cclearn.review.order import Order, OrderName
-from cclearn.review.reviewed import ADJUDICATION, opened_logs, reviewed_notes
+from cclearn.review.reviewed import ADJUDICATION, opened_logs, reviewed_notes, same_text
 from cclearn.review.session import Proposals, Session
 from cclearn.runtime.display import counted, print_message
+from cclearn.runtime.files import locked_folder
 from cclearn.service.limits import ServiceSettings
 from cclearn.service.listening import Server, configuration, listen, url_of
 from cclearn.service.metrics import Metrics
@@ -49,26 +51,25 @@ def make_session(
     Raises:
         CclearnError: The notes cannot be read, the log is locked, or the order is not possible.
     """
-    corpus = folder.index()
-    if not len(corpus):
-        raise CclearnError("notes: there is no note. Name a file with notes.")
-    _check_system(corpus, system)
-    settings = folder.settings
-    chosen = Order(corpus, order, settings.seed, settings.kept_apart)
-    reviewer_log = folder.log(reviewer)
+    checked_reviewer(reviewer)
+    with locked_folder(folder.path):
+        corpus = folder.index()
+        if not len(corpus):
+            raise CclearnError("notes: there is no note. Name a file with notes.")
+        _check_system(corpus, system)
+        corpus.use_spelling(system)
+        settings = folder.settings
+        chosen = Order(corpus, order, settings.seed, settings.kept_apart)
+        with opened_logs(folder) as logs:
+            missing = max((check_same_corpus(corpus, each) for each in logs), default=0)
+        reviewer_log = folder.log(reviewer)
+        folder.save(corpus)
     if reviewer_log.moved:
         print_message(
             f"{reviewer_log.path}: its last line was incomplete ({reviewer_log.moved} bytes), because"
             " the last run was killed. That decision was not confirmed. The bytes are in a file beside"
             " it."
         )
-    try:
-        with opened_logs(folder) as logs:
-            missing = max(check_same_corpus(corpus, each) for each in logs)
-    except CclearnError:
-        reviewer_log.close()
-        raise
-    folder.save(corpus)
     if missing:
         print_message(
             f"Reviewed notes that are not among these notes: {missing:,}. Their decisions stay in the"
@@ -84,7 +85,7 @@ def make_session(
         name = f"{corpus.model[0]}, {system.name} {release}"
 
         def propose(note: CodedNote) -> Proposals:
-            return Proposals(proposals(note.codes, release), *corpus.model)
+            return Proposals(proposals(note.codes, release, system), *corpus.model)
     else:
         loaded = cache(load)
         name = f"notes without codes, {system.name} {system.release}"
@@ -92,7 +93,7 @@ def make_session(
         def propose(note: CodedNote) -> Proposals:
             coder, digest = loaded()
             codes = coder.code(note.note).codes
-            return Proposals(proposals(codes, system.release), coder.name, digest)
+            return Proposals(proposals(codes, system.release, system), coder.name, digest)
 
     return Session(corpus, system, reviewer_log, chosen, settings, propose), name
 
@@ -139,6 +140,21 @@ def make_adjudication(
             ]
         )
     corpus = folder.reviewed_index()
+    corpus.use_spelling(system)
+    current = {
+        identifier: notes
+        for identifier, notes in disputed.items()
+        if same_text(corpus, notes[0]) is not None
+    }
+    if changed := len(disputed) - len(current):
+        print_message(
+            f"Notes that are missing or whose text has changed: {changed:,}. They are left out."
+        )
+    if not current:
+        raise CclearnError(
+            "adjudicate: no note with a disagreement is among the notes with its text."
+        )
+    disputed = current
 
     def propose(note: CodedNote) -> Proposals:
         return Proposals(adjudication_entries(disputed[note.id]), ADJUDICATION, "")

@@ -116,6 +116,7 @@ class Session:
     opened: npt.NDArray[np.bool_] = field(init=False)
     done: npt.NDArray[np.bool_] = field(init=False)
     blocked: npt.NDArray[np.bool_] = field(init=False)
+    _failed: npt.NDArray[np.bool_] = field(init=False)
     _codes: set[str] = field(default_factory=set)
     _minutes: dict[int, float] = field(default_factory=dict)
     _since: float = 0.0
@@ -126,6 +127,7 @@ class Session:
         self.opened = np.zeros(len(self.corpus), dtype=np.bool_)
         self.done = np.zeros(len(self.corpus), dtype=np.bool_)
         self.blocked = np.zeros(len(self.corpus), dtype=np.bool_)
+        self._failed = np.zeros(len(self.corpus), dtype=np.bool_)
         for identifier, last in self.log.notes.items():
             position = self.corpus.positions.get(identifier)
             if position is not None:
@@ -140,6 +142,11 @@ class Session:
         """
         with self._lock:
             allowed = self.allowed() & ~self.blocked
+            if not (allowed & ~self.done).any() and self._failed.any():
+                # The coder may answer again by now.
+                self.blocked &= ~self._failed
+                self._failed[:] = False
+                allowed = self.allowed() & ~self.blocked
             begun = np.flatnonzero(allowed & self.opened & ~self.done)
             if len(begun):
                 return int(begun[0])
@@ -202,7 +209,11 @@ class Session:
             return self._view(position)
 
     def _first_view(self, view: NoteView) -> NoteView:
-        proposals = self.propose(view.note)
+        try:
+            proposals = self.propose(view.note)
+        except CclearnError:
+            self._failed[view.position] = True
+            raise
         entries = proposals.entries if view.shown else ()
         order = tuple(entry.key for entry in entries)
         self._append(view, Change("open", (), entries, order, False), proposals)
@@ -228,6 +239,8 @@ class Session:
             view = self._view(position)
             if view.problem:
                 raise Refusal(view.problem)
+            if not view.state.events:
+                raise Refusal("The note was not opened yet. Reload the page.")
             if view.state.events != seen:
                 raise Conflict(
                     "The note was changed in another window, and the action was not saved. The page"

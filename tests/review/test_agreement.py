@@ -141,3 +141,35 @@ def test_other_notes_are_not_shown_in_an_adjudication(tmp_path: Path, system: Co
     with pytest.raises(CclearnError, match="not among those that are reviewed"):
         session.open(2)
     session.log.close()
+
+
+def test_a_code_that_was_changed_and_added_again_is_assigned(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    for name in ("anna", "bob"):
+        session = start(tmp_path, system, [coded_note()], name)
+        do(session, "change", key="p0", code="I50.20")
+        do(session, "add", code="I50.9")
+        do(session, "accept" if name == "anna" else "reject", key="p1")
+        do(session, "done")
+        session.log.close()
+    session, _ = make_adjudication(ReviewFolder.open(tmp_path / "reviewed"), "carla", system)
+    entries = {entry.code: entry.verdict for entry in session.open(0).state.entries.values()}
+    assert entries == {"I50.20": "accept", "I50.9": "accept", "E11.9": "undecided"}
+    session.log.close()
+
+
+def test_notes_that_have_changed_are_not_adjudicated(tmp_path: Path, system: CodeSystem) -> None:
+    from cclearn.notes.jsonl import write_rows
+
+    folder = both(tmp_path, system)
+    text = "XXXX " + TEXT
+    write_rows(tmp_path / "coded.jsonl", [coded_note("n0", text=text), coded_note("n1")])
+    session, label = make_adjudication(folder, "carla", system)
+    assert label == "1 note on which reviewers disagree"
+    assert session.candidates is not None
+    assert session.candidates.tolist() == [False, True]
+    session.log.close()
+    write_rows(tmp_path / "coded.jsonl", [coded_note("other")])
+    with pytest.raises(CclearnError, match="no note with a disagreement"):
+        make_adjudication(folder, "carla", system)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,12 +186,16 @@ def test_keys_mean_what_the_page_shows(page: Any, tmp_path: Path, system: CodeSy
     session = start(tmp_path, system, notes)
     with served(session) as address:
         page.goto(f"{address}/notes/1")
-        # Without a pause: the second key is for the code that the first one leads to.
+        # Without a pause: the second key was for a code that nobody has read, and does nothing.
         page.evaluate(
             "() => { for (const key of 'ax') document.body.dispatchEvent("
             "new KeyboardEvent('keydown', {key, bubbles: true})); }"
         )
         settled(page)
+        verdicts = [entry.verdict for entry in session.open(0).state.entries.values()]
+        assert verdicts == ["accept", "undecided"]
+        assert "did nothing" in page.inner_text("#problem")
+        press(page, "x")
         verdicts = [entry.verdict for entry in session.open(0).state.entries.values()]
         assert verdicts == ["accept", "reject"]
         # A second f does not finish the next note, and a key that is held decides once.
@@ -235,6 +240,30 @@ def test_typed_text_is_kept(page: Any, tmp_path: Path, system: CodeSystem) -> No
         page.evaluate("() => document.activeElement.blur()")
         press(page, "x")
         assert session.open(0).state.entries["a0"].verdict == "reject"
+
+
+def test_typing_during_a_slow_answer_is_no_decision(
+    page: Any, tmp_path: Path, system: CodeSystem
+) -> None:
+    session = start(tmp_path, system, [coded_note()])
+    act = session.act
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.8)
+        return act(*arguments)
+
+    session.act = slow  # type: ignore[method-assign]
+    with served(session) as address:
+        page.goto(f"{address}/notes/1")
+        page.locator("li[data-key=p0] button[value=defer]").click()
+        page.locator("#search-add").click()
+        page.keyboard.type("gout ad", delay=200)
+        settled(page)
+        page.keyboard.type("x")
+        settled(page)
+        assert page.input_value("#search-add") == "gout adx"
+        verdicts = [entry.verdict for entry in session.open(0).state.entries.values()]
+        assert verdicts == ["defer", "undecided"]
 
 
 def test_a_selection_beyond_the_note_ends_with_it(
@@ -368,4 +397,6 @@ def test_the_page_says_that_the_server_does_not_answer(
     with served(session) as address:
         page.goto(f"{address}/notes/1")
     press(page, "a")
-    assert "The server did not answer, and the action was not saved" in page.inner_text("#problem")
+    assert "The server did not answer, and the action may not be saved" in page.inner_text(
+        "#problem"
+    )

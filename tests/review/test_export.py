@@ -221,3 +221,17 @@ def test_the_copy_of_a_table_is_exported(tmp_path: Path, system: CodeSystem) -> 
     path.unlink()
     counts = export(ReviewFolder.open(tmp_path / "reviewed"), system, tmp_path / "rows")
     assert counts["notes.jsonl"] == 1
+
+
+def test_a_version_with_the_present_text_counts(tmp_path: Path, system: CodeSystem) -> None:
+    from cclearn.notes.jsonl import write_rows
+
+    for name, text in (("anna", TEXT), ("bob", TEXT + " Corrected.")):
+        write_rows(tmp_path / "coded.jsonl", [coded_note(text=text)])
+        session = start(tmp_path, system, [], name)
+        decide_all(session, lambda code: "accept")
+        session.log.close()
+    export(ReviewFolder.open(tmp_path / "reviewed"), system, tmp_path / "rows")
+    (note,) = read_coded_notes(tmp_path / "rows" / "notes.jsonl")
+    assert note.review is not None
+    assert (note.text, note.review.reviewers) == (TEXT + " Corrected.", ["bob"])

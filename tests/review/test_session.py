@@ -13,7 +13,7 @@ from cclearn.notes.columns import NoteColumns
 from cclearn.notes.jsonl import write_rows
 from cclearn.review.folder import ReviewFolder
 from cclearn.review.run import make_session
-from cclearn.review.session import LONGEST_PAUSE, Filter, Refusal
+from cclearn.review.session import LONGEST_PAUSE, Filter, Refusal, Session
 from tests.review.reviews import TEXT, code, coded_note, decide_all, do, start
 
 
@@ -222,17 +222,76 @@ def test_a_note_that_cannot_be_shown_does_not_stop_the_review(
 
 
 def test_the_coder_may_fail_for_a_note(tmp_path: Path, system: CodeSystem) -> None:
-    (tmp_path / "a.txt").write_text(TEXT)
-    folder = ReviewFolder.start(tmp_path / "reviewed", {}, [tmp_path / "a.txt"], NoteColumns())
+    (tmp_path / "notes").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "notes" / f"{name}.txt").write_text(TEXT)
+    folder = ReviewFolder.start(tmp_path / "reviewed", {}, [tmp_path / "notes"], NoteColumns())
 
     def load() -> tuple[object, str]:
         raise CclearnError("the model does not answer")
 
     session, _ = make_session(folder, "anna", system, "random", load)  # type: ignore[arg-type]
+    first = session.next()
+    assert first is not None
     with pytest.raises(CclearnError, match="does not answer"):
-        session.open(0)
-    assert session.next() is None
+        session.open(first)
+    # The other note is next, and then the coder may answer again.
+    assert session.next() == 1 - first
+    with pytest.raises(CclearnError, match="does not answer"):
+        session.open(1 - first)
+    assert session.next() == first
     assert session.log.notes == {}
+
+
+def test_a_failed_first_start_can_be_corrected(tmp_path: Path, system: CodeSystem) -> None:
+    (tmp_path / "notes.csv").write_text(f'id,text\nn1,"{TEXT}"\n')
+
+    def begin(order: str, reviewer: str = "anna") -> Session:
+        paths = [tmp_path / "notes.csv"]
+        folder = ReviewFolder.start(tmp_path / "reviewed", {}, paths, NoteColumns())
+        return make_session(folder, reviewer, system, order, lambda: 1 / 0)[0]  # type: ignore[arg-type]
+
+    with pytest.raises(ConfigurationError, match="the notes have no codes"):
+        begin("value")
+    with pytest.raises(CclearnError, match="--reviewer"):
+        begin("random", "a b")
+    one = begin("random")
+    # A second reviewer starts: the copy of the first one stays readable.
+    other = begin("random", "bob")
+    assert one.corpus.read(0).text == other.corpus.read(0).text == TEXT
+    names = {path.name for path in (tmp_path / "reviewed").iterdir()}
+    assert names == {"review.json", "notes.jsonl", "decisions", ".lock"}
+    one.log.close()
+    other.log.close()
+
+
+def test_codes_in_another_spelling_are_the_same_code(tmp_path: Path, system: CodeSystem) -> None:
+    codes = [code(TEXT, "i509", "heart failure"), code(TEXT, "I50.9", "Acute")]
+    session = start(tmp_path, system, [coded_note(codes=codes)])
+    (entry,) = session.open(0).state.entries.values()
+    assert (entry.code, entry.proposed, entry.evidence) == ("I50.9", "I50.9", ((0, 5), (6, 19)))
+    with pytest.raises(Refusal, match="in the list already"):
+        do(session, "add", code="I509")
+    session.filter = Filter("all", "I50.9")
+    assert session.allowed().all()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"id": "a", "text": 5}',
+        '{"id": "a", "text": "x", "codes": [{"code": "I10", "score": "x"}]}',
+        '{"id": "a", "text": "x", "codes": ["I10"]}',
+        '{"id": "a", "text": "x", "codes": [{"code": "I10", "system": null}]}',
+        '{"id": "a", "text": "x", "codes": 7}',
+        "[]",
+        "{",
+    ],
+)
+def test_lines_that_are_no_notes_are_named(tmp_path: Path, system: CodeSystem, row: str) -> None:
+    (tmp_path / "coded.jsonl").write_text(coded_note().model_dump_json() + "\n" + row + "\n")
+    with pytest.raises(CclearnError, match=r"coded\.jsonl:2: "):
+        start(tmp_path, system, [])
 
 
 def test_minutes_are_not_lost_by_reloading_or_refused_actions(

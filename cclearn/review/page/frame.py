@@ -151,14 +151,17 @@ def note_page(
     text = note_html(view.note.text, state.entries.values())
     finish = "reopen" if state.done else "done"
     label = "Reopen" if state.done else "Done and next"
+    buttons = (
+        f"<form method='post' action='{address}' data-act>{hidden}"
+        "<button name='action' value='undo' aria-keyshortcuts='u'>Undo</button> "
+        f"<button name='action' value='{finish}' aria-keyshortcuts='f'>{label}</button></form>"
+    )
     codes = "" if view.problem else CodeList(view, system, hidden, address).html()
     shortcuts = "".join(f"<dt>{k}</dt><dd>{what}</dd>" for k, what in _SHORTCUTS)
     main = (
         f"<main id='main' data-seen='{state.events}' tabindex='-1'>"
         f"<div class='bar'><h2><bdi>{identifier}</bdi></h2><span class='quiet'>{'; '.join(remarks)}"
-        f"</span>{flags}<form method='post' action='{address}' data-act>{hidden}"
-        "<button name='action' value='undo' aria-keyshortcuts='u'>Undo</button> "
-        f"<button name='action' value='{finish}' aria-keyshortcuts='f'>{label}</button></form></div>"
+        f"</span>{flags}{'' if view.problem else buttons}</div>"
         f"<div role='alert'>{alert}</div><p id='chosen' class='quiet' role='status'></p>"
         "<div class='columns'><section aria-label='Note'>"
         f"<div id='note' class='note' dir='auto' lang='' tabindex='0' role='group'"

@@ -3,6 +3,7 @@
 // the note is exactly its text, so an offset is the number of code points before a place.
 
 const SEARCH_DELAY = 150;
+const TIME_LIMIT = 120_000; // Milliseconds. A model may code the next note meanwhile.
 const DECISIONS = ["accept", "reject", "defer", "insufficient", "change"];
 const find = (id) => document.getElementById(id);
 const note = () => find("note");
@@ -11,6 +12,7 @@ const entries = () => [...document.querySelectorAll("li[data-key]")];
 let current = null; // Key of the chosen code.
 let chosen = null; // The chosen words of the note: {start, end, quote, range}.
 let waiting = Promise.resolve(); // Actions are sent one after the other.
+let pending = 0; // Number of actions that are not answered.
 
 function make(name, properties, ...children) {
   const element = Object.assign(document.createElement(name), properties);
@@ -62,6 +64,14 @@ function choose(selected) {
   if (status) {
     status.textContent = chosen ? `Selected words: ${chosen.start}–${chosen.end}` : "";
   }
+}
+
+function reselect() {
+  // The text was replaced by one with other marks.
+  const points = [...note().textContent];
+  const before = points.slice(0, chosen.start).join("").length;
+  getSelection().setBaseAndExtent(...place(before), ...place(before + chosen.quote.length));
+  readSelection();
 }
 
 // Selecting words with the keyboard: a word is a run of letters and digits, or one other sign.
@@ -150,13 +160,16 @@ function stepMark(distance) {
 
 function say(problem) {
   const alert = document.querySelector("[role=alert]");
-  alert.replaceChildren(make("p", {className: "problem", id: "problem"}, problem));
+  alert?.replaceChildren(make("p", {className: "problem", id: "problem"}, problem));
 }
 
 function enqueue(task) {
   const address = location.pathname;
+  pending += 1;
   waiting = waiting.then(() => (location.pathname === address ? task() : null)).catch(() => {
     say("The page failed, and the last action may not be saved. Reload the page.");
+  }).finally(() => {
+    pending -= 1;
   });
   return waiting;
 }
@@ -169,20 +182,21 @@ function fieldsOf(form, button) {
   return fields;
 }
 
-function typedText(form) {
-  // What was typed into other fields, by the entry and the name of the field.
+const typedFields = () => document.querySelectorAll("input[id]:not([type=hidden])");
+
+function typedText(sent) {
+  // What was typed into fields, by their ids, without the fields that were sent.
   const typed = new Map();
-  for (const field of document.querySelectorAll("#codes input:not([type=hidden])")) {
-    if (field.value !== field.defaultValue && field.form !== form) {
-      typed.set(`${field.closest("li[data-key]")?.dataset.key} ${field.name}`, field.value);
-    }
+  for (const field of typedFields()) {
+    const isSent = sent.get(field.name) === field.value && sent.has(field.name);
+    if (field.value !== field.defaultValue && !isSent) typed.set(field.id, field.value);
   }
   return typed;
 }
 
 function restore(typed) {
-  for (const field of document.querySelectorAll("#codes input:not([type=hidden])")) {
-    const value = typed.get(`${field.closest("li[data-key]")?.dataset.key} ${field.name}`);
+  for (const field of typedFields()) {
+    const value = typed.get(field.id);
     if (value === undefined) continue;
     field.value = value;
     const details = field.closest("details");
@@ -190,8 +204,8 @@ function restore(typed) {
   }
 }
 
-async function post(address, fields, form) {
-  const before = {current, codes: find("codes").scrollTop};
+async function post(address, fields) {
+  const before = {current, codes: find("codes").scrollTop, focus: document.activeElement, chosen};
   const focused = document.activeElement?.closest("li[data-key]")?.dataset.key;
   const name = document.activeElement?.matches("button") ? document.activeElement.value : null;
   const field = document.activeElement?.matches("input") ? document.activeElement.id : null;
@@ -204,10 +218,11 @@ async function post(address, fields, form) {
   try {
     response = await fetch(address, {
       method: "POST", body: fields, credentials: "same-origin", cache: "no-store",
+      signal: AbortSignal.timeout(TIME_LIMIT),
     });
     text = await response.text();
   } catch {
-    say("The server did not answer, and the action was not saved. Start it again, and repeat the action.");
+    say("The server did not answer, and the action may not be saved. Start it again, and reload the page.");
     return;
   } finally {
     document.body.removeAttribute("aria-busy");
@@ -222,11 +237,14 @@ async function post(address, fields, form) {
     say(`${response.status}: the action was not saved. Reload the page.`);
     return;
   }
-  const moved = new URL(response.url).pathname !== location.pathname;
-  const typed = moved ? new Map() : typedText(response.ok ? form : null);
+  const isOther = new URL(response.url).pathname !== location.pathname;
+  const moved = isOther || !page.getElementById("codes");
+  const typed = moved ? new Map() : typedText(response.ok ? fields : new Map());
+  const now = document.activeElement;
+  const caret = now?.matches("input:not([type=hidden])") ? [now.selectionStart, now.selectionEnd] : null;
   replace(page, moved);
   if (moved) {
-    history.pushState(null, "", response.url);
+    if (isOther) history.pushState(null, "", response.url);
     document.title = page.title;
     scrollTo(0, 0);
     current = null;
@@ -238,12 +256,20 @@ async function post(address, fields, form) {
   restore(typed);
   const action = fields.get("action");
   const decided = response.ok && DECISIONS.includes(action);
-  if (response.ok && /^(evidence|move|add)/.test(action)) getSelection().removeAllRanges();
-  if (response.ok) choose(null);
+  // Words that were selected during the answer stay selected.
+  if (response.ok && chosen === before.chosen) {
+    if (/^(evidence|move|add)/.test(action)) getSelection().removeAllRanges();
+    choose(null);
+  } else if (chosen) {
+    reselect();
+  }
   find("codes").scrollTop = before.codes;
-  if (!response.ok && field && find(field)) {
+  // The field in which the reviewer types keeps the focus, so that letters are no decisions.
+  const typing = now !== before.focus || !response.ok ? now?.id || field : null;
+  if (typing && find(typing)?.matches("input, #note")) {
     chooseEntry(before.current, null);
-    find(field).focus({preventScroll: true});
+    find(typing).focus({preventScroll: true});
+    if (caret && find(typing).matches("input")) find(typing).setSelectionRange(...caret);
     return;
   }
   const added = entries().map((item) => item.dataset.key).find((item) => !keys.includes(item));
@@ -274,7 +300,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const fields = fieldsOf(form, event.submitter);
   const address = form.getAttribute("action"); // `form.action` would be the buttons of this name.
-  enqueue(() => post(address, fields, form));
+  enqueue(() => post(address, fields));
 });
 
 function press(action) {
@@ -285,7 +311,7 @@ function press(action) {
     return null;
   }
   const button = scope.querySelector(`button[value="${action}"]`);
-  return button && post(button.form.getAttribute("action"), fieldsOf(button.form, button), button.form);
+  return button && post(button.form.getAttribute("action"), fieldsOf(button.form, button));
 }
 
 function openField(name) {
@@ -437,7 +463,7 @@ const KEYS = {
   p: () => press("principal"), K: () => press("up"), J: () => press("down"),
   u: () => press("undo"), Backspace: () => press("undo"),
   f: () => press(document.querySelector('.bar button[value="done"]') ? "done" : "reopen"),
-  c: () => openField("code"), r: () => openField("reason"), n: () => find("search-add").focus(),
+  c: () => openField("code"), r: () => openField("reason"), n: () => find("search-add")?.focus(),
   w: () => note().focus(), "[": () => stepMark(-1), "]": () => stepMark(1),
   "?": () => {
     find("help").open = !find("help").open;
@@ -472,8 +498,14 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   // A key that is held would decide on codes that nobody has read.
   if (event.repeat && !"jk[]".includes(event.key)) return;
-  const key = event.key;
-  enqueue(() => KEYS[key]());
+  const [key, chosenBefore, isBusy] = [event.key, current, pending > 0];
+  enqueue(() => {
+    if (isBusy && "axidp".includes(key) && current !== chosenBefore) {
+      say(`The key ${key} was pressed before the last decision was saved, and did nothing.`);
+      return null;
+    }
+    return KEYS[key]();
+  });
 });
 
 addEventListener("popstate", () => location.reload());
