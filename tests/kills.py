@@ -95,16 +95,11 @@ def _evaluate(*more: str) -> tuple[str, ...]:
 
 _SFT = (
     str(ROOT / "recipes" / "sft.py"),
-    "--config",
-    "tiny/sft_scratch",
-    "--resume",
-    "auto",
+    *"--config tiny/sft_scratch --resume auto".split(),
     'output="{out}/model"',
     'rows.sources.0.path="{inputs}/synthetic/pairs/pairs.jsonl"',
     'rows.sources.1.path="{inputs}/synthetic/train/notes.jsonl"',
-    "model.scratch.hidden_size=32",
-    "model.scratch.layers=2",
-    "model.scratch.heads=2",
+    *"model.scratch.hidden_size=32 model.scratch.layers=2 model.scratch.heads=2".split(),
     "model.scratch.intermediate_size=64",
     "model.scratch.vocabulary=500",
     "training.batching=packed",
@@ -115,6 +110,9 @@ _SFT = (
 )
 
 _BENCHMARK = ("synthetic", "--data", "{inputs}/synthetic", "--out", "{out}/result")
+
+_AUDIT = "cclearn audit-codes --notes {inputs}/bare.jsonl --codes {inputs}/bare.jsonl".split()
+_EXPORT = "cclearn review export {inputs}/reviewed".split()
 
 COMMANDS = (
     Command("cp", ("cclearn", "recipes", "cp", "tiny/sft_scratch", "{out}/new/mine.yaml")),
@@ -136,13 +134,7 @@ COMMANDS = (
     Command(
         "review export", ("cclearn", "review", "export", "{inputs}/reviewed", "--out", "{out}/rows")
     ),
-    Command(
-        "audit-codes",
-        (
-            *("cclearn", "audit-codes", "--notes", "{inputs}/bare.jsonl"),
-            *("--codes", "{inputs}/bare.jsonl", "--out", "{out}/audited.jsonl"),
-        ),
-    ),
+    Command("audit-codes", (*_AUDIT, "--out", "{out}/audited.jsonl")),
     Command("build", ("cclearn", "build", "icd10cm", "under=I21", "--out", "{out}/pairs")),
     Command(
         "build corpus",

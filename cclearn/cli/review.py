@@ -128,6 +128,7 @@ def start_review(
     Each decision is on the disk before the page confirms it. The same command continues the review. If
     CCLEARN_API_KEY is set, the page asks for this key.
     """
+    from cclearn.coding import CoderSettings
     from cclearn.coding.load import load_coder_quietly
     from cclearn.coding.model_record import model_record
     from cclearn.notes.columns import NoteColumns
@@ -158,7 +159,7 @@ def start_review(
         "without_proposals": without_proposals,
         "kept_apart": kept_apart,
         "seed": seed,
-        "system": settings.system if settings.system != "icd10cm" else None,
+        "system": settings.system if settings.system != CoderSettings().system else None,
         "release": None if settings.release is None else str(settings.release.resolve()),
     }
     log_to_standard_error("debug" if is_debugging() else log_level, "uvicorn")

@@ -49,6 +49,11 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _as_flag(value: object) -> object:
+    """Return a flag, which Parquet has as null where JSON leaves it out."""
+    return False if value is None else value
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -118,7 +123,9 @@ class AssignedCode(_Row):
     status: Status = "valid"
     flags: list[str] = []
     decision: Decision | None = None
-    principal: bool = Field(default=False, exclude_if=operator.not_)
+    principal: Annotated[bool, BeforeValidator(_as_flag)] = Field(
+        default=False, exclude_if=operator.not_
+    )
     origin: Literal["proposed", "added"] | None = Field(default=None, exclude_if=_is_none)
 
 

@@ -60,7 +60,8 @@ def _arrow_type(annotation: Any) -> pa.DataType:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = annotation.model_fields.items()
         return pa.struct([(name, _arrow_type(field.annotation)) for name, field in fields])
-    return {int: pa.int64(), float: pa.float64()}.get(annotation, pa.string())
+    types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+    return types.get(annotation, pa.string())
 
 
 def jsonl_to_parquet(

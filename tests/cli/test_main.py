@@ -265,7 +265,7 @@ def test_building_and_evaluating(tmp_path: Path) -> None:
     assert rows[0]["text"][:40] not in page
     shown = run("evaluate", "--gold", gold, "--pred", coded, "--out", tmp_path / "s", "--show", "3")
     assert shown.returncode == 0, shown.stderr
-    assert (tmp_path / "s" / "report.html").read_text().count("<div class='note'>") == 3
+    assert (tmp_path / "s" / "report.html").read_text().count("<article>") == 3
     done = run("compare", *systems, "--draws", "50")
     assert done.returncode == 0, done.stderr
     assert "coded − notes" in done.stdout.decode()

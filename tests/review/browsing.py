@@ -56,3 +56,15 @@ def chromium() -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+def settled(page: Any) -> None:
+    """Wait until all actions are answered."""
+    page.evaluate("() => waiting")
+    page.wait_for_function("() => !document.body.hasAttribute('aria-busy')")
+
+
+def press(page: Any, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+        settled(page)
