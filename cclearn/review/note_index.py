@@ -165,17 +165,24 @@ class NoteIndex:
         names: dict[str, int] = {}
         codes, scores = array("i"), array("f")
         starts, words, flagged = array("q", [0]), array("i"), bytearray()
-        for row in self._rows():
-            assigned = row.get("codes") or []
-            self.is_coded |= "codes" in row
-            for code in assigned:
-                codes.append(names.setdefault(code["code"], len(names)))
-                score = code.get("score")
-                scores.append(nan if score is None else score)
-            starts.append(len(codes))
-            words.append(len(row.get("text") or "") // _CHARACTERS_PER_WORD + 1)
-            flagged.append(bool(row.get("flags")) or any(code.get("flags") for code in assigned))
-            self.systems.update(code.get("system", "icd10cm") for code in assigned)
+        for row, path, number in self._rows():
+            try:
+                assigned = row.get("codes") or []
+                self.is_coded |= "codes" in row
+                for code in assigned:
+                    name, score = code["code"], code.get("score")
+                    known = names.get(name)
+                    if known is None:
+                        known = names[_string(name)] = len(names)
+                    codes.append(known)
+                    scores.append(nan if score is None else score)
+                    if (system := code.get("system", "icd10cm")) not in self.systems:
+                        self.systems.add(_string(system))
+                starts.append(len(codes))
+                words.append(len(_string(row.get("text") or "")) // _CHARACTERS_PER_WORD + 1)
+                flagged.append(bool(row.get("flags")) or any(c.get("flags") for c in assigned))
+            except (KeyError, TypeError, AttributeError):
+                raise DataError(path, _NOT_A_NOTE, number) from None
         return ProposedCodes(
             tuple(names),
             np.array(codes, dtype=np.int32),
@@ -185,13 +192,13 @@ class NoteIndex:
             np.array(words, dtype=np.int32),
         )
 
-    def _rows(self) -> Iterator[Mapping[str, Any]]:
+    def _rows(self) -> Iterator[tuple[Mapping[str, Any], Path, int]]:
         for number, path in enumerate(self.files):
             offset = 0
             with path.open("rb") as stream:
                 for line_number, line in enumerate(stream, start=1):
                     if not line.isspace():
-                        yield self._row(line, path, line_number)
+                        yield self._row(line, path, line_number), path, line_number
                         self._places.append((number << 48) + offset)
                         self._lengths.append(len(line))
                     offset += len(line)
@@ -204,23 +211,20 @@ class NoteIndex:
                 raise _NotRowsError
             if not isinstance(identifier, str) or not identifier:
                 raise DataError(path, "missing", number, "id")
-            for code in row.get("codes") or ():
-                _check_code(code)
-            if not isinstance(row.get("text") or "", str):
-                raise TypeError("the text is not a string")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataError(path, "not a note, or codes without `code`", number) from None
+        except (ValueError, TypeError, AttributeError):
+            raise DataError(path, _NOT_A_NOTE, number) from None
         self.ids.append(identifier)
         return dict(row)
 
 
-def _check_code(code: Mapping[str, Any]) -> None:
-    """Raise an error unless the index can read a code. Everything else is checked with the note."""
-    score = code.get("score")
-    if not (isinstance(code["code"], str) and isinstance(code.get("system", ""), str)):
-        raise TypeError("not a code")
-    if score is not None and not isinstance(score, float | int):
-        raise TypeError("not a score")
+_NOT_A_NOTE = "not a note, or codes without `code`"
+
+
+def _string(value: object) -> str:
+    """Return a string. Raises TypeError for other values."""
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    return value
 
 
 class _NotRowsError(Exception):
