@@ -13,7 +13,9 @@ import typer
 from cclearn.cli.options import (
     CoderOptions,
     FormatOption,
+    IdColumnOption,
     OverwriteOption,
+    TextColumnOption,
     coder_settings,
     with_options,
 )
@@ -43,16 +45,8 @@ def audit_codes_command(
             help="File to write. `cclearn review` opens a .jsonl file.", rich_help_panel="Output"
         ),
     ],
-    text_column: Annotated[
-        str | None,
-        typer.Option(
-            "--text-column", help="Column with the text of a note.", rich_help_panel="Notes"
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option("--id-column", help="Column with the id of a note.", rich_help_panel="Notes"),
-    ] = None,
+    text_column: TextColumnOption = None,
+    id_column: IdColumnOption = None,
     codes_id_column: Annotated[
         str | None,
         typer.Option(

@@ -14,8 +14,10 @@ import typer
 from cclearn.cli.options import (
     CoderOptions,
     FormatOption,
+    IdColumnOption,
     OverwriteOption,
     RayOption,
+    TextColumnOption,
     coder_settings,
     with_options,
 )
@@ -46,23 +48,8 @@ def code_command(
         ),
     ],
     coder: CoderOptions,
-    text_column: Annotated[
-        str | None,
-        typer.Option(
-            "--text-column",
-            help="Column or field with the text of a note. Default: text.",
-            rich_help_panel="Notes",
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option(
-            "--id-column",
-            help="Column or field with the id of a note. Default: id, or the line number in a table"
-            " without it.",
-            rich_help_panel="Notes",
-        ),
-    ] = None,
+    text_column: TextColumnOption = None,
+    id_column: IdColumnOption = None,
     keep_fields: Annotated[
         bool,
         typer.Option(

@@ -133,6 +133,23 @@ AssertionOption = Annotated[
         rich_help_panel="Model",
     ),
 ]
+TextColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        help="Column or field with the text of a note. Default: text.",
+        rich_help_panel="Notes",
+    ),
+]
+IdColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--id-column",
+        help="Column or field with the id of a note. Default: id, or the line number in a table without"
+        " it.",
+        rich_help_panel="Notes",
+    ),
+]
 RayOption = Annotated[
     str | None,
     typer.Option(

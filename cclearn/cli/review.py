@@ -11,9 +11,11 @@ import typer
 
 from cclearn.cli.options import (
     CoderOptions,
+    IdColumnOption,
     JSONOption,
     OverwriteOption,
     ReleaseOption,
+    TextColumnOption,
     coder_settings,
     print_json,
     with_options,
@@ -99,16 +101,8 @@ def start_review(
             min=0, help="Seed of the random choices. Default: 0.", rich_help_panel="Review"
         ),
     ] = None,
-    text_column: Annotated[
-        str | None,
-        typer.Option(
-            "--text-column", help="Column with the text of a note.", rich_help_panel="Notes"
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option("--id-column", help="Column with the id of a note.", rich_help_panel="Notes"),
-    ] = None,
+    text_column: TextColumnOption = None,
+    id_column: IdColumnOption = None,
     host: Annotated[
         str,
         typer.Option(help="Address to listen on. Any but loopback requires CCLEARN_API_KEY."),

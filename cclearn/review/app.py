@@ -90,16 +90,7 @@ class ReviewPages:
         Raises:
             Refused: The form is too long, or has not the token of this server.
         """
-        limits = self._settings.limits
-        deadline = asyncio.get_running_loop().time() + limits.time_limit
-        with ExitStack() as taken:
-            body = await read_body(request, limits, self._room, taken, deadline)
-            try:
-                fields = dict(
-                    parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
-                )
-            except UnicodeDecodeError:
-                raise Refused(422, "body: it is not a form of this page.", "form") from None
+        fields = await self._form(request)
         token = fields.pop("token", "")
         if not secrets.compare_digest(token.encode(), self._token.encode()):
             problem = "token: the page is of an earlier start of the server. Reload it."

@@ -70,9 +70,7 @@ class Entry(_Line):
         assertion: Assertion of the mentions.
         score: Score of the proposal, None if there is none.
         flags: Remarks of the coder on the proposal.
-        status: Validity of the proposed code in the release of the coder.
-        decision: Decision of a calibrated coder. It is called `proposed_decision` because the reviewer's
-            is the verdict.
+        proposed_decision: Decision of a calibrated coder on the proposal. None without thresholds.
         proposed: Code that the coder proposed. None if the reviewer added the entry.
         principal: Whether the code is the principal diagnosis.
         reason: Reason for the decision, as the reviewer typed it.
@@ -87,7 +85,6 @@ class Entry(_Line):
     assertion: Assertion = "present"
     score: float | None = None
     flags: tuple[str, ...] = ()
-    status: str = "valid"
     proposed_decision: str | None = None
     proposed: str | None = None
     principal: bool = False
@@ -188,7 +185,6 @@ def proposals(codes: list[AssignedCode], release: str, system: CodeSystem) -> tu
             assertion=assigned.assertion,
             score=assigned.score,
             flags=tuple(assigned.flags),
-            status=assigned.status,
             proposed_decision=assigned.decision,
             proposed=code,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import cache
 
@@ -27,8 +26,6 @@ from cclearn.runtime.files import locked_folder
 from cclearn.service.limits import ServiceSettings
 from cclearn.service.listening import Server, configuration, listen, url_of
 from cclearn.service.metrics import Metrics
-
-log = logging.getLogger(__name__)
 
 
 def make_session(
