@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +92,27 @@ def arm_recipe(arm: Arm, base: Path, recipe: Path, files: ArmFiles, output: Path
     for source, name in zip(sources, shares, strict=True):
         source["repeats"] = arm.tokens * shares[name] / sizes[source["path"]]
     return with_sources()
+
+
+def source_counts(arm: Arm, manifest: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return what an arm was trained on, by the name of the source.
+
+    `repeats` is how often the rows were repeated, `tokens` and `supervised_tokens` are the tokens of all
+    repetitions and those of them that contribute to the loss.
+
+    Args:
+        arm: The arm.
+        manifest: Manifest of its model.
+    """
+    repeats = [source["repeats"] for source in manifest["recipe"]["rows"]["sources"]]
+    return {
+        name: {
+            "repeats": number,
+            "tokens": round(number * part["tokens"]),
+            "supervised_tokens": round(number * part["supervised_tokens"]),
+        }
+        for name, number, part in zip(arm.shares(), repeats, manifest["rows"], strict=True)
+    }
 
 
 def source_tokens(recipe: Recipe) -> dict[str, int]:

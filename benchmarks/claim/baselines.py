@@ -32,16 +32,16 @@ from benchmarks.claim.data import (
     read_split,
     write_split,
 )
-from benchmarks.claim.dictionary import Dictionary
-from benchmarks.claim.identity import ROOT, code_sha256, data_hashes
+from benchmarks.claim.dictionary import Dictionary, evidence_pairs
+from benchmarks.claim.identity import ROOT, code_sha256, commit, data_hashes
 from benchmarks.claim.results import RESULTS
-from benchmarks.claim.scoring import DRAWS, score
+from benchmarks.claim.scoring import ASSERTION, DRAWS, score
 from cclearn.codes import CodeSystem
 from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import CclearnError
-from cclearn.notes import AssignedCode, CodedNote, Note, SpanPair
+from cclearn.notes import AssignedCode, CodedNote, Note
 from cclearn.notes.jsonl import read_span_pairs
 from cclearn.runtime.files import write_json
 from cclearn.training.manifest import package_versions
@@ -78,16 +78,17 @@ def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callabl
         return lambda notes: map(found.code, notes)
 
     def any_code() -> Code:
-        found = Dictionary(_evidence_pairs(split.training, system), split.documents)
+        found = Dictionary(evidence_pairs(split.training, system), split.documents)
         return lambda notes: map(found.code, notes)
 
     def lexicon(pairs: Path | None) -> Code:
-        return load_coder(CoderSettings(pairs=pairs), system).code_many
+        return load_coder(CoderSettings(pairs=pairs, assertion=ASSERTION), system).code_many
 
     def spacy() -> Code:
         recogniser = f"spacy:{train_recogniser(files.documents, folder / 'spacy')}"
         loop = LoopSettings(recogniser=recogniser, segments="sentence")
-        return load_coder(CoderSettings(pairs=files.all_pairs, loop=loop), system).code_many
+        settings = CoderSettings(pairs=files.all_pairs, loop=loop, assertion=ASSERTION)
+        return load_coder(settings, system).code_many
 
     return {
         "most frequent codes": lambda: most_frequent_codes(split),
@@ -124,23 +125,6 @@ def train_recogniser(documents: Path, output: Path, language: str = "es") -> Pat
     return output / "model-last"
 
 
-def _evidence_pairs(notes: Iterable[CodedNote], system: CodeSystem) -> Iterator[SpanPair]:
-    """Yield a span pair for each piece of evidence, whether or not its code is in the release."""
-    for note in notes:
-        for assigned in note.codes:
-            for number, piece in enumerate(assigned.evidence):
-                yield SpanPair(
-                    id=f"{note.id}-{assigned.code}-{number}",
-                    text=piece.text,
-                    code=assigned.code,
-                    system=system.name,
-                    release=system.release,
-                    grade="gold",
-                    source="evidence",
-                    origin=note.origin,
-                )
-
-
 def measure(split: Split, folder: Path, system: CodeSystem) -> dict[str, Any]:
     """Return the scores of all systems, and the seconds that they take, construction included.
 
@@ -173,11 +157,15 @@ def main() -> None:
         sys.exit("\n".join(error.lines))
     path = RESULTS / f"baselines-{arguments.budget}.json"
     shares = long_evidence_shares(read_notes(arguments.data, "train", system))
-    identity = {"code_sha256": code_sha256(), "data_sha256": data_hashes(split)}
+    identity = {
+        "code_sha256": code_sha256("benchmarks/claim/baselines.py", "recipes/spacy"),
+        "data_sha256": data_hashes(split),
+    }
     write_json(
         path,
         {
             "identity": identity,
+            "commit": commit(),
             "long_evidence": shares,
             "systems": measured,
             "versions": package_versions(),

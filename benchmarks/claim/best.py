@@ -12,19 +12,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claim.compare import score_differences
 from benchmarks.claim.data import TUNING, Split, read_notes
-from benchmarks.claim.identity import ROOT, code_sha256, data_hashes
+from benchmarks.claim.dictionary import Dictionary, evidence_pairs
+from benchmarks.claim.identity import ROOT, bind, code_sha256, commit
 from benchmarks.claim.results import RESULTS
-from benchmarks.claim.scoring import DRAWS, code_notes, predictions, score
+from benchmarks.claim.scoring import ASSERTION, DRAWS, code_notes, predictions, score
 from cclearn.codes import CodeSystem
 from cclearn.coding import load_coder
 from cclearn.coding.calibration.model import Calibration
+from cclearn.coding.identity import rows_sha256
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import CclearnError
+from cclearn.evaluation import Settings
+from cclearn.models import model_hash
 from cclearn.notes.jsonl import write_rows
 from cclearn.runtime.files import sha256_of_file, write_json
 from cclearn.runtime.parsing import read_json
@@ -95,7 +101,7 @@ def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
         loop=LoopSettings.model_validate({**LOOP, "recogniser": (model, "lexicon")}),
         calibration=calibration,
         pairs=folder / "data" / "pairs" / "pairs.jsonl",
-        assertion="off",
+        assertion=ASSERTION,
     )
 
 
@@ -128,12 +134,22 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
     Raises:
         CclearnError: The data cannot be read, or a note could not be coded.
     """
+    release = CodeSystem.load()
+    read = {part: read_notes(data, part, release) for part in ("train", "dev")}
+    identity = {
+        "source_sha256": model_hash(str(source), None),
+        "titles_sha256": sha256_of_file(titles),
+        "recipe_sha256": sha256_of_file(RECIPE),
+        "code_sha256": code_sha256("benchmarks/claim/best.py", "recipes/codiesp"),
+        "data_sha256": {part: rows_sha256(notes) for part, notes in read.items()},
+    }
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bind(work, identity)
     train(source, data, titles, tuning, work)
     calibration = fit_calibration(work)
-    release, system = CodeSystem.load(), CodeSystem.load(str(work / "data" / "cie10es.csv"))
+    system = CodeSystem.load(str(work / "data" / "cie10es.csv"))
     training, development = (
-        tuple(in_system(note, system) for note in read_notes(data, part, release))
-        for part in ("train", "dev")
+        tuple(in_system(note, system) for note in notes) for notes in read.values()
     )
     split = Split(training, training, development)
     notes = work / "notes.jsonl"
@@ -141,21 +157,23 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
         write_rows(notes, (note.note for note in development))
     settings = coder_settings(work, work / "calibration.json")
     seconds = code_notes(notes, work / "coded", settings)
-    scores = score(split, list(predictions(work / "coded")), system, DRAWS)
+    predicted = list(predictions(work / "coded"))
+    dictionary = Dictionary(evidence_pairs(training, system), training)
+    by_dictionary = [dictionary.code(note.note) for note in development]
+    coded = {"system": predicted, "dictionary": by_dictionary}
+    counts = Counter(a.code for note in training for a in note.codes)
+    scoring = Settings(draws=DRAWS, training=counts)
     manifest = read_json(work / "model" / "manifest.json")
     return {
-        "identity": {
-            "source": source.name,
-            "titles_sha256": sha256_of_file(titles),
-            "recipe_sha256": sha256_of_file(RECIPE),
-            "code_sha256": code_sha256(),
-            "data_sha256": data_hashes(split),
-        },
+        "identity": identity,
+        "commit": commit(),
         "loop": LOOP,
         "training": {name: manifest[name] for name in ("steps", "tokens_seen", "seconds")},
         "calibration": calibration.model_dump(mode="json", exclude={"made_for"}),
         "seconds": seconds,
-        "scores": scores,
+        "scores": score(split, predicted, system, DRAWS),
+        "dictionary": score(split, by_dictionary, system, DRAWS),
+        "differences": score_differences(split, coded, system, scoring),
         "versions": package_versions(),
     }
 

@@ -12,25 +12,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.claim.data import Split, read_split
 from benchmarks.claim.identity import data_hashes
-from benchmarks.claim.results import COMPARISONS, RESULTS
-from benchmarks.claim.scoring import DRAWS, predictions
+from benchmarks.claim.results import COMPARISONS, RESULTS, incomparable
+from benchmarks.claim.scoring import DRAWS, code_groups, group_settings, predictions
 from cclearn.codes import CodeSystem
-from cclearn.coding.identity import difference
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.evaluation import Settings, evaluate
+from cclearn.evaluation.bootstrap import Difference
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import write_json
 from cclearn.runtime.parsing import read_json
 
-COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1", "unseen/micro_recall")
-"""Scores that are compared."""
+COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1")
+"""Scores that are compared, besides the recall of groups of codes."""
 
 REFERENCES = ("documents", "own-spans-1-4")
 """Arms that the others are compared with."""
@@ -79,12 +79,38 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
             if any(of not in results[n]["points"][-1]["modes"] for n, of in modes.items()):
                 continue
             coded = {name: _coded(arms[name], results[name], of) for name, of in modes.items()}
-            compared = evaluate(split.evaluation, coded, system, settings, compare=True)
-            (differences,) = compared.differences.values()
-            scores = {name: asdict(differences[name]) for name in COMPARED}
+            scores = score_differences(split, coded, system, settings)
             found.append({"arm": label, "reference": reference, "modes": [mode, other], **scores})
             print(folder.name, label, mode, other, file=sys.stderr, flush=True)
     return found
+
+
+def score_differences(
+    split: Split,
+    coded: Mapping[str, Sequence[CodedNote]],
+    system: CodeSystem,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the differences of the scores of two systems, and of their recall of groups of codes.
+
+    Args:
+        split: Notes that were coded.
+        coded: Coded notes of the two systems by name.
+        system: Code system.
+        settings: Settings of the evaluation.
+    """
+
+    def differences(of: Settings) -> Mapping[str, Difference]:
+        compared = evaluate(split.evaluation, coded, system, of, compare=True)
+        (found,) = compared.differences.values()
+        return found
+
+    found = differences(settings)
+    scores = {name: asdict(found[name]) for name in COMPARED}
+    for name, codes in code_groups(split, system).items():
+        group = differences(group_settings(split, codes, settings))
+        scores[f"{name}/micro_recall"] = asdict(group["unseen/micro_recall"])
+    return scores
 
 
 def refuse_incomparable(
@@ -106,14 +132,7 @@ def refuse_incomparable(
             )
         elif result["identity"]["data_sha256"] != data_hashes(split):
             problems.append(f"data ({name}): the result was made from other data.")
-    one, two = (
-        {**r["identity"], "arm": {"tokens": r["identity"]["arm"]["tokens"]}}
-        for r in results.values()
-    )
-    problems += [
-        f"arms ({' and '.join(results)}): {entry.key} is {entry.theirs} and {entry.ours}. Run one again."
-        for entry in difference(one, two)
-    ]
+    problems += incomparable(results)
     if problems:
         raise ConfigurationError(problems)
 

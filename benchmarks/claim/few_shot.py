@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claim.data import BUDGETS, Split, read_split
-from benchmarks.claim.identity import bind, code_sha256, data_hashes
+from benchmarks.claim.identity import bind, code_sha256, commit, data_hashes
 from benchmarks.claim.results import RESULTS
-from benchmarks.claim.scoring import DRAWS, code_notes, predictions, score
+from benchmarks.claim.scoring import ASSERTION, DRAWS, code_notes, predictions, score
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.engines.settings import EngineSettings
@@ -66,7 +66,7 @@ def measure(
     """
     identity = {
         "model_sha256": model_hash(str(model), None),
-        "code_sha256": code_sha256(),
+        "code_sha256": code_sha256("benchmarks/claim/few_shot.py"),
         "data_sha256": data_hashes(split),
     }
     folder = work / "few_shot"
@@ -76,7 +76,12 @@ def measure(
     write_rows(notes, (note.note for note in split.evaluation))
     found = {}
     for number in shots:
-        settings = CoderSettings(model=str(model), engine=engine, examples=examples(split, number))
+        settings = CoderSettings(
+            model=str(model),
+            engine=engine,
+            examples=examples(split, number),
+            assertion=ASSERTION,
+        )
         out = folder / f"shots-{number}"
         seconds = code_notes(notes, out, settings)
         scores = score(split, list(predictions(out)), system, DRAWS)
@@ -84,6 +89,7 @@ def measure(
         print(f"{number} examples: {seconds:.0f} s", file=sys.stderr, flush=True)
     return {
         "identity": identity,
+        "commit": commit(),
         "notes": len(split.evaluation),
         "shots": found,
         "versions": package_versions(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from cclearn.runtime.processes import on_gpu
 
 ROOT = Path(__file__).parent.parent.parent
 
-_CODE = (".py", ".yaml", ".txt", ".csv", ".tsv", ".jinja")
+_CODE = (".py", ".yaml", ".cfg", ".txt", ".csv", ".tsv", ".jinja")
 _WITHOUT_INFLUENCE = (
     "cclearn/cli",
     "cclearn/service",
@@ -56,20 +57,41 @@ def data_hashes(split: Split) -> dict[str, str | None]:
     return {name: rows_sha256(notes) for name, notes in parts.items()}
 
 
-def code_sha256() -> str:
+def code_sha256(*further: str) -> str:
     """Return the hash of all files of the package, of the builders and of the claim that have an
-    influence on results."""
+    influence on the results of arms.
+
+    Args:
+        further: Further files and folders of the project that have an influence on a result.
+    """
     folders = ("cclearn", "data_builders", "benchmarks/claim")
-    files = sorted(
+    files = [
         path
         for folder in folders
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in _CODE
-        and not path.relative_to(ROOT).as_posix().startswith(_WITHOUT_INFLUENCE)
-    )
+        if not path.relative_to(ROOT).as_posix().startswith(_WITHOUT_INFLUENCE)
+    ]
+    for name in further:
+        files += [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
+    files = sorted({path for path in files if path.suffix in _CODE})
     return sha256_of_text(
         "\n".join(f"{path.relative_to(ROOT).as_posix()} {sha256_of_file(path)}" for path in files)
     )
+
+
+def commit() -> str | None:
+    """Return the commit of the code. None without Git, or if files differ from those of the commit."""
+    try:
+        changed = _git("status", "--porcelain", "cclearn", "data_builders", "benchmarks", "recipes")
+        lines = [line for line in changed.splitlines() if "benchmarks/results/" not in line]
+        return None if lines else _git("rev-parse", "HEAD").strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def bind(folder: Path, identity: Mapping[str, Any]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cclearn.coding.identity import difference
+from cclearn.errors import ConfigurationError
 from cclearn.runtime.parsing import read_json
 
 RESULTS = Path(__file__).parent.parent / "results" / "claim"
@@ -41,14 +43,33 @@ class ArmResults:
         scores = [of[mode]["scores"].get(score) for of in modes if mode in of]
         return [s["value"] for s in scores if s is not None and s["value"] is not None]
 
+    def supervised_tokens(self) -> list[float]:
+        """Return the number of tokens that contributed to the loss until the end, of each seed."""
+        return [
+            sum(source["supervised_tokens"] for source in result["sources"].values())
+            for result in self.seeds.values()
+            if "sources" in result
+        ]
+
+    def repeats(self) -> list[float]:
+        """Return how often the rows of the documents were repeated, of each seed with documents."""
+        sources = [result.get("sources", {}) for result in self.seeds.values()]
+        return [found["documents"]["repeats"] for found in sources if "documents" in found]
+
     def counts(self, name: str, point: int = -1) -> list[float]:
         """Return `tokens` or `seconds` of each seed at a point of the run."""
         return [result["points"][point][name] for result in self.seeds.values()]
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, dict[str, ArmResults]]:
-    """Return the results of all arms, by the name of the setting and of the arm."""
+    """Return the results of all arms, by the name of the setting and of the arm.
+
+    Raises:
+        ConfigurationError: Two arms of a setting cannot be compared.
+    """
     found: dict[str, dict[str, ArmResults]] = {}
+    first: dict[str, tuple[str, dict[str, Any]]] = {}
+    problems: list[str] = []
     for path in sorted(folder.glob("*/*.json")):
         match = _LABEL.fullmatch(path.stem)
         if match is None:
@@ -57,17 +78,51 @@ def read_results(folder: Path = RESULTS) -> dict[str, dict[str, ArmResults]]:
         name = match["arm"] + (f" 1:{ratio}" if ratio else "")
         arms = found.setdefault(path.parent.name, {})
         arm = arms.setdefault(name, ArmResults(name, {}))
-        arm.seeds[int(match["seed"])] = read_json(path)
+        result = read_json(path)
+        arm.seeds[int(match["seed"])] = result
+        label, other = first.setdefault(path.parent.name, (path.stem, result))
+        problems += incomparable({label: other, path.stem: result})
+    if problems:
+        raise ConfigurationError(problems)
     return found
+
+
+def incomparable(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the reasons why two results cannot be compared: other data, code, tokens or devices.
+
+    Args:
+        results: Results of two arms by their labels.
+    """
+    identities = [
+        {**result["identity"], "arm": {"tokens": result["identity"]["arm"]["tokens"]}}
+        for result in results.values()
+    ]
+    return [
+        f"arms ({' and '.join(results)}): {entry.key} is {entry.theirs} and {entry.ours}. Run one again."
+        for entry in difference(identities[0], identities[-1])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Where an arm first has the final score of a reference, as shares of the tokens of the reference.
+
+    Attributes:
+        after: Share at the last point before, whose score was lower. 0 if there is none.
+        by: Share at the first point that has the score. None if no point has it.
+    """
+
+    after: float
+    by: float | None
 
 
 def token_shares(
     arm: ArmResults, reference: ArmResults, mode: str = "single_pass", score: str = "macro_f1"
-) -> dict[int, float | None]:
-    """Return the share of a reference's tokens at which an arm first has its final score, by seed.
+) -> dict[int, Reached]:
+    """Return between which of its points an arm first has the final score of a reference, by seed.
 
-    The share is that of the first point of the arm whose score is at least as high as the score at the
-    end of the reference. None if there is no such point.
+    A point has it if its score is at least as high as the score at the end of the reference. Seeds whose
+    reference ends with a score of 0, which every model has, are left out.
 
     Args:
         arm: Results of the arm.
@@ -79,15 +134,22 @@ def token_shares(
     def value(point: dict[str, Any]) -> float:
         return float(point["modes"][mode]["scores"][score]["value"])
 
-    shares: dict[int, float | None] = {}
+    shares: dict[int, Reached] = {}
     for seed in sorted(arm.seeds.keys() & reference.seeds.keys()):
         last = reference.seeds[seed]["points"][-1]
-        reached = [
-            point["tokens"] / last["tokens"]
-            for point in arm.seeds[seed]["points"]
-            if mode in point["modes"] and value(point) >= value(last)
-        ]
-        shares[seed] = min(reached, default=None)
+        if mode not in last["modes"] or value(last) == 0:
+            continue
+        after = 0.0
+        for point in arm.seeds[seed]["points"]:
+            if mode not in point["modes"]:
+                continue
+            share = point["tokens"] / last["tokens"]
+            if value(point) >= value(last):
+                shares[seed] = Reached(after, share)
+                break
+            after = share
+        else:
+            shares[seed] = Reached(after, None)
     return shares
 
 

@@ -26,19 +26,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.claim.arms import Arm, ArmName, arm_recipe
+from benchmarks.claim.arms import Arm, ArmName, arm_recipe, source_counts
 from benchmarks.claim.base_models import RECIPES, make_base
 from benchmarks.claim.data import BUDGETS, ArmFiles, read_split, write_split
-from benchmarks.claim.identity import arm_identity, bind
+from benchmarks.claim.identity import arm_identity, bind, commit
 from benchmarks.claim.points import PARTS, POINTS, Point, PointKeeper, finished_points
 from benchmarks.claim.results import RESULTS
-from benchmarks.claim.scoring import DRAWS, code_groups, code_notes, predictions, score
+from benchmarks.claim.scoring import (
+    ASSERTION,
+    DRAWS,
+    code_groups,
+    code_notes,
+    predictions,
+    score,
+)
 from cclearn.codes import CodeSystem
 from cclearn.coding.settings import CoderSettings
 from cclearn.coding.span_loop.settings import LoopSettings
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import write_json
+from cclearn.runtime.parsing import read_json
 from cclearn.runtime.processes import on_gpu
 from cclearn.runtime.progress import quiet_libraries, step_bar
 from cclearn.training.dry_run import dry_run
@@ -119,6 +127,8 @@ def run_arm(
     return {
         "setting": asdict(setting),
         "identity": identity,
+        "commit": commit(),
+        "sources": source_counts(arm, read_json(folder / "model" / "manifest.json")),
         "codes": {name: len(codes) for name, codes in code_groups(split, system).items()},
         "points": results,
         "versions": package_versions(),
@@ -165,7 +175,7 @@ def code_point(
         files: Data of the arm.
     """
     loop = None if pairs is None else LOOP
-    settings = CoderSettings(model=str(point.folder), loop=loop, pairs=pairs)
+    settings = CoderSettings(model=str(point.folder), loop=loop, pairs=pairs, assertion=ASSERTION)
     seconds = code_notes(files.notes, out, settings)
     print(f"{out}: {seconds:.0f} s", file=sys.stderr, flush=True)
     return seconds, list(predictions(out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from cclearn.coding.settings import CoderSettings
 from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.notes import CodedNote
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.runtime.files import write_json
 from cclearn.runtime.parsing import read_json
@@ -36,6 +37,9 @@ SCORES = (
     "ungrounded_rate",
 )
 """Scores of a result, besides the recall of groups of codes."""
+
+ASSERTION: AssertionLanguage = "off"
+"""Language of the assertion rules of all systems. The notes are Spanish and the rules English."""
 
 DRAWS = 1_000
 """Number of draws of the bootstrap."""
@@ -92,11 +96,22 @@ def score(
     found = _evaluated(split, predicted, system, settings)
     scores = {name: found[name] for name in SCORES if name in found}
     for name, codes in code_groups(split, system).items():
-        # The group `unseen` of an evaluation has the codes without training notes.
-        others = {a.code: 1 for n in split.evaluation for a in n.codes if a.code not in codes}
-        group = _evaluated(split, predicted, system, replace(settings, training=others))
+        group = _evaluated(split, predicted, system, group_settings(split, codes, settings))
         scores[f"{name}/micro_recall"] = group["unseen/micro_recall"]
     return scores
+
+
+def group_settings(split: Split, codes: Collection[str], settings: Settings) -> Settings:
+    """Return settings of an evaluation whose scores `unseen` are those of a group of codes.
+
+    Args:
+        split: Notes of the arm.
+        codes: Codes of the group.
+        settings: Settings of the evaluation of all codes.
+    """
+    # The group `unseen` of an evaluation has the codes without training notes.
+    others = {a.code: 1 for n in split.evaluation for a in n.codes if a.code not in codes}
+    return replace(settings, training=others)
 
 
 def code_groups(split: Split, system: CodeSystem) -> dict[str, frozenset[str]]:

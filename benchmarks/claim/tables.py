@@ -7,7 +7,7 @@ An arm without a result is shown as missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from benchmarks.claim.results import (
     COMPARISONS,
     RESULTS,
     ArmResults,
+    Reached,
     read_results,
     spread,
     token_shares,
@@ -66,8 +67,11 @@ COLUMNS = {
     "recall, held-out codes": "held_out/micro_recall",
 }
 
-BEST_BASELINE = "dictionary, all spans, any code"
-"""The best of the systems without a language model."""
+UNTRAINED = "lexicon, all spans"
+"""The recogniser of `span_loop` with the strings of all spans, which codes them without a model."""
+
+COMPARED = {name: COLUMNS[name] for name in list(COLUMNS)[:4]}
+"""Scores whose differences to the references are shown."""
 
 TARGETS = {
     "micro F1": ("micro_f1", "0.72"),
@@ -79,12 +83,15 @@ TARGETS = {
 """Scores of the system of all parts, with their names in results and the values to be reached."""
 
 
-def arm_table(arms: dict[str, ArmResults], mode: str) -> str:
+def arm_table(
+    arms: dict[str, ArmResults], mode: str, baselines: Mapping[str, Any] | None = None
+) -> str:
     """Return the table of the scores of all arms of a setting.
 
     Args:
         arms: Results by name of the arm.
         mode: `single_pass` or `span_loop`.
+        baselines: Results of the systems without a language model. In `span_loop`, one of them is shown.
     """
     shown = [
         column
@@ -97,7 +104,12 @@ def arm_table(arms: dict[str, ArmResults], mode: str) -> str:
         rows.append(_arm_row(arm, title, mode, shown))
         if name in _OF_OWN_SPANS and mode == "span_loop":
             rows.append(_arm_row(arm, f"{title}, strings of all spans", f"{mode}_all_spans", shown))
-    return table(["arm", "seeds", "million tokens", *shown, "training, s"], rows)
+    if mode == "span_loop" and baselines is not None:
+        scores = baselines["systems"][UNTRAINED]["scores"]
+        cells = _baseline_cells(scores, [COLUMNS[column] for column in shown])
+        rows.append([f"no model: {UNTRAINED}", *["–"] * 4, *cells, "–"])
+    counts = ["seeds", "million tokens", "of which supervised", "passes over documents"]
+    return table(["arm", *counts, *shown, "training, s"], rows)
 
 
 def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list[str]:
@@ -105,6 +117,8 @@ def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list
         title,
         str(len(arm.seeds)),
         spread([tokens / 1e6 for tokens in arm.counts("tokens")], 2),
+        spread([tokens / 1e6 for tokens in arm.supervised_tokens()], 2),
+        spread(arm.repeats(), 1) if "documents" in title or "mixed" in title else "–",
         *(spread(arm.values(COLUMNS[column], mode)) for column in columns),
         spread(arm.counts("seconds"), 0),
     ]
@@ -112,7 +126,8 @@ def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list
 
 def share_table(results: dict[str, dict[str, ArmResults]]) -> str:
     """Return the table of the shares of tokens at which arms first have the final macro F1 of each
-    reference. Arms with a single point, and the references themselves, are left out."""
+    reference. Arms with a single point, and the references themselves, are left out. A reference whose
+    macro F1 is 0 has no share."""
     rows = []
     for setting, title in SETTINGS.items():
         arms = results.get(setting, {})
@@ -123,14 +138,22 @@ def share_table(results: dict[str, dict[str, ArmResults]]) -> str:
                 continue
             cells = []
             for mode, reference in REFERENCES:
-                shares: dict[int, float | None] = {}
-                if name in arms and reference in arms:
-                    shares = token_shares(arms[name], arms[reference], mode)
-                found = ["never" if s is None else f"{100 * s:.0f} %" for s in shares.values()]
-                cells.append(", ".join(found) or "missing")
+                if name not in arms or reference not in arms:
+                    cells.append("missing")
+                    continue
+                shares = token_shares(arms[name], arms[reference], mode)
+                cells.append(", ".join(map(_reached, shares.values())) or "–")
             rows.append([title, ARMS[name], *cells])
     columns = [f"`{mode}`, of {ARMS[name]}" for mode, name in REFERENCES]
     return table(["setting", "arm", *columns], rows)
+
+
+def _reached(share: Reached) -> str:
+    if share.by is None:
+        return "never"
+    if share.after == 0:
+        return f"≤ {100 * share.by:.0f} %"
+    return f"{100 * share.after:.0f}–{100 * share.by:.0f} %"
 
 
 def comparison_table() -> str:
@@ -139,22 +162,30 @@ def comparison_table() -> str:
     for setting, title in SETTINGS.items():
         path = RESULTS / setting / COMPARISONS
         for entry in read_json(path) if path.exists() else ():
-            score, (mode, other) = entry["macro_f1"], entry["modes"]
-            interval = f"{score['value']:+.3f} ({score['low']:+.3f} to {score['high']:+.3f})"
+            mode, other = entry["modes"]
             modes = mode if mode == other else f"{mode}, both with the strings of all spans"
-            row = [title, entry["arm"], entry["reference"], modes, interval]
-            rows.append([*row, f"{score['p_bootstrap']:.3f}"])
-    return table(["setting", "arm", "reference", "mode", "difference of macro F1", "p"], rows)
+            cells = [_difference(entry.get(score)) for score in COMPARED.values()]
+            rows.append([title, entry["arm"], entry["reference"], modes, *cells])
+    return table(["setting", "arm", "reference", "mode", *COMPARED], rows)
+
+
+def _difference(found: Mapping[str, Any] | None) -> str:
+    """Return a difference with its interval. That of which random exchanges of predictions explain more
+    than one in twenty is in parentheses."""
+    if found is None:
+        return "missing"
+    text = f"{found['value']:+.3f}, {found['low']:+.3f} to {found['high']:+.3f}"
+    return text if found["p_randomisation"] < 0.05 else f"({text})"
 
 
 def summary_table() -> str:
-    """Return the table of the README: both models with the smallest number of documents, beside the
-    dictionary of the same spans and the most frequent codes."""
+    """Return the table of the README: both models with the smallest number of documents, beside systems
+    without a model that have the same spans, and the most frequent codes."""
     columns = list(COLUMNS.values())[:4]
     baselines = read_json(RESULTS / "baselines-50.json")["systems"]
     rows = [
         [name, "", *_baseline_cells(baselines[name]["scores"], columns)]
-        for name in ("most frequent codes", "dictionary, all spans")
+        for name in ("most frequent codes", "dictionary, all spans", UNTRAINED)
     ]
     results = read_results()
     for setting, model in (("small-50", "random weights"), ("gemma-50", "Gemma 3 270M")):
@@ -182,17 +213,22 @@ def few_shot_table() -> str:
 
 def best_table() -> str:
     """Return the table of the system of all parts, beside the targets and the dictionary."""
-    path = RESULTS / "best.json"
-    scores = read_json(path)["scores"] if path.exists() else {}
-    dictionary = read_json(RESULTS / "baselines-500.json")["systems"][BEST_BASELINE]["scores"]
-    rows = []
-    for title, (name, target) in TARGETS.items():
-        found = scores.get(name)
-        cell = "missing"
-        if found is not None:
-            cell = f"{found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f})"
-        rows.append([title, target, cell, *_baseline_cells(dictionary, [name])])
-    return table(["score", "target", "system of all parts", f"{BEST_BASELINE}"], rows)
+    result = read_json(RESULTS / "best.json")
+    rows = [
+        [
+            title,
+            target,
+            _interval(result["scores"][name]),
+            _interval(result["dictionary"][name]),
+            _difference(result["differences"].get(name)),
+        ]
+        for title, (name, target) in TARGETS.items()
+    ]
+    return table(["score", "target", "system of all parts", "dictionary", "difference"], rows)
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
 
 
 def _baseline_cells(scores: dict[str, Any], columns: list[str]) -> list[str]:
@@ -225,8 +261,9 @@ def blocks() -> dict[str, Callable[[], str]]:
     }
     for setting in SETTINGS:
         for mode in ("single_pass", "span_loop"):
-            arms = results.get(setting, {})
-            found[f"{setting} {mode}"] = partial(arm_table, arms, mode)
+            arms, budget = results.get(setting, {}), setting.split("-")[1]
+            baselines = read_json(RESULTS / f"baselines-{budget}.json")
+            found[f"{setting} {mode}"] = partial(arm_table, arms, mode, baselines)
     for path in sorted(RESULTS.glob("baselines-*.json")):
         found[path.stem] = partial(baseline_table, path)
     return found

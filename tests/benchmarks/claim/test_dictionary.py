@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.claim.dictionary import Dictionary
 from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 
@@ -60,3 +62,11 @@ def test_ties_do_not_depend_on_the_order_of_the_pairs() -> None:
     pairs = [pair("tos", "R05.9"), pair("tos", "R05.8")]
     note = Note(id="n", text="tos")
     assert Dictionary(pairs, []).code(note) == Dictionary(pairs[::-1], []).code(note)
+
+
+def test_a_code_has_the_best_score_of_its_strings() -> None:
+    document = coded("tos y edad, edad", R05_9="tos", R54="edad")
+    pairs = [pair("tos", "R05.9"), pair("edad", "R54"), pair("edad", "R54"), pair("edad", "Z00.00")]
+    found = Dictionary(pairs, [document]).code(Note(id="n", text="edad y tos"))
+    # "edad" is evidence in one of two places, and two of its three pairs have the code.
+    assert {a.code: a.score for a in found.codes} == {"R05.9": 1.0, "R54": pytest.approx(1 / 3)}

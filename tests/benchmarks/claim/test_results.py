@@ -1,19 +1,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.claim import tables
-from benchmarks.claim.results import ArmResults, read_results, spread, token_shares
+from benchmarks.claim.results import (
+    RESULTS,
+    ArmResults,
+    Reached,
+    read_results,
+    spread,
+    token_shares,
+)
 from benchmarks.markdown import filled
+from cclearn.errors import ConfigurationError
 
 
 def result(*points: tuple[int, float]) -> dict[str, Any]:
     """Return a result with the given numbers of tokens and values of macro F1."""
     return {
+        "identity": {"arm": {"tokens": 1000}, "code_sha256": "c", "device": "cpu"},
         "points": [
             {
                 "tokens": tokens,
@@ -21,7 +31,7 @@ def result(*points: tuple[int, float]) -> dict[str, Any]:
                 "modes": {"single_pass": {"scores": {"macro_f1": {"value": value}}}},
             }
             for tokens, value in points
-        ]
+        ],
     }
 
 
@@ -32,7 +42,12 @@ def test_the_share_of_tokens_is_that_of_the_first_point_that_is_good_enough() ->
     mixed = ArmResults(
         "mixed", {0: result((100, 0.1), (250, 0.2), (500, 0.1)), 1: result((900, 0.4))}
     )
-    assert token_shares(mixed, documents) == {0: 0.25, 1: None}
+    assert token_shares(mixed, documents) == {0: Reached(0.1, 0.25), 1: Reached(0.9, None)}
+
+
+def test_every_model_has_the_score_of_a_reference_without_any() -> None:
+    reference = ArmResults("documents", {0: result((1000, 0.0))})
+    assert token_shares(ArmResults("mixed", {0: result((100, 0.1))}), reference) == {}
 
 
 def test_points_that_were_not_coded_in_a_mode_are_passed_over() -> None:
@@ -40,7 +55,7 @@ def test_points_that_were_not_coded_in_a_mode_are_passed_over() -> None:
     for point in (reference["points"][0], arm["points"][1]):
         point["modes"]["span_loop"] = point["modes"]["single_pass"]
     shares = token_shares(ArmResults("a", {0: arm}), ArmResults("b", {0: reference}), "span_loop")
-    assert shares == {0: 0.4}
+    assert shares == {0: Reached(0.0, 0.4)}
 
 
 def test_results_are_read_by_setting_arm_and_seed(tmp_path: Path) -> None:
@@ -56,6 +71,30 @@ def test_results_are_read_by_setting_arm_and_seed(tmp_path: Path) -> None:
     }
     assert found["documents"].values("macro_f1") == [0.5]
     assert found["documents"].values("macro_f1", "span_loop") == []
+
+
+def test_arms_of_different_code_or_tokens_are_not_read_together(tmp_path: Path) -> None:
+    (tmp_path / "small-50").mkdir()
+    for name, code in (("documents-seed0", "c"), ("mixed-1-4-seed0", "d")):
+        found = result((1, 0.5))
+        found["identity"]["code_sha256"] = code
+        (tmp_path / "small-50" / f"{name}.json").write_text(json.dumps(found))
+    with pytest.raises(ConfigurationError, match="code_sha256 is c and d"):
+        read_results(tmp_path)
+
+
+def test_the_intervals_of_all_results_contain_the_values() -> None:
+    def scores(found: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(found, dict) and found.keys() >= {"value", "low", "high"}:
+            yield found
+        elif isinstance(found, dict | list):
+            for part in found.values() if isinstance(found, dict) else found:
+                yield from scores(part)
+
+    for path in sorted(RESULTS.parent.rglob("*.json")):
+        for score in scores(json.loads(path.read_text(encoding="utf-8"))):
+            if score["low"] is not None:
+                assert score["low"] <= score["value"] <= score["high"], path.name
 
 
 def test_a_missing_arm_is_shown_as_missing() -> None:
