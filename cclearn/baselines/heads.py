@@ -13,6 +13,10 @@ _DEVIATION = 0.03
 """Standard deviation of the initial weights of labels, as in PLM-ICD."""
 
 
+LABEL_VECTORS = ("second", "third", "query", "classifier", "output")
+"""Names of the weights of a head that are vectors of labels, or one for all labels."""
+
+
 class LabelHead(nn.Module, ABC):
     """Scores labels: each label attends to the tokens, and its features give its logit.
 

@@ -16,8 +16,8 @@ def label_texts(codes: Iterable[str], system: CodeSystem) -> list[str]:
 def guideline(codes: Iterable[str], system: CodeSystem, rng: random.Random) -> str:
     """Return a text that has the given codes (guideline synthesis of GKI-ICD, arXiv 2505.18708).
 
-    Each code has the titles of its chapter, block and category, and one of its strings. The parts of the
-    codes are in random order.
+    Each code has the titles of its chapter, block and category, as far as the code system has them, and
+    one of its strings. The parts of the codes are in random order.
 
     Args:
         codes: Codes of a document.
@@ -26,9 +26,9 @@ def guideline(codes: Iterable[str], system: CodeSystem, rng: random.Random) -> s
     """
     parts = []
     for code in codes:
-        above = [_title(ancestor, system) for ancestor in _three_levels(code, system)]
+        above = [system.description(ancestor) for ancestor in _three_levels(code, system)]
         strings = [_title(code, system), *(system.synonyms(code) if code in system else ())]
-        parts.append(", ".join(dict.fromkeys([*above, rng.choice(strings)])))
+        parts.append(", ".join(dict.fromkeys([*filter(None, above), rng.choice(strings)])))
     rng.shuffle(parts)
     return ". ".join(parts)
 

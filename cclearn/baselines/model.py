@@ -29,7 +29,8 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         label_chunk: Number of labels that are scored at once, 0 for all.
         encode_batch: Number of chunks that are encoded at once where no gradient is needed.
         threshold: Probability from which a label is a code of the document.
-        evidence_threshold: Share of a label's attribution from which a word is evidence.
+        evidence_thresholds: Share of a label's attribution from which a word is evidence, by the method
+            of the attribution.
         settings: Further settings of transformers.
     """
 
@@ -45,7 +46,7 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         label_chunk: int = 0,
         encode_batch: int = 32,
         threshold: float = 0.5,
-        evidence_threshold: float = 0.05,
+        evidence_thresholds: dict[str, float] | None = None,
         **settings: Any,
     ) -> None:
         self.encoder = encoder or {}
@@ -56,7 +57,7 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         self.label_chunk = label_chunk
         self.encode_batch = encode_batch
         self.threshold = threshold
-        self.evidence_threshold = evidence_threshold
+        self.evidence_thresholds = evidence_thresholds or {}
         super().__init__(**settings)
 
 

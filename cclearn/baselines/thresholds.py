@@ -25,7 +25,7 @@ def best_threshold(
     Returns:
         The threshold and its F score. If no item is correct, the threshold is above all scores.
     """
-    flat, correct = scores.ravel(), gold.ravel()
+    flat, correct = scores.ravel().astype(np.float64), gold.ravel()
     order = np.argsort(-flat, kind="stable")
     ranked, right = flat[order], np.cumsum(correct[order])
     selected = np.arange(1, len(ranked) + 1)

@@ -138,6 +138,7 @@ def _label_coder(
         settings.labels,
         calibration=calibration,
         encounter=settings.encounter,
+        assertion=settings.assertion,
     )
 
 
@@ -342,11 +343,14 @@ def _refuse_unsupported(settings: CoderSettings, engine: Engine | None, loop: Lo
             f"verify (verify = true): {model} gives no probabilities of answers. Use verify=false, or a"
             " model on this machine."
         )
-    if loop.embeddings is not None and _generates_codes(engine, loop):
-        problems.append(
-            f"embeddings (embeddings = {loop.embeddings}): generated codes need no candidates. Use"
-            " assignment=choose, or omit the embeddings."
-        )
+    if _generates_codes(engine, loop):
+        further = {"embeddings": loop.embeddings, "ranker": loop.ranker}
+        problems += [
+            f"{name} ({name} = {value}): generated codes need no candidates. Use assignment=choose, or"
+            f" omit the {name}."
+            for name, value in further.items()
+            if value is not None
+        ]
     if problems:
         raise ConfigurationError(problems)
 

@@ -77,8 +77,8 @@ class CoderSettings:
         if self.labels is not None and not self._scores_labels:
             raise ConfigurationError(
                 [
-                    f"labels (model = {self.model}): no model that scores labels is named. Omit"
-                    " --labels, or name a model that recipes/plm.py trained."
+                    f"labels (model = {self.model}): neither the model nor a recogniser scores labels."
+                    " Omit --labels, or name a model that recipes/plm.py trained."
                 ]
             )
         if self.examples and scores_labels(self.model):
@@ -96,11 +96,11 @@ class CoderSettings:
 
     @property
     def _scores_labels(self) -> bool:
-        """Whether the model, or a part of `span_loop`, scores labels."""
+        """Whether the model, or a recogniser of `span_loop`, scores labels. A ranker ranks all of them,
+        and has no settings."""
         if self.loop is None:
             return scores_labels(self.model)
-        parts = self.recognisers()
-        return self.loop.ranker is not None or any(spec.scores_labels for spec in parts)
+        return any(spec.scores_labels for spec in self.recognisers())
 
     @property
     def calibration_path(self) -> Path | None:

@@ -64,10 +64,12 @@ class GoldEdition:
         best: dict[str, int] = {}
         for rank, code in enumerate(note.codes):
             best.setdefault(became[code], rank)
+        further = [self._in_gold(code, gold, taken) for code in note.further]
         return replace(
             note,
             codes=tuple(best),
             scores=None if note.scores is None else tuple(note.scores[r] for r in best.values()),
+            further=tuple(c for c in dict.fromkeys(further) if c not in best),
             spans=frozenset(replace(span, code=became[span.code]) for span in note.spans),
             decisions={},
         )

@@ -52,6 +52,8 @@ class ScoredNote:
         codes: Codes in descending order of their scores; codes with equal scores, or without scores,
             keep the order of the note.
         scores: Scores of the codes; None if any code has no score.
+        further: Rejected codes that have a score, in descending order of their scores. They are no
+            predictions, and only follow `codes` in rankings.
         spans: Evidence of the codes.
         invalid: Number of predicted codes that may not be assigned, by status, and of unreadable lines.
         ungrounded: Number of predicted quotes that do not occur in the note.
@@ -65,6 +67,7 @@ class ScoredNote:
     text_hash: bytes
     codes: tuple[str, ...]
     scores: tuple[float, ...] | None
+    further: tuple[str, ...]
     spans: frozenset[LabelledSpan]
     invalid: Mapping[str, int]
     ungrounded: int
@@ -82,11 +85,15 @@ def scored_note(note: CodedNote) -> ScoredNote:
     """Return the scored parts of a note. Codes count only if their assertion assigns them."""
     ranked = note.ranked
     scores = [assigned.score for assigned in ranked]
+    rejected = sorted(
+        (-a.score, rank) for rank, a in enumerate(note.rejected) if a.score is not None
+    )
     return ScoredNote(
         id=note.id,
         text_hash=hashlib.blake2b(note.text.encode(), digest_size=16).digest(),
         codes=tuple(sys.intern(assigned.code) for assigned in ranked),
         scores=None if None in scores else tuple(score for score in scores if score is not None),
+        further=tuple(sys.intern(note.rejected[rank].code) for _, rank in rejected),
         spans=_spans(note, ranked),
         invalid=Counter(code.status for code in note.invalid),
         ungrounded=len(note.ungrounded),
@@ -178,7 +185,7 @@ def align(gold: list[ScoredNote], predictions: Iterable[CodedNote], system: str)
 
 
 def _without_codes(note: ScoredNote) -> ScoredNote:
-    return ScoredNote(note.id, note.text_hash, (), (), frozenset(), {}, 0, 0, ())
+    return ScoredNote(note.id, note.text_hash, (), (), (), frozenset(), {}, 0, 0, ())
 
 
 def _shown_ids(identifiers: list[str]) -> str:

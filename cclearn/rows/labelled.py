@@ -88,6 +88,8 @@ def encode_with_offsets(
 ) -> tuple[list[int], list[Span]]:
     """Return the first tokens of a text, and the span of each. The span of a special token is empty.
 
+    A text of which only special tokens are left, such as an empty one, has no tokens.
+
     Args:
         tokenizer: Tokenizer of the model.
         text: Text of a note.
@@ -95,6 +97,8 @@ def encode_with_offsets(
     """
     encoded = tokenizer(text, split_special_tokens=True, verbose=False, return_offsets_mapping=True)
     tokens, offsets = encoded["input_ids"], [(s, e) for s, e in encoded["offset_mapping"]]
+    if all(start == end for start, end in offsets):
+        return [], []
     if len(tokens) <= max_length:
         return tokens, offsets
     kept = cut_tokens(tokenizer, tokens, max_length)

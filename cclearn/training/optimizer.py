@@ -9,11 +9,13 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from cclearn.baselines.heads import LABEL_VECTORS
 from cclearn.training.recipe import Training
 
 # Muon supports only 2-D parameters, and it is not meant for the output layer and the embeddings
-# (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
-_NOT_HIDDEN = ("embed", "lm_head")
+# (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon). The queries and classifiers of labels
+# (`cclearn.baselines.heads`) are embeddings and output layers.
+_NOT_HIDDEN = ("embed", "lm_head", *(f"head.{name}" for name in LABEL_VECTORS))
 
 
 def optimizer_factory(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:

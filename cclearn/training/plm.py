@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 from torch.nn.functional import pad
-from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainingArguments
 
+from cclearn.baselines.batches import padded
 from cclearn.baselines.label_texts import guideline
 from cclearn.baselines.losses import (
     consistency_loss,
@@ -24,6 +24,7 @@ from cclearn.baselines.losses import (
 from cclearn.codes import CodeSystem
 from cclearn.rows import EncodedRow
 from cclearn.rows.labelled import cut_tokens, encode_plain
+from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.processes import process_state
 from cclearn.training.arguments import common_arguments
 from cclearn.training.baseline_settings import Baseline
@@ -103,7 +104,8 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             epoch_steps=math.ceil(sum(sizes) / step_rows),
         )
 
-    return Job(tokenizer, make_trainer, prepared)
+    identity = {"labels_sha256": sha256_of_text("\n".join(labels))}
+    return Job(tokenizer, make_trainer, prepared, identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +128,13 @@ class LabelCollator:
             ids, labels = example["input_ids"], example["labels"]
             is_group = bool(ids) and isinstance(ids[0], list)
             rows += zip(ids, labels, strict=True) if is_group else [(ids, labels)]
-        tokens = [torch.tensor(ids, dtype=torch.long) for ids, _ in rows]
+        tokens, mask = padded([ids for ids, _ in rows], self.pad)
         gold = torch.zeros(len(rows), self.labels)
         for number, (_, labels) in enumerate(rows):
             gold[number, labels] = 1.0
         return {
-            "input_ids": pad_sequence(tokens, batch_first=True, padding_value=self.pad),
-            "attention_mask": pad_sequence([torch.ones_like(row) for row in tokens], True),
+            "input_ids": tokens,
+            "attention_mask": mask,
             "labels": gold,
         }
 

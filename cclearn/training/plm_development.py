@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.utils.rnn import pad_sequence
 
-from cclearn.baselines.evidence import attributions, word_shares, words_of
+from cclearn.baselines.batches import padded
+from cclearn.baselines.evidence import Method, attributions, word_shares, words_of
 from cclearn.baselines.losses import label_loss
 from cclearn.baselines.model import PlmModel
 from cclearn.baselines.thresholds import best_threshold, mean_average_precision
@@ -79,7 +79,8 @@ class LabelDevelopment:
     def tune(self, model: PlmModel) -> None:
         """Set the thresholds in the configuration of a model to those that are best for the notes.
 
-        Without notes, or without evidence in them, a threshold stays as it is.
+        Without notes, or without evidence in them, a threshold stays as it is. That of evidence is at
+        least the share of an average word.
         """
         if not self._notes:
             return
@@ -87,9 +88,13 @@ class LabelDevelopment:
         if not gold.any():
             return
         model.config.threshold, _ = best_threshold(scores, gold, missing)
-        shares, is_evidence = self._evidence(model)
-        if is_evidence.any():
-            model.config.evidence_threshold, _ = best_threshold(shares, is_evidence, beta=_BETA)
+        for method in get_args(Method):
+            shares, is_evidence, average = self._evidence(model, method)
+            if is_evidence.any():
+                # Attributions that tell nothing are best, by their F score, if all words are selected.
+                shares[shares < average] = 0.0
+                threshold, _ = best_threshold(shares, is_evidence, beta=_BETA)
+                model.config.evidence_thresholds[method] = max(threshold, average)
 
     def _loss(self, model: PlmModel, rows: Sequence[EncodedRow]) -> float:
         total = 0.0
@@ -107,11 +112,10 @@ class LabelDevelopment:
             for note in self._notes
         ]
         scores = np.concatenate(
-            [
-                logits.float().sigmoid().cpu().numpy()
-                for _, logits in self._logits(model, [ids or [0] for ids in tokens])
-            ]
+            [logits.float().sigmoid().cpu().numpy() for _, logits in self._logits(model, tokens)]
         )
+        # The coder gives no code to a note without tokens.
+        scores[[not ids for ids in tokens]] = 0.0
         codes = [[assigned.code for assigned in note.codes] for note in self._notes]
         gold = self._gold([[c for c in some if c in self._labels] for some in codes]).bool().numpy()
         return scores, gold, sum(map(len, codes)) - int(gold.sum())
@@ -121,10 +125,7 @@ class LabelDevelopment:
     ) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield the index of the first document of each batch, and the logits of the batch."""
         for first in range(0, len(documents), _BATCH):
-            some = documents[first : first + _BATCH]
-            tokens = [torch.tensor(ids, dtype=torch.long) for ids in some]
-            mask = pad_sequence([torch.ones_like(row) for row in tokens], True)
-            ids = pad_sequence(tokens, batch_first=True)
+            ids, mask = padded(documents[first : first + _BATCH])
             with torch.no_grad():
                 yield first, model(ids.to(model.device), mask.to(model.device)).logits
 
@@ -134,10 +135,12 @@ class LabelDevelopment:
             gold[number, [self._labels[code] for code in some]] = 1.0
         return gold
 
-    def _evidence(self, model: PlmModel) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the shares of the words of notes in their gold labels, and whether each word is
-        evidence of the label."""
-        shares, is_evidence = [], []
+    def _evidence(
+        self, model: PlmModel, method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], float]:
+        """Return the shares of the words of notes in their gold labels, whether each word is evidence of
+        the label, and the share of an average word (the median over notes)."""
+        shares, is_evidence, averages = [], [], []
         for note in self._notes:
             cited = [a for a in note.codes if a.evidence and a.code in self._labels]
             if not cited:
@@ -146,8 +149,9 @@ class LabelDevelopment:
                 self._tokenizer, note.text, model.config.document_tokens
             )
             chosen = torch.tensor([self._labels[a.code] for a in cited], device=model.device)
-            found = attributions(model, torch.tensor(ids, device=model.device), chosen, "attingrad")
+            found = attributions(model, torch.tensor(ids, device=model.device), chosen, method)
             words = words_of(note.text)
+            averages.append(1 / len(words))
             of_words = word_shares(words, offsets, found.double().cpu().numpy())
             for assigned, row in zip(cited, of_words, strict=True):
                 shares.append(row)
@@ -161,5 +165,5 @@ class LabelDevelopment:
                     )
                 )
         if not shares:
-            return np.zeros(0), np.zeros(0, bool)
-        return np.concatenate(shares), np.concatenate(is_evidence)
+            return np.zeros(0), np.zeros(0, bool), 0.0
+        return np.concatenate(shares), np.concatenate(is_evidence), float(np.median(averages))

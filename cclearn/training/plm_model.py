@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import ModernBertConfig, PreTrainedTokenizerBase, set_seed
 
+from cclearn.baselines.evidence import Method
 from cclearn.baselines.label_texts import label_texts
 from cclearn.baselines.model import PlmConfig, PlmModel, without_pooler
 from cclearn.codes import CodeSystem
@@ -54,7 +55,7 @@ def label_space(recipe: Recipe, chosen: Sequence[ChosenRows], system: CodeSystem
     if labels == "billable":
         return sorted(system.billable_codes())
     if isinstance(labels, Path):
-        codes = _codes_in(labels, system)
+        codes = codes_in(labels, system)
     else:
         rows = (row for source in chosen for row in source.rows)
         codes = {code for row in rows for code in codes_of(row)}
@@ -84,7 +85,13 @@ def plm_rows(
     return labels, tokenizer, prepare_rows(recipe, chosen, tokenizer, set(labels))
 
 
-def _codes_in(path: Path, system: CodeSystem) -> set[str]:
+def codes_in(path: Path, system: CodeSystem) -> set[str]:
+    """Return the codes of a file with one code in each line.
+
+    Raises:
+        DataError: The file cannot be read.
+        ConfigurationError: Some codes are not billable.
+    """
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     wrong = sum(not system.is_billable(code) for code in lines)
     if wrong:
@@ -127,8 +134,8 @@ def plm_config(
         labels: Codes that the model scores.
 
     Raises:
-        ConfigurationError: The encoder's configuration cannot be loaded, or a chunk is longer than its
-            context.
+        ConfigurationError: The encoder's configuration cannot be loaded, a chunk is longer than its
+            context, or the encoder has no dropout that two passes could differ in.
     """
     settings = baseline_of(recipe)
     if recipe.model.scratch is not None:
@@ -143,6 +150,13 @@ def plm_config(
                 " only. Decrease it."
             ]
         )
+    if settings.consistency and not _has_dropout(encoder):
+        raise ConfigurationError(
+            [
+                f"baseline.consistency ({settings.consistency}): the encoder has no dropout, so that two"
+                " passes are equal. Omit it, or use another encoder."
+            ]
+        )
     return PlmConfig(
         encoder=encoder.to_dict(),
         head=settings.head,
@@ -151,7 +165,7 @@ def plm_config(
         document_tokens=recipe.training.max_length,
         label_chunk=settings.label_chunk,
         threshold=settings.threshold,
-        evidence_threshold=settings.evidence_threshold,
+        evidence_thresholds=dict.fromkeys(get_args(Method), settings.evidence_threshold),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -256,3 +270,9 @@ def baseline_of(recipe: Recipe) -> Baseline:
             [f"baseline ({recipe.name}): the recipe has no such section. Launch recipes/sft.py."]
         )
     return recipe.baseline
+
+
+def _has_dropout(encoder: Any) -> bool:
+    """Return whether the configuration of an encoder has a probability of dropout above 0."""
+    values = [value for name, value in encoder.to_dict().items() if "dropout" in name]
+    return any(isinstance(value, float) and value > 0 for value in values)

@@ -175,7 +175,12 @@ def _development_rows(recipe: Recipe, chosen: list[ChosenRows], encode: Encode) 
     encoded, _ = encode(rows)
     if not encoded:
         raise ConfigurationError(
-            [f"development.share ({settings.share}): it selects no row. Increase it."]
+            [
+                f"development.share ({settings.share}): it selects no row. Increase it."
+                if settings.path is None
+                else f"development.path ({settings.path}): it has no row that can be evaluated, for"
+                " example because no code of it is scored. Name another file."
+            ]
         )
     return encoded
 

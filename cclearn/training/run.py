@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +56,13 @@ class Job:
         make_trainer: Function that returns the trainer. It receives the folder for the trainer's files,
             and the callbacks.
         prepared: Encoded rows of the run.
+        identity: What else the result of a run depends on, as hashes by name.
     """
 
     tokenizer: PreTrainedTokenizerBase
     make_trainer: Callable[[Path, list[TrainerCallback]], CheckpointPublisher]
     prepared: PreparedRows
+    identity: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[EncodedRow]:
@@ -156,6 +158,9 @@ def _fingerprint(recipe: Recipe, system: CodeSystem, job: Job) -> dict[str, Any]
         chat_template_sha256=sha256_of_text(str(job.tokenizer.chat_template)),
         release=system.release,
         processes=process_state().num_processes,
+        # It decides which weights are the best ones.
+        development_sha256=rows_hash(job.prepared.development),
+        **job.identity,
     )
 
 

@@ -44,6 +44,7 @@ from cclearn.runtime.files import atomic_file, atomic_folder, sha256_of_file, wr
 from cclearn.runtime.parsing import read_json
 from cclearn.runtime.progress import quiet_libraries, step_bar
 from cclearn.training.plm import run_plm
+from cclearn.training.plm_model import codes_in
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe
 from cclearn.training.scratch import END, PAD, train_tokenizer
@@ -179,9 +180,8 @@ def prepare(experiment: Experiment, system: CodeSystem) -> Files:
 def _labels(experiment: Experiment, notes: Iterable[CodedNote], system: CodeSystem) -> list[str]:
     """Return the codes that the models score, in ascending order."""
     if isinstance(experiment.labels, Path):
-        codes = {system.canonical(code) for code in _lines(experiment.labels)}
-    else:
-        codes = {assigned.code for note in notes for assigned in note.codes}
+        return sorted(codes_in(experiment.labels, system))
+    codes = {assigned.code for note in notes for assigned in note.codes}
     if experiment.labels == "corpus":
         test = read_coded_notes(experiment.test, system)
         codes |= {assigned.code for note in test for assigned in note.codes}

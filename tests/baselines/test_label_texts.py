@@ -16,6 +16,22 @@ def test_a_guideline_names_chapter_block_category_and_a_string(system: CodeSyste
     assert len(found) == len(strings)
 
 
+def test_ancestors_without_a_title_are_left_out(system: CodeSystem) -> None:
+    class WithoutTitles:
+        def __getattr__(self, name: str) -> object:
+            return getattr(system, name)
+
+        def __contains__(self, code: str) -> bool:
+            return code in system
+
+        def description(self, code: str) -> str:
+            return "" if code == "I50" else system.description(code)
+
+    text = guideline(["I50.22"], WithoutTitles(), random.Random(0))  # type: ignore[arg-type]
+    assert "I50" not in text
+    assert text.startswith("Diseases of the circulatory system, ")
+
+
 def test_the_codes_of_a_guideline_are_in_random_order(system: CodeSystem) -> None:
     texts = {guideline(["I10", "E11.9"], system, random.Random(seed)) for seed in range(20)}
     starts = {text.startswith("Diseases of the circulatory") for text in texts}

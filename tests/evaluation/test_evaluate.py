@@ -263,6 +263,23 @@ def test_decisions_are_scored_and_rejected_codes_are_no_predictions(system: Code
     assert "decision/accept/right" not in scored(gold, gold, system).scores
 
 
+def test_rejected_codes_with_a_score_are_ranked_behind_the_others(system: CodeSystem) -> None:
+    gold = [note("1", {"I25.2": [], "I10": []})]
+    codes = [AssignedCode(code="I10", score=0.9)]
+    rejected = [
+        AssignedCode(code="R52", score=0.1),
+        AssignedCode(code="E11.9"),
+        AssignedCode(code="I25.2", score=0.4),
+        AssignedCode(code="R05.9", score=0.5),
+    ]
+    predicted = gold[0].model_copy(update={"codes": codes, "rejected": rejected})
+    found = scored(gold, [predicted], system)
+    # I10, R05.9, I25.2, R52. The code without a score has no rank.
+    assert found.value("map") == pytest.approx((1 + 2 / 3) / 2)
+    assert found.value("recall_at_5") == 1
+    assert found.value("micro_recall") == 1 / 2
+
+
 def test_bins_of_scores_by_hand() -> None:
     bins = bin_scores([0.95, 0.05, 1.0, 0.0], [True, False, False, True])
     assert [(b.low, b.codes, b.score, b.right) for b in bins] == [

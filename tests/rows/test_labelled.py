@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from cclearn.errors import ConfigurationError
 from cclearn.notes import AssignedCode, CodedNote, SpanPair
@@ -76,6 +77,17 @@ def test_the_text_of_a_special_token_is_encoded_as_any_other() -> None:
     (tokens,) = encode_plain(TOKENIZER, [f"pain {END} plan"])
     assert TOKENIZER.eos_token_id not in tokens
     assert TOKENIZER.decode(tokens) == f"pain {END} plan"
+
+
+def test_a_text_of_which_only_special_tokens_are_left_has_no_tokens() -> None:
+    tokenizer = train_tokenizer([TEXT], 400, [PAD, END])
+    end = (END, tokenizer.eos_token_id)
+    template = TemplateProcessing(single=f"{END} $A {END}", special_tokens=[end])
+    tokenizer.backend_tokenizer.post_processor = template
+    assert encode_with_offsets(tokenizer, "", 9) == ([], [])
+    tokens, offsets = encode_with_offsets(tokenizer, "pain", 9)
+    assert tokens[0] == tokens[-1] == tokenizer.eos_token_id
+    assert offsets[-2][1] == len("pain")
 
 
 def test_offsets_are_those_of_the_kept_tokens() -> None:

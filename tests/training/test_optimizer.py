@@ -18,10 +18,14 @@ class Small(nn.Module):
         self.hidden = nn.Linear(8, 16)
         self.out = nn.Linear(16, 8, bias=False)
         self.lm_head = nn.Linear(8, 11, bias=False)
+        self.head = nn.Linear(8, 8)
+        self.head.query = nn.Parameter(torch.randn(3, 8))  # The vectors of three labels.
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         hidden = self.hidden(self.embed_tokens(tokens)).relu()
-        return self.lm_head(self.out(hidden))  # type: ignore[no-any-return]
+        hidden = self.out(hidden)
+        labels = self.head(hidden) @ self.head.query.T
+        return torch.cat([self.lm_head(hidden), labels], dim=-1)
 
 
 @pytest.fixture
@@ -44,13 +48,17 @@ def test_every_parameter_is_updated_by_its_optimizer(model: Small) -> None:
     other = copy.deepcopy(model)
     both = MuonWithAdamW(model, lr=0.01, weight_decay=0.1)
     muon = Muon(
-        [other.hidden.weight, other.out.weight],
+        [other.hidden.weight, other.out.weight, other.head.weight],
         lr=0.01,
         weight_decay=0.1,
         adjust_lr_fn="match_rms_adamw",
     )
-    decayed = AdamW([other.embed_tokens.weight, other.lm_head.weight], lr=0.01, weight_decay=0.1)
-    plain = AdamW([other.hidden.bias], lr=0.01, weight_decay=0.0)
+    decayed = AdamW(
+        [other.embed_tokens.weight, other.lm_head.weight, other.head.query],  # type: ignore[list-item]
+        lr=0.01,
+        weight_decay=0.1,
+    )
+    plain = AdamW([other.hidden.bias, other.head.bias], lr=0.01, weight_decay=0.0)
     for seed in range(3):
         backward(model, seed)
         both.step()

@@ -15,7 +15,7 @@ from cclearn import Coder, evaluate
 from cclearn.baselines.load import load_plm
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
-from cclearn.notes.jsonl import read_coded_notes
+from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.training.checkpoints import checkpoint_folder
 from cclearn.training.dry_run import dry_run
 from cclearn.training.plm import make_job, run_plm
@@ -133,7 +133,10 @@ def test_thresholds_are_tuned_on_development_notes(data: Path, tmp_path: Path) -
     folder = run_plm(plm_recipe(data, tmp_path / "run", development))
     config = json.loads((folder / "config.json").read_text())
     assert config["threshold"] != 0.5
-    assert config["evidence_threshold"] != 0.05
+    thresholds = config["evidence_thresholds"]
+    assert thresholds.keys() == {"attingrad", "attention"}
+    # The notes have fewer than 200 words, and no threshold is below the share of an average word.
+    assert all(0.005 < threshold != 0.05 for threshold in thresholds.values())
     entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     measured = [entry for entry in entries if "eval_map" in entry]
     assert [entry["step"] for entry in measured] == [3, 6]
@@ -169,6 +172,60 @@ def test_all_billable_codes_can_be_labels(data: Path, tmp_path: Path, system: Co
     labels.write_text("S02.0XXA\n")
     with pytest.raises(ConfigurationError, match="the model scores none of its codes"):
         make_job(plm_recipe(data, tmp_path / "run", f"baseline.labels={labels}"), system)
+
+
+def test_a_checkpoint_of_other_labels_or_development_notes_is_not_resumed(
+    data: Path, tmp_path: Path
+) -> None:
+    labels, notes = tmp_path / "labels.txt", tmp_path / "notes.jsonl"
+    others = [
+        note.model_copy(update={"id": f"dev-{note.id}", "text": f"{note.text} Stable."})
+        for note in read_coded_notes(data / "notes" / "notes.jsonl")
+    ][:3]
+    write_rows(notes, others)
+    codes = {assigned.code for note in others for assigned in note.codes}
+    labels.write_text("\n".join(sorted(codes)))
+    recipe = plm_recipe(
+        data,
+        tmp_path / "run",
+        f"baseline.labels={labels}",
+        f"development={{path: {notes}, every: 4, notes: 2}}",
+        "training.save_every=2",
+        "training.steps=6",
+    )
+
+    def stop(step: int, total: int, loss: float | None) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_plm(recipe, progress=stop)
+    labels.write_text("\n".join(sorted({*codes, "I10"})))
+    with pytest.raises(ConfigurationError, match="labels_sha256"):
+        run_plm(recipe, resume="auto")
+    labels.write_text("\n".join(sorted(codes)))
+    write_rows(notes, others[:2])
+    with pytest.raises(ConfigurationError, match="development_sha256"):
+        run_plm(recipe, resume="auto")
+
+
+def test_two_passes_need_an_encoder_with_dropout(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    RobertaConfig(
+        vocab_size=50,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    ).save_pretrained(folder)
+    recipe = plm_recipe(
+        data, tmp_path / "run", f"model={{path: {folder}}}", "baseline.consistency=1.0"
+    )
+    tokenizer = train_tokenizer(["chest pain"], 300, [PAD, END])
+    with pytest.raises(ConfigurationError, match=r"baseline\.consistency .* has no dropout"):
+        plm_config(recipe, tokenizer, ["I10"])
 
 
 def test_problems_of_a_recipe_are_reported_together(data: Path, tmp_path: Path) -> None:

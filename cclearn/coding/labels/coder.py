@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
+from cclearn.baselines.batches import padded
 from cclearn.baselines.evidence import attributions, evidence_spans, word_shares, words_of
 from cclearn.baselines.load import load_plm
 from cclearn.codes import CodeSystem
@@ -22,6 +22,7 @@ from cclearn.engines.base import NOT_FINITE
 from cclearn.errors import ConfigurationError
 from cclearn.models import load_tokenizer, model_hash
 from cclearn.notes import AssignedCode, CodedNote, Note, Origin
+from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.spans import Span
 from cclearn.rows.labelled import encode_with_offsets
 from cclearn.runtime.processes import process_state
@@ -47,6 +48,7 @@ class LabelCoder(Coder):
         settings: Settings of the coder.
         calibration: Calibration of the scores. None decides by the threshold alone.
         encounter: Setting of the notes. None if it is not known.
+        assertion: Language of the rules that add suggestions. `off` adds none.
 
     Raises:
         ConfigurationError: The model cannot be loaded, or none of its labels is billable.
@@ -60,8 +62,11 @@ class LabelCoder(Coder):
         *,
         calibration: Calibration | None = None,
         encounter: Encounter | None = None,
+        assertion: AssertionLanguage = "english",
     ) -> None:
-        super().__init__(folder, system, calibration=calibration, encounter=encounter)
+        super().__init__(
+            folder, system, calibration=calibration, encounter=encounter, assertion=assertion
+        )
         self._settings = settings or LabelSettings()
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(folder)
         self._model = load_plm(folder).to(process_state().device).eval()
@@ -144,12 +149,7 @@ class LabelCoder(Coder):
     @torch.no_grad()
     def _scores(self, documents: Sequence[Sequence[int]]) -> Tensor:
         """Return the probabilities of the labels, of shape (documents, labels)."""
-        device = self._model.device
-        # A batch has at least one token, because no sequence can be empty.
-        rows = [torch.tensor(ids or [0], dtype=torch.long) for ids in documents]
-        masks = [torch.ones_like(row) * bool(ids) for row, ids in zip(rows, documents, strict=True)]
-        ids = pad_sequence(rows, batch_first=True).to(device)
-        mask = pad_sequence(masks, batch_first=True).to(device)
+        ids, mask = (tensor.to(self._model.device) for tensor in padded(documents))
         logits = self._model(ids, mask, chosen=self._chosen).logits
         return torch.sigmoid(logits.double()).cpu()
 
@@ -196,7 +196,7 @@ class LabelCoder(Coder):
         of_words = word_shares(words, offsets, shares.double().cpu().numpy())
         threshold = settings.evidence_threshold
         if threshold is None:
-            threshold = float(self._model.config.evidence_threshold)
+            threshold = float(self._model.config.evidence_thresholds[settings.evidence])
         return [evidence_spans(text, words, row, threshold) for row in of_words]
 
 

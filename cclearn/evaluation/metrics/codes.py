@@ -59,10 +59,12 @@ def _add_ranked(table: RatioTable, aligned: AlignedNotes, gold: Array) -> None:
 
     The average precision of a note is the sum of the precisions at the ranks of its correct codes,
     divided by the number of its gold codes. Notes without gold codes count for precision at k only.
+    Rejected codes with a score follow the assigned ones, because they have been ranked too.
     """
+    ranked = [(*answer.codes, *answer.further) for answer in aligned.predicted]
     correct = [
-        np.isin(answer.codes, reference.codes) if answer.codes else np.zeros(0, bool)
-        for reference, answer in zip(aligned.gold, aligned.predicted, strict=True)
+        np.isin(codes, reference.codes) if codes else np.zeros(0, bool)
+        for reference, codes in zip(aligned.gold, ranked, strict=True)
     ]
     for k in CUTOFFS:
         top = np.array([float(hits[:k].sum()) for hits in correct])
@@ -74,7 +76,7 @@ def _add_ranked(table: RatioTable, aligned: AlignedNotes, gold: Array) -> None:
     average = _ratio(precision, gold)
     table.add("map", average, gold > 0)
     # The official script of CodiEsp divides by the notes that have a prediction.
-    table.add("codiesp_map", average, np.array([float(len(hits) > 0) for hits in correct]), 0.0)
+    table.add("codiesp_map", average, np.array([float(len(codes) > 0) for codes in ranked]), 0.0)
 
 
 def _add_supported(table: RatioTable, aligned: AlignedNotes) -> None:

@@ -99,6 +99,12 @@ def test_unusual_notes_are_coded(model: Path, system: CodeSystem) -> None:
     assert flagged == [False, False, False, False, False, True]
 
 
+def test_english_rules_can_be_turned_off(model: Path, system: CodeSystem) -> None:
+    made = load_coder(CoderSettings(model=str(model), assertion="off"), system)
+    assert made.assertion == "off"
+    assert "assertion=off" in made.identity.mode
+
+
 def test_spans_are_coded(model: Path, data: Path, system: CodeSystem) -> None:
     made = coder(model, system, threshold=0.9, top=2)
     found = list(made.code_spans(["acute myocardial infarction", "", "pain"]))
@@ -164,7 +170,7 @@ def test_a_language_model_is_needed_elsewhere(model: Path, system: CodeSystem) -
     example = CodedNote(id="x", text="pain", codes=[])
     with pytest.raises(ConfigurationError, match="has no prompt"):
         load_coder(CoderSettings(model=str(model), examples=[example]), system)
-    with pytest.raises(ConfigurationError, match="no model that scores labels is named"):
+    with pytest.raises(ConfigurationError, match="neither the model nor a recogniser scores"):
         load_coder(CoderSettings(labels=LabelSettings()), system)
 
 

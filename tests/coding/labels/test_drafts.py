@@ -91,6 +91,22 @@ def test_a_ranker_is_part_of_the_identity(model: Path, system: CodeSystem) -> No
     assert "ranker" in coder_manifest(CoderSettings(loop=loop), system)["coder"]["sha256"]
 
 
+def test_settings_that_have_no_effect_are_refused(
+    model: Path, system: CodeSystem, tmp_path: Path
+) -> None:
+    loop = LoopSettings(ranker=f"plm:{model}")
+    with pytest.raises(
+        ConfigurationError, match="neither the model nor a recogniser scores labels"
+    ):
+        CoderSettings(loop=loop, labels=SETTINGS).check()
+    engine = random_engine()
+    engine.model.save_pretrained(tmp_path / "llm")
+    engine.tokenizer.save_pretrained(tmp_path / "llm")
+    loop = LoopSettings(recogniser="lexicon", ranker=f"plm:{model}", assignment="generate")
+    with pytest.raises(ConfigurationError, match="generated codes need no candidates"):
+        load_coder(CoderSettings(model=str(tmp_path / "llm"), loop=loop), system)
+
+
 def test_wrong_names_are_refused(model: Path, system: CodeSystem) -> None:
     with pytest.raises(ValueError, match="ranker"):
         LoopSettings(ranker=str(model))
