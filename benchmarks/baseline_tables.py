@@ -15,6 +15,7 @@ COLUMNS = {
     "frequency/medium/micro_f1": "F1, codes of 10–99 notes",
     "frequency/tail/micro_f1": "F1, codes of 2–9 notes",
     "frequency/ultra_tail/micro_f1": "F1, codes of 1 note",
+    "map": "MAP",
 }
 """Scores of the table of systems, and their headings."""
 
@@ -23,6 +24,7 @@ SPANISH = {
     "macro_f1": "macro F1",
     "evidence_span_f1": "evidence F1, exact spans",
     "evidence_token_f1": "evidence F1, tokens",
+    "map": "MAP",
 }
 """Scores of the table of systems on Spanish notes, which have evidence."""
 
@@ -51,9 +53,8 @@ def quality_table(language: str) -> str:
     for name, scores in found["scores"].items():
         cells = [_interval(scores[score]) for score in list(COLUMNS)[:2]]
         cells += [f"{scores[score]['value']:.3f}" for score in list(COLUMNS)[2:]]
-        ranking = found["ranking"].get(name)
-        rows.append([name, *cells, "" if ranking is None else f"{ranking:.3f}"])
-    return table(["system", *COLUMNS.values(), "MAP of all codes"], rows)
+        rows.append([name, *cells])
+    return table(["system", *COLUMNS.values()], rows)
 
 
 def spanish_table() -> str:
@@ -61,19 +62,17 @@ def spanish_table() -> str:
     found = read_json(RESULTS / "baselines.json")["quality"]["es"]
     rows = []
     for name, scores in found["scores"].items():
-        ranking = found["ranking"].get(name)
-        rows.append(_spanish_row(name, scores, "" if ranking is None else f"{ranking:.3f}"))
+        rows.append(_spanish_row(name, scores))
     for name, (result, mode) in OTHERS.items():
         content = read_json(RESULTS / "claim" / f"{result}.json")
         scores = content["points"][-1]["modes"][mode]["scores"] if mode else content["scores"]
-        rows.append(_spanish_row(name, scores, f"{scores['map']['value']:.3f}"))
-    return table(["system", *SPANISH.values(), "MAP"], rows)
+        rows.append(_spanish_row(name, scores))
+    return table(["system", *SPANISH.values()], rows)
 
 
-def _spanish_row(name: str, scores: dict[str, Any], ranking: str) -> list[str]:
+def _spanish_row(name: str, scores: dict[str, Any]) -> list[str]:
     cells = [_interval(scores[score]) for score in list(SPANISH)[:2]]
-    cells += [f"{scores[score]['value']:.3f}" for score in list(SPANISH)[2:]]
-    return [name, *cells, ranking]
+    return [name, *cells, *(f"{scores[score]['value']:.3f}" for score in list(SPANISH)[2:])]
 
 
 def rare_table() -> str:
@@ -114,6 +113,8 @@ def cost_table() -> str:
 
 
 def _interval(score: dict[str, Any]) -> str:
+    if score["low"] is None:
+        return f"{score['value']:.3f}"
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
 
 

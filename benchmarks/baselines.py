@@ -37,7 +37,6 @@ from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.bounds import FLOOR, MostFrequentCodes
 from cclearn.evaluation.corpora.codiesp import CodiEsp, CodiEspOptions
-from cclearn.notes import CodedNote
 from cclearn.runtime.memory import peak_mib
 from cclearn.runtime.parsing import read_json
 
@@ -185,44 +184,33 @@ def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]
     gold, training = splits["dev"], splits["train"]
     counts = Counter(a.code for note in training for a in note.codes)
     coded = {FLOOR: list(MostFrequentCodes.of(counts, len(training)).code_many(gold))}
-    taken, ranking = {}, {}
+    taken = {}
     settings = {"lexicon": CoderSettings()} if language == "en" else {}
-    settings |= {
-        name: CoderSettings(model=model, labels=LabelSettings(top=10_000, evidence="none"))
-        for name, model in models.items()
-    }
+    # The English notes have no evidence to compare with.
+    evidence = LabelSettings(evidence="attingrad" if language == "es" else "none")
+    settings |= {name: CoderSettings(model=m, labels=evidence) for name, m in models.items()}
     for name, setting in settings.items():
-        if setting.labels is not None:
-            whole = load_coder(setting, system).code_many(note.note for note in gold)
-            ranking[name] = round(mean_average_precision(gold, list(whole)), 4)
-            # The English notes have no evidence to compare with.
-            labels = LabelSettings(evidence="attingrad" if language == "es" else "none")
-            setting = CoderSettings(model=setting.model, labels=labels)
         coder = load_coder(setting, system)
         started = time.perf_counter()
-        coded[name] = list(coder.code_many(note.note for note in gold))
+        notes = list(coder.code_many(note.note for note in gold))
         taken[name] = round(time.perf_counter() - started, 1)
+        if setting.labels is not None:  # MAP ranks all codes. Their evidence would take long.
+            every = LabelSettings(top=10_000, evidence="none")
+            whole = load_coder(CoderSettings(model=setting.model, labels=every), system)
+            ranked = whole.code_many(note.note for note in gold)
+            notes = [
+                note.model_copy(update={"rejected": other.rejected})
+                for note, other in zip(notes, ranked, strict=True)
+            ]
+        coded[name] = notes
     found = evaluate(gold, coded, system, Settings(draws=1_000, training=dict(counts)))
     return {
         "scores": {
             name: {s: asdict(result.scores[s]) for s in SCORES if s in result.scores}
             for name, result in found.evaluations.items()
         },
-        "ranking": ranking,
         "seconds": taken,
     }
-
-
-def mean_average_precision(gold: list[CodedNote], coded: list[CodedNote]) -> float:
-    """Return the mean average precision of all codes that have a score, rejected ones too."""
-    found = []
-    for right, note in zip(gold, coded, strict=True):
-        codes = {assigned.code for assigned in right.codes}
-        ranked = sorted((*note.codes, *note.rejected), key=lambda a: -(a.score or 0.0))
-        ranks = [rank for rank, a in enumerate(ranked, start=1) if a.code in codes]
-        if codes:
-            found.append(sum(n / rank for n, rank in enumerate(ranks, start=1)) / len(codes))
-    return sum(found) / len(found)
 
 
 def main() -> None:

@@ -19,6 +19,9 @@ _MANIFESTATION = re.compile(r"\bin\b.*\bclassified elsewhere", re.IGNORECASE)
 """Titles of codes that "must be used in conjunction with an underlying condition code"."""
 
 
+InstructionKind = Literal["code_first", "use_additional_code"]
+
+
 @dataclass(frozen=True, slots=True)
 class Instruction:
     """A note that asks for one of the codes that it names.
@@ -38,7 +41,7 @@ class Instruction:
 
 @lru_cache(maxsize=1 << 14)
 def instructions(
-    system: CodeHierarchy, code: str, kind: Literal["code_first", "use_additional_code"]
+    system: CodeHierarchy, code: str, kind: InstructionKind
 ) -> tuple[Instruction, ...]:
     """Return the notes of a kind that apply to a code: its notes, then those of the codes above.
 

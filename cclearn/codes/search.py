@@ -18,6 +18,7 @@ from cclearn.codes.clinical_terms.abbreviations import (
 from cclearn.codes.clinical_terms.history import past_code
 from cclearn.codes.clinical_terms.normalise import IGNORED, NEGATIONS, read_words
 from cclearn.codes.clinical_terms.phrases import word_set
+from cclearn.codes.clinical_terms.sentence import Match, Sentence
 from cclearn.codes.code_types import Code
 from cclearn.codes.hierarchy import CodeHierarchy
 from cclearn.codes.search_index import NO_WORDS, Nearest, SearchIndex, search_index
@@ -217,7 +218,8 @@ def _refined(
     for string in phrases[:_MAX_REFINED]:
         phrase = index.text(string.entry)
         covered = set(index.words_of(phrase))
-        code = index.specificity.refine(string.code, query.tokens, 0, len(query.tokens) - 1)
+        whole = Match(0, len(query.tokens) - 1, string.code)
+        code = index.specificity.refine(whole, Sentence(query.tokens))
         if code != string.code:
             covered.update(index.words_of(system.description(code)))
         if is_past and "family" not in query.words:

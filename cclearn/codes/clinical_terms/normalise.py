@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate, chain
 from typing import NamedTuple
@@ -37,11 +39,23 @@ UNKNOWN = "?"
 
 _MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
 
+_SEPARATORS = frozenset((",", "/", "and", "or"))
+"""Marks and conjunctions between the items of a list."""
+
 IGNORED = frozenset(
     "of the a an in on at to by for from within into due as is are was were his her their its "
     "this that these s unspecified specified nos nec site ( )".split()
 )
 """Tokens that do not distinguish phrases. The parentheses are ignored, but not the words in them."""
+
+_CONNECTORS = IGNORED - {"s", "unspecified", "specified", "nos", "nec", "site", "(", ")"} | {
+    "with",
+    "without",
+    "secondary to",
+}
+"""Words at the end of a line, or at its beginning, that connect it with the other line."""
+
+_LINE_END = re.compile(r"\n")
 
 _AMERICAN = tuple(
     (re.compile(pattern), replacement)
@@ -125,12 +139,15 @@ class Words(NamedTuple):
         starts: Offset of each token.
         ends: Offset after each token, or after the abbreviation that it begins.
         abbreviations: Indices of the tokens that begin an abbreviation.
+        items: Indices of the tokens that begin an item of a list: those after a comma, a slash, "and" or
+            "or", and those that begin a line, unless the line before ends with a word such as "with".
     """
 
     words: list[tuple[str, ...]]
     starts: list[int]
     ends: list[int]
     abbreviations: set[int]
+    items: set[int]
 
 
 COUNTERS = frozenset("stage grade type class degree category phase".split())
@@ -158,8 +175,9 @@ def read_words(text: str, defaults: bool = True, expand: bool = True, guess: boo
     """
     tokens, words, starts, ends = _read_plain(lower_case(text))
     abbreviations: set[int] = set()
+    items = _items(text, tokens, starts)
     if not expand:
-        return Words(words, starts, ends, abbreviations)
+        return Words(words, starts, ends, abbreviations, items)
     for first, last, meaning in _abbreviations().find(text, tokens, starts, defaults, guess):
         is_numeral = tokens[first] in _ROMAN and first and tokens[first - 1] in COUNTERS
         if is_numeral or (
@@ -170,7 +188,17 @@ def read_words(text: str, defaults: bool = True, expand: bool = True, guess: boo
         words[first + 1 : last + 1] = [()] * (last - first)
         ends[first] = ends[last]
         abbreviations.add(first)
-    return Words(words, starts, ends, abbreviations)
+    return Words(words, starts, ends, abbreviations, items)
+
+
+def _items(text: str, tokens: Sequence[str], starts: Sequence[int]) -> set[int]:
+    """Return the indices of the tokens that begin an item of a list (`Words.items`)."""
+    items = {number + 1 for number, token in enumerate(tokens) if token in _SEPARATORS}
+    for match in _LINE_END.finditer(text):
+        number = bisect_left(starts, match.end())
+        if 0 < number < len(tokens) and _CONNECTORS.isdisjoint(tokens[number - 1 : number + 1]):
+            items.add(number)
+    return items
 
 
 def join_divided_words(text: str, read: Words, vocabulary: frozenset[str]) -> None:
@@ -184,7 +212,7 @@ def join_divided_words(text: str, read: Words, vocabulary: frozenset[str]) -> No
             the second half.
         vocabulary: Known words, normalised.
     """
-    words, starts, ends, _ = read
+    words, starts, ends = read.words, read.starts, read.ends
     for number in range(len(words) - 1):
         if text.startswith("-\n", ends[number]):
             after = number + 1

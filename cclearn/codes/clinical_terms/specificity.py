@@ -7,24 +7,21 @@ of the right wrist has a title whose further words are all in the sentence, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from cclearn.codes.clinical_terms.normalise import (
     BOUNDARY,
-    COUNTERS,
     JOINED,
     MARK,
     NEGATIONS,
     UNKNOWN,
     read_words,
 )
+from cclearn.codes.clinical_terms.sentence import COURSES, REACH, SIDES, Match, Sentence
 from cclearn.codes.hierarchy import CodeHierarchy
-from cclearn.codes.instructions import instructions
-
-_REACH = 8
-"""Number of tokens on either side of a phrase whose words support a more specific code."""
+from cclearn.codes.instructions import InstructionKind, instructions
 
 EMPTY_WORDS = frozenset(
     f"{JOINED} {MARK} {BOUNDARY} {UNKNOWN} other not elsewhere classified unspecified site region"
@@ -37,13 +34,7 @@ _NEGATORS = NEGATIONS | {"denie", "denied", "denies", "negative"}
 _NEGATED_WITHIN = 2
 """Number of tokens before a phrase in which a negator counts."""
 
-_SIDES = frozenset(("left", "right", "bilateral"))
-_COURSES = frozenset(("acute", "subacute", "chronic"))
-_COURSE_BEFORE, _COURSE_AFTER = 3, 2
-"""Numbers of tokens before and after a phrase within which a word such as "acute" describes it."""
-
-_COUNTERS = COUNTERS | {"disease"}
-"""Words after which a number is an attribute, as in "CKD 3". Any other may be a dose or a duration."""
+_BESIDE: tuple[InstructionKind, ...] = ("use_additional_code", "code_first")
 
 NOT_NEEDED = re.compile(
     r",? unspecified whether\b[^,]*"
@@ -58,20 +49,6 @@ _UNSPECIFIED = re.compile(r"\bunspecified\b[^,]*|\bwith [^,]* status unknown\b",
 _RESIDUAL = re.compile(r"\b(?:other|male)\b", re.IGNORECASE)
 _WITH_7TH = 8
 """Length of a code with a 7th character."""
-
-
-class Match(NamedTuple):
-    """An occurrence of a phrase.
-
-    Attributes:
-        first: Index of the first token.
-        last: Index of the last token.
-        code: Code of the phrase.
-    """
-
-    first: int
-    last: int
-    code: str
 
 
 class _Title(NamedTuple):
@@ -115,7 +92,12 @@ class Specificity:
         self._system = system
         self._categories: dict[str, _Category] = {}
 
-    def specify(self, matches: Sequence[Match], words: Sequence[tuple[str, ...]]) -> list[Match]:
+    def specify(
+        self,
+        matches: Sequence[Match],
+        words: Sequence[tuple[str, ...]],
+        items: Collection[int] = frozenset(),
+    ) -> list[Match]:
         """Return the matches of a sentence with the most specific codes that it supports.
 
         A phrase that only names what the title of another code in the sentence says, such as "bleeding"
@@ -124,11 +106,10 @@ class Specificity:
         Args:
             matches: Phrases of the sentence.
             words: Normalised words of each token of the sentence.
+            items: Indices of the tokens that begin an item of a list.
         """
-        refined = [
-            Match(first, last, self.refine(code, words, first, last))
-            for first, last, code in matches
-        ]
+        sentence = Sentence(words, matches, items)
+        refined = [match._replace(code=self.refine(match, sentence)) for match in matches]
         if len({match.code for match in refined}) < 2:
             return refined
         return [
@@ -153,35 +134,42 @@ class Specificity:
             # "Nausea, no vomiting" is no nausea with vomiting.
             if _is_negated(words, other) != _is_negated(words, match):
                 continue
-            if not self._is_additional(other.code, match.code):
+            if not self.is_beside(other.code, match.code):
                 return other.code
         return None
 
-    def _is_additional(self, code: str, other: str) -> bool:
-        """Return whether the classification asks for another code beside a code."""
-        notes = instructions(self._system, code, "use_additional_code")
-        return any(ref.covers(other) for note in notes for ref in note.references)
+    def is_beside(self, code: str, other: str) -> bool:
+        """Return whether the classification asks for another code beside a code, or for its category."""
+        if code not in self._system:  # The phrase names no condition, or a procedure.
+            return False
+        category = other.partition(".")[0]
+        return any(
+            reference.covers(other) or category in (reference.first[:3], reference.last[:3])
+            for kind in _BESIDE
+            for note in instructions(self._system, code, kind)
+            for reference in note.references
+        )
 
-    def refine(self, code: str, words: Sequence[tuple[str, ...]], first: int, last: int) -> str:
+    def refine(self, match: Match, sentence: Sentence) -> str:
         """Return the code whose title has the most words that the sentence supports.
 
-        The code is returned unchanged if no title has more of them, or if several have equally many.
+        The code of the match is returned if no title has more of them, or if several have equally many.
 
         Args:
-            code: Billable code of a phrase.
-            words: Normalised words of each token of the sentence.
-            first: Index of the first token of the phrase.
-            last: Index of the last token of the phrase.
+            match: Phrase with a billable code.
+            sentence: The sentence.
         """
+        first, last, code = match
+        words = sentence.words
         titles, vocabulary, absent = self._category(code[:3])
         own = titles.get(code)
         if own is None:
             return code
-        near = list(chain.from_iterable(words[max(0, first - _REACH) : last + 1 + _REACH]))
+        near = list(chain.from_iterable(words[max(0, first - REACH) : last + 1 + REACH]))
         may_deny = not (absent.isdisjoint(near) or _NEGATORS.isdisjoint(near))
         if not may_deny and vocabulary.intersection(near) <= own.words:
             return code
-        said, denied = _attributes(words, first, last, vocabulary, may_deny)
+        said, denied = _attributes(sentence, match, vocabulary, may_deny)
         further = said - own.words
         if not further and absent.isdisjoint(denied):
             return code
@@ -234,7 +222,7 @@ def _neighbours(matches: Sequence[Match]) -> list[list[Match]]:
         for step in (-1, 1):
             other = rank + step
             while 0 <= other < len(ordered) and (
-                _gap(matches[ordered[other]], matches[number]) <= _REACH
+                _gap(matches[ordered[other]], matches[number]) <= REACH
             ):
                 near.append(ordered[other])
                 other += step
@@ -265,17 +253,14 @@ def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:
 
 
 def _attributes(
-    words: Sequence[tuple[str, ...]],
-    first: int,
-    last: int,
-    vocabulary: frozenset[str],
-    with_denied: bool,
+    sentence: Sentence, match: Match, vocabulary: frozenset[str], with_denied: bool
 ) -> tuple[frozenset[str], set[str]]:
     """Return the words of a vocabulary around a phrase and in it, and all words that are denied there.
 
     The words of an abbreviation count together, or "ESRD" would be the end stage of another condition.
     """
-    begin, end = max(0, first - _REACH), min(len(words), last + 1 + _REACH)
+    (first, last, _), words = match, sentence.words
+    begin, end = max(0, first - REACH), min(len(words), last + 1 + REACH)
     found: set[str] = set()
     denied: set[str] = set()
     negated = False
@@ -288,14 +273,14 @@ def _attributes(
             inside = first <= number <= last
             if negated:
                 denied.add(word)
-            elif word in _COURSES:
-                if first - _COURSE_BEFORE <= number <= last + _COURSE_AFTER:
+            elif inside:
+                if is_known or word in COURSES:
                     found.add(word)
-            elif is_known and (not word.isdigit() or inside or previous in _COUNTERS):
+            elif is_known and sentence.may_describe(match, number, word, previous):
                 found.add(word)
             previous = word
         if negated and not with_denied:
             break
     if "left" in found and "right" in found:
-        found -= _SIDES
+        found -= SIDES
     return vocabulary.intersection(found), denied

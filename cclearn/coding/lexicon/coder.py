@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.clinical_terms.abbreviations import NO_CODE
 from cclearn.codes.clinical_terms.history import past_code
-from cclearn.codes.clinical_terms.normalise import BOUNDARY_WORDS, join_divided_words, read_words
+from cclearn.codes.clinical_terms.normalise import (
+    BOUNDARY_WORDS,
+    MARK,
+    join_divided_words,
+    read_words,
+)
 from cclearn.codes.clinical_terms.phrases import (
     IF_PAST,
     PHRASES_VERSION,
@@ -23,12 +29,13 @@ from cclearn.codes.clinical_terms.phrases import (
     phrase_words,
     word_set,
 )
+from cclearn.codes.clinical_terms.sentence import Match
 from cclearn.codes.clinical_terms.specificity import Specificity
 from cclearn.codes.clinical_terms.tables import tables_sha256
 from cclearn.coding.base import Coder
 from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.combinations import combine
-from cclearn.coding.lexicon.drugs import drug_findings
+from cclearn.coding.lexicon.drugs import drug_findings, without_ended
 from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
@@ -129,7 +136,11 @@ class LexiconCoder(Coder):
         return list(dict.fromkeys(code for code in found if code and code != NO_CODE))
 
     def find(self, text: str) -> list[Finding]:
-        """Return the matches in a note, in order, with their assertions. No two matches overlap."""
+        """Return the matches in a note, in order, with their assertions.
+
+        No two matches overlap, except that a match may contain one whose code the classification asks
+        for beside its own: "anemia in chronic kidney disease" contains the kidney disease.
+        """
         return self._find(text, AssertionRules(text, self.assertion))
 
     def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
@@ -167,22 +178,27 @@ class LexiconCoder(Coder):
         rules = AssertionRules(note.text, self.assertion)
         findings = combine(note.text, self._find(note.text, rules), rules, self.system)
         if self.system.traits.has_phrase_table:
+            findings = list(without_ended(note.text, findings))
             findings += drug_findings(note.text, findings, rules, self.system)
         return NoteFindings(note, findings)
 
     def _matches(self, text: str) -> list[tuple[int, int, str]]:
         """Return the offsets and the code of each phrase, in order."""
-        words, starts, ends, abbreviations = read = read_words(text, expand=self._expand)
+        words, starts, ends, abbreviations, items = read = read_words(text, expand=self._expand)
         if "-\n" in text:
             join_divided_words(text, read, self._vocabulary)
         boundaries = [number for number, found in enumerate(words) if found is BOUNDARY_WORDS]
+        ordered = sorted(items)
         matches: list[tuple[int, int, str]] = []
         begin = 0
         for boundary in [*boundaries, len(words)]:
             segment = words[begin:boundary]
-            found = self._matcher.find(segment)
+            among = ordered[bisect_left(ordered, begin) : bisect_left(ordered, boundary)]
+            started = {number - begin for number in among}
+            found, nested = self._matcher.find(segment, started)
             if found and self._specificity is not None:
-                found = self._specificity.specify(found, segment)
+                found += _beside(nested, segment, self._specificity)
+                found = self._specificity.specify(found, segment, started)
             for first, last, code in found:
                 start, end = starts[begin + first], ends[begin + last]
                 phrase = text[start:end]
@@ -228,6 +244,37 @@ class LexiconCoder(Coder):
             with contextlib.suppress(OSError):
                 write_sealed(path, matcher.to_json(), source)
             return matcher
+
+
+def _beside(
+    nested: Sequence[tuple[Match, Match]],
+    words: Sequence[tuple[str, ...]],
+    specificity: Specificity,
+) -> list[Match]:
+    """Return the phrases within other phrases whose codes the classification asks for beside theirs.
+
+    They name a condition of their own, and are not the first words of a name, as "alcoholic" is in
+    "alcoholic cirrhosis".
+
+    Args:
+        nested: Pairs of a phrase and a phrase within it.
+        words: Normalised words of each token.
+        specificity: What knows the notes of the classification.
+    """
+    found: list[Match] = []
+    taken: set[int] = set()
+    for outer, inner in nested:
+        numbers = range(inner.first, inner.last + 1)
+        is_whole = inner.last == outer.last or words[inner.last + 1] in ((), (MARK,))
+        if (
+            is_whole
+            and taken.isdisjoint(numbers)
+            and not inner.code.startswith(outer.code.partition(".")[0])
+            and specificity.is_beside(outer.code, inner.code)
+        ):
+            taken.update(numbers)
+            found.append(inner)
+    return found
 
 
 def _most_frequent_codes(

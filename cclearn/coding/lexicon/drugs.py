@@ -24,6 +24,16 @@ _NOT_TAKEN = re.compile(
     r"|tried|previously|past|used to|occasional(?:ly)?"
     r"|once(?! (?:a |per |every )?(?:daily|day|night|week|month|morning|evening)))\b"
 )
+_STOPPED = re.compile(
+    r"\b(?:no longer|not|never|stop(?:ped)?|held|discontinu\w+|d/c|off|refus\w+|declin\w+|consider\w*"
+    r"|would|previously|used to|in the past)\b"
+)
+_NEAR = 25
+"""Number of code points on either side of a phrase in which the note says that a therapy has ended."""
+
+_THERAPY = "Z79"
+"""Category of long-term drug therapy."""
+
 _WORD = re.compile(r"[a-z]+")
 _SENTENCE = 60
 """Number of code points on either side of a drug in which the note says whether it is taken."""
@@ -65,6 +75,20 @@ def drug_findings(
                     break
 
 
+def without_ended(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings without therapies that the note says have ended or never began.
+
+    Args:
+        text: Text of the note.
+        findings: Findings of the note.
+    """
+    lowered = lower_case(text)
+    for finding in findings:
+        near = _line(lowered, finding.start, finding.end, _NEAR)
+        if not finding.code.startswith(_THERAPY) or _STOPPED.search(near) is None:
+            yield finding
+
+
 def is_taken(lowered: str, start: int, end: int) -> bool:
     """Return whether no word near a drug says that it is stopped, refused, given once or an allergy.
 
@@ -76,10 +100,10 @@ def is_taken(lowered: str, start: int, end: int) -> bool:
     return _NOT_TAKEN.search(_line(lowered, start, end)) is None
 
 
-def _line(text: str, start: int, end: int) -> str:
-    first = max(text.rfind("\n", 0, start) + 1, start - _SENTENCE)
+def _line(text: str, start: int, end: int, reach: int = _SENTENCE) -> str:
+    first = max(text.rfind("\n", 0, start) + 1, start - reach)
     last = text.find("\n", end)
-    return text[first : min(last if last >= 0 else len(text), end + _SENTENCE)]
+    return text[first : min(last if last >= 0 else len(text), end + reach)]
 
 
 class _Class(NamedTuple):

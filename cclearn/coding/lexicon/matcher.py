@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
 from cclearn.codes.clinical_terms.normalise import JOINED, MARK, NEGATIONS
-from cclearn.codes.clinical_terms.specificity import Match
+from cclearn.codes.clinical_terms.sentence import SIDES, Match
 
 _MAX_OTHER_WORDS = 1
 """Maximum number of other words among the words of a phrase of three or more words."""
@@ -23,9 +23,8 @@ _MAX_REPEATED = 1
 _NEVER_BETWEEN = NEGATIONS | {"malignant", "secondary", "benign", "history", "negative"}
 """Words that change the meaning of the phrase around them."""
 
-_SIDES = frozenset(("left", "right", "bilateral"))
-"""Words that may be among the words of any phrase: "edema of both legs" is leg edema."""
-
+_LINKING = frozenset("which who now currently acutely".split())
+"""Words at the beginning of an item that describes the item before it."""
 
 _FIRST_WORDS = frozenset("history mother father family".split())
 """Words that stay first: "stroke, family history of cancer" is no family history of stroke."""
@@ -41,6 +40,7 @@ class _Phrase(NamedTuple):
             nearest, and a rare word has the fewest positions.
         negation: Index of the first word that negates, such as "without", or -1. The words before it and
             those after it keep their sides: "nausea without vomiting" is not "vomiting without nausea".
+        numbered: Whether one of the words is a number.
         contiguous: Whether no other word may occur among the words. Punctuation marks and words without
             meaning may.
         ordered: Whether the phrase has two words that may only be reordered around a word without
@@ -52,6 +52,7 @@ class _Phrase(NamedTuple):
     words: tuple[str, ...]
     other_words: tuple[str, ...]
     negation: int
+    numbered: bool
     contiguous: bool
     ordered: bool
     code: str
@@ -84,11 +85,25 @@ class _Text(NamedTuple):
         words: All words, in order.
         positions: Positions of each word, in increasing order.
         token_numbers: Index of the token that each word comes from.
+        items: Number of the item of a list that each word is in.
     """
 
     words: Sequence[str]
     positions: Mapping[str, list[int]]
     token_numbers: Sequence[int]
+    items: Sequence[int]
+
+
+class Found(NamedTuple):
+    """The phrases of a text.
+
+    Attributes:
+        matches: Phrases, none of which overlaps another one.
+        nested: Pairs of such a phrase and a phrase within it, longest first.
+    """
+
+    matches: list[Match]
+    nested: list[tuple[Match, Match]]
 
 
 class PhraseMatcher:
@@ -130,22 +145,27 @@ class PhraseMatcher:
         matcher._rarest_words = frozenset(matcher._longer)
         return matcher
 
-    def find(self, tokens: Sequence[tuple[str, ...]]) -> list[Match]:
-        """Return the phrases of a text, in no particular order. No two matches overlap.
+    def find(self, tokens: Sequence[tuple[str, ...]], items: Container[int] = frozenset()) -> Found:
+        """Return the phrases of a text, in no particular order.
 
         Of two phrases that overlap, the one with more words is kept, then the one whose words are closer
-        together, then the one whose words are in order, then the first one.
+        together, then the one whose words are in order, then the first one. A phrase that extends over
+        several items of a list contains them from the first to the last word, and does not end within a
+        phrase of one item: "heart failure, acute" is a phrase, but not in "heart failure, acute kidney
+        injury".
 
         Args:
             tokens: Normalised words of each token of the text: one, several or none.
+            items: Indices of the tokens that begin an item of a list.
         """
         words = list(chain.from_iterable(tokens))
         present = set(words)
         single = self._single.keys() & present
         longer = list(self._candidates(present))
         if not single and not longer:
-            return []
-        text = _Text(words, _positions(words), _token_numbers(tokens))
+            return Found([], [])
+        numbers = _token_numbers(tokens)
+        text = _Text(words, _positions(words), numbers, _item_numbers(numbers, items))
         found = [
             _Occurrence(-1, 0, False, position, position, self._single[word])
             for word in single
@@ -154,7 +174,7 @@ class PhraseMatcher:
         ]
         for rarest, second, phrase in longer:
             found += _occurrences(phrase, rarest, second, text)
-        return _without_overlaps(found, text.token_numbers)
+        return _without_overlaps(_within_items(found, text.items), text.token_numbers)
 
     def _candidates(self, present: set[str]) -> Iterator[tuple[str, str, _Phrase]]:
         """Yield the two rarest words of each phrase whose words are all present, and the phrase."""
@@ -183,12 +203,16 @@ def _parse(lines: str) -> list[_Phrase]:
     for line in lines.split("\n"):
         phrase, others, code = line.split("\t")
         words = tuple(_words(phrase))
-        contiguous = len(words) == 2 or any(
-            len(word) == 1 or word.isdigit() or word in NEGATIONS for word in words
+        numbered = any(word.isdigit() for word in words)
+        contiguous = (
+            numbered
+            or len(words) == 2
+            or any(len(word) == 1 or word in NEGATIONS for word in words)
         )
         ordered = len(words) == 2 and JOINED not in phrase.split(" ")
         negation = next((n for n, word in enumerate(words) if word in NEGATIONS), -1)
-        phrases.append(_Phrase(words, tuple(others.split()), negation, contiguous, ordered, code))
+        rest = tuple(others.split())
+        phrases.append(_Phrase(words, rest, negation, numbered, contiguous, ordered, code))
     return phrases
 
 
@@ -201,6 +225,34 @@ def _positions(words: Sequence[str]) -> dict[str, list[int]]:
 
 def _token_numbers(tokens: Sequence[tuple[str, ...]]) -> list[int]:
     return [number for number, words in enumerate(tokens) for _ in words]
+
+
+def _item_numbers(token_numbers: Sequence[int], items: Container[int]) -> list[int]:
+    """Return the number of the item that each word is in."""
+    found: list[int] = []
+    item, before = 0, -1
+    for token in token_numbers:
+        # A token without words may begin an item too.
+        item += sum(number in items for number in range(before + 1, token + 1))
+        before = token
+        found.append(item)
+    return found
+
+
+def _within_items(found: Sequence[_Occurrence], items: Sequence[int]) -> list[_Occurrence]:
+    """Return the occurrences without those of several items that begin or end within a phrase of one."""
+    inside = {
+        position
+        for one in found
+        if items[one.first] == items[one.last]
+        for position in range(one.first + 1, one.last + 1)
+    }
+    return [
+        one
+        for one in found
+        if items[one.first] == items[one.last]
+        or (one.first not in inside and one.last + 1 not in inside)
+    ]
 
 
 def _occurrences(phrase: _Phrase, rarest: str, second: str, text: _Text) -> Iterator[_Occurrence]:
@@ -248,13 +300,21 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
         return None
     if phrase.negation >= 0 and is_reordered and not _keep_sides(order, phrase.negation):
         return None
-    others = [word for word in between if word not in _SIDES]
+    # A side may be among the words of any phrase: "edema of both legs" is leg edema.
+    others = [word for word in between if word not in SIDES]
     sides = len(between) - len(others)
     adjacent = text.token_numbers[last] - text.token_numbers[first] == 1 + sides
     if is_reordered and phrase.ordered and adjacent:
         return None
     other_words = sum(word != MARK and word not in phrase.words for word in others)
-    if other_words > (0 if phrase.contiguous else _MAX_OTHER_WORDS):
+    is_one_item = text.items[first] == text.items[last]
+    if is_reordered and phrase.numbered and (MARK in between or not is_one_item):
+        return None  # The number belongs to what is before it: "cancer stage 4, kidney disease".
+    if (
+        not is_one_item
+    ):  # "COPD, now exacerbated" is one phrase, "left radius and ankle sprain" is none.
+        other_words -= sum(word in _LINKING for word in others)
+    if other_words > (_MAX_OTHER_WORDS if is_one_item and not phrase.contiguous else 0):
         return None
     return _Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)
 
@@ -291,13 +351,19 @@ def _nearest(positions: list[int], first: int, last: int) -> int:
     return min(neighbours, key=lambda position: max(first - position, position - last, 0))
 
 
-def _without_overlaps(found: Iterable[_Occurrence], token_numbers: Sequence[int]) -> list[Match]:
-    """Return the smallest occurrences, none of which shares a token with another one."""
-    taken: set[int] = set()
-    matches = []
+def _without_overlaps(found: Iterable[_Occurrence], token_numbers: Sequence[int]) -> Found:
+    """Return the smallest occurrences, none of which shares a token with another one, and those within
+    each of them."""
+    taken: dict[int, Match] = {}
+    result = Found([], [])
     for occurrence in sorted(found):
         numbers = token_numbers[occurrence.first : occurrence.last + 1]
-        if taken.isdisjoint(numbers):
-            taken.update(numbers)
-            matches.append(Match(numbers[0], numbers[-1], occurrence.code))
-    return matches
+        match = Match(numbers[0], numbers[-1], occurrence.code)
+        if taken.keys().isdisjoint(numbers):
+            taken.update(dict.fromkeys(numbers, match))
+            result.matches.append(match)
+            continue
+        around = taken.get(match.first)
+        if around is not None and around is taken.get(match.last):
+            result.nested.append((around, match))
+    return result

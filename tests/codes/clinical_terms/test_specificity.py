@@ -4,6 +4,7 @@ import pytest
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.clinical_terms.normalise import read_words
+from cclearn.codes.clinical_terms.sentence import Match, Sentence
 from cclearn.codes.clinical_terms.specificity import Specificity
 from cclearn.coding.lexicon.coder import LexiconCoder
 
@@ -35,8 +36,9 @@ def test_the_most_specific_supported_code_wins(lexicon: LexiconCoder, text: str,
 
 def test_two_sides_in_a_sentence_belong_to_no_phrase_for_certain(system: CodeSystem) -> None:
     words = read_words("Carpal tunnel syndrome, left, right").words
-    assert Specificity(system).refine("G56.00", words, 0, 2) == "G56.00"
-    assert Specificity(system).refine("G56.00", words[:5], 0, 2) == "G56.02"
+    match = Match(0, 2, "G56.00")
+    assert Specificity(system).refine(match, Sentence(words)) == "G56.00"
+    assert Specificity(system).refine(match, Sentence(words[:5])) == "G56.02"
 
 
 def test_an_attribute_of_another_sentence_does_not_count(lexicon: LexiconCoder) -> None:

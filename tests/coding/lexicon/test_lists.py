@@ -1,0 +1,120 @@
+"""Lists of diagnoses, in which neighbours are separate conditions."""
+
+from __future__ import annotations
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.coding.lexicon.coder import LexiconCoder
+
+
+@pytest.fixture(scope="module")
+def lexicon(system: CodeSystem) -> LexiconCoder:
+    return LexiconCoder(system)
+
+
+def codes(lexicon: LexiconCoder, text: str) -> set[str]:
+    return {assigned.code for assigned in lexicon.code(text).codes}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Diagnoses:\nChronic systolic heart failure\nAcute kidney injury\nPneumonia",
+            "I50.22 N17.9 J18.9",
+        ),
+        ("Systolic heart failure, acute kidney injury", "I50.20 N17.9"),
+        ("acute cystitis, systolic heart failure", "N30.00 I50.20"),
+        ("chronic respiratory failure, acute bronchitis", "J96.10 J20.9"),
+        ("left ear pain and hearing loss", "H92.02 H91.92"),
+        # One condition in several items.
+        ("Heart failure, acute on chronic systolic", "I50.23"),
+        ("cholecystitis, acute", "K81.0"),
+        ("COPD, acutely exacerbated", "J44.1"),
+        ("cholelithiasis and acute cholecystitis", "K80.00"),
+        ("nausea, vomiting, diarrhea", "R11.2 R19.7"),
+        ("fever and chills", "R50.9"),
+        ("patient with chronic kidney\ndisease stage 3", "N18.30"),
+    ],
+)
+def test_a_phrase_takes_no_words_of_another_item(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PMH: CKD, anemia", "D63.1 N18.9"),
+        ("anemia in chronic\nkidney disease", "D63.1 N18.9"),
+        ("HTN, ESRD on dialysis, anemia.", "I12.0 N18.6 Z99.2 D63.1"),
+        ("PMH:\n- Type 2 DM\n- CKD\n- HTN\n- Anemia", "E11.22 I12.9 N18.9 D63.1"),
+        ("PMH: HTN, DM2, CKD, anemia, CHF", "I13.0 E11.22 N18.9 D63.1 I50.9"),
+        ("HTN/DM/CKD", "I12.9 E11.22 N18.9"),
+        ("Type 2 diabetes with CKD stage 3", "E11.22 N18.30"),
+        # A part that is no condition of its own.
+        ("Alcoholic cirrhosis with ascites", "K70.31"),
+        ("CAD with angina", "I25.119"),
+    ],
+)
+def test_a_combination_keeps_the_conditions_that_are_coded_beside_it(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("COPD and atrial fibrillation", "J44.9 I48.91"),
+        ("AKI and systolic heart failure", "N17.9 I50.20"),
+        ("ACS, systolic heart failure", "I24.9 I50.20"),
+        ("COPD with acute respiratory failure", "J44.9 J96.00"),
+        ("CKD, gastritis", "N18.9 K29.70"),
+        ("1) Left hip fracture\n2) Ankle sprain", "S72.002A S93.409A"),
+        ("Acute hip pain, left", "M25.552"),
+    ],
+)
+def test_a_course_or_a_side_describes_its_own_condition(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lung cancer stage 4 with CKD", "C34.90 N18.9"),
+        ("Lung cancer stage 4\nCKD", "C34.90 N18.9"),
+        ("Stage 3 colon cancer, CKD", "C18.9 N18.9"),
+        ("Heart failure NYHA class III, CKD", "I50.9 N18.9"),
+        ("Pressure injury stage 2, CKD", "L89.92 N18.9"),
+        ("CKD 3 on vitamin B complex", "N18.30"),
+        ("CKD 3, plan B", "N18.30"),
+        ("CKD stage 3, hepatitis A", "N18.30 B15.9"),
+        ("CKD stage 3b", "N18.32"),
+        ("CKD, now stage 3b", "N18.32"),
+        ("Stage 4 chronic kidney disease", "N18.4"),
+    ],
+)
+def test_a_stage_belongs_to_the_condition_before_it(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("She no longer takes metformin.", ""),
+        ("Type 2 diabetes, insulin dependent.", "E11.9 Z79.4"),
+        ("Metformin therapy was discontinued.", ""),
+        ("Takes warfarin.", "Z79.01"),
+    ],
+)
+def test_a_therapy_that_has_ended_has_no_code(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
