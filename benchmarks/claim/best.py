@@ -20,6 +20,7 @@ from benchmarks.claim.compare import score_differences
 from benchmarks.claim.data import TUNING, Split, read_notes
 from benchmarks.claim.dictionary import Dictionary, evidence_pairs
 from benchmarks.claim.identity import ROOT, bind, code_sha256, commit
+from benchmarks.claim.losses import losses
 from benchmarks.claim.results import RESULTS
 from benchmarks.claim.scoring import ASSERTION, DRAWS, code_notes, predictions, score
 from cclearn.codes import CodeSystem
@@ -174,6 +175,7 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
         "scores": score(split, predicted, system, DRAWS),
         "dictionary": score(split, by_dictionary, system, DRAWS),
         "differences": score_differences(split, coded, system, scoring),
+        "losses": losses(development, predicted, counts),
         "versions": package_versions(),
     }
 

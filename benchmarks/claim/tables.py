@@ -227,6 +227,23 @@ def best_table() -> str:
     return table(["score", "target", "system of all parts", "dictionary", "difference"], rows)
 
 
+def loss_table() -> str:
+    """Return the table of how many gold codes are left after each step of the system of all parts."""
+    found = read_json(RESULTS / "best.json")["losses"]
+    titles = {
+        "gold": "codes of the notes",
+        "evidence": "some evidence of them is found",
+        "proposed": "the code is proposed",
+        "assigned": "the calibration keeps it",
+    }
+    groups = ("known", "absent")
+    rows = [
+        [title, *(f"{found[g][step]:,} ({found[g][step] / found[g]['gold']:.2f})" for g in groups)]
+        for step, title in titles.items()
+    ]
+    return table(["step", "codes of the training notes", "codes absent from them"], rows)
+
+
 def _interval(score: Mapping[str, Any]) -> str:
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
 
@@ -258,6 +275,7 @@ def blocks() -> dict[str, Callable[[], str]]:
         "comparisons": comparison_table,
         "few-shot": few_shot_table,
         "best": best_table,
+        "losses": loss_table,
     }
     for setting in SETTINGS:
         for mode in ("single_pass", "span_loop"):
