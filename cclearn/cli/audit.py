@@ -124,9 +124,9 @@ def audit_command(
     chosen = checked_settings(AuditSettings, read_settings(settings or []), "audit")
     if plant is not None or secrets is not None:
         if plant is None or secrets is None or out is None:
-            raise ConfigurationError(
-                ["audit (plant): canaries need an output. Name --plant, --secrets and --out."]
-            )
+            given = {"--plant": plant, "--secrets": secrets, "--out": out}
+            missing = " and ".join(name for name, value in given.items() if value is None)
+            raise ConfigurationError([f"audit (plant): canaries also need {missing}."])
         _plant(notes, plant, repeats, secrets, out, overwrite, chosen.seed, system().load())
         return
     inputs = AuditInputs(notes, against, members, non_members, canaries, model)

@@ -83,7 +83,7 @@ def audit_codes_command(
     from cclearn.workflows.audit_codes import AssignedCodes, audit_notes
 
     settings = coder()
-    refuse_existing(out, overwrite)
+    refuse_existing(out, overwrite, inputs=[*notes, codes])
     output = find_output(out, format_name)
     source = NoteSource(tuple(notes), NoteColumns(text_column, id_column))
     assigned = AssignedCodes.read(codes, codes_id_column, code_column)
@@ -122,4 +122,4 @@ def audit_codes_command(
         print_message(f"notes without assigned codes, whose codes are all missing: {without:,}")
     if rows := assigned.unusable:
         shown = ", ".join(map(str, rows[:10])) + (", …" if len(rows) > 10 else "")
-        print_message(f"rows of the codes that have values which are not codes: {shown}")
+        print_message(f"rows of the codes with values that are not codes: {len(rows):,} ({shown})")

@@ -158,7 +158,9 @@ def export_command(
     from cclearn.runtime.files import refuse_existing
     from cclearn.runtime.progress import track
 
-    refuse_existing(out, overwrite)
+    if str(out) == _STANDARD:
+        raise ConfigurationError(["out (out = -): an export is a file. Name one."])
+    refuse_existing(out, overwrite, inputs=[source])
     output = find_output(out, format_name, concepts)
     count = output.write(track(read_coded(source), f"writing {output.name}"), overwrite)
     print_message(f"{counted(count)}: {out}")
@@ -272,7 +274,8 @@ def _code_to_file(
     from cclearn.runtime.progress import track
 
     if out is not None:
-        refuse_existing(out, overwrite)
+        inputs = source.paths if isinstance(source, NoteSource) else ()
+        refuse_existing(out, overwrite, inputs=inputs)
     output = find_output(out, format_name)
     system = settings.load_system()
     postponed: list[DataError] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import IO, Literal
 from cclearn.errors import DataError, DataErrors
 from cclearn.notes.columns import NoteColumns, shown_names
 from cclearn.notes.contract import Note
-from cclearn.notes.jsonl import checked_rows, decode_json, parse_row
+from cclearn.notes.jsonl import checked_rows, parse_row
 from cclearn.notes.parquet import column_names, parquet_rows
 from cclearn.notes.records import Delimited, JSONLines, Record, RecordFormat
 from cclearn.runtime.files import decode_text, read_bytes
@@ -178,12 +179,16 @@ def read_source(source: NoteSource) -> Iterator[Note]:
     return checked_rows(row for file in files for row in _rows(file, source.columns))
 
 
+_OBJECT = re.compile(rb"\s*\{\s*(?:\"|$)")
+"""Matches the beginning of a JSON object, also of a damaged one."""
+
+
 def read_stream(
     stream: IO[bytes], columns: NoteColumns, name: str, identifier: str
 ) -> Iterator[Note]:
     """Stream the notes of an open file whose content decides what it is.
 
-    If its first line is a JSON object, its lines are notes. If a column is named or others are to be
+    If it begins as a JSON object does, its lines are objects. If a column is named or others are to be
     kept, it is a table. Any other content is the text of one note.
 
     Args:
@@ -197,7 +202,7 @@ def read_stream(
     """
     first = stream.readline()
     lines = chain([first], stream)
-    if _is_json_object(first):
+    if _OBJECT.match(first.removeprefix(BOM_UTF8)):
         return checked_rows(_line_rows(lines, JSONLines(), columns, name))
     if columns != NoteColumns():
         table = Delimited(first, name)
@@ -207,13 +212,6 @@ def read_stream(
         return checked_rows(_line_rows(lines, table, columns, name))
     content = b"".join(lines)
     return iter([parse_row({"id": identifier, "text": decode_text(content, name)}, Note, name)])
-
-
-def _is_json_object(line: bytes) -> bool:
-    try:
-        return isinstance(decode_json(line.removeprefix(BOM_UTF8), ""), dict)
-    except DataError:
-        return False
 
 
 def row_id(names: Sequence[str], columns: NoteColumns, number: int) -> str | None:

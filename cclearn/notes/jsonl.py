@@ -132,7 +132,7 @@ def parse_line(raw: bytes, row_type: type[RowT], name: object, number: int) -> R
 
 def decode_json(raw: bytes, name: object, number: int | None = None) -> Any:
     """Return the value of JSON text. Raises DataError, whose message never quotes the text."""
-    text = decode_text(raw, name, number)
+    text = decode_text(raw, name, number).rstrip("\r\n")  # An error is in the line itself.
     try:
         value = json.loads(text)
         if b"\\u" in raw:

@@ -212,6 +212,7 @@ class NoteIndex:
             if not isinstance(identifier, str) or not identifier:
                 raise DataError(path, "missing", number, "id")
         except (ValueError, TypeError, AttributeError):
+            decode_json(line.removeprefix(BOM_UTF8), path, number)  # A damaged line says where.
             raise DataError(path, _NOT_A_NOTE, number) from None
         self.ids.append(identifier)
         return dict(row)

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -231,7 +231,9 @@ def locked_folder(folder: Path, shared: bool = False) -> Iterator[Callable[[], N
         ) from None
 
 
-def refuse_existing(path: Path, overwrite: bool, tidy: bool = True) -> None:
+def refuse_existing(
+    path: Path, overwrite: bool, tidy: bool = True, inputs: Iterable[Path] = ()
+) -> None:
     """Raise an error unless `path` does not exist, is an empty folder, or may be overwritten.
 
     Args:
@@ -239,10 +241,15 @@ def refuse_existing(path: Path, overwrite: bool, tidy: bool = True) -> None:
         overwrite: Whether it may exist.
         tidy: Whether to remove first what a killed run left beside it. If several processes write one
             output together, one of them must do so before any of them begins.
+        inputs: Files that are read while the output is written. None of them is overwritten.
 
     Raises:
-        CclearnError: The path exists, or another run is writing it.
+        CclearnError: The path exists, another run is writing it, or it is one of the inputs.
     """
+    if any(file.exists() and path.exists() and file.samefile(path) for file in inputs):
+        raise CclearnError(
+            f"output (out = {path}): it is an input of the same command. Name another output."
+        )
     # A folder is written to the target of a symbolic link. A file replaces the link.
     for target in dict.fromkeys((path.absolute(), path.resolve())) if tidy else ():
         if target.name and any(map(os.path.lexists, (partial_of(target), *_beside(target)))):

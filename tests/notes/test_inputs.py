@@ -197,3 +197,10 @@ def test_a_source_can_be_sent_to_another_process(
     source = NoteSource((Path("a.csv"), Path("b")), COLUMNS)
     assert pickle.loads(pickle.dumps(source)) == source
     assert source.resolved().paths == (tmp_path / "a.csv", tmp_path / "b")
+
+
+@pytest.mark.parametrize("first", [b'{"id": "a", "text": "Ast\n', b'  {"id"\n', b"{\n"])
+def test_a_damaged_first_line_is_no_text(first: bytes) -> None:
+    stream = io.BytesIO(first + b'{"id": "b", "text": "Cough."}\n')
+    with pytest.raises(DataError, match=r"standard input:1: not JSON"):
+        list(read_stream(stream, NoteColumns(), "standard input", "stdin"))

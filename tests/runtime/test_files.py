@@ -349,3 +349,13 @@ def test_json_that_cannot_be_read_is_told_without_its_text(
         read_json(tmp_path / "x.json")
     assert problem in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_an_input_is_not_overwritten(tmp_path: Path) -> None:
+    notes, link = tmp_path / "notes.jsonl", tmp_path / "link.jsonl"
+    notes.write_text("{}")
+    link.symlink_to(notes)
+    for out in (notes, link):
+        with pytest.raises(CclearnError, match="it is an input of the same command"):
+            refuse_existing(out, overwrite=True, inputs=[tmp_path / "missing", notes])
+    refuse_existing(tmp_path / "other.jsonl", overwrite=True, inputs=[notes])
