@@ -61,7 +61,9 @@ def test_mistakes_are_explained_in_one_line(folder: Path, tmp_path: Path) -> Non
     good = folder / "good.jsonl"
     assert "a folder or a file of notes is needed" in one_line(fails("audit"))
     assert "contains no notes.jsonl" in one_line(fails("audit", folder))
-    assert "canaries also need --secrets and --out" in one_line(fails("audit", good, "--plant", "3"))
+    assert "canaries also need --secrets and --out" in one_line(
+        fails("audit", good, "--plant", "3")
+    )
     message = one_line(fails("audit", good, "--members", good))
     assert "Name --members and --non-members" in message
     message = one_line(fails("audit", good, "most_copys=3"))
