@@ -17,6 +17,16 @@ def _conditions(mentions: Mentions, flag: str) -> None:
         for sentence in mentions.sentences_with(_SIGNS)
         if _is_of_pregnancy(mentions, *sentence)
     ]
+    sentences += [
+        mentions.rules.sentence_at(match.start())
+        for match in _PARITY_AND_WEEKS.finditer(mentions.lowered)
+        if mentions.is_present(*match.span())
+    ]
+    is_now = any(_WEEKS.search(mentions.text, *sentence) for sentence in sentences)
+    if is_now and _AFTER_BIRTH.search(mentions.lowered) is None:
+        sentences = [
+            (0, len(mentions.text))
+        ]  # All conditions of the note are conditions in pregnancy.
     for row in _table() if sentences else ():
         found = [
             finding
@@ -39,6 +49,16 @@ _PREGNANT = re.compile(
     r"(?:pregnan(?:t|cy)\b(?!,? (?:tests?|(?:in|of) (?:19|20)\d\d))|prenatal|antepartum"
     r"|weeks(?: of)? gestation)"
 )
+_PARITY_AND_WEEKS = re.compile(
+    r"\bg\d{1,2} ?p\d{1,4}\b(?=[^.\n]{0,30}\b\d{1,2}(?:\+\d|\.\d| \d/7)? ?-?w(?:ee)?ks?\b)"
+)
+"""Matches numbers of pregnancies and births before weeks of gestation: "G2P1 at 31 weeks"."""
+
+_AFTER_BIRTH = re.compile(
+    r"\b(?:newborn|infant|neonat\w*|born|baby|deliver\w+|post-?partum|puerper\w+)\b"
+)
+"""Words of notes in which weeks of gestation may be those of a birth."""
+
 _ANOTHER = re.compile(r"\b(?:last|previous|prior|past|first|after|post)[ -]\Z")
 _MAX_ANOTHER = 10
 """Maximum length of the word before "pregnancy" that says that it is another one, in code points."""
@@ -47,7 +67,8 @@ _MAX_ANOTHER = 10
 def _is_of_pregnancy(mentions: Mentions, start: int, end: int) -> bool:
     """Return whether a sentence says that the patient is pregnant now.
 
-    A condition in another sentence may be older than the pregnancy, or later.
+    A condition in another sentence may be older than the pregnancy, or later, unless weeks of gestation
+    say that the patient is pregnant now.
     """
     return any(
         mentions.is_present(*match.span())
