@@ -45,7 +45,16 @@ NOT_NEEDED = re.compile(
 
 _WITHOUT = re.compile(r"\bwithout\b(?P<absent>.*?)(?=,| with(?:out)?\b|$)", re.IGNORECASE)
 
-_UNSPECIFIED = re.compile(r"\bunspecified\b[^,]*|\bwith [^,]* status unknown\b", re.IGNORECASE)
+_UNSPECIFIED = re.compile(
+    r"\A(?:acute |chronic )?unspecified\b|\bunspecified\b[^,]*|\bwith [^,]* status unknown\b",
+    re.IGNORECASE,
+)
+"""Parts of titles that say that something is unspecified. At the beginning, the condition itself
+follows: "Unspecified glaucoma"."""
+
+_SECONDARY = re.compile(r"\bsecondary to (?:other|ocular)\b", re.IGNORECASE)
+"""Matches titles of conditions that another condition causes, which a note has to say."""
+
 _RESIDUAL = re.compile(r"\b(?:other|male)\b", re.IGNORECASE)
 _WITH_7TH = 8
 """Length of a code with a 7th character."""
@@ -123,13 +132,15 @@ class Specificity:
         """Return the code of a match nearby whose title says what a match says. None without one."""
         if match.code not in self._system:  # The phrase names no condition, or a procedure.
             return None
-        said = {word for found in words[match.first : match.last + 1] for word in found}
-        said -= EMPTY_WORDS
+        said = _words_of(match, words) - EMPTY_WORDS
         for other in others:
             if other.code == match.code or not said or other is match:
                 continue
             title = self._category(other.code[:3]).titles.get(other.code)
             if title is None or not said < title.words:
+                continue
+            # "HTN, pulmonary HTN" are two conditions: the other phrase says the word itself.
+            if said <= _words_of(other, words) and not self._is_general(match.code):
                 continue
             # "Nausea, no vomiting" is no nausea with vomiting.
             if _is_negated(words, other) != _is_negated(words, match):
@@ -137,6 +148,11 @@ class Specificity:
             if not self.is_beside(other.code, match.code):
                 return other.code
         return None
+
+    def _is_general(self, code: str) -> bool:
+        """Return whether a code is that of a symptom or of an unspecified condition."""
+        is_symptom = self._system.chapter(code) == self._system.traits.symptoms_chapter
+        return is_symptom or "unspecified" in self._system.description(code).lower()
 
     def is_beside(self, code: str, other: str) -> bool:
         """Return whether the classification asks for another code beside a code, or for its category."""
@@ -238,12 +254,19 @@ def _read_title(title: str) -> _Title:
     needed = NOT_NEEDED.sub("", title)
     known = _title_words(_UNSPECIFIED.sub("", needed))
     absent = _title_words(" ".join(match["absent"] for match in _WITHOUT.finditer(title)))
-    return _Title(_title_words(needed), known, absent, _RESIDUAL.search(title) is not None)
+    words = _title_words(needed)
+    if _SECONDARY.search(title):
+        words |= {"secondary"}
+    return _Title(words, known, absent, _RESIDUAL.search(title) is not None)
 
 
 def _title_words(title: str) -> frozenset[str]:
     words = {word for found in read_words(title, defaults=False).words for word in found}
     return frozenset(words - EMPTY_WORDS)
+
+
+def _words_of(match: Match, words: Sequence[tuple[str, ...]]) -> set[str]:
+    return {word for found in words[match.first : match.last + 1] for word in found}
 
 
 def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:

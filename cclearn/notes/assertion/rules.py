@@ -54,6 +54,13 @@ _MAX_LINE = 300
 """Maximum length of the text on either side of a mention in which signs and years are explained."""
 
 _VERB = re.compile(r"\s+(?:was|were|is|are|has|had|began|appeared|developed|persisted|ensued)\b")
+_STATUS_POST = re.compile(r"s/p|status[- ]post")
+_AFTERWARDS = re.compile(
+    r"\b(?:with|complicated by|c/b|resulting in)\b|\bw/"
+    r"|\b(?:fall|fell|mv[ac]|accident|assault|trauma|injury|collision|crash)\b"
+)
+"""Words after "status post" before an injury or a complication, which are not past."""
+
 _OR = re.compile(r"\b(?:or|nor)\b")
 
 
@@ -198,6 +205,9 @@ class AssertionRules:
                 continue
             near = _NEAR.get(cue.kind) if cue.role != "list" else None
             if near is not None and not near.fullmatch(self._lower, cue.end, start):
+                continue
+            is_status = _STATUS_POST.match(self._lower, cue.start, cue.end) is not None
+            if is_status and _AFTERWARDS.search(self._lower, cue.end, start):
                 continue
             if cue.kind == "negated" and self._begins_clause(cue.end, start, end):
                 continue

@@ -118,3 +118,39 @@ def test_a_therapy_that_has_ended_has_no_code(
     lexicon: LexiconCoder, text: str, expected: str
 ) -> None:
     assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HTN, glaucoma", "I10 H40.9"),
+        ("HFrEF, grade 2 diastolic dysfunction", "I50.20 I51.89"),
+        ("Cataract, left eye", "H26.9"),
+        ("Secondary glaucoma right eye", "H40.51X0"),
+        ("Combined systolic and diastolic CHF", "I50.40"),
+        ("Abdominal pain, right lower quadrant", "R10.31"),
+        ("Left hip intertrochanteric fracture", "S72.142A"),
+        ("HTN, pulmonary HTN, CHF", "I11.0 I27.20 I50.9"),
+        ("diabetes, diabetes insipidus", "E11.9 E23.2"),
+        ("arthritis, rheumatoid arthritis", "M06.9"),
+        ("Bleeding, diverticulosis", "K57.31"),
+    ],
+)
+def test_a_condition_is_not_taken_for_another_one(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("82F s/p fall with right hip fracture", "S72.001A"),
+        ("s/p mechanical fall with left wrist fracture", "S62.102A"),
+        ("s/p right hip fracture", "Z87.81"),
+        ("s/p CABG", "Z95.1"),
+        ("Status post kidney transplant.", "Z94.0"),
+    ],
+)
+def test_what_follows_an_event_is_not_past(lexicon: LexiconCoder, text: str, expected: str) -> None:
+    assert codes(lexicon, text) == set(expected.split())

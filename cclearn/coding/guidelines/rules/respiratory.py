@@ -40,7 +40,45 @@ def _infected_lung_disease(mentions: Mentions, flag: str) -> None:
     mentions.add(mentions.of("J44.1"), "J44.0", flag)
 
 
+def _failure_with_both(mentions: Mentions, flag: str) -> None:
+    for match in _BOTH.finditer(mentions.lowered):
+        before = _ACUITY.search(mentions.lowered, max(0, match.start() - 20), match.start())
+        first, last = match.span()
+        if not mentions.is_present(first, last):
+            continue
+        acuity = _DIGITS[before["acuity"] if before is not None else None]
+        start = before.start() if before is not None else first
+        mentions.remove(
+            [
+                finding
+                for finding in mentions.of("J96", "R09.02", "R06.89")
+                if start <= finding.start < last
+            ]
+        )
+        for cause in "12":
+            mentions.add_span(start, last, f"J96.{acuity}{cause}", flag)
+
+
+_BOTH = re.compile(
+    r"\b(?:hypox\w+(?: and |, |/| & )hyperc\w+|hyperc\w+(?: and |, |/| & )hypox\w+)"
+    r" (?:respiratory failure|rf)\b"
+    r"|\brespiratory failure with (?:hypoxia and hyperc\w+|hyperc\w+ and hypoxia)\b"
+)
+_ACUITY = re.compile(r"\b(?P<acuity>acute (?:on|and) chronic|acute|chronic) \Z")
+_DIGITS = {
+    "acute": "0",
+    "chronic": "1",
+    "acute on chronic": "2",
+    "acute and chronic": "2",
+    None: "9",
+}
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "I.C.10.b",
+        "respiratory failure with hypoxia and hypercapnia has a code of each",
+        _failure_with_both,
+    ),
     Rule("I.C.10.c", "influenza whose virus the note names is identified", _identified_influenza),
     Rule("I.A.15", "influenza and pneumonia are influenza with pneumonia", _influenzal_pneumonia),
     Rule(
