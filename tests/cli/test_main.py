@@ -91,10 +91,8 @@ def test_an_output_file_is_written_once(tmp_path: Path) -> None:
     assert "--overwrite" in one_line(fails("code", "-", "--out", out, stdin=b"x"))
     assert out.read_bytes() == first
     assert run("code", "-", "--out", out, "--overwrite", stdin=b"").returncode == 0
-    assert json.loads(out.read_text())["codes"] == []
     assert "it is an input" in one_line(fails("code", out, "--out", out, "--overwrite"))
     assert json.loads(out.read_text())["codes"] == []
-    assert "an export is a file" in one_line(fails("export", out, "--out", "-"))
 
 
 def test_an_error_about_malformed_input_does_not_quote_the_note(tmp_path: Path) -> None:

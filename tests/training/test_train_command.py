@@ -26,6 +26,7 @@ def refused(
     return capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_can_be_resumed(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "model"
     settings = overrides(data, output, "training.save_every=2", "training.steps=400")

@@ -179,6 +179,7 @@ def test_counts_that_cannot_be_read(
         run(folder, system, under="I99.99")
 
 
+@pytest.mark.slow
 def test_processes_and_hash_seeds_change_no_byte(folder: Path) -> None:
     settings = {"notes": "[train.jsonl]", "under": "I50", "cooccurrence": "train.jsonl"}
     runs = {"one": ("0", {}), "two": ("1", {"workers": 2})}

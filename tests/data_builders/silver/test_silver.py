@@ -117,6 +117,7 @@ def test_a_build_writes_notes_and_pairs(tmp_path: Path, system: CodeSystem) -> N
     assert "- config_name: pairs\n  data_files: pairs.parquet\n" in card
 
 
+@pytest.mark.slow
 def test_processes_do_not_change_the_bytes(tmp_path: Path, system: CodeSystem) -> None:
     texts = ["Asthma. HTN.", "Gout, htn", "asthmatic, hypertensive", "Nothing."]
     write_rows(
