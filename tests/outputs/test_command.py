@@ -70,6 +70,7 @@ def test_what_cannot_be_written_is_told_before_anything_is_coded(note: Path) -> 
     message = one_line(fails("code", note, "--out", note.with_suffix(".tvs")))
     assert "Did you mean '.tsv'?" in message
     assert "an export is a file" in one_line(fails("export", note, "--out", "-"))
+    assert "it is an input" in one_line(fails("code", note, "--out", note, "--overwrite"))
     assert "Did you mean 'html'?" in one_line(fails("code", note, "--format", "htm"))
     assert "MDACE" in one_line(fails("code", note, "--format", "mdace"))
     assert list(note.parent.iterdir()) == [note]
