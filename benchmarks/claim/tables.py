@@ -118,7 +118,7 @@ def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list
         str(len(arm.seeds)),
         spread([tokens / 1e6 for tokens in arm.counts("tokens")], 2),
         spread([tokens / 1e6 for tokens in arm.supervised_tokens()], 2),
-        spread(arm.repeats(), 1) if "documents" in title or "mixed" in title else "–",
+        "–" if title == ARMS["spans"] else spread(arm.repeats(), 1),
         *(spread(arm.values(COLUMNS[column], mode)) for column in columns),
         spread(arm.counts("seconds"), 0),
     ]

@@ -16,6 +16,9 @@ from cclearn.baselines.heads import HEADS, LabelHead
 from cclearn.baselines.losses import label_loss
 from cclearn.model_manifest import LABEL_MODEL
 
+EVIDENCE_THRESHOLDS = {"attingrad": 0.05, "attention": 0.05}
+"""Thresholds of evidence that nothing has tuned."""
+
 
 class PlmConfig(PretrainedConfig):  # type: ignore[misc]
     """Configuration of `PlmModel`.
@@ -57,7 +60,8 @@ class PlmConfig(PretrainedConfig):  # type: ignore[misc]
         self.label_chunk = label_chunk
         self.encode_batch = encode_batch
         self.threshold = threshold
-        self.evidence_thresholds = evidence_thresholds or {}
+        # A model of an earlier version has no thresholds by method.
+        self.evidence_thresholds = {**EVIDENCE_THRESHOLDS, **(evidence_thresholds or {})}
         super().__init__(**settings)
 
 

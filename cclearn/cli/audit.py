@@ -126,7 +126,9 @@ def audit_command(
         if plant is None or secrets is None or out is None:
             given = {"--plant": plant, "--secrets": secrets, "--out": out}
             missing = " and ".join(name for name, value in given.items() if value is None)
-            raise ConfigurationError([f"audit (plant): canaries also need {missing}."])
+            raise ConfigurationError(
+                [f"audit (plant): canaries also need {missing}. Add the option."]
+            )
         _plant(notes, plant, repeats, secrets, out, overwrite, chosen.seed, system().load())
         return
     inputs = AuditInputs(notes, against, members, non_members, canaries, model)

@@ -127,3 +127,9 @@ def test_a_batch_without_tokens_has_gradients_of_all_weights(encoder: str) -> No
     assert all(
         weight.grad.isfinite().all() for weight in made.parameters() if weight.grad is not None
     )
+
+
+def test_a_configuration_without_thresholds_of_evidence_has_the_defaults() -> None:
+    assert PlmConfig().evidence_thresholds == {"attingrad": 0.05, "attention": 0.05}
+    tuned = PlmConfig(evidence_thresholds={"attingrad": 0.2})
+    assert tuned.evidence_thresholds == {"attingrad": 0.2, "attention": 0.05}

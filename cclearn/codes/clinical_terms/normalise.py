@@ -140,7 +140,7 @@ class Words(NamedTuple):
         ends: Offset after each token, or after the abbreviation that it begins.
         abbreviations: Indices of the tokens that begin an abbreviation.
         items: Indices of the tokens that begin an item of a list: those after a comma, a slash, "and" or
-            "or", and those that begin a line, unless the line before ends with a word such as "with".
+            "or", and those that begin a line, unless a word such as "with" joins the two lines.
     """
 
     words: list[tuple[str, ...]]

@@ -44,8 +44,7 @@ class Sentence:
     Args:
         words: Normalised words of each token.
         matches: Phrases of the sentence.
-        items: Indices of the tokens that begin an item of a list (`cclearn.codes.clinical_terms.
-            normalise.Words`).
+        items: Indices of the tokens that begin an item of a list, as in `normalise.Words`.
     """
 
     def __init__(
