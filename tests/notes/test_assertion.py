@@ -51,6 +51,11 @@ CASES = [
     ("present", "71-year-old woman with *asthma*."),
     ("present", "A 71 year old man with *asthma*."),
     ("historical", "Old *myocardial infarction*."),
+    ("ruled_out", "*PE* ruled out, DVT confirmed."),
+    ("present", "PE ruled out, *DVT* confirmed."),
+    ("present", "MI was excluded and *pneumonia* was found."),
+    ("ruled_out", "Ruled out PE, *DVT*."),
+    ("negated", "Patient denied fever, *cough*."),
 ]
 
 # The cues that Section II.H of the ICD-10-CM Official Guidelines lists, IV.H besides, and like ones.

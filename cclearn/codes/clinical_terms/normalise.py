@@ -14,13 +14,15 @@ from cclearn.codes.clinical_terms.tables import WORDS, read_table
 from cclearn.runtime.folding import lower_case
 
 TOKEN = re.compile(
-    r"(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|[,()/;:!?|]|(?<!\b[^\W\d_])\.|\n\s*\n)"
+    r"(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|\[ ?x?\]|\( ?\)|\(x\)|[☐☒☑]|[,()/;:!?|]"
+    r"|(?<!\b[^\W\d_])\.|\n\s*\n)"
 )
-"""Matches numbers, words, marks and boundaries. The dot of "E. coli" is not a boundary. "Secondary to"
-is one token, because "secondary" does not describe the words after it."""
+"""Matches numbers, words, marks, boxes to tick and boundaries. The dot of "E. coli" is not a boundary.
+"Secondary to" is one token, because "secondary" does not describe the words after it."""
 
 _ASCII_TOKEN = re.compile(
-    r"(secondary to\b|[a-z]+|[0-9]+(?:\.[0-9]+)?|[,()/;:!?|]|(?<!\b[a-z])\.|\n\s*\n)"
+    r"(secondary to\b|[a-z]+|[0-9]+(?:\.[0-9]+)?|\[ ?x?\]|\( ?\)|\(x\)|[,()/;:!?|]"
+    r"|(?<!\b[a-z])\.|\n\s*\n)"
 )
 """The same for ASCII in lower case, where the classes of letters and digits are small and fast."""
 
@@ -31,13 +33,17 @@ across, and marks or words without meaning within a phrase."""
 BOUNDARY_WORDS = (BOUNDARY,)
 """The words of a token that no phrase extends across. All such tokens share this object."""
 
+CONJUNCTION_WORDS = tuple([MARK])
+"""The words of "and", "or" and "with". All such tokens share this object, which no comma has."""
+
 NEGATIONS = frozenset("without no not non nor never".split())
 """Words that negate those after them."""
 
 UNKNOWN = "?"
 """Word of an abbreviation whose meaning cannot be told. No phrase contains it."""
 
-_MARKS = frozenset((",", "/", "secondary to", "and", "or", "with"))
+_MARKS = frozenset((",", "/", "secondary to"))
+_CONJUNCTIONS = frozenset(("and", "or", "with"))
 
 _SEPARATORS = frozenset((",", "/", "and", "or"))
 """Marks and conjunctions between the items of a list."""
@@ -92,8 +98,10 @@ class NormalisedWords(dict[str, tuple[str, ...]]):
     """
 
     def __missing__(self, token: str) -> tuple[str, ...]:
-        if token in _MARKS:
-            words: tuple[str, ...] = (MARK,)
+        if token in _CONJUNCTIONS:
+            words: tuple[str, ...] = CONJUNCTION_WORDS
+        elif token in _MARKS:
+            words = (MARK,)
         elif token in IGNORED:
             words = ()
         elif not token[0].isalnum():

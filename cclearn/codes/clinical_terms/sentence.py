@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from cclearn.codes.clinical_terms.normalise import COUNTERS, MARK
+from cclearn.codes.clinical_terms.normalise import CONJUNCTION_WORDS, COUNTERS, MARK
 
 REACH = 8
 """Number of tokens on either side of a phrase whose words support a more specific code."""
@@ -56,8 +56,14 @@ class Sentence:
         self.words = words
         self._items = list(accumulate(number in items for number in range(len(words))))
         self._lines = [n for n in sorted(items) if 0 < n < len(words) and words[n - 1] != (MARK,)]
-        self._in_phrase = {n for match in matches for n in range(match.first, match.last + 1)}
-        self._items_with_phrase = {self._items[number] for number in self._in_phrase}
+        self._phrase_at = {
+            n: match for match in matches for n in range(match.first, match.last + 1)
+        }
+        self._in_phrase = self._phrase_at.keys()
+        self._phrase_of = {
+            self._items[n]: self._phrase_at[n] for n in sorted(self._phrase_at)[::-1]
+        }
+        self._items_with_phrase = self._phrase_of.keys()
 
     def may_describe(self, match: Match, number: int, word: str, previous: str) -> bool:
         """Return whether a word outside of a phrase may describe it.
@@ -82,6 +88,32 @@ class Sentence:
             return is_attribute and self._counts(match, number)
         return word not in SIDES or not self._is_in_other_line(match, number)
 
+    def owner(self, match: Match, number: int, word: str) -> Match | None:
+        """Return the phrase of another item of a list that a word belongs to.
+
+        In "breast cancer, right hip pain", the side belongs to the pain. None if a word is in an item of
+        the phrase, in one without a phrase, or neither a comma nor the end of a line is between. Except
+        for their sides, phrases of one category share words: "smokes cigarettes, nicotine dependent".
+
+        Args:
+            match: The phrase.
+            number: Index of the token of the word.
+            word: The word.
+        """
+        item = self._items[number]
+        if self._items[match.first] <= item <= self._items[match.last]:
+            return None
+        first, last = (number, match.first) if number < match.first else (match.last, number)
+        has_comma = any(
+            self.words[n] == (MARK,) and self.words[n] is not CONJUNCTION_WORDS
+            for n in range(first + 1, last)
+        )
+        if not has_comma and not self._has_line_between(first, last):
+            return None
+        other = self._phrase_at.get(number, self._phrase_of.get(item))
+        is_shared = other is not None and other.code[:3] == match.code[:3] and word not in SIDES
+        return None if is_shared else other
+
     def _is_free(self, match: Match, number: int) -> bool:
         """Return whether a token is in an item of a phrase, or no item from there to it has a phrase."""
         first, last, item = self._items[match.first], self._items[match.last], self._items[number]
@@ -100,5 +132,8 @@ class Sentence:
     def _is_in_other_line(self, match: Match, number: int) -> bool:
         """Return whether a token is in another line than a phrase, and that line has a phrase too."""
         first, last = (number, match.first) if number < match.first else (match.last, number)
-        is_other = bisect_right(self._lines, first) < bisect_right(self._lines, last)
+        is_other = self._has_line_between(first, last)
         return is_other and self._items[number] in self._items_with_phrase
+
+    def _has_line_between(self, first: int, last: int) -> bool:
+        return bisect_right(self._lines, first) < bisect_right(self._lines, last)

@@ -7,7 +7,7 @@ of the right wrist has a title whose further words are all in the sentence, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from itertools import chain
 from typing import NamedTuple
 
@@ -185,7 +185,7 @@ class Specificity:
         may_deny = not (absent.isdisjoint(near) or _NEGATORS.isdisjoint(near))
         if not may_deny and vocabulary.intersection(near) <= own.words:
             return code
-        said, denied = _attributes(sentence, match, vocabulary, may_deny)
+        said, denied, owners = _attributes(sentence, match, vocabulary, may_deny)
         further = said - own.words
         if not further and absent.isdisjoint(denied):
             return code
@@ -201,6 +201,7 @@ class Specificity:
                 and gained <= further
                 and own.known <= title.words
                 and not is_other_visit
+                and not (owners and _takes(gained, owners, title))
             ):
                 count = len(gained) + (len(title.absent) if is_denied else 0)
                 supported = len(title.words & said)
@@ -260,6 +261,14 @@ def _read_title(title: str) -> _Title:
     return _Title(words, known, absent, _RESIDUAL.search(title) is not None)
 
 
+def _takes(gained: frozenset[str], owners: Mapping[str, Sequence[Set[str]]], title: _Title) -> bool:
+    """Return whether a title would take a word from a phrase that it does not say as a whole."""
+    return any(
+        word in owners and not any(phrase <= title.words for phrase in owners[word])
+        for word in gained
+    )
+
+
 def _title_words(title: str) -> frozenset[str]:
     words = {word for found in read_words(title, defaults=False).words for word in found}
     return frozenset(words - EMPTY_WORDS)
@@ -277,15 +286,18 @@ def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:
 
 def _attributes(
     sentence: Sentence, match: Match, vocabulary: frozenset[str], with_denied: bool
-) -> tuple[frozenset[str], set[str]]:
+) -> tuple[frozenset[str], set[str], dict[str, list[set[str]]]]:
     """Return the words of a vocabulary around a phrase and in it, and all words that are denied there.
 
     The words of an abbreviation count together, or "ESRD" would be the end stage of another condition.
+    Words that belong to other phrases are returned a second time, with the words of these phrases: only
+    a title that says the whole phrase may take them.
     """
     (first, last, _), words = match, sentence.words
     begin, end = max(0, first - REACH), min(len(words), last + 1 + REACH)
-    found: set[str] = set()
     denied: set[str] = set()
+    own: set[str] = set()
+    owners: dict[str, list[set[str]]] = {}
     negated = False
     previous = ""
     for number in range(begin, end):
@@ -298,12 +310,19 @@ def _attributes(
                 denied.add(word)
             elif inside:
                 if is_known or word in COURSES:
-                    found.add(word)
+                    own.add(word)
             elif is_known and sentence.may_describe(match, number, word, previous):
-                found.add(word)
+                owner = sentence.owner(match, number, word)
+                if owner is None:
+                    own.add(word)
+                else:
+                    phrase = (_words_of(owner, words) | {word}) - EMPTY_WORDS
+                    owners.setdefault(word, []).append(phrase)
             previous = word
         if negated and not with_denied:
             break
+    found = own | owners.keys()
     if "left" in found and "right" in found:
         found -= SIDES
-    return vocabulary.intersection(found), denied
+    others = {word: phrases for word, phrases in owners.items() if word not in own}
+    return vocabulary.intersection(found), denied, others

@@ -37,6 +37,8 @@ from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.combinations import combine
 from cclearn.coding.lexicon.drugs import drug_findings, without_ended
 from cclearn.coding.lexicon.matcher import PhraseMatcher
+from cclearn.coding.lexicon.metastases import with_metastases
+from cclearn.coding.lexicon.past_lists import PastLists
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
@@ -72,6 +74,18 @@ _NO_PATIENT = re.compile(
     r"|foundation|pamphlet|leaflet|brochure|booklet|hand-?out|support group)s?\b"
 )
 """Matches the words after a condition that only names a place, a person or a text."""
+
+_VACCINES = re.compile(
+    r"immuni[sz]ations?|vaccin(?:es?|ations?)|health maintenance|preventive care"
+)
+"""Matches headers of sections that list diseases a patient is protected from."""
+
+_GIVEN = re.compile(r"(?i),? (?:was |were )?(?:given|administered|utd|up[- ]to[- ]date|immune)\b")
+_PREVENTED = tuple(
+    "A15 A22 A33 A34 A35 A36 A37 A39 A80 A82 A95 B01 B02 B03 B05 B06 B15 B16 B19.1 B26 J10 J11 J13"
+    " J18 U07.1".split()
+)
+"""Stems of the diseases that vaccines are named after."""
 
 _MAX_ABBREVIATION = 3
 """A single word of at most this number of characters is evidence only if it is in capitals."""
@@ -145,7 +159,10 @@ class LexiconCoder(Coder):
 
     def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
         findings = []
+        lists = PastLists(text, rules, self.system)
         matches = self._matches(text)
+        if self.system.traits.has_phrase_table:
+            matches = with_metastases(text, matches)
         rules.ignore_cues_in(
             (start, end) for start, end, _ in matches if " without " in text[start:end]
         )
@@ -154,8 +171,12 @@ class LexiconCoder(Coder):
             # The heading "History of present illness" is not evidence of an illness.
             is_heading = start < section.body and section.has_known_header
             is_name = _NO_PATIENT.match(text, end) is not None and not code.startswith("Z")
+            is_name = is_name or (
+                code.startswith(_PREVENTED)
+                and (_VACCINES.fullmatch(section.name) or _GIVEN.match(text, end)) is not None
+            )
             if not is_heading and not is_name:
-                assertion = rules.assertion_of(start, end)
+                assertion = lists.assertion_of(code.removeprefix(IF_PAST), start, end)
                 is_past = assertion == "historical"
                 if code.startswith(IF_PAST):
                     is_past = is_past or (
@@ -182,7 +203,7 @@ class LexiconCoder(Coder):
             findings += drug_findings(note.text, findings, rules, self.system)
         return NoteFindings(note, findings)
 
-    def _matches(self, text: str) -> list[tuple[int, int, str]]:
+    def _matches(self, text: str) -> Sequence[tuple[int, int, str]]:
         """Return the offsets and the code of each phrase, in order."""
         words, starts, ends, abbreviations, items = read = read_words(text, expand=self._expand)
         if "-\n" in text:

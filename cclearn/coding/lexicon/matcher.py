@@ -11,7 +11,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from cclearn.codes.clinical_terms.normalise import JOINED, MARK, NEGATIONS
-from cclearn.codes.clinical_terms.sentence import SIDES, Match
+from cclearn.codes.clinical_terms.sentence import SIDES
+from cclearn.coding.lexicon.overlaps import Found, Occurrence, TokenText, choose
 
 _MAX_OTHER_WORDS = 1
 """Maximum number of other words among the words of a phrase of three or more words."""
@@ -56,54 +57,6 @@ class _Phrase(NamedTuple):
     contiguous: bool
     ordered: bool
     code: str
-
-
-class _Occurrence(NamedTuple):
-    """An occurrence of a phrase. Of two occurrences that overlap, the one that sorts first is kept.
-
-    Attributes:
-        negative_length: Number of words of the phrase, negated.
-        between: Number of words and marks among the words of the phrase.
-        is_reordered: Whether the words are in another order than in the phrase.
-        first: Position of the first word.
-        last: Position of the last word.
-        code: Code of the phrase.
-    """
-
-    negative_length: int
-    between: int
-    is_reordered: bool
-    first: int
-    last: int
-    code: str
-
-
-class _Text(NamedTuple):
-    """The words of a text.
-
-    Attributes:
-        words: All words, in order.
-        positions: Positions of each word, in increasing order.
-        token_numbers: Index of the token that each word comes from.
-        items: Number of the item of a list that each word is in.
-    """
-
-    words: Sequence[str]
-    positions: Mapping[str, list[int]]
-    token_numbers: Sequence[int]
-    items: Sequence[int]
-
-
-class Found(NamedTuple):
-    """The phrases of a text.
-
-    Attributes:
-        matches: Phrases, none of which overlaps another one.
-        nested: Pairs of such a phrase and a phrase within it, longest first.
-    """
-
-    matches: list[Match]
-    nested: list[tuple[Match, Match]]
 
 
 class PhraseMatcher:
@@ -165,16 +118,16 @@ class PhraseMatcher:
         if not single and not longer:
             return Found([], [])
         numbers = _token_numbers(tokens)
-        text = _Text(words, _positions(words), numbers, _item_numbers(numbers, items))
+        text = TokenText(words, _positions(words), numbers, _item_numbers(numbers, items))
         found = [
-            _Occurrence(-1, 0, False, position, position, self._single[word])
+            Occurrence(-1, 0, False, position, position, self._single[word])
             for word in single
             for position in text.positions[word]
             if not _splits_a_token({position}, text.token_numbers)
         ]
         for rarest, second, phrase in longer:
             found += _occurrences(phrase, rarest, second, text)
-        return _without_overlaps(_within_items(found, text.items), text.token_numbers)
+        return choose(found, text)
 
     def _candidates(self, present: set[str]) -> Iterator[tuple[str, str, _Phrase]]:
         """Yield the two rarest words of each phrase whose words are all present, and the phrase."""
@@ -239,23 +192,9 @@ def _item_numbers(token_numbers: Sequence[int], items: Container[int]) -> list[i
     return found
 
 
-def _within_items(found: Sequence[_Occurrence], items: Sequence[int]) -> list[_Occurrence]:
-    """Return the occurrences without those of several items that begin or end within a phrase of one."""
-    inside = {
-        position
-        for one in found
-        if items[one.first] == items[one.last]
-        for position in range(one.first + 1, one.last + 1)
-    }
-    return [
-        one
-        for one in found
-        if items[one.first] == items[one.last]
-        or (one.first not in inside and one.last + 1 not in inside)
-    ]
-
-
-def _occurrences(phrase: _Phrase, rarest: str, second: str, text: _Text) -> Iterator[_Occurrence]:
+def _occurrences(
+    phrase: _Phrase, rarest: str, second: str, text: TokenText
+) -> Iterator[Occurrence]:
     """Yield the occurrences of a phrase, at each position of its rarest word."""
     max_distance = len(phrase.words) + _MAX_OTHER_WORDS + _MAX_REPEATED - 1
     seconds = text.positions[second]
@@ -285,7 +224,7 @@ def _choose_positions(
     return last - first
 
 
-def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurrence | None:
+def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: TokenText) -> Occurrence | None:
     """Return the occurrence at the chosen positions. None if the words around them forbid it."""
     taken = set(chosen.values())
     if _splits_a_token(taken, text.token_numbers):
@@ -316,7 +255,7 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: _Text) -> _Occurr
         other_words -= sum(word in _LINKING for word in others)
     if other_words > (_MAX_OTHER_WORDS if is_one_item and not phrase.contiguous else 0):
         return None
-    return _Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)
+    return Occurrence(-len(order), len(between), is_reordered, first, last, phrase.code)
 
 
 def _keep_sides(order: Sequence[int], negation: int) -> bool:
@@ -349,21 +288,3 @@ def _nearest(positions: list[int], first: int, last: int) -> int:
         return positions[0]
     neighbours = _neighbours(positions, first, last)
     return min(neighbours, key=lambda position: max(first - position, position - last, 0))
-
-
-def _without_overlaps(found: Iterable[_Occurrence], token_numbers: Sequence[int]) -> Found:
-    """Return the smallest occurrences, none of which shares a token with another one, and those within
-    each of them."""
-    taken: dict[int, Match] = {}
-    result = Found([], [])
-    for occurrence in sorted(found):
-        numbers = token_numbers[occurrence.first : occurrence.last + 1]
-        match = Match(numbers[0], numbers[-1], occurrence.code)
-        if taken.keys().isdisjoint(numbers):
-            taken.update(dict.fromkeys(numbers, match))
-            result.matches.append(match)
-            continue
-        around = taken.get(match.first)
-        if around is not None and around is taken.get(match.last):
-            result.nested.append((around, match))
-    return result

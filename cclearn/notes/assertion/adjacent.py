@@ -32,6 +32,10 @@ _SIGNS = re.compile(
 )
 """Signs before a mention. A minus may also be the bullet of a list."""
 
+_BOX_AFTER = re.compile(rf"[ \t]*(?:(?P<present>{_TICKED})|(?P<negated>{_EMPTY}))")
+_BOX_LAST = re.compile(rf"(?:{_TICKED}|{_EMPTY})\s*\Z")
+"""Matches a box at the end of a line, in which all boxes follow their conditions then."""
+
 _SIGN_CHARACTERS = frozenset("∅ø)]☐☒☑_+?-")
 """One of them is in every sign."""
 
@@ -81,7 +85,10 @@ def adjacent_assertions(lowered: str, start: int, end: int, line: str) -> set[As
     before = max(0, start - _MAX_SIGN)
     may_be_sign = not _SIGN_CHARACTERS.isdisjoint(lowered[before:start])
     sign = _SIGNS.search(lowered, before, start) if may_be_sign else None
-    if sign is not None and (sign["minus"] is None or _PLUS.search(line) is not None):
+    box = _BOX_AFTER.match(lowered, end)
+    if box is not None and _BOX_LAST.search(line) is not None:
+        found.add(_assertion(box))
+    elif sign is not None and (sign["minus"] is None or _PLUS.search(line) is not None):
         found.add("negated" if sign["minus"] else _assertion(sign))
     else:
         answer = _ANSWERS.match(lowered, end)

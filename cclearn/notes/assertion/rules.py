@@ -62,6 +62,8 @@ _AFTERWARDS = re.compile(
 """Words after "status post" before an injury or a complication, which are not past."""
 
 _OR = re.compile(r"\b(?:or|nor)\b")
+_HEAD = re.compile(r"[^.;:,\n]{0,60}\Z")
+_CLOSED = re.compile(r"\s*(?:,|and\b|but\b)")
 
 
 class _Cue(NamedTuple):
@@ -199,6 +201,8 @@ class AssertionRules:
             ended = ended or cue.role == "ends"
             if cue.role not in _REACHING or cue.kind is None or cue.kind in reaching:
                 continue
+            if cue.is_bidirectional and self._closes(cue):
+                continue
             if cue.role == "clause" and self._is_after_clause(cue.end, start, end):
                 continue
             if ended and cue.kind != "family" and not self._is_condition(cue, start, end):
@@ -213,6 +217,14 @@ class AssertionRules:
                 continue
             reaching.add(cue.kind)
         return reaching
+
+    def _closes(self, cue: _Cue) -> bool:
+        """Return whether a cue is about what is before it: `PE ruled out, DVT confirmed`."""
+        if _CLOSED.match(self._lower, cue.end) is None:
+            return False
+        head = _HEAD.search(self._lower, max(0, cue.start - 60), cue.start)
+        words = head[0].split() if head is not None else []
+        return bool(words) and words[-1] not in ("and", "or")
 
     def _is_condition(self, cue: _Cue, start: int, end: int) -> bool:
         """Return whether a mention is in the clause of "if": `if you have fever, chills or pain`."""

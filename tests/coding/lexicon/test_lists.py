@@ -154,3 +154,52 @@ def test_a_condition_is_not_taken_for_another_one(
 )
 def test_what_follows_an_event_is_not_past(lexicon: LexiconCoder, text: str, expected: str) -> None:
     assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Breast cancer, right hip pain", "C50.919 M25.551"),
+        ("sepsis, severe aortic stenosis", "A41.9 I35.0"),
+        ("left ear pain and hearing loss", "H92.02 H91.92"),
+        ("Breast cancer\nRight hip pain", "C50.919 M25.551"),
+        ("Diabetes type 2, neuropathy", "E11.40"),
+        ("Pain in the knee, left", "M25.562"),
+        ("Osteoarthritis of knees, bilateral", "M17.0"),
+        ("Fracture of humerus, left, closed", "S42.302A"),
+        ("COPD, acute exacerbation", "J44.1"),
+        ("Asthma, severe persistent, with exacerbation", "J45.51"),
+        ("Asthma, COPD exacerbation", "J44.1 J45.909"),
+        ("Depression, severe, recurrent", "F33.2"),
+        ("Depression, severe aortic stenosis", "F32.A I35.0"),
+        ("Deep vein thrombosis, left leg", "I82.402"),
+        ("cataract, left knee pain", "H26.9 M25.562"),
+        ("Pneumonia, aspiration", "J69.0"),
+        ("Gastritis, GI bleed", "K29.71"),
+        ("Cholelithiasis, acute cholecystitis", "K80.00"),
+        ("Pressure ulcer, sacral, stage 3", "L89.153"),
+        ("Stroke, left MCA", "I63.512"),
+        ("Obesity, morbid", "E66.01"),
+        ("Obesity, severe COPD", "E66.9 J44.9"),
+        ("Lung cancer, left breast cancer", "C34.90 C50.912"),
+        ("Right breast cancer, lung cancer", "C50.911 C34.90"),
+    ],
+)
+def test_a_word_of_a_neighbour_describes_the_neighbour(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Chronic bronchitis with acute respiratory failure", "J42 J96.00"),
+        ("Low back pain with left sciatica", "M54.42"),
+        ("Anemia in chronic kidney disease", "D63.1 N18.9"),
+    ],
+)
+def test_two_phrases_side_by_side_are_not_a_third_one(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())

@@ -13,6 +13,7 @@ HISTORY, PROCEDURES = "history.tsv", "procedures.tsv"
 ADDITIONAL_CODES = "additional_codes.tsv"
 ADVERSE_EFFECTS, PREGNANCY = "adverse_effects.tsv", "pregnancy.tsv"
 ALLERGIES, EXPOSURES, INTEGRAL = "allergies.tsv", "exposures.tsv", "integral.tsv"
+METASTASES = "metastases.tsv"
 
 
 @cache
@@ -39,7 +40,7 @@ def tables_sha256() -> str:
     """Return the hash of the content of all tables."""
     tables = (
         *(PHRASES, WORDS, ABBREVIATIONS, DRUGS, HISTORY, PROCEDURES),
-        *(ALLERGIES, EXPOSURES, INTEGRAL, ADVERSE_EFFECTS, PREGNANCY),
+        *(ALLERGIES, EXPOSURES, INTEGRAL, ADVERSE_EFFECTS, PREGNANCY, METASTASES),
     )
     return sha256_of_text("".join(map(_text, tables)))
 

@@ -11,25 +11,29 @@ from cclearn.notes.patient import read_patient
 
 
 def _hypertension(mentions: Mentions, flag: str) -> None:
-    pressure = mentions.of("I10")
+    pressure = mentions.of("I10", "I11", "I12")
     if not pressure:
         return
     # A search for a string is faster than one for a pattern, and mostly enough.
     may_separate = "not due" in mentions.lowered or "related to" in mentions.lowered
     if may_separate and _UNRELATED.search(mentions.lowered):
         return
-    heart, kidney = mentions.of("I50", "I51.4", "I51.5", "I51.7"), mentions.of("N18")
-    late = any(finding.code in ("N18.5", "N18.6") for finding in kidney)
-    if heart and kidney:
-        code = "I13.2" if late else "I13.0"
-    elif heart:
-        code = "I11.0"
+    failure, kidney = mentions.of("I50"), mentions.of("N18")
+    heart = mentions.of("I51.4", "I51.5", "I51.7")
+    is_failing = bool(failure or mentions.of("I11.0"))
+    is_late = bool(mentions.of("N18.5", "N18.6", "I12.0"))
+    has_heart = bool(is_failing or heart or mentions.of("I11"))
+    if has_heart and (kidney or mentions.of("I12")):
+        code = f"I13.{'2' if is_late else '0'}" if is_failing else f"I13.1{'1' if is_late else '0'}"
+    elif has_heart:
+        code = "I11.0" if is_failing else "I11.9"
     elif kidney:
-        code = "I12.0" if late else "I12.9"
+        code = "I12.0" if is_late else "I12.9"
     else:
         return
-    mentions.recode(pressure, code, flag)
-    mentions.findings += [replace(finding, code=code, rule=flag) for finding in [*heart, *kidney]]
+    mentions.recode([finding for finding in pressure if finding.code != code], code, flag)
+    mentions.recode(heart, code, flag)
+    mentions.findings += [replace(found, code=code, rule=flag) for found in [*failure, *kidney]]
 
 
 _UNRELATED = re.compile(
@@ -98,6 +102,35 @@ def _sepsis(mentions: Mentions, flag: str) -> None:
         mentions.add(shock, "A41.9", flag)
     elif sepsis and failing and not mentions.of("R65.2"):
         mentions.add([*sepsis, *failing], "R65.20", flag)
+
+
+def _angina(mentions: Mentions, flag: str) -> None:
+    for angina, code in _ANGINA:
+        found = mentions.of(angina)
+        if found and mentions.of("I25.10"):
+            mentions.recode([*mentions.of("I25.10"), *found], code, flag)
+
+
+_ANGINA = (
+    ("I20.0", "I25.110"),
+    ("I20.1", "I25.111"),
+    ("I20.8", "I25.118"),
+    ("I20.9", "I25.119"),
+)
+"""Stems of angina, and the code of coronary disease with it."""
+
+
+def _last_stage(mentions: Mentions, flag: str) -> None:
+    found = mentions.of("N18.5")
+    match = _ON_DIALYSIS.search(mentions.lowered) if found else None
+    if match is not None and mentions.is_present(*match.span()):
+        mentions.recode(found, "N18.6", flag)
+
+
+_ON_DIALYSIS = re.compile(
+    r"\b(?:on|requir(?:es|ing)|undergoing|receiv(?:es|ing)) (?:chronic |maintenance |peritoneal |home )*"
+    r"(?:(?:hemo|haemo)?dialysis|hd|pd|capd|ccpd)\b|\bdialysis[- ]dependent\b"
+)
 
 
 def _dialysis(mentions: Mentions, flag: str) -> None:
@@ -172,6 +205,7 @@ _FORMS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 RULES: tuple[Rule, ...] = (
+    Rule("I.C.14.a.1", "kidney disease of stage 5 on dialysis is end-stage", _last_stage),
     Rule(
         "I.C.9.a",
         "hypertension with heart failure or chronic kidney disease is hypertensive disease",
@@ -187,6 +221,7 @@ RULES: tuple[Rule, ...] = (
         "diabetes and a manifestation that the classification links to it are related",
         _diabetes,
     ),
+    Rule("I.C.9.b", "coronary disease and angina have one code", _angina),
     Rule(
         "I.C.1.d",
         "sepsis with acute organ dysfunction is severe sepsis; septic shock needs the code of sepsis",

@@ -129,7 +129,7 @@ _FURTHER = re.compile(r"\b(?:g[2-9] ?p\d|multigravida|(?:second|third|fourth) pr
 
 
 def _weeks(mentions: Mentions, flag: str) -> None:
-    pregnancy = mentions.of("O0", "O1", "O2", "O3", "O4", "O6", "O98", "O99", "Z34", "Z33.1")
+    pregnancy = mentions.of(*_WITH_WEEKS)
     if not pregnancy:
         return
     found = _WEEKS.search(mentions.text)
@@ -144,6 +144,9 @@ def _weeks(mentions: Mentions, flag: str) -> None:
         pregnancy, lambda code: _in_trimester(code, trimester, mentions.system), flag
     )
 
+
+_WITH_WEEKS = ("O09", "O1", "O2", "O3", "O4", "O6", "O80", "O82", "O98", "O99", "Z34", "Z33.1")
+"""Stems of codes beside which weeks are coded, which no pregnancy with an abortive outcome has."""
 
 _WEEKS = re.compile(
     r"(?i)(?<!for )(?<!x )(?<!born at )(?<!delivered at )"
@@ -166,6 +169,21 @@ def _in_trimester(code: str, trimester: int, system: CodeSystem) -> str | None:
     )
 
 
+def _birth(mentions: Mentions, flag: str) -> None:
+    if not mentions.of("O80", "O82") or mentions.of("Z37"):
+        return
+    match = _SINGLE_LIVE.search(mentions.lowered)
+    if match is not None and _SEVERAL.search(mentions.lowered) is None:
+        mentions.add_span(*match.span(), "Z37.0", flag)
+
+
+_SINGLE_LIVE = re.compile(
+    r"\b(?:live|liveborn|live-born|viable|healthy|vigorous)(?: (?:term|single|newborn|baby|infant))*"
+    r" (?:infant|baby|newborn|boy|girl|male|female)\b(?: (?:infant|baby|newborn)\b)?"
+)
+_SEVERAL = re.compile(r"\b(?:twins?|triplets?|stillb\w+|fetal (?:demise|death))\b")
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "I.C.15.a.1, I.C.15.c, I.C.15.d",
@@ -179,5 +197,6 @@ RULES: tuple[Rule, ...] = (
         "weeks of gestation are coded beside codes of pregnancy, and decide their trimester",
         _weeks,
     ),
+    Rule("I.C.15.b.5", "a delivery has the code of its outcome", _birth),
 )
 """The rules, in the order in which they are applied."""

@@ -1,0 +1,121 @@
+"""Acute conditions in lists of the history: `PMH: hypertension, stroke, pneumonia`."""
+
+from __future__ import annotations
+
+import re
+
+from cclearn.codes import CodeSystem
+from cclearn.codes.clinical_terms.history import is_cancer, is_past_in_list
+from cclearn.notes.assertion import AssertionRules
+from cclearn.notes.contract import Assertion
+
+_SECTION = re.compile(r"past (?:medical )?(?:history|hx)|pmhx?|hx")
+"""Matches headers of sections with what was before."""
+
+_LIST = re.compile(r"(?i)\b(?:history|hx|h/o)\b")
+_HISTORY = re.compile(r"(?i)history|hx|h/o|pmh")
+"""Matches texts that may have such lists."""
+
+_TITLE = re.compile(
+    r"(?i)\b(?:past medical history|pmhx?) ?(?:[-–—:=]|includes?|of"
+    r"|(?:is )?(?:significant|notable|positive|remarkable) for) ?\Z"
+)
+_MAX_CUE = 48
+"""Maximum distance of the words "history of" before the first mention of their list."""
+
+_NEXT = re.compile(
+    r"(?i)(?: \([^()\n]{0,60}\)| (?:on|s/p|w/|with) [\w/-]+)?(?:\s|,|/|&|\band\b|\bor\b|\ban?\b)+"
+)
+"""Matches the text between two mentions of a list: `hypertension on lisinopril, and stroke`."""
+
+_NOW = re.compile(
+    r"(?i)\b(?:acute|current(?:ly)?|new|today|active|now|ongoing|this|on|undergoing|receiving"
+    r"|metasta\w+|stage|recurren\w+|progressi\w+)\b"
+)
+_STAY = re.compile(
+    r"(?:(?:discharge|final|admission|admitting|principal|primary|secondary|hospital) )+"
+    r"(?:diagnos[ie]s|dx|problems?|course).*"
+)
+"""Matches headers of sections with the conditions of a stay, of which those that resolved are coded."""
+
+_RESOLVED = re.compile(
+    r"(?i)\W{0,3}(?:now |has |have |was |were )*(?:resolved|resolving|improved)\b"
+)
+_SPREAD = re.compile(r"(?i)\b(?:metasta\w+|recurrent|progressive|active)\b")
+_NEAR = 20
+"""Length of the text before and after a mention that may say that it is current."""
+
+_TELLS = re.compile(
+    r"(?i)\b(?:is|was|are|were|has|had|have|present\w*|complain\w*|admi\w+|diagnos\w+|found|came"
+    r"|reason|developed|treated|shows?|showed|reveal\w*|consistent|concern\w*|rule)\b"
+)
+"""Matches words of a sentence that is not a list."""
+
+
+class PastLists:
+    """Assertions of the mentions of a note, of which those in lists of the history are past.
+
+    "History of" applies to the words after it, and a list of past conditions contains chronic ones
+    too. Conditions that do not last, such as a stroke, are past in such a list, and so is cancer after
+    "history of".
+
+    Args:
+        text: Text of the note.
+        rules: Assertion rules of the note.
+        system: Code system of the codes.
+    """
+
+    def __init__(self, text: str, rules: AssertionRules, system: CodeSystem) -> None:
+        self._text = text
+        self._rules = rules
+        self._system = system
+        self._names_history = _HISTORY.search(text) is not None
+        self._end: int | None = None
+        """Offset after the last mention of a list that began with "history of"."""
+
+    def assertion_of(self, code: str, start: int, end: int) -> Assertion:
+        """Return the assertion of a mention. The mentions must be given in their order."""
+        assertion = self._rules.assertion_of(start, end)
+        if assertion == "present" and not self._names_history:
+            return assertion
+        continues = (
+            self._end is not None and _NEXT.fullmatch(self._text, self._end, start) is not None
+        )
+        before = max(0, start - _MAX_CUE)
+        begins = _TITLE.search(self._text, before, start) is not None or (
+            assertion == "historical" and _LIST.search(self._text, before, start) is not None
+        )
+        is_listed = (begins or continues) and assertion in ("present", "historical")
+        self._end = end if is_listed else None
+        if (
+            assertion == "present"
+            and is_past_in_list(code, self._system, has_cue=continues)
+            and (is_listed or self._is_in_history(start))
+            and not self._is_beside(_NOW, start, end)
+        ):
+            return "historical"
+        if (
+            assertion == "historical"
+            and _RESOLVED.match(self._text, end) is not None
+            and _STAY.fullmatch(self._rules.section_at(start).name) is not None
+        ):
+            return "present"
+        if (
+            assertion == "historical"
+            and self._is_beside(_SPREAD, start, end)
+            and is_cancer(code, self._system)
+        ):
+            return "present"
+        return assertion
+
+    def _is_beside(self, words: re.Pattern[str], start: int, end: int) -> bool:
+        """Return whether some words are close to a mention, in its item of a list."""
+        before = self._text[max(0, start - _NEAR) : start].rpartition(",")[2]
+        after = self._text[end : end + _NEAR].partition(",")[0]
+        return words.search(before + self._text[start:end] + after) is not None
+
+    def _is_in_history(self, start: int) -> bool:
+        """Return whether a mention is in a list of the section of the history."""
+        if _SECTION.fullmatch(self._rules.section_at(start).name) is None:
+            return False
+        return _TELLS.search(self._text, *self._rules.sentence_at(start)) is None

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from tests.coding.guidelines.rules.lines import codes_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CAD, unstable angina", "I25.110"),
+        ("CAD with stable angina", "I25.118"),
+        ("Coronary artery disease. Angina pectoris.", "I25.119"),
+        ("CAD, chest pain", "I25.10 R07.9"),
+        ("Hypertensive heart disease. CHF.", "I11.0 I50.9"),
+        ("CKD stage 5 on dialysis", "N18.6 Z99.2"),
+        ("CKD stage 5 on hemodialysis, hypertension", "I12.0 N18.6 Z99.2"),
+        ("Hypertension, cardiomegaly", "I11.9"),
+        ("Hypertensive CKD stage 4, CHF", "I13.0 I50.9 N18.4"),
+    ],
+)
+def test_diseases(system: CodeSystem, text: str, expected: str) -> None:
+    assert codes_of(text, system) == expected.split()

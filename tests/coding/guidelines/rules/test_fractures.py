@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from tests.coding.guidelines.rules.lines import codes_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Osteoporotic compression fracture of L1", "M80.08XA"),
+        ("Osteoporosis with vertebral compression fracture", "M80.08XA"),
+        ("Age-related osteoporosis with hip fracture", "M80.059A"),
+        ("Open fracture of left tibia", "S82.202B"),
+        ("Open fracture of the right femur shaft", "S72.301B"),
+        ("Fracture of left distal radius, follow-up, routine healing", "S52.502D"),
+        ("Closed fracture of right tibia, nonunion", "S82.201K"),
+        ("Open reduction internal fixation of left tibia fracture", "S82.202A"),
+    ],
+)
+def test_fractures(system: CodeSystem, text: str, expected: str) -> None:
+    assert codes_of(text, system) == expected.split()
