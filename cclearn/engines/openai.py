@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cclearn.engines.base import Answer, Engine, Request, TokenPiece
 from cclearn.engines.budget import Budget
 from cclearn.engines.json_answers import ANSWER_SCHEMA, answer_from_json
+from cclearn.engines.planning import only_counts
 from cclearn.engines.server import ServedModel, served_model
 from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
 from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
@@ -108,7 +109,8 @@ class OpenAIEngine(Engine):
         self._constraint = constraint
         self._may_send = send_restricted and may_send_restricted
         self._host = host_of(self._url)
-        key = os.environ.get("OPENAI_API_KEY") or ("none" if is_loopback(self._host) else "")
+        needs_key = not is_loopback(self._host) and not only_counts()
+        key = os.environ.get("OPENAI_API_KEY") or ("" if needs_key else "none")
         if not key:
             raise ConfigurationError(
                 [

@@ -106,6 +106,12 @@ def planning(plan: Plan) -> Iterator[None]:
         _current.reset(token)
 
 
+def only_counts() -> bool:
+    """Return whether the requests of a command are only counted, so that no server is asked."""
+    plan = _current.get()
+    return plan is not None and plan.take is None
+
+
 def planned(engine: Engine, settings: EngineSettings) -> Engine:
     """Return an engine that adds its requests to the current plan, or the engine without a plan.
 

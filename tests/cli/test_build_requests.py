@@ -164,3 +164,21 @@ def test_the_estimate_is_held_against_the_budget(tmp_path: Path) -> None:
         notes(tmp_path, 10)
         assert run(tmp_path, server, "--batch", "submit", tokens=estimate)[0] != 0
         assert len(server.batches) == 1
+
+
+def test_counting_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    notes(tmp_path, 3)
+    path = tmp_path / "notes.jsonl"
+    settings = [
+        f"notes={path}",
+        "model=openai:some-model",
+        "engine={base_url: http://a.invalid/v1}",
+    ]
+    arguments = ["build", "silver", *settings, "--out", str(tmp_path / "out")]
+    counted = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    assert counted.exit_code == 0
+    assert "3 new, 0 answered in the cache" in counted.output
+    built = CliRunner().invoke(app, arguments)
+    assert built.exit_code == 1
+    assert "OPENAI_API_KEY (server = a.invalid): it is not set." in str(built.exception)

@@ -9,9 +9,10 @@ from cclearn.codes.clinical_terms.tables import HISTORY, read_table
 from cclearn.codes.hierarchy import CodeHierarchy
 
 _SHORT = tuple(
-    "G45 I21 I22 I26 I46 I60 I61 I62 I63 I82.4 I82.6 I82.90 J12 J13 J14 J15 J16 J17 J18 K35 K81.0 K85"
-    " K92.0 K92.1 K92.2 L03 N10 N17 N30.0 N39.0 O14 O15 S02 S06 S12 S22 S32 S42 S52 S62 S72 S82"
-    " S92".split()
+    "A04.7 A40 A41 G45 I21 I22 I26 I46 I60 I61 I62 I63 I82.4 I82.6 I82.90 J12 J13 J14 J15 J16 J17 J18"
+    " J69.0 J96.0 J96.9 K35 K37 K56.6 K81.0 K85 K92.0 K92.1 K92.2 L03 N10 N17 N30.0 N39.0"
+    " O00 O03 O14 O15 O24.4"
+    " S02 S06 S12 S22 S32 S42 S52 S62 S72 S82 S92 U07.1".split()
 )
 """Stems of conditions that do not last: in a list of the history they are past."""
 
@@ -38,17 +39,16 @@ def past_code(code: str, system: CodeHierarchy) -> str | None:
     return found if found in system else code
 
 
-def is_past_in_list(code: str, system: CodeHierarchy, *, has_cue: bool) -> bool:
-    """Return whether a condition is past because it is in a list of the history.
+def is_past_in_list(code: str, system: CodeHierarchy) -> bool:
+    """Return whether a condition in a list of the history is past: one that does not last, or cancer.
 
     Args:
         code: Code of the condition.
         system: Code system of the code. Without the phrase table of ICD-10-CM, no condition is past.
-        has_cue: Whether the list begins with "history of", after which cancer is past too.
     """
     if not system.traits.has_phrase_table:
         return False
-    return code.startswith(_SHORT) or (has_cue and is_cancer(code, system))
+    return code.startswith(_SHORT) or is_cancer(code, system)
 
 
 def is_cancer(code: str, system: CodeHierarchy) -> bool:

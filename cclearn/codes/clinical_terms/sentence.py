@@ -114,6 +114,10 @@ class Sentence:
         is_shared = other is not None and other.code[:3] == match.code[:3] and word not in SIDES
         return None if is_shared else other
 
+    def is_in_phrase(self, number: int) -> bool:
+        """Return whether a token is part of a phrase."""
+        return number in self._in_phrase
+
     def _is_free(self, match: Match, number: int) -> bool:
         """Return whether a token is in an item of a phrase, or no item from there to it has a phrase."""
         first, last, item = self._items[match.first], self._items[match.last], self._items[number]

@@ -26,7 +26,7 @@ from cclearn.codes.instructions import InstructionKind, instructions
 EMPTY_WORDS = frozenset(
     f"{JOINED} {MARK} {BOUNDARY} {UNKNOWN} other not elsewhere classified unspecified site region"
     " encounter initial closed involving part area degree stage type form level side mention current"
-    " episode fracture female male disorder uncomplicated eye".split()
+    " episode fracture female male disorder uncomplicated eye feature".split()
 )
 """Words of titles that need no support."""
 
@@ -38,12 +38,16 @@ _BESIDE: tuple[InstructionKind, ...] = ("use_additional_code", "code_first")
 
 NOT_NEEDED = re.compile(
     r",? unspecified whether\b[^,]*"
-    r"|,? (?:without|not specified as|not intractable)\b.*?(?=,| with\b|$)|\(.*?\)",
+    r"|,? (?:without|not specified as|not intractable)\b"
+    r".*?(?=,| with\b| of (?:right|left|unspecified)\b|$)|\(.*?\)",
     re.IGNORECASE,
 )
 """Parts of titles that need no support."""
 
-_WITHOUT = re.compile(r"\bwithout\b(?P<absent>.*?)(?=,| with(?:out)?\b|$)", re.IGNORECASE)
+_WITHOUT = re.compile(
+    r"\bwithout\b(?P<absent>.*?)(?=,| with(?:out)?\b| of (?:right|left|unspecified)\b|$)",
+    re.IGNORECASE,
+)
 
 _UNSPECIFIED = re.compile(
     r"\A(?:acute |chronic )?unspecified\b|\bunspecified\b[^,]*|\bwith [^,]* status unknown\b",
@@ -88,6 +92,23 @@ class _Category(NamedTuple):
     titles: dict[str, _Title]
     vocabulary: frozenset[str]
     absent: frozenset[str]
+
+
+class _Attributes(NamedTuple):
+    """The words around a phrase and in it that titles may say.
+
+    Attributes:
+        said: All words of the vocabulary.
+        denied: Words that are denied.
+        owners: Words that belong to other phrases only, with the words of these phrases: only a title
+            that says the whole phrase may take them.
+        in_others: Words that occur in other phrases only.
+    """
+
+    said: frozenset[str]
+    denied: set[str]
+    owners: dict[str, list[set[str]]]
+    in_others: frozenset[str]
 
 
 class Specificity:
@@ -185,10 +206,11 @@ class Specificity:
         may_deny = not (absent.isdisjoint(near) or _NEGATORS.isdisjoint(near))
         if not may_deny and vocabulary.intersection(near) <= own.words:
             return code
-        said, denied, owners = _attributes(sentence, match, vocabulary, may_deny)
+        said, denied, owners, in_others = _attributes(sentence, match, vocabulary, may_deny)
         further = said - own.words
         if not further and absent.isdisjoint(denied):
             return code
+        spoken = own.words & _words_of(match, words)
         found: list[tuple[int, bool, int, str]] = []
         for other, title in titles.items():
             gained = title.words - own.words
@@ -201,6 +223,9 @@ class Specificity:
                 and gained <= further
                 and own.known <= title.words
                 and not is_other_visit
+                and not (title.absent and title.absent <= said)
+                # The knee of "knee pain" does not become the hip of another phrase.
+                and (spoken <= title.words or gained.isdisjoint(in_others))
                 and not (owners and _takes(gained, owners, title))
             ):
                 count = len(gained) + (len(title.absent) if is_denied else 0)
@@ -253,7 +278,8 @@ def _gap(one: Match, other: Match) -> int:
 
 def _read_title(title: str) -> _Title:
     needed = NOT_NEEDED.sub("", title)
-    known = _title_words(_UNSPECIFIED.sub("", needed))
+    # A fracture that is not said to be displaced is (Official Guidelines, I.C.19.c).
+    known = _title_words(_UNSPECIFIED.sub("", needed)) - {"displaced"}
     absent = _title_words(" ".join(match["absent"] for match in _WITHOUT.finditer(title)))
     words = _title_words(needed)
     if _SECONDARY.search(title):
@@ -286,18 +312,17 @@ def _is_negated(words: Sequence[tuple[str, ...]], match: Match) -> bool:
 
 def _attributes(
     sentence: Sentence, match: Match, vocabulary: frozenset[str], with_denied: bool
-) -> tuple[frozenset[str], set[str], dict[str, list[set[str]]]]:
+) -> _Attributes:
     """Return the words of a vocabulary around a phrase and in it, and all words that are denied there.
 
     The words of an abbreviation count together, or "ESRD" would be the end stage of another condition.
-    Words that belong to other phrases are returned a second time, with the words of these phrases: only
-    a title that says the whole phrase may take them.
     """
     (first, last, _), words = match, sentence.words
     begin, end = max(0, first - REACH), min(len(words), last + 1 + REACH)
     denied: set[str] = set()
     own: set[str] = set()
     owners: dict[str, list[set[str]]] = {}
+    free: set[str] = set()
     negated = False
     previous = ""
     for number in range(begin, end):
@@ -311,7 +336,10 @@ def _attributes(
             elif inside:
                 if is_known or word in COURSES:
                     own.add(word)
+                    free.add(word)
             elif is_known and sentence.may_describe(match, number, word, previous):
+                if not sentence.is_in_phrase(number):
+                    free.add(word)
                 owner = sentence.owner(match, number, word)
                 if owner is None:
                     own.add(word)
@@ -324,5 +352,5 @@ def _attributes(
     found = own | owners.keys()
     if "left" in found and "right" in found:
         found -= SIDES
-    others = {word: phrases for word, phrases in owners.items() if word not in own}
-    return vocabulary.intersection(found), denied, others
+    owners = {word: phrases for word, phrases in owners.items() if word not in own}
+    return _Attributes(vocabulary.intersection(found), denied, owners, frozenset(found - free))

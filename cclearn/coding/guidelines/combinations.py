@@ -20,7 +20,10 @@ from cclearn.coding.guidelines.rules import (
     exposures,
     fractures,
     immunisation,
+    infections,
+    injuries,
     manifestations,
+    operations,
     pregnancy,
     respiratory,
     sequelae,
@@ -33,7 +36,9 @@ from cclearn.coding.guidelines.rules import (
 from cclearn.notes.assertion import AssertionRules
 
 RULES: tuple[Rule, ...] = (
+    *operations.RULES,
     *courses.RULES,
+    *infections.RULES,
     *diseases.RULES,
     *respiratory.RULES,
     *manifestations.RULES,
@@ -42,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     *sequelae.RULES,
     *sides.RULES,
     *fractures.RULES,
+    *injuries.RULES,
     *adverse_effects.RULES,
     *titles.RULES,
     *tobacco.RULES,

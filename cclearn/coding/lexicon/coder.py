@@ -38,6 +38,7 @@ from cclearn.coding.guidelines.combinations import combine
 from cclearn.coding.lexicon.drugs import drug_findings, without_ended
 from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.coding.lexicon.metastases import with_metastases
+from cclearn.coding.lexicon.no_conditions import is_no_condition
 from cclearn.coding.lexicon.past_lists import PastLists
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
@@ -68,24 +69,6 @@ _DONE = re.compile(
 
 _STATUS = re.compile(r"(?i)\bstatus\b|\bs/p\b")
 """Matches the word of a phrase that says that its procedure is past: `kidney transplant status`."""
-
-_NO_PATIENT = re.compile(
-    r"(?i) (?:clinic|ward|team|nurse|specialist|educator|centre|center|registry|association|society"
-    r"|foundation|pamphlet|leaflet|brochure|booklet|hand-?out|support group)s?\b"
-)
-"""Matches the words after a condition that only names a place, a person or a text."""
-
-_VACCINES = re.compile(
-    r"immuni[sz]ations?|vaccin(?:es?|ations?)|health maintenance|preventive care"
-)
-"""Matches headers of sections that list diseases a patient is protected from."""
-
-_GIVEN = re.compile(r"(?i),? (?:was |were )?(?:given|administered|utd|up[- ]to[- ]date|immune)\b")
-_PREVENTED = tuple(
-    "A15 A22 A33 A34 A35 A36 A37 A39 A80 A82 A95 B01 B02 B03 B05 B06 B15 B16 B19.1 B26 J10 J11 J13"
-    " J18 U07.1".split()
-)
-"""Stems of the diseases that vaccines are named after."""
 
 _MAX_ABBREVIATION = 3
 """A single word of at most this number of characters is evidence only if it is in capitals."""
@@ -158,7 +141,6 @@ class LexiconCoder(Coder):
         return self._find(text, AssertionRules(text, self.assertion))
 
     def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
-        findings = []
         lists = PastLists(text, rules, self.system)
         matches = self._matches(text)
         if self.system.traits.has_phrase_table:
@@ -166,33 +148,28 @@ class LexiconCoder(Coder):
         rules.ignore_cues_in(
             (start, end) for start, end, _ in matches if " without " in text[start:end]
         )
+        findings = []
         for start, end, code in matches:
             section = rules.section_at(start)
             # The heading "History of present illness" is not evidence of an illness.
-            is_heading = start < section.body and section.has_known_header
-            is_name = _NO_PATIENT.match(text, end) is not None and not code.startswith("Z")
-            is_name = is_name or (
-                code.startswith(_PREVENTED)
-                and (_VACCINES.fullmatch(section.name) or _GIVEN.match(text, end)) is not None
-            )
-            if not is_heading and not is_name:
-                assertion = lists.assertion_of(code.removeprefix(IF_PAST), start, end)
-                is_past = assertion == "historical"
-                if code.startswith(IF_PAST):
-                    is_past = is_past or (
-                        assertion == "present"
-                        and (
-                            _PAST_SECTION.search(section.name)
-                            or _DONE.match(text, end)
-                            or _STATUS.search(text, start, end)
-                        )
-                        is not None
+            is_heading = end <= section.body and section.has_known_header
+            if is_heading or is_no_condition(text, start, end, code, rules):
+                continue
+            assertion = lists.assertion_of(code.removeprefix(IF_PAST), start, end)
+            if code.startswith(IF_PAST):
+                is_done = assertion == "historical" or (
+                    assertion == "present"
+                    and (
+                        _PAST_SECTION.search(section.name)
+                        or _DONE.match(text, end)
+                        or _STATUS.search(text, start, end)
                     )
-                    coded = code.removeprefix(IF_PAST) if is_past else None
-                else:
-                    coded = past_code(code, self.system) if is_past else code
-                if coded is not None:
-                    findings.append(Finding(coded, start, end, assertion=assertion))
+                )
+                coded = code.removeprefix(IF_PAST) if is_done else None
+            else:
+                coded = past_code(code, self.system) if assertion == "historical" else code
+            if coded is not None:
+                findings.append(Finding(coded, start, end, assertion=assertion))
         return findings
 
     def _read(self, note: Note) -> NoteFindings:

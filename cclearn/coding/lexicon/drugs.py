@@ -123,7 +123,7 @@ def _classes() -> tuple[_Class, ...]:
             tuple(stems.split(" ")),
             frozenset(name.split(" ")[0] for name in names.split("; ")),
             # The search is fast because the pattern begins with letters and with nothing else.
-            re.compile(rf"(?:{'|'.join(map(re.escape, names.split('; ')))})\b"),
+            re.compile(rf"(?<!lupus )(?:{'|'.join(map(re.escape, names.split('; ')))})\b"),
         )
         for code, stems, names in read_rows(DRUGS, 3)
     )

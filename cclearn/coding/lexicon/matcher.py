@@ -202,24 +202,34 @@ def _occurrences(
         for near in _neighbours(seconds, position, position):
             if -max_distance <= position - near <= max_distance:
                 chosen = {rarest: position, second: near}
-                distance = _choose_positions(phrase.other_words, chosen, text.positions)
+                distance = _choose_positions(phrase.other_words, chosen, text)
                 if distance <= max_distance and (found := _occurrence(phrase, chosen, text)):
                     yield found
 
 
-def _choose_positions(
-    words: Iterable[str], chosen: dict[str, int], positions: Mapping[str, list[int]]
-) -> int:
+def _choose_positions(words: Iterable[str], chosen: dict[str, int], text: TokenText) -> int:
     """Choose the nearest position of each word. Return the distance of the first and the last position.
+
+    A position in a token that already has a chosen word is nearest, because no phrase splits a token.
 
     Args:
         words: Words of a phrase without a chosen position, rarest first.
         chosen: Chosen positions, to which those of the words are added.
-        positions: Positions of each word of the text.
+        text: The text.
     """
     first, last = sorted(chosen.values())
+    numbers = text.token_numbers
     for word in words:
-        near = chosen[word] = _nearest(positions[word], first, last)
+        positions = text.positions[word]
+        if len(positions) == 1:
+            near = positions[0]
+        else:
+            begin, end = numbers[first], numbers[last]
+            near = min(
+                _neighbours(positions, first, last),
+                key=lambda n: (numbers[n] not in (begin, end), max(first - n, n - last, 0)),
+            )
+        chosen[word] = near
         first, last = min(first, near), max(last, near)
     return last - first
 
@@ -280,11 +290,3 @@ def _splits_a_token(taken: set[int], token_numbers: Sequence[int]) -> bool:
 def _neighbours(positions: list[int], first: int, last: int) -> list[int]:
     """Return the positions from first to last, with the nearest one before and after them."""
     return positions[max(0, bisect_left(positions, first) - 1) : bisect_right(positions, last) + 1]
-
-
-def _nearest(positions: list[int], first: int, last: int) -> int:
-    """Return the position with the smallest distance to the interval from first to last."""
-    if len(positions) == 1:
-        return positions[0]
-    neighbours = _neighbours(positions, first, last)
-    return min(neighbours, key=lambda position: max(first - position, position - last, 0))

@@ -131,13 +131,14 @@ def _site() -> re.Pattern[str]:
 
 @cache
 def _lists() -> re.Pattern[str]:
-    site = rf"{_DESCRIBED}(?:{_names()})\b"
+    site = rf"{_DESCRIBED}(?:{_names()})\b(?: \([^()\n]{{0,40}}\))?"
     several = rf"{site}(?:{_BETWEEN}{site})*"
     cancer = r"(?: [\w-]+){0,3} (?:cancer|carcinoma|adenocarcinoma|melanoma|sarcoma)"
     spread = r"(?:metasta(?:s[ie]s|tic|si[sz]ed|si[sz]ing)|mets)"
+    to = r" (?:to|in|into|involving|of|within|at) "
     return re.compile(
-        rf"\b(?:metastatic{cancer} (?:to|involving)"
-        rf"|{spread}{_DISEASE} (?:to|in|into|involving|of|within|at)) (?P<after>{several}){_ORIGIN}"
+        rf"\b(?:metastatic{cancer} (?:to |involving |\()|{spread}{_DISEASE}(?:{to}|: ?))"
+        rf"(?P<after>{several}){_ORIGIN}"
         rf"|\bmetastatic (?P<between>{site}){_DISEASE_NEEDED}"
         rf"|\b(?P<before>{several}) (?:metasta(?:s[ie]s)|mets)\b"
     )

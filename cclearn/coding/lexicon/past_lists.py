@@ -9,7 +9,7 @@ from cclearn.codes.clinical_terms.history import is_cancer, is_past_in_list
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.contract import Assertion
 
-_SECTION = re.compile(r"past (?:medical )?(?:history|hx)|pmhx?|hx")
+_SECTION = re.compile(r"(?:past )?medical (?:history|hx)|past (?:history|hx)|pmhx?|hx")
 """Matches headers of sections with what was before."""
 
 _LIST = re.compile(r"(?i)\b(?:history|hx|h/o)\b")
@@ -24,7 +24,7 @@ _MAX_CUE = 48
 """Maximum distance of the words "history of" before the first mention of their list."""
 
 _NEXT = re.compile(
-    r"(?i)(?: \([^()\n]{0,60}\)| (?:on|s/p|w/|with) [\w/-]+)?(?:\s|,|/|&|\band\b|\bor\b|\ban?\b)+"
+    r"(?i)(?: x ?\d| \([^()\n]{0,60}\)| (?:on|s/p|w/|with) [\w/-]+)?(?:\s|,|/|&|\band\b|\bor\b|\ban?\b)+"
 )
 """Matches the text between two mentions of a list: `hypertension on lisinopril, and stroke`."""
 
@@ -41,6 +41,16 @@ _STAY = re.compile(
 _RESOLVED = re.compile(
     r"(?i)\W{0,3}(?:now |has |have |was |were )*(?:resolved|resolving|improved)\b"
 )
+_EXCISED = re.compile(
+    r"(?i)[^.;:\n]{0,30}?(?:\bs/p\b|\bstatus post\b|,|\bwas\b|\bhad\b)?(?: [\w-]+){0,4}?"
+    r" (?:\w+ectomy|resection|resected|excision|excised|mohs|removed)\b"
+    r"[^.;:\n]{0,25}?(?:\b(?:19|20)\d\d\b|\byears? ago\b)"
+)
+"""Matches the words after a cancer that was taken out in an earlier year."""
+
+_TREATED = re.compile(
+    r"(?i)\b(?:chemo\w*|radiation|radiotherapy|immunotherapy|hospice|palliative|adt)\b"
+)
 _SPREAD = re.compile(r"(?i)\b(?:metasta\w+|recurrent|progressive|active)\b")
 _NEAR = 20
 """Length of the text before and after a mention that may say that it is current."""
@@ -56,8 +66,8 @@ class PastLists:
     """Assertions of the mentions of a note, of which those in lists of the history are past.
 
     "History of" applies to the words after it, and a list of past conditions contains chronic ones
-    too. Conditions that do not last, such as a stroke, are past in such a list, and so is cancer after
-    "history of".
+    too. Conditions that do not last, such as a stroke, are past in such a list, and so is cancer. Cancer
+    that was taken out in an earlier year is past anywhere (Official Guidelines, I.C.2.m).
 
     Args:
         text: Text of the note.
@@ -76,8 +86,15 @@ class PastLists:
     def assertion_of(self, code: str, start: int, end: int) -> Assertion:
         """Return the assertion of a mention. The mentions must be given in their order."""
         assertion = self._rules.assertion_of(start, end)
-        if assertion == "present" and not self._names_history:
-            return assertion
+        is_listed = self._names_history and self._is_listed(assertion, start, end)
+        if assertion == "present" and self._is_past(code, is_listed, start, end):
+            return "historical"
+        if assertion == "historical" and self._is_current(code, start, end):
+            return "present"
+        return assertion
+
+    def _is_listed(self, assertion: Assertion, start: int, end: int) -> bool:
+        """Return whether a mention begins or continues a list of the history."""
         continues = (
             self._end is not None and _NEXT.fullmatch(self._text, self._end, start) is not None
         )
@@ -87,26 +104,24 @@ class PastLists:
         )
         is_listed = (begins or continues) and assertion in ("present", "historical")
         self._end = end if is_listed else None
-        if (
-            assertion == "present"
-            and is_past_in_list(code, self._system, has_cue=continues)
-            and (is_listed or self._is_in_history(start))
-            and not self._is_beside(_NOW, start, end)
-        ):
-            return "historical"
-        if (
-            assertion == "historical"
-            and _RESOLVED.match(self._text, end) is not None
-            and _STAY.fullmatch(self._rules.section_at(start).name) is not None
-        ):
-            return "present"
-        if (
-            assertion == "historical"
-            and self._is_beside(_SPREAD, start, end)
+        return is_listed
+
+    def _is_past(self, code: str, is_listed: bool, start: int, end: int) -> bool:
+        if not is_past_in_list(code, self._system):
+            return False
+        if is_listed or self._is_in_history(start):
+            return not self._is_beside(_NOW, start, end)
+        return (
+            _EXCISED.match(self._text, end) is not None
             and is_cancer(code, self._system)
-        ):
-            return "present"
-        return assertion
+            and _TREATED.search(self._text, *self._rules.sentence_at(start)) is None
+        )
+
+    def _is_current(self, code: str, start: int, end: int) -> bool:
+        """Return whether a condition that seems past is one of the stay, or cancer that has spread."""
+        if _RESOLVED.match(self._text, end) is not None:
+            return _STAY.fullmatch(self._rules.section_at(start).name) is not None
+        return self._is_beside(_SPREAD, start, end) and is_cancer(code, self._system)
 
     def _is_beside(self, words: re.Pattern[str], start: int, end: int) -> bool:
         """Return whether some words are close to a mention, in its item of a list."""
@@ -116,6 +131,6 @@ class PastLists:
 
     def _is_in_history(self, start: int) -> bool:
         """Return whether a mention is in a list of the section of the history."""
-        if _SECTION.fullmatch(self._rules.section_at(start).name) is None:
+        if not self._names_history or _SECTION.fullmatch(self._rules.heading_at(start)) is None:
             return False
         return _TELLS.search(self._text, *self._rules.sentence_at(start)) is None

@@ -9,17 +9,19 @@ from cclearn.notes.contract import Assertion
 
 _NEGATIVE = r"(?:\(-\)|\[-\]|-ve\b|neg(?:ative)?\b|non-?reactive\b|x ?0\b|0 ?(?:/|out of) ?10\b)"
 _POSITIVE = r"(?:\(\+\)|\[\+\]|\+ve\b|\+|pos(?:itive)?\b)"
-_NO = r"(?:no|n|none|nil|absent|den(?:ies|ied))\b"
+_NO = r"(?:no|n|none|nil|never|n/a|absent|den(?:ies|ied))\b"
 _YES = r"(?:yes|y|present|endorse[sd])\b"
 _END = r"(?=\s*(?:[.,;|)\n]|\Z|do\b|\w+(?: \w+)?\s*[:?|]))"
+_LAST = r"(?=[ \t]*(?:[,;|\n]|\Z))"
 _TICKED, _EMPTY = r"(?:\[x\]|\(x\)|☒|☑|_+x_+)", r"(?:\[ ?\]|\( ?\)|☐|__+)"
 
 _ANSWERS = re.compile(
     rf"[ \t]*(?:(?P<negated>(?:[:=|–-]+[ \t]*)?{_NEGATIVE}(?! for)"
     rf"|[:=?|–-]+[ \t]*(?:{_EMPTY} ?{_YES}\s*{_TICKED} ?{_NO}|{_TICKED} ?{_NO}|{_NO}{_END})"
+    rf"|[:=][ \t]*(?:-|0){_END}|[ \t]n{_LAST}"
     rf"|{_EMPTY} ?{_YES}\s*{_TICKED} ?{_NO}|nil\b)"
     rf"|(?P<present>{_POSITIVE}|[:=?|–-]+[ \t]*(?:{_TICKED} ?{_YES}|{_POSITIVE}|{_YES})"
-    rf"|{_TICKED} ?{_YES})"
+    rf"|{_TICKED} ?{_YES}|[ \t]y{_LAST})"
     r"|(?P<uncertain>\?(?!\w)))"
 )
 """Answers after a mention. Only the first one counts: in `chest pain: no, cough: yes` it is the no."""
@@ -32,15 +34,18 @@ _SIGNS = re.compile(
 )
 """Signs before a mention. A minus may also be the bullet of a list."""
 
-_BOX_AFTER = re.compile(rf"[ \t]*(?:(?P<present>{_TICKED})|(?P<negated>{_EMPTY}))")
-_BOX_LAST = re.compile(rf"(?:{_TICKED}|{_EMPTY})\s*\Z")
-"""Matches a box at the end of a line, in which all boxes follow their conditions then."""
+_BOX_AFTER = re.compile(rf"[ \t]*(?:(?P<present>{_TICKED}|\(\+\))|(?P<negated>{_EMPTY}|\(-\)))")
+_BOX_LAST = re.compile(rf"(?:{_TICKED}|{_EMPTY}|\([+-]\))\s*\Z")
+"""Matches a box or sign at the end of a line, in which all of them follow their conditions then."""
 
 _SIGN_CHARACTERS = frozenset("∅ø)]☐☒☑_+?-")
 """One of them is in every sign."""
 
 _MAX_SIGN = 24
 """Maximum length of a sign before a mention, in code points."""
+
+_REMARK = re.compile(r" \(hcc\)")
+"""Matches what systems of records write after a condition that counts for a category of risk."""
 
 _PLUS = re.compile(r"(?<![\w+])\+ ?\w")
 
@@ -82,6 +87,8 @@ def adjacent_assertions(lowered: str, start: int, end: int, line: str) -> set[As
         line: Line of the mention, in lower case.
     """
     found: set[Assertion] = set()
+    remark = _REMARK.match(lowered, end)
+    end = end if remark is None else remark.end()
     before = max(0, start - _MAX_SIGN)
     may_be_sign = not _SIGN_CHARACTERS.isdisjoint(lowered[before:start])
     sign = _SIGNS.search(lowered, before, start) if may_be_sign else None
@@ -94,6 +101,9 @@ def adjacent_assertions(lowered: str, start: int, end: int, line: str) -> set[As
         answer = _ANSWERS.match(lowered, end)
         if answer is not None and not _is_question(answer, lowered, start):
             found.add(_assertion(answer))
+            # "Heart attack: yes (2012)" was then.
+            if answer["present"] is not None and _PAST.match(lowered, answer.end()) is not None:
+                return {"historical"}
     was = _EX.search(lowered, max(0, start - 4), start) or _PAST.match(lowered, end)
     if was is not None and _STILL.search(line) is None:
         found.add("historical")

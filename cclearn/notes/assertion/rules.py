@@ -128,6 +128,21 @@ class AssertionRules:
         """Return the section that contains an offset."""
         return self.sections[bisect_right(self._section_starts, offset) - 1]
 
+    def heading_at(self, offset: int) -> str:
+        """Return the name of the section that contains an offset, without headers that are items.
+
+        Of "Medical history", "Stroke" and "Diabetes" on three lines, only the first one is a heading.
+        """
+        number = bisect_right(self._section_starts, offset) - 1
+        while number > 0 and self._is_line(self.sections[number]):
+            number -= 1
+        return self.sections[number].name
+
+    def _is_line(self, section: Section) -> bool:
+        """Return whether a section has no usual name, and no colon after it."""
+        header = self._text[section.start : section.body].rstrip()
+        return not section.has_known_header and not header.endswith(":")
+
     def ignore_cues_in(self, spans: Iterable[Span]) -> None:
         """Ignore the cues inside spans, before any assertion is read.
 

@@ -21,6 +21,14 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Asthma [ ] COPD [x]", "J44.9"),
         ("( ) Stroke (x) Hypertension", "I10"),
         ("[ ] HTN\n[x] DM\n[ ] CKD", "E11.9"),
+        ("HTN: +, DM: -, COPD: -", "I10"),
+        ("HTN (+) DM (-) CAD (-) COPD (+)", "I10 J44.9"),
+        ("Diabetes Y, HTN N, Asthma Y", "E11.9 J45.909"),
+        ("Stroke: never", ""),
+        ("Thyroid disease: N/A", ""),
+        ("Depression: 0 Anxiety: 0", ""),
+        ("Heart attack - Yes (2012)", "I25.2"),
+        ("History of DM: yes", "E11.9"),
     ],
 )
 def test_only_ticked_conditions_are_coded(lexicon: LexiconCoder, text: str, expected: str) -> None:

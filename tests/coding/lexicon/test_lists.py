@@ -203,3 +203,26 @@ def test_two_phrases_side_by_side_are_not_a_third_one(
     lexicon: LexiconCoder, text: str, expected: str
 ) -> None:
     assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Right hip fracture and knee pain", "S72.001A M25.561"),
+        ("Right wrist fracture and hip pain", "S62.101A M25.551"),
+        ("Right knee pain, shoulder pain", "M25.561 M25.519"),
+        ("Left knee pain and back pain", "M25.562 M54.9"),
+        ("Right knee OA and hip pain", "M17.11 M25.551"),
+        ("Elevated BP without diagnosis of hypertension", "R03.0"),
+        ("Bipolar I disorder, current episode manic, severe with psychotic features", "F31.2"),
+        ("Closed nondisplaced fracture of right lateral malleolus", "S82.64XA"),
+        ("Supracondylar humerus fracture, right", "S42.411A"),
+        ("Buckle fracture of right distal radius", "S52.521A"),
+        ("acute perforated appendicitis with localized peritonitis", "K35.32"),
+        ("PMH CAD COPD CKD DM HTN", "I25.10 J44.9 E11.22 I12.9 N18.9"),
+    ],
+)
+def test_a_site_or_form_is_the_one_that_the_phrase_says(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())

@@ -41,6 +41,9 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Metastatic non-small cell lung cancer", "C34.90"),
         ("lung metastasis", "C78.00"),
         ("pulmonary metastatic nodules", "C78.00"),
+        ("Metastatic breast cancer (bone, brain).", "C50.919 C79.51 C79.31"),
+        ("Breast cancer metastatic to bone (spine, ribs), liver", "C50.919 C79.51 C78.7"),
+        ("Mets: bone, liver, lung, brain.", "C79.51 C78.7 C78.00 C79.31"),
     ],
 )
 def test_each_site_has_its_code(lexicon: LexiconCoder, text: str, expected: str) -> None:

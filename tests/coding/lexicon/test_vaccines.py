@@ -25,6 +25,11 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Influenza A positive", "J10.1"),
         ("Patient with tetanus.", "A35"),
         ("Hepatitis B immune. Measles immune.", ""),
+        ("Tetanus updated.", ""),
+        ("Immunizations up to date including varicella and measles.", ""),
+        ("Varicella non-immune", ""),
+        ("Patient education regarding diabetes provided.", ""),
+        ("HAS-BLED score 2", ""),
     ],
 )
 def test_a_vaccine_is_not_the_disease(lexicon: LexiconCoder, text: str, expected: str) -> None:

@@ -10,7 +10,20 @@ from cclearn.coding.guidelines.mentions import Mentions, Rule
 _BLEEDING, _VOMITED = ("K92.1", "K92.2"), "K92.0"
 _RECTAL = "K62.5"
 
-_UPPER = ("I85.0", "I85.1", "K20.8", "K20.9", "K22.1", "K25", "K26", "K27", "K28", "K29", "K31.81")
+_UPPER = (
+    "I85.0",
+    "I85.1",
+    "K20.8",
+    "K20.9",
+    "K22.1",
+    "K25",
+    "K26",
+    "K27",
+    "K28",
+    "K29",
+    "K31.81",
+    "K22.6",
+)
 """Stems of the lesions from which vomited blood comes."""
 
 _LOWER = ("K55.20", "K57")
@@ -42,6 +55,7 @@ def _bleeding(mentions: Mentions, flag: str) -> None:
         for lesion in mentions.of(*stems)
         if any(_distance(lesion, one) <= _NEAR for one in blood)
         and not _DRY.match(mentions.lowered, lesion.end)
+        and not _PAST.search(mentions.rules.section_at(lesion.start).name)
     ]
     # With several lesions, the note has to say which of them bleeds.
     if len({lesion.code[:_CATEGORY] for lesion in lesions}) != 1:
@@ -59,6 +73,9 @@ _CATEGORY = 3
 
 _NEAR = 150
 """Maximum number of code points between bleeding and a lesion that are related."""
+
+_PAST = re.compile(r"history|hx|\bpmh")
+"""Matches headers of sections whose lesions need not bleed now."""
 
 _DRY = re.compile(
     r"[^.;\n]{0,30}\b(?:without|no|non-?)\b[^.;\n]{0,30}\b(?:bleed\w*|hemorrhage|stigmata)\b"
@@ -84,12 +101,36 @@ def _with_bleeding(code: str) -> str:
     return f"{stem}1" if last == "0" else code
 
 
+def _gallstones(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of("K85.9"):
+        if _OF_STONES.match(mentions.lowered, finding.end) is not None:
+            mentions.recode([finding], f"K85.1{finding.code[5:]}", flag)
+
+
+_OF_STONES = re.compile(
+    r",? (?:likely )?(?:due|secondary) to (?:\w+ )?"
+    r"(?:gall ?stones?|choledocholithiasis|cholelithiasis|stones?)\b"
+)
+
+
+def _fatty_liver(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of("K74.6"):
+        match = _NASH.search(mentions.lowered, max(0, finding.start - 30), finding.end + 30)
+        if match is not None and mentions.is_present(*match.span()):
+            mentions.add_span(*match.span(), "K75.81", flag)
+
+
+_NASH = re.compile(r"\b(?:nash|mash|nonalcoholic steatohepatitis)\b")
+
+
 def _varices(mentions: Mentions, flag: str) -> None:
     if mentions.of(*_CIRRHOSIS):
         mentions.recode_each(mentions.of("I85.0"), lambda code: f"I85.1{code[-1]}", flag)
 
 
 RULES: tuple[Rule, ...] = (
+    Rule("I.A.17", "pancreatitis that gallstones cause is biliary", _gallstones),
+    Rule("I.A.13", "cirrhosis of steatohepatitis has the code of its cause", _fatty_liver),
     Rule(
         "I.A.15",
         "bleeding and the only lesion that the classification links to it are related",

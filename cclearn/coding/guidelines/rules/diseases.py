@@ -12,7 +12,8 @@ from cclearn.notes.patient import read_patient
 
 def _hypertension(mentions: Mentions, flag: str) -> None:
     pressure = mentions.of("I10", "I11", "I12")
-    if not pressure:
+    # A crisis says that there is hypertension, and keeps its own code.
+    if not pressure and (not mentions.of("I16") or mentions.of("I13")):
         return
     # A search for a string is faster than one for a pattern, and mostly enough.
     may_separate = "not due" in mentions.lowered or "related to" in mentions.lowered
@@ -31,6 +32,8 @@ def _hypertension(mentions: Mentions, flag: str) -> None:
         code = "I12.0" if is_late else "I12.9"
     else:
         return
+    if not pressure:
+        mentions.add(mentions.of("I16"), code, flag)
     mentions.recode([finding for finding in pressure if finding.code != code], code, flag)
     mentions.recode(heart, code, flag)
     mentions.findings += [replace(found, code=code, rule=flag) for found in [*failure, *kidney]]
@@ -95,6 +98,20 @@ _MANIFESTATIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
 """Stems of a manifestation, the characters of its code of diabetes, and whether it keeps its own."""
 
 
+def _poor_control(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of(
+        *(f"{category}.9" for category in ("E08", "E09", "E10", "E11", "E13"))
+    ):
+        sentence = mentions.rules.sentence_at(finding.start)
+        if _POOR_CONTROL.search(mentions.lowered, *sentence) is not None:
+            mentions.recode([finding], f"{finding.code[:4]}65", flag)
+
+
+_POOR_CONTROL = re.compile(
+    r"\b(?:poorly|inadequately) controlled\b|\bout of control\b|\bpoor control\b"
+)
+
+
 def _sepsis(mentions: Mentions, flag: str) -> None:
     shock, sepsis = mentions.of("R65.21"), mentions.of("A40", "A41", "A02.1", "B37.7")
     failing = mentions.of("N17", "J96.0", "K72.0", "G93.41", "D65", "J80", "K76.7")
@@ -123,7 +140,11 @@ _ANGINA = (
 def _last_stage(mentions: Mentions, flag: str) -> None:
     found = mentions.of("N18.5")
     match = _ON_DIALYSIS.search(mentions.lowered) if found else None
-    if match is not None and mentions.is_present(*match.span()):
+    if (
+        match is not None
+        and mentions.is_present(*match.span())
+        and not _NOT_YET.search(mentions.lowered, 0, match.start() + 3)
+    ):
         mentions.recode(found, "N18.6", flag)
 
 
@@ -133,11 +154,14 @@ _ON_DIALYSIS = re.compile(
 )
 
 
+_NOT_YET = re.compile(r"\b(?:not|never)(?: yet| currently)? (?:(?:been )?on|need\w*|requir\w+) *\Z")
+
+
 def _dialysis(mentions: Mentions, flag: str) -> None:
     if not mentions.of("N18.6", "I12.0", "I13.2"):
         return
     found = _DIALYSIS.search(mentions.text)
-    if found is not None:
+    if found is not None and not _NOT_YET.search(mentions.lowered, 0, found.start()):
         mentions.add_span(*found.span(), "Z99.2", flag)
 
 
@@ -151,7 +175,8 @@ def _body_mass(mentions: Mentions, flag: str) -> None:
     if not mentions.of("E66", "E44", "E43", "E46", "R63.6"):
         return
     found = values_of("body mass index", mentions.text)
-    if not found:
+    # No such code is assigned during a pregnancy.
+    if not found or mentions.of("O", "Z34", "Z33.1", "Z3A") or "pregnan" in mentions.lowered:
         return
     age = read_patient(mentions.text).age
     if age is not None and age.value < _ADULT:
@@ -221,6 +246,7 @@ RULES: tuple[Rule, ...] = (
         "diabetes and a manifestation that the classification links to it are related",
         _diabetes,
     ),
+    Rule("I.C.4.a", "poorly controlled diabetes has hyperglycemia", _poor_control),
     Rule("I.C.9.b", "coronary disease and angina have one code", _angina),
     Rule(
         "I.C.1.d",

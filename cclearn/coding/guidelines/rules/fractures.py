@@ -42,7 +42,8 @@ _HEALING = (
 
 _OSTEOPOROSIS = "M81.0"
 _COLLAPSE = "M48.5"
-_FRAGILE = ("osteopor", "fragility")
+_FRAGILITY = "fragility fracture"
+_FRAGILE = ("osteopor", _FRAGILITY)
 _OF_OSTEOPOROSIS = (
     (("M48.5", "S22.0", "S32.0"), "M80.08X"),
     (("S72.0", "S72.1"), "M80.05"),
@@ -67,15 +68,29 @@ def _visit(mentions: Mentions, flag: str) -> None:
 
 def _osteoporosis(mentions: Mentions, flag: str) -> None:
     osteoporosis = mentions.of(_OSTEOPOROSIS)
-    if not osteoporosis:
+    if not osteoporosis and _FRAGILITY not in mentions.lowered:
         return
     for stems, stem in _OF_OSTEOPOROSIS:
         for finding in mentions.of(*stems):
             sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
-            if finding.code.startswith(_COLLAPSE) or any(word in sentence for word in _FRAGILE):
+            has_collapsed = bool(osteoporosis) and finding.code.startswith(_COLLAPSE)
+            if has_collapsed or any(word in sentence for word in _FRAGILE):
                 side = "" if stem.endswith("X") else _side(finding.code)
                 code = f"{stem}{side}{finding.code[-1]}"
                 mentions.recode([finding, *mentions.of(_OSTEOPOROSIS)], code, flag)
+
+
+def _of_cancer(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of("M84.4"):
+        sentence = mentions.rules.sentence_at(finding.start)
+        due = _DUE_TO.search(mentions.lowered, finding.end, sentence[1])
+        if due is not None and any(
+            found.code.startswith("C") for found in mentions.within(due.end(), sentence[1])
+        ):
+            mentions.recode([finding], f"M84.5{finding.code[5:]}", flag)
+
+
+_DUE_TO = re.compile(r"\b(?:due to|from|secondary to|in the setting of|caused by)\b")
 
 
 def _side(code: str) -> str:
@@ -87,6 +102,7 @@ _SIDE = 6
 """Index of the side in the code of a fracture of a limb."""
 
 RULES: tuple[Rule, ...] = (
+    Rule("I.C.2.l.6", "a pathological fracture that cancer causes says so", _of_cancer),
     Rule("I.C.13.d.2", "a fracture of osteoporosis has the code of both", _osteoporosis),
     Rule(
         "I.C.19.c", "an open or healing fracture has the 7th character that the note names", _visit

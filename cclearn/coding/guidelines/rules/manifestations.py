@@ -65,8 +65,24 @@ def _dementia(mentions: Mentions, flag: str) -> None:
     mentions.add(_that_say(mentions, disease, "dementia"), "F02.80", flag)
 
 
+def _vascular_dementia(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of("F01"):
+        start, end = mentions.rules.sentence_at(finding.start)
+        if _DUE_TO.search(mentions.lowered, start, end) is not None:
+            mentions.remove(f for f in mentions.within(start, end) if f.code.startswith("I63"))
+
+
+_DUE_TO = re.compile(r"\b(?:due|secondary) to|\b(?:from|after)\b")
+
+
+def _kidney_stones(mentions: Mentions, flag: str) -> None:
+    stones, swelling = mentions.of("N20"), mentions.of("N13.30", "N13.39")
+    if stones and swelling:
+        mentions.recode([*stones, *swelling], "N13.2", flag)
+
+
 def _behavior(mentions: Mentions, flag: str) -> None:
-    dementia = mentions.of("F01.50", "F02.80", "F03.90")
+    dementia = mentions.of("F01.50", "F02.80", "F03.90", "F01.518", "F02.818", "F03.918")
     for pattern, stems, ending in _BEHAVIORS if dementia else ():
         found = pattern.search(mentions.lowered)
         if found is not None and mentions.is_present(*found.span()):
@@ -78,6 +94,11 @@ def _behavior(mentions: Mentions, flag: str) -> None:
 
 _BEHAVIORS: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (
     (re.compile(r"\b(?:agitat\w+|aggress\w+|combative\w*)"), ("R45.1", "R45.6"), "11"),
+    (
+        re.compile(r"\b(?:hallucinat\w+|delusion\w*|psychosis|psychotic)"),
+        ("R44", "F29", "F22"),
+        "2",
+    ),
     (re.compile(r"\b(?:sleep disturbance|disinhibit\w+)"), ("G47.9",), "18"),
 )
 """Behavior, the stems of the symptoms that it replaces, and the ending of the code of a dementia."""
@@ -101,6 +122,8 @@ RULES: tuple[Rule, ...] = (
         "I.A.15, I.B.7", "an enlarged prostate and urinary symptoms are coded together", _prostate
     ),
     Rule("I.A.13", "dementia in another disease has the code of such a dementia", _dementia),
+    Rule("I.C.9.d", "the strokes that led to vascular dementia are past", _vascular_dementia),
+    Rule("I.A.15", "hydronephrosis and a stone of the same tract are related", _kidney_stones),
     Rule("I.C.5.d", "dementia has the code of the behavior that the note names", _behavior),
 )
 """The rules, in the order in which they are applied."""

@@ -38,9 +38,12 @@ def _conditions(mentions: Mentions, flag: str) -> None:
         elif found:
             mentions.recode(found, row.code, flag)
         for finding in mentions.of(row.code[:-1]) if row.word else ():
-            if row.word in mentions.said_by(finding):
+            if row.word in mentions.said_by(finding) and not mentions.of(row.own[:_CATEGORY]):
                 mentions.add([finding], row.own, flag)
 
+
+_CATEGORY = 3
+"""Length of the code of a category."""
 
 _SIGNS = ("pregnan", "prenatal", "antepartum", "gestation")
 """One of them is in every sentence with a pregnancy."""

@@ -44,6 +44,10 @@ _REPLACED = ("G81", "R13", "R27.0", "R29.810", "R41", "R47", "R53.1", "M62.81")
 
 
 def _stroke(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of(_HEMIPLEGIA[None]):
+        sides = {side for side in ("left", "right") if side in mentions.said_by(finding)}
+        if len(sides) == 1:
+            mentions.recode([finding], _HEMIPLEGIA[sides.pop()], flag)
     strokes = [f for f in [*mentions.findings, *mentions.others] if f.code == _PAST_STROKE]
     for start, end in dict.fromkeys(mentions.rules.sentence_at(f.start) for f in strokes):
         sentence = mentions.lowered[start:end]

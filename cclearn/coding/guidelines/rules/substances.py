@@ -18,16 +18,19 @@ def _one_pattern(mentions: Mentions, flag: str) -> None:
             for code in sorted({finding.code for finding in found}):
                 mentions.recode(mentions.of(code), _as(code, first, mentions), flag)
             found = mentions.of(category)
-        plain = [finding for finding in found if len(finding.code) == _LENGTH_OF_PLAIN]
-        further = [finding for finding in found if len(finding.code) > _LENGTH_OF_PLAIN]
+        plain = [finding for finding in found if finding.code[_COMPLICATION:] == _NONE]
+        further = [f for f in found if f.code[_COMPLICATION:] not in (_NONE, _REMISSION)]
         if plain and further:
-            mentions.recode([f for f in plain if f.code[-1] == "0"], further[0].code, flag)
+            mentions.recode(plain, further[0].code, flag)
 
 
 _PATTERN = 4
 """Index of the character of a code that tells use, abuse and dependence apart."""
 
-_LENGTH_OF_PLAIN = 6
+_COMPLICATION = 5
+"""Index of the characters of a code that name the complication."""
+
+_NONE, _REMISSION = "0", "1"
 
 
 def _as(code: str, pattern: str, mentions: Mentions) -> str:

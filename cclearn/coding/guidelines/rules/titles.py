@@ -48,7 +48,22 @@ def _unconscious(mentions: Mentions, flag: str) -> None:
             mentions.recode(mentions.of(code), f"{code[:6]}{character}{code[7:]}", flag)
 
 
+def _stent(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of("Z95.5"):
+        if "coronar" in mentions.said_by(finding) or "cardiac" in mentions.said_by(finding):
+            continue
+        if not mentions.of("I2") and _HEART.search(mentions.lowered) is None:
+            mentions.remove([finding])
+
+
+_HEART = re.compile(
+    r"\b(?:coronar\w+|cad|pci|cardi\w+|heart|des|bms|lad|rca|lcx|angio\w+|stemi|nstemi|cath\w*|chest|mi)\b"
+)
+"""Words of a note about the heart."""
+
+
 RULES: tuple[Rule, ...] = (
+    Rule("I.B.14", "a stent is one of the heart only in a note about the heart", _stent),
     Rule("I.B.2", "cancer of the breast of a man has the code of men", _male_breast),
     Rule("I.B.2", "a loss of consciousness has the code of its duration", _unconscious),
 )

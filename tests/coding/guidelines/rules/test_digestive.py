@@ -24,6 +24,10 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Crohn's disease with rectal bleeding", "K50.911"),
         ("Hemorrhoids. Rectal bleeding.", "K62.5 K64.9"),
         ("Esophageal varices without signs of bleeding. Melena.", "I85.00 K92.1"),
+        ("Acute pancreatitis due to gallstones", "K80.20 K85.10"),
+        ("Mallory-Weiss tear. Hematemesis.", "K22.6"),
+        ("Gastric AVM with bleeding", "K31.811"),
+        ("NASH cirrhosis", "K74.60 K75.81"),
     ],
 )
 def test_digestive(system: CodeSystem, text: str, expected: str) -> None:

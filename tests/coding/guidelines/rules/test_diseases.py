@@ -18,6 +18,10 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("CKD stage 5 on hemodialysis, hypertension", "I12.0 N18.6 Z99.2"),
         ("Hypertension, cardiomegaly", "I11.9"),
         ("Hypertensive CKD stage 4, CHF", "I13.0 I50.9 N18.4"),
+        ("T2DM, poorly controlled, A1c 10", "E11.65"),
+        ("Patient with hypertensive emergency, CHF and ESRD", "I13.2 I16.1 I50.9 N18.6"),
+        ("Hypertensive emergency", "I16.1"),
+        ("CKD stage 5, not yet on dialysis", "N18.5"),
     ],
 )
 def test_diseases(system: CodeSystem, text: str, expected: str) -> None:

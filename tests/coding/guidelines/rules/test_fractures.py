@@ -17,6 +17,8 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Fracture of left distal radius, follow-up, routine healing", "S52.502D"),
         ("Closed fracture of right tibia, nonunion", "S82.201K"),
         ("Open reduction internal fixation of left tibia fracture", "S82.202A"),
+        ("Pathological fracture of right femur due to metastatic prostate cancer", "C61 M84.551A"),
+        ("Fragility fracture left distal radius", "M80.032A"),
     ],
 )
 def test_fractures(system: CodeSystem, text: str, expected: str) -> None:

@@ -18,6 +18,7 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("CVA 2019 with residual right-sided weakness and aphasia", "I69.320 I69.351"),
         ("History of stroke without residual deficits", "Z86.73"),
         ("History of stroke, dysphagia evaluated for GERD", "K21.9 R13.10 Z86.73"),
+        ("Residual left hemiparesis from prior stroke.", "I69.354"),
     ],
 )
 def test_sequelae(system: CodeSystem, text: str, expected: str) -> None:

@@ -15,6 +15,7 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Cocaine use, cocaine abuse", "F14.10"),
         ("Opioid dependence and opioid abuse", "F11.20"),
         ("Alcohol withdrawal", "F10.939"),
+        ("Opioid dependence on methadone maintenance; opioid withdrawal", "F11.23"),
     ],
 )
 def test_substances(system: CodeSystem, text: str, expected: str) -> None:

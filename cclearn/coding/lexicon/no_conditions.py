@@ -1,0 +1,49 @@
+"""Phrases that name no condition of the patient: places, texts, and the diseases of vaccines."""
+
+from __future__ import annotations
+
+import re
+
+from cclearn.notes.assertion import AssertionRules
+
+_NO_PATIENT = re.compile(
+    r"(?i) (?:clinic|ward|team|nurse|specialist|educator|centre|center|registry|association|society"
+    r"|foundation|pamphlet|leaflet|brochure|booklet|hand-?out|support group)s?\b"
+)
+"""Matches the words after a condition that only names a place, a person or a text."""
+
+_SECTION = re.compile(r"immuni[sz]ations?|vaccin(?:es?|ations?)|health maintenance|preventive care")
+"""Matches headers of sections that list diseases a patient is protected from."""
+
+_GIVEN = re.compile(
+    r"(?i),? (?:was |were )?(?:given|administered|utd|up[- ]to[- ]date|updated"
+    r"|(?:non-?)?immune)\b"
+)
+_PREVENTED = tuple("A22 A33 A34 A35 A36 A37 A39 A80 A82 A95 B01 B03 B05 B06 B15 B16 B26".split())
+"""Stems of diseases that few patients of a note about their vaccine have."""
+
+_OF_VACCINES = (*_PREVENTED, "A15", "B02", "B19.1", "J10", "J11", "J13", "J18", "U07.1")
+"""Stems of the diseases that vaccines are named after."""
+
+_VACCINE = re.compile(r"(?i)\b(?:immuni[sz]|vaccin)\w*")
+
+
+def is_no_condition(text: str, start: int, end: int, code: str, rules: AssertionRules) -> bool:
+    """Return whether a phrase only names a place, a person, a text or a vaccine.
+
+    Args:
+        text: Text of the note.
+        start: Offset of the phrase.
+        end: Offset after the phrase.
+        code: Code of the phrase.
+        rules: Assertion rules of the note.
+    """
+    if not code.startswith("Z") and _NO_PATIENT.match(text, end) is not None:
+        return True
+    if not code.startswith(_OF_VACCINES):
+        return False
+    if _SECTION.fullmatch(rules.section_at(start).name) or _GIVEN.match(text, end):
+        return True
+    return code.startswith(_PREVENTED) and (
+        _VACCINE.search(text, *rules.sentence_at(start)) is not None
+    )
