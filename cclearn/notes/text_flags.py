@@ -27,9 +27,9 @@ _CHAT_MARKS = re.compile(
 _ENGLISH = frozenset(
     "the of and with was is for to on that this has had are were from at by which or not who been be as"
     " an it patient history pain left right blood disease chronic daily twice tablets day days week"
-    " weeks year years old".split()
+    " weeks year years old pt pts hx yo y/o pmh hpi w/ s/p f/u c/o rx dx meds exam denies".split()
 )
-"""Common function words, and words that are frequent in lists."""
+"""Common function words, and words and short forms that are frequent in lists."""
 
 _FEWEST_WORDS = 40
 """The language of a note with fewer words is not checked, because it may be a list."""

@@ -28,14 +28,15 @@ class Meaning(NamedTuple):
         written: The abbreviation as it is written.
         words: What it means.
         code: Code of the meaning if nothing more is said, or `NO_CODE`.
-        context: Words one of which must be near. None for the default; empty if there is no other
-            meaning.
+        context: Words one of which must be near. Empty if there is no other meaning.
+        is_default: Whether the abbreviation has this meaning if no context of any meaning is near.
     """
 
     written: str
     words: str
     code: str
-    context: frozenset[str] | None
+    context: frozenset[str]
+    is_default: bool
 
 
 Tokeniser = Callable[[str], Iterable[str]]
@@ -61,8 +62,8 @@ def meanings() -> tuple[Meaning, ...]:
     """Return all meanings of the table, in order."""
     found = []
     for written, words, code, context in read_rows(ABBREVIATIONS, 4):
-        near = None if context == _DEFAULT else frozenset(filter(None, context.split(";")))
-        found.append(Meaning(written, words, code, near))
+        near = frozenset(filter(None, context.split(";")))
+        found.append(Meaning(written, words, code, near - {_DEFAULT}, _DEFAULT in near))
     return tuple(found)
 
 
@@ -101,9 +102,9 @@ def by_use(senses: Iterable[Meaning]) -> list[Meaning]:
     return sorted(
         senses,
         key=lambda sense: (
-            bool(sense.context),
+            bool(sense.context) and not sense.is_default,
             sense.code == NO_CODE,
-            -len(sense.context or ()),
+            -len(sense.context),
         ),
     )
 
@@ -163,6 +164,8 @@ class Abbreviations:
                 last = first + len(known) - 1
                 if tuple(tokens[first : last + 1]) != known:
                     continue
+                if known in _SIDES and _is_unit_or_level(tokens, starts, first):
+                    continue
                 written = text[starts[first] : starts[last] + len(tokens[last])]
                 possible = _as_written(written, senses)
                 if possible:
@@ -177,6 +180,18 @@ class Abbreviations:
                     free = last + 1
                     break
         return found
+
+
+_SIDES = (("l",), ("r",))
+
+
+def _is_unit_or_level(tokens: Sequence[str], starts: Sequence[int], number: int) -> bool:
+    """Return whether a letter belongs to a number: litres in "2 L", a vertebra in "L4"."""
+    after = number + 1
+    is_level = after < len(tokens) and (
+        tokens[after][0].isdigit() and starts[after] == starts[number] + 1
+    )
+    return is_level or (number > 0 and tokens[number - 1][-1].isdigit())
 
 
 def _as_written(written: str, senses: list[Meaning]) -> list[Meaning]:
@@ -198,11 +213,13 @@ def _as_written(written: str, senses: list[Meaning]) -> list[Meaning]:
 
 def _meaning(possible: list[Meaning], context: set[str], defaults: bool) -> str:
     """Return what an abbreviation means: most words of its context are near, or it is the default."""
-    best = max(possible, key=lambda sense: len(context & (sense.context or frozenset())))
-    if best.context and not context.isdisjoint(best.context):
+    best = max(possible, key=lambda sense: len(context & sense.context))
+    if not context.isdisjoint(best.context):
         return best.words
     defaults = defaults or len(possible) == 1
     certain = [
-        sense for sense in possible if not sense.context and (defaults or sense.context is not None)
+        sense
+        for sense in possible
+        if (defaults and sense.is_default) or not (sense.context or sense.is_default)
     ]
     return certain[0].words if certain else ""

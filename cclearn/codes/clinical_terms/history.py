@@ -16,8 +16,8 @@ _SHORT = tuple(
 )
 """Stems of conditions that do not last: in a list of the history they are past."""
 
-_CANCER = "Z85"
-"""Stem of the codes for cancer that is past."""
+_CANCER = ("Z85", "Z86.00")
+"""Stems of the codes for cancer that is past, or cancer in situ."""
 
 
 def past_code(code: str, system: CodeHierarchy) -> str | None:

@@ -326,7 +326,9 @@ def _attributes(
     negated = False
     previous = ""
     for number in range(begin, end):
-        is_known = len(words[number]) < 2 or vocabulary.issuperset(words[number])
+        is_known = len(words[number]) < 2 or vocabulary.issuperset(
+            word for word in words[number] if word not in EMPTY_WORDS
+        )
         for word in words[number]:
             if word in _NEGATORS or (word == "history" and number > last):
                 negated = True

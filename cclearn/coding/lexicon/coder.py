@@ -39,7 +39,7 @@ from cclearn.coding.lexicon.drugs import drug_findings, without_ended
 from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.coding.lexicon.metastases import with_metastases
 from cclearn.coding.lexicon.no_conditions import is_no_condition
-from cclearn.coding.lexicon.past_lists import PastLists
+from cclearn.coding.lexicon.note_lists import NoteLists
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
@@ -141,7 +141,7 @@ class LexiconCoder(Coder):
         return self._find(text, AssertionRules(text, self.assertion))
 
     def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
-        lists = PastLists(text, rules, self.system)
+        lists = NoteLists(text, rules, self.system)
         matches = self._matches(text)
         if self.system.traits.has_phrase_table:
             matches = with_metastases(text, matches)

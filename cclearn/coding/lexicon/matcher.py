@@ -27,6 +27,9 @@ _NEVER_BETWEEN = NEGATIONS | {"malignant", "secondary", "benign", "history", "ne
 _LINKING = frozenset("which who now currently acutely".split())
 """Words at the beginning of an item that describes the item before it."""
 
+_LEADING = frozenset(("fracture",))
+"""Words that clinicians write before the site too: "fx R scaphoid"."""
+
 _FIRST_WORDS = frozenset("history mother father family".split())
 """Words that stay first: "stroke, family history of cancer" is no family history of stroke."""
 
@@ -253,7 +256,7 @@ def _occurrence(phrase: _Phrase, chosen: dict[str, int], text: TokenText) -> Occ
     others = [word for word in between if word not in SIDES]
     sides = len(between) - len(others)
     adjacent = text.token_numbers[last] - text.token_numbers[first] == 1 + sides
-    if is_reordered and phrase.ordered and adjacent:
+    if is_reordered and phrase.ordered and adjacent and text.words[first] not in _LEADING:
         return None
     other_words = sum(word != MARK and word not in phrase.words for word in others)
     is_one_item = text.items[first] == text.items[last]

@@ -16,8 +16,8 @@ _SECTION = re.compile(r"immuni[sz]ations?|vaccin(?:es?|ations?)|health maintenan
 """Matches headers of sections that list diseases a patient is protected from."""
 
 _GIVEN = re.compile(
-    r"(?i),? (?:was |were )?(?:given|administered|utd|up[- ]to[- ]date|updated"
-    r"|(?:non-?)?immune)\b"
+    r"(?i)(?:, ?(?:vit(?:amin)? k|erythromycin|eye ointment))*,? (?:was |were )?"
+    r"(?:given|administered|utd|up[- ]to[- ]date|updated|(?:non-?)?immune)\b"
 )
 _PREVENTED = tuple("A22 A33 A34 A35 A36 A37 A39 A80 A82 A95 B01 B03 B05 B06 B15 B16 B26".split())
 """Stems of diseases that few patients of a note about their vaccine have."""
@@ -26,6 +26,22 @@ _OF_VACCINES = (*_PREVENTED, "A15", "B02", "B19.1", "J10", "J11", "J13", "J18", 
 """Stems of the diseases that vaccines are named after."""
 
 _VACCINE = re.compile(r"(?i)\b(?:immuni[sz]|vaccin)\w*")
+_TETANUS = "A35"
+_BOOSTER = re.compile(
+    r"(?i)\b(?:last|unknown|status|booster|tdap|td|shots?|given|current|updated|utd|up to date|ago)\b"
+)
+"""Words of a sentence about the vaccine against tetanus, which hardly any patient has."""
+
+_MOODS = ("F32.A", "F41.9")
+_MIND = re.compile(
+    r"(?i)(?:\A|[\n.;]|\bexam:) ?(?:(?:psych(?:iatric)?|mse|mental status(?: exam)?|neuro/psych)\s*:"
+    r"|(?:mood|affect)\b)[^.\n]*\Z|\b(?:mood|affect|appear(?:s|ed|ing)?)(?: and affect)?(?: is| was|:)? "
+    r"(?:\w+,? ){0,2}\Z"
+)
+"""Matches the text before a mood that an examination finds, which is no diagnosis."""
+
+_BEFORE = 80
+"""Length of the text before a mood in which the heading of the examination is, in code points."""
 
 
 def is_no_condition(text: str, start: int, end: int, code: str, rules: AssertionRules) -> bool:
@@ -40,8 +56,12 @@ def is_no_condition(text: str, start: int, end: int, code: str, rules: Assertion
     """
     if not code.startswith("Z") and _NO_PATIENT.match(text, end) is not None:
         return True
+    if code in _MOODS and text[start:end].lower() in ("anxious", "depressed"):
+        return _MIND.search(text, max(0, start - _BEFORE), start) is not None
     if not code.startswith(_OF_VACCINES):
         return False
+    if code == _TETANUS and _BOOSTER.search(text, *rules.sentence_at(start)) is not None:
+        return True
     if _SECTION.fullmatch(rules.section_at(start).name) or _GIVEN.match(text, end):
         return True
     return code.startswith(_PREVENTED) and (

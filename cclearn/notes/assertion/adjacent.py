@@ -16,7 +16,7 @@ _LAST = r"(?=[ \t]*(?:[,;|\n]|\Z))"
 _TICKED, _EMPTY = r"(?:\[x\]|\(x\)|☒|☑|_+x_+)", r"(?:\[ ?\]|\( ?\)|☐|__+)"
 
 _ANSWERS = re.compile(
-    rf"[ \t]*(?:(?P<negated>(?:[:=|–-]+[ \t]*)?{_NEGATIVE}(?! for)"
+    rf"(?:(?: [ab])?/ ?[ab]\b)?[ \t]*(?:(?P<negated>(?:[:=|–-]+[ \t]*)?{_NEGATIVE}(?! for)"
     rf"|[:=?|–-]+[ \t]*(?:{_EMPTY} ?{_YES}\s*{_TICKED} ?{_NO}|{_TICKED} ?{_NO}|{_NO}{_END})"
     rf"|[:=][ \t]*(?:-|0){_END}|[ \t]n{_LAST}"
     rf"|{_EMPTY} ?{_YES}\s*{_TICKED} ?{_NO}|nil\b)"

@@ -128,15 +128,15 @@ class AssertionRules:
         """Return the section that contains an offset."""
         return self.sections[bisect_right(self._section_starts, offset) - 1]
 
-    def heading_at(self, offset: int) -> str:
-        """Return the name of the section that contains an offset, without headers that are items.
+    def heading_at(self, offset: int) -> Section:
+        """Return the section that contains an offset, without headers that are items of a list.
 
         Of "Medical history", "Stroke" and "Diabetes" on three lines, only the first one is a heading.
         """
         number = bisect_right(self._section_starts, offset) - 1
         while number > 0 and self._is_line(self.sections[number]):
             number -= 1
-        return self.sections[number].name
+        return self.sections[number]
 
     def _is_line(self, section: Section) -> bool:
         """Return whether a section has no usual name, and no colon after it."""

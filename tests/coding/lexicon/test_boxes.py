@@ -29,6 +29,9 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Depression: 0 Anxiety: 0", ""),
         ("Heart attack - Yes (2012)", "I25.2"),
         ("History of DM: yes", "E11.9"),
+        ("Rapid flu A/B neg.", ""),
+        ("Influenza A/B negative.", ""),
+        ("Flu A/B: neg.", ""),
     ],
 )
 def test_only_ticked_conditions_are_coded(lexicon: LexiconCoder, text: str, expected: str) -> None:

@@ -11,7 +11,7 @@ from cclearn.coding.guidelines.mentions import Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
 
 _DUE_TO = re.compile(
-    r"(?:due|secondary) to |(?:caused|induced) by |because of |\bfrom |[- ]induced\b"
+    r"(?:due|secondary) to |d/t |2/2 |(?:caused|induced) by |because of |\bfrom |[- ]induced\b"
 )
 _AS_PRESCRIBED = re.compile(
     r"\b(?:as (?:prescribed|directed|ordered)|correctly (?:taken|used|given)|therapeutic dose)"

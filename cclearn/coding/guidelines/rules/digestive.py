@@ -101,6 +101,18 @@ def _with_bleeding(code: str) -> str:
     return f"{stem}1" if last == "0" else code
 
 
+def _gallbladder(mentions: Mentions, flag: str) -> None:
+    stones = mentions.of("K80.20")
+    for inflammation, code in _INFLAMED if stones else ():
+        found = mentions.of(inflammation)
+        if found:
+            mentions.recode([*found, *mentions.of("K80.20")], code, flag)
+
+
+_INFLAMED = (("K81.2", "K80.12"), ("K81.0", "K80.00"), ("K81.1", "K80.10"))
+"""Inflammations of the gallbladder, and their codes with stones."""
+
+
 def _gallstones(mentions: Mentions, flag: str) -> None:
     for finding in mentions.of("K85.9"):
         if _OF_STONES.match(mentions.lowered, finding.end) is not None:
@@ -129,6 +141,7 @@ def _varices(mentions: Mentions, flag: str) -> None:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule("I.A.15", "cholecystitis and gallstones have one code", _gallbladder),
     Rule("I.A.17", "pancreatitis that gallstones cause is biliary", _gallstones),
     Rule("I.A.13", "cirrhosis of steatohepatitis has the code of its cause", _fatty_liver),
     Rule(

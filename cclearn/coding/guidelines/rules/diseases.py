@@ -64,11 +64,10 @@ def _diabetes(mentions: Mentions, flag: str) -> None:
             continue
         plain = mentions.of(f"{category}.9")
         for stems, suffix, keeps in _MANIFESTATIONS:
-            # Necrosis has the code of gangrene, but may be of any cause.
             found = [
                 finding
                 for finding in mentions.of(*stems)
-                if finding.code != "I96" or "gangren" in mentions.said_by(finding)
+                if _NAMED.get(finding.code, "") in mentions.said_by(finding)
             ]
             if not found:
                 continue
@@ -84,6 +83,7 @@ def _diabetes(mentions: Mentions, flag: str) -> None:
 
 _MANIFESTATIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
     (("N18",), "22", True),
+    (("N28.9", "N05.9"), "21", False),
     (("H35.00",), "319", False),
     (("G62.9", "G60.9"), "42", False),
     (("G58.9", "G62.89"), "40", False),
@@ -96,6 +96,9 @@ _MANIFESTATIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
     (("R73.9",), "65", False),
 )
 """Stems of a manifestation, the characters of its code of diabetes, and whether it keeps its own."""
+
+_NAMED = {"I96": "gangren", "N28.9": "nephropath", "N05.9": "nephropath"}
+"""Words of manifestations whose codes have other conditions too: necrosis has that of gangrene."""
 
 
 def _poor_control(mentions: Mentions, flag: str) -> None:
@@ -135,6 +138,22 @@ _ANGINA = (
     ("I20.9", "I25.119"),
 )
 """Stems of angina, and the code of coronary disease with it."""
+
+
+def _valves(mentions: Mentions, flag: str) -> None:
+    mitral, aortic, tricuspid = mentions.of("I34"), mentions.of("I35"), mentions.of("I36")
+    digit = _VALVES.get((bool(mitral), bool(aortic), bool(tricuspid)))
+    if digit is not None:
+        mentions.recode([*mitral, *aortic, *tricuspid], f"I08.{digit}", flag)
+
+
+_VALVES = {
+    (True, True, False): "0",
+    (True, False, True): "1",
+    (False, True, True): "2",
+    (True, True, True): "3",
+}
+"""Last characters of the code of several valves: mitral, aortic and tricuspid."""
 
 
 def _last_stage(mentions: Mentions, flag: str) -> None:
@@ -219,6 +238,13 @@ _FORMS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("G43.909",), ("G43",)),
     (("I48.91",), ("I48.0", "I48.1", "I48.2")),
     (("I50.9",), ("I50.2", "I50.3", "I50.4")),
+    *(((f"I50.{kind}0",), (f"I50.{kind}",)) for kind in "234"),
+    (("E66.9",), ("E66",)),
+    (("E78.5",), ("E78.0", "E78.1", "E78.2", "E78.4")),
+    (("B19.20",), ("B18.2", "B17.1")),
+    (("B19.10",), ("B18.1", "B16")),
+    (("F43.10",), ("F43.1",)),
+    (("J18.9",), ("J13", "J14", "J15", "J12", "B59")),
     (("J44.9",), ("J44",)),
     (("J45.909",), ("J45",)),
     (("K50.90",), ("K50",)),
@@ -247,6 +273,7 @@ RULES: tuple[Rule, ...] = (
         _diabetes,
     ),
     Rule("I.C.4.a", "poorly controlled diabetes has hyperglycemia", _poor_control),
+    Rule("I.A.15", "disorders of several valves of the heart have one code", _valves),
     Rule("I.C.9.b", "coronary disease and angina have one code", _angina),
     Rule(
         "I.C.1.d",

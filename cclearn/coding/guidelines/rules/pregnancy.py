@@ -172,8 +172,13 @@ def _in_trimester(code: str, trimester: int, system: CodeSystem) -> str | None:
     )
 
 
+def _complicated(mentions: Mentions, flag: str) -> None:
+    if mentions.of("O1", "O2", "O3", "O4", "O6", "O7", "O99"):
+        mentions.remove(mentions.of("O80"))
+
+
 def _birth(mentions: Mentions, flag: str) -> None:
-    if not mentions.of("O80", "O82") or mentions.of("Z37"):
+    if not mentions.of("O80", "O82", "O6", "O7") or mentions.of("Z37"):
         return
     match = _SINGLE_LIVE.search(mentions.lowered)
     if match is not None and _SEVERAL.search(mentions.lowered) is None:
@@ -200,6 +205,7 @@ RULES: tuple[Rule, ...] = (
         "weeks of gestation are coded beside codes of pregnancy, and decide their trimester",
         _weeks,
     ),
+    Rule("I.C.15.n", "a normal delivery has no complication", _complicated),
     Rule("I.C.15.b.5", "a delivery has the code of its outcome", _birth),
 )
 """The rules, in the order in which they are applied."""

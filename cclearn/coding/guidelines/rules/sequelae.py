@@ -18,7 +18,7 @@ _REMAINS = re.compile(
 """Matches words that link a deficit with a past stroke."""
 
 _DEFICITS = re.compile(
-    r"\b(?:(?P<side>left|right)(?:[- ]sided?)? )?"
+    r"\b(?:(?P<side>left|right|[lr])(?:[- ]sided?)? )?"
     r"(?P<hemi>hemi(?:paresis|plegia|paretic|plegic)|weakness)\b"
     r"|\b(?P<aphasia>aphasi[ac])\b|\b(?P<dysphasia>dysphasi[ac])\b|\b(?P<dysarthria>dysarthri[ac])\b"
     r"|\b(?P<dysphagia>dysphagi[ac])\b|\b(?P<ataxia>ata(?:xia|xic))\b"
@@ -39,13 +39,21 @@ _CODES = {
 _HEMIPLEGIA = {"right": "I69.351", "left": "I69.354", None: "I69.359"}
 """Codes of hemiplegia by side. The right one counts as dominant (Official Guidelines, I.C.6.a)."""
 
+_SIDE = re.compile(r"\b(?:left|right|[lr])\b")
+_SIDES = {"l": "left", "r": "right"}
+_BEFORE = 12
+"""Length of the text before hemiplegia in which its side is, in code points."""
+
 _REPLACED = ("G81", "R13", "R27.0", "R29.810", "R41", "R47", "R53.1", "M62.81")
 """Stems of the deficits without their cause."""
 
 
 def _stroke(mentions: Mentions, flag: str) -> None:
     for finding in mentions.of(_HEMIPLEGIA[None]):
-        sides = {side for side in ("left", "right") if side in mentions.said_by(finding)}
+        before = max(0, finding.start - _BEFORE)
+        sides = {
+            _SIDES[side[0][0]] for side in _SIDE.finditer(mentions.lowered, before, finding.end)
+        }
         if len(sides) == 1:
             mentions.recode([finding], _HEMIPLEGIA[sides.pop()], flag)
     strokes = [f for f in [*mentions.findings, *mentions.others] if f.code == _PAST_STROKE]
@@ -62,7 +70,7 @@ def _stroke(mentions: Mentions, flag: str) -> None:
                 continue
             span = (start + match.start(), start + match.end())
             if mentions.rules.assertion_of(*span) in ("present", "historical"):
-                code = _HEMIPLEGIA[match["side"]] if is_weak else _CODES[kind]
+                code = _HEMIPLEGIA[_side_of(match)] if is_weak else _CODES[kind]
                 found.append(Finding(code, *span, rule=flag))
         if found:
             mentions.remove(
@@ -78,6 +86,11 @@ def _stroke(mentions: Mentions, flag: str) -> None:
             ]
             for finding in found:
                 mentions.add_span(finding.start, finding.end, finding.code, flag)
+
+
+def _side_of(match: re.Match[str]) -> str | None:
+    side = match["side"]
+    return None if side is None else _SIDES[side[0]]
 
 
 RULES: tuple[Rule, ...] = (

@@ -13,7 +13,7 @@ _EXPLAINED = ("R05", "R06.0", "R07", "R51", "R42")
 """Stems of symptoms that are not coded if the note says which disease they are due to."""
 
 _DUE_TO = re.compile(
-    r",? (?:(?:is|was|are|were) )?(?:due|secondary|attributed) to (?:\w+ )?\Z"
+    r",? (?:(?:is|was|are|were) )?(?:(?:due|secondary|attributed) to|d/t|2/2) (?:\w+ )?\Z"
     r"|,? (?:(?:is|was|are|were) )?(?:caused by|because of|resulting from|from) (?:\w+ )?\Z"
 )
 _FURTHEST = 40

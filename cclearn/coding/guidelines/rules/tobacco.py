@@ -10,7 +10,7 @@ _SIGNS = ("ppd", "pack", "smok", "tobacco", "cigar")
 """One of them is in every sentence about tobacco."""
 
 _PACKS = re.compile(
-    r"(?<![\w.])(?:\d+(?:\.\d+)?|½|half an?|one|two|three|a) ?-?"
+    r"(?<![\w.])(?:\d+(?:[./]\d+)?|½|half an?|one|two|three|a) ?-?"
     r"(?:ppd\b|(?:packs?|pk)(?: ?/ ?|[- ](?:per|a|each)[- ])d(?:ay)?\b)"
 )
 _QUIT = re.compile(
@@ -38,7 +38,7 @@ def _tobacco(mentions: Mentions, flag: str) -> None:
         has_quit = _QUIT.search(mentions.lowered, first, end + _AFTER) is not None
         code = "Z87.891" if has_quit else "F17.210"
         is_known = smoking or mentions.of("F17", "Z87.891", "Z72.0")
-        if smoking and has_quit:
+        if smoking and (has_quit or packs):
             mentions.recode(smoking, code, flag)
         elif packs and not is_known and mentions.is_present(*packs.span()):
             mentions.add_span(*packs.span(), code, flag)

@@ -28,6 +28,7 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Mallory-Weiss tear. Hematemesis.", "K22.6"),
         ("Gastric AVM with bleeding", "K31.811"),
         ("NASH cirrhosis", "K74.60 K75.81"),
+        ("Acute on chronic cholecystitis, gallstones", "K80.12"),
     ],
 )
 def test_digestive(system: CodeSystem, text: str, expected: str) -> None:

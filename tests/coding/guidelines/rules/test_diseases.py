@@ -22,6 +22,13 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Patient with hypertensive emergency, CHF and ESRD", "I13.2 I16.1 I50.9 N18.6"),
         ("Hypertensive emergency", "I16.1"),
         ("CKD stage 5, not yet on dialysis", "N18.5"),
+        ("T2DM w/ neuropathy and nephropathy", "E11.21 E11.40"),
+        ("Mild AS and moderate MR on echo.", "I08.0"),
+        ("HFpEF. Acute on chronic diastolic HF", "I50.33"),
+        ("Mixed HLD. HLD - statin.", "E78.2"),
+        ("Class 2 obesity. Obese.", "E66.812"),
+        ("Chronic hep C. HCV.", "B18.2"),
+        ("PJP pneumonia", "B59"),
     ],
 )
 def test_diseases(system: CodeSystem, text: str, expected: str) -> None:

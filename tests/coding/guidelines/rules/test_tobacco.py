@@ -19,6 +19,7 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Father smoked 2 ppd.", ""),
         ("Never smoked a pack a day.", ""),
         ("Cold packs twice a day.", ""),
+        ("Still smoking 1/2 ppd", "F17.210"),
     ],
 )
 def test_tobacco(system: CodeSystem, text: str, expected: str) -> None:

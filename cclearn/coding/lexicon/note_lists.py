@@ -1,4 +1,4 @@
-"""Acute conditions in lists of the history: `PMH: hypertension, stroke, pneumonia`."""
+"""Conditions in lists: acute ones of the history, and those after a negated item."""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ _SPREAD = re.compile(r"(?i)\b(?:metasta\w+|recurrent|progressive|active)\b")
 _NEAR = 20
 """Length of the text before and after a mention that may say that it is current."""
 
+_NEGATED_ITEM = re.compile(
+    r"(?i)[^,;.\n]{0,40}(?:,| [-–]) ?no (?!longer)[^,;.\n]{1,40}"
+    r"(?:, ?(?!no\b|never\b|den|without)[^,;.\n]{0,40})*?"
+    r", ?(?:(?!no\b|not\b|never\b|or\b|nor\b|without\b|den)[\w-]+ ){0,3}"
+)
+"""Matches the text between a disease and another one after an item with "no"."""
+
+_NUMBERED = re.compile(r"(?m)^[ \t]*(?:\d{1,2}[.)]|#)")
 _TELLS = re.compile(
     r"(?i)\b(?:is|was|are|were|has|had|have|present\w*|complain\w*|admi\w+|diagnos\w+|found|came"
     r"|reason|developed|treated|shows?|showed|reveal\w*|consistent|concern\w*|rule)\b"
@@ -62,12 +70,15 @@ _TELLS = re.compile(
 """Matches words of a sentence that is not a list."""
 
 
-class PastLists:
-    """Assertions of the mentions of a note, of which those in lists of the history are past.
+class NoteLists:
+    """Assertions of the mentions of a note, of which some depend on the list that they are in.
 
     "History of" applies to the words after it, and a list of past conditions contains chronic ones
     too. Conditions that do not last, such as a stroke, are past in such a list, and so is cancer. Cancer
     that was taken out in an earlier year is past anywhere (Official Guidelines, I.C.2.m).
+
+    "No" in a list of diseases is about one of them: `CAD, no CHF, DM`. In a list of symptoms, it is
+    about all that follow: `cough, no fever, chills`.
 
     Args:
         text: Text of the note.
@@ -82,6 +93,8 @@ class PastLists:
         self._names_history = _HISTORY.search(text) is not None
         self._end: int | None = None
         """Offset after the last mention of a list that began with "history of"."""
+        self._disease: int | None = None
+        """Offset after the last disease that the patient has."""
 
     def assertion_of(self, code: str, start: int, end: int) -> Assertion:
         """Return the assertion of a mention. The mentions must be given in their order."""
@@ -91,7 +104,21 @@ class PastLists:
             return "historical"
         if assertion == "historical" and self._is_current(code, start, end):
             return "present"
+        is_disease = self._system.chapter(code) != self._system.traits.symptoms_chapter
+        if assertion == "negated" and is_disease and self._is_after_negated_item(start):
+            return "present"
+        if assertion == "present" and is_disease:
+            self._disease = end
         return assertion
+
+    def _is_after_negated_item(self, start: int) -> bool:
+        """Return whether a negated item is between a disease of the same sentence and a mention."""
+        if self._disease is None:
+            return False
+        first, _ = self._rules.sentence_at(start)
+        return first <= self._disease and (
+            _NEGATED_ITEM.fullmatch(self._text, self._disease, start) is not None
+        )
 
     def _is_listed(self, assertion: Assertion, start: int, end: int) -> bool:
         """Return whether a mention begins or continues a list of the history."""
@@ -131,6 +158,14 @@ class PastLists:
 
     def _is_in_history(self, start: int) -> bool:
         """Return whether a mention is in a list of the section of the history."""
-        if not self._names_history or _SECTION.fullmatch(self._rules.heading_at(start)) is None:
+        if not self._names_history:
+            return False
+        section = self._rules.heading_at(start)
+        if _SECTION.fullmatch(section.name) is None:
+            return False
+        line_end = self._text.find("\n", section.body)
+        # A numbered assessment after `PMH: hypertension` in one line is no part of it.
+        is_line = 0 <= line_end < start and bool(self._text[section.body : line_end].strip())
+        if is_line and _NUMBERED.search(self._text, line_end, start) is not None:
             return False
         return _TELLS.search(self._text, *self._rules.sentence_at(start)) is None

@@ -57,6 +57,16 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Past Medical History\nHTN\nBreast cancer", "I10 Z85.3"),
         ("Initially thought to have pneumonia but CT showed PE.", "I26.99"),
         ("Dysphagia. Hx of aspiration pneumonia.", "R13.10 Z87.01"),
+        ("DCIS R breast 2010 s/p lumpectomy", "D05.11"),
+        ("CAD, no CHF, DM2, COPD", "I25.10 E11.9 J44.9"),
+        ("cough, no fever, chills, night sweats", "R05.9"),
+        ("no fever, chills, pneumonia", ""),
+        (
+            "PMH: DM2, HTN, asthma\n1. Acute hypoxic RF d/t COVID-19 pna\n2. RUE DVT",
+            "E11.9 I10 J45.909 J96.01 U07.1 J12.82 I82.621",
+        ),
+        ("T1DM. Hx of DKA x2.", "E10.9"),
+        ("H/o alcohol withdrawal. Alcohol use disorder.", "F10.20"),
     ],
 )
 def test_conditions_in_lists_of_the_history(
