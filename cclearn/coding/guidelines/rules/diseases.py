@@ -68,6 +68,7 @@ def _diabetes(mentions: Mentions, flag: str) -> None:
                 finding
                 for finding in mentions.of(*stems)
                 if _NAMED.get(finding.code, "") in mentions.said_by(finding)
+                and _OTHER_CAUSE.match(mentions.lowered, finding.end) is None
             ]
             if not found:
                 continue
@@ -96,6 +97,11 @@ _MANIFESTATIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
     (("R73.9",), "65", False),
 )
 """Stems of a manifestation, the characters of its code of diabetes, and whether it keeps its own."""
+
+_OTHER_CAUSE = re.compile(
+    r"[\w ,]{0,20}?(?:due|secondary|related) to (?!\w* ?(?:diabet|dm\b|t[12]dm|type [12i]))"
+)
+"""Matches the words after a manifestation that name another cause than diabetes."""
 
 _NAMED = {"I96": "gangren", "N28.9": "nephropath", "N05.9": "nephropath"}
 """Words of manifestations whose codes have other conditions too: necrosis has that of gangrene."""

@@ -29,6 +29,8 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Class 2 obesity. Obese.", "E66.812"),
         ("Chronic hep C. HCV.", "B18.2"),
         ("PJP pneumonia", "B59"),
+        ("Type 2 diabetes. Neuropathy due to alcohol.", "E11.9 G62.9"),
+        ("Type 2 diabetes. CKD secondary to diabetes.", "E11.22 N18.9"),
     ],
 )
 def test_diseases(system: CodeSystem, text: str, expected: str) -> None:
