@@ -330,9 +330,11 @@ def _attributes(
             word for word in words[number] if word not in EMPTY_WORDS
         )
         for word in words[number]:
-            if word in _NEGATORS or (word == "history" and number > last):
-                negated = True
             inside = first <= number <= last
+            # "Triple negative breast cancer" negates nothing after it.
+            is_name = inside and word == "negative"
+            if (word in _NEGATORS and not is_name) or (word == "history" and number > last):
+                negated = True
             if negated:
                 denied.add(word)
             elif inside:

@@ -37,11 +37,12 @@ from cclearn.coding.findings import Finding, NoteFindings
 from cclearn.coding.guidelines.combinations import combine
 from cclearn.coding.lexicon.drugs import drug_findings, without_ended
 from cclearn.coding.lexicon.matcher import PhraseMatcher
-from cclearn.coding.lexicon.metastases import with_metastases
+from cclearn.coding.lexicon.metastases import find_metastases, with_metastases
 from cclearn.coding.lexicon.no_conditions import is_no_condition
 from cclearn.coding.lexicon.note_lists import NoteLists
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
+from cclearn.notes.spans import Span
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.files import sha256_of_text
 from cclearn.runtime.garbage_collection import paused_garbage_collection
@@ -142,9 +143,10 @@ class LexiconCoder(Coder):
 
     def _find(self, text: str, rules: AssertionRules) -> list[Finding]:
         lists = NoteLists(text, rules, self.system)
-        matches = self._matches(text)
+        metastases = list(find_metastases(text)) if self.system.traits.has_phrase_table else []
+        matches = self._matches(text, [found.site for found in metastases])
         if self.system.traits.has_phrase_table:
-            matches = with_metastases(text, matches)
+            matches = with_metastases(text, matches, metastases)
         rules.ignore_cues_in(
             (start, end) for start, end, _ in matches if " without " in text[start:end]
         )
@@ -180,11 +182,19 @@ class LexiconCoder(Coder):
             findings += drug_findings(note.text, findings, rules, self.system)
         return NoteFindings(note, findings)
 
-    def _matches(self, text: str) -> Sequence[tuple[int, int, str]]:
-        """Return the offsets and the code of each phrase, in order."""
+    def _matches(self, text: str, ignored: Sequence[Span] = ()) -> list[tuple[int, int, str]]:
+        """Return the offsets and the code of each phrase, in order.
+
+        Args:
+            text: Text of a note.
+            ignored: Spans whose words are in no phrase.
+        """
         words, starts, ends, abbreviations, items = read = read_words(text, expand=self._expand)
         if "-\n" in text:
             join_divided_words(text, read, self._vocabulary)
+        for first, last in ignored:
+            for number in range(bisect_left(starts, first), bisect_left(starts, last)):
+                words[number] = ()
         boundaries = [number for number, found in enumerate(words) if found is BOUNDARY_WORDS]
         ordered = sorted(items)
         matches: list[tuple[int, int, str]] = []

@@ -11,14 +11,13 @@ from cclearn.codes.clinical_terms.tables import METASTASES, read_table
 from cclearn.notes.spans import Span
 from cclearn.runtime.folding import lower_case
 
-_NEOPLASM = "C"
 _SIDES = {"right": "1", "left": "2"}
 _SIGNS = ("metasta", "mets")
 """One of them is in every text with metastases."""
 
 _DESCRIBED = (
     r"(?:(?:the|his|her|their|both|multiple|several|diffuse|extensive|widespread|innumerable|new|known"
-    r"|right|left|bilateral|thoracic|lumbar|lumbosacral|cervical|distant|regional) )*"
+    r"|right|left|bilateral|distant|regional) )*"
 )
 _BETWEEN = r"(?: ?(?:,|/|&) ?(?:and |or )?| and | or )"
 _DISEASE_NEEDED = (
@@ -28,6 +27,7 @@ _DISEASE = rf"{_DISEASE_NEEDED}?"
 _ORIGIN = r"(?! (?:cancer|carcinoma|adenocarcinoma|primary|origin|melanoma|sarcoma|tumou?r)\b)"
 
 
+_SECONDARY = ("C77", "C78", "C79")
 _SECONDARY_OF_LUNG, _LUNG_CANCER = "C78.00", "C34.90"
 _PRIMARY = re.compile(
     r"(?i)metastatic (?:[\w-]+ ){0,3}(?:(?:lung|pulmonary) )?(?:cancer|(?:adeno)?carcinoma)\b"
@@ -69,32 +69,32 @@ def find_metastases(text: str) -> Iterator[Metastasis]:
 
 
 def with_metastases(
-    text: str, matches: Sequence[tuple[int, int, str]]
-) -> Sequence[tuple[int, int, str]]:
-    """Return the phrases of a note with those of metastases replaced by one for each site, in order.
+    text: str, matches: Sequence[tuple[int, int, str]], found: Sequence[Metastasis]
+) -> list[tuple[int, int, str]]:
+    """Return the phrases of a note with those of metastases, in order.
 
     Args:
         text: Text of the note.
         matches: Offsets and code of each phrase.
+        found: Sites of metastases.
     """
-    found = list(find_metastases(text))
-    matches = [
+    named = [
         (start, end, _LUNG_CANCER)
         if code == _SECONDARY_OF_LUNG and _PRIMARY.match(text, start) is not None
         else (start, end, code)
         for start, end, code in matches
     ]
-    if not found:
-        return matches
     kept = [
         match
-        for match in matches
-        if not match[2].startswith(_NEOPLASM) or not any(_overlap(match, one.site) for one in found)
+        for match in named
+        if not match[2].startswith(_SECONDARY)
+        or not any(_overlap(match, (start, end)) for start, end, _, _ in found)
     ]
     for start, end, code, site in found:
-        if not any(_overlap(match, site) for match in kept):
-            is_free = not any(_overlap(match, (start, end)) for match in kept)
-            kept.append((start, end, code) if is_free else (*site, code))
+        if any(_overlap(match, site) for match in kept):
+            continue
+        is_free = not any(_overlap(match, (start, end)) for match in kept)
+        kept.append((start, end, code) if is_free else (*site, code))
     return sorted(kept)
 
 
@@ -133,7 +133,7 @@ def _site() -> re.Pattern[str]:
 def _lists() -> re.Pattern[str]:
     site = rf"{_DESCRIBED}(?:{_names()})\b(?: \([^()\n]{{0,40}}\))?"
     several = rf"{site}(?:{_BETWEEN}{site})*"
-    cancer = r"(?: [\w-]+){0,3} (?:cancer|carcinoma|adenocarcinoma|melanoma|sarcoma)"
+    cancer = r"(?: [\w+/-]+){0,5} (?:cancer|carcinoma|adenocarcinoma|melanoma|sarcoma)"
     spread = r"(?:metasta(?:s[ie]s|tic|si[sz]ed|si[sz]ing)|mets)"
     to = r" (?:to|in|into|involving|of|within|at) "
     return re.compile(

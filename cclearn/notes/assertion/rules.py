@@ -58,6 +58,7 @@ _STATUS_POST = re.compile(r"s/p|status[- ]post")
 _AFTERWARDS = re.compile(
     r"\b(?:with|complicated by|c/b|resulting in)\b|\bw/"
     r"|\b(?:fall|fell|mv[ac]|accident|assault|trauma|injury|collision|crash)\b"
+    r"|\b(?:orif|crpp|im nail\w*|open reduction|fixation|pinning)\b"
 )
 """Words after "status post" before an injury or a complication, which are not past."""
 

@@ -226,3 +226,29 @@ def test_a_site_or_form_is_the_one_that_the_phrase_says(
     lexicon: LexiconCoder, text: str, expected: str
 ) -> None:
     assert codes(lexicon, text) == set(expected.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Left 5th metacarpal neck fracture", "S62.337A"),
+        ("Boxer's fracture, left", "S62.337A"),
+        ("Left 5th metatarsal base fracture.", "S92.352A"),
+        ("Intertrochanteric fracture of the left hip.", "S72.142A"),
+        ("Midshaft right clavicle fracture.", "S42.021A"),
+        ("Distal clavicle fracture left", "S42.032A"),
+        ("Smoke inhalation from house fire.", "J70.5"),
+        ("Pseudophakia OU.", "Z96.1"),
+        ("Epiretinal membrane OD.", "H35.371"),
+        ("Anemia. Iron deficiency anemia.", "D50.9"),
+        ("Road rash on left forearm", ""),
+        ("Brief generalized seizure this morning, first ever.", "R56.9"),
+        ("Laceration of left index finger.", "S61.211A"),
+        ("Laceration of right calf", "S81.811A"),
+        ("Gamekeeper's thumb left", "S63.642A"),
+    ],
+)
+def test_usual_words_of_injuries_and_visits(
+    lexicon: LexiconCoder, text: str, expected: str
+) -> None:
+    assert codes(lexicon, text) == set(expected.split())

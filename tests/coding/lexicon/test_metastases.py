@@ -44,6 +44,7 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
         ("Metastatic breast cancer (bone, brain).", "C50.919 C79.51 C79.31"),
         ("Breast cancer metastatic to bone (spine, ribs), liver", "C50.919 C79.51 C78.7"),
         ("Mets: bone, liver, lung, brain.", "C79.51 C78.7 C78.00 C79.31"),
+        ("Metastasis to left cervical lymph nodes.", "C77.0"),
     ],
 )
 def test_each_site_has_its_code(lexicon: LexiconCoder, text: str, expected: str) -> None:

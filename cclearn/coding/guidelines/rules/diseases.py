@@ -257,6 +257,9 @@ _FORMS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("K51.90",), ("K51",)),
     (("M06.9",), ("M05", "M06.0", "M06.8")),
     (("N18.9",), ("N18",)),
+    (("D64.9",), ("D50", "D51", "D52", "D55", "D56", "D57", "D58", "D59", "D63")),
+    (("D69.6",), ("D69.3", "D69.4", "D69.5")),
+    (("G62.9",), ("G62.0", "G62.1", "G62.2", "G62.8")),
 )
 """Codes of the unspecified form of a disease that has one form in a patient, and stems of the others."""
 

@@ -36,7 +36,15 @@ _HEALING = (
     (re.compile(r"\bnon-?union\b"), "K"),
     (re.compile(r"\bmal-?union\b"), "P"),
     (re.compile(r"\bdelayed (?:healing|union)\b"), "G"),
-    (re.compile(r"\b(?:routine healing|healing (?:well|fracture|appropriately)|aftercare)\b"), "D"),
+    (
+        re.compile(
+            r"\b(?:routine healing|healing (?:well|fracture|appropriately)|aftercare"
+            r"|post-?op(?:erative)?"
+            r"|(?:follow[- ]?up|f/u) (?:of|for|visit)|cast (?:check|removed|removal|off)"
+            r"|(?:s/p|status post) (?:orif|crpp|im nail\w*|open reduction|fixation|pinning))\b"
+        ),
+        "D",
+    ),
 )
 """What a note says of the healing, and the 7th character of closed fractures."""
 
@@ -47,7 +55,7 @@ _FRAGILE = ("osteopor", _FRAGILITY)
 _OF_OSTEOPOROSIS = (
     (("M48.5", "S22.0", "S32.0"), "M80.08X"),
     (("S72.0", "S72.1"), "M80.05"),
-    (("S52.5",), "M80.03"),
+    (("S52.5", "S62.1"), "M80.03"),
     (("S42.2",), "M80.02"),
 )
 """Stems of fractures, and those of the same sites in osteoporosis, without the side."""

@@ -48,6 +48,12 @@ def _one_sepsis(mentions: Mentions, flag: str) -> None:
 def _neutropenic_fever(mentions: Mentions, flag: str) -> None:
     if mentions.of("D70"):
         mentions.recode(mentions.of("R50.9"), "R50.81", flag)
+        mentions.add(
+            (f for f in mentions.of("D70") if _FEVER.search(mentions.said_by(f))), "R50.81", flag
+        )
+
+
+_FEVER = re.compile(r"\bfebrile\b|\bfever")
 
 
 RULES: tuple[Rule, ...] = (

@@ -45,6 +45,9 @@ def _conditions(mentions: Mentions, flag: str) -> None:
 _CATEGORY = 3
 """Length of the code of a category."""
 
+_WITH_7TH = 8
+"""Length of a code with a 7th character."""
+
 _SIGNS = ("pregnan", "prenatal", "antepartum", "gestation")
 """One of them is in every sentence with a pregnancy."""
 
@@ -53,7 +56,9 @@ _PREGNANT = re.compile(
     r"|weeks(?: of)? gestation)"
 )
 _PARITY_AND_WEEKS = re.compile(
-    r"\bg\d{1,2} ?p\d{1,4}\b(?=[^.\n]{0,30}\b\d{1,2}(?:\+\d|\.\d| \d/7)? ?-?w(?:ee)?ks?\b)"
+    r"(?:\bg\d{1,2} ?p\d{1,4}\b|\bgravida \d{1,2},? para \d{1,2}\b"
+    r"|\b(?:iup|n?svd|c-?section|cesarean|induction|iol)\b|\b\d{2} ?f\b|\bwoman\b)"
+    r"(?=[^.\n]{0,20}\b(?:at|is|,) ?\d{1,2}(?:\+\d|\.\d| \d/7)? ?-?(?:w(?:ee)?ks?\b|w\d ?d?\b))"
 )
 """Matches numbers of pregnancies and births before weeks of gestation: "G2P1 at 31 weeks"."""
 
@@ -142,11 +147,18 @@ def _weeks(mentions: Mentions, flag: str) -> None:
     if not 8 <= weeks <= 42:
         return
     mentions.add_span(*found.span(), f"Z3A.{weeks:02d}", flag)
+    if weeks < _VIABLE:
+        mentions.recode(mentions.of("O46.90"), "O20.9", flag)
+    labor = mentions.of("O47.9", "O47.0")
+    mentions.recode(labor, "O47.1" if weeks >= _TERM else f"O47.0{2 if weeks < 28 else 3}", flag)
     trimester = 1 if weeks < 14 else 2 if weeks < 28 else 3
     mentions.recode_each(
         pregnancy, lambda code: _in_trimester(code, trimester, mentions.system), flag
     )
 
+
+_VIABLE, _TERM = 20, 37
+"""Weeks from which bleeding is antepartum, and from which labor is at term."""
 
 _WITH_WEEKS = ("O09", "O1", "O2", "O3", "O4", "O6", "O80", "O82", "O98", "O99", "Z34", "Z33.1")
 """Stems of codes beside which weeks are coded, which no pregnancy with an abortive outcome has."""
@@ -168,28 +180,27 @@ def _in_trimester(code: str, trimester: int, system: CodeSystem) -> str | None:
     name = ("first", "second", "third")[trimester - 1]
     wanted = title.replace("unspecified trimester", f"{name} trimester")
     return next(
-        (other for other in system.siblings(code) if system.description(other) == wanted), None
+        (other for other in _beside(code, system) if system.description(other) == wanted), None
     )
 
 
-def _complicated(mentions: Mentions, flag: str) -> None:
-    if mentions.of("O1", "O2", "O3", "O4", "O6", "O7", "O99"):
-        mentions.remove(mentions.of("O80"))
+def _beside(code: str, system: CodeSystem) -> list[str]:
+    """Return the codes of a category that end like a code, if it has a 7th character."""
+    if len(code) < _WITH_7TH:
+        return list(system.siblings(code))
+    return [other for other in system.descendants(code[:_CATEGORY]) if other[-1] == code[-1]]
 
 
-def _birth(mentions: Mentions, flag: str) -> None:
-    if not mentions.of("O80", "O82", "O6", "O7") or mentions.of("Z37"):
-        return
-    match = _SINGLE_LIVE.search(mentions.lowered)
-    if match is not None and _SEVERAL.search(mentions.lowered) is None:
-        mentions.add_span(*match.span(), "Z37.0", flag)
+def _earlier_cesarean(mentions: Mentions, flag: str) -> None:
+    earlier = mentions.of("Z98.891")
+    if earlier and (mentions.of("O", "Z34", "Z37") or _PARITY_AND_WEEKS.search(mentions.lowered)):
+        code = "O34.211" if "low transverse" in mentions.lowered else "O34.219"
+        mentions.recode(earlier, code, flag)
 
 
-_SINGLE_LIVE = re.compile(
-    r"\b(?:live|liveborn|live-born|viable|healthy|vigorous)(?: (?:term|single|newborn|baby|infant))*"
-    r" (?:infant|baby|newborn|boy|girl|male|female)\b(?: (?:infant|baby|newborn)\b)?"
-)
-_SEVERAL = re.compile(r"\b(?:twins?|triplets?|stillb\w+|fetal (?:demise|death))\b")
+def _supervised(mentions: Mentions, flag: str) -> None:
+    if any(not finding.code.startswith("O09") for finding in mentions.of("O")):
+        mentions.remove(mentions.of("Z34"))
 
 
 RULES: tuple[Rule, ...] = (
@@ -198,6 +209,9 @@ RULES: tuple[Rule, ...] = (
         "a condition of a pregnant patient has a code of chapter 15",
         _conditions,
     ),
+    Rule(
+        "I.A.15", "an earlier cesarean section of a pregnant patient is a scar", _earlier_cesarean
+    ),
     Rule("I.C.15.i", "gestational diabetes on insulin or other drugs says so", _treated_diabetes),
     Rule("I.C.15.b.1", "the supervision of a pregnancy says whether it is the first", _parity),
     Rule(
@@ -205,7 +219,6 @@ RULES: tuple[Rule, ...] = (
         "weeks of gestation are coded beside codes of pregnancy, and decide their trimester",
         _weeks,
     ),
-    Rule("I.C.15.n", "a normal delivery has no complication", _complicated),
-    Rule("I.C.15.b.5", "a delivery has the code of its outcome", _birth),
+    Rule("I.C.15.b.1", "supervision is not coded beside complications", _supervised),
 )
 """The rules, in the order in which they are applied."""

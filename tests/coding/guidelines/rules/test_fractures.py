@@ -19,6 +19,11 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Open reduction internal fixation of left tibia fracture", "S82.202A"),
         ("Pathological fracture of right femur due to metastatic prostate cancer", "C61 M84.551A"),
         ("Fragility fracture left distal radius", "M80.032A"),
+        ("6 weeks s/p ORIF of right distal radius fracture, routine healing.", "S52.501D"),
+        ("Follow-up of right distal radius fracture, 4 weeks, cast removed", "S52.501D"),
+        ("Left wrist fracture, follow up with ortho in 1 week", "S62.102A"),
+        ("2 weeks post-op ORIF left ankle bimalleolar fracture", "S82.842D"),
+        ("ORTHO POST-OP: left tibial plateau fracture.", "S82.142D"),
     ],
 )
 def test_fractures(system: CodeSystem, text: str, expected: str) -> None:
