@@ -17,9 +17,12 @@ _SIGNS = ("metasta", "mets")
 
 _DESCRIBED = (
     r"(?:(?:the|his|her|their|both|multiple|several|diffuse|extensive|widespread|innumerable|new|known"
-    r"|right|left|bilateral|distant|regional) )*"
+    r"|right|left|bilateral|distant|regional) ){0,4}"
 )
 _BETWEEN = r"(?: ?(?:,|/|&) ?(?:and |or )?| and | or )"
+_MAX_SITES = 10
+"""Maximum number of sites in a list. It limits the time for a long text."""
+
 _DISEASE_NEEDED = (
     r"(?: (?:disease|lesions?|deposits?|spread|foci|involvement|nodules?|mass(?:es)?)\b)"
 )
@@ -132,7 +135,7 @@ def _site() -> re.Pattern[str]:
 @cache
 def _lists() -> re.Pattern[str]:
     site = rf"{_DESCRIBED}(?:{_names()})\b(?: \([^()\n]{{0,40}}\))?"
-    several = rf"{site}(?:{_BETWEEN}{site})*"
+    several = rf"{site}(?:{_BETWEEN}{site}){{0,{_MAX_SITES - 1}}}"
     cancer = r"(?: [\w+/-]+){0,5} (?:cancer|carcinoma|adenocarcinoma|melanoma|sarcoma)"
     spread = r"(?:metasta(?:s[ie]s|tic|si[sz]ed|si[sz]ing)|mets)"
     to = r" (?:to|in|into|involving|of|within|at) "

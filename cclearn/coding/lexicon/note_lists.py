@@ -55,6 +55,7 @@ _SPREAD = re.compile(r"(?i)\b(?:metasta\w+|recurrent|progressive|active)\b")
 _NEAR = 20
 """Length of the text before and after a mention that may say that it is current."""
 
+_NO = re.compile(r"(?i)(?:,| [-–]) ?no ")
 _NEGATED_ITEM = re.compile(
     r"(?i)[^,;.\n]{0,40}(?:,| [-–]) ?no (?!longer)[^,;.\n]{1,40}"
     r"(?:, ?(?!no\b|never\b|den|without)[^,;.\n]{0,40})*?"
@@ -91,6 +92,7 @@ class NoteLists:
         self._rules = rules
         self._system = system
         self._names_history = _HISTORY.search(text) is not None
+        self._has_negated_items = _NO.search(text) is not None
         self._end: int | None = None
         """Offset after the last mention of a list that began with "history of"."""
         self._disease: int | None = None
@@ -99,17 +101,24 @@ class NoteLists:
     def assertion_of(self, code: str, start: int, end: int) -> Assertion:
         """Return the assertion of a mention. The mentions must be given in their order."""
         assertion = self._rules.assertion_of(start, end)
+        if self._rules.is_off:
+            return assertion
         is_listed = self._names_history and self._is_listed(assertion, start, end)
         if assertion == "present" and self._is_past(code, is_listed, start, end):
             return "historical"
         if assertion == "historical" and self._is_current(code, start, end):
             return "present"
-        is_disease = self._system.chapter(code) != self._system.traits.symptoms_chapter
-        if assertion == "negated" and is_disease and self._is_after_negated_item(start):
-            return "present"
-        if assertion == "present" and is_disease:
-            self._disease = end
+        if self._has_negated_items and self._is_disease(code):
+            if assertion == "negated" and self._is_after_negated_item(start):
+                return "present"
+            if assertion == "present":
+                self._disease = end
         return assertion
+
+    def _is_disease(self, code: str) -> bool:
+        """Return whether a code is that of a disease, and of no symptom."""
+        symptoms = self._system.traits.symptoms_chapter
+        return code in self._system and self._system.chapter(code) != symptoms
 
     def _is_after_negated_item(self, start: int) -> bool:
         """Return whether a negated item is between a disease of the same sentence and a mention."""

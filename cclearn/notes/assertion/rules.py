@@ -104,6 +104,11 @@ class AssertionRules:
         self._cues_of: dict[int, list[_Cue]] = {}
         self._ignored: list[Span] = []
 
+    @property
+    def is_off(self) -> bool:
+        """Whether no rules are applied."""
+        return self._language == "off"
+
     @cached_property
     def _lower(self) -> str:
         return lower_case(self._text)
@@ -134,10 +139,16 @@ class AssertionRules:
 
         Of "Medical history", "Stroke" and "Diabetes" on three lines, only the first one is a heading.
         """
-        number = bisect_right(self._section_starts, offset) - 1
-        while number > 0 and self._is_line(self.sections[number]):
-            number -= 1
-        return self.sections[number]
+        return self._headings[bisect_right(self._section_starts, offset) - 1]
+
+    @cached_property
+    def _headings(self) -> list[Section]:
+        """The section itself, or the one before it with a heading, for each section."""
+        found: list[Section] = []
+        for section in self.sections:
+            is_item = bool(found) and self._is_line(section)
+            found.append(found[-1] if is_item else section)
+        return found
 
     def _is_line(self, section: Section) -> bool:
         """Return whether a section has no usual name, and no colon after it."""
@@ -157,7 +168,7 @@ class AssertionRules:
 
     def assertion_of(self, start: int, end: int) -> Assertion:
         """Return the assertion of the span from `start` to `end`."""
-        if self._language == "off":
+        if self.is_off:
             return "present"
         number = bisect_right(self._starts, start) - 1
         cues = self._cues_in(number)

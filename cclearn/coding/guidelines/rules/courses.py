@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _BOTH = re.compile(
     r"\bacute (?:on|and|over)[- ](?:top of )?chronic (?P<condition>[a-z]+(?: [a-z]+)?)"
@@ -32,7 +32,7 @@ _BLOOD = ("C90", "C91", "C92", "C93", "C94", "C95")
 
 
 def _acute_on_chronic(mentions: Mentions, flag: str) -> None:
-    for start, end in mentions.sentences_with(_SIGNS):
+    for start, end in mentions.sentences_with(_SIGNS)[:MOST]:
         for match in _BOTH.finditer(mentions.lowered, start, end):
             for pattern, *codes in _CONDITIONS:
                 if re.match(rf"(?:{pattern})\b", match["condition"]) and mentions.is_present(
@@ -44,7 +44,7 @@ def _acute_on_chronic(mentions: Mentions, flag: str) -> None:
 
 
 def _remission(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of(*_BLOOD):
+    for finding in mentions.of(*_BLOOD)[:MOST]:
         if not finding.code.endswith("0"):
             continue
         sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]

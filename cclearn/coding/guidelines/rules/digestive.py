@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cclearn.coding.findings import Finding
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _BLEEDING, _VOMITED = ("K92.1", "K92.2"), "K92.0"
 _RECTAL = "K62.5"
@@ -39,7 +39,7 @@ _CIRRHOSIS = ("K70.3", "K71.7", "K74")
 
 
 def _bleeding(mentions: Mentions, flag: str) -> None:
-    blood = mentions.of(*_BLEEDING, _VOMITED, _RECTAL)
+    blood = mentions.of(*_BLEEDING, _VOMITED, _RECTAL)[:MOST]
     if not blood:
         return
     codes = {finding.code for finding in blood}
@@ -52,7 +52,7 @@ def _bleeding(mentions: Mentions, flag: str) -> None:
         stems += _INFLAMMATION
     lesions = [
         lesion
-        for lesion in mentions.of(*stems)
+        for lesion in mentions.of(*stems)[:MOST]
         if any(_distance(lesion, one) <= _NEAR for one in blood)
         and not _DRY.match(mentions.lowered, lesion.end)
         and not _PAST.search(mentions.rules.section_at(lesion.start).name)
@@ -114,7 +114,7 @@ _INFLAMED = (("K81.2", "K80.12"), ("K81.0", "K80.00"), ("K81.1", "K80.10"))
 
 
 def _gallstones(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("K85.9"):
+    for finding in mentions.of("K85.9")[:MOST]:
         if _OF_STONES.match(mentions.lowered, finding.end) is not None:
             mentions.recode([finding], f"K85.1{finding.code[5:]}", flag)
 
@@ -126,7 +126,7 @@ _OF_STONES = re.compile(
 
 
 def _fatty_liver(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("K74.6"):
+    for finding in mentions.of("K74.6")[:MOST]:
         match = _NASH.search(mentions.lowered, max(0, finding.start - 30), finding.end + 30)
         if match is not None and mentions.is_present(*match.span()):
             mentions.add_span(*match.span(), "K75.81", flag)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 from cclearn.coding.guidelines.suggestions.measurements import values_of
 from cclearn.notes.patient import read_patient
 
@@ -110,7 +110,7 @@ _NAMED = {"I96": "gangren", "N28.9": "nephropath", "N05.9": "nephropath"}
 def _poor_control(mentions: Mentions, flag: str) -> None:
     for finding in mentions.of(
         *(f"{category}.9" for category in ("E08", "E09", "E10", "E11", "E13"))
-    ):
+    )[:MOST]:
         sentence = mentions.rules.sentence_at(finding.start)
         if _POOR_CONTROL.search(mentions.lowered, *sentence) is not None:
             mentions.recode([finding], f"{finding.code[:4]}65", flag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _FRACTURES = (
     "S42",
@@ -62,7 +62,7 @@ _OF_OSTEOPOROSIS = (
 
 
 def _visit(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of(*_FRACTURES):
+    for finding in mentions.of(*_FRACTURES)[:MOST]:
         if not finding.code.endswith(_INITIAL):
             continue
         sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
@@ -79,7 +79,7 @@ def _osteoporosis(mentions: Mentions, flag: str) -> None:
     if not osteoporosis and _FRAGILITY not in mentions.lowered:
         return
     for stems, stem in _OF_OSTEOPOROSIS:
-        for finding in mentions.of(*stems):
+        for finding in mentions.of(*stems)[:MOST]:
             sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
             has_collapsed = bool(osteoporosis) and finding.code.startswith(_COLLAPSE)
             if has_collapsed or any(word in sentence for word in _FRAGILE):
@@ -89,7 +89,7 @@ def _osteoporosis(mentions: Mentions, flag: str) -> None:
 
 
 def _of_cancer(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("M84.4"):
+    for finding in mentions.of("M84.4")[:MOST]:
         sentence = mentions.rules.sentence_at(finding.start)
         due = _DUE_TO.search(mentions.lowered, finding.end, sentence[1])
         if due is not None and any(

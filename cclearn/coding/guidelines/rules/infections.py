@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _STAPHYLOCOCCI = (
     (re.compile(r"\b(?:mrsa|methicillin[- ]resistant[a-z .]*)\b"), "J15.212", "B95.62"),
@@ -27,7 +28,7 @@ def _organism(mentions: Mentions, flag: str) -> None:
     if not any(sign in mentions.lowered for sign in _SIGNS):
         return
     for organism, pneumonia, beside in _STAPHYLOCOCCI:
-        for match in organism.finditer(mentions.lowered):
+        for match in islice(organism.finditer(mentions.lowered), MOST):
             if not mentions.is_present(*match.span()):
                 continue
             if _PNEUMONIA_OF.match(mentions.lowered, match.end()) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _INJURIES = ("S2", "S1", "S3", "S4")
 _CAUSE = re.compile(
@@ -29,7 +29,7 @@ _INTENT_AT = 6
 
 def _internal(mentions: Mentions, flag: str) -> None:
     for stems, code in _OF_INJURIES:
-        for finding in mentions.of(*stems):
+        for finding in mentions.of(*stems)[:MOST]:
             sentence = mentions.rules.sentence_at(finding.start)
             found = mentions.within(*sentence)
             is_injured = any(one.code.startswith(_INJURIES) for one in found)
@@ -46,7 +46,7 @@ _OF_INJURIES = (
 
 
 def _ribs(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("S22.3"):
+    for finding in mentions.of("S22.3")[:MOST]:
         near = mentions.lowered[finding.start : finding.end + _AROUND]
         if _SEVERAL_RIBS.search(near) is not None:
             mentions.recode([finding], f"S22.4{finding.code[5:]}", flag)
@@ -59,7 +59,7 @@ _SEVERAL_RIBS = re.compile(r"\bribs\b|\brib (?:fractures|fxs?)\b|\d+(?:th)? ?(?:
 
 
 def _burns(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("T20", "T21", "T22", "T23", "T24", "T25"):
+    for finding in mentions.of("T20", "T21", "T22", "T23", "T24", "T25")[:MOST]:
         sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
         degree = next((digit for words, digit in _DEGREES if words.search(sentence)), None)
         if degree is not None and finding.code[_DEGREE_AT] == "0":
@@ -77,7 +77,7 @@ _DEGREES = (
 
 
 def _insects(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of(*(f"S{n}1" for n in range(10))):
+    for finding in mentions.of(*(f"S{n}1" for n in range(10)))[:MOST]:
         if _INSECT.search(mentions.lowered, max(0, finding.start - _BEFORE), finding.end) is None:
             continue
         title = mentions.system.description(finding.code)
@@ -110,7 +110,7 @@ def _intent(mentions: Mentions, flag: str) -> None:
     match = _INTENT.search(mentions.lowered) if found else None
     if match is None or not mentions.is_present(*match.span()):
         return
-    for finding in found:
+    for finding in found[:MOST]:
         code = f"{finding.code[:_INTENT_AT]}{_INTENDED}{finding.code[_INTENT_AT + 1 :]}"
         if code != finding.code:
             mentions.recode([f for f in mentions.findings if f == finding], code, flag)

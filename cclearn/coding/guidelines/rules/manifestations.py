@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cclearn.coding.findings import Finding
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 
 def _heart_failure(mentions: Mentions, flag: str) -> None:
@@ -66,7 +66,7 @@ def _dementia(mentions: Mentions, flag: str) -> None:
 
 
 def _vascular_dementia(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("F01"):
+    for finding in mentions.of("F01")[:MOST]:
         start, end = mentions.rules.sentence_at(finding.start)
         if _DUE_TO.search(mentions.lowered, start, end) is not None:
             mentions.remove(f for f in mentions.within(start, end) if f.code.startswith("I63"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cclearn.coding.findings import Finding
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 
 _PAST_STROKE = "Z86.73"
 _REMAINS = re.compile(
@@ -49,7 +49,7 @@ _REPLACED = ("G81", "R13", "R27.0", "R29.810", "R41", "R47", "R53.1", "M62.81")
 
 
 def _stroke(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of(_HEMIPLEGIA[None]):
+    for finding in mentions.of(_HEMIPLEGIA[None])[:MOST]:
         before = max(0, finding.start - _BEFORE)
         sides = {
             _SIDES[side[0][0]] for side in _SIDE.finditer(mentions.lowered, before, finding.end)
@@ -57,7 +57,7 @@ def _stroke(mentions: Mentions, flag: str) -> None:
         if len(sides) == 1:
             mentions.recode([finding], _HEMIPLEGIA[sides.pop()], flag)
     strokes = [f for f in [*mentions.findings, *mentions.others] if f.code == _PAST_STROKE]
-    for start, end in dict.fromkeys(mentions.rules.sentence_at(f.start) for f in strokes):
+    for start, end in dict.fromkeys(mentions.rules.sentence_at(f.start) for f in strokes[:MOST]):
         sentence = mentions.lowered[start:end]
         if _REMAINS.search(sentence) is None:
             continue

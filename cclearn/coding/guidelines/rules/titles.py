@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 from cclearn.notes.patient import read_patient
 
 _MAN = re.compile(r"\A\W*(?:\d+[- ]?(?:year|yr|y/?o)\w*[- ]?(?:old)? )?(?:man|gentleman|male)\b")
@@ -49,7 +49,7 @@ def _unconscious(mentions: Mentions, flag: str) -> None:
 
 
 def _stent(mentions: Mentions, flag: str) -> None:
-    for finding in mentions.of("Z95.5"):
+    for finding in mentions.of("Z95.5")[:MOST]:
         if "coronar" in mentions.said_by(finding) or "cardiac" in mentions.said_by(finding):
             continue
         if not mentions.of("I2") and _HEART.search(mentions.lowered) is None:
