@@ -87,11 +87,13 @@ class _Category(NamedTuple):
         titles: Titles by code.
         vocabulary: Words that any of the titles needs.
         absent: Words that any of the titles has after "without".
+        by_visit: Codes and titles by the 7th character that names the visit, empty if there is none.
     """
 
     titles: dict[str, _Title]
     vocabulary: frozenset[str]
     absent: frozenset[str]
+    by_visit: dict[str, list[tuple[str, _Title]]]
 
 
 class _Attributes(NamedTuple):
@@ -198,7 +200,7 @@ class Specificity:
         """
         first, last, code = match
         words = sentence.words
-        titles, vocabulary, absent = self._category(code[:3])
+        titles, vocabulary, absent, by_visit = self._category(code[:3])
         own = titles.get(code)
         if own is None:
             return code
@@ -212,17 +214,14 @@ class Specificity:
             return code
         spoken = own.words & _words_of(match, words)
         found: list[tuple[int, bool, int, str]] = []
-        for other, title in titles.items():
+        # Fractures have up to sixteen codes that differ in the visit only.
+        for other, title in chain(by_visit.get("", ()), by_visit.get(code[-1], ())):
             gained = title.words - own.words
             is_denied = bool(title.absent - own.absent) and title.absent <= denied
-            is_other_visit = (
-                len(other) == _WITH_7TH and other[-1].isalpha() and other[-1] != code[-1]
-            )
             if (
                 (gained or is_denied)
                 and gained <= further
                 and own.known <= title.words
-                and not is_other_visit
                 and not (title.absent and title.absent <= said)
                 # The knee of "knee pain" does not become the hip of another phrase.
                 and (spoken <= title.words or gained.isdisjoint(in_others))
@@ -248,7 +247,11 @@ class Specificity:
             }
             vocabulary = frozenset().union(*(title.words for title in titles.values()))
             absent = frozenset().union(*(title.absent for title in titles.values()))
-            known = self._categories[category] = _Category(titles, vocabulary, absent)
+            by_visit: dict[str, list[tuple[str, _Title]]] = {}
+            for code, title in titles.items():
+                has_visit = len(code) == _WITH_7TH and code[-1].isalpha()
+                by_visit.setdefault(code[-1] if has_visit else "", []).append((code, title))
+            known = self._categories[category] = _Category(titles, vocabulary, absent, by_visit)
         return known
 
 
