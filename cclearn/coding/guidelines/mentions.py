@@ -17,8 +17,11 @@ MOST = 200
 """Maximum number of sentences or findings that a rule judges one by one. It limits the time for a long
 note, because each of them may be compared with all findings."""
 
-_CATEGORY = 3
+CATEGORY = 3
 """Length of the code of a category."""
+
+WITH_7TH = 8
+"""Length of a code with a 7th character."""
 
 
 class Mentions:
@@ -55,7 +58,7 @@ class Mentions:
     @findings.setter
     def findings(self, findings: list[Finding]) -> None:
         self._findings = findings
-        self._categories = frozenset(finding.code[:_CATEGORY] for finding in findings)
+        self._categories = frozenset(finding.code[:CATEGORY] for finding in findings)
 
     @cached_property
     def lowered(self) -> str:
@@ -76,6 +79,10 @@ class Mentions:
     def said_by(self, finding: Finding) -> str:
         """Return the evidence of a finding in lower case."""
         return self.lowered[finding.start : finding.end]
+
+    def sentence_of(self, finding: Finding) -> str:
+        """Return the sentence in which a finding begins, in lower case."""
+        return self.lowered[slice(*self.rules.sentence_at(finding.start))]
 
     def recode(self, findings: Sequence[Finding], code: str, rule: str) -> None:
         """Give findings another code, which is flagged with a rule. Unknown codes change nothing."""
@@ -123,7 +130,7 @@ class Mentions:
 
         Releases divide codes: `Z91.0110` of FY 2026 was `Z91.011`. None if no such code is billable.
         """
-        above = (code[:n].rstrip(".") for n in range(len(code), _CATEGORY - 1, -1))
+        above = (code[:n].rstrip(".") for n in range(len(code), CATEGORY - 1, -1))
         return next((known for known in above if self.system.is_billable(known)), None)
 
     def sentences_with(self, words: Iterable[str]) -> list[Span]:
@@ -158,9 +165,9 @@ def _is_now(finding: Finding, system: CodeSystem) -> bool:
 @lru_cache(maxsize=1 << 10)
 def _categories_of(stems: tuple[str, ...]) -> frozenset[str] | None:
     """Return the categories of stems. None if a stem is shorter than a category."""
-    if any(len(stem) < _CATEGORY for stem in stems):
+    if any(len(stem) < CATEGORY for stem in stems):
         return None
-    return frozenset(stem[:_CATEGORY] for stem in stems)
+    return frozenset(stem[:CATEGORY] for stem in stems)
 
 
 @dataclass(frozen=True, slots=True)

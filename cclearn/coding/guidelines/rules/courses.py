@@ -47,7 +47,7 @@ def _remission(mentions: Mentions, flag: str) -> None:
     for finding in mentions.of(*_BLOOD)[:MOST]:
         if not finding.code.endswith("0"):
             continue
-        sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
+        sentence = mentions.sentence_of(finding)
         if _REMISSION.search(sentence):
             mentions.recode([finding], f"{finding.code[:-1]}1", flag)
         elif _RELAPSE.search(sentence):

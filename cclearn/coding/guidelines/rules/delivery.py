@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 
 from cclearn.codes import CodeSystem
-from cclearn.coding.guidelines.mentions import Mentions, Rule
-
-_CATEGORY = 3
-"""Length of the code of a category."""
+from cclearn.coding.guidelines.mentions import CATEGORY, Mentions, Rule
 
 
 def _birth(mentions: Mentions, flag: str) -> None:
@@ -46,7 +43,7 @@ def _in_childbirth(code: str, system: CodeSystem) -> str | None:
     for pattern, replacement in _IN_CHILDBIRTH:
         wanted = pattern.sub(replacement, title)
         if wanted != title:
-            for other in system.descendants(code[:_CATEGORY]):
+            for other in system.descendants(code[:CATEGORY]):
                 if system.description(other) == wanted:
                     return other
     return None

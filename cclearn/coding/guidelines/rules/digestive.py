@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cclearn.coding.findings import Finding
-from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
+from cclearn.coding.guidelines.mentions import CATEGORY, MOST, Mentions, Rule
 
 _BLEEDING, _VOMITED = ("K92.1", "K92.2"), "K92.0"
 _RECTAL = "K62.5"
@@ -58,7 +58,7 @@ def _bleeding(mentions: Mentions, flag: str) -> None:
         and not _PAST.search(mentions.rules.section_at(lesion.start).name)
     ]
     # With several lesions, the note has to say which of them bleeds.
-    if len({lesion.code[:_CATEGORY] for lesion in lesions}) != 1:
+    if len({lesion.code[:CATEGORY] for lesion in lesions}) != 1:
         return
     for code in sorted({lesion.code for lesion in lesions}):
         bleeding = _with_bleeding(code)
@@ -67,9 +67,6 @@ def _bleeding(mentions: Mentions, flag: str) -> None:
         mentions.recode(mentions.of(code), bleeding, flag)
     mentions.recode(blood, bleeding, flag)
 
-
-_CATEGORY = 3
-"""Length of the code of a category."""
 
 _NEAR = 150
 """Maximum number of code points between bleeding and a lesion that are related."""

@@ -65,7 +65,7 @@ def _visit(mentions: Mentions, flag: str) -> None:
     for finding in mentions.of(*_FRACTURES)[:MOST]:
         if not finding.code.endswith(_INITIAL):
             continue
-        sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
+        sentence = mentions.sentence_of(finding)
         character = next((last for words, last in _HEALING if words.search(sentence)), None)
         if character is None and _OPEN.search(sentence):
             is_severe = finding.code.startswith(_LONG_BONES) and _SEVERE.search(sentence)
@@ -80,7 +80,7 @@ def _osteoporosis(mentions: Mentions, flag: str) -> None:
         return
     for stems, stem in _OF_OSTEOPOROSIS:
         for finding in mentions.of(*stems)[:MOST]:
-            sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
+            sentence = mentions.sentence_of(finding)
             has_collapsed = bool(osteoporosis) and finding.code.startswith(_COLLAPSE)
             if has_collapsed or any(word in sentence for word in _FRAGILE):
                 side = "" if stem.endswith("X") else _side(finding.code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
+from cclearn.coding.guidelines.mentions import MOST, WITH_7TH, Mentions, Rule
 
 _INJURIES = ("S2", "S1", "S3", "S4")
 _CAUSE = re.compile(
@@ -15,13 +15,10 @@ _CAUSE = re.compile(
 _POISONINGS = tuple(f"T{number}" for number in range(36, 51))
 _ACCIDENTAL, _INTENDED = "1", "2"
 _ATTEMPT = "T14.91"
-_UNSPECIFIED_DRUG = "T50.90"
 _INTENT = re.compile(
     r"\b(?:suicid(?:e|al) (?:attempt|gesture|intent)|attempted suicide|intentional(?:ly)?|self[- ]harm"
     r"|in (?:a|an) (?:suicide )?attempt|deliberate(?:ly)?)\b"
 )
-_WITH_7TH = 8
-"""Length of a code with a 7th character."""
 
 _INTENT_AT = 6
 """Index of the character of a poisoning that names the intent."""
@@ -60,7 +57,7 @@ _SEVERAL_RIBS = re.compile(r"\bribs\b|\brib (?:fractures|fxs?)\b|\d+(?:th)? ?(?:
 
 def _burns(mentions: Mentions, flag: str) -> None:
     for finding in mentions.of("T20", "T21", "T22", "T23", "T24", "T25")[:MOST]:
-        sentence = mentions.lowered[slice(*mentions.rules.sentence_at(finding.start))]
+        sentence = mentions.sentence_of(finding)
         degree = next((digit for words, digit in _DEGREES if words.search(sentence)), None)
         if degree is not None and finding.code[_DEGREE_AT] == "0":
             code = f"{finding.code[:_DEGREE_AT]}{degree}{finding.code[_DEGREE_AT + 1 :]}"
@@ -105,7 +102,7 @@ def _intent(mentions: Mentions, flag: str) -> None:
     found = [
         finding
         for finding in mentions.of(*_POISONINGS)
-        if len(finding.code) == _WITH_7TH and finding.code[_INTENT_AT] in (_ACCIDENTAL, _INTENDED)
+        if len(finding.code) == WITH_7TH and finding.code[_INTENT_AT] in (_ACCIDENTAL, _INTENDED)
     ]
     match = _INTENT.search(mentions.lowered) if found else None
     if match is None or not mentions.is_present(*match.span()):

@@ -32,7 +32,7 @@ def _foot_ulcer(mentions: Mentions, flag: str) -> None:
     for word, stem in (("heel", "L97.4"), ("foot", "L97.5"), ("toe", "L97.5")):
         for ulcer in ulcers:
             if word in mentions.lowered[ulcer.start : ulcer.end + _SITE_WITHIN]:
-                said = mentions.lowered[slice(*mentions.rules.sentence_at(ulcer.start))]
+                said = mentions.sentence_of(ulcer)
                 side = "2" if "left" in said else "1" if "right" in said else "0"
                 mentions.add([ulcer], f"{stem}{side}9", flag)
                 return

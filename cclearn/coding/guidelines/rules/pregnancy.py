@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.clinical_terms.tables import PREGNANCY, read_rows
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import CATEGORY, WITH_7TH, Mentions, Rule
 
 
 def _conditions(mentions: Mentions, flag: str) -> None:
@@ -38,15 +38,9 @@ def _conditions(mentions: Mentions, flag: str) -> None:
         elif found:
             mentions.recode(found, row.code, flag)
         for finding in mentions.of(row.code[:-1]) if row.word else ():
-            if row.word in mentions.said_by(finding) and not mentions.of(row.own[:_CATEGORY]):
+            if row.word in mentions.said_by(finding) and not mentions.of(row.own[:CATEGORY]):
                 mentions.add([finding], row.own, flag)
 
-
-_CATEGORY = 3
-"""Length of the code of a category."""
-
-_WITH_7TH = 8
-"""Length of a code with a 7th character."""
 
 _SIGNS = ("pregnan", "prenatal", "antepartum", "gestation")
 """One of them is in every sentence with a pregnancy."""
@@ -186,9 +180,9 @@ def _in_trimester(code: str, trimester: int, system: CodeSystem) -> str | None:
 
 def _beside(code: str, system: CodeSystem) -> list[str]:
     """Return the codes of a category that end like a code, if it has a 7th character."""
-    if len(code) < _WITH_7TH:
+    if len(code) < WITH_7TH:
         return list(system.siblings(code))
-    return [other for other in system.descendants(code[:_CATEGORY]) if other[-1] == code[-1]]
+    return [other for other in system.descendants(code[:CATEGORY]) if other[-1] == code[-1]]
 
 
 def _earlier_cesarean(mentions: Mentions, flag: str) -> None:

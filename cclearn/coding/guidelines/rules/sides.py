@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 
 from cclearn.codes import CodeSystem
 from cclearn.coding.findings import Finding
-from cclearn.coding.guidelines.mentions import Mentions, Rule
+from cclearn.coding.guidelines.mentions import WITH_7TH, Mentions, Rule
 
 _WORDS = ("both", "bilateral", "b/l")
 """One of them is in every note with both sides, and a search for a string is fast."""
@@ -77,14 +77,10 @@ def _codes_of_sides(
 
 def _beside(code: str, system: CodeSystem) -> list[str]:
     """Return the codes that differ from a code in its side: its siblings, or theirs of one visit."""
-    if len(code) < _WITH_7TH:
+    if len(code) < WITH_7TH:
         return list(system.siblings(code))
     stem, visit = code[:5], code[-1]
     return [c for c in system.descendants(code[:3]) if c.startswith(stem) and c[-1] == visit]
-
-
-_WITH_7TH = 8
-"""Length of a code with a 7th character."""
 
 
 RULES: tuple[Rule, ...] = (
