@@ -46,7 +46,14 @@ from recipes.codiesp.prepare import in_system, prepare
 PATH = RESULTS / "best.json"
 RECIPE = ROOT / "recipes" / "codiesp" / "sft_full.yaml"
 
-LOOP = {"segments": "window", "window": 600, "overlaps": True, "candidates": 40, "prior": 2.0}
+LOOP = {
+    "segments": "window",
+    "window": 600,
+    "overlaps": True,
+    "candidates": 40,
+    "prior": 2.0,
+    "translate": True,
+}
 """Settings of `span_loop`, besides the recognisers. A window is about as long as one of the training."""
 
 

@@ -244,6 +244,33 @@ def loss_table() -> str:
     return table(["step", "codes of the training notes", "codes absent from them"], rows)
 
 
+def candidate_table() -> str:
+    """Return the table of how often the right code is among the candidates of Spanish evidence."""
+    result = read_json(RESULTS / "candidates.json")
+    titles = {
+        "known string": "known string",
+        "new string": "new string of a known code",
+        "new code": "absent code",
+    }
+    names = {"without": "no", "translated": "yes"}
+    ranks = list(next(iter(result["shares"]["without"].values())))
+    ranks.sort(key=int)
+    rows = [
+        [
+            title,
+            f"{result['pairs'][group]:,}",
+            names[name],
+            *(f"{found[group][r]:.3f}" for r in ranks),
+        ]
+        for group, title in titles.items()
+        for name, found in sorted(
+            result["shares"].items(), key=lambda item: list(names).index(item[0])
+        )
+    ]
+    headers = ["first candidate" if rank == "1" else f"first {rank}" for rank in ranks]
+    return table(["evidence", "pairs", "translation", *headers], rows)
+
+
 def _interval(score: Mapping[str, Any]) -> str:
     return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
 
@@ -276,6 +303,7 @@ def blocks() -> dict[str, Callable[[], str]]:
         "few-shot": few_shot_table,
         "best": best_table,
         "losses": loss_table,
+        "candidates": candidate_table,
     }
     for setting in SETTINGS:
         for mode in ("single_pass", "span_loop"):

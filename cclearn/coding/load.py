@@ -308,6 +308,10 @@ class _SpanLoopBuilder:
             ranked = LabelSettings(threshold=1.0, top=_RANKED, evidence="none")
             coder = self._label_coder(self._loop.ranker.removeprefix("plm:"), ranked)
             rankings.append(LabelRanking(coder))
+        if self._loop.translate:
+            from cclearn.coding.span_loop.translated import TranslatedRanking
+
+            rankings.append(TranslatedRanking(self._system, self._pairs))
         return Candidates(self._lexicon, rankings, self._pairs)
 
     def _label_coder(self, folder: str, labels: LabelSettings | None) -> LabelCoder:
@@ -344,10 +348,14 @@ def _refuse_unsupported(settings: CoderSettings, engine: Engine | None, loop: Lo
             " model on this machine."
         )
     if _generates_codes(engine, loop):
-        further = {"embeddings": loop.embeddings, "ranker": loop.ranker}
+        further = {
+            "embeddings": loop.embeddings,
+            "ranker": loop.ranker,
+            "translate": "true" if loop.translate else None,
+        }
         problems += [
             f"{name} ({name} = {value}): generated codes need no candidates. Use assignment=choose, or"
-            f" omit the {name}."
+            f" omit `{name}`."
             for name, value in further.items()
             if value is not None
         ]

@@ -45,6 +45,9 @@ with the text between them, and 5 % of the mentions have 56 % of the characters.
 LEAST_PRECISION = 0.2
 """Least share of the occurrences of a string in the training notes that is evidence."""
 
+_FULL_LENGTH = 8
+"""Number of characters of a code with a 7th character, with the dot."""
+
 EXTERNAL_CAUSES = "VWXY"
 """First letters of the codes of external causes, whose titles are no phrases of notes."""
 
@@ -68,7 +71,8 @@ def table_rows(
 
     A code of the notes is billable, also if the release divides it further. One that the release does
     not have is below the longest code of the release that it begins with, and without a Spanish title it
-    has that of its most frequent evidence.
+    has that of its most frequent evidence. The notes have no 7th characters of encounters, such as A for
+    the initial one, so that codes are billable without them: S02.601 for S02.601A.
 
     Args:
         notes: Training notes.
@@ -79,13 +83,19 @@ def table_rows(
     for note in notes:
         for assigned in note.codes:
             strings[assigned.code].update(" ".join(e.text.split()) for e in assigned.evidence)
+    yielded, shortened = set(), set(_without_encounters(release))
     for row in release.rows():
         code = row.code
-        if row.kind >= Kind.CATEGORY:
+        if row.kind >= Kind.CATEGORY and not _has_encounter(code):
             parent = None if row.kind == Kind.CATEGORY else release.parent(code)
-            billable = row.billable or code in strings
+            billable = row.billable or code in strings or code in shortened
             yield _row(code, row.description, titles.get(code, ""), parent or "", billable)
-    for code in sorted(code for code in strings if code not in release):
+            yielded.add(code)
+    for code in sorted(shortened - yielded):
+        above = _parent(code, release)
+        yield _row(code, release.description(above), titles.get(above, ""), above, True)
+        yielded.add(code)
+    for code in sorted(strings.keys() - yielded):
         frequent = min(strings[code].items(), key=lambda item: (-item[1], item[0]))[0]
         yield _row(code, titles.get(code, frequent), "", _parent(code, release), True)
 
@@ -157,6 +167,18 @@ def _row(
         "parent": parent,
         "billable": int(billable),
     }
+
+
+def _has_encounter(code: str) -> bool:
+    """Return whether a code has a letter as its 7th character, which tells the kind of encounter."""
+    return len(code) == _FULL_LENGTH and code[-1].isalpha()
+
+
+def _without_encounters(release: CodeSystem) -> Iterator[str]:
+    """Yield the codes that differ from others in the kind of encounter only, without it."""
+    for code in release:
+        if _has_encounter(code):
+            yield code[:-1]
 
 
 def _parent(code: str, release: CodeSystem) -> str:

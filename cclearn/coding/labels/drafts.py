@@ -43,6 +43,8 @@ class LabelRanking:
         coder: Coder that scores the spans, with the number of codes to rank as its `top`.
     """
 
+    weight = 3.0
+
     def __init__(self, coder: LabelCoder) -> None:
         self._coder = coder
 

@@ -24,7 +24,7 @@ _MAX_BY_WORDS = 100
 _RANK_OFFSET = 5
 """Constant of reciprocal rank fusion. The smaller it is, the more the first ranks count."""
 
-_CHARACTER_WEIGHT, _WORD_WEIGHT, _FURTHER_WEIGHT = 3.0, 1.0, 3.0
+_PHRASE_WEIGHT, _CHARACTER_WEIGHT, _WORD_WEIGHT = 3.0, 3.0, 1.0
 """Weights of the rankings in the fusion."""
 
 _MAX_WITH_SIBLINGS = 20
@@ -32,7 +32,13 @@ _MAX_WITH_SIBLINGS = 20
 
 
 class Ranking(Protocol):
-    """Interface of a further ranking of codes, such as `EmbeddingRanking`."""
+    """Interface of a further ranking of codes, such as `EmbeddingRanking`.
+
+    Attributes:
+        weight: Weight of the ranking in the fusion. That of the ranking by characters is 3.
+    """
+
+    weight: float
 
     def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the codes of each text, best first. Headers are included."""
@@ -41,16 +47,16 @@ class Ranking(Protocol):
 class Candidates:
     """Retrieves billable codes for spans.
 
-    The codes of pairs with the same string come first, the most frequent one before the others, and then
-    those of the lexicon. They are followed by a fusion of rankings (reciprocal rank fusion, Cormack et
-    al. 2009): characters (trigrams without accents by TF-IDF and cosine, which tolerate inflections and
-    misspellings), words (`CodeSystem.search`) and optionally further rankings. A header is
-    replaced by its unspecified child. The siblings of the nearest codes are inserted after the first
-    half, because the correct condition may have been found with a wrong detail.
+    The codes of pairs with the same string come first, the most frequent one before the others. They are
+    followed by a fusion of rankings (reciprocal rank fusion, Cormack et al. 2009): phrases of the
+    lexicon, characters (trigrams without accents by TF-IDF and cosine, which tolerate inflections and
+    misspellings), words (`CodeSystem.search`) and optionally further rankings. A header is replaced by
+    its unspecified child. The siblings of the nearest codes are inserted after the first half, because
+    the correct condition may have been found with a wrong detail.
 
     Args:
         lexicon: Coder that finds phrases, and whose code system is used.
-        further: Further rankings, each with the same weight as the characters.
+        further: Further rankings.
         pairs: Span pairs whose strings are searched too, such as the evidence of training notes.
     """
 
@@ -83,11 +89,16 @@ class Candidates:
         for text, characters in zip(texts, self._by_characters(texts), strict=True):
             hits = self.system.search(text, min(max_candidates, _MAX_BY_WORDS), billable=True)
             words = [hit.code.code for hit in hits]
-            rankings = [(_CHARACTER_WEIGHT, characters), (_WORD_WEIGHT, words)]
-            rankings += [(_FURTHER_WEIGHT, next(ranked)) for ranked in further]
+            rankings = [
+                (_PHRASE_WEIGHT, self._lexicon.phrase_codes(text)),
+                (_CHARACTER_WEIGHT, characters),
+                (_WORD_WEIGHT, words),
+            ]
+            for ranking, ranked in zip(self._further, further, strict=True):
+                rankings.append((ranking.weight, next(ranked)))
             counted = self._counts.get(string_key(text), Counter())
             known = [code for code, _ in counted.most_common()]
-            codes = [*known, *self._lexicon.phrase_codes(text), *self._fuse(rankings)]
+            codes = [*known, *self._fuse(rankings)]
             yield self._with_siblings(list(dict.fromkeys(codes)), max_candidates)
 
     def log_shares(self, text: str, codes: Sequence[str]) -> list[float]:

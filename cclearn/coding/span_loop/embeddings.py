@@ -41,6 +41,8 @@ class EmbeddingRanking:
         ConfigurationError: There is no model of that name.
     """
 
+    weight = 3.0
+
     def __init__(self, system: CodeSystem, model: str, pairs: Iterable[SpanPair] = ()) -> None:
         self.system = system
         self._name = model

@@ -28,6 +28,8 @@ class LoopSettings(BaseModel):
             candidates, which are added to the log-likelihoods. 0 leaves the choice to the model alone.
         embeddings: Sentence encoder that finds further candidates: a folder or a name on the hub.
         ranker: Discriminative coder whose scores for a span rank further candidates: `plm:FOLDER`.
+        translate: Whether the words of a span are translated into English to find further candidates in
+            ICD-10-CM. The translations are learnt from the strings of the code system and the pairs.
         verify: Whether an assigned code is compared with its siblings in a second step.
     """
 
@@ -42,6 +44,7 @@ class LoopSettings(BaseModel):
     prior: float = Field(default=0.0, ge=0)
     embeddings: str | None = None
     ranker: Annotated[str, Field(pattern=r"^plm:.")] | None = None
+    translate: bool = False
     verify: bool = False
 
     @property

@@ -56,6 +56,8 @@ def test_of_strings_with_equal_scores_the_first_are_candidates(tmp_path: Path) -
 
 def test_a_further_ranking_adds_candidates(system: CodeSystem) -> None:
     class Fixed:
+        weight = 3.0
+
         def rank(self, texts: Sequence[str]) -> Iterator[list[str]]:
             return iter([["A00", "Z99.2"]] * len(texts))
 

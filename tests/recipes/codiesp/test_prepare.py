@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,33 @@ def test_codes_of_the_notes_that_the_release_lacks_are_in_the_table(system: Code
     assert rows["Q00"]["synonyms"] == "Anencefalia"
     assert rows["Q00"]["description"] == system.description("Q00")
     assert rows["I11"]["billable"] == 0
-    assert len(rows) == sum(row.kind >= 2 for row in system.rows()) + 1
+    without_encounters = {
+        row.code for row in system.rows() if row.kind >= 2 and not re.search("[A-Z]$", row.code[7:])
+    }
+    assert rows.keys() >= without_encounters
+
+
+def test_codes_have_no_7th_character_of_an_encounter(system: CodeSystem) -> None:
+    text = "herida"
+    evidence = [Evidence(start=0, end=6, text=text)]
+    codes = [AssignedCode(code="S01.00XD", evidence=evidence)]
+    written = list(table_rows([CodedNote(id="1", text=text, codes=codes)], {}, system))
+    rows = {row["code"]: row for row in written}
+    assert len(rows) == len(written)
+    assert (rows["S02.601"]["billable"], rows["S02.601"]["parent"]) == (1, "S02.60")
+    assert rows["S22.39X"] == {
+        "code": "S22.39X",
+        "description": system.description("S22.39"),
+        "synonyms": "",
+        "parent": "S22.39",
+        "billable": 1,
+    }
+    assert "S02.601A" not in rows
+    # A code of the notes is kept as it is.
+    assert (rows["S01.00XD"]["billable"], rows["S01.00XD"]["parent"]) == (1, "S01.00")
+    # These 7th characters do not tell the kind of encounter.
+    assert rows["R40.2110"]["billable"] == 1
+    assert rows["O31.00X1"]["billable"] == 1
 
 
 def test_all_files_are_written(titles: Path, tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cclearn.codes import CodeSystem
+from cclearn.coding import Coder
+from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.span_loop.candidates import Candidates
+from cclearn.coding.span_loop.settings import LoopSettings
+from cclearn.coding.span_loop.translated import TranslatedRanking
+from cclearn.errors import ConfigurationError
+from cclearn.notes import SpanPair
+
+ROWS = """code,description,parent,billable
+I10,Hipertensión esencial (primaria),,1
+I27.2,Otras hipertensiones pulmonares,,1
+J84.10,"Fibrosis pulmonar, no especificada",,1
+K35,Apendicitis aguda,,1
+K74.6,Otras cirrosis del hígado y las no especificadas,,1
+K75.0,Absceso del hígado,,1
+S82,Fractura de la pierna,,0
+S82.201,Fractura de la tibia derecha,S82,1
+S82.401,Fractura del peroné derecho,S82,1
+N28.1,Quiste de riñón adquirido,,1
+"""
+
+
+@pytest.fixture
+def spanish(tmp_path: Path) -> CodeSystem:
+    path = tmp_path / "cie10.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    return CodeSystem.load(str(path))
+
+
+def pair(text: str, code: str) -> SpanPair:
+    return SpanPair(id=text, text=text, code=code, release="r", grade="gold", source="user")
+
+
+def test_codes_are_found_by_the_english_words_of_a_span(spanish: CodeSystem) -> None:
+    ranking = TranslatedRanking(spanish)
+    hypertension, cyst, none = ranking.rank(["hipertensión pulmonar", "quistes renales", "zzz"])
+    assert hypertension[0] == "I27.2"
+    assert none == []
+    # `renal` is no word of the table, but an English word.
+    assert cyst[0] == "N28.1"
+    assert all(code in spanish for code in (*hypertension, *cyst))
+
+
+def test_a_code_that_the_code_system_lacks_is_shortened(spanish: CodeSystem) -> None:
+    (codes,) = TranslatedRanking(spanish).rank(["fractura de tibia derecha"])
+    assert codes[0] == "S82.201"  # ICD-10-CM has S82.201A.
+
+
+def test_pairs_teach_words_that_titles_lack(spanish: CodeSystem) -> None:
+    text = "sarpullido"
+    pairs = [pair("sarpullido", "R21"), pair("un sarpullido", "R21")]
+    assert list(TranslatedRanking(spanish).rank([text])) == [[]]
+    release = CodeSystem.load()
+    assert list(TranslatedRanking(release).rank([text])) == [[]]
+    (codes,) = TranslatedRanking(release, pairs).rank([text])
+    assert codes[0] == "R21"
+
+
+def test_a_translated_code_precedes_candidates_that_are_spelt_alike(spanish: CodeSystem) -> None:
+    lexicon, text = LexiconCoder(spanish), "sarpullido"
+    (without,) = Candidates(lexicon).retrieve([text], 3)
+    ranking = TranslatedRanking(spanish, [pair("sarpullido", "I10")])
+    (translated,) = Candidates(lexicon, [ranking]).retrieve([text], 3)
+    assert (without[0], translated[0]) == ("N28.1", "I10")
+
+
+def test_the_setting_selects_translation(spanish: CodeSystem, tmp_path: Path) -> None:
+    replay = tmp_path / "answers.jsonl"
+    replay.write_text('{"id": "n", "answer": "none"}\n')
+    with pytest.raises(
+        ConfigurationError, match=r"translate \(translate = true\): generated codes"
+    ):
+        Coder.load(f"replay:{replay}", spanish, loop=LoopSettings(translate=True))
+    plain = Coder.load("lexicon", spanish, loop=LoopSettings())
+    coder = Coder.load("lexicon", spanish, loop=LoopSettings(translate=True))
+    assert plain.identity != coder.identity
+    assert next(iter(coder.code_spans(["hipertensión pulmonar"])))[0] == "I27.2"
