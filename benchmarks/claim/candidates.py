@@ -89,7 +89,9 @@ def measure(data: Path, titles: Path, folder: Path) -> dict[str, Any]:
     return {
         "identity": {
             "titles_sha256": sha256_of_file(titles),
-            "code_sha256": code_sha256("benchmarks/claim/candidates.py", "recipes/codiesp"),
+            "code_sha256": code_sha256(
+                "benchmarks/claim/candidates.py", "benchmarks/claim/best.py", "recipes/codiesp"
+            ),
             "data_sha256": rows_sha256(development),
         },
         "commit": commit(),

@@ -25,7 +25,7 @@ _WITHOUT_INFLUENCE = (
     "cclearn/service",
     *(
         f"benchmarks/claim/{name}.py"
-        for name in "baselines best compare few_shot figure losses results tables".split()
+        for name in "baselines best candidates compare few_shot figure losses results tables".split()
     ),
 )
 

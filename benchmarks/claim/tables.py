@@ -124,6 +124,28 @@ def _arm_row(arm: ArmResults, title: str, mode: str, columns: list[str]) -> list
     ]
 
 
+def budget_table(results: dict[str, dict[str, ArmResults]]) -> str:
+    """Return the table of the scores of the model with random weights, by the number of documents."""
+    columns = {
+        name: COLUMNS[name] for name in ("micro F1", "macro F1", "recall, codes of spans only")
+    }
+    modes = ("single_pass", "span_loop")
+    rows = []
+    for budget in ("50", "150", "500"):
+        arms = results.get(f"small-{budget}", {})
+        for name in ("documents", "mixed 1:4"):
+            arm = arms.get(name, ArmResults(name, {}))
+            cells = []
+            for mode in modes:
+                for title, score in columns.items():
+                    # With all notes as documents, no code is of spans only.
+                    is_none = budget == "500" and "spans only" in title
+                    cells.append("–" if is_none else spread(arm.values(score, mode)))
+            rows.append([budget, ARMS[name], str(len(arm.seeds)), *cells])
+    headers = [f"`{mode}`, {title}" for mode in modes for title in columns]
+    return table(["documents", "arm", "seeds", *headers], rows)
+
+
 def share_table(results: dict[str, dict[str, ArmResults]]) -> str:
     """Return the table of the shares of tokens at which arms first have the final macro F1 of each
     reference. Arms with a single point, and the references themselves, are left out. A reference whose
@@ -299,6 +321,7 @@ def blocks() -> dict[str, Callable[[], str]]:
     results = read_results()
     found: dict[str, Callable[[], str]] = {
         "shares": partial(share_table, results),
+        "budgets": partial(budget_table, results),
         "comparisons": comparison_table,
         "few-shot": few_shot_table,
         "best": best_table,

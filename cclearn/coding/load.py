@@ -197,6 +197,7 @@ class _SpanLoopBuilder:
 
     def _mode(self, recogniser: Recogniser) -> str:
         """Return the mode of the coder: its settings, and the hashes of the models in them."""
+        from cclearn.codes import CodeSystem
         from cclearn.coding.identity import rows_sha256
         from cclearn.models import model_hash
 
@@ -211,6 +212,8 @@ class _SpanLoopBuilder:
             parts.append(model_hash(self._loop.embeddings))
         if self._loop.ranker is not None:
             parts.append(model_hash(self._loop.ranker.removeprefix("plm:")))
+        if self._loop.translate:
+            parts.append(CodeSystem.load().source)  # The release that is searched.
         if self._settings.labels is not None:
             parts.append(self._settings.labels.model_dump_json(exclude={"batch_size"}))
         return " ".join(filter(None, parts))

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,8 @@ LEAST_PRECISION = 0.2
 
 _FULL_LENGTH = 8
 """Number of characters of a code with a 7th character, with the dot."""
+
+_ENCOUNTER = re.compile(r"encounter|sequela")
 
 EXTERNAL_CAUSES = "VWXY"
 """First letters of the codes of external causes, whose titles are no phrases of notes."""
@@ -86,7 +89,7 @@ def table_rows(
     yielded, shortened = set(), set(_without_encounters(release))
     for row in release.rows():
         code = row.code
-        if row.kind >= Kind.CATEGORY and not _has_encounter(code):
+        if row.kind >= Kind.CATEGORY and not _has_encounter(code, release):
             parent = None if row.kind == Kind.CATEGORY else release.parent(code)
             billable = row.billable or code in strings or code in shortened
             yield _row(code, row.description, titles.get(code, ""), parent or "", billable)
@@ -169,15 +172,19 @@ def _row(
     }
 
 
-def _has_encounter(code: str) -> bool:
-    """Return whether a code has a letter as its 7th character, which tells the kind of encounter."""
-    return len(code) == _FULL_LENGTH and code[-1].isalpha()
+def _has_encounter(code: str, release: CodeSystem) -> bool:
+    """Return whether a code has a letter as its 7th character that tells the kind of encounter."""
+    return (
+        len(code) == _FULL_LENGTH
+        and code[-1].isalpha()
+        and _ENCOUNTER.search(release.description(code)) is not None
+    )
 
 
 def _without_encounters(release: CodeSystem) -> Iterator[str]:
     """Yield the codes that differ from others in the kind of encounter only, without it."""
     for code in release:
-        if _has_encounter(code):
+        if _has_encounter(code, release):
             yield code[:-1]
 
 

@@ -149,9 +149,20 @@ def collect_phrases(system: CodeHierarchy) -> dict[str, Phrase]:
             phrases[words] = code
     if system.traits.has_phrase_table:
         removed: set[str] = set()
+
+        def reordered_key(text: str) -> str:
+            """Return the words of a phrase of the table, in whose order notes write them."""
+            words = phrase_words(text)
+            known = ordered.get(word_set(words), words)
+            if known != words:
+                phrases.pop(known, None)
+            ordered[word_set(words)] = words
+            texts.setdefault(words, text)
+            return words
+
         for code, written in read_table(PHRASES):
             found = billable_code(code) if code in system else None
-            for words in filter(None, map(key, written.split("; "))):
+            for words in filter(None, map(reordered_key, written.split("; "))):
                 if found is not None:
                     phrases[words] = found
                 elif code == NO_CODE and " " in words:

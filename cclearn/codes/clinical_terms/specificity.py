@@ -34,6 +34,7 @@ _NEGATORS = NEGATIONS | {"denie", "denied", "denies", "negative"}
 _NEGATED_WITHIN = 2
 """Number of tokens before a phrase in which a negator counts."""
 
+_SIDE_WORDS = frozenset(SIDES)
 _BESIDE: tuple[InstructionKind, ...] = ("use_additional_code", "code_first")
 
 NOT_NEEDED = re.compile(
@@ -212,7 +213,8 @@ class Specificity:
         further = said - own.words
         if not further and absent.isdisjoint(denied):
             return code
-        spoken = own.words & _words_of(match, words)
+        phrase = _words_of(match, words)
+        spoken = own.words & phrase
         found: list[tuple[int, bool, int, str]] = []
         # Fractures have up to sixteen codes that differ in the visit only.
         for other, title in chain(by_visit.get("", ()), by_visit.get(code[-1], ())):
@@ -226,6 +228,8 @@ class Specificity:
                 # The knee of "knee pain" does not become the hip of another phrase.
                 and (spoken <= title.words or gained.isdisjoint(in_others))
                 and not (owners and _takes(gained, owners, title))
+                # "Herpes zoster" is not the other disease that its words alone name.
+                and not (title.is_residual and gained and gained <= phrase - _SIDE_WORDS)
             ):
                 count = len(gained) + (len(title.absent) if is_denied else 0)
                 supported = len(title.words & said)

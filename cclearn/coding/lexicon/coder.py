@@ -40,6 +40,8 @@ from cclearn.coding.lexicon.matcher import PhraseMatcher
 from cclearn.coding.lexicon.metastases import find_metastases, with_metastases
 from cclearn.coding.lexicon.no_conditions import is_no_condition
 from cclearn.coding.lexicon.note_lists import NoteLists
+from cclearn.coding.lexicon.site_lists import with_site_lists
+from cclearn.coding.lexicon.specimens import with_specimens
 from cclearn.notes import Note, Origin
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.notes.spans import Span
@@ -127,11 +129,15 @@ class LexiconCoder(Coder):
 
     def phrase_codes(self, text: str) -> list[str]:
         """Return the code of a text that is a phrase, and the code of the longest phrase in it."""
-        words = phrase_words(text, defaults=True, expand=self._expand)  # Empty with a boundary.
-        whole = self.phrases.get(words) if words else None
         longest = max(self.find(text), key=lambda f: f.end - f.start, default=None)
-        found = [(whole or "").removeprefix(IF_PAST), longest.code if longest else None]
+        found = [self.phrase_code(text), longest.code if longest else None]
         return list(dict.fromkeys(code for code in found if code and code != NO_CODE))
+
+    def phrase_code(self, text: str) -> str | None:
+        """Return the code of a text that is a phrase, None if it is none or names no condition."""
+        words = phrase_words(text, defaults=True, expand=self._expand)  # Empty with a boundary.
+        code = self.phrases.get(words, NO_CODE) if words else NO_CODE
+        return None if code == NO_CODE else code.removeprefix(IF_PAST)
 
     def find(self, text: str) -> list[Finding]:
         """Return the matches in a note, in order, with their assertions.
@@ -147,6 +153,8 @@ class LexiconCoder(Coder):
         matches = self._matches(text, [found.site for found in metastases])
         if self.system.traits.has_phrase_table:
             matches = with_metastases(text, matches, metastases)
+            matches = with_site_lists(text, matches, self._matches)
+            matches = with_specimens(text, matches, self._matches)
         rules.ignore_cues_in(
             (start, end) for start, end, _ in matches if " without " in text[start:end]
         )

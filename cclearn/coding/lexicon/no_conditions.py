@@ -8,9 +8,23 @@ from cclearn.notes.assertion import AssertionRules
 
 _NO_PATIENT = re.compile(
     r"(?i) (?:clinic|ward|team|nurse|specialist|educator|centre|center|registry|association|society"
-    r"|foundation|pamphlet|leaflet|brochure|booklet|hand-?out|support group)s?\b"
+    r"|foundation|pamphlet|leaflet|brochure|booklet|hand-?out|support group|diet|counsell?or)s?\b"
+    r"|:? ?\(?(?:gad-?7|phq-?[29]|epds|c-?ssrs|ham-?[ad])\b"
 )
-"""Matches the words after a condition that only names a place, a person or a text."""
+"""Matches the words after a condition that only names a place, a person, a text, a diet or a scale."""
+
+_TRANSPLANTED = re.compile(
+    r"(?i)\btransplant\w*[^.;\n]{0,25}\b(?:for|2/2|due to|d/t|secondary to)(?: \w+)? \Z"
+)
+"""Matches the text before the disease for which an organ was transplanted."""
+
+_ORGANS = ("N18", "K7", "I42", "I50", "J84", "J44", "E84")
+"""Stems of diseases of kidneys, livers, hearts and lungs."""
+
+_PAIN = "R52"
+_NO_PAIN = re.compile(r"(?i)(?:\brest|\breport|\bmg\b[^.\n]{0,30} for|\b(?:prn|as needed) for) \Z")
+_PAIN_SCALE = re.compile(r"(?i):| (?:<|control\b|scale\b|score\b|goal\b|medications?\b|meds\b)")
+"""Match the text before and after a pain that is the purpose of a drug, a heading or a goal."""
 
 _SECTION = re.compile(r"immuni[sz]ations?|vaccin(?:es?|ations?)|health maintenance|preventive care")
 """Matches headers of sections that list diseases a patient is protected from."""
@@ -41,7 +55,7 @@ _MIND = re.compile(
 """Matches the text before a mood that an examination finds, which is no diagnosis."""
 
 _BEFORE = 80
-"""Length of the text before a mood in which the heading of the examination is, in code points."""
+"""Length of the text before a phrase that is searched for such words, in code points."""
 
 
 def is_no_condition(text: str, start: int, end: int, code: str, rules: AssertionRules) -> bool:
@@ -56,8 +70,14 @@ def is_no_condition(text: str, start: int, end: int, code: str, rules: Assertion
     """
     if not code.startswith("Z") and _NO_PATIENT.match(text, end) is not None:
         return True
+    before = max(0, start - _BEFORE)
+    if code.startswith(_ORGANS) and _TRANSPLANTED.search(text, before, start) is not None:
+        return True
+    if code == _PAIN:
+        is_scale = _PAIN_SCALE.match(text, end) is not None
+        return is_scale or _NO_PAIN.search(text, before, start) is not None
     if code in _MOODS and text[start:end].lower() in ("anxious", "depressed"):
-        return _MIND.search(text, max(0, start - _BEFORE), start) is not None
+        return _MIND.search(text, before, start) is not None
     if not code.startswith(_OF_VACCINES):
         return False
     if code == _TETANUS and _BOOSTER.search(text, *rules.sentence_at(start)) is not None:

@@ -47,12 +47,13 @@ class Ranking(Protocol):
 class Candidates:
     """Retrieves billable codes for spans.
 
-    The codes of pairs with the same string come first, the most frequent one before the others. They are
-    followed by a fusion of rankings (reciprocal rank fusion, Cormack et al. 2009): phrases of the
-    lexicon, characters (trigrams without accents by TF-IDF and cosine, which tolerate inflections and
-    misspellings), words (`CodeSystem.search`) and optionally further rankings. A header is replaced by
-    its unspecified child. The siblings of the nearest codes are inserted after the first half, because
-    the correct condition may have been found with a wrong detail.
+    The codes of pairs with the same string come first, the most frequent one before the others, and then
+    that of a phrase of the lexicon with the same words. They are followed by a fusion of rankings
+    (reciprocal rank fusion, Cormack et al. 2009): phrases of the lexicon, characters (trigrams without
+    accents by TF-IDF and cosine, which tolerate inflections and misspellings), words
+    (`CodeSystem.search`) and optionally further rankings. A header is replaced by its unspecified child.
+    The siblings of the nearest codes are inserted after the first half, because the correct condition
+    may have been found with a wrong detail.
 
     Args:
         lexicon: Coder that finds phrases, and whose code system is used.
@@ -98,7 +99,8 @@ class Candidates:
                 rankings.append((ranking.weight, next(ranked)))
             counted = self._counts.get(string_key(text), Counter())
             known = [code for code, _ in counted.most_common()]
-            codes = [*known, *self._fuse(rankings)]
+            phrase = self._lexicon.phrase_code(text)
+            codes = [*known, *([phrase] if phrase else ()), *self._fuse(rankings)]
             yield self._with_siblings(list(dict.fromkeys(codes)), max_candidates)
 
     def log_shares(self, text: str, codes: Sequence[str]) -> list[float]:

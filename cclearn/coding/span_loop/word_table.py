@@ -7,7 +7,7 @@ import unicodedata
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ _COGNATE_COUNT = 3.0
 read. It decides for rare words: most terms of medicine are spelt alike in European languages."""
 
 _LEAST_PROBABILITY = 0.1
-"""Least probability of the translation of a word. Words such as articles have no better one."""
+"""Least probability of the translation of a word."""
 
 _SHORTEST_SKELETON = 4
 """Least number of letters of a skeleton that is compared with others."""
@@ -42,7 +42,7 @@ _SPELLINGS = (
 )
 """Spellings of one sound of Greek and Latin words in different languages."""
 
-_DOUBLED = re.compile(r"(.)\1")
+_DOUBLED = re.compile(r"(.)\1+")
 _SPANISH_START = re.compile(r"^es(?=[^aeiou])")
 
 _ENDINGS = sorted(
@@ -56,9 +56,14 @@ _ENDINGS = sorted(
 """Endings by which forms of a word differ, in English and in Romance languages."""
 
 
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o"})
+
+
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case and without accents."""
-    decomposed = unicodedata.normalize("NFD", text.lower())
+    """Return the words of a text in lower case, without accents and ligatures."""
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_LIGATURES)
     return _WORD.findall("".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
@@ -80,13 +85,22 @@ def skeleton(word: str) -> str:
     return word
 
 
+class _Translation(NamedTuple):
+    """A translation of a word, of which an empty one stands for no word of a text."""
+
+    word: str
+    english: str
+    probability: float
+
+
 class WordTable:
     """The most likely English word of each word of another language.
 
     The probabilities are those of IBM model 1 (Brown et al. 1993, The Mathematics of Statistical Machine
     Translation), from pairs of a text and its English title. An English word of the same skeleton as a
-    word has a prior count. A word that no pair contains is translated as one of the same skeleton in the
-    pairs, or else in the vocabulary.
+    word has a prior count. A translation must be more likely than by chance, as that of an article is
+    not. A word without one is translated as a word of the same skeleton in the pairs, or else in the
+    vocabulary.
 
     Args:
         pairs: Texts, each with an English title. Equal pairs count once.
@@ -100,19 +114,25 @@ class WordTable:
         vocabulary: Mapping[str, int],
         ignored: Collection[str] = (),
     ) -> None:
-        self._vocabulary = vocabulary
+        self._vocabulary = {
+            word: count for word, count in vocabulary.items() if word not in ignored
+        }
         self._english: dict[str, list[str]] = defaultdict(list)
-        for word in vocabulary:
+        for word in self._vocabulary:
             self._english[skeleton(word)].append(word)
         self._table: dict[str, str | None] = {}
         self._by_skeleton: dict[str, str] = {}
-        likely = sorted(self._learn(dict.fromkeys(pairs), ignored))
-        for negative, word, english in likely:
-            translation = english if -negative >= _LEAST_PROBABILITY else None
-            if word not in self._table:
-                self._table[word] = translation
-                if translation is not None:
-                    self._by_skeleton.setdefault(skeleton(word), translation)
+        learnt = list(self._learn(dict.fromkeys(pairs), ignored))
+        by_chance = {found.english: found.probability for found in learnt if not found.word}
+        # Of equally likely words, a rare one says more.
+        learnt.sort(key=lambda f: (-f.probability, self._vocabulary.get(f.english, 0), f.english))
+        for word, english, probability in learnt:
+            if not word or word in self._table:
+                continue
+            least = max(_LEAST_PROBABILITY, by_chance.get(english, 0.0))
+            self._table[word] = english if probability >= least else None
+            if probability >= least and len(skeleton(word)) >= _SHORTEST_SKELETON:
+                self._by_skeleton.setdefault(skeleton(word), english)
 
     def translate(self, text: str) -> str:
         """Return the English words of a text, each once, in the order of the text.
@@ -126,7 +146,9 @@ class WordTable:
         translation = self._table.get(word)
         if translation is not None:
             return translation
-        if word in self._vocabulary or word.isdigit():
+        if word not in self._table and (
+            word in self._vocabulary or (word.isascii() and word.isdigit())
+        ):
             return word
         letters = skeleton(word)
         if letters in self._by_skeleton:
@@ -143,8 +165,8 @@ class WordTable:
 
     def _learn(
         self, pairs: Iterable[tuple[str, str]], ignored: Collection[str]
-    ) -> Iterator[tuple[float, str, str]]:
-        """Yield the negated probability of each English word for each word, with the two words."""
+    ) -> Iterator[_Translation]:
+        """Yield the probability of each English word for each word, and for no word."""
         import numpy as np
 
         # The empty word translates into the English words that no word of a text explains.
@@ -177,8 +199,7 @@ class WordTable:
         )
         names = list(words)
         for (source, english), probability in zip(combined, probabilities.tolist(), strict=True):
-            if source:
-                yield -probability, names[source], english
+            yield _Translation(names[source], english, probability)
 
 
 def _maximise(

@@ -27,6 +27,13 @@ _NEAR: dict[Assertion, re.Pattern[str]] = {
 }
 """The words allowed between the mention and a cue that applies only to the nearest words."""
 
+_ALTERNATIVE = r"(?:(?!(?:and|with|of|on|is|was|has|had|will|given|but|then)\b)[\w'/-]+\s+){0,4}"
+_ALTERNATIVES = re.compile(
+    rf"[\s:]*(?:{_ALTERNATIVE}(?!and\b)[\w'/-]+(?:,\s+|\s+or\s+|,\s+or\s+)){{1,8}}{_ALTERNATIVE}"
+)
+"""Alternatives between a cue of uncertainty and a mention: `possible pneumonia, UTI, or sepsis`."""
+
+_RULE_OUT = re.compile(r"rule[- ]?out|r/o")
 _STOPS = frozenset(",;")
 _WORDS_AFTER = 6
 """Maximum number of words between a mention and a cue after it."""
@@ -235,7 +242,9 @@ class AssertionRules:
             if ended and cue.kind != "family" and not self._is_condition(cue, start, end):
                 continue
             near = _NEAR.get(cue.kind) if cue.role != "list" else None
-            if near is not None and not near.fullmatch(self._lower, cue.end, start):
+            is_near = near is None or near.fullmatch(self._lower, cue.end, start) is not None
+            is_list = cue.kind == "uncertain" and not is_near
+            if not is_near and not (is_list and self._is_alternative(cue, start, end)):
                 continue
             is_status = _STATUS_POST.match(self._lower, cue.start, cue.end) is not None
             if is_status and _AFTERWARDS.search(self._lower, cue.end, start):
@@ -252,6 +261,19 @@ class AssertionRules:
         head = _HEAD.search(self._lower, max(0, cue.start - 60), cue.start)
         words = head[0].split() if head is not None else []
         return bool(words) and words[-1] not in ("and", "or")
+
+    def _is_alternative(self, cue: _Cue, start: int, end: int) -> bool:
+        """Return whether a mention is one of several possibilities after a cue of uncertainty.
+
+        Their last one follows "or", or the cue begins the sentence: `r/o PE, ACS`.
+        """
+        if _ALTERNATIVES.fullmatch(self._lower, cue.end, start) is None:
+            return False
+        if _OR.search(self._lower, cue.end, end + _NEXT_ITEM) is not None:
+            return True
+        first = self.sentence_at(start)[0]
+        begins = re.search(r"\w", self._lower[first : cue.start]) is None
+        return begins and _RULE_OUT.match(self._lower, cue.start, cue.end) is not None
 
     def _is_condition(self, cue: _Cue, start: int, end: int) -> bool:
         """Return whether a mention is in the clause of "if": `if you have fever, chills or pain`."""

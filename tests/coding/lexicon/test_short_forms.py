@@ -15,7 +15,7 @@ def lexicon(system: CodeSystem) -> LexiconCoder:
     ("text", "expected"),
     [
         ("PMH: afib\nMeds: warfarin\nPE: irreg irreg", "I48.91 Z79.01"),
-        ("Hx DVT on Xarelto. PE: WNWD, NAD.", "Z86.718"),
+        ("Hx DVT on Xarelto. PE: WNWD, NAD.", "Z86.718 Z79.01"),
         ("CT showed PE. Started on heparin.", "I26.99"),
         ("67M h/o COPD, CHF, DM here with cough.", "J44.9 I50.9 E11.9"),
         ("SpO2 96% RA. ESR 40, joint pain.", "M25.50"),

@@ -9,7 +9,7 @@ from cclearn.coding import Coder
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.coding.span_loop.candidates import Candidates
 from cclearn.coding.span_loop.settings import LoopSettings
-from cclearn.coding.span_loop.translated import TranslatedRanking
+from cclearn.coding.span_loop.translated import TranslatedRanking, longest_known
 from cclearn.errors import ConfigurationError
 from cclearn.notes import SpanPair
 
@@ -23,6 +23,10 @@ K75.0,Absceso del hígado,,1
 S82,Fractura de la pierna,,0
 S82.201,Fractura de la tibia derecha,S82,1
 S82.401,Fractura del peroné derecho,S82,1
+M25.561,Dolor en la rodilla derecha,,1
+M25.562,Dolor en la rodilla izquierda,,1
+M25.551,Dolor en la cadera derecha,,1
+M25.552,Dolor en la cadera izquierda,,1
 N28.1,Quiste de riñón adquirido,,1
 """
 
@@ -51,6 +55,36 @@ def test_codes_are_found_by_the_english_words_of_a_span(spanish: CodeSystem) -> 
 def test_a_code_that_the_code_system_lacks_is_shortened(spanish: CodeSystem) -> None:
     (codes,) = TranslatedRanking(spanish).rank(["fractura de tibia derecha"])
     assert codes[0] == "S82.201"  # ICD-10-CM has S82.201A.
+
+
+def test_codes_may_have_no_dots(tmp_path: Path) -> None:
+    path = tmp_path / "plain.csv"
+    path.write_text(ROWS.replace(".", ""), encoding="utf-8")
+    system = CodeSystem.load(str(path))
+    (codes,) = TranslatedRanking(system).rank(["absceso hepático"])
+    assert codes[0] == "K750"
+    assert longest_known("K75.09", system) == "K750"
+    assert longest_known("K76.0", system) is None
+
+
+def test_other_codes_than_those_of_the_icd_10_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cpt.csv"
+    path.write_text("code,description\n99213,Visita\n27447,Artroplastia de rodilla\n")
+    with pytest.raises(ConfigurationError, match="no codes of the ICD-10"):
+        TranslatedRanking(CodeSystem.load(str(path)))
+
+
+def test_own_titles_stay_the_first_candidates(spanish: CodeSystem) -> None:
+    lexicon = LexiconCoder(spanish)
+    candidates = Candidates(lexicon, [TranslatedRanking(spanish)])
+    codes = [code for code in spanish.billable_codes() if code != "I27.2"]
+    titles = [spanish.description(code) for code in codes]
+    assert [found[0] for found in candidates.retrieve(titles, 5)] == codes
+
+
+def test_long_texts_are_searched_by_their_first_words(spanish: CodeSystem) -> None:
+    text = "absceso hepático " + " ".join(f"asma{number}" for number in range(5_000))
+    assert next(TranslatedRanking(spanish).rank([text]))[0] == "K75.0"
 
 
 def test_pairs_teach_words_that_titles_lack(spanish: CodeSystem) -> None:

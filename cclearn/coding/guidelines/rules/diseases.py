@@ -147,7 +147,8 @@ _ANGINA = (
 
 
 def _valves(mentions: Mentions, flag: str) -> None:
-    mitral, aortic, tricuspid = mentions.of("I34"), mentions.of("I35"), mentions.of("I36")
+    mitral, aortic = mentions.of("I34"), mentions.of("I35")
+    tricuspid = mentions.of("I36", "I07")
     digit = _VALVES.get((bool(mitral), bool(aortic), bool(tricuspid)))
     if digit is not None:
         mentions.recode([*mitral, *aortic, *tricuspid], f"I08.{digit}", flag)

@@ -42,11 +42,11 @@ def _conditions(mentions: Mentions, flag: str) -> None:
                 mentions.add([finding], row.own, flag)
 
 
-_SIGNS = ("pregnan", "prenatal", "antepartum", "gestation")
+_SIGNS = ("preg", "prenatal", "antepartum", "gestation")
 """One of them is in every sentence with a pregnancy."""
 
 _PREGNANT = re.compile(
-    r"(?:pregnan(?:t|cy)\b(?!,? (?:tests?|(?:in|of) (?:19|20)\d\d))|prenatal|antepartum"
+    r"(?:\bpreg(?:nan(?:t|cy))?\b(?!,? (?:tests?|(?:in|of) (?:19|20)\d\d))|prenatal|antepartum"
     r"|weeks(?: of)? gestation)"
 )
 _PARITY_AND_WEEKS = re.compile(

@@ -14,8 +14,13 @@ _REMAINS = re.compile(
     r"|\b(?:stroke|cva|infarct(?:ion)?)s?,? (?:(?:in|\() ?(?:19|20)\d\d\)?,? )?"
     r"(?:with|leaving|resulting in)\b"
     r"|\b(?:from|due to|secondary to|after) (?:an? |his |her |the )?(?:prior|previous|old|remote|past)\b"
+    r"|\b(?:\w*hemi\w+|weakness|aphasia|dys\w+a|droop)[ ,]+s/p\b"
 )
 """Matches words that link a deficit with a past stroke."""
+
+_STROKE = "I63"
+_LATE = re.compile(r"\bresiduals?\b|\bsequelae?\b|\blate effects?\b")
+"""Matches words of a stroke that is past, although the note does not say so."""
 
 _DEFICITS = re.compile(
     r"\b(?:(?P<side>left|right|[lr])(?:[- ]sided?)? )?"
@@ -57,6 +62,12 @@ def _stroke(mentions: Mentions, flag: str) -> None:
         if len(sides) == 1:
             mentions.recode([finding], _HEMIPLEGIA[sides.pop()], flag)
     strokes = [f for f in [*mentions.findings, *mentions.others] if f.code == _PAST_STROKE]
+    late = [
+        finding
+        for finding in mentions.of(_STROKE)[:MOST]
+        if _LATE.search(mentions.lowered, *mentions.rules.sentence_at(finding.start)) is not None
+    ]
+    strokes += late
     for start, end in dict.fromkeys(mentions.rules.sentence_at(f.start) for f in strokes[:MOST]):
         sentence = mentions.lowered[start:end]
         if _REMAINS.search(sentence) is None:
@@ -77,7 +88,11 @@ def _stroke(mentions: Mentions, flag: str) -> None:
                 finding
                 for finding in mentions.findings
                 if start <= finding.start < end
-                and (finding.code.startswith(_REPLACED) or finding.code == _PAST_STROKE)
+                and (
+                    finding.code.startswith(_REPLACED)
+                    or finding.code == _PAST_STROKE
+                    or finding in late
+                )
             )
             mentions.others = [
                 finding

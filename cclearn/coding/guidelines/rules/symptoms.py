@@ -64,9 +64,74 @@ def _organisms(mentions: Mentions, flag: str) -> None:
 
 _NO_INFECTION = ("B95", "B96", "B97", "R", "Z")
 
+
+def _delirium(mentions: Mentions, flag: str) -> None:
+    for finding in mentions.of("R41.0")[:MOST]:
+        is_delirium = "deliri" in mentions.said_by(finding)
+        if is_delirium and _CAUSED.match(mentions.lowered, finding.end) is not None:
+            mentions.recode([finding], "F05", flag)
+
+
+_CAUSED = re.compile(r",? (?:likely )?(?:(?:due|secondary|related) to|d/t|2/2|from) ")
+
+
+def _several(mentions: Mentions, flag: str) -> None:
+    for pattern, codes in _SEVERAL:
+        for match in pattern.finditer(mentions.lowered):
+            if not mentions.is_present(*match.span()):
+                continue
+            for code in codes:
+                if not mentions.of(code):
+                    mentions.add_span(*match.span(), code, flag)
+
+
+_SEVERAL = (
+    (re.compile(r"\b(?:n/v/d|nvd)\b"), ("R11.2", "R19.7")),
+    (
+        re.compile(
+            r"\bincontinen(?:t|ce) (?:of|to) (?:both )?"
+            r"(?:(?:urine|bladder)(?: and |/| & )(?:stool|bowels?|feces)"
+            r"|(?:stool|bowels?|feces)(?: and |/| & )(?:urine|bladder))\b"
+            r"|\bbowel(?: and |/| & )bladder incontinence\b"
+        ),
+        ("R32", "R15.9"),
+    ),
+)
+"""Words that name several symptoms, and the code of each."""
+
+
+def _injured(mentions: Mentions, flag: str) -> None:
+    pains = mentions.of(*_INJURIES)[:MOST]
+    for pain in pains:
+        injuries = mentions.of(*_INJURIES[pain.code[:6]])
+        sides = _sides_of(pain, mentions)
+        if any(
+            sides <= _sides_of(one, mentions) or not _sides_of(one, mentions) for one in injuries
+        ):
+            mentions.remove([pain])
+
+
+def _sides_of(finding: Finding, mentions: Mentions) -> set[str]:
+    title = mentions.system.description(finding.code)
+    return {side for side in ("left", "right") if side in title}
+
+
+_INJURIES = {
+    "M25.51": ("S42.0", "S42.1", "S42.2", "S43"),
+    "M25.52": ("S42.4", "S52.0", "S52.12", "S53"),
+    "M25.53": ("S52.5", "S52.6", "S62.0", "S62.1", "S63"),
+    "M25.55": ("S72.0", "S72.1", "S73"),
+    "M25.56": ("S82.0", "S82.1", "S83"),
+    "M25.57": ("S82.5", "S82.6", "S82.8", "S93"),
+}
+"""Stems of the pains of joints, and those of injuries that explain them."""
+
 RULES: tuple[Rule, ...] = (
     Rule("I.B.5", "a symptom that is integral to a disease is not coded beside it", _integral),
     Rule("I.B.4, I.B.5", "a symptom with a stated cause is not coded beside it", _explained),
+    Rule("I.B.5", "pain of a joint is integral to an injury of it", _injured),
+    Rule("I.A.13", "delirium that a condition causes has a code of its own", _delirium),
+    Rule("I.B.4", "words that name several symptoms have the code of each", _several),
     Rule("I.C.1.b", "an organism is coded beside the disease that it causes only", _organisms),
 )
 """The rules, in the order in which they are applied."""

@@ -24,6 +24,8 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("CKD stage 5, not yet on dialysis", "N18.5"),
         ("T2DM w/ neuropathy and nephropathy", "E11.21 E11.40"),
         ("Mild AS and moderate MR on echo.", "I08.0"),
+        ("Moderate MR and mild TR.", "I08.1"),
+        ("Mod MR, mild TR, severe AS.", "I08.3"),
         ("HFpEF. Acute on chronic diastolic HF", "I50.33"),
         ("Mixed HLD. HLD - statin.", "E78.2"),
         ("Class 2 obesity. Obese.", "E66.812"),
