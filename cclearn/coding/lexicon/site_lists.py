@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from cclearn.coding.lexicon.replacements import PhraseMatch, Replacement, replaced
 from cclearn.notes.spans import Span
 from cclearn.runtime.folding import lower_case
 
-_Match = tuple[int, int, str]
-"""The offsets and the code of a phrase."""
+_Read = Callable[[str], list[PhraseMatch]]
+"""A function that returns the phrases of a text."""
 
 _CONDITIONS = (
     r"burns?|lacerations?|lac|abrasions?|contusions?|bruis(?:es?|ing)|hematomas?"
@@ -58,9 +59,7 @@ class _Sites(NamedTuple):
     sites: list[Span]
 
 
-def with_site_lists(
-    text: str, matches: Sequence[_Match], read: Callable[[str], list[_Match]]
-) -> list[_Match]:
+def with_site_lists(text: str, matches: Sequence[PhraseMatch], read: _Read) -> list[PhraseMatch]:
     """Return the phrases of a note, in which each site of a list has a code.
 
     The condition is read with each site alone. A side before the first site is that of later ones
@@ -72,28 +71,27 @@ def with_site_lists(
         matches: Phrases of the note.
         read: Function that returns the phrases of a text.
     """
-    found = list(matches)
+    return replaced(matches, _replacements(text, cache(read)))
+
+
+def _replacements(text: str, read: _Read) -> Iterator[Replacement]:
     for condition, sites in _find_lists(text):
-        start, end = min(condition[0], sites[0][0]), max(condition[1], sites[-1][1])
-        within = [match for match in found if match[0] < end and start < match[1]]
-        if any(match[0] < start or end < match[1] for match in within):
-            continue
         codes = _codes(text, condition, sites, read)
         if not all(codes):
             continue
-        found = [match for match in found if match not in within]
-        nearest = 0 if condition[0] < sites[0][0] else len(sites) - 1
+        new: list[PhraseMatch] = []
+        is_first = condition[0] < sites[0][0]
+        nearest = 0 if is_first else len(sites) - 1
         for number, (site, of_site) in enumerate(zip(sites, codes, strict=True)):
             first, last = site
             if number == nearest:
                 first, last = min(first, condition[0]), max(last, condition[1])
-            found += [(first, last, code) for code in of_site]
-    return sorted(found)
+            new += [(first, last, code) for code in of_site]
+        start, end = min(condition[0], sites[0][0]), max(condition[1], sites[-1][1])
+        yield Replacement(start, end, new)
 
 
-def _codes(
-    text: str, condition: Span, sites: Sequence[Span], read: Callable[[str], list[_Match]]
-) -> list[list[str]]:
+def _codes(text: str, condition: Span, sites: Sequence[Span], read: _Read) -> list[list[str]]:
     """Return the codes of the condition at each site."""
     name = text[slice(*condition)]
     without_site = {code for _, _, code in read(name)}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-_Match = tuple[int, int, str]
-"""The offsets and the code of a phrase."""
+from cclearn.coding.lexicon.replacements import PhraseMatch, Replacement, replaced
 
 _SPECIMEN = re.compile(
     r"(?im)^(?:[ \t]*(?:[A-Z]|\d{1,2})[.):] ?)?[ \t]*(?P<site>[A-Z][A-Z ,/-]{2,60})[,:]? "
@@ -22,8 +21,8 @@ _NEOPLASM = re.compile(r"C|D[0-4]")
 
 
 def with_specimens(
-    text: str, matches: Sequence[_Match], read: Callable[[str], list[_Match]]
-) -> list[_Match]:
+    text: str, matches: Sequence[PhraseMatch], read: Callable[[str], list[PhraseMatch]]
+) -> list[PhraseMatch]:
     """Return the phrases of a note, in which neoplasms of specimens have the code of their site.
 
     The diagnosis is read together with the site. A header is left as it is if that gives no code, or
@@ -34,16 +33,15 @@ def with_specimens(
         matches: Phrases of the note.
         read: Function that returns the phrases of a text.
     """
-    found = list(matches)
-    for specimen in _SPECIMEN.finditer(text) if ":" in text else ():
+    return replaced(matches, _replacements(text, read)) if ":" in text else list(matches)
+
+
+def _replacements(text: str, read: Callable[[str], list[PhraseMatch]]) -> Iterator[Replacement]:
+    for specimen in _SPECIMEN.finditer(text):
         start, end = specimen.span("diagnosis")
         if _OTHERWISE.search(text, start, end) is not None:
             continue
         site = " ".join(re.split(r"[ ,/]+", specimen["site"].strip()))
         codes = {code for _, _, code in read(f"{specimen['diagnosis']} of {site}")}
-        within = [match for match in found if match[0] < end and start < match[1]]
-        is_inside = all(start <= match[0] and match[1] <= end for match in within)
-        if len(codes) == 1 and is_inside and _NEOPLASM.match(code := codes.pop()):
-            found = [match for match in found if match not in within]
-            found.append((start, end, code))
-    return sorted(found)
+        if len(codes) == 1 and _NEOPLASM.match(code := codes.pop()):
+            yield Replacement(start, end, [(start, end, code)])
