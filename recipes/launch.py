@@ -56,10 +56,12 @@ def _run(stage: str, arguments: argparse.Namespace) -> int:
 
     recipe = load_recipe(arguments.config, arguments.overrides)
 
+    from cclearn.runtime.processes import leave_process_group
     from cclearn.workflows.train import train
 
     resume, processes = arguments.resume, arguments.processes
     folder, is_main = train(stage, recipe, arguments.overwrite, resume, processes)
+    leave_process_group()
     if is_main:
         shown = visible(str(folder))
         sys.stdout.write(f"The model is in {shown}. Next: cclearn code note.txt --model {shown}\n")

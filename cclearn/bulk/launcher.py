@@ -73,9 +73,9 @@ def broadcast_from_first(process: LaunchedProcess, produce: Callable[[], T]) -> 
     return result[0]
 
 
-def leave_process_group(process: LaunchedProcess) -> None:
-    """Leave the process group. A process that ends without leaving is sometimes aborted."""
+def leave_group_of(process: LaunchedProcess) -> None:
+    """Leave the process group of a process that the launcher started with others."""
     if process.count > 1:
-        from cclearn.runtime.processes import process_state
+        from cclearn.runtime.processes import leave_process_group
 
-        process_state().destroy_process_group()
+        leave_process_group()

@@ -20,7 +20,7 @@ from cclearn.bulk.launcher import (
     LaunchedProcess,
     broadcast_from_first,
     current_process,
-    leave_process_group,
+    leave_group_of,
 )
 from cclearn.bulk.shard import CodedShard, code_shard
 from cclearn.bulk.summary import Pace, Summary
@@ -109,7 +109,7 @@ def code_corpus(
     run = _BulkRun(source, out, settings, options or BulkOptions(), process)
     started = time.perf_counter()
     with ExitStack() as stack:
-        stack.callback(leave_process_group, process)
+        stack.callback(leave_group_of, process)
         plan = broadcast_from_first(process, partial(run.begin, stack, on_survey))
         if not process.is_first:
             stack.enter_context(locked_folder(out, shared=True))

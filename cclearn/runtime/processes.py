@@ -23,6 +23,12 @@ def process_state() -> PartialState:
     return PartialState(cpu=cpu, timeout=_TIMEOUT)
 
 
+def leave_process_group() -> None:
+    """Leave the process group, if there is one. A process that stays is sometimes aborted at its end."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        process_state().destroy_process_group()
+
+
 def on_gpu() -> bool:
     """Return whether this process has a GPU."""
     return bool(process_state().device.type == "cuda")
