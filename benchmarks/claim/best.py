@@ -46,7 +46,7 @@ from recipes.codiesp.prepare import in_system, prepare
 PATH = RESULTS / "best.json"
 RECIPE = ROOT / "recipes" / "codiesp" / "sft_full.yaml"
 
-LOOP = {
+LOOP: dict[str, Any] = {
     "segments": "window",
     "window": 600,
     "overlaps": True,

@@ -34,7 +34,7 @@ from recipes.codiesp.prepare import LONGEST, in_system, prepare
 
 PATH = RESULTS / "candidates.json"
 
-RANKS = (1, 5, int(LOOP["candidates"]))  # type: ignore[call-overload]
+RANKS = (1, 5, LOOP["candidates"])
 """Numbers of candidates, of which the last one is that of the system of all parts."""
 
 

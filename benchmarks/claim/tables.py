@@ -274,20 +274,17 @@ def candidate_table() -> str:
         "new string": "new string of a known code",
         "new code": "absent code",
     }
-    names = {"without": "no", "translated": "yes"}
-    ranks = list(next(iter(result["shares"]["without"].values())))
-    ranks.sort(key=int)
+    shares = result["shares"]
+    ranks = sorted(shares["without"]["new code"], key=int)
     rows = [
         [
             title,
             f"{result['pairs'][group]:,}",
-            names[name],
-            *(f"{found[group][r]:.3f}" for r in ranks),
+            shown,
+            *(f"{shares[name][group][r]:.3f}" for r in ranks),
         ]
         for group, title in titles.items()
-        for name, found in sorted(
-            result["shares"].items(), key=lambda item: list(names).index(item[0])
-        )
+        for name, shown in (("without", "no"), ("translated", "yes"))
     ]
     headers = ["first candidate" if rank == "1" else f"first {rank}" for rank in ranks]
     return table(["evidence", "pairs", "translation", *headers], rows)

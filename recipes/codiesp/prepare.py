@@ -28,6 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cclearn.codes import CodeSystem, Kind
+from cclearn.coding.span_loop.translated import longest_known
 from cclearn.errors import CclearnError, DataError
 from cclearn.evaluation.corpora.codiesp import CodiEsp, CodiEspOptions
 from cclearn.notes import CodedNote, SpanPair
@@ -190,10 +191,7 @@ def _without_encounters(release: CodeSystem) -> Iterator[str]:
 
 def _parent(code: str, release: CodeSystem) -> str:
     """Return the longest code of the release that a code begins with; empty if there is none."""
-    above = code[:-1].rstrip(".")
-    while above and above not in release:
-        above = above[:-1].rstrip(".")
-    return above
+    return longest_known(code[:-1], release) or ""
 
 
 def in_system(note: CodedNote, system: CodeSystem) -> CodedNote:

@@ -75,6 +75,7 @@ UNCERTAIN = [
     ("uncertain", "Concern for *stroke*, seizure or migraine."),
     ("uncertain", "R/o stroke, *seizure*, migraine."),
     ("present", "Likely migraine, *asthma*."),
+    ("present", "Likely migraine, *asthma*. No fever or cough."),
     ("present", "Likely migraine, asthma and *gout*, stable or better."),
     (
         "present",

@@ -269,9 +269,9 @@ class AssertionRules:
         """
         if _ALTERNATIVES.fullmatch(self._lower, cue.end, start) is None:
             return False
-        if _OR.search(self._lower, cue.end, end + _NEXT_ITEM) is not None:
+        first, last = self.sentence_at(start)
+        if _OR.search(self._lower, cue.end, min(last, end + _NEXT_ITEM)) is not None:
             return True
-        first = self.sentence_at(start)[0]
         begins = re.search(r"\w", self._lower[first : cue.start]) is None
         return begins and _RULE_OUT.match(self._lower, cue.start, cue.end) is not None
 

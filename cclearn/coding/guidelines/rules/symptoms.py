@@ -105,9 +105,7 @@ def _injured(mentions: Mentions, flag: str) -> None:
     for pain in pains:
         injuries = mentions.of(*_INJURIES[pain.code[:6]])
         sides = _sides_of(pain, mentions)
-        if any(
-            sides <= _sides_of(one, mentions) or not _sides_of(one, mentions) for one in injuries
-        ):
+        if any(not (other := _sides_of(one, mentions)) or sides <= other for one in injuries):
             mentions.remove([pain])
 
 
