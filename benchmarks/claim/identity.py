@@ -64,14 +64,22 @@ def code_sha256(*further: str) -> str:
     Args:
         further: Further files and folders of the project that have an influence on a result.
     """
-    folders = ("cclearn", "data_builders", "benchmarks/claim")
     files = [
-        path
-        for folder in folders
+        path.relative_to(ROOT).as_posix()
+        for folder in ("cclearn", "data_builders", "benchmarks/claim")
         for path in (ROOT / folder).rglob("*")
-        if not path.relative_to(ROOT).as_posix().startswith(_WITHOUT_INFLUENCE)
     ]
-    for name in further:
+    return files_sha256(*(n for n in files if not n.startswith(_WITHOUT_INFLUENCE)), *further)
+
+
+def files_sha256(*names: str) -> str:
+    """Return the hash of the names and contents of files of the project.
+
+    Args:
+        names: Paths of files, and of folders whose code and tables are hashed.
+    """
+    files: list[Path] = []
+    for name in names:
         files += [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
     files = sorted({path for path in files if path.suffix in _CODE})
     return sha256_of_text(
