@@ -11,8 +11,9 @@ Each part is written into `benchmarks/results/baselines.json`, where the others 
 - `memory`: peak memory of a training step and of scoring for all billable codes of ICD-10-CM and a note
   of 4,096 tokens, each in a process of its own.
 - `quality`: scores of trained models on the development notes of CodiEsp, beside the lexicon and the
-  most frequent codes of the training notes. FOLDER contains `codiesp`. `ranking` is the mean average
-  precision of all labels, and not only of those above the threshold.
+  most frequent codes of the training notes. FOLDER contains `codiesp`. `map` is the mean average
+  precision of all labels, and not only of those above the threshold. Models that are not named keep
+  their scores of earlier runs.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from cclearn.errors import CclearnError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.bounds import FLOOR, MostFrequentCodes
 from cclearn.evaluation.corpora.codiesp import CodiEsp, CodiEspOptions
+from cclearn.models import model_hash
 from cclearn.runtime.memory import peak_mib
 from cclearn.runtime.parsing import read_json
 
@@ -210,6 +212,7 @@ def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]
             for name, result in found.evaluations.items()
         },
         "seconds": taken,
+        "models": {name: model_hash(model, None) for name, model in models.items()},
     }
 
 
@@ -230,7 +233,10 @@ def main() -> None:
         if arguments.part == "quality":
             models = dict(item.split("=", 1) for item in arguments.names)
             found = quality(arguments.data, arguments.language, models)
-            kept["quality"] = {**kept.get("quality", {}), arguments.language: found}
+            earlier = kept.setdefault("quality", {}).get(arguments.language, {})
+            kept["quality"][arguments.language] = {
+                part: {**earlier.get(part, {}), **values} for part, values in found.items()
+            }
         else:
             kept[arguments.part] = {"speed": speed, "memory": memory}[arguments.part]()
     except CclearnError as error:

@@ -7,6 +7,7 @@ python benchmarks/builders.py [--ray]
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -131,4 +132,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    on_ray() if "--ray" in sys.argv else main()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--ray", action="store_true", help="compare with a Ray cluster")
+    on_ray() if parser.parse_args().ray else main()

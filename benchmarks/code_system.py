@@ -5,6 +5,7 @@ python benchmarks/code_system.py
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 import warnings
@@ -29,6 +30,7 @@ def rate(work: Callable[[], int]) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     system = CodeSystem.load()
     codes = system.billable_codes()
     loose = [code.replace(".", "").lower() for code in codes]

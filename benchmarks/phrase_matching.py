@@ -8,7 +8,7 @@ Without a folder, one sentence is repeated.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +53,9 @@ def per_second(action: Callable[[str], object], notes: list[str]) -> float:
 
 
 def main() -> None:
-    notes = joined(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", help="folder of .txt files")
+    notes = joined(parser.parse_args().folder)
     coder = Coder.lexicon()
     phrases = coder.phrases
     spans = {note: [(f.start, f.end) for f in coder.find(note)] for note in notes}

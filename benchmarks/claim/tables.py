@@ -7,6 +7,7 @@ An arm without a result is shown as missing.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -336,6 +337,7 @@ def blocks() -> dict[str, Callable[[], str]]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), blocks()), encoding="utf-8")
     print(PAGE)
 

@@ -6,7 +6,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from cclearn.errors import ConfigurationError, foreign_errors
 from cclearn.models import adapter_base, load_model, model_files
 from cclearn.runtime.memory import available_bytes
+from cclearn.runtime.processors import cpu_has_bf16
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
-"""Number format of the weights. `auto` is that of the model's files."""
+"""Number format of the weights. `auto` is that of the model's files, or `float32` on a CPU without
+instructions for bf16."""
 
 _BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "bfloat16": 2, "float16": 2, "float32": 4}
 
@@ -57,6 +59,8 @@ class Loading:
         """
         import torch
 
+        if self.dtype == "auto" and not torch.cuda.is_available() and not cpu_has_bf16():
+            return replace(self, dtype="float32").load(name)
         options: dict[str, Any] = {"dtype": self.dtype}
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._refuse_too_large(name, device)
@@ -94,6 +98,8 @@ class Loading:
         remedies = []
         if self.quantise is None:
             remedies.append("--engine quantise=nf4")
+        if self.dtype == "float32":
+            remedies.append("--engine dtype=bfloat16")
         if self.device_map is None and device == "cuda":
             remedies.append("--engine device_map=auto")
         remedies.append("a smaller model")

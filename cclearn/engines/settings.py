@@ -23,7 +23,8 @@ class EngineSettings(BaseModel):
             trained on, or that of the model if its folder does not record any. `model` is the longest
             that the model supports.
         quantise: `nf4` stores the matrices of a local model in 4 bits. None leaves them.
-        dtype: Number format of a local model. `auto` is that of its files.
+        dtype: Number format of a local model. `auto` is that of its files, or `float32` on a CPU without
+            instructions for bf16.
         device_map: `auto` spreads a local model over all GPUs of this machine, and what they cannot hold
             over its main memory. None loads it onto one GPU.
         chat_template: Chat template of a model on this machine that has none: the path of a Jinja file,

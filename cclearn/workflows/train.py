@@ -55,6 +55,7 @@ def train(
     from cclearn.model_manifest import read_manifest
     from cclearn.runtime.audit import audited
     from cclearn.runtime.processes import process_state
+    from cclearn.runtime.processors import cpu_has_bf16
     from cclearn.runtime.progress import quiet_libraries, step_bar
     from cclearn.runtime.stopping import cleaning_up_when_stopped
 
@@ -66,6 +67,11 @@ def train(
         f"{state.num_processes} process{'es' if state.num_processes > 1 else ''} on"
         f" {state.device.type}, effective batch {batch:,} {unit}."
     )
+    if state.device.type == "cpu" and recipe.training.precision == "bf16" and not cpu_has_bf16():
+        notify(
+            "training.precision (precision = bf16): this CPU has no instructions for bf16, and computes"
+            " it several times slower than fp32. Set training.precision=fp32."
+        )
     quiet_libraries()
     run: Callable[..., Path] = getattr(import_module(f"cclearn.training.{stage}"), f"run_{stage}")
     title = f"training {recipe.name}"

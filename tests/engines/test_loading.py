@@ -50,6 +50,20 @@ def test_a_model_is_loaded_in_the_format_that_is_asked_for(folder: Path) -> None
     assert spread.identity == plain.identity != half.identity
 
 
+@pytest.mark.parametrize(("has_bf16", "used"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_cpu_without_bf16_computes_in_fp32(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, used: torch.dtype
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("cclearn.engines.loading.cpu_has_bf16", lambda: has_bf16)
+    model = LocalEngine.load(folder, loading=Loading(dtype="bfloat16"))
+    model.model.save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    assert loaded(tmp_path).model.dtype == used
+    assert loaded(tmp_path).variant == ""
+    assert loaded(tmp_path, dtype="bfloat16").model.dtype == torch.bfloat16
+
+
 @pytest.mark.filterwarnings("ignore")  # bitsandbytes on a CPU.
 def test_a_model_is_quantised(folder: Path) -> None:
     engine = loaded(folder, quantise="nf4")
@@ -83,6 +97,7 @@ def test_a_model_that_does_not_fit_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cclearn.engines.loading._free_memory", lambda *_: 1000)
+    monkeypatch.setattr("cclearn.engines.loading.cpu_has_bf16", lambda: True)
     with pytest.raises(ConfigurationError) as caught:
         LocalEngine.load(folder)
     (problem,) = caught.value.problems
@@ -92,6 +107,11 @@ def test_a_model_that_does_not_fit_is_refused(
     assert "Use --engine quantise=nf4, " in problem
     with pytest.raises(ConfigurationError, match=r"are free\. Use a smaller model\."):
         LocalEngine.load(folder, loading=Loading("nf4", device_map="auto"))
+    # It was not asked for, so the message names the smaller format.
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("cclearn.engines.loading.cpu_has_bf16", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"Use .*--engine dtype=bfloat16, or a smaller"):
+        LocalEngine.load(folder)
 
 
 def test_a_lack_of_memory_while_loading_says_so(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cclearn.cli.main import main
+from cclearn.errors import CclearnError
 from cclearn.training.checkpoints import checkpoint_folder
 from tests.training.runs import overrides
 
@@ -79,3 +80,31 @@ def test_wrong_settings_are_refused_together(
     message = refused(capsys, monkeypatch, "tiny/sft_scratch", "trainin.steps=1", "seed=x")
     assert message.count("\n") == 2
     assert "Did you mean 'tiny/sft_scratch'?" in refused(capsys, monkeypatch, "tiny/sft_scrach")
+
+
+@pytest.mark.parametrize(
+    ("precision", "has_bf16", "says"),
+    [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)],
+)
+def test_a_cpu_without_bf16_is_slow_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    data: Path,
+    tmp_path: Path,
+    precision: str,
+    has_bf16: bool,
+    says: bool,
+) -> None:
+    def stop(*_: object) -> Path:
+        raise CclearnError("the training began")
+
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.setattr("cclearn.runtime.processors.cpu_has_bf16", lambda: has_bf16)
+    monkeypatch.setattr("cclearn.training.sft.run_sft", stop)
+    settings = overrides(data, tmp_path / "model", f"training.precision={precision}")
+    monkeypatch.setattr("sys.argv", ["cclearn", "train", "tiny/sft_scratch", *settings])
+    with pytest.raises(SystemExit):
+        main()
+    message = capsys.readouterr().err
+    assert "the training began" in message
+    assert ("Set training.precision=fp32." in message) is says
