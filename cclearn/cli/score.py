@@ -124,9 +124,10 @@ def compare_command(
 
 @with_options(run=ModelRunOptions, system=SystemOptions)
 def spans_command(
-    pairs: Annotated[Path, typer.Argument(help="Span pairs: evidence spans with gold codes.")],
+    spans: Annotated[Path, typer.Argument(help="Span pairs: evidence spans with gold codes.")],
     model: ModelsOption,
     run: Callable[[], ModelRunOptions],
+    pairs: PairsOption = None,
     out: ResultOption = None,
     train: TrainOption = None,
     limit: Annotated[
@@ -148,13 +149,13 @@ def spans_command(
     _quiet_libraries_of(model)
     loaded = system().load()
     with audited("spans") as audit:
-        digest = sha256_of_file(pairs) if pairs.is_file() else None
+        digest = sha256_of_file(spans) if spans.is_file() else None
         audit.begin(
             [model_record(name, engine=engine) for name in model], loaded, corpus_sha256=digest
         )
         scoring = ScoringOptions(out, train, options.draws, options.seed, overwrite)
         scored = score_spans(
-            pairs, model, loaded, scoring, limit, engine, loop, options.label_settings
+            spans, model, loaded, scoring, limit, engine, loop, options.label_settings, pairs
         )
     _print_scored(scored, as_json, "spans")
 

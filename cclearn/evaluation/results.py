@@ -102,8 +102,8 @@ class Result(_Part):
         label_space: Number of billable codes of the release, and of codes in gold or predictions.
         bootstrap: Number of draws, seed, and width of the intervals.
         warnings: What a reader must know about the gold notes.
-        sha256: Hashes of the files that were read, by role: `gold`, `train`, `edition_map`, or the name
-            of a system.
+        sha256: Hashes of the files that were read, by role: `gold`, `train`, `pairs`, `edition_map`, or
+            the name of a system.
         systems: Scores by system.
         differences: Differences of each pair of systems.
         described: Further information: options, manifests of models, cost, hashes.

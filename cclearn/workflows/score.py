@@ -140,7 +140,7 @@ def score_files(
 
 
 def score_spans(
-    pairs: Path,
+    spans: Path,
     models: Sequence[str],
     system: CodeSystem,
     options: ScoringOptions | None = None,
@@ -148,13 +148,14 @@ def score_spans(
     engine: EngineSettings | None = None,
     loop: LoopSettings | None = None,
     labels: LabelSettings | None = None,
+    pairs: Path | None = None,
 ) -> Scored:
     """Code evidence spans with models, and score the models.
 
     The folder also receives the answers, `spans/MODEL.jsonl`.
 
     Args:
-        pairs: Span pairs with the gold codes.
+        spans: Span pairs with the gold codes.
         models: Names of the models, in any form that `--model` accepts.
         system: The code system.
         options: Options of scoring. Codes of its training notes are the seen codes.
@@ -162,14 +163,15 @@ def score_spans(
         engine: Settings of the models' engines.
         loop: Settings of `span_loop`, whose assigner then codes the spans; None uses `single_pass`.
         labels: Settings of those models that score labels.
+        pairs: Span pairs whose strings are added to the lexicon and to the candidates.
 
     Raises:
         CclearnError: A file cannot be read, or a model cannot be loaded.
     """
     options = options or ScoringOptions()
     names = model_names(models)
-    _refuse_missing([pairs, *options.files])
-    gold = sorted(read_span_pairs(pairs, system), key=lambda pair: sha256_of_text(pair.id))[:limit]
+    _refuse_missing([spans, *([pairs] if pairs else []), *options.files])
+    gold = sorted(read_span_pairs(spans, system), key=lambda pair: sha256_of_text(pair.id))[:limit]
     settings = options.settings(system)
     answers: dict[str, list[list[str]]] = {}
     warnings: list[str] = []
@@ -181,23 +183,24 @@ def score_spans(
                 loop=loop,
                 calibration="off",
                 labels=labels if scores_labels(model) else None,
+                pairs=pairs,
             )
             coder = load_coder(coder_settings, system)
-            spans = track((pair.text for pair in gold), f"coding with {name}", len(gold))
-            answers[name] = list(coder.code_spans(spans, _origin(gold)))
+            texts = track((pair.text for pair in gold), f"coding with {name}", len(gold))
+            answers[name] = list(coder.code_spans(texts, _origin(gold)))
             warnings += [
                 f"{name}: {count} of {len(gold)} spans have no answer ({problem}), and count as wrong"
                 for problem, count in sorted(coder.usage.problems.items())
             ]
         comparison = evaluate_spans(gold, answers, system, settings)
         comparison = replace(comparison, warnings=(*comparison.warnings, *warnings))
-        read = {"gold": pairs, **options.train_files}
+        read = {"gold": spans, **({"pairs": pairs} if pairs else {}), **options.train_files}
         result = result_of(comparison, system, settings, read, limit=limit, models=models)
         if folder is not None:
             _write_answers(folder / "spans", gold, answers)
             write_result(folder, result)
             report = Report(
-                f"Spans of {pairs.name}",
+                f"Spans of {spans.name}",
                 introduction(result, unit="spans"),
                 comparison.evaluations,
                 comparison.differences,

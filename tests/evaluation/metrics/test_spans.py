@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cclearn.cli.main import main
 from cclearn.codes import CodeSystem
 from cclearn.coding import Coder
 from cclearn.engines.local import LocalEngine
@@ -95,6 +96,29 @@ def test_files_of_spans_are_scored(tmp_path: Path, system: CodeSystem) -> None:
         score_spans(pairs, [str(tmp_path / "gold")], system)
     few = score_spans(pairs, ["lexicon"], system, ScoringOptions(draws=0), limit=2).comparison
     assert few.evaluations["lexicon"].notes == 2
+
+
+def test_known_pairs_add_their_strings(
+    tmp_path: Path,
+    system: CodeSystem,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spans, known, out = (tmp_path / name for name in ("spans.jsonl", "known.jsonl", "out"))
+    write_rows(spans, [pair(1, "R50.9", text="calentura")])
+    write_rows(known, [pair(2, "R50.9", text="Calentura")])
+    alone = score_spans(spans, ["lexicon"], system, ScoringOptions(draws=0)).comparison
+    assert alone.evaluations["lexicon"].value("accuracy") == 0
+    command = f"cclearn spans {spans} --model lexicon --pairs {known} --out {out} --draws 0 --json"
+    monkeypatch.setattr("sys.argv", command.split())
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["systems"]["lexicon"]["scores"]["accuracy"]["value"] == 1
+    assert set(json.loads((out / "metrics.json").read_text())["sha256"]) == {"gold", "pairs"}
+    with pytest.raises(CclearnError, match="missing"):
+        score_spans(spans, ["lexicon"], system, pairs=tmp_path / "missing.jsonl")
 
 
 def test_spans_without_an_answer_give_a_warning(system: CodeSystem, tmp_path: Path) -> None:
