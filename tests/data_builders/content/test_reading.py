@@ -8,7 +8,16 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError, DataError
 from data_builders.content.reading import Content, read_content, shipped_files
-from data_builders.content.schema import Kind
+from data_builders.content.schema import (
+    ContentFile,
+    Fact,
+    Form,
+    Kind,
+    Phrases,
+    Policy,
+    Section,
+    Template,
+)
 from data_builders.policies.checks import check_content
 from tests.data_builders.content.shipped import shipped_content
 from tests.source_tree import ROOT
@@ -134,3 +143,14 @@ def test_the_page_states_what_the_package_contains(system: CodeSystem) -> None:
     assert f"| templates | {len(content.templates)}: " in page
     assert f"| policies | {len(content.policies)}, " in page
     assert f"| facts | {by_hand} written by hand, and {len(content.facts) - by_hand} with" in page
+
+
+def test_the_page_has_every_key() -> None:
+    page = (ROOT / "docs" / "synthetic_data.md").read_text(encoding="utf-8")
+    entries = (ContentFile, Fact, Form, Policy, Template, Section, Phrases)
+    keys = {(entry.__name__, key) for entry in entries for key in entry.model_fields}
+    assert {(entry, key) for entry, key in keys if f"`{key}`" not in page} == {
+        # The name and the remark of a policy are in its example.
+        ("Policy", "name"),
+        ("Policy", "why"),
+    }
