@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from cclearn.codes import CodeSystem
+from cclearn.models import reporting_errors
 from cclearn.runtime.memory import resident_mib
 from cclearn.training.batches import make_dataset
 from cclearn.training.choose import ChosenRows, choose_rows
@@ -164,10 +166,22 @@ def _prepared(
         from cclearn.training.plm_model import plm_config, plm_rows
 
         labels, tokenizer, prepared = plm_rows(recipe, chosen, system)
-        return prepared, plm_shape(plm_config(recipe, tokenizer, labels), recipe)
+        with _reporting_unusable(recipe):
+            return prepared, plm_shape(plm_config(recipe, tokenizer, labels), recipe)
     rows = [row for source in chosen for row in source.rows]
     tokenizer = initial_tokenizer(recipe, rows, system)
-    return prepare_rows(recipe, chosen, tokenizer), shape_of(recipe, tokenizer)
+    prepared = prepare_rows(recipe, chosen, tokenizer)
+    with _reporting_unusable(recipe):
+        return prepared, shape_of(recipe, tokenizer)
+
+
+def _reporting_unusable(recipe: Recipe) -> AbstractContextManager[None]:
+    """Return a context that reports errors of a base model's configuration.
+
+    A configuration that can be read may still describe no model.
+    """
+    path = recipe.model.path
+    return nullcontext() if path is None else reporting_errors(str(path))
 
 
 def _attended(recipe: Recipe, length: float) -> float:

@@ -8,12 +8,15 @@ import torch
 from transformers import BertConfig, Qwen3Config, RobertaConfig
 
 from cclearn.baselines.model import PlmConfig
+from cclearn.errors import ConfigurationError
 from cclearn.training.dry_run import dry_run
 from cclearn.training.estimate import estimate_memory, estimate_operations, shape_from_config
 from cclearn.training.plm_estimate import plm_shape
 from cclearn.training.recipe import Recipe
 from cclearn.training.recipe_file import load_recipe, packaged_recipes
+from cclearn.training.scratch import make_model, make_tokenizer
 from cclearn.training.sft import run_sft
+from tests.models import SHAPE, rows
 from tests.training.configurations import BEFORE, CONFIGURATIONS, LLAMA_8B, devices_of
 from tests.training.runs import tiny_recipe
 
@@ -172,3 +175,21 @@ def configuration_of_baseline(name: str, recipe: Recipe) -> PlmConfig:
         codes=[str(label) for label in range(LABELS[name.split("/")[1]])],
         chunk=recipe.baseline.chunk,
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("num_attention_heads", 0), ("hidden_size", -8), ("layer_types", ["x"]), ("hidden_act", "x")],
+)
+def test_a_configuration_that_describes_no_model_is_refused(
+    data: Path, tmp_path: Path, key: str, value: object
+) -> None:
+    base = tmp_path / "base"
+    tokenizer = make_tokenizer(rows(), SHAPE.vocabulary)
+    make_model(SHAPE, tokenizer, max_length=512).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, key: value}))
+    model = ("model.scratch=null", f"model.path={json.dumps(str(base))}", "rows.overflow=window")
+    with pytest.raises(ConfigurationError, match=r"cannot be loaded: a file of it is .* damaged"):
+        dry_run(tiny_recipe(data, tmp_path / "run", *model))
