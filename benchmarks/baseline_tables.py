@@ -32,8 +32,9 @@ OTHERS = {
     "Gemma 3 270M, `single_pass`": ("gemma-50/mixed-1-4-seed0", "single_pass"),
     "Gemma 3 270M, `span_loop`": ("gemma-50/mixed-1-4-seed0", "span_loop"),
     "system of all parts": ("best", ""),
+    "the same without a language model": ("best-without-model", ""),
 }
-"""Systems with a language model on the same notes: their result of the claim and their mode."""
+"""Other systems on the same notes: their result of the claim and their mode."""
 
 RARE = {
     "frequency/medium/micro_f1": "F1, 10–99 notes",

@@ -244,30 +244,40 @@ def best_table() -> str:
             _interval(whole["dictionary"][name]),
             _interval(whole["scores"][name]),
             _difference(whole["differences"].get(name)),
+            _interval(without["scores_without_tuning_notes"][name]),
             _interval(without["scores"][name]),
             _difference(without["differences"].get(name)),
         ]
         for title, (name, target) in TARGETS.items()
     ]
-    titles = ("system of all parts", "difference", "without a language model", "difference")
-    return table(["score", "target", "dictionary", *titles], rows)
+    titles = [
+        "dictionary",
+        "system of all parts",
+        "difference",
+        "without a language model, 400 notes",
+        "the same, all notes",
+        "difference",
+    ]
+    return table(["score", "target", *titles], rows)
 
 
 def loss_table() -> str:
-    """Return the table of how many gold codes are left after each step of the system of all parts."""
-    found = read_json(RESULTS / "best.json")["losses"]
+    """Return the table of how many gold codes are left after each step of both systems of all parts."""
+    systems = [read_json(RESULTS / f"best{end}.json")["losses"] for end in ("", "-without-model")]
     titles = {
         "gold": "codes of the notes",
         "evidence": "some evidence of them is found",
         "proposed": "the code is proposed",
         "assigned": "the calibration keeps it",
     }
-    groups = ("known", "absent")
+    counts = [losses[group] for group in ("known", "absent") for losses in systems]
     rows = [
-        [title, *(f"{found[g][step]:,} ({found[g][step] / found[g]['gold']:.2f})" for g in groups)]
+        [title, *(f"{found[step]:,} ({found[step] / found['gold']:.2f})" for found in counts)]
         for step, title in titles.items()
     ]
-    return table(["step", "codes of the training notes", "codes absent from them"], rows)
+    groups = ("codes of the training notes", "codes absent from them")
+    columns = [f"{group}{end}" for group in groups for end in ("", ", without a language model")]
+    return table(["step", *columns], rows)
 
 
 def candidate_table() -> str:
