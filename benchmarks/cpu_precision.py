@@ -1,4 +1,4 @@
-"""Compare bf16 with fp32 on this CPU: scoring candidates, decoding and training with a model.
+"""Compare bf16 with fp32 on this CPU: scoring candidates, decoding, and the two passes of training.
 
 python -m benchmarks.cpu_precision MODEL
 

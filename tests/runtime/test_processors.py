@@ -20,3 +20,10 @@ def test_the_instructions_of_the_cpu_decide(
 ) -> None:
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
     assert cpu_has_bf16() is expected
+
+
+def test_a_release_of_pytorch_that_cannot_tell_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("torch.cpu.get_capabilities")
+    assert cpu_has_bf16()
