@@ -9,8 +9,8 @@ _BF16 = ("amx_bf16", "avx512_bf16", "avx10_2", "bf16")
 def cpu_has_bf16() -> bool:
     """Return whether this CPU has instructions for bf16.
 
-    Without them, PyTorch converts each number. Training and scoring then take several times as long as in
-    fp32 (`benchmarks/cpu_precision.py`). A release of PyTorch that cannot tell is taken to have them.
+    Without them, PyTorch converts each number. Training and scoring then take several times as long as
+    in fp32 (`benchmarks/cpu_precision.py`). A release of PyTorch that cannot tell is taken to have them.
     """
     import torch
 
