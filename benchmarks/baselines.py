@@ -12,7 +12,8 @@ Each part is written into `benchmarks/results/baselines.json`, where the others 
   of 4,096 tokens, each in a process of its own.
 - `quality`: scores of trained models on the development notes of CodiEsp, beside the lexicon and the
   most frequent codes of the training notes. FOLDER contains `codiesp`. `map` is the mean average
-  precision of all labels, and not only of those above the threshold. Models that are not named keep
+  precision of all labels, and not only of those above the threshold. MODEL can also be a folder of
+  `cclearn code`, which holds the codes of any system for these notes. Models that are not named keep
   their scores of earlier runs.
 """
 
@@ -29,8 +30,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claim.scoring import predictions
 from benchmarks.measure import RESULTS, save, seconds
 from cclearn.codes import CodeSystem
+from cclearn.coding.identity import rows_sha256
 from cclearn.coding.labels.settings import LabelSettings
 from cclearn.coding.load import load_coder
 from cclearn.coding.settings import CoderSettings
@@ -169,7 +172,14 @@ def memory() -> dict[str, Any]:
 
 
 def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]:
-    """Return the scores of models on the development notes of CodiEsp in a language."""
+    """Return the scores of models on the development notes of CodiEsp in a language.
+
+    Args:
+        data: Folder that contains `codiesp`.
+        language: `en` or `es`.
+        models: Folder of a baseline, or of the notes that a system has coded, by the name of the system.
+    """
+    finished = {name: Path(m) for name, m in models.items() if (Path(m) / "summary.json").exists()}
     system = CodeSystem.load()
     corpus = CodiEsp()
     splits = {
@@ -190,7 +200,11 @@ def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]
     settings = {"lexicon": CoderSettings()} if language == "en" else {}
     # The English notes have no evidence to compare with.
     evidence = LabelSettings(evidence="attingrad" if language == "es" else "none")
-    settings |= {name: CoderSettings(model=m, labels=evidence) for name, m in models.items()}
+    settings |= {
+        name: CoderSettings(model=model, labels=evidence)
+        for name, model in models.items()
+        if name not in finished
+    }
     for name, setting in settings.items():
         coder = load_coder(setting, system)
         started = time.perf_counter()
@@ -205,6 +219,7 @@ def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]
                 for note, other in zip(notes, ranked, strict=True)
             ]
         coded[name] = notes
+    coded |= {name: list(predictions(folder)) for name, folder in finished.items()}
     found = evaluate(gold, coded, system, Settings(draws=1_000, training=dict(counts)))
     return {
         "scores": {
@@ -212,7 +227,10 @@ def quality(data: Path, language: str, models: dict[str, str]) -> dict[str, Any]
             for name, result in found.evaluations.items()
         },
         "seconds": taken,
-        "models": {name: model_hash(model, None) for name, model in models.items()},
+        "models": {
+            name: rows_sha256(coded[name]) if name in finished else model_hash(model, None)
+            for name, model in models.items()
+        },
     }
 
 

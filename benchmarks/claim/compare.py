@@ -5,7 +5,8 @@ python -m benchmarks.claim.compare --data FOLDER --work FOLDER [--setting gemma-
 
 All finished arms of the work folder are compared that have a result in `benchmarks/results/claim`, each
 with `documents` and `own-spans` of the same setting and seed. The differences are written beside the
-results.
+results. Those of arms that are no longer in the work folder are kept, as long as their results are the
+same.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.evaluation import Settings, evaluate
 from cclearn.evaluation.bootstrap import Difference
 from cclearn.notes import CodedNote
-from cclearn.runtime.files import write_json
+from cclearn.runtime.files import sha256_of_file, write_json
 from cclearn.runtime.parsing import read_json
 
 COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1")
@@ -55,8 +56,10 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
 
     Raises:
         ConfigurationError: A result was not made from the coded notes in the work folder or from the
-            data, or two arms are not comparable.
+            data, two arms are not comparable, or an arm is neither in the work folder nor among the
+            earlier differences.
     """
+    earlier = earlier_differences(folder)
     results = {p.stem: read_json(p) for p in sorted(folder.glob("*.json")) if p.name != COMPARISONS}
     found = []
     pairs = [
@@ -69,8 +72,13 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
         if label == reference or reference not in results or label.startswith("documents-"):
             continue
         setting = result["setting"]
-        split = read_split(data, "dev", setting["budget"], setting["held_out_codes"], system)
+        hashes = {name: sha256_of_file(folder / f"{name}.json") for name in (label, reference)}
         arms = {name: work / "dev" / folder.name / name for name in (label, reference)}
+        kept = [one for one in earlier if one.get("results_sha256") == hashes]
+        if kept and not all(path.exists() for path in arms.values()):
+            found += kept
+            continue
+        split = read_split(data, "dev", setting["budget"], setting["held_out_codes"], system)
         refuse_incomparable({name: results[name] for name in arms}, arms, split)
         training = {a.code: 1 for note in split.documents for a in note.codes}
         settings = Settings(draws=DRAWS, training=training)
@@ -80,9 +88,16 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
                 continue
             coded = {name: _coded(arms[name], results[name], of) for name, of in modes.items()}
             scores = score_differences(split, coded, system, settings)
-            found.append({"arm": label, "reference": reference, "modes": [mode, other], **scores})
+            names = {"arm": label, "reference": reference, "modes": [mode, other]}
+            found.append({**names, "results_sha256": hashes, **scores})
             print(folder.name, label, mode, other, file=sys.stderr, flush=True)
     return found
+
+
+def earlier_differences(folder: Path) -> list[dict[str, Any]]:
+    """Return the differences that are beside the results of a setting."""
+    path = folder / COMPARISONS
+    return read_json(path) if path.exists() else []
 
 
 def score_differences(

@@ -71,20 +71,34 @@ def read_results(folder: Path = RESULTS) -> dict[str, dict[str, ArmResults]]:
     first: dict[str, tuple[str, dict[str, Any]]] = {}
     problems: list[str] = []
     for path in sorted(folder.glob("*/*.json")):
-        match = _LABEL.fullmatch(path.stem)
-        if match is None:
+        if path.name == COMPARISONS:
             continue
-        ratio = match["ratio"]
-        name = match["arm"] + (f" 1:{ratio}" if ratio else "")
+        name, seed = arm_and_seed(path.stem)
         arms = found.setdefault(path.parent.name, {})
         arm = arms.setdefault(name, ArmResults(name, {}))
         result = read_json(path)
-        arm.seeds[int(match["seed"])] = result
+        arm.seeds[seed] = result
         label, other = first.setdefault(path.parent.name, (path.stem, result))
         problems += incomparable({label: other, path.stem: result})
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def arm_and_seed(label: str) -> tuple[str, int]:
+    """Return the name of an arm with its ratio, and its seed.
+
+    Args:
+        label: Name of the arm in paths, such as `mixed-1-4-seed0`.
+
+    Raises:
+        ValueError: It is not the label of an arm.
+    """
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        raise ValueError(f"label ({label}): it is not of the form ARM-seedN or ARM-1-RATIO-seedN.")
+    ratio = match["ratio"]
+    return match["arm"] + (f" 1:{ratio}" if ratio else ""), int(match["seed"])
 
 
 def incomparable(results: Mapping[str, Mapping[str, Any]]) -> list[str]:

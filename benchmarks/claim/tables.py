@@ -1,4 +1,4 @@
-"""Write the tables of `docs/results.md` from the results.
+"""Write the tables of `docs/results.md` and `docs/claim_differences.md` from the results.
 
 python -m benchmarks.claim.tables
 
@@ -8,7 +8,7 @@ An arm without a result is shown as missing.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from benchmarks.claim.results import (
     RESULTS,
     ArmResults,
     Reached,
+    arm_and_seed,
     read_results,
     spread,
     token_shares,
@@ -25,7 +26,8 @@ from benchmarks.claim.results import (
 from benchmarks.markdown import filled, table
 from cclearn.runtime.parsing import read_json
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "results.md"
+DOCS = Path(__file__).parent.parent.parent / "docs"
+PAGES = (DOCS / "results.md", DOCS / "claim_differences.md")
 
 SETTINGS = {
     "small-50": "random weights, 50 documents",
@@ -180,24 +182,62 @@ def _reached(share: Reached) -> str:
 
 
 def comparison_table() -> str:
-    """Return the table of the paired differences to the reference arms."""
-    rows = []
-    for setting, title in SETTINGS.items():
-        path = RESULTS / setting / COMPARISONS
-        for entry in read_json(path) if path.exists() else ():
-            mode, other = entry["modes"]
-            modes = mode if mode == other else f"{mode}, both with the strings of all spans"
-            cells = [_difference(entry.get(score)) for score in COMPARED.values()]
-            rows.append([title, entry["arm"], entry["reference"], modes, *cells])
+    """Return the table of the paired differences to the reference arms, with a value for each seed."""
+    rows: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for title, entry in _comparisons():
+        arm, _ = arm_and_seed(entry["arm"])
+        reference, _ = arm_and_seed(entry["reference"])
+        rows.setdefault((title, ARMS[arm], ARMS[reference], _modes(entry)), []).append(entry)
+    columns = COMPARED.values()
+    cells = [
+        [
+            *key,
+            *(
+                ", ".join(_difference(entry.get(column), False) for entry in seeds)
+                for column in columns
+            ),
+        ]
+        for key, seeds in rows.items()
+    ]
+    return table(["setting", "arm", "reference", "mode", *COMPARED], cells)
+
+
+def interval_table() -> str:
+    """Return the table of the paired differences to the reference arms, with their intervals."""
+    rows = [
+        [
+            title,
+            entry["arm"],
+            entry["reference"],
+            _modes(entry),
+            *(_difference(entry.get(score)) for score in COMPARED.values()),
+        ]
+        for title, entry in _comparisons()
+    ]
     return table(["setting", "arm", "reference", "mode", *COMPARED], rows)
 
 
-def _difference(found: Mapping[str, Any] | None) -> str:
+def _comparisons() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what the page calls a setting, and each difference of it."""
+    for setting, title in SETTINGS.items():
+        path = RESULTS / setting / COMPARISONS
+        for entry in read_json(path) if path.exists() else ():
+            yield title, entry
+
+
+def _modes(entry: Mapping[str, Any]) -> str:
+    mode, other = entry["modes"]
+    return f"`{mode}`" if mode == other else f"`{mode}`, both with the strings of all spans"
+
+
+def _difference(found: Mapping[str, Any] | None, interval: bool = True) -> str:
     """Return a difference with its interval. That of which random exchanges of predictions explain more
     than one in twenty is in parentheses."""
     if found is None:
         return "missing"
-    text = f"{found['value']:+.3f}, {found['low']:+.3f} to {found['high']:+.3f}"
+    text = f"{found['value']:+.3f}"
+    if interval:
+        text += f", {found['low']:+.3f} to {found['high']:+.3f}"
     return text if found["p_randomisation"] < 0.05 else f"({text})"
 
 
@@ -328,12 +368,13 @@ def baseline_table(path: Path) -> str:
 
 
 def blocks() -> dict[str, Callable[[], str]]:
-    """Return the functions that generate the blocks of the page, by the name of the block."""
+    """Return the functions that generate the blocks of the pages, by the name of the block."""
     results = read_results()
     found: dict[str, Callable[[], str]] = {
         "shares": partial(share_table, results),
         "budgets": partial(budget_table, results),
         "comparisons": comparison_table,
+        "intervals": interval_table,
         "few-shot": few_shot_table,
         "best": best_table,
         "losses": loss_table,
@@ -351,8 +392,9 @@ def blocks() -> dict[str, Callable[[], str]]:
 
 def main() -> None:
     argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), blocks()), encoding="utf-8")
-    print(PAGE)
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8"), blocks()), encoding="utf-8")
+        print(page)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from benchmarks.claim.results import (
     RESULTS,
     ArmResults,
     Reached,
+    arm_and_seed,
     read_results,
     spread,
     token_shares,
@@ -112,9 +113,15 @@ def test_spread() -> None:
     assert spread([0.25, 0.5]) == "0.375 (0.250–0.500)"
 
 
-def test_the_page_has_the_figures_of_the_results() -> None:
-    page = tables.PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", tables.PAGES, ids=lambda path: path.stem)
+def test_the_pages_have_the_figures_of_the_results(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
     assert filled(page, tables.blocks()) == page, "run python -m benchmarks.claim.tables"
+
+
+def test_labels_that_name_no_arm_are_refused() -> None:
+    with pytest.raises(ValueError, match="label \\(mixed\\)"):
+        arm_and_seed("mixed")
 
 
 def test_a_block_that_is_not_generated_is_an_error() -> None:

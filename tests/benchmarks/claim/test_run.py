@@ -16,6 +16,7 @@ from benchmarks.claim.compare import compare
 from benchmarks.claim.data import read_split
 from benchmarks.claim.identity import arm_identity, bind
 from benchmarks.claim.points import POINTS, PointKeeper
+from benchmarks.claim.results import COMPARISONS
 from benchmarks.claim.run import Setting, run_arm
 from cclearn.codes import CodeSystem
 from cclearn.errors import ConfigurationError
@@ -141,6 +142,14 @@ def test_arms_are_compared_with_documents_only(
     ]
     identity = work / "dev" / SETTING.name / "documents-seed0" / "identity.json"
     write_json(identity, {**read_json(identity), "code_sha256": "other"})
+    with pytest.raises(ConfigurationError, match="the result of documents-seed0 is not from it"):
+        compare(results, data, work, system)
+    # Without its work folder, an arm keeps the differences of the same results.
+    write_json(results / COMPARISONS, compared)
+    shutil.rmtree(work)
+    assert compare(results, data, work, system) == compared
+    changed = results / "documents-seed0.json"
+    write_json(changed, {**read_json(changed), "commit": "other"})
     with pytest.raises(ConfigurationError, match="the result of documents-seed0 is not from it"):
         compare(results, data, work, system)
 
