@@ -28,6 +28,9 @@ class Baseline(RecipeSection):
             the result.
         batch_rows: Largest number of rows of a batch with `batching: grouped`. Each row has features of
             all labels, however short it is.
+        head_learning_rate: Largest learning rate of the head, with `training.optimizer: adamw`. None is
+            `training.learning_rate`. The head begins with random weights, and with few notes it needs
+            larger steps than a pretrained encoder.
         sampled_labels: Number of further labels that a batch is trained on besides its gold labels,
             drawn at random and weighted so that the expected loss is that of all. None for all labels.
         guidelines: Whether each document has a second text with the same labels: the chapter, block,
@@ -46,6 +49,7 @@ class Baseline(RecipeSection):
     chunk: int = Field(default=128, ge=8)
     label_chunk: int = Field(default=0, ge=0)
     batch_rows: int = Field(default=64, gt=0)
+    head_learning_rate: float | None = Field(default=None, gt=0)
     sampled_labels: int | None = Field(default=None, gt=0)
     guidelines: bool = False
     similarity: float = Field(default=0.0, ge=0)

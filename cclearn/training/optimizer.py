@@ -1,4 +1,5 @@
-"""An optimizer that uses Muon for the matrices of the hidden layers, and AdamW for other weights."""
+"""Optimizers that transformers does not have: Muon with AdamW, and AdamW with another learning rate for
+the head of a discriminative coder."""
 
 from __future__ import annotations
 
@@ -18,12 +19,48 @@ from cclearn.training.recipe import Training
 _NOT_HIDDEN = ("embed", "lm_head", *(f"head.{name}" for name in LABEL_VECTORS))
 
 
-def optimizer_factory(training: Training) -> tuple[Callable[[], Any], dict[str, Any]] | None:
-    """Return the factory of the optimizer and its settings, or None for an optimizer of transformers."""
-    if training.optimizer != "muon":
-        return None
+def optimizer_factory(
+    training: Training, head_learning_rate: float | None = None
+) -> tuple[Callable[[], Any], dict[str, Any]] | None:
+    """Return the factory of the optimizer and its settings, or None for an optimizer of transformers.
+
+    Args:
+        training: Settings of the training.
+        head_learning_rate: Learning rate of AdamW for the head of a discriminative coder. None for that
+            of the other weights.
+    """
     settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
-    return lambda: MuonWithAdamW, settings
+    if training.optimizer == "muon":
+        return lambda: MuonWithAdamW, settings
+    if head_learning_rate is not None:
+        return lambda: adamw_with_head, {**settings, "head_lr": head_learning_rate}
+    return None
+
+
+def adamw_with_head(model: nn.Module, lr: float, weight_decay: float, head_lr: float) -> AdamW:
+    """Return AdamW with another learning rate for the head of a model.
+
+    Args:
+        model: Discriminative coder, whose head is the module `head`. Norms and biases are not decayed.
+        lr: Learning rate of the encoder.
+        weight_decay: Decoupled weight decay.
+        head_lr: Learning rate of the head.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            # A launcher wraps the model, and puts its own name before those of the weights.
+            key = ("head" in name.split("."), parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+    settings: list[dict[str, Any]] = [
+        {
+            "params": parameters,
+            "lr": head_lr if of_head else lr,
+            "weight_decay": weight_decay if decayed else 0.0,
+        }
+        for (of_head, decayed), parameters in groups.items()
+    ]
+    return AdamW(settings, fused=True)
 
 
 class MuonWithAdamW(Optimizer):

@@ -93,7 +93,9 @@ def make_job(recipe: Recipe, system: CodeSystem) -> Job:
             train_dataset=dataset,
             eval_dataset=[] if development else None,
             processing_class=tokenizer,
-            optimizer_cls_and_kwargs=optimizer_factory(recipe.training),
+            optimizer_cls_and_kwargs=optimizer_factory(
+                recipe.training, settings.head_learning_rate
+            ),
             callbacks=callbacks,
             data_collator=LabelCollator(len(labels), _pad(tokenizer)),
             sampler=row_sampler(recipe, sizes),

@@ -309,7 +309,10 @@ class Recipe(RecipeMetadata):
             )
         if self.grpo is not None:
             self._check_grpo(self.grpo)
-        self._check_language_model() if self.baseline is None else self._check_baseline()
+        if self.baseline is None:
+            self._check_language_model()
+        else:
+            self._check_baseline(self.baseline)
         return self
 
     def _check_language_model(self) -> None:
@@ -325,7 +328,7 @@ class Recipe(RecipeMetadata):
         if problems:
             raise ValueError("; ".join(problems))
 
-    def _check_baseline(self) -> None:
+    def _check_baseline(self, baseline: Baseline) -> None:
         model, training, problems = self.model, self.training, []
         if self.grpo is not None:
             problems.append("grpo: a discriminative coder writes no answers; set null")
@@ -343,6 +346,11 @@ class Recipe(RecipeMetadata):
             problems.append("training.batching: each row has its own labels; set grouped or padded")
         if training.liger:
             problems.append("training.liger: its kernels are for language models; set false")
+        if baseline.head_learning_rate is not None and training.optimizer != "adamw":
+            problems.append(
+                f"baseline.head_learning_rate: {training.optimizer} has one learning rate; set"
+                " training.optimizer to adamw, or omit it"
+            )
         if problems:
             raise ValueError("; ".join(problems))
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import AdamW, Muon
 from torch.optim.lr_scheduler import LambdaLR
 
-from cclearn.training.optimizer import MuonWithAdamW
+from cclearn.training.optimizer import MuonWithAdamW, adamw_with_head
 
 
 class Small(nn.Module):
@@ -104,3 +104,26 @@ def test_frozen_parameters_are_left_out(model: Small) -> None:
     optimized = {id(p) for group in optimizer.param_groups for p in group["params"]}
     assert id(model.out.weight) not in optimized
     assert len(optimized) == len(list(model.parameters())) - 1
+
+
+def test_the_head_has_its_own_learning_rate(model: Small) -> None:
+    other = copy.deepcopy(model)
+    both = adamw_with_head(model, lr=0.01, weight_decay=0.1, head_lr=0.05)
+    groups = [
+        ([other.embed_tokens.weight, other.hidden.weight, other.out.weight], 0.01, 0.1),
+        ([other.hidden.bias], 0.01, 0.0),
+        ([other.lm_head.weight], 0.01, 0.1),
+        ([other.head.weight, other.head.query], 0.05, 0.1),
+        ([other.head.bias], 0.05, 0.0),
+    ]
+    apart = [AdamW(list(w), lr=lr, weight_decay=decay) for w, lr, decay in groups]  # type: ignore[arg-type]
+    schedules = [LambdaLR(part, lambda step: 1 / (step + 1)) for part in (both, *apart)]
+    for seed in range(3):
+        backward(model, seed)
+        backward(other, seed)
+        for part in (both, *apart):
+            part.step()
+        for schedule in schedules:
+            schedule.step()
+    for one, two in zip(weights(model), weights(other), strict=True):
+        torch.testing.assert_close(one, two)

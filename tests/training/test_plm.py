@@ -119,6 +119,19 @@ def test_an_interrupted_run_is_resumed_with_the_same_result(
     assert counts[0] == counts[1]
 
 
+def test_the_head_is_trained_with_its_own_learning_rate(data: Path, tmp_path: Path) -> None:
+    def trained(name: str, *more: str) -> dict[str, torch.Tensor]:
+        settings = ("training.optimizer=adamw", "training.learning_rate=1e-3", *more)
+        return weights(run_plm(plm_recipe(data, tmp_path / name, *settings)))
+
+    same, plain = trained("same", "baseline.head_learning_rate=1e-3"), trained("plain")
+    for name, tensor in plain.items():
+        torch.testing.assert_close(same[name], tensor, rtol=1e-4, atol=1e-6)
+    still = trained("still", "baseline.head_learning_rate=1e-12")
+    moved = (still["head.query"] - plain["head.query"]).abs().max()
+    assert moved > 1e-4
+
+
 def test_guidelines_count_as_tokens(data: Path, tmp_path: Path) -> None:
     folders = [
         run_plm(plm_recipe(data, tmp_path / name, f"baseline.guidelines={name}"))
@@ -236,6 +249,8 @@ def test_problems_of_a_recipe_are_reported_together(data: Path, tmp_path: Path) 
     assert all(key.partition("=")[0] in problem for key in wrong)
     with pytest.raises(ConfigurationError, match="set guidelines"):
         plm_recipe(data, tmp_path / "run", "baseline.similarity=1")
+    with pytest.raises(ConfigurationError, match="head_learning_rate: muon has one learning rate"):
+        plm_recipe(data, tmp_path / "run", "baseline.head_learning_rate=1e-2")
     with pytest.raises(ConfigurationError, match="needs the whole note"):
         plm_recipe(data, tmp_path / "run", "baseline=null")
 
