@@ -250,7 +250,8 @@ def test_problems_of_a_recipe_are_reported_together(data: Path, tmp_path: Path) 
     with pytest.raises(ConfigurationError, match="set guidelines"):
         plm_recipe(data, tmp_path / "run", "baseline.similarity=1")
     with pytest.raises(ConfigurationError, match="head_learning_rate: muon has one learning rate"):
-        plm_recipe(data, tmp_path / "run", "baseline.head_learning_rate=1e-2")
+        muon = "training.optimizer=muon"
+        plm_recipe(data, tmp_path / "run", muon, "baseline.head_learning_rate=1e-2")
     with pytest.raises(ConfigurationError, match="needs the whole note"):
         plm_recipe(data, tmp_path / "run", "baseline=null")
 
