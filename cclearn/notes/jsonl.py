@@ -255,7 +255,7 @@ def read_span_pairs(path: Path, system: CodeSystem | None = None) -> Iterator[Sp
         elif pair.code not in system:
             problem = (
                 f"pair '{shown_id(pair.id)}': {shown_id(pair.code)} is not in {system.name}"
-                f" {system.release}"
+                f" {system.release}. Remove the pair, or use a release that has the code."
             )
             raise DataError(path, problem, field="code")
         else:
