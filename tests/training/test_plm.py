@@ -249,9 +249,9 @@ def test_problems_of_a_recipe_are_reported_together(data: Path, tmp_path: Path) 
     assert all(key.partition("=")[0] in problem for key in wrong)
     with pytest.raises(ConfigurationError, match="set guidelines"):
         plm_recipe(data, tmp_path / "run", "baseline.similarity=1")
+    muon = ["training.optimizer=muon", "baseline.head_learning_rate=1e-2"]
     with pytest.raises(ConfigurationError, match="head_learning_rate: muon has one learning rate"):
-        muon = "training.optimizer=muon"
-        plm_recipe(data, tmp_path / "run", muon, "baseline.head_learning_rate=1e-2")
+        plm_recipe(data, tmp_path / "run", *muon)
     with pytest.raises(ConfigurationError, match="needs the whole note"):
         plm_recipe(data, tmp_path / "run", "baseline=null")
 
