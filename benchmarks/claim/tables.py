@@ -188,17 +188,12 @@ def comparison_table() -> str:
         arm, _ = arm_and_seed(entry["arm"])
         reference, _ = arm_and_seed(entry["reference"])
         rows.setdefault((title, ARMS[arm], ARMS[reference], _modes(entry)), []).append(entry)
-    columns = COMPARED.values()
-    cells = [
-        [
-            *key,
-            *(
-                ", ".join(_difference(entry.get(column), False) for entry in seeds)
-                for column in columns
-            ),
-        ]
-        for key, seeds in rows.items()
-    ]
+    cells = []
+    for key, seeds in rows.items():
+        entries = (
+            [_difference(entry.get(score), False) for entry in seeds] for score in COMPARED.values()
+        )
+        cells.append([*key, *map(", ".join, entries)])
     return table(["setting", "arm", "reference", "mode", *COMPARED], cells)
 
 
