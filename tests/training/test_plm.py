@@ -96,7 +96,7 @@ GKI = (
 )
 
 
-@pytest.mark.parametrize("extra", ["consistency=2", "sampled_labels=20"])
+@pytest.mark.parametrize("extra", ["consistency=2", "sampled_labels=20", "head_learning_rate=1e-2"])
 def test_an_interrupted_run_is_resumed_with_the_same_result(
     extra: str, data: Path, tmp_path: Path
 ) -> None:
