@@ -17,6 +17,9 @@ from cclearn.notes.jsonl import read_rows
 from cclearn.registry import BUILDERS, checked_settings
 from data_builders.parallel import ParallelMap, in_process
 
+NOT_BILLABLE = "not a billable code of the release"
+"""Reason of a rejected row."""
+
 
 class RejectedRow(BaseModel):
     """A row that a builder does not include in its data, and the reason.

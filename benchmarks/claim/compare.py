@@ -6,7 +6,7 @@ python -m benchmarks.claim.compare --data FOLDER --work FOLDER [--setting gemma-
 All finished arms of the work folder are compared that have a result in `benchmarks/results/claim`, each
 with `documents` and `own-spans` of the same setting and seed. The differences are written beside the
 results. Those of arms that are no longer in the work folder are kept, as long as their results are the
-same.
+same. Without them, the differences of such an arm are missing, which is printed.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
 
     Raises:
         ConfigurationError: A result was not made from the coded notes in the work folder or from the
-            data, two arms are not comparable, or an arm is neither in the work folder nor among the
-            earlier differences.
+            data, or two arms are not comparable.
     """
     earlier = earlier_differences(folder)
     results = {p.stem: read_json(p) for p in sorted(folder.glob("*.json")) if p.name != COMPARISONS}
@@ -74,9 +73,13 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
         setting = result["setting"]
         hashes = {name: sha256_of_file(folder / f"{name}.json") for name in (label, reference)}
         arms = {name: work / "dev" / folder.name / name for name in (label, reference)}
-        kept = [one for one in earlier if one.get("results_sha256") == hashes]
-        if kept and not all(path.exists() for path in arms.values()):
+        gone = [str(path) for path in arms.values() if not path.exists()]
+        if gone:
+            kept = [one for one in earlier if one.get("results_sha256") == hashes]
             found += kept
+            if not kept:
+                message = f"{folder.name}: {label} and {reference} are not compared"
+                print(f"{message}, without {', '.join(gone)}.", file=sys.stderr, flush=True)
             continue
         split = read_split(data, "dev", setting["budget"], setting["held_out_codes"], system)
         refuse_incomparable({name: results[name] for name in arms}, arms, split)

@@ -181,17 +181,21 @@ def _reached(share: Reached) -> str:
     return f"{100 * share.after:.0f}–{100 * share.by:.0f} %"
 
 
-def comparison_table() -> str:
-    """Return the table of the paired differences to the reference arms, with a value for each seed."""
-    rows: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    for title, entry in _comparisons():
-        arm, _ = arm_and_seed(entry["arm"])
+def comparison_table(results: dict[str, dict[str, ArmResults]]) -> str:
+    """Return the table of the paired differences to the reference arms, with a value for each seed of
+    the arm."""
+    rows: dict[tuple[str, ...], dict[int, Mapping[str, Any]]] = {}
+    for setting, entry in _comparisons():
+        arm, seed = arm_and_seed(entry["arm"])
         reference, _ = arm_and_seed(entry["reference"])
-        rows.setdefault((title, ARMS[arm], ARMS[reference], _modes(entry)), []).append(entry)
+        key = (SETTINGS[setting], ARMS[arm], ARMS[reference], _modes(entry))
+        missing = {number: {} for number in sorted(results[setting][arm].seeds)}
+        rows.setdefault(key, missing)[seed] = entry
     cells = []
     for key, seeds in rows.items():
         entries = (
-            [_difference(entry.get(score), False) for entry in seeds] for score in COMPARED.values()
+            [_difference(entry.get(score), False) for entry in seeds.values()]
+            for score in COMPARED.values()
         )
         cells.append([*key, *map(", ".join, entries)])
     return table(["setting", "arm", "reference", "mode", *COMPARED], cells)
@@ -201,23 +205,23 @@ def interval_table() -> str:
     """Return the table of the paired differences to the reference arms, with their intervals."""
     rows = [
         [
-            title,
+            SETTINGS[setting],
             entry["arm"],
             entry["reference"],
             _modes(entry),
             *(_difference(entry.get(score)) for score in COMPARED.values()),
         ]
-        for title, entry in _comparisons()
+        for setting, entry in _comparisons()
     ]
     return table(["setting", "arm", "reference", "mode", *COMPARED], rows)
 
 
 def _comparisons() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what the page calls a setting, and each difference of it."""
-    for setting, title in SETTINGS.items():
+    """Yield the name of a setting, and each difference of it."""
+    for setting in SETTINGS:
         path = RESULTS / setting / COMPARISONS
         for entry in read_json(path) if path.exists() else ():
-            yield title, entry
+            yield setting, entry
 
 
 def _modes(entry: Mapping[str, Any]) -> str:
@@ -368,7 +372,7 @@ def blocks() -> dict[str, Callable[[], str]]:
     found: dict[str, Callable[[], str]] = {
         "shares": partial(share_table, results),
         "budgets": partial(budget_table, results),
-        "comparisons": comparison_table,
+        "comparisons": partial(comparison_table, results),
         "intervals": interval_table,
         "few-shot": few_shot_table,
         "best": best_table,

@@ -11,7 +11,7 @@ from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.engines.registry import load_engine
 from cclearn.notes import CODED_ASSERTIONS, CodedNote
 from cclearn.runtime.files import sha256_of_text
-from data_builders.builder import Builder, BuiltRow, RejectedRow
+from data_builders.builder import NOT_BILLABLE, Builder, BuiltRow, RejectedRow
 from data_builders.parallel import ParallelMap, in_process, in_processes
 from data_builders.rare_codes.allocation import allocate
 from data_builders.rare_codes.asking import NoteAsker
@@ -25,8 +25,6 @@ from data_builders.rare_codes.settings import RareCodeNotesConfig
 from data_builders.rare_codes.style import StyleNotes
 from data_builders.rare_codes.tables import read_counts, read_labels
 from data_builders.rare_codes.training_corpus import TrainingCorpus, read_training_corpus
-
-_NOT_BILLABLE = "not a billable code of the release"
 
 
 class RareCodeNotesBuilder(Builder):
@@ -172,7 +170,7 @@ def label_counts(
         space = list(counts)
     members = set(space)
     rejected = [
-        RejectedRow(text="", code=code, reason=_NOT_BILLABLE)
+        RejectedRow(text="", code=code, reason=NOT_BILLABLE)
         for code in space
         if not system.is_billable(code)
     ]

@@ -19,7 +19,7 @@ from cclearn.notes.assertion import AssertionLanguage
 from cclearn.notes.grounding import as_quote
 from cclearn.notes.jsonl import read_coded_notes
 from cclearn.runtime.files import sha256_of_text
-from data_builders.builder import Builder, BuilderConfig, BuiltRow, RejectedRow
+from data_builders.builder import NOT_BILLABLE, Builder, BuilderConfig, BuiltRow, RejectedRow
 from data_builders.parallel import ParallelMap, in_process, in_processes
 from data_builders.silver.model_evidence import INSTRUCTION, EvidenceAsker, Per
 from data_builders.silver.nearest import FoundEvidence, NearestEvidence
@@ -40,6 +40,8 @@ class SilverConfig(BuilderConfig):
             that are not English.
         strings: Without a model, paths of coded notes with complete evidence, whose strings are searched
             in the notes.
+        billable_pairs: Whether only billable codes have pairs, as `cclearn code --pairs` requires. The
+            others are in the rejected rows; their notes keep the evidence.
         least: Without a model, least score of evidence between 0 and 1. A smaller one finds more of it,
             and more that is wrong.
         workers: Without a model, number of processes, if there is no cluster. It does not influence the
@@ -55,6 +57,7 @@ class SilverConfig(BuilderConfig):
 
     notes: Path
     assertion: AssertionLanguage = "english"
+    billable_pairs: bool = False
     strings: tuple[Path, ...] = ()
     least: float = Field(default=0.5, ge=0, le=1)
     workers: int = Field(default=1, ge=1, exclude=True)
@@ -132,6 +135,9 @@ class SilverBuilder(Builder):
         number = 0
         for row in rows:
             if isinstance(row, SpanPair):
+                if config.billable_pairs and not system.is_billable(row.code):
+                    yield RejectedRow(text=row.text, code=row.code, reason=NOT_BILLABLE)
+                    continue
                 number += 1
                 row = row.model_copy(update={"id": f"{self.name}-{number}"})
             yield row

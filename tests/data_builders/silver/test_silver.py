@@ -117,6 +117,22 @@ def test_a_build_writes_notes_and_pairs(tmp_path: Path, system: CodeSystem) -> N
     assert "- config_name: pairs\n  data_files: pairs.parquet\n" in card
 
 
+def test_codes_that_are_not_billable_can_be_left_out_of_the_pairs(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    text = "Asthma and gout."
+    write_rows(tmp_path / "notes.jsonl", [note("a", text, {"J45": [], "M10.9": []})])
+    every = run(tmp_path, system, "every")
+    assert [p.code for p in read_rows(every.folder / "pairs.jsonl", SpanPair)] == ["J45", "M10.9"]
+    billable = run(tmp_path, system, "billable", billable_pairs=True)
+    (pair,) = read_rows(billable.folder / "pairs.jsonl", SpanPair)
+    assert (pair.id, pair.code) == ("silver-1", "M10.9")
+    (rejected,) = (billable.folder / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(rejected)["code"] == "J45"
+    (coded,) = read_coded_notes(billable.folder / "notes.jsonl", system)
+    assert [len(a.evidence) for a in coded.codes] == [1, 1]
+
+
 @pytest.mark.slow
 def test_processes_do_not_change_the_bytes(tmp_path: Path, system: CodeSystem) -> None:
     texts = ["Asthma. HTN.", "Gout, htn", "asthmatic, hypertensive", "Nothing."]
