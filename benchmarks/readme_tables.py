@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import baseline_tables, review_tables, synthetic_tables
-from benchmarks.claim.tables import summary_table
+from benchmarks.claim.arm_tables import summary_table
 from benchmarks.markdown import filled, table
 from cclearn.cli.tables import plain_text, score_table
 from cclearn.evaluation.bootstrap import Score

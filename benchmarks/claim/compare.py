@@ -4,16 +4,16 @@ by paired resampling.
 python -m benchmarks.claim.compare --data FOLDER --work FOLDER [--setting gemma-50]
 
 All finished arms of the work folder are compared that have a result in `benchmarks/results/claim`, each
-with `documents` and `own-spans` of the same setting and seed. The differences are written beside the
-results. Those of arms that are no longer in the work folder are kept, as long as their results are the
-same. Without them, the differences of such an arm are missing, which is printed.
+with `documents`, `own-spans` and `mixed` of the same setting and seed. The differences are written
+beside the results. Those of arms that are no longer in the work folder are kept, as long as their
+results are the same. Without them, the differences of such an arm are missing, which is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,11 @@ from cclearn.runtime.parsing import read_json
 COMPARED = ("micro_f1", "macro_f1", "evidence_span_f1")
 """Scores that are compared, besides the recall of groups of codes."""
 
-REFERENCES = ("documents", "own-spans-1-4")
-"""Arms that the others are compared with."""
+REFERENCES = ("documents", "own-spans-1-4", "mixed-1-4")
+"""Arms that the others are compared with, and each of them with those before it."""
 
-PAIRED_MODES = (
-    ("single_pass", "single_pass"),
-    ("span_loop", "span_loop"),
-    # The same strings for both arms, so that only the models differ.
-    ("span_loop", "span_loop_all_spans"),
-)
-"""Modes of an arm, and the modes of the reference that they are compared with."""
+ALL_SPANS = "span_loop_all_spans"
+"""Mode `span_loop` with the strings of all spans, for the arms whose own strings are others."""
 
 
 def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[dict[str, Any]]:
@@ -67,8 +62,7 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
         for label, result in results.items()
     ]
     for label, result, reference in pairs:
-        # The references themselves are compared once.
-        if label == reference or reference not in results or label.startswith("documents-"):
+        if reference not in results or not _is_compared(label, reference):
             continue
         setting = result["setting"]
         hashes = {name: sha256_of_file(folder / f"{name}.json") for name in (label, reference)}
@@ -85,16 +79,38 @@ def compare(folder: Path, data: Path, work: Path, system: CodeSystem) -> list[di
         refuse_incomparable({name: results[name] for name in arms}, arms, split)
         training = {a.code: 1 for note in split.documents for a in note.codes}
         settings = Settings(draws=DRAWS, training=training)
-        for mode, other in PAIRED_MODES:
-            modes = {label: mode, reference: other}
-            if any(of not in results[n]["points"][-1]["modes"] for n, of in modes.items()):
-                continue
-            coded = {name: _coded(arms[name], results[name], of) for name, of in modes.items()}
+        for modes in paired_modes(results[label], results[reference]):
+            coded = {
+                name: _coded(arms[name], results[name], mode)
+                for name, mode in zip(arms, modes, strict=True)
+            }
             scores = score_differences(split, coded, system, settings)
-            names = {"arm": label, "reference": reference, "modes": [mode, other]}
+            names = {"arm": label, "reference": reference, "modes": list(modes)}
             found.append({**names, "results_sha256": hashes, **scores})
-            print(folder.name, label, mode, other, file=sys.stderr, flush=True)
+            print(folder.name, label, *modes, file=sys.stderr, flush=True)
     return found
+
+
+def _is_compared(label: str, reference: str) -> bool:
+    """Return whether an arm is compared with a reference. Two references are compared once."""
+    arm, name = (one.rpartition("-seed")[0] for one in (label, reference))
+    return arm not in REFERENCES[: REFERENCES.index(name) + 1]
+
+
+def paired_modes(arm: Mapping[str, Any], reference: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the modes in which an arm and a reference are compared: both as they are, and, if they have
+    other strings, with the strings of all spans, so that only the models differ.
+
+    Args:
+        arm: Result of the arm.
+        reference: Result of the reference.
+    """
+    modes, others = (result["points"][-1]["modes"] for result in (arm, reference))
+    for mode in ("single_pass", "span_loop"):
+        if mode in modes and mode in others:
+            yield mode, mode
+    if ALL_SPANS in others and "span_loop" in modes:
+        yield (ALL_SPANS if ALL_SPANS in modes else "span_loop"), ALL_SPANS
 
 
 def earlier_differences(folder: Path) -> list[dict[str, Any]]:

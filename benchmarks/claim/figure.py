@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claim.results import ArmResults, read_results
-from benchmarks.claim.tables import ARMS, SETTINGS
+from benchmarks.claim.titles import ARMS, SETTINGS
 
 PATH = Path(__file__).parent.parent.parent / "docs" / "images" / "claim.svg"
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.claim import tables
+from benchmarks.claim import run_tables, tables
+from benchmarks.claim.arm_tables import arm_table, share_table
+from benchmarks.claim.compare import REFERENCES, paired_modes
 from benchmarks.claim.results import (
     RESULTS,
     ArmResults,
@@ -99,12 +101,69 @@ def test_the_intervals_of_all_results_contain_the_values() -> None:
 
 
 def test_a_missing_arm_is_shown_as_missing() -> None:
-    table = tables.arm_table(
+    table = arm_table(
         {"documents": ArmResults("documents", {0: result((10**6, 0.25))})}, "single_pass"
     )
     rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines()}
     assert "0.250" in rows["documents only"]
     assert rows["mixed 1:4"].count("missing") >= 2
+
+
+def test_the_systems_beside_the_arms_have_the_same_data() -> None:
+    for setting, arms in read_results().items():
+        path = RESULTS / f"baselines-{setting.split('-')[1]}.json"
+        beside = json.loads(path.read_text(encoding="utf-8"))["identity"]["data_sha256"]
+        for arm in arms.values() if not setting.endswith("-codes") else ():
+            for found in arm.seeds.values():
+                assert found["identity"]["data_sha256"] == beside, (setting, arm.name)
+
+
+def test_references_have_a_share_too() -> None:
+    documents = ArmResults("documents", {0: result((500, 0.25), (1000, 0.2))})
+    table = share_table({"small-50": {"documents": documents}})
+    (row,) = (line for line in table.splitlines() if "50 documents | documents only" in line)
+    assert "| ≤ 50 % |" in row
+
+
+def test_a_run_has_its_intervals_and_its_points() -> None:
+    found = result((500_000, 0.1), (10**6, 0.2))
+    scores = found["points"][-1]["modes"]["single_pass"]["scores"]
+    scores["micro_f1"] = {"value": 0.3, "low": 0.25, "high": 0.35}
+    scores["macro_f1"] |= {"low": None, "high": None}
+    scores["frequency/tail/micro_f1"] = {"value": 0.125, "low": None, "high": None}
+    results = {"small-50": {"documents": ArmResults("documents", {1: found})}}
+    (row,) = run_tables.end_table(results).splitlines()[2:]
+    assert "| 1 | `single_pass` | 0.300 (0.250–0.350) | 0.200 | – |" in row
+    assert row.endswith("| – | 0.125 | – |")
+    points = run_tables.point_table(results).splitlines()[2:]
+    assert [point.split(" | ")[3:] for point in points] == [
+        ["0.50", "5000", "–", "0.100", "–", "– |"],
+        ["1.00", "10000", "0.300", "0.200", "–", "– |"],
+    ]
+
+
+def test_arms_are_compared_with_the_same_strings() -> None:
+    def modes(*names: str) -> dict[str, Any]:
+        return {"points": [{"modes": {name: {} for name in ("single_pass", *names)}}]}
+
+    mixed, documents = modes("span_loop"), modes("span_loop", "span_loop_all_spans")
+    own = modes("span_loop", "span_loop_all_spans")
+    same = [("single_pass", "single_pass"), ("span_loop", "span_loop")]
+    assert list(paired_modes(mixed, documents)) == [*same, ("span_loop", "span_loop_all_spans")]
+    assert list(paired_modes(own, documents)) == [*same, ("span_loop_all_spans",) * 2]
+    assert list(paired_modes(documents, mixed)) == same
+    assert list(paired_modes(modes(), documents)) == same[:1]
+    for path in sorted(RESULTS.glob("*/comparisons.json")):
+        pairs = [
+            (one["arm"], one["reference"], *one["modes"])
+            for one in json.loads(path.read_text(encoding="utf-8"))
+        ]
+        assert len(set(pairs)) == len(pairs)
+        assert all(reference.rpartition("-seed")[0] in REFERENCES for _, reference, *_ in pairs)
+        # Arms with fewer strings are not compared as if they had all.
+        assert not [
+            p for p in pairs if "own-spans" in p[0] and p[2:] == (same[1][0], "span_loop_all_spans")
+        ]
 
 
 def test_spread() -> None:
