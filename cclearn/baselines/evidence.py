@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Module
 from torch.nn.functional import pad
 
 from cclearn.baselines.model import PlmModel
@@ -28,7 +29,8 @@ def attributions(model: PlmModel, ids: Tensor, chosen: Tensor, method: Method) -
 
     `attention` is the attention of the label. `attingrad` multiplies it by the norm of the product of
     the token's embedding and the gradient of the logit with respect to it (AttInGrad, Edin et al. 2024,
-    arXiv 2406.08958). Shares are positive and add up to 1 for each label.
+    arXiv 2406.08958). The embedding is what the first layer reads, with positions and normalised, as in
+    the code of the authors. Shares are positive and add up to 1 for each label.
 
     Args:
         model: Model in evaluation mode.
@@ -86,7 +88,7 @@ def _norms(model: PlmModel, ids: Tensor, mask: Tensor, upstream: Tensor) -> Tens
         embedded.append(output.detach().requires_grad_())
         return embedded[0]
 
-    handle = model.encoder.get_input_embeddings().register_forward_hook(keep)
+    handle = embeddings_of(model).register_forward_hook(keep)
     try:
         with torch.enable_grad():
             states = model.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
@@ -97,6 +99,15 @@ def _norms(model: PlmModel, ids: Tensor, mask: Tensor, upstream: Tensor) -> Tens
         (back,) = torch.autograd.grad(states, embedded[0], gradient, retain_graph=True)
         found.append((embedded[0].detach() * back).norm(dim=-1))
     return torch.stack(found)
+
+
+def embeddings_of(model: PlmModel) -> Module:
+    """Return the module whose output the first layer of the encoder reads.
+
+    An encoder without such a module has that of the words.
+    """
+    found: Module = getattr(model.encoder, "embeddings", model.encoder.get_input_embeddings())
+    return found
 
 
 def words_of(text: str) -> list[Span]:

@@ -25,18 +25,23 @@ def best_threshold(
     Returns:
         The threshold and its F score. If no item is correct, the threshold is above all scores.
     """
-    flat, correct = scores.ravel().astype(np.float64), gold.ravel()
+    flat, correct = scores.ravel(), gold.ravel()
+    if not correct.any():
+        return (float(np.nextafter(flat.max(), np.inf)) if len(flat) else 1.0), 0.0
+    # No threshold below the lowest correct score is better than it. Of all labels of a code system, few
+    # have such a score.
+    high = flat >= flat[correct].min()
+    lower = float(flat[~high].max()) if not high.all() else 0.0
+    flat, correct = flat[high].astype(np.float64), correct[high]
     order = np.argsort(-flat, kind="stable")
     ranked, right = flat[order], np.cumsum(correct[order])
     selected = np.arange(1, len(ranked) + 1)
-    total = int(right[-1]) + missing if len(right) else missing
-    if not total or not len(ranked):
-        return (float(np.nextafter(ranked[0], np.inf)) if len(ranked) else 1.0), 0.0
+    total = int(right[-1]) + missing
     values = (1 + beta**2) * right / (beta**2 * total + selected)
     # A threshold cannot lie between two equal scores.
     is_last = np.append(ranked[:-1] != ranked[1:], True)
     best = int(np.argmax(np.where(is_last, values, -1.0)))
-    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
+    below = ranked[best + 1] if best + 1 < len(ranked) else lower
     return float((ranked[best] + below) / 2), float(values[best])
 
 

@@ -81,6 +81,13 @@ class CoderSettings:
                     " Omit --labels, or name a model that recipes/plm.py trained."
                 ]
             )
+        if self.loop is not None and self.labels is not None and self.labels.evidence == "none":
+            raise ConfigurationError(
+                [
+                    "labels.evidence (none): a recogniser proposes codes for their evidence, and would"
+                    " propose none. Use attingrad or attention."
+                ]
+            )
         if self.examples and scores_labels(self.model):
             raise ConfigurationError(
                 [

@@ -66,3 +66,14 @@ class Baseline(RecipeSection):
                 "consistency: it compares the scores of all labels; omit sampled_labels"
             )
         return self
+
+    def passes(self, epochs: float) -> float:
+        """Return how often the tokens of a document are read, for each time that its row is drawn.
+
+        Guidelines count as texts of the same length. They are mostly shorter, so that this is the most.
+
+        Args:
+            epochs: Number of epochs of the run. In the first one, there is no second pass.
+        """
+        second = max(0.0, 1 - 1 / epochs) if self.consistency else 0.0
+        return (2 if self.guidelines else 1) * (1 + second)

@@ -104,8 +104,9 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     system = CodeSystem.load(recipe.code_system.name, recipe.code_system.release)
     chosen = choose_rows(recipe, system)
     prepared, shape = _prepared(recipe, chosen, system)
-    _, sizes = make_dataset(prepared.phases, recipe.training)
-    training = recipe.training
+    training, baseline = recipe.training, recipe.baseline
+    most_rows = baseline.batch_rows if baseline is not None else None
+    _, sizes = make_dataset(prepared.phases, training, most_rows=most_rows)
     step_rows = training.device_rows * training.accumulation * processes
     batch, unit = training.effective_batch(processes)
     if recipe.grpo is not None:  # A row of the batch is one answer to a note.
@@ -118,6 +119,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     rows = sum(part.rows for part in prepared.epoch_rows)
     tokens = round(epochs * sum(part.tokens for part in prepared.epoch_rows))
     mean_length = _attended(recipe, _mean_length(prepared))
+    passes = 1.0 if baseline is None else baseline.passes(epochs)
     documents = [part for part in prepared.epoch_rows if part.kind == "document"]
     document_tokens = document_operations = None
     if documents:
@@ -126,7 +128,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         document_operations = estimate_operations(
             shape,
             recipe,
-            document_tokens,
+            document_tokens * passes,
             _attended(recipe, _mean_length(prepared, "document")),
         )
     reports = [report for reports in prepared.reports for report in reports.values()]
@@ -152,7 +154,7 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
         document_tokens=document_tokens,
         shape=shape,
         memory=[estimate_memory(shape, recipe, device, process) for device in DEVICES],
-        operations=estimate_operations(shape, recipe, tokens, mean_length),
+        operations=estimate_operations(shape, recipe, tokens * passes, mean_length),
         document_operations=document_operations,
     )
 

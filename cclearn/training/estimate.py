@@ -252,7 +252,7 @@ def _head_bytes(shape: Shape, tokens: int, device: Device, compute: int, is_trai
     return hidden + logits + float(copied + 4 + compute) * shape.vocabulary * shape.width
 
 
-def estimate_operations(shape: Shape, recipe: Recipe, tokens: int, mean_length: float) -> float:
+def estimate_operations(shape: Shape, recipe: Recipe, tokens: float, mean_length: float) -> float:
     """Estimate the number of floating-point operations of a run.
 
     Each weight takes two operations per token in the forward pass, two in the backward pass, and two
@@ -264,7 +264,7 @@ def estimate_operations(shape: Shape, recipe: Recipe, tokens: int, mean_length: 
     Args:
         shape: Size of the model.
         recipe: Recipe of the run.
-        tokens: Number of tokens that the run reads, without padding.
+        tokens: Number of tokens that the run reads, without padding, in all passes.
         mean_length: Mean length of the rows, weighted by their tokens.
     """
     products = shape.parameters - shape.embedded

@@ -28,7 +28,7 @@ Scores = NDArray[np.float32]
 _BATCH = 8
 
 _BETA = 2.0
-"""Weight of the recall in the tuning of evidence, as in Edin et al. 2024."""
+"""Weight of the recall in the tuning of evidence: words that are missed count more than others."""
 
 
 class LabelDevelopment:
@@ -79,8 +79,9 @@ class LabelDevelopment:
     def tune(self, model: PlmModel) -> None:
         """Set the thresholds in the configuration of a model to those that are best for the notes.
 
-        Without notes, or without evidence in them, a threshold stays as it is. That of evidence is at
-        least the share of an average word.
+        Without notes, or without evidence in them, a threshold stays as it is. That of evidence is the
+        best one that is at least the share of an average word: if attributions tell nothing, the best F
+        score would otherwise be that of all words.
         """
         if not self._notes:
             return
@@ -90,10 +91,10 @@ class LabelDevelopment:
         model.config.threshold, _ = best_threshold(scores, gold, missing)
         for method in get_args(Method):
             shares, is_evidence, average = self._evidence(model, method)
-            if is_evidence.any():
-                # Attributions that tell nothing are best, by their F score, if all words are selected.
-                shares[shares < average] = 0.0
-                threshold, _ = best_threshold(shares, is_evidence, beta=_BETA)
+            high = shares >= average
+            if is_evidence[high].any():
+                missing = int(is_evidence[~high].sum())
+                threshold, _ = best_threshold(shares[high], is_evidence[high], missing, _BETA)
                 model.config.evidence_thresholds[method] = max(threshold, average)
 
     def _loss(self, model: PlmModel, rows: Sequence[EncodedRow]) -> float:
@@ -139,7 +140,8 @@ class LabelDevelopment:
         self, model: PlmModel, method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], float]:
         """Return the shares of the words of notes in their gold labels, whether each word is evidence of
-        the label, and the share of an average word (the median over notes)."""
+        the label, and the share of an average word (the median over notes). Words that the model does
+        not read are left out."""
         shares, is_evidence, averages = [], [], []
         for note in self._notes:
             cited = [a for a in note.codes if a.evidence and a.code in self._labels]
@@ -148,9 +150,12 @@ class LabelDevelopment:
             ids, offsets = encode_with_offsets(
                 self._tokenizer, note.text, model.config.document_tokens
             )
+            read = max((end for _, end in offsets), default=0)
+            words = [word for word in words_of(note.text) if word[0] < read]
+            if not words:
+                continue
             chosen = torch.tensor([self._labels[a.code] for a in cited], device=model.device)
             found = attributions(model, torch.tensor(ids, device=model.device), chosen, method)
-            words = words_of(note.text)
             averages.append(1 / len(words))
             of_words = word_shares(words, offsets, found.double().cpu().numpy())
             for assigned, row in zip(cited, of_words, strict=True):

@@ -254,7 +254,9 @@ def _scratch_config(
 def _positions(encoder: Any) -> int | None:
     """Return the number of tokens that an encoder has positions for, None if it is not limited."""
     positions: int | None = getattr(encoder, "max_position_embeddings", None)
-    if positions is not None and encoder.model_type in _OFFSET_POSITIONS:
+    if positions is None or positions <= 0:  # XLNet has -1.
+        return None
+    if encoder.model_type in _OFFSET_POSITIONS:
         return positions - int(encoder.pad_token_id) - 1
     return positions
 

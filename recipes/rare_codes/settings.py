@@ -116,6 +116,10 @@ def _problems_of(name: str, recipe: Recipe) -> list[str]:
         problems.append(f"{where}: development.notes must be given, to tune the threshold.")
     elif recipe.development.patience is not None:
         problems.append(f"{where}: development.patience would end arms early. Set it to null.")
+    if recipe.rows.order != "mixed":
+        problems.append(
+            f"{where}: rows.order ({recipe.rows.order}) would leave out rows of an arm. Use mixed."
+        )
     if recipe.rows.mixing is not None:
         problems.append(f"{where}: rows.mixing is given by the shares of the arms. Set it to null.")
     return problems

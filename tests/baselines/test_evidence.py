@@ -36,7 +36,7 @@ def test_gradients_are_those_of_the_whole_document(model: PlmModel) -> None:
         embedded.append(output.detach().requires_grad_())
         return embedded[-1]
 
-    handle = model.encoder.get_input_embeddings().register_forward_hook(keep)
+    handle = model.encoder.embeddings.register_forward_hook(keep)
     mask = torch.ones(1, len(ids), dtype=torch.long)
     logits = model(ids[None], mask).logits[0]
     handle.remove()

@@ -44,9 +44,16 @@ def test_a_threshold_lies_between_two_scores() -> None:
 
 def test_without_a_correct_item_nothing_is_selected() -> None:
     scores, gold = np.array([0.9, 0.2]), np.array([False, False])
-    threshold, value = best_threshold(scores, gold)
-    assert threshold > 0.9
-    assert value == 0.0
+    for missing in (0, 1):
+        threshold, value = best_threshold(scores, gold, missing)
+        assert threshold > 0.9
+        assert value == 0.0
+    assert best_threshold(scores[:0], gold[:0]) == (1.0, 0.0)
+
+
+def test_a_threshold_lies_above_the_scores_below_all_correct_ones() -> None:
+    scores, gold = np.array([0.9, 0.5, 0.3], np.float32), np.array([True, True, False])
+    assert best_threshold(scores, gold) == (pytest.approx(0.4), 1.0)
 
 
 def test_average_precision_by_hand() -> None:

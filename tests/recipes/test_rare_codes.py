@@ -133,7 +133,7 @@ def test_problems_of_the_settings_are_listed(config: Path, tmp_path: Path) -> No
     assert len(caught.value.problems) == 2
     baselines = {
         "llm": {"recipe": "tiny/sft_scratch"},
-        "epochs": {"recipe": "plm_icd/codiesp"},
+        "epochs": {"recipe": "plm_icd/codiesp", "overrides": ["rows.order=document_only"]},
     }
     path.write_text(json.dumps({**settings, "baselines": baselines, "labels": "corpse"}))
     with pytest.raises(ConfigurationError) as caught:
@@ -143,6 +143,7 @@ def test_problems_of_the_settings_are_listed(config: Path, tmp_path: Path) -> No
     assert "is no recipe for a baseline" in problems
     assert "training.steps must be given" in problems
     assert "patience would end arms early" in problems
+    assert "rows.order (document_only) would leave out rows" in problems
 
 
 def test_strata_are_those_of_the_evaluation() -> None:

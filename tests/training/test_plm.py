@@ -314,6 +314,28 @@ def test_a_dry_run_counts_what_the_run_does(data: Path, tmp_path: Path) -> None:
     assert all(memory.activations for memory in estimate.memory)
 
 
+def test_a_dry_run_counts_groups_of_rows_as_the_run_does(data: Path, tmp_path: Path) -> None:
+    whole = ["training.steps=null", "training.epochs=1", "training.max_length=40"]
+    recipe = plm_recipe(data, tmp_path / "run", *whole, "baseline.batch_rows=8")
+    estimate = dry_run(recipe)
+    assert estimate.steps > dry_run(plm_recipe(data, tmp_path / "run", *whole)).steps
+    manifest = json.loads((run_plm(recipe) / "manifest.json").read_text())
+    assert manifest["steps"] == estimate.steps
+
+
+def test_a_dry_run_counts_the_second_pass_and_the_guidelines(data: Path, tmp_path: Path) -> None:
+    def operations(*settings: str) -> float:
+        recipe = plm_recipe(data, tmp_path / "run", "training.steps=null", *settings)
+        return dry_run(recipe).operations
+
+    once = operations("training.epochs=4")
+    guided = operations("training.epochs=4", "baseline.guidelines=true")
+    assert guided > 1.8 * once  # The vocabulary is larger, too.
+    # The first of the four epochs has one pass.
+    settings = ("baseline.guidelines=true", "baseline.consistency=5")
+    assert operations("training.epochs=4", *settings) == pytest.approx(1.75 * guided)
+
+
 def launch(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
 

@@ -99,6 +99,9 @@ def test_settings_that_have_no_effect_are_refused(
         ConfigurationError, match="neither the model nor a recogniser scores labels"
     ):
         CoderSettings(loop=loop, labels=SETTINGS).check()
+    loop = LoopSettings(recogniser=f"plm:{model}")
+    with pytest.raises(ConfigurationError, match="would propose none"):
+        CoderSettings(loop=loop, labels=LabelSettings(evidence="none")).check()
     engine = random_engine()
     engine.model.save_pretrained(tmp_path / "llm")
     engine.tokenizer.save_pretrained(tmp_path / "llm")
