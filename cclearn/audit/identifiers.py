@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from cclearn.audit.grams import hash_of
 
@@ -54,13 +55,13 @@ _DATES = (
 )
 
 _PHONE = re.compile(
-    r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\) ?|\d{2,4}[ .-])\d{3,4}[ .-]?\d{3,4}(?![\w-])"
+    r"(?<![\w.-])(?:\+\d{1,3}[ .-]?|1[ .-])?(?:\(\d{2,4}\) ?|\d{2,4}[ .-])\d{3,4}[ .-]?\d{3,4}(?![\w-])"
 )
 
 _NUMBER = re.compile(r"(?<![\d.,-])(?:\d{5,}|\d+(?:-\d+){2,})(?![\d-])(?!\.\d)")
 """Matches digits in a row, or at least three groups of them. Two groups are a range: `2000-2499 g`."""
 
-_NAME_WORD = r"(?:[^\W\d_a-zß-öø-ÿ][\w'’-]+|[A-Z]\.)"
+_NAME_WORD = r"(?:[^\W\d_a-zß-öø-ÿ][\w\u0300-\u036f'’-]+|[A-Z]\.)"
 _NAMES = (
     re.compile(
         r"\b(?:Dr|Mr|Mrs|Ms|Miss|Prof|Doctor|Professor)\.?\s+"
@@ -76,7 +77,7 @@ _NAMES = (
 _CAPITALISED = re.compile(rf"\b{_NAME_WORD}(?:,?[ ]{_NAME_WORD})+")
 """Matches a run of words that begin with a capital."""
 
-_NAME_PART = re.compile(r"[^\W\d_][\w'’-]+")
+_NAME_PART = re.compile(r"[^\W\d_][\w\u0300-\u036f'’-]+")
 
 _LONGEST_NAME = 3
 """Maximum number of words of a name."""
@@ -88,13 +89,17 @@ _FEWEST_DIGITS_OF_A_NUMBER = 5
 
 
 def digits_key(text: str) -> int:
-    """Return the key of a number: the hash of its digits."""
-    return hash_of("digits " + "".join(filter(str.isdigit, text)))
+    """Return the key of a number: the hash of its digits.
+
+    A 1 before ten digits is left out, as the code of a country before a telephone number.
+    """
+    digits = "".join(filter(str.isdigit, text))
+    return hash_of("digits " + (digits[1:] if len(digits) == 11 and digits[0] == "1" else digits))
 
 
 def text_key(text: str) -> int:
     """Return the key of an identifier that is compared in lower case."""
-    return hash_of(f"text {text.lower()}")
+    return hash_of(f"text {normalize('NFC', text).lower()}")
 
 
 def _date_key(found: re.Match[str]) -> int | None:
@@ -170,5 +175,6 @@ def _name_words(text: str, start: int, end: int) -> list[re.Match[str]]:
 
 def _name(words: list[re.Match[str]]) -> Identifier:
     """Return a name, whose key does not depend on the order of its words."""
-    key = hash_of(" ".join(["name", *sorted(word[0].lower() for word in words)]))
+    names = sorted(normalize("NFC", word[0]).lower() for word in words)
+    key = hash_of(" ".join(["name", *names]))
     return Identifier("name", words[0].start(), words[-1].end(), key)

@@ -20,6 +20,7 @@ from cclearn.bulk.identifiers import Identifiers
 from cclearn.errors import DataError
 from cclearn.notes import Note
 from cclearn.notes.columns import NoteColumns
+from cclearn.notes.fhir_documents import document_fields, is_resource
 from cclearn.notes.inputs import InputFile, NoteSource, line_note, row_id, text_note
 from cclearn.notes.parquet import ParquetReader, column_names, count_rows, parquet_rows
 from cclearn.notes.records import Delimited, Record
@@ -92,7 +93,11 @@ class LinesCorpus(BulkCorpus):
             if isinstance(self._format, Delimited):
                 row = row_id(self._format.names, self._columns, record.number)
                 return self._columns.identifier(record.read(), row)
-            return self._columns.identifier(json.loads(record.raw.removeprefix(BOM_UTF8)))
+            fields = json.loads(record.raw.removeprefix(BOM_UTF8))
+            if isinstance(fields, dict) and is_resource(fields):
+                with suppress(DataError):
+                    fields = document_fields(fields, self.path, record.number)
+            return self._columns.identifier(fields)
         except (DataError, ValueError, RecursionError):
             return None
 
@@ -131,6 +136,9 @@ class ParquetCorpus(BulkCorpus):
                 if isinstance(identifier, str):
                     identifiers.add(identifier)
         rows = count_rows(self.path)
+        if wanted not in self._names:  # The numbers of the rows are their ids.
+            for number in range(1, rows + 1):
+                identifiers.add(str(number))
         file_hash = sha256_of_file(self.path)
         corpus_hash.update(file_hash.encode())
         for number, start in enumerate(range(0, rows, shard_size)):
@@ -230,6 +238,8 @@ class CombinedCorpus(BulkCorpus):
             for shard in corpus._shards(shard_size, identifiers, corpus_hash):
                 yield replace(shard, number=number, first=shard.first + _base(part), part=part)
                 number += 1
+            # Shards end at the end of a file: the same bytes in other files are another corpus.
+            corpus_hash.update(b"\0")
 
     def _numbered_ids(self) -> Iterator[tuple[int, str]]:
         for part, corpus in enumerate(self._parts):

@@ -68,6 +68,24 @@ def refuse_other_files(path: Path) -> None:
         )
 
 
+def refuse_inputs_within(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output folder that contains an input, which the run would replace.
+
+    Args:
+        path: Path of the folder, which may not exist.
+        inputs: Paths of the input files.
+
+    Raises:
+        CclearnError: An input is in the folder.
+    """
+    whole = path.resolve()
+    for file in inputs:
+        if file.resolve().is_relative_to(whole):
+            raise CclearnError(
+                f"output (out = {path}): the input {file} is in it. Name another folder."
+            )
+
+
 def _is_shard_file(name: str) -> bool:
     return re.fullmatch(r"\d{5,}\.(jsonl|done)|\..*", name) is not None
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cclearn.bulk.corpora import open_corpus
 from cclearn.bulk.corpus import BulkCorpus, Shard, Survey
-from cclearn.bulk.folder import CodedFolder, refuse_other_files
+from cclearn.bulk.folder import CodedFolder, refuse_inputs_within, refuse_other_files
 from cclearn.bulk.launcher import (
     LaunchedProcess,
     broadcast_from_first,
@@ -150,6 +150,7 @@ class _BulkRun:
         """
         _check(self._settings, self._options, self._process)
         corpus = open_corpus(self._source)
+        refuse_inputs_within(self._out, (file.path for file in self._source.files()))
         refuse_other_files(self._out)
         share_lock = stack.enter_context(locked_folder(self._out))
         plan = self._plan(corpus, on_survey)

@@ -28,6 +28,7 @@ _TRANSPORT_SETTINGS = {
     "concurrency",
     "retries",
     "timeout",
+    "service_tier",
     "seconds",
     "tokens",
     "cost",

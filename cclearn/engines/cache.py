@@ -48,6 +48,8 @@ class CachedEngine(Engine):
         self.hits = 0
         make_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)
+        with foreign_errors(self._unwritable):
+            path.chmod(0o600)  # It contains words of notes.
         self._path = path
         with foreign_errors(self._damaged):
             # Each answer is committed at once, and several runs may share the file.
@@ -180,7 +182,17 @@ class CachedEngine(Engine):
                 "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(row))
             )
 
+    def _unwritable(self, location: str) -> CclearnError:
+        return CclearnError(
+            f"cache (path = {self._path}): it belongs to another user ({location}). Name another file."
+        )
+
     def _damaged(self, location: str) -> CclearnError:
+        if "OperationalError" in location:
+            return CclearnError(
+                f"cache (path = {self._path}): it cannot be read or written now ({location}). Free some"
+                " space on the disk, wait for a run that has locked it, or name another file."
+            )
         return CclearnError(
             f"cache (path = {self._path}): it is not a cache of answers, or is damaged ({location})."
             " Remove it, or name another file."

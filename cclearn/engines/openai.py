@@ -23,7 +23,7 @@ from cclearn.errors import CclearnError, ConfigurationError, RestrictedTextError
 from cclearn.runtime.loopback import AnotherMachineError, host_of, is_loopback, loopback_addresses
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import APIStatusError, OpenAI
 
     from cclearn.engines.settings import EngineSettings
 
@@ -269,8 +269,7 @@ class OpenAIEngine(Engine):
                 ) from None
             if getattr(error, "code", None) == "insufficient_quota":
                 raise self._refused(error, "Top the account up.") from None
-            too_long = getattr(error, "code", None) == "context_length_exceeded"
-            problem = "exceeds_context" if too_long else f"http_{error.status_code}"
+            problem = "exceeds_context" if _is_too_long(error) else f"http_{error.status_code}"
             answer = Answer(request.id, "", problem=problem)
         except openai.APITimeoutError:
             answer = Answer(request.id, "", problem="timeout")
@@ -346,6 +345,17 @@ class OpenAIEngine(Engine):
         return CclearnError(
             f"model (model = {self._model}): {self._host} answers {error.status_code}. {advice}"
         )
+
+
+def _is_too_long(error: APIStatusError) -> bool:
+    """Return whether a server refused a prompt because it does not fit into the model's context.
+
+    OpenAI says so in the code of the error, llama.cpp in its type, and vLLM in the message alone.
+    """
+    signs = (getattr(error, "code", None), getattr(error, "type", None))
+    if not {"context_length_exceeded", "exceed_context_size_error"}.isdisjoint(signs):
+        return True
+    return error.status_code == 400 and "maximum context length" in str(error.message)
 
 
 def _client(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from cclearn.errors import CclearnError, DataError
 from cclearn.model_manifest import read_manifest
 from cclearn.models import model_hash
-from cclearn.runtime.files import sha256_of_file, sha256_of_text
+from cclearn.runtime.files import sha256_of_text
+from cclearn.weights import sha256_of_unchanged
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -69,7 +70,7 @@ class ServedModel:
         weights = str(stable.get("root") or stable.get("id"))
         if self.is_local and Path(weights).exists():
             path = Path(weights)
-            stable["weights"] = model_hash(path) if path.is_dir() else sha256_of_file(path)
+            stable["weights"] = model_hash(path) if path.is_dir() else sha256_of_unchanged(path)
         elif _is_path(weights) or (self.is_local and "root" not in stable):
             return ""
         return sha256_of_text(json.dumps(stable, sort_keys=True))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 ContextSetting = Literal["trained", "model"]
 """A context that is not given as a number: that of the rows of the training, or that of the model."""
@@ -78,6 +79,14 @@ class EngineSettings(BaseModel):
     send_restricted: bool = False
     may_send_restricted: bool = False
     cache: Path = Path("auto")
+
+    @field_validator("base_url")
+    @classmethod
+    def _has_no_password(cls, url: str | None) -> str | None:
+        # The settings are written to manifests.
+        if url is not None and "@" in urlsplit(url).netloc:
+            raise ValueError("it has a user or a password. Set OPENAI_API_KEY instead")
+        return url
 
 
 def variant_of(**settings: object) -> str:

@@ -13,6 +13,11 @@ from cclearn.evaluation.metrics.score_tables import Array, ScoreTable
 _BLOCK = 32
 """Number of draws that are computed together."""
 
+_PERCENTILES = (0.025, 0.975)
+
+_CHANCE = 4.0
+"""Number of standard errors of the estimated bias up to which it is taken for chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -145,9 +150,10 @@ def interval(value: float, draws: Array) -> tuple[float | None, float | None]:
     """Return the 95 % interval of a score: percentiles of its draws, corrected for their bias.
 
     The bootstrap estimates the bias of a score as the mean of its draws minus the score on all notes
-    (Efron & Tibshirani 1993, section 10.2), and it is subtracted from both percentiles. Without this,
-    the interval of a mean over codes need not contain the mean, because a draw has fewer codes. The ends
-    do not leave the range of the score, 0 to 1, or −1 to 1 for a difference.
+    (Efron & Tibshirani 1993, section 10.2). If it is more than four of its standard errors, it is
+    subtracted from both percentiles. Without this, the interval of a mean over codes need not contain
+    the mean, because a draw has fewer codes. The ends do not leave the range of the score, 0 to 1, or −1
+    to 1 for a difference, and the interval contains the score.
 
     Args:
         value: Score on all notes, or NaN.
@@ -156,19 +162,21 @@ def interval(value: float, draws: Array) -> tuple[float | None, float | None]:
     known = draws[np.isfinite(draws)]
     if not len(known) or np.isnan(value):
         return None, None
-    low, high = np.quantile(known, (0.025, 0.975)) - (known.mean() - value)
+    bias = known.mean() - value
+    is_chance = abs(bias) <= _CHANCE * known.std() / np.sqrt(len(known))
+    low, high = np.quantile(known, _PERCENTILES) - (0.0 if is_chance else bias)
     smallest, largest = min(known.min(), value), max(known.max(), value)
     if smallest >= -1 and largest <= 1:
         low, high = np.clip((low, high), 0.0 if smallest >= 0 else -1.0, 1.0)
-    return float(low), float(high)
+    return float(min(low, value)), float(max(high, value))
 
 
 def randomisation_p_values(
     one: Sequence[ScoreTable], two: Sequence[ScoreTable], notes: int, draws: int, seed: int
 ) -> dict[str, float]:
-    """Return the p-value of each difference by approximate randomisation.
+    """Return the p-value of each difference that is defined, by approximate randomisation.
 
-    All tables must be exchangeable.
+    All tables must be exchangeable. An exchange whose difference is not defined counts as larger.
     """
     rng = np.random.default_rng(seed)
     ones = np.ones((1, notes))
@@ -187,17 +195,28 @@ def randomisation_p_values(
             for name, values in table.values(mixed).items():
                 differences = np.abs(values - swapped[name])
                 # Rounding must not make two equal differences unequal.
-                count = int((differences >= observed[name] - 1e-12).sum())
+                count = int((~(differences < observed[name] - 1e-12)).sum())
                 larger[name] = larger.get(name, 0) + count
-    return {name: (count + 1) / (draws + 1) for name, count in larger.items()}
+    return {
+        name: (count + 1) / (draws + 1)
+        for name, count in larger.items()
+        if np.isfinite(observed[name])
+    }
 
 
 def summarise_difference(value: float, draws: Array, p_randomisation: float | None) -> Difference:
-    """Return a difference with its interval and its p-value by the bootstrap."""
+    """Return a difference with its interval and its p-value by the bootstrap.
+
+    If the percentiles of the draws are on both sides of 0, or at it, so is the interval: if few notes
+    differ, most draws have no difference at all, and to subtract the bias would move them from 0.
+    """
     known = draws[np.isfinite(draws)]
     low, high = interval(value, draws)
     p = None
-    if len(known):
+    if len(known) and low is not None and high is not None:
+        first, last = np.quantile(known, _PERCENTILES)
+        if first <= 0 <= last:
+            low, high = min(low, 0.0), max(high, 0.0)
         rarer = min(int((known <= 0).sum()), int((known >= 0).sum()))
         p = min(1.0, 2 * (rarer + 1) / (len(known) + 1))
     return Difference(None if np.isnan(value) else value, low, high, p, p_randomisation)

@@ -57,7 +57,7 @@ def perfectly_filtered(
         predicted: Predictions for the same notes, in the same order.
     """
     for right, note in zip(gold, predicted, strict=True):
-        codes = {assigned.code for assigned in right.codes}
+        codes = {assigned.code for assigned in right.ranked}
         kept = {a.code: a for a in (*note.codes, *note.rejected) if a.code in codes}
         without = [assigned.model_copy(update={"decision": None}) for assigned in kept.values()]
         yield note.model_copy(update={"codes": without, "rejected": []})

@@ -46,7 +46,7 @@ _SUBJECT_BEFORE = re.compile(r"\b(?:(?:[Pp]atient|[Pp]t) (?:is|was)|[Hh]e is|[Ss
 
 _NEWBORN = re.compile(rf"[Nn](?:ewborn|eonate)(?= {_SEXED}| with\b| admitted\b| presenting\b)")
 _SENTENCE_BEFORE = re.compile(r"(?:^|[.\n])\s*(?:[Aa]n? )?(?:[A-Za-z-]+ ){0,2}$")
-_AGE_FIELD = re.compile(r"Age[ \t]*:[ \t]*(?P<number>\d{1,3})(?=[ \t]*(?:$|[Yy\n]))")
+_AGE_FIELD = re.compile(r"Age[ \t]*:[ \t]*(?P<number>\d{1,3})(?=[ \t]*(?:$|[Yy\r\n]))")
 _SEX_FIELD = re.compile(rf"(?:Sex|Gender)[ \t]*:[ \t]*{_SEXED}")
 _SEX_STATED = re.compile(rf"[Pp]atient (?:is|was) an? (?:[a-z-]+ ){{0,3}}?{_SEXED}")
 _TITLE = re.compile(r"M(?:(?P<female>rs|s|iss)|(?P<male>r))\.? (?=[A-Z])")

@@ -12,7 +12,9 @@ from cclearn.notes.spans import Span
 Unit = Literal["section", "sentence"]
 """Kind of the units that a note is split into."""
 
-_HEADER = re.compile(r"^[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|$)", re.MULTILINE)
+_HEADER = re.compile(
+    r"(?<![^\r\n])[ \t]*(?P<name>[A-Z][A-Za-z /&-]{1,48}?)[ \t]*(?::|(?=[\r\n]|\Z))"
+)
 """A capitalised name before a colon at the start of a line, or alone on a line."""
 
 _LINE_END = r"\r\n\x0b\x0c\x85\u2028\u2029"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from cclearn.errors import ConfigurationError
+from cclearn.errors import ConfigurationError, shown_id
 from cclearn.notes import CodedNote
 from cclearn.notes.contract import Grade
 from cclearn.notes.windows import TooLongError
@@ -234,5 +234,5 @@ def _encode_windows(
 
 
 def _first_ids(identifiers: list[str]) -> str:
-    shown = ", ".join(identifiers[:5])
+    shown = ", ".join(map(shown_id, identifiers[:5]))
     return f"{shown}, …" if len(identifiers) > 5 else shown

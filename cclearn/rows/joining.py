@@ -15,9 +15,9 @@ def join_spans(rows: Sequence[TrainingRow], number: int, seed: int) -> list[Trai
     """Join span rows at random, so that several spans share one instruction.
 
     Most tokens of a span row are its instruction. The answer of a joined row has one line for each
-    span, in their order. Only rows of one grade are joined. A span without a code stays alone, because
-    its answer is `none` instead of a line. As many spans with a code stay alone too, if there are so
-    many: otherwise a model would learn that the answer to a single span is `none`.
+    span, in their order. Only rows of one grade and one origin are joined. A span without a code stays
+    alone, because its answer is `none` instead of a line. As many spans with a code stay alone too, if
+    there are so many: otherwise a model would learn that the answer to a single span is `none`.
 
     Args:
         rows: Span rows of one source.
@@ -32,7 +32,7 @@ def join_spans(rows: Sequence[TrainingRow], number: int, seed: int) -> list[Trai
     shuffled = list(rows)
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - reproducible, not secret
     joined: list[TrainingRow] = []
-    waiting: dict[str | None, list[TrainingRow]] = {}
+    waiting: dict[tuple[str | None, str], list[TrainingRow]] = {}
     alone = sum(not row.code for row in shuffled)
     for row in shuffled:
         if not row.code:
@@ -42,10 +42,11 @@ def join_spans(rows: Sequence[TrainingRow], number: int, seed: int) -> list[Trai
             alone -= 1
             joined.append(row)
             continue
-        group = waiting.setdefault(row.grade, [])
+        key = row.grade, row.origin
+        group = waiting.setdefault(key, [])
         group.append(row)
         if len(group) == number:
-            joined.append(_joined(waiting.pop(row.grade)))
+            joined.append(_joined(waiting.pop(key)))
     return joined + [_joined(group) for group in waiting.values()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -116,6 +116,7 @@ def _with_development_file(
     check = CodeCheck(system, recipe.rows.invalid, recipe.rows.uncited)
     template = recipe.rows.template
     rows = list(read_source(path, "document", system, False, template, check, cited=False))
+    _refuse(_code_problems(f"development (path = {path})", check, recipe, rewarded=False))
     for number, chosen in enumerate(selected):
         if chosen.source.kind == "document":
             selected[number] = replace(chosen, development=rows)
@@ -153,26 +154,42 @@ def _read_whole(
 
 def _refuse_codes(sources: Iterable[ChosenRows], recipe: Recipe) -> None:
     """Raise ConfigurationError if sources have codes that are to be refused."""
-    problems = []
+    problems: list[str] = []
     for chosen in sources:
         where = f"rows.sources (path = {chosen.source.path})"
-        if recipe.rows.invalid == "raise" and chosen.check.problem is not None:
-            problems.append(
-                f"{where}: {chosen.check.problem}. Correct them, or set rows.invalid to drop, or to"
-                " unspecified, which keeps headers as their unspecified child."
-            )
         # The reward of GRPO compares the codes of whole notes only.
         rewarded = recipe.grpo is not None and chosen.source.segments is None
-        refused = recipe.rows.uncited == "raise" and not rewarded
-        if refused and chosen.check.uncited_problem is not None:
-            problems.append(
-                f"{where}: {chosen.check.uncited_problem}. A model would learn that the words that"
-                " justify them justify nothing. Find their evidence (`cclearn build silver`), set"
-                " rows.uncited to drop_code or drop_note, or train on codes alone with rows.uncited:"
-                " answer_only and rows.template: codes."
-            )
-    if problems:
-        raise ConfigurationError(dict.fromkeys(problems))
+        problems += _code_problems(where, chosen.check, recipe, rewarded)
+    _refuse(problems)
+
+
+def _code_problems(where: str, check: CodeCheck, recipe: Recipe, rewarded: bool) -> Iterator[str]:
+    """Yield the problems of the codes of a file that are to be refused.
+
+    Args:
+        where: Name of the file, for messages.
+        check: Check of its codes.
+        recipe: Recipe of the run.
+        rewarded: Whether a reward compares the codes, so that they need no evidence.
+    """
+    if recipe.rows.invalid == "raise" and check.problem is not None:
+        yield (
+            f"{where}: {check.problem}. Correct them, or set rows.invalid to drop, or to"
+            " unspecified, which keeps headers as their unspecified child."
+        )
+    if recipe.rows.uncited == "raise" and not rewarded and check.uncited_problem is not None:
+        yield (
+            f"{where}: {check.uncited_problem}. A model would learn that the words that"
+            " justify them justify nothing. Find their evidence (`cclearn build silver`), set"
+            " rows.uncited to drop_code or drop_note, or train on codes alone with rows.uncited:"
+            " answer_only and rows.template: codes."
+        )
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    found = dict.fromkeys(problems)
+    if found:
+        raise ConfigurationError(found)
 
 
 def _expansion(

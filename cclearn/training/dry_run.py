@@ -112,7 +112,9 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     if recipe.grpo is not None:  # A row of the batch is one answer to a note.
         batch = step_rows = step_rows // recipe.grpo.generations
     epoch_steps = sum(sizes) / step_rows
-    steps = training.steps or math.ceil(math.ceil(epoch_steps) * (training.epochs or 1))
+    if len(sizes) == 1:  # The phases of several kinds of rows follow each other without a gap.
+        epoch_steps = math.ceil(epoch_steps) if recipe.grpo is None else max(1, int(epoch_steps))
+    steps = training.steps or math.ceil(epoch_steps * (training.epochs or 1))
     epochs = training.epochs or steps / epoch_steps
     # The process of the run holds the same rows and libraries.
     process = resident_mib() / 2**10

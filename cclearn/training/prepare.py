@@ -128,6 +128,8 @@ def prepare_rows(
     kinds: list[tuple[str, ...]] = [("span", "document")]
     if rows.order == "span_then_document":
         kinds = [("span",), ("document",)]
+    # The shares are those of the whole epoch, in either order.
+    repeats = _repeats(rows, encoded)
     phases: list[list[EncodedRow]] = []
     counts: dict[tuple[int, Grade | None], _Count] = {}  # By the index of the source and the grade.
     for phase_kinds in kinds:
@@ -135,7 +137,7 @@ def prepare_rows(
         if not sources:
             continue
         parts = [[(source, row) for row in encoded[source]] for source in sources]
-        epoch = mix(parts, _repeats(rows, sources, encoded), recipe.seed)
+        epoch = mix(parts, [repeats[source] for source in sources], recipe.seed)
         for source, row in epoch:
             count = counts.setdefault((source, row.grade), _Count())
             count.add(row)
@@ -265,18 +267,15 @@ class _Count:
         )
 
 
-def _repeats(
-    rows: Rows, sources: Sequence[int], encoded: Sequence[Sequence[EncodedRow]]
-) -> list[float]:
+def _repeats(rows: Rows, encoded: Sequence[Sequence[EncodedRow]]) -> list[float]:
     """Return how often the rows of each source occur in an epoch.
 
     Args:
         rows: Settings of the rows.
-        sources: Indices of the sources of a phase.
         encoded: Encoded rows of all sources.
     """
-    settings = [rows.used[source] for source in sources]
-    sizes = [sum(len(row.input_ids) for row in encoded[source]) for source in sources]
+    settings = rows.used
+    sizes = [sum(len(row.input_ids) for row in part) for part in encoded]
     given = [source.share for source in settings]
     mixing = rows.mixing or ("fixed_ratio" if all(given) else "concatenate")
     shares = epoch_shares(sizes, mixing, given, rows.temperature)

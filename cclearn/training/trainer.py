@@ -143,6 +143,9 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if self.state.global_step >= self.state.max_steps:
             return  # The model is saved next. Resuming after the last step would train one more step.
+        control: Any = self.control
+        if control.should_training_stop:
+            return  # The patience is exhausted. A resumed run would not know it, and train on.
         with reporting_write_errors(self._checkpoints):
             super()._save_checkpoint(model, trial)
             state = process_state()

@@ -40,7 +40,11 @@ def test_keys_do_not_depend_on_the_spelling() -> None:
     assert keys("12 March 2021") == keys("03/12/2021") == keys("2021-03-12") == keys("12.3.21")
     assert keys("Name: Doe, John A.") & keys("Mr. John Doe")
     assert keys("(212) 555-0187") == keys("212-555-0187") == keys("2125550187")
+    assert keys("+1 (212) 555-0187") == keys("1-212-555-0187") == keys("212-555-0187")
     assert keys("Jane@Mail.org") == keys("jane@mail.org")
+    assert (
+        keys("Dr. Jos\u00e9 N\u00fa\u00f1ez") == keys("Dr. Jose\u0301 Nu\u0301n\u0303ez") != set()
+    )
     assert keys("MRN 48213377") != keys("MRN 48213378")
 
 

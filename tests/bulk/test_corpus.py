@@ -158,6 +158,39 @@ def test_a_corpus_without_notes_is_refused(tmp_path: Path) -> None:
         open_corpus(NoteSource((tmp_path / "notes.pdf",)))
 
 
+def test_ids_that_are_made_or_read_from_a_resource_are_compared(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = [tmp_path / f"{name}.parquet" for name in "ab"]
+    for path in tables:
+        pq.write_table(pa.table({"text": ["HTN", "Gout"]}), path)
+    content = {"attachment": {"contentType": "text/plain", "data": "SFRO"}}
+    resources = [
+        {
+            "resourceType": "DocumentReference",
+            "id": name,
+            "identifier": [{"value": "N1"}],
+            "content": [content],
+        }
+        for name in "ab"
+    ]
+    lines = tmp_path / "notes.ndjson"
+    lines.write_text("\n".join(map(json.dumps, resources)))
+    for paths, repeated in ((tables, 2), ([lines], 1)):
+        problems = [row.problem for row in rows(open_corpus(NoteSource(tuple(paths))), 10)]
+        assert problems.count("id: an earlier row has the same id") == repeated
+
+
+def test_the_same_bytes_in_other_files_are_another_corpus(tmp_path: Path) -> None:
+    one, two = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    one.write_text('{"id": "a", "text": "x"}\n')
+    two.write_text('{"id": "b", "text": "x"}\n')
+    (tmp_path / "both.jsonl").write_bytes(one.read_bytes() + two.read_bytes())
+    apart = open_corpus(NoteSource((one, two))).survey(5)
+    assert apart.sha256 != open_corpus(NoteSource((tmp_path / "both.jsonl",))).survey(5).sha256
+
+
 def test_several_files_are_one_corpus(corpora: list[Path], tmp_path: Path) -> None:
     other = tmp_path / "other.jsonl"
     other.write_text('\n{"id": "n3", "text": "y"}\n{"id": "z", "text": "x"}\n{"id": "z"}\n')

@@ -64,6 +64,16 @@ def test_a_removed_shard_is_coded_again(tmp_path: Path) -> None:
     assert files_in(tmp_path / "out") == before
 
 
+def test_an_input_in_the_output_folder_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code_corpus(write_jsonl(tmp_path / "notes.jsonl", 5), out, CoderSettings())
+    before = files_in(out)
+    for options in (BulkOptions(), BulkOptions(overwrite=True)):
+        with pytest.raises(CclearnError, match=r"is in it\. Name another folder"):
+            code_corpus(out, out, CoderSettings(encounter="outpatient"), options)
+    assert files_in(out) == before
+
+
 def test_another_run_in_the_folder_is_refused_until_overwritten(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 5)
     code_corpus(source, tmp_path / "out", CoderSettings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,30 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
         assert same.hits == 5
         same.close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    path.touch(0o644)
+    with serving(lambda body, number: GOOD) as server:
+        CachedEngine(engine(server.url), path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_another_run_has_locked_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "answers.sqlite"
+    with serving(lambda body, number: GOOD) as server:
+        cached = CachedEngine(engine(server.url), path)
+        cached._answers.execute("PRAGMA busy_timeout = 1")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CclearnError, match="wait for a run that has locked it") as error:
+            list(cached.generate(requests(1)))
+        assert "Remove" not in str(error.value)
+        other.close()
+        cached.close()
     broken = tmp_path / "broken.sqlite"
     broken.write_text("this is no database, but it is long enough to be looked at")
     with pytest.raises(CclearnError, match=r"cache \(path = .*broken"):

@@ -7,10 +7,14 @@ import threading
 import time
 from typing import Any
 
+import httpx
+import openai
 import pytest
+from pydantic import ValidationError
 
 from cclearn.engines.budget import Budget
-from cclearn.engines.openai import OpenAIEngine
+from cclearn.engines.openai import OpenAIEngine, _is_too_long
+from cclearn.engines.settings import EngineSettings
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.prompts import parse_answer
 from tests.engines.servers import GOOD, completion, engine, requests, serving
@@ -96,6 +100,27 @@ def test_what_fails_for_the_moment_is_tried_again_and_what_fails_is_flagged(
         (answer,) = engine(server.url, concurrency=1).generate(requests(1))
         assert answer.problem == problem
         assert len(server.asked) == tries
+
+
+@pytest.mark.parametrize(
+    ("body", "too_long"),
+    [
+        ({"code": "context_length_exceeded", "message": "no"}, True),
+        ({"code": 400, "type": "exceed_context_size_error", "message": "no"}, True),
+        ({"code": 400, "message": "This model's maximum context length is 512 tokens."}, True),
+        ({"code": 400, "message": "temperature must be positive"}, False),
+    ],
+)
+def test_prompts_that_do_not_fit_are_recognised(body: dict[str, Any], too_long: bool) -> None:
+    response = httpx.Response(400, request=httpx.Request("POST", "http://127.0.0.1"))
+    error = openai.BadRequestError(body["message"], response=response, body=body)
+    assert _is_too_long(error) == too_long
+
+
+def test_a_password_in_the_address_is_refused() -> None:
+    with pytest.raises(ValidationError, match="a user or a password"):
+        EngineSettings(base_url="https://user:secret@host/v1")
+    EngineSettings(base_url="https://host/v1@2")
 
 
 def test_a_server_that_stalls_is_not_waited_for() -> None:

@@ -31,3 +31,11 @@ def test_a_perfect_filter_keeps_right_codes_and_takes_rejected_ones_back(
     evaluation = scored(gold, found, system)
     assert evaluation.value("micro_precision") == 1.0
     assert evaluation.value("micro_recall") == 2 / 3
+
+
+def test_a_code_that_the_gold_negates_is_no_right_code() -> None:
+    negated = AssignedCode(code="I10", assertion="negated")
+    gold = [note("1", {"R52": []})]
+    gold = [gold[0].model_copy(update={"codes": [*gold[0].codes, negated]})]
+    (found,) = perfectly_filtered(gold, [note("1", {"I10": [], "R52": []})])
+    assert [a.code for a in found.codes] == ["R52"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,13 @@ def test_spans_without_a_code_and_of_other_grades_stay_apart() -> None:
         ("gold", 3),
         ("silver", 3),
     ]
+
+
+def test_spans_of_other_origins_stay_apart() -> None:
+    rows = some_rows(count=12)
+    rows[5] = replace(rows[5], origin="restricted")
+    joined = join_spans(rows, 4, seed=0)
+    assert [row.id for row in joined if row.origin == "restricted"] == [rows[5].id]
 
 
 def test_a_single_span_does_not_tell_its_answer() -> None:

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from cclearn.errors import ConfigurationError
 from cclearn.rows import EncodedRow
 from cclearn.training.batches import GroupCollator, RowSampler, group_rows, make_dataset
+from cclearn.training.dry_run import dry_run
 from cclearn.training.sft import run_sft
 from tests.training.runs import ROOT, losses, script, tiny_recipe
 
@@ -257,12 +258,26 @@ def test_spans_come_before_documents(
     monkeypatch.setattr(sft, "_Trainer", Spy)
     settings = ["rows.order=span_then_document", "training.steps=null", "training.epochs=2"]
     settings += ["training.batching=padded", "training.batch_tokens=null"]
-    folder = run_sft(tiny_recipe(data, tmp_path / "run", *settings))
-    span, document = json.loads((folder / "manifest.json").read_text())["rows"]
-    assert len(seen) == 2 * (span["rows"] + document["rows"])
-    spans, documents = seen[: 2 * span["rows"]], seen[2 * span["rows"] :]
-    assert sum(spans) == 2 * span["tokens"]
-    assert sum(documents) == 2 * document["tokens"]
+    recipe = tiny_recipe(data, tmp_path / "run", *settings)
+    span, document = dry_run(recipe).epoch_rows
+    run_sft(recipe)
+    assert (span.kind, document.kind) == ("span", "document")
+    assert len(seen) == 2 * (span.rows + document.rows)
+    assert sum(seen[: 2 * span.rows]) == 2 * span.tokens
+    assert sum(seen[2 * span.rows :]) == 2 * document.tokens
+
+
+def test_shares_are_those_of_the_epoch_in_either_order(data: Path, tmp_path: Path) -> None:
+    shares = ["rows.sources.0.share=0.5", "rows.sources.1.share=0.5"]
+    shares += ["rows.sources.0.repeats=100", "rows.sources.1.repeats=100"]
+    shares += ["training.steps=null", "training.epochs=1"]
+    mixed, ordered = (
+        dry_run(tiny_recipe(data, tmp_path / "run", *shares, f"rows.order={order}")).epoch_rows
+        for order in ("mixed", "span_then_document")
+    )
+    assert [(part.kind, part.rows) for part in mixed] == [(p.kind, p.rows) for p in ordered]
+    first, second = (part.tokens for part in ordered)
+    assert first == pytest.approx(second, rel=0.1)
 
 
 def test_missing_packages_are_reported_together(data: Path, tmp_path: Path) -> None:

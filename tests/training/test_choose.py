@@ -221,6 +221,12 @@ def test_codes_that_are_not_billable_are_refused_dropped_or_replaced(
         ConfigurationError, match=r"1 code is a header \(I50\) and 1 code is unknown"
     ):
         dry_run(recipe)
+    # Notes that are only coded are checked too.
+    write_rows(tmp_path / "apart.jsonl", notes[:2])
+    apart = json.dumps(str(tmp_path / "apart.jsonl"))
+    development = f"development={{path: {apart}, every: 2}}"
+    with pytest.raises(ConfigurationError, match=r"development \(path = .*1 code is unknown"):
+        dry_run(tiny_recipe(data, tmp_path / "x", development))
     dropped = dry_run(tiny_recipe(data, tmp_path / "x", *settings, "rows.invalid=drop"))
     assert (dropped.invalid, dropped.replaced) == (2, 0)
     recipe = tiny_recipe(data, tmp_path / "x", *settings, "rows.invalid=unspecified")

@@ -110,6 +110,31 @@ def test_a_run_ends_if_nothing_improves(
     assert (manifest_of(folder)["steps"], manifest_of(folder)["best_step"]) == (3, 1)
 
 
+def test_a_run_that_stops_after_its_patience_ends_as_before(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cclearn.training import run
+
+    settings = ["development={share: 0.3, every: 1, patience: 2}", "training.save_every=1"]
+    rising(monkeypatch, [1.0, 2.0, 3.0])
+    whole = run_sft(tiny_recipe(data, tmp_path / "whole", *settings))
+
+    def stop(*_: Any) -> None:
+        raise RuntimeError("stopped")
+
+    recipe = tiny_recipe(data, tmp_path / "resumed", *settings)
+    rising(monkeypatch, [1.0, 2.0, 3.0])
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_save_model", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            run_sft(recipe)
+    rising(monkeypatch, [3.0, 0.5])  # The last would be the best, if the run went on.
+    resumed = run_sft(recipe, resume="auto")
+    assert manifest_of(resumed)["steps"] == 3
+    name = "model.safetensors"
+    assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+
+
 def test_a_resumed_run_knows_its_best_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

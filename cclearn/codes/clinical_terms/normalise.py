@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate, chain
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from cclearn.codes.clinical_terms.abbreviations import Abbreviations
 from cclearn.codes.clinical_terms.tables import WORDS, read_table
 from cclearn.runtime.folding import lower_case
 
 TOKEN = re.compile(
-    r"(secondary to\b|[^\W\d_]+|\d+(?:\.\d+)?|\[ ?x?\]|\( ?\)|\(x\)|[☐☒☑]|[,()/;:!?|]"
-    r"|(?<!\b[^\W\d_])\.|\n\s*\n)"
+    r"(secondary to\b|[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*|\d+(?:\.\d+)?|\[ ?x?\]|\( ?\)|\(x\)"
+    r"|[☐☒☑]|[,()/;:!?|]|(?<!\b[^\W\d_])\.|\n\s*\n)"
 )
-"""Matches numbers, words, marks, boxes to tick and boundaries. The dot of "E. coli" is not a boundary.
-"Secondary to" is one token, because "secondary" does not describe the words after it."""
+"""Matches numbers, words with their combining accents, marks, boxes to tick and boundaries. The dot of
+"E. coli" is not a boundary. "Secondary to" is one token, because "secondary" does not describe the words
+after it."""
 
 _ASCII_TOKEN = re.compile(
     r"(secondary to\b|[a-z]+|[0-9]+(?:\.[0-9]+)?|\[ ?x?\]|\( ?\)|\(x\)|[,()/;:!?|]"
@@ -93,7 +95,8 @@ _SINGULAR = tuple(
 class NormalisedWords(dict[str, tuple[str, ...]]):
     """Maps a token in lower case to a tuple of its normalised words. An ignored token has none.
 
-    British spellings become American ones, and plurals become singulars. `tables/words.tsv` contains
+    British spellings become American ones, plurals become singulars, and letters lose their accents,
+    except "ñ", without which Spanish words would be others. `tables/words.tsv` contains
     adjectives of organs, Greek and Latin forms and the like. Results are cached in the mapping.
     """
 
@@ -127,6 +130,8 @@ def _equivalents() -> dict[str, tuple[str, ...]]:
 
 
 def _stem(word: str) -> str:
+    if not word.isascii():
+        word = _without_accents(word)
     if _MAY_CHANGE.search(word) is None:
         return word
     for pattern, replacement in _AMERICAN:
@@ -136,6 +141,11 @@ def _stem(word: str) -> str:
         if singular != word:
             return singular
     return word
+
+
+def _without_accents(word: str) -> str:
+    parts = normalize("NFD", word).replace("n\u0303", "ñ")
+    return "".join(part for part in parts if not combining(part))
 
 
 class Words(NamedTuple):

@@ -24,7 +24,7 @@ from cclearn.codes.strings import PRECEDENCE, code_strings, short_forms
 from cclearn.runtime.caches import cache_file, read_sealed, write_sealed
 from cclearn.runtime.garbage_collection import paused_garbage_collection
 
-PHRASES_VERSION = 30
+PHRASES_VERSION = 31
 """Version of the selection of phrases. Increase it to rebuild older caches."""
 
 _UNINFORMATIVE = frozenset(

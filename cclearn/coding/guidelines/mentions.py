@@ -154,6 +154,11 @@ class Mentions:
         """Return whether the note asserts what is said from `start` to `end` of the patient, now."""
         return self.rules.assertion_of(start, end) == "present"
 
+    def is_of_patient(self, start: int, end: int) -> bool:
+        """Return whether the note asserts what is said from `start` to `end` of the patient, now or
+        before."""
+        return self.rules.assertion_of(start, end) in ("present", "historical")
+
 
 def _is_now(finding: Finding, system: CodeSystem) -> bool:
     """Return whether a finding is present, or of a chronic condition whose history the note names."""

@@ -15,6 +15,7 @@ from cclearn.codes import CodeSystem
 from cclearn.errors import DataError
 from cclearn.evaluation.corpora.annotations import Label, labelled_note
 from cclearn.evaluation.corpora.base import ALL, Corpus, CorpusOptions, UnusableRow
+from cclearn.evaluation.corpora.code_columns import LIKE_A_CODE
 from cclearn.notes import CodedNote
 from cclearn.runtime.files import read_lines, read_text
 
@@ -65,7 +66,7 @@ class Brat(Corpus):
             identifier = path.relative_to(part).with_suffix("").as_posix()
             labels: list[Label] = []
             annotated = path.with_suffix(".ann")
-            for label in _labels(annotated, identifier) if annotated.exists() else ():
+            for label in _labels(annotated, identifier, system) if annotated.exists() else ():
                 if isinstance(label, UnusableRow):
                     yield label
                 else:
@@ -73,8 +74,11 @@ class Brat(Corpus):
             yield from labelled_note(path, identifier, text, labels, system)
 
 
-def _labels(path: Path, note: str) -> Iterator[Label | UnusableRow]:
-    """Yield the labels of an `.ann` file, and its lines that cannot be read."""
+def _labels(path: Path, note: str, system: CodeSystem) -> Iterator[Label | UnusableRow]:
+    """Yield the labels of an `.ann` file, and its lines that cannot be read.
+
+    An annotator's note that does not begin with a code is a comment.
+    """
     spans: dict[str, Label] = {}
     codes: dict[str, list[str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
@@ -91,7 +95,9 @@ def _labels(path: Path, note: str) -> Iterator[Label | UnusableRow]:
             name, reference = found.groups()
             codes.setdefault(name, []).append(reference.rpartition(":")[2].strip())
         elif found := _NOTE.fullmatch(line):
-            codes.setdefault(found[1], []).append(found[2].split()[0])
+            words = found[2].split()
+            if words and (LIKE_A_CODE.fullmatch(words[0]) or words[0] in system):
+                codes.setdefault(found[1], []).append(words[0])
         elif line.strip() and not line.startswith(_OTHER):
             yield UnusableRow(path, "not a line of brat", number, note)
     for name, label in spans.items():

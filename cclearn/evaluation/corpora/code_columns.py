@@ -19,7 +19,7 @@ _SEPARATORS = re.compile(r"[;,|\s]+")
 _PUNCTUATION = "[](){}'\""
 """Characters around codes in a list that was written as text."""
 
-_LIKE_A_CODE = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9.+-]{1,14}")
+LIKE_A_CODE = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9.+-]{1,14}")
 
 _VERSION = re.compile(r"((icd|code)_?)?(version|system|type)", re.IGNORECASE)
 """Names of a column that tells which classification a code belongs to."""
@@ -103,7 +103,7 @@ def _codes(value: Any) -> Iterator[tuple[str, str]]:
         for token in _SEPARATORS.split(value):
             code = token.strip(_PUNCTUATION)
             if code:
-                yield code, "" if _LIKE_A_CODE.fullmatch(code) else "not a code"
+                yield code, "" if LIKE_A_CODE.fullmatch(code) else "not a code"
     elif not is_missing(value):
         # 428.0 and 428 are different codes, and the same number.
         yield str(value), "a number, whose zeros may be lost: give codes as text"

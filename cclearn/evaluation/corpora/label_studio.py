@@ -76,7 +76,7 @@ class LabelStudio(Corpus):
                 yield UnusableRow(folder, problem, note=identifier, detail=f"task {number}")
                 continue
             labels: list[Label] = []
-            for result in _results(task):
+            for result in _results(task, options.text, system):
                 try:
                     labels += _labels(result)
                 except (ValueError, KeyError, TypeError):
@@ -85,13 +85,18 @@ class LabelStudio(Corpus):
             yield from labelled_note(folder, identifier, text, labels, system)
 
 
-def _results(task: dict[str, Any]) -> Iterator[Any]:
+def _results(task: dict[str, Any], text: str, system: CodeSystem) -> Iterator[Any]:
     """Yield the values of the annotations of a task."""
     annotations = task.get("annotations", task.get("completions"))
-    if not isinstance(annotations, list):  # JSON-MIN has the values in a field of any name.
+    if not isinstance(annotations, list):  # JSON-MIN has the values in fields of any name.
         for name, value in task.items():
-            if name != "data" and isinstance(value, list):
-                yield from (part for part in value if isinstance(part, dict) and "labels" in part)
+            if name in ("data", text):
+                continue
+            if isinstance(value, str) and value.strip() and _code(value) in system:
+                yield {"choices": [value]}  # A single choice.
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, dict) and not part.keys().isdisjoint((*_OF_SPANS, *_OF_NOTES)):
+                    yield part
         return
     for annotation in annotations:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled"):

@@ -76,7 +76,7 @@ def _fill_task(
                 "note": note.text,
                 "prompt": document_prompt(note.text, system.name)[0]["content"],
                 "answer": document_answer(note),
-                "codes": [assigned.code for assigned in note.codes],
+                "codes": [assigned.code for assigned in note.ranked],
                 "system": system.name,
             }
             stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
@@ -128,10 +128,10 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     system = CodeSystem.load(doc["system"])
     lines = parse_answer(results[0]).lines
     spans = ground(doc["note"], [line.quote for line in lines])
-    answered = {
-        system.canonical(line.code): span is not None
-        for line, span in zip(lines, spans, strict=True)
-    }
+    answered: dict[str, bool] = {}
+    for line, span in zip(lines, spans, strict=True):
+        code = system.canonical(line.code)
+        answered[code] = answered.get(code, False) or span is not None
     usable = {code for code, grounded in answered.items() if grounded and system.is_billable(code)}
     gold = set(doc["codes"])
     return {

@@ -37,7 +37,8 @@ def add_rates(table: RatioTable, aligned: AlignedNotes, system: CodeSystem) -> N
     answered = np.array(
         [
             float(
-                max(len(f.spans), len(f.codes))
+                len(f.spans)
+                + len(f.supported.symmetric_difference(f.codes))  # Codes without a quote.
                 + sum(f.invalid.values())
                 + f.ungrounded
                 + f.repeated

@@ -34,12 +34,13 @@ class _Ranking:
 class AUCTable:
     """Micro and macro AUC by ranks (Mann-Whitney). Ties count half.
 
-    A code that is not predicted has the lowest score. The labels are the codes of gold notes and
-    predictions. The macro mean is over labels that some notes have and other notes do not have.
+    A code that is not predicted has the lowest score. The labels are the codes of gold notes and those
+    that the system predicts; codes of other systems do not count. The macro mean is over labels that
+    some notes have and other notes do not have.
 
     Args:
         aligned: Notes, all of whose predictions have scores.
-        labels: Codes of the notes.
+        labels: Codes of the notes, and perhaps others.
     """
 
     exchangeable = False
@@ -56,6 +57,8 @@ class AUCTable:
         correct = np.asarray(labels.gold.tocsr()[notes, columns], float).ravel()
         self._gold = labels.gold.T.tocsr()
         self._labels = len(labels.names)
+        used = np.asarray(labels.gold.sum(axis=0) + labels.predicted.sum(axis=0)).ravel()
+        self._used = int(np.count_nonzero(used))
         self._micro = _ranking(notes, correct, np.zeros(len(notes), int), scores)
         self._macro = _ranking(notes, correct, columns, scores)
 
@@ -71,7 +74,7 @@ class AUCTable:
             total = weights.sum(axis=1)
             gold = np.asarray(self._gold @ weights.T)  # labels, draws
             positives = gold.sum(axis=0)
-            area = _areas(self._micro, weights, 1, positives[None], (total * self._labels)[None])
+            area = _areas(self._micro, weights, 1, positives[None], (total * self._used)[None])
             micro.append(area[0])
             areas = _areas(
                 self._macro, weights, self._labels, gold, np.broadcast_to(total, gold.shape)

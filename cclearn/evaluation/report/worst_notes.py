@@ -25,13 +25,14 @@ def worst_notes(
         The gold notes, and the predicted notes by system and id. A note without a prediction has no
         codes.
     """
-    gold_codes = {note.id: {a.code for a in note.codes} for note in read_coded(gold, system)}
+    gold_codes = {n.id: {a.code for a in n.ranked} for n in read_coded(gold, system)}
     total = dict.fromkeys(gold_codes, 0.0)
     for path in predicted.values():
-        for note in read_coded(path, system):
-            found = {assigned.code for assigned in note.codes}
-            size = len(found) + len(gold_codes[note.id])
-            total[note.id] += 2 * len(found & gold_codes[note.id]) / size if size else 1.0
+        found = {n.id: {a.code for a in n.ranked} for n in read_coded(path, system)}
+        for identifier, right in gold_codes.items():
+            codes = found.get(identifier, set())
+            size = len(codes) + len(right)
+            total[identifier] += 2 * len(codes & right) / size if size else 1.0
     order = sorted(total, key=lambda identifier: (total[identifier], identifier))[:count]
     shown = {note.id: note for note in read_coded(gold, system) if note.id in set(order)}
     answers = {}

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Literal
+from unicodedata import combining, normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +48,17 @@ def test_one_spelling(one: str, other: str) -> None:
 )
 def test_words_that_are_no_plurals_are_not_changed(word: str) -> None:
     assert NORMALISED_WORDS[word] in ((word,), ("ascite",))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_do_not_distinguish_words(form: Literal["NFC", "NFD"]) -> None:
+    for name in ("Guillain-Barré", "Sjögren", "Behçet"):
+        plain = "".join(c for c in normalize("NFD", name) if not combining(c))
+        text = normalize(form, f"{name} syndrome")
+        read = read_words(text)
+        assert read.words == read_words(f"{plain} syndrome").words
+        assert text[read.starts[-2] : read.ends[-2]] == normalize(form, name.rpartition("-")[2])
+    assert read_words(normalize(form, "año")).words != read_words("ano").words
 
 
 def test_a_token_may_have_several_words() -> None:

@@ -83,6 +83,30 @@ def test_exports_of_label_studio_are_read(tmp_path: Path, system: CodeSystem) ->
         read("label-studio", path, system)
 
 
+def test_all_shapes_of_the_small_export_of_label_studio_are_read(
+    tmp_path: Path, system: CodeSystem
+) -> None:
+    place = {"start": 4, "end": 6, "text": "MI"}
+    fields: list[dict[str, Any]] = [
+        {"codes": "I25.2: old infarction", "annotator": "R. Oe"},
+        {"codes": {"choices": ["I25.2", "I10"]}},
+        {"codes": [{"taxonomy": [["Circulatory", "I25.2"]]}]},
+        {"label": [{**place, "hypertextlabels": ["I25.2"]}]},
+        {"label": [{**place, "labels": ["I25.2"]}]},
+    ]
+    tasks = [{"id": n, "text": "Old MI.", **found} for n, found in enumerate(fields)]
+    path = tmp_path / "min.json"
+    path.write_text(json.dumps(tasks))
+    notes, unusable = read("label-studio", path, system)
+    assert [sorted(spans(note)) for note in notes] == [
+        ["I25.2"],
+        ["I10", "I25.2"],
+        *[["I25.2"]] * 3,
+    ]
+    assert [spans(note)["I25.2"] for note in notes[3:]] == [["MI"], ["MI"]]
+    assert unusable == []
+
+
 def test_exports_of_doccano_are_read(tmp_path: Path, system: CodeSystem) -> None:
     rows = [
         {"id": 1, "text": "Old MI.", "label": [[4, 6, "I25.2"]]},
@@ -124,6 +148,8 @@ def test_annotations_of_brat_are_read(tmp_path: Path, system: CodeSystem) -> Non
         "T2\tSymptom 8 12;20 25\tPain chest\n"
         "#1\tAnnotatorNotes T2\tR07.9 unspecified\n"
         "T3\tJ449 27 31\tCOPD\n"
+        "#2\tAnnotatorNotes T3\tunsure, ask Dr. Smith\n"
+        "#3\tAnnotatorNotes T3\t \n"
         "T4\tI10 0 3\tnot\n"
         "R1\tWith Arg1:T1 Arg2:T2\n"
         "*\tEquiv T1 T2\n"

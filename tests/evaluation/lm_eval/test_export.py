@@ -22,6 +22,8 @@ def test_answers_are_counted_as_our_coder_would() -> None:
     counts = process_results(row(["I25.2", "I10", "E11.9"]), [answer])
     # I25.2 is right; R07.9 is wrong; I10 is not grounded; I21 is a header.
     assert counts == {"micro_f1": (1, 4, 3), "invalid_rate": (2, 4, 0)}
+    twice = process_results(row(["I25.2"]), ["- Old MI => I25.2\n- no such words => I25.2"])
+    assert twice == {"micro_f1": (1, 1, 1), "invalid_rate": (0, 1, 0)}
     nothing = process_results(row([]), ["none"])
     assert nothing == {"micro_f1": (0, 0, 0), "invalid_rate": (0, 0, 0)}
     both = [counts["micro_f1"], nothing["micro_f1"], (2, 2, 2)]

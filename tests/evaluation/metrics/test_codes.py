@@ -13,6 +13,7 @@ from sklearn.metrics import (
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from cclearn.codes import CodeSystem
+from cclearn.evaluation import Settings, evaluate
 from cclearn.notes import CodedNote
 from tests.evaluation.notes import note, of_labels, scored
 
@@ -110,6 +111,16 @@ def ranked_notes(
 ) -> tuple[list[CodedNote], list[CodedNote]]:
     gold = [note(str(n), {code: [] for code in sorted(g)}) for n, (g, _) in enumerate(rows)]
     return gold, [note(str(n), {c: [] for c in p}, p) for n, (_, p) in enumerate(rows)]
+
+
+def test_areas_do_not_depend_on_other_systems(system: CodeSystem) -> None:
+    rows = [({"I10"}, {"I10": 0.4, "R52": 0.5}), ({"R52"}, {"I10": 0.6, "R52": 0.3})]
+    gold, one = ranked_notes(rows)
+    _, two = ranked_notes([(g, {"E11.9": 0.5, "J44.9": 0.4, "I25.2": 0.1}) for g, _ in rows])
+    alone = evaluate(gold, {"one": one}, system, Settings(draws=0)).evaluations["one"]
+    beside = evaluate(gold, {"one": one, "two": two}, system, Settings(draws=0))
+    for score in ("auc_micro", "auc_macro"):
+        assert beside.evaluations["one"].value(score) == alone.value(score)
 
 
 @settings(deadline=None, max_examples=60)

@@ -12,7 +12,7 @@ from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 from cclearn.coding.guidelines.names import Named, Names
 
 _LIST = re.compile(
-    r"allergi(?:c (?:also )?to|es? to|es? include|es?(?: list)?[ \t]*:|es?[ \t]*\n)"
+    r"allergi(?:c (?:also )?to|es? to|es? include|es?(?: list)?[ \t]*:|es?[ \t]*(?:\r\n?|\n))"
     r"(?P<substances>(?:[^.;:\n]|\n(?!\s*\n|[a-z /&-]+:))*)"
 )
 """An allergy with the substances after it: on the line, or in a list below it."""
@@ -28,15 +28,14 @@ _REACTION = re.compile(r"\s*(?:\([^()\n]*\)|(?::|-+>?|–|→|causes?) *[^,;.\n]
 
 _JOINS = re.compile(r"[\s,/-]*(?:and|or)?[\s-]*")
 _TOLERATED = re.compile(r"\b(?:tolerat\w+|except|not)\b[^,;.]*\Z")
-_CODED = ("present", "historical")
-"""Assertions of an allergy that is coded: "history of penicillin allergy" is an allergy too."""
 
 
 def _allergies(mentions: Mentions, flag: str) -> None:
     if "allerg" not in mentions.lowered:
         return
     for start, end, code in islice(_substances(mentions.lowered), MOST):
-        if mentions.rules.assertion_of(start, end) in _CODED:
+        # "History of penicillin allergy" is an allergy too.
+        if mentions.is_of_patient(start, end):
             mentions.add_span(start, end, mentions.billable(code), flag)
             reaction = _REACTION.match(mentions.lowered, end)
             if reaction is not None:

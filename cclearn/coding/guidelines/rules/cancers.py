@@ -55,7 +55,7 @@ def _receptors(mentions: Mentions, flag: str) -> None:
     if not mentions.of("C50") or mentions.of("Z17"):
         return
     triple = _TRIPLE.search(mentions.lowered)
-    if triple is not None:
+    if triple is not None and mentions.is_of_patient(*triple.span()):
         mentions.add_span(*triple.span(), "Z17.421", flag)
         return
     hormones = list(_HORMONE.finditer(mentions.lowered))

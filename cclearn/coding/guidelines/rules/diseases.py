@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 
 from cclearn.coding.guidelines.mentions import MOST, Mentions, Rule
 from cclearn.coding.guidelines.suggestions.measurements import values_of
@@ -186,9 +187,11 @@ _NOT_YET = re.compile(r"\b(?:not|never)(?: yet| currently)? (?:(?:been )?on|need
 def _dialysis(mentions: Mentions, flag: str) -> None:
     if not mentions.of("N18.6", "I12.0", "I13.2"):
         return
-    found = _DIALYSIS.search(mentions.text)
-    if found is not None and not _NOT_YET.search(mentions.lowered, 0, found.start()):
-        mentions.add_span(*found.span(), "Z99.2", flag)
+    for found in islice(_DIALYSIS.finditer(mentions.text), MOST):
+        is_planned = _NOT_YET.search(mentions.lowered, 0, found.start()) is not None
+        if not is_planned and mentions.is_of_patient(*found.span()):
+            mentions.add_span(*found.span(), "Z99.2", flag)
+            return
 
 
 _DIALYSIS = re.compile(

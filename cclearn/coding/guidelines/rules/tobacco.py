@@ -18,6 +18,12 @@ _QUIT = re.compile(
     r" ?~?(?:(?:19|20)\d\d\b|'\d\d\b|age \d|(?:\d+|an?|one|two|three|four|five|ten|many|several)\+? ?"
     r"(?:y|yrs?|years?|mos?|months?)\b)"
 )
+_BY_ANOTHER = re.compile(
+    r"\b(?:wife|husband|spouse|partner|girlfriend|boyfriend|mother|father|parents?|brother|sister|son"
+    r"|daughter|mom|dad)(?: also| has| had)?[ ]*\Z"
+)
+"""Matches another person before the word for quitting."""
+
 _AFTER = 30
 """Number of code points after a sentence in which the note may say when the patient quit."""
 
@@ -35,7 +41,10 @@ def _tobacco(mentions: Mentions, flag: str) -> None:
         )
         if first is None:
             continue
-        has_quit = _QUIT.search(mentions.lowered, first, end + _AFTER) is not None
+        quit_at = _QUIT.search(mentions.lowered, first, end + _AFTER)
+        has_quit = quit_at is not None and not _BY_ANOTHER.search(
+            mentions.lowered, first, quit_at.start()
+        )
         code = "Z87.891" if has_quit else "F17.210"
         is_known = smoking or mentions.of("F17", "Z87.891", "Z72.0")
         if smoking and (has_quit or packs):

@@ -22,6 +22,8 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("Patient with hypertensive emergency, CHF and ESRD", "I13.2 I16.1 I50.9 N18.6"),
         ("Hypertensive emergency", "I16.1"),
         ("CKD stage 5, not yet on dialysis", "N18.5"),
+        ("ESRD. Her father is on dialysis.", "N18.6"),
+        ("ESRD. Denies dialysis. Now started on hemodialysis.", "N18.6 Z99.2"),
         ("T2DM w/ neuropathy and nephropathy", "E11.21 E11.40"),
         ("Mild AS and moderate MR on echo.", "I08.0"),
         ("Moderate MR and mild TR.", "I08.1"),

@@ -15,6 +15,7 @@ from tests.coding.guidelines.rules.lines import codes_of
         ("1.5 packs/day x 20 yrs", "F17.210"),
         ("Tobacco: 1 ppd, wants to quit.", "F17.210"),
         ("Smokes 1 ppd, quit drinking in 2010.", "F17.210"),
+        ("Smokes 1 ppd. Wife quit 5 years ago.", "F17.210"),
         ("PPD placed today, read in 48 h.", ""),
         ("Father smoked 2 ppd.", ""),
         ("Never smoked a pack a day.", ""),
