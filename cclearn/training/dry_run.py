@@ -111,11 +111,14 @@ def dry_run(recipe: Recipe, processes: int = 1) -> DryRun:
     batch, unit = training.effective_batch(processes)
     if recipe.grpo is not None:  # A row of the batch is one answer to a note.
         batch = step_rows = step_rows // recipe.grpo.generations
-    epoch_steps = sum(sizes) / step_rows
-    if len(sizes) == 1:  # The phases of several kinds of rows follow each other without a gap.
-        epoch_steps = math.ceil(epoch_steps) if recipe.grpo is None else max(1, int(epoch_steps))
+    exact = sum(sizes) / step_rows
+    # The last batch of an epoch may be smaller. Phases follow each other without a new epoch, and GRPO
+    # leaves out the rows that fill no batch.
+    rounded = math.ceil(exact) if recipe.grpo is None else max(1, int(exact))
+    epoch_steps = rounded if len(sizes) == 1 else exact
     steps = training.steps or math.ceil(epoch_steps * (training.epochs or 1))
-    epochs = training.epochs or steps / epoch_steps
+    whole, rest = divmod(steps, epoch_steps)
+    epochs = training.epochs or whole + min(1.0, rest / exact)
     # The process of the run holds the same rows and libraries.
     process = resident_mib() / 2**10
     rows = sum(part.rows for part in prepared.epoch_rows)

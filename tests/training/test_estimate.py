@@ -127,6 +127,12 @@ def test_a_dry_run_agrees_with_the_run(data: Path, tmp_path: Path) -> None:
     assert manifest["steps"] == counted.steps
     assert manifest["tokens_seen"] == pytest.approx(counted.tokens, rel=0.02)
     assert manifest["parameters"] == counted.shape.parameters
+    # The last batch of each of the two epochs is smaller.
+    per_epoch = -(-rows // 4)
+    assert rows % 4
+    twice = {"steps": 2 * per_epoch, "epochs": None}
+    longer = recipe.model_copy(update={"training": recipe.training.model_copy(update=twice)})
+    assert dry_run(longer).epochs == 2
     only = dry_run(tiny_recipe(data, tmp_path / "x", "rows.order=document_only"))
     assert only.document_tokens == only.tokens
     assert (
