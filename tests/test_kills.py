@@ -11,7 +11,7 @@ from tests.kills import COMMANDS, Command, Sandbox, kill
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-QUICK = ("cp", "code file")
+QUICK = ("cp",)
 
 
 @pytest.fixture(scope="module")

@@ -150,8 +150,8 @@ class _BulkRun:
         """
         _check(self._settings, self._options, self._process)
         corpus = open_corpus(self._source)
-        refuse_inputs_within(self._out, (file.path for file in self._source.files()))
         refuse_other_files(self._out)
+        refuse_inputs_within(self._out, (file.path for file in self._source.files()))
         share_lock = stack.enter_context(locked_folder(self._out))
         plan = self._plan(corpus, on_survey)
         if self._process.count > 1:

@@ -12,7 +12,6 @@ hashes, so that no id of a note leaves the machine. The folder of the batches co
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -360,8 +359,7 @@ def _downloaded(client: OpenAI, file: BatchFile) -> Iterator[tuple[str, int, str
     for identifier in (batch.output_file_id, batch.error_file_id):
         if identifier is not None:
             text = client.files.content(identifier).text
-            # Other line ends than these may be part of a string.
-            for number, line in enumerate(re.split(r"\r\n|\r|\n", text.rstrip("\r\n")), start=1):
+            for number, line in enumerate(text.rstrip().split("\n"), start=1):
                 yield f"batch {file.batch_id}", number, line
 
 

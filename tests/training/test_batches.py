@@ -64,6 +64,7 @@ def test_accumulated_batches_are_one_batch_with_unequal_lengths(data: Path, tmp_
     assert tokens[0] == tokens[1]
 
 
+@pytest.mark.slow
 def test_two_processes_train_like_one(data: Path, tmp_path: Path, two: tuple[str, ...]) -> None:
     settings = [
         "training.batching=padded",

@@ -186,10 +186,11 @@ def stopped(data: Path, output: Path, *more: str) -> Path:
     return checkpoint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "batching",
     # 81 rows: the second time the run is stopped in its second epoch.
-    [pytest.param(("packed", "512"), marks=pytest.mark.slow), ("grouped", "1024")],
+    [("packed", "512"), ("grouped", "1024")],
 )
 def test_a_killed_run_is_resumed_with_the_same_result(
     data: Path, tmp_path: Path, batching: tuple[str, str]
@@ -228,6 +229,7 @@ def test_a_killed_run_is_resumed_with_the_same_result(
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_leaves_no_output(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     # No file may grow beyond 60 kB: the weights do not fit.

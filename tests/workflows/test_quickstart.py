@@ -11,6 +11,7 @@ from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
 from cclearn.workflows.quickstart import (
     FIRST_NOTE,
     RESERVED,
+    QuickstartData,
     build_data,
     eligible_codes,
     run_quickstart,
@@ -19,8 +20,15 @@ from cclearn.workflows.quickstart import (
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-def test_span_only_codes_are_in_no_training_note(tmp_path: Path, system: CodeSystem) -> None:
-    data = build_data(tmp_path, eligible_codes("9", system), seed=0, system=system)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> QuickstartData:
+    """The data of a chapter."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    return build_data(folder, eligible_codes("9", system), seed=0, system=system)
+
+
+def test_span_only_codes_are_in_no_training_note(built: QuickstartData) -> None:
+    data = built
     training = {a.code for note in read_coded_notes(data.training) for a in note.codes}
     held_out = {a.code for note in read_coded_notes(data.held_out) for a in note.codes}
     paired = {pair.code for pair in read_span_pairs(data.pairs)}
@@ -31,8 +39,8 @@ def test_span_only_codes_are_in_no_training_note(tmp_path: Path, system: CodeSys
     assert not texts & {note.text for note in read_coded_notes(data.held_out)}
 
 
-def test_held_out_notes_contain_new_terms(tmp_path: Path, system: CodeSystem) -> None:
-    data = build_data(tmp_path, eligible_codes("9", system), seed=0, system=system)
+def test_held_out_notes_contain_new_terms(built: QuickstartData) -> None:
+    data = built
     known = {
         (e.text.casefold(), a.code)
         for note in read_coded_notes(data.training)
