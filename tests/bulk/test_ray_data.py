@@ -33,6 +33,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes_if_a_worker_is_killed(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 8_000)
     code_corpus(source, tmp_path / "one", CoderSettings(), BulkOptions(shard_size=100))

@@ -140,6 +140,7 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path: Path, first_process_is_
     assert run(source, tmp_path / "out").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_on_one_line_and_loses_nothing(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 40)
     out = tmp_path / "out"

@@ -14,6 +14,7 @@ from cclearn.notes import SpanPair
 from tests.benchmarks.claim.corpus import write_corpus
 
 
+@pytest.mark.slow
 def test_shares_count_the_pairs_whose_code_is_among_the_first_candidates(
     system: CodeSystem,
 ) -> None:

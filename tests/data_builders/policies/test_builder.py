@@ -48,6 +48,7 @@ def test_distractors_have_no_code(system: CodeSystem) -> None:
     assert denied > 10
 
 
+@pytest.mark.slow
 def test_categories_and_templates_are_chosen(system: CodeSystem) -> None:
     content = shipped_content(system)
     settings = {"categories": ["social"], "templates": ["clinic_visit"], "without_codes": 0}
