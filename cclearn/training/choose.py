@@ -116,7 +116,8 @@ def _with_development_file(
     check = CodeCheck(system, recipe.rows.invalid, recipe.rows.uncited)
     template = recipe.rows.template
     rows = list(read_source(path, "document", system, False, template, check, cited=False))
-    _refuse(_code_problems(f"development (path = {path})", check, recipe, rewarded=False))
+    where, rewarded = f"development (path = {path})", recipe.grpo is not None
+    _refuse(_code_problems(where, check, recipe, rewarded))
     for number, chosen in enumerate(selected):
         if chosen.source.kind == "document":
             selected[number] = replace(chosen, development=rows)
