@@ -14,7 +14,6 @@ from cclearn.runtime.parsing import read_json
 COMPARED = {name: COLUMNS[name] for name in list(COLUMNS)[:4]}
 """Scores whose differences to the references are shown."""
 
-
 MODES = {
     "single_pass": "`single_pass`",
     "span_loop": "`span_loop`",

@@ -207,8 +207,8 @@ def randomisation_p_values(
 def summarise_difference(value: float, draws: Array, p_randomisation: float | None) -> Difference:
     """Return a difference with its interval and its p-value by the bootstrap.
 
-    If the percentiles of the draws are on both sides of 0, or at it, so is the interval: if few notes
-    differ, most draws have no difference at all, and to subtract the bias would move them from 0.
+    The interval contains 0 if 0 lies between the percentiles of the draws. If few notes differ, most
+    draws have no difference, and the correction for the bias would otherwise move the interval from 0.
     """
     known = draws[np.isfinite(draws)]
     low, high = interval(value, draws)

@@ -38,7 +38,7 @@ def add_rates(table: RatioTable, aligned: AlignedNotes, system: CodeSystem) -> N
         [
             float(
                 len(f.spans)
-                + len(f.supported.symmetric_difference(f.codes))  # Codes without a quote.
+                + len(set(f.codes) - f.supported)  # Codes without a quote.
                 + sum(f.invalid.values())
                 + f.ungrounded
                 + f.repeated
