@@ -49,6 +49,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.slow
 def test_gold_notes_are_made_from_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
     section = page.split("## Gold notes from tables")[1].split("\n## ")[0]

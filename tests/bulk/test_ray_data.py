@@ -58,6 +58,7 @@ def test_a_cluster_writes_the_same_bytes_if_a_worker_is_killed(tmp_path: Path) -
     assert files_in(two) == files_in(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_an_error_of_a_worker_is_one_line(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 20)
     calibration = tmp_path / "calibration.json"

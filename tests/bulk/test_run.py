@@ -166,6 +166,7 @@ def test_a_full_disk_is_reported_on_one_line_and_loses_nothing(tmp_path: Path) -
     assert files_in(out) == whole
 
 
+@pytest.mark.slow
 def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 95)
     source.write_bytes(source.read_bytes() + b'{"id": "torn", "te')

@@ -57,6 +57,7 @@ def test_canaries_are_planted_and_found(folder: Path, tmp_path: Path) -> None:
     assert run("audit", folder / "real.jsonl", "--canaries", secrets).returncode == 0
 
 
+@pytest.mark.slow
 def test_mistakes_are_explained_in_one_line(folder: Path, tmp_path: Path) -> None:
     good = folder / "good.jsonl"
     assert "a folder or a file of notes is needed" in one_line(fails("audit"))

@@ -133,6 +133,7 @@ def test_answers_from_a_file_are_calibrated_and_others_refused(notes: Path, tmp_
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_models_calibration_is_kept_in_its_folder(
     tmp_path: Path, system: CodeSystem, capsys: pytest.CaptureFixture[str]

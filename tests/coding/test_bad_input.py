@@ -119,6 +119,7 @@ def test_a_local_model_codes_any_note(system: CodeSystem, template: str) -> None
         assert note.invalid == []
 
 
+@pytest.mark.slow
 def test_span_loop_codes_any_note(system: CodeSystem, model: Path) -> None:
     loop = LoopSettings(recogniser="lexicon", candidates=4)
     odd = code_among_good_ones(Coder.load(model, system, loop=loop), odd_notes(4_000))

@@ -13,7 +13,13 @@ from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.notes import CODED_ASSERTIONS, CodedNote, SpanPair
 from cclearn.notes.assertion import AssertionRules
 from cclearn.notes.jsonl import read_coded_notes, read_span_pairs
-from data_builders.builder import RejectedRow, builder_names, configure, find_builder
+from data_builders.builder import (
+    AmbiguousString,
+    RejectedRow,
+    builder_names,
+    configure,
+    find_builder,
+)
 from data_builders.noise import WEIGHTS
 from data_builders.output import build
 from tests.data_builders.built import built
@@ -24,6 +30,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
     builder = find_builder("icd10cm")
     folder = tmp_path_factory.mktemp("build") / "pairs"
     return build(builder, configure(builder, {"under": "I20-I25"}), folder, system).data
+
+
+@pytest.fixture(scope="module")
+def whole(system: CodeSystem) -> tuple[dict[str, SpanPair], dict[str, AmbiguousString]]:
+    """The pairs of all codes, and the strings of several codes."""
+    made, _, ambiguous = built("icd10cm", {}, system)
+    return made, ambiguous
 
 
 def notes(pairs: Path, folder: Path, system: CodeSystem, **settings: object) -> list[CodedNote]:
@@ -56,8 +69,10 @@ def test_rejected_rows_have_a_reason(system: CodeSystem) -> None:
     )
 
 
-def test_a_string_never_has_two_codes(system: CodeSystem) -> None:
-    pairs, _, ambiguous = built("icd10cm", {}, system)
+def test_a_string_never_has_two_codes(
+    whole: tuple[dict[str, SpanPair], dict[str, AmbiguousString]], system: CodeSystem
+) -> None:
+    pairs, ambiguous = whole
     claimed: dict[str, str] = {}
     for text, pair in pairs.items():
         assert claimed.setdefault(string_key(text), pair.code) == pair.code
@@ -77,10 +92,11 @@ def test_codes_can_be_listed(tmp_path: Path, system: CodeSystem) -> None:
         build(builder, configure(builder, {"codes": ["I99.99"]}), tmp_path / "x", system)
 
 
-def test_a_partial_build_is_a_subset_of_the_full_build(pairs: Path, system: CodeSystem) -> None:
-    whole, _, _ = built("icd10cm", {}, system)
+def test_a_partial_build_is_a_subset_of_the_full_build(
+    pairs: Path, whole: tuple[dict[str, SpanPair], dict[str, AmbiguousString]]
+) -> None:
     assert {(pair.text, pair.code) for pair in read_span_pairs(pairs)} <= {
-        (pair.text, pair.code) for pair in whole.values()
+        (pair.text, pair.code) for pair in whole[0].values()
     }
 
 

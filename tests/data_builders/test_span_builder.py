@@ -117,6 +117,7 @@ def test_retired_codes_are_distinguished_from_unknown_ones(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.slow
 def test_variants_are_the_same_in_any_number_of_processes(
     tmp_path: Path, system: CodeSystem
 ) -> None:
@@ -187,6 +188,7 @@ def test_a_users_table_becomes_pairs(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_broken_table_of_abbreviations_is_reported_in_any_number_of_processes(
     tmp_path: Path, system: CodeSystem
 ) -> None:

@@ -19,6 +19,7 @@ def note(tmp_path: Path) -> Path:
     return tmp_path / "visit.txt"
 
 
+@pytest.mark.slow
 def test_the_ending_says_the_format(note: Path, tmp_path: Path) -> None:
     for name in ("coded.tsv", "coded.html", "coded.ndjson", "coded.jsonl"):
         done = run("code", note, "--out", tmp_path / name)

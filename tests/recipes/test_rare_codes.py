@@ -48,6 +48,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path
     return path
 
 
+@pytest.mark.slow
 def test_an_experiment_trains_all_arms_and_compares_them(config: Path, system: CodeSystem) -> None:
     experiment = load_experiment(config)
     results = run_experiment(experiment)

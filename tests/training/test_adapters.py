@@ -24,7 +24,7 @@ from tests.training.runs import adapting, losses, tiny_recipe
 # PEFT asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 
-LONG = ("training.steps=40", "training.learning_rate=1e-2", "training.batch_tokens=1024")
+LONG = ("training.steps=20", "training.learning_rate=1e-2", "training.batch_tokens=1024")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,9 @@ def test_what_cannot_be_merged_is_refused(
         merge_adapter(adapters["lora"], tmp_path / "taken")
 
 
-@pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
+@pytest.mark.parametrize(
+    "kind", ["lora", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("dora", "qlora"))]
+)
 def test_an_adapted_run_is_resumed_after_an_interrupt(
     data: Path, run: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -93,6 +93,7 @@ def test_two_processes_train_like_one(data: Path, tmp_path: Path, two: tuple[str
     assert_close(alone, tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_is_refused(data: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         script(data, tmp_path / "run", "--processes=2"),

@@ -75,7 +75,7 @@ def rising(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["none", "lora"])
+@pytest.mark.parametrize("kind", ["none", pytest.param("lora", marks=pytest.mark.slow)])
 def test_the_best_weights_are_kept(
     data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

@@ -47,7 +47,8 @@ def fifty(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> Path:
     return build(notes, config, folder / "notes", system).data
 
 
-@pytest.mark.parametrize("head", [pytest.param("plm_icd", marks=pytest.mark.slow), "plm_ca"])
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["plm_icd", "plm_ca"])
 def test_a_model_learns_fifty_notes_by_heart(head: str, fifty: Path, tmp_path: Path) -> None:
     recipe = load_recipe(
         "tiny/plm_ca",
@@ -96,7 +97,14 @@ GKI = (
 )
 
 
-@pytest.mark.parametrize("extra", ["consistency=2", "sampled_labels=20", "head_learning_rate=1e-2"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "consistency=2",
+        pytest.param("sampled_labels=20", marks=pytest.mark.slow),
+        pytest.param("head_learning_rate=1e-2", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_is_resumed_with_the_same_result(
     extra: str, data: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def test_shares_count_the_pairs_whose_code_is_among_the_first_candidates(
     assert shares(known, [], (1,)) == {"1": 0.0}
 
 
+@pytest.mark.slow
 def test_all_groups_are_measured_with_and_without_translation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,8 +17,14 @@ from cclearn.codes.clinical_terms.tables import PHRASES, read_table
 
 
 @pytest.fixture(scope="module")
-def phrases(system: CodeSystem) -> dict[frozenset[str], str]:
-    return {word_set(words): code for words, (code, _) in collect_phrases(system).items()}
+def collected(system: CodeSystem) -> dict[str, str]:
+    """The phrases of the code system, with their codes."""
+    return {words: code for words, (code, _) in collect_phrases(system).items()}
+
+
+@pytest.fixture(scope="module")
+def phrases(collected: dict[str, str]) -> dict[frozenset[str], str]:
+    return {word_set(words): code for words, code in collected.items()}
 
 
 def test_words_of_a_phrase() -> None:
@@ -60,8 +66,8 @@ def test_words_that_name_no_diagnosis_have_no_code(
     assert phrases.get(word_set(phrase_words(phrase))) in (None, NO_CODE)
 
 
-def test_no_two_phrases_have_the_same_words(system: CodeSystem) -> None:
-    words = Counter(map(word_set, collect_phrases(system)))
+def test_no_two_phrases_have_the_same_words(collected: dict[str, str]) -> None:
+    words = Counter(map(word_set, collected))
     assert words.most_common(1)[0][1] == 1
 
 

@@ -84,6 +84,7 @@ def test_every_phrase_stands_for_a_billable_code(lexicon: LexiconCoder) -> None:
     assert all(map(lexicon.system.is_billable, codes))
 
 
+@pytest.mark.slow
 def test_cached_phrases_are_those_of_the_system(system: CodeSystem) -> None:
     first = {words: code for words, (code, _) in collect_phrases(system).items()}
     assert LexiconCoder(system).phrases == first

@@ -64,6 +64,7 @@ def test_categories_and_templates_are_chosen(system: CodeSystem) -> None:
     assert {note.metadata["template"] for note in built} == {"clinic_visit"}
 
 
+@pytest.mark.slow
 def test_the_rows_do_not_depend_on_the_processes(tmp_path: Path, system: CodeSystem) -> None:
     builder = find_builder("policies")
     config = configure(builder, {"notes": 600, "seed": 3})
