@@ -58,6 +58,12 @@ class CheckpointPublisher(Trainer):  # type: ignore[misc]
         # This callback would print dictionaries between the lines of the progress bar.
         self.remove_callback(PrinterCallback)
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        # A checkpoint has tied weights once. Transformers would report the others as missing.
+        tied = getattr(self.model, "all_tied_weights_keys", {})
+        missing = [key for key in load_result.missing_keys if key not in tied]
+        super()._issue_warnings_after_load(load_result._replace(missing_keys=missing))
+
     def seconds(self) -> float:
         """Return the seconds that the run has taken, including those before it was resumed."""
         return time.perf_counter() - self._started
