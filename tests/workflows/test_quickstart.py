@@ -21,14 +21,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> QuickstartData:
+def data(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> QuickstartData:
     """The data of a chapter."""
     folder = tmp_path_factory.mktemp("quickstart")
     return build_data(folder, eligible_codes("9", system), seed=0, system=system)
 
 
-def test_span_only_codes_are_in_no_training_note(built: QuickstartData) -> None:
-    data = built
+def test_span_only_codes_are_in_no_training_note(data: QuickstartData) -> None:
     training = {a.code for note in read_coded_notes(data.training) for a in note.codes}
     held_out = {a.code for note in read_coded_notes(data.held_out) for a in note.codes}
     paired = {pair.code for pair in read_span_pairs(data.pairs)}
@@ -39,8 +38,7 @@ def test_span_only_codes_are_in_no_training_note(built: QuickstartData) -> None:
     assert not texts & {note.text for note in read_coded_notes(data.held_out)}
 
 
-def test_held_out_notes_contain_new_terms(built: QuickstartData) -> None:
-    data = built
+def test_held_out_notes_contain_new_terms(data: QuickstartData) -> None:
     known = {
         (e.text.casefold(), a.code)
         for note in read_coded_notes(data.training)
