@@ -362,6 +362,7 @@ def test_no_probability_is_made_of_what_is_not_finite(value: float) -> None:
     assert (list(weights.log_probabilities), weights.problem) == ([], "not_finite")
 
 
+@pytest.mark.slow
 def test_the_command_stops_without_a_file(overflowing: Path, tmp_path: Path) -> None:
     write_rows(tmp_path / "notes.jsonl", NOTES)
     out = tmp_path / "coded.jsonl"

@@ -209,7 +209,8 @@ class CodeHierarchy(Mapping[str, Code]):
         Raises:
             UnknownCodeError: The release contains no such code.
         """
-        return self[with_placeholders(self[code].code) + character.upper()].code
+        plain = self._codes[self._require(code)]
+        return self._codes[self._require(with_placeholders(plain) + character.upper())]
 
     def ancestors(self, code: str) -> list[str]:
         """Return all codes above a code, the nearest first. Raises UnknownCodeError."""

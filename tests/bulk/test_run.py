@@ -109,6 +109,7 @@ def test_invalid_options_are_reported_together_and_leave_no_folder(tmp_path: Pat
             code_corpus(source, tmp_path / "out", settings)
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "notes.jsonl", 4_000)
     code_corpus(source, tmp_path / "whole", CoderSettings(), BulkOptions(shard_size=50))

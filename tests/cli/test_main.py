@@ -234,6 +234,7 @@ def test_a_corpus_without_a_note_fails(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_chapter_may_be_a_number(tmp_path: Path) -> None:
     assert run("build", "icd10cm", "under=22", "--out", tmp_path / "o").returncode == 0
 

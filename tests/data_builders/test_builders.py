@@ -92,6 +92,7 @@ def test_codes_can_be_listed(tmp_path: Path, system: CodeSystem) -> None:
         build(builder, configure(builder, {"codes": ["I99.99"]}), tmp_path / "x", system)
 
 
+@pytest.mark.slow
 def test_a_partial_build_is_a_subset_of_the_full_build(
     pairs: Path, whole: tuple[dict[str, SpanPair], dict[str, AmbiguousString]]
 ) -> None:

@@ -129,6 +129,7 @@ def test_variants_are_the_same_in_any_number_of_processes(
         assert file.read_bytes() == (tmp_path / "3" / file.name).read_bytes(), file.name
 
 
+@pytest.mark.slow
 def test_variants_differ_from_the_strings_of_other_codes(system: CodeSystem) -> None:
     pairs, _, _ = built("icd10cm", {"under": "I20-I25", "variants": 12}, system)
     own = {" ".join(t.casefold().split()) for t, p in pairs.items() if "+" not in p.source}

@@ -27,13 +27,24 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:Futu
 LONG = ("training.steps=20", "training.learning_rate=1e-2", "training.batch_tokens=1024")
 
 
+KINDS = ["lora", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("dora", "qlora"))]
+
+
+class Adapters(dict[str, Path]):
+    """The folder of an adapter of each kind, which is trained when it is first asked for."""
+
+    def __init__(self, data: Path, base: Path, folder: Path) -> None:
+        self._data, self._base, self._folder = data, base, folder
+
+    def __missing__(self, kind: str) -> Path:
+        settings = adapting(self._base, kind, *LONG)
+        self[kind] = run_sft(tiny_recipe(self._data, self._folder / kind, *settings))
+        return self[kind]
+
+
 @pytest.fixture(scope="module")
-def adapters(data: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("adapters")
-    return {
-        kind: run_sft(tiny_recipe(data, folder / kind, *adapting(run, kind, *LONG)))
-        for kind in ("lora", "dora", "qlora")
-    }
+def adapters(data: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapters:
+    return Adapters(data, run, tmp_path_factory.mktemp("adapters"))
 
 
 def logits(name: Path, prompt: torch.Tensor) -> torch.Tensor:
@@ -48,9 +59,9 @@ def prompt(run: Path) -> torch.Tensor:
     return torch.tensor([encode_prompt(tokenizer, document_prompt("Acute NSTEMI.\nNo stroke."))])
 
 
-@pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_adapter_learns_and_is_saved_without_its_base(
-    adapters: dict[str, Path], run: Path, prompt: torch.Tensor, kind: str
+    adapters: Adapters, run: Path, prompt: torch.Tensor, kind: str
 ) -> None:
     folder = adapters[kind]
     seen = [loss for _, loss in losses(folder)]
@@ -95,7 +106,7 @@ def test_the_base_model_of_qlora_is_stored_in_4_bits(
     assert stored.quant_state.nested
 
 
-def test_the_coder_loads_an_adapter(adapters: dict[str, Path], system: CodeSystem) -> None:
+def test_the_coder_loads_an_adapter(adapters: Adapters, system: CodeSystem) -> None:
     coder = Coder.load(adapters["lora"], system)
     coder.engine.max_new_tokens = 32  # type: ignore[attr-defined]
     coded = coder.code(Note(id="n", text="Acute NSTEMI."))
@@ -103,9 +114,9 @@ def test_the_coder_loads_an_adapter(adapters: dict[str, Path], system: CodeSyste
     assert not coded.ungrounded
 
 
-@pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_merged_model_is_close_to_base_and_adapter(
-    adapters: dict[str, Path], run: Path, prompt: torch.Tensor, tmp_path: Path, kind: str
+    adapters: Adapters, run: Path, prompt: torch.Tensor, tmp_path: Path, kind: str
 ) -> None:
     moved, lost = merge_adapter(adapters[kind], tmp_path / "merged")
     assert lost < 0.1 * moved
@@ -123,9 +134,7 @@ def test_a_merged_model_is_close_to_base_and_adapter(
     assert manifest["rows_sha256"]
 
 
-def test_what_cannot_be_merged_is_refused(
-    adapters: dict[str, Path], run: Path, tmp_path: Path
-) -> None:
+def test_what_cannot_be_merged_is_refused(adapters: Adapters, run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"it contains no adapter_config\.json"):
         merge_adapter(run, tmp_path / "a")
     broken = tmp_path / "broken"
@@ -154,9 +163,8 @@ def test_what_cannot_be_merged_is_refused(
         merge_adapter(adapters["lora"], tmp_path / "taken")
 
 
-@pytest.mark.parametrize(
-    "kind", ["lora", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("dora", "qlora"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lora", "dora", "qlora"])
 def test_an_adapted_run_is_resumed_after_an_interrupt(
     data: Path, run: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -180,15 +188,13 @@ def test_an_adapted_run_is_resumed_after_an_interrupt(
     assert {weight.dtype for weight in load_file(whole / name).values()} == {torch.float32}
 
 
-def test_an_adapter_is_not_adapted_again(
-    data: Path, adapters: dict[str, Path], tmp_path: Path
-) -> None:
+def test_an_adapter_is_not_adapted_again(data: Path, adapters: Adapters, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"it is an adapter itself\. Merge it first"):
         run_sft(tiny_recipe(data, tmp_path / "run", *adapting(adapters["lora"], "lora")))
 
 
 def test_in_16_bits_an_adapter_is_not_merged(
-    adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    adapters: Adapters, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     merged = load_model(str(adapters["lora"]), dtype=torch.float32)
     assert not isinstance(merged, PeftModel)
@@ -206,9 +212,7 @@ def test_in_16_bits_an_adapter_is_not_merged(
     load_model(str(folder), dtype=torch.float32)
 
 
-def test_a_tokenizer_that_cannot_be_saved_is_one_line(
-    adapters: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_tokenizer_that_cannot_be_saved_is_one_line(adapters: Adapters, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(adapters["lora"], broken)
     fields = json.loads((broken / "tokenizer_config.json").read_text())

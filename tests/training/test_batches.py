@@ -243,6 +243,7 @@ def test_groups_are_collated_with_padding(data: Path, tmp_path: Path) -> None:
     assert (batch["labels"] == -100).sum() == 7 + (batch["attention_mask"] == 0).sum()
 
 
+@pytest.mark.slow
 def test_spans_come_before_documents(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

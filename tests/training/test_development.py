@@ -110,6 +110,7 @@ def test_a_run_ends_if_nothing_improves(
     assert (manifest_of(folder)["steps"], manifest_of(folder)["best_step"]) == (3, 1)
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_after_its_patience_ends_as_before(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_run_that_stops_after_its_patience_ends_as_before(
     assert (resumed / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_knows_its_best_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,14 +97,8 @@ GKI = (
 )
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        "consistency=2",
-        pytest.param("sampled_labels=20", marks=pytest.mark.slow),
-        pytest.param("head_learning_rate=1e-2", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", ["consistency=2", "sampled_labels=20", "head_learning_rate=1e-2"])
 def test_an_interrupted_run_is_resumed_with_the_same_result(
     extra: str, data: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +121,7 @@ def test_an_interrupted_run_is_resumed_with_the_same_result(
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_the_head_is_trained_with_its_own_learning_rate(data: Path, tmp_path: Path) -> None:
     def trained(name: str, *more: str) -> dict[str, torch.Tensor]:
         settings = ("training.optimizer=adamw", "training.learning_rate=1e-3", *more)
@@ -140,6 +135,7 @@ def test_the_head_is_trained_with_its_own_learning_rate(data: Path, tmp_path: Pa
     assert moved > 1e-4
 
 
+@pytest.mark.slow
 def test_guidelines_count_as_tokens(data: Path, tmp_path: Path) -> None:
     folders = [
         run_plm(plm_recipe(data, tmp_path / name, f"baseline.guidelines={name}"))

@@ -234,6 +234,7 @@ def test_bad_rows_are_refused_before_anything_is_written(data: Path, tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"empty.jsonl", "taken"}
 
 
+@pytest.mark.slow
 def test_accelerate_launches_the_script(data: Path, tmp_path: Path, run: Path) -> None:
     done = subprocess.run(
         script(data, tmp_path / "run"), capture_output=True, text=True, check=False, cwd=tmp_path

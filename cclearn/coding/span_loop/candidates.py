@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
+from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
 from cclearn.coding.lexicon.coder import LexiconCoder
 from cclearn.notes import SpanPair
@@ -184,19 +185,26 @@ class Candidates:
         codes = [string.code for string in code_strings(self.system)]
         return codes + [code for _, code in self._pair_strings]
 
-    @cached_property
+    @property
     def _index(self) -> tuple[Any, Any]:
-        """The vectorizer, and the strings as columns of a sparse matrix, shape (n-grams, strings)."""
-        import numpy as np
-        from sklearn.feature_extraction.text import TfidfVectorizer
+        return _trigram_index(self.system, tuple(text for text, _ in self._pair_strings))
 
-        vectorizer = TfidfVectorizer(
-            analyzer="char_wb",
-            ngram_range=(_NGRAM, _NGRAM),
-            strip_accents="unicode",  # Notes and titles differ in them.
-            sublinear_tf=True,
-            dtype=np.float32,
-        )
-        texts = [string.text for string in code_strings(self.system)]
-        texts += [text for text, _ in self._pair_strings]
-        return vectorizer, vectorizer.fit_transform(texts).T.tocsr()
+
+@lru_cache(maxsize=2)
+def _trigram_index(system: CodeSystem, further: tuple[str, ...]) -> tuple[Any, Any]:
+    """Return the vectorizer, and the strings as columns of a sparse matrix, shape (n-grams, strings).
+
+    The strings of the code system are followed by the further ones.
+    """
+    import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        analyzer="char_wb",
+        ngram_range=(_NGRAM, _NGRAM),
+        strip_accents="unicode",  # Notes and titles differ in them.
+        sublinear_tf=True,
+        dtype=np.float32,
+    )
+    texts = [*(string.text for string in code_strings(system)), *further]
+    return vectorizer, vectorizer.fit_transform(texts).T.tocsr()
