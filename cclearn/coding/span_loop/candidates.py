@@ -185,7 +185,7 @@ class Candidates:
         codes = [string.code for string in code_strings(self.system)]
         return codes + [code for _, code in self._pair_strings]
 
-    @property
+    @cached_property
     def _index(self) -> tuple[Any, Any]:
         return _trigram_index(self.system, tuple(text for text, _ in self._pair_strings))
 
