@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from cclearn.codes import CodeSystem
@@ -74,12 +75,12 @@ class Coverage:
         Returns:
             Number of codes by bucket, for each chapter with a string and for `all` codes.
         """
-        table: dict[str, Counter[str]] = {}
+        table: defaultdict[str, Counter[str]] = defaultdict(Counter)
         total: Counter[str] = Counter()
         for code in system.billable_codes():
             bucket = _bucket(self.distinct(code))
             total[bucket] += 1
-            table.setdefault(system.chapter(code), Counter())[bucket] += 1
+            table[system.chapter(code)][bucket] += 1
         shown = {name: counts for name, counts in table.items() if set(counts) != {BUCKETS[0]}}
         if len(table) > MAX_CHAPTERS:
             shown = {}
@@ -90,9 +91,7 @@ class Coverage:
 
 
 def _bucket(count: int) -> str:
-    return next(
-        b for b, start in reversed(list(zip(BUCKETS, _STARTS, strict=True))) if count >= start
-    )
+    return BUCKETS[bisect_right(_STARTS, count) - 1]
 
 
 def markdown(table: dict[str, dict[str, int]], system: CodeSystem) -> str:

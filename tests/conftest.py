@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -15,13 +16,15 @@ settings.register_profile("cclearn", deadline=None)
 settings.load_profile("cclearn")
 
 # Set before cclearn is imported, so that tests neither use nor change the user's cache.
-_CACHE = tempfile.TemporaryDirectory(prefix="cclearn-test-cache-")
-os.environ["CCLEARN_CACHE"] = _CACHE.name
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests that run side by side share the cores. More threads than cores wait for each other. The
+    # cache is that of the main process, which has set it for all.
+    os.environ["OMP_NUM_THREADS"] = "1"
+else:
+    _CACHE = tempfile.TemporaryDirectory(prefix="cclearn-test-cache-")
+    os.environ["CCLEARN_CACHE"] = _CACHE.name
 os.environ["CCLEARN_AUDIT"] = "off"
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Tests that run side by side share the cores. More threads than cores wait for each other.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["OMP_NUM_THREADS"] = "1"
 
 from cclearn.codes import CodeSystem  # noqa: E402
 
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
     from cclearn.engines.local import LocalEngine
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the imported libraries from garbage collection, which every training starts with."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

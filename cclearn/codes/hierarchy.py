@@ -223,7 +223,10 @@ class CodeHierarchy(Mapping[str, Code]):
 
     def chapter(self, code: str) -> str:
         """Return the chapter of a code, e.g. `9`. Raises UnknownCodeError."""
-        return ([*reversed(self.ancestors(code))] or [self._codes[self._require(code)]])[0]
+        row = self._require(code)
+        while self._table.parent[row] >= 0:
+            row = self._table.parent[row]
+        return self._codes[row]
 
     def billable_codes(self, under: str | None = None) -> list[str]:
         """Return the billable codes in tabular order.

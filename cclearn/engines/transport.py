@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import httpx2
 
 from cclearn.errors import CclearnError, ConfigurationError, foreign_errors
@@ -29,8 +31,12 @@ def http_client(
     uses_environment = not this_machine_only and not is_loopback(host_of(url))
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
     with foreign_errors(_unusable_environment):
-        # Certificates that the environment names are trusted in either case.
-        certificates = httpx2.create_ssl_context()
+        if url.lower().startswith("http:") and not uses_environment:
+            # No certificate is needed, and reading them all takes long. This context trusts no server.
+            certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        else:
+            # Certificates that the environment names are trusted, even if its proxies are not used.
+            certificates = httpx2.create_ssl_context()
         transport = (
             ThisMachineOnly(httpx2.HTTPTransport(verify=certificates, limits=limits))
             if this_machine_only

@@ -9,36 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import CCLEARN, fails, one_line, run
+
 NOTE = "Admitted with İ pneumonia.\r\nNo asthma.\n"
-CCLEARN = [sys.executable, "-m", "cclearn.cli.main"]
-
-
-def run(
-    *arguments: str | Path | int, stdin: bytes = b"", cwd: Path | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*CCLEARN, *map(str, arguments)], input=stdin, capture_output=True, check=False, cwd=cwd
-    )
-
-
-def fails(*arguments: str | Path, stdin: bytes = b"") -> str:
-    """Run a command that must fail as a user's error: exit code 2, nothing on stdout, no traceback."""
-    done = run(*arguments, stdin=stdin)
-    message = done.stderr.decode()
-    assert done.returncode == 2, message
-    assert "Traceback" not in message
-    return message
-
-
-def one_line(message: str) -> str:
-    assert message.endswith("\n")
-    assert message.count("\n") == 1, message
-    return message
 
 
 def test_a_text_file_is_coded_as_jsonl(tmp_path: Path) -> None:
     (tmp_path / "visit.txt").write_bytes(NOTE.encode())
-    done = run("code", tmp_path / "visit.txt")
+    command = [*CCLEARN, "code", str(tmp_path / "visit.txt")]
+    done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.decode().splitlines()
     row = json.loads(line)

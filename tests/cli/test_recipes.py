@@ -35,13 +35,14 @@ def refused(
     return capsys.readouterr().err
 
 
-@pytest.fixture
-def settings(tmp_path: Path, system: CodeSystem) -> list[str]:
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, system: CodeSystem) -> list[str]:
+    folder = tmp_path_factory.mktemp("data")
     spans = find_builder("icd10cm")
-    pairs = build(spans, configure(spans, {"under": "I21"}), tmp_path / "pairs", system).data
+    pairs = build(spans, configure(spans, {"under": "I21"}), folder / "pairs", system).data
     notes = find_builder("template_notes")
     config = configure(notes, {"pairs": str(pairs), "notes": 20})
-    documents = build(notes, config, tmp_path / "notes", system).data
+    documents = build(notes, config, folder / "notes", system).data
     return [
         f"rows.sources.0.path={json.dumps(str(pairs))}",
         f"rows.sources.1.path={json.dumps(str(documents))}",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_main import fails, one_line, run
+from tests.cli.commands import fails, one_line, run
 from tests.codes import official
 
 

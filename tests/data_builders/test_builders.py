@@ -69,6 +69,7 @@ def test_rejected_rows_have_a_reason(system: CodeSystem) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_string_never_has_two_codes(
     whole: tuple[dict[str, SpanPair], dict[str, AmbiguousString]], system: CodeSystem
 ) -> None:
@@ -160,6 +161,7 @@ def test_the_same_seed_gives_the_same_bytes(
     assert notes(pairs, tmp_path / "four", system, seed=5, notes=10) == one[:10]
 
 
+@pytest.mark.slow
 def test_reserved_strings_are_kept_back(pairs: Path, tmp_path: Path, system: CodeSystem) -> None:
     def used(found: list[CodedNote]) -> set[str]:
         return {e.text.casefold() for note in found for a in note.codes for e in a.evidence}

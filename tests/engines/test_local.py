@@ -148,7 +148,7 @@ def test_the_length_of_an_answer_is_limited_by_that_of_its_prompt(
     engine = LocalEngine(random_engine.model, random_engine.tokenizer)
     requests = [
         Request(str(count), document_prompt("pain " * count), "start: /[a-z]{3000}/")
-        for count in (20, 1, 60)
+        for count in (20, 1)
     ]
     together = list(engine.generate(requests))
     for answer in together:

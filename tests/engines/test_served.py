@@ -28,6 +28,8 @@ from cclearn.prompts.encoding import encode_completion, encode_prompt
 from cclearn.training.scratch import make_tokenizer
 from tests.models import SHAPE, rows
 
+pytestmark = pytest.mark.slow
+
 LEARNT = {
     "Admitted with pneumonia.": "- pneumonia => J18.9",
     "Essential hypertension. No stroke.": "- Essential hypertension => I10",

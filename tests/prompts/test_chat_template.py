@@ -31,15 +31,17 @@ LOOP = "{% for m in messages %}<|user|>CONTENT<|end|>\n{% endfor %}"
     [
         "{{ m.content }}",
         "{{ m.content | trim }}",
-        "{{ m['content'].strip() + '\\n' }}",
-        "{{ m.content.rstrip() }}",
+        pytest.param("{{ m['content'].strip() + '\\n' }}", marks=pytest.mark.slow),
+        pytest.param("{{ m.content.rstrip() }}", marks=pytest.mark.slow),
         "{{ m.content.lstrip('\\n') }}",
-        "{{ m.content.strip('\\n') }}",
+        pytest.param("{{ m.content.strip('\\n') }}", marks=pytest.mark.slow),
         "{{ m.content }} and again {{ m.content | trim }}",
         "{% if loop.first %}{{ m.content }}{% else %}{{ m.content.split('</think>')[-1] }}{% endif %}",
-        "{% if m.content is string %}{{ m.content }}{% endif %}",
+        pytest.param(
+            "{% if m.content is string %}{{ m.content }}{% endif %}", marks=pytest.mark.slow
+        ),
         "{% generation %}{{ m.content }}{% endgeneration %}",
-        "{{ bos_token }}{{ eos_token }}{{ m.content }}",
+        pytest.param("{{ bos_token }}{{ eos_token }}{{ m.content }}", marks=pytest.mark.slow),
     ],
 )
 def test_a_chat_is_rendered_as_by_transformers(
@@ -59,20 +61,29 @@ def test_a_chat_is_rendered_as_by_transformers(
         ("\n{{ 1/0 }}", r"it cannot be rendered: ZeroDivisionError in line 2\."),
         ("{{ 'a' * 10**10 }}", r"it cannot be rendered: MemoryError in line 1\."),
         ("{{ 7 ** (7 ** (7 ** 7)) }}", "too much time or memory"),
-        (
+        pytest.param(
             "{% for a in range(10**5) %}{% for b in range(10**5) %}{% set c = a %}"
             "{% endfor %}{% endfor %}",
             "too much time or memory",
+            marks=pytest.mark.slow,
         ),
-        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+        pytest.param(
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "RecursionError",
+            marks=pytest.mark.slow,
+        ),
         ("{% set x = 'a' * 10**6 %}{{ x }}{{ x }}", "OutputTooLong"),
         ("{{ raise_exception(messages[0].content) }}", r"TemplateError in line 1\."),
         ("{{ messages[0].content.failure }}{{ 'secret' + 1 }}", "TypeError"),
-        ("{% secret %}", r"TemplateSyntaxError in line 1\."),
-        ("secret", "leaves out a message"),
+        pytest.param("{% secret %}", r"TemplateSyntaxError in line 1\.", marks=pytest.mark.slow),
+        pytest.param("secret", "leaves out a message", marks=pytest.mark.slow),
         ("{{ messages[0].content }}", "leaves out a message"),
         (LOOP.replace("CONTENT", "{{ m.content | replace('\\n', '') }}"), "changes the text"),
-        (LOOP.replace("CONTENT", "{{ m.content | reverse }}"), "leaves out a message"),
+        pytest.param(
+            LOOP.replace("CONTENT", "{{ m.content | reverse }}"),
+            "leaves out a message",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_hostile_template_is_refused_soon_and_not_quoted(

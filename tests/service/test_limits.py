@@ -83,6 +83,7 @@ def test_the_bodies_of_all_requests_have_a_limit(tight: Served) -> None:
     assert tight.code({**large, "text": "x" * 8_000}).status == 200
 
 
+@pytest.mark.slow
 def test_a_wait_beyond_the_time_limit_is_not_begun(system: CodeSystem) -> None:
     with scripted(time_limit=1, max_batch=1) as served:
         assert served.code(sleeping(1, 0.6)).status == 200  # Now it knows how slow it is.
@@ -125,6 +126,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(tight: Served) -> None:
         assert connection.recv(2**16).startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.slow
 def test_a_caller_who_hangs_up_harms_nobody(system: CodeSystem) -> None:
     gone = 'cclearn_refused_requests_total{reason="hung_up"}'
     with scripted(max_batch=1) as served:

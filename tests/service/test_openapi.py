@@ -33,7 +33,7 @@ checks.negative_data_rejection.enabled = false
 """An array with notes that are not valid is answered with 200 and with an error for each of them."""
 
 
-@pytest.mark.parametrize("examples", [50, pytest.param(3_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [20, pytest.param(3_000, marks=pytest.mark.slow)])
 def test_no_request_is_answered_other_than_the_document_says(
     lexicon: Served, tmp_path: Path, examples: int
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_note_that_kills_the_worker_is_answered_with_an_error(system: CodeSyst
         assert b"Traceback" not in served.log
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_ended(system: CodeSystem) -> None:
     with scripted(time_limit=0.5) as served:
         assert served.code(note("sleep 600")).status == 504
@@ -106,6 +107,7 @@ def test_a_worker_that_hangs_is_ended(system: CodeSystem) -> None:
         assert b"did not answer for 1 s" in served.log
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_start_again_is_tried_again(
     system: CodeSystem, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_stop_finishes_what_was_taken(system: CodeSystem) -> None:
         assert served.process.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_at_once(system: CodeSystem) -> None:
     with closing(scripted_service()) as served, served.open(note("sleep 600")):
         served.wait_for(lambda: served.metric("cclearn_notes_in_progress") == 1)
@@ -162,6 +165,7 @@ def test_a_second_signal_stops_at_once(system: CodeSystem) -> None:
         assert b"Traceback" not in served.log
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_server_that_was_killed(system: CodeSystem) -> None:
     with closing(scripted_service()) as served:
         children = psutil.Process(served.process.pid).children(recursive=True)
@@ -195,7 +199,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert any("Did you mean 'max_batch'?" in line for line in lines)
 
 
-@pytest.mark.parametrize("size", ["inf", "nan", "1e308", "0"])
+@pytest.mark.parametrize(
+    "size", ["inf", "0", *(pytest.param(size, marks=pytest.mark.slow) for size in ("nan", "1e308"))]
+)
 def test_a_size_is_a_number_of_bytes(size: str) -> None:
     (line,) = refused("--limit", f"max_held={size}")
     assert line.startswith("--limit: ")
@@ -209,6 +215,7 @@ def test_another_address_needs_a_key() -> None:
     assert "secret" not in line
 
 
+@pytest.mark.slow
 def test_a_coder_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     (line,) = refused("--port", "0", "--model", str(tmp_path / "missing"))
     assert "there is no such folder" in line
@@ -224,11 +231,13 @@ def test_a_process_that_ends_while_it_loads_is_told() -> None:
         asyncio.run(start())
 
 
+@pytest.mark.slow
 def test_an_address_that_is_taken_is_told(lexicon: Served) -> None:
     (line,) = refused("--port", str(lexicon.port))
     assert line.startswith(f"address (host = 127.0.0.1, port = {lexicon.port}): Address already")
 
 
+@pytest.mark.slow
 def test_several_workers_share_the_notes(system: CodeSystem) -> None:
     with serving("--workers", "2") as served:
         assert len(served.workers) == 2

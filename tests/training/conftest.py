@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,13 @@ import pytest
 from cclearn.codes import CodeSystem
 from cclearn.training.sft import run_sft
 from tests.training.runs import build_data, tiny_recipe
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _exempt_from_garbage_collection() -> None:
+    """Exempt what is loaded from garbage collection, which every training starts with."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,12 @@ def note(identifier: str, text: str, codes: dict[str, list[str]]) -> CodedNote:
     )
 
 
+@pytest.fixture(scope="module")
+def nearest(system: CodeSystem) -> NearestEvidence:
+    """The evidence of the strings of the code system alone."""
+    return NearestEvidence(system)
+
+
 def found(nearest: NearestEvidence, text: str, code: str) -> list[tuple[str, str]]:
     (pieces,) = nearest.find(text, [code])
     assert all(0 < piece.score <= 1 for piece in pieces)
@@ -59,8 +65,7 @@ def test_the_score_of_a_string_is_the_share_that_is_evidence() -> None:
     assert string_scores(notes)["R07.9"] == {("pain",): pytest.approx(1.5 / 2)}
 
 
-def test_the_lexicon_finds_the_code_or_one_of_its_category(system: CodeSystem) -> None:
-    nearest = NearestEvidence(system)
+def test_the_lexicon_finds_the_code_or_one_of_its_category(nearest: NearestEvidence) -> None:
     text = "No pneumonia. Acute on chronic systolic heart failure, HTN."
     assert found(nearest, text, "I10") == [("HTN", "lexicon")]
     ((quote, source),) = found(nearest, text, "I50.30")
@@ -69,8 +74,7 @@ def test_the_lexicon_finds_the_code_or_one_of_its_category(system: CodeSystem) -
     assert "pneumonia" not in [quote for quote, _ in found(nearest, text, "J18.9")]
 
 
-def test_misspelt_words_are_found_by_their_characters(system: CodeSystem) -> None:
-    nearest = NearestEvidence(system)
+def test_misspelt_words_are_found_by_their_characters(nearest: NearestEvidence) -> None:
     text = "Past: appendicitiss, gout. Denies rheumatoid artritis of the hand."
     assert found(nearest, text, "K37") == [("appendicitiss", "characters")]
     # Neither is a word more or less than a negated mention.
