@@ -12,6 +12,7 @@ from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings
 from cclearn.coding.findings import Finding
 from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.trigrams import Trigrams
 from cclearn.notes import CODED_ASSERTIONS, CodedNote
 from cclearn.notes.assertion import AssertionLanguage, AssertionRules
 from cclearn.notes.sections import find_sentences
@@ -35,8 +36,6 @@ _SAME_CATEGORY_STRING = 0.7
 
 _TRIED = 20
 """Number of the most similar spans of which the first one that is asserted is taken."""
-
-_NGRAM = 3
 
 _CATEGORY = 3
 """Number of characters of a category."""
@@ -188,39 +187,10 @@ class NearestEvidence:
         return self._vectors[code]
 
     @cached_property
-    def _trigrams(self) -> _Trigrams:
+    def _trigrams(self) -> Trigrams:
         titles = [text for texts in self._titles.values() for text in texts]
         others = [" ".join(words) for strings in self._strings.values() for words in strings]
-        return _Trigrams([*titles, *others])
-
-
-class _Trigrams:
-    """Vectors of character trigrams without accents, weighted by TF-IDF.
-
-    Args:
-        texts: Texts whose trigrams are counted for the weights.
-    """
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        import numpy as np
-        from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
-
-        self._counter = CountVectorizer(
-            analyzer="char_wb",  # Trigrams of single words, so that those of a span are their sum.
-            ngram_range=(_NGRAM, _NGRAM),
-            strip_accents="unicode",
-            dtype=np.float32,
-        )
-        self._weights = TfidfTransformer(sublinear_tf=True)
-        self._weights.fit(self._counter.fit_transform(texts))
-
-    def count(self, texts: Sequence[str]) -> Any:
-        """Return the numbers of the trigrams of texts, a sparse matrix of shape (texts, trigrams)."""
-        return self._counter.transform(texts)
-
-    def weigh(self, counts: Any) -> Any:
-        """Return vectors of length 1 for numbers of trigrams, a sparse matrix of the same shape."""
-        return self._weights.transform(counts)
+        return Trigrams([*titles, *others])
 
 
 class _Windows:
@@ -249,7 +219,7 @@ class _Windows:
                     self.spans.append((start, words[other][1]))
             self._words += [text[start:end] for start, end in words]
 
-    def vectors(self, trigrams: _Trigrams) -> Any:
+    def vectors(self, trigrams: Trigrams) -> Any:
         """Return the vectors of the spans, shape (spans, trigrams)."""
         if self._vectors is None:
             import numpy as np

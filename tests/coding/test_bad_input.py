@@ -107,7 +107,7 @@ def test_the_lexicon_codes_any_note(system: CodeSystem) -> None:
     assert found["one word"] == found["binary"] == found["marks"] == 0
 
 
-@pytest.mark.parametrize("template", ["paired", "listed"])
+@pytest.mark.parametrize("template", ["paired", pytest.param("listed", marks=pytest.mark.slow)])
 def test_a_local_model_codes_any_note(system: CodeSystem, template: str) -> None:
     from cclearn.coding.single_pass.coder import LLMCoder
 

@@ -48,7 +48,7 @@ def read_back(
     return list(corpus.read(folder, "dev", options_of(corpus, {"language": language}), system))
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("language", ["en", pytest.param("es", marks=pytest.mark.slow)])
 def test_a_submission_is_read_back(language: str, tmp_path: Path, system: CodeSystem) -> None:
     *read, empty = sorted(
         read_back(tmp_path, [FULL, EMPTY], language, system), key=lambda n: n.id, reverse=True
@@ -63,7 +63,7 @@ def test_a_submission_is_read_back(language: str, tmp_path: Path, system: CodeSy
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("language", ["en", pytest.param("es", marks=pytest.mark.slow)])
 def test_codiesp_coded_by_the_lexicon_is_read_back(
     language: str, tmp_path: Path, shared_data: Path, system: CodeSystem
 ) -> None:

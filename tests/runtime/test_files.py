@@ -154,7 +154,7 @@ def writer(out: Path, kind: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("kind", ["file", pytest.param("folder", marks=pytest.mark.slow)])
 def test_only_the_partial_output_of_a_process_that_is_gone_is_removed(
     tmp_path: Path, kind: str
 ) -> None:

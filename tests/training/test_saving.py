@@ -92,7 +92,7 @@ def test_an_adapter_and_its_merged_model_have_what_a_server_needs(
     check_generation(tmp_path / "merged", run)
 
 
-@pytest.mark.parametrize("eos", ["<|end|>", "<|user|>"])
+@pytest.mark.parametrize("eos", ["<|end|>", pytest.param("<|user|>", marks=pytest.mark.slow)])
 def test_padding_never_hides_the_end_of_a_turn(
     data: Path, run: Path, chat_model: Path, tmp_path: Path, system: CodeSystem, eos: str
 ) -> None:

@@ -11,10 +11,8 @@ from typing import Any, Protocol
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import code_strings, string_key
 from cclearn.coding.lexicon.coder import LexiconCoder
+from cclearn.coding.trigrams import Trigrams
 from cclearn.notes import SpanPair
-
-_NGRAM = 3
-"""Number of characters of an n-gram. N-grams of further lengths would only make the index larger."""
 
 _MAX_STRINGS = 600
 """Maximum number of strings in the ranking by characters."""
@@ -168,9 +166,9 @@ class Candidates:
         """Yield the codes whose strings share trigrams with each text, best first, with headers."""
         import numpy as np
 
-        vectorizer, strings = self._index
+        trigrams, strings = self._index
         for text in texts:
-            similarity = (vectorizer.transform([text]) @ strings).toarray()[0]
+            similarity = (trigrams.weigh(trigrams.count([text])) @ strings).toarray()[0]
             best = np.flatnonzero(similarity > 0)
             if len(best) > _MAX_STRINGS:
                 # numpy.partition may return any of several strings with equal scores. All of them are
@@ -186,25 +184,15 @@ class Candidates:
         return codes + [code for _, code in self._pair_strings]
 
     @cached_property
-    def _index(self) -> tuple[Any, Any]:
+    def _index(self) -> tuple[Trigrams, Any]:
         return _trigram_index(self.system, tuple(text for text, _ in self._pair_strings))
 
 
 @lru_cache(maxsize=2)
-def _trigram_index(system: CodeSystem, further: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return the vectorizer, and the strings as columns of a sparse matrix, shape (n-grams, strings).
+def _trigram_index(system: CodeSystem, further: tuple[str, ...]) -> tuple[Trigrams, Any]:
+    """Return the trigrams, and the strings as columns of a sparse matrix, shape (trigrams, strings).
 
     The strings of the code system are followed by the further ones.
     """
-    import numpy as np
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(
-        analyzer="char_wb",
-        ngram_range=(_NGRAM, _NGRAM),
-        strip_accents="unicode",  # Notes and titles differ in them.
-        sublinear_tf=True,
-        dtype=np.float32,
-    )
-    texts = [*(string.text for string in code_strings(system)), *further]
-    return vectorizer, vectorizer.fit_transform(texts).T.tocsr()
+    trigrams = Trigrams([*(string.text for string in code_strings(system)), *further])
+    return trigrams, trigrams.vectors.T.tocsr()

@@ -40,7 +40,7 @@ def spans(recogniser: SpacyRecogniser, texts: list[str]) -> list[list[tuple[int,
     return [list(recognition.spans) for recognition in recogniser.recognise(segments)]
 
 
-@pytest.fixture(scope="module", params=["ner", "spancat"])
+@pytest.fixture(scope="module", params=["ner", pytest.param("spancat", marks=pytest.mark.slow)])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline, trained for sixty steps by one of the packaged configurations."""
     root = tmp_path_factory.mktemp(request.param)

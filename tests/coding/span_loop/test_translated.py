@@ -74,6 +74,7 @@ def test_other_codes_than_those_of_the_icd_10_are_refused(tmp_path: Path) -> Non
         TranslatedRanking(CodeSystem.load(str(path)))
 
 
+@pytest.mark.slow
 def test_own_titles_stay_the_first_candidates(spanish: CodeSystem) -> None:
     lexicon = LexiconCoder(spanish)
     candidates = Candidates(lexicon, [TranslatedRanking(spanish)])
