@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cclearn.codes import CodeSystem
 from cclearn.codes.strings import PRECEDENCE as FIELDS
@@ -69,6 +70,7 @@ class Claim:
     neighbour: str | None = None
 
 
+@lru_cache(maxsize=256)
 def rank(source: str, grade: Grade) -> int:
     """Return the rank of a claim. The strongest claims have rank 0.
 

@@ -98,6 +98,10 @@ class CodeHierarchy(Mapping[str, Code]):
         """Return the official title of a code. Raises UnknownCodeError."""
         return str(self._table.description[self._require(code)])
 
+    def short_title(self, code: str) -> str:
+        """Return the short title of a code, empty if there is none. Raises UnknownCodeError."""
+        return str(self._table.short_title[self._require(code)])
+
     def synonyms(self, code: str) -> tuple[str, ...]:
         """Return the inclusion terms of a code. Raises UnknownCodeError."""
         return tuple(self._table.inclusion_terms[self._require(code)])

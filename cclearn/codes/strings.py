@@ -75,7 +75,7 @@ class CodeString:
     field: Field
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def code_strings(system: CodeHierarchy) -> tuple[CodeString, ...]:
     """Return every string of every category and subcategory, in tabular order.
 

@@ -41,6 +41,6 @@ class ICD10CMBuilder(SpanBuilder):
                 continue
             yield Claim(string.text, string.code, f"{self.name}/{string.field}")
             if string.field == "title":
-                short = system[string.code].short_title
+                short = system.short_title(string.code)
                 if short and string_key(short) != string_key(string.text):
                     yield Claim(short, string.code, f"{self.name}/short_title")

@@ -19,7 +19,7 @@ from cclearn.codes.clinical_terms.tables import PHRASES, read_table
 @pytest.fixture(scope="module")
 def collected(system: CodeSystem) -> dict[str, str]:
     """The phrases of the code system, with their codes."""
-    return {words: code for words, (code, _) in collect_phrases(system).items()}
+    return {words: code for words, code, _ in phrase_rows(system)}
 
 
 @pytest.fixture(scope="module")

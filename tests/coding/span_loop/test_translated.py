@@ -98,6 +98,7 @@ def test_pairs_teach_words_that_titles_lack(tmp_path: Path) -> None:
     assert codes == ["R21"]
 
 
+@pytest.mark.slow
 def test_a_translated_code_precedes_candidates_that_are_spelt_alike(spanish: CodeSystem) -> None:
     lexicon, text = LexiconCoder(spanish), "sarpullido"
     (without,) = Candidates(lexicon).retrieve([text], 3)
