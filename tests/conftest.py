@@ -35,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_finish() -> None:
-    """Exempt the imported libraries from garbage collection, which every training starts with."""
+    """Exempt the imported libraries from garbage collection: every training begins with one."""
     gc.freeze()
 
 

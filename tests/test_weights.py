@@ -29,7 +29,7 @@ from cclearn.weights import (
     sha256_of_model,
     sha256_of_weights,
 )
-from tests.cli.commands import fails
+from tests.commands import fails
 from tests.models import random_engine
 
 MATRIX = "model.layers.0.mlp.up_proj.weight"

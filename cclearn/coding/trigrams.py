@@ -14,8 +14,7 @@ class Trigrams:
 
     Case and accents are ignored. No trigram contains parts of two words, so that the trigrams of a text
     are those of its words. The vectors are those of scikit-learn's `TfidfVectorizer` with
-    `sublinear_tf`. Here, the trigrams of each distinct word are counted once, which takes a quarter of
-    the time for the strings of ICD-10-CM.
+    `sublinear_tf`, but the trigrams of each distinct word are counted only once, which is faster.
 
     Args:
         texts: Texts whose trigrams are counted for the weights. At least one has a word.

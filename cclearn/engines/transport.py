@@ -32,7 +32,7 @@ def http_client(
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
     with foreign_errors(_unusable_environment):
         if url.lower().startswith("http:") and not uses_environment:
-            # No certificate is needed, and reading them all takes long. This context trusts no server.
+            # No certificate is needed, and none is read. This context trusts no server.
             certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         else:
             # Certificates that the environment names are trusted, even if its proxies are not used.

@@ -12,7 +12,7 @@ from cclearn.audit.settings import AuditSettings
 from cclearn.cli.audit import audit_view
 from cclearn.codes import CodeSystem
 from tests.audit.corpora import note_set, random_text
-from tests.cli.commands import fails, one_line, run
+from tests.commands import fails, one_line, run
 
 
 @pytest.fixture(scope="module")

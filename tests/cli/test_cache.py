@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
 
-from cclearn.cli.main import main
 from cclearn.engines.cache import CachedEngine
+from tests.commands import exit_code
 from tests.models import random_engine
 
 
@@ -31,20 +30,11 @@ def cache(answers: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["cclearn", "cache", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
-
-
 def test_the_cache_is_shown_and_purged_with_its_side_files(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (cache.parent / "other.pickle").write_bytes(b"")
-    assert run(monkeypatch, "show") == 0
+    assert exit_code("cache", "show") == 0
     assert f"{cache}: 1 answers" in capsys.readouterr().out
     # A run that was killed leaves its log behind.
     killed = sqlite3.connect(cache)
@@ -54,17 +44,17 @@ def test_the_cache_is_shown_and_purged_with_its_side_files(
     kept = wal.read_bytes()
     killed.close()
     wal.write_bytes(kept)
-    assert run(monkeypatch, "purge", "--yes") == 0
+    assert exit_code("cache", "purge", "--yes") == 0
     assert f"removed {cache}" in capsys.readouterr().out
     assert [path.name for path in cache.parent.iterdir()] == ["other.pickle"]
-    assert run(monkeypatch, "purge", "--yes") == 0
+    assert exit_code("cache", "purge", "--yes") == 0
     assert "there is none" in capsys.readouterr().out
 
 
 def test_without_a_terminal_there_is_no_question(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "purge") == 2
+    assert exit_code("cache", "purge") == 2
     assert "--yes" in capsys.readouterr().err
     assert cache.exists()
 
@@ -73,7 +63,6 @@ def test_without_a_terminal_there_is_no_question(
 def test_what_is_no_cache_stays(
     content: bytes | None,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "file"
@@ -84,24 +73,24 @@ def test_what_is_no_cache_stays(
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    assert run(monkeypatch, "purge", path, "--yes") == 2
+    assert exit_code("cache", "purge", path, "--yes") == 2
     assert "no cache of answers" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
-def test_a_link_is_followed_to_what_it_names(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_is_followed_to_what_it_names(
+    cache: Path,
+) -> None:
     link = cache.with_name("link")
     link.symlink_to(cache)
-    assert run(monkeypatch, "purge", link, "--yes") == 0
+    assert exit_code("cache", "purge", link, "--yes") == 0
     assert not cache.exists()
 
 
-def test_a_cache_that_a_run_has_open_stays(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cache_that_a_run_has_open_stays(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = sqlite3.connect(cache)
     other.execute("SELECT count(*) FROM answers").fetchone()
-    assert run(monkeypatch, "purge", "--yes") == 2
+    assert exit_code("cache", "purge", "--yes") == 2
     assert "another run" in capsys.readouterr().err
     assert other.execute("SELECT count(*) FROM answers").fetchone() == (1,)
     other.close()

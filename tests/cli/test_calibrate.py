@@ -17,7 +17,7 @@ from cclearn.notes import AssignedCode, CodedNote, SpanPair
 from cclearn.notes.jsonl import read_coded_notes, write_rows
 from cclearn.runtime.files import LISTING, sha256_of_file
 from cclearn.weights import CALIBRATION
-from tests.cli.commands import fails, one_line, run
+from tests.commands import fails, one_line, run
 from tests.models import WORDS, random_engine
 
 RIGHT, CODE, WRONG = "gastroenteritis", "K52.9", "gout"

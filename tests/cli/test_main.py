@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import CCLEARN, fails, one_line, run
+from tests.commands import CCLEARN, fails, one_line, run
 
 NOTE = "Admitted with İ pneumonia.\r\nNo asthma.\n"
 

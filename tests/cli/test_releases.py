@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import fails, one_line, run
 from tests.codes import official
+from tests.commands import fails, one_line, run
 
 
 @pytest.mark.slow

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from cclearn.cli.main import main
 from cclearn.notes import AssignedCode, CodedNote
 from cclearn.notes.jsonl import write_rows
+from tests.commands import run
 
 ROWS = [
     {"note_id": 1, "age": 64, "note": "Acute systolic heart failure."},
@@ -49,34 +46,19 @@ class Desk:
 
     Args:
         folder: Empty folder.
-        monkeypatch: Fixture that restores the working directory, the arguments and the streams.
-        capsys: Fixture that captures what is printed.
+        monkeypatch: Fixture that restores the working directory.
     """
 
-    def __init__(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
         monkeypatch.chdir(folder)
         self._write_files()
 
     def run(self, command: str | list[str], stdin: bytes = b"") -> Outcome:
         """Run a command, which is given without the name of the program."""
         words = command.split() if isinstance(command, str) else command
-        self._monkeypatch.setattr(sys, "argv", ["cclearn", *words])
-        self._monkeypatch.setattr(
-            sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin), isatty=lambda: False)
-        )
-        self._capsys.readouterr()
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as ended:
-            code = ended.code
-        shown = self._capsys.readouterr()
-        return Outcome(int(code or 0), shown.out, shown.err)
+        done = run(*words, stdin=stdin)
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def _write_files(self) -> None:
         folder = self.folder

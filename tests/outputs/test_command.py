@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import CCLEARN, fails, one_line, run
+from tests.commands import CCLEARN, fails, one_line, run
 
 NOTE = b"Admitted with pneumonia.\nType 2 diabetes mellitus.\n"
 

@@ -16,7 +16,6 @@ import pytest
 
 import cclearn
 from cclearn.bulk.launcher import is_first_process
-from cclearn.cli.main import main
 from cclearn.codes.clinical_terms.tables import tables_sha256
 from cclearn.errors import CclearnError, ConfigurationError
 from cclearn.models import model_hash
@@ -24,6 +23,7 @@ from cclearn.notes import AssignedCode, CodedNote, Evidence, Note, SpanPair
 from cclearn.notes.jsonl import write_rows
 from cclearn.runtime.audit import audited
 from recipes.launch import launch
+from tests.commands import exit_code
 
 NOTES = [Note(id="visit-1", text="Sepsis."), Note(id="visit-é", text="Pneumonia \ud800?")]
 
@@ -48,19 +48,12 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["cclearn", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
-
-
 def test_a_run_into_a_file_is_recorded(
-    log: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path,
+    corpus: Path,
+    tmp_path: Path,
 ) -> None:
-    assert run(monkeypatch, "code", corpus, "--out", tmp_path / "coded.jsonl") == 0
+    assert exit_code("code", corpus, "--out", tmp_path / "coded.jsonl") == 0
     start, end = lines(log)
     assert (start["event"], end["event"], end["outcome"]) == ("start", "end", "finished")
     assert start["run"] == end["run"]
@@ -78,10 +71,12 @@ def test_a_run_into_a_file_is_recorded(
 
 
 def test_a_run_into_a_folder_is_recorded_with_the_hash_of_its_manifest(
-    log: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path,
+    corpus: Path,
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "coded"
-    assert run(monkeypatch, "code", corpus, "--out", f"{out}/") == 0
+    assert exit_code("code", corpus, "--out", f"{out}/") == 0
     start, end = lines(log)
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert start["corpus_sha256"] == end["corpus_sha256"] == manifest["corpus"]["sha256"]
@@ -89,31 +84,34 @@ def test_a_run_into_a_folder_is_recorded_with_the_hash_of_its_manifest(
 
 
 def test_what_answers_is_named_by_its_hash_in_a_run_into_a_folder_too(
-    log: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path,
+    corpus: Path,
+    tmp_path: Path,
 ) -> None:
     answers = tmp_path / "answers.jsonl"
     rows = [{"id": f"visit-{number}", "answer": "none"} for number in (1, 2)]
     answers.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     model = f"replay:{answers}"
-    assert run(monkeypatch, "code", corpus, "--model", model, "--out", f"{tmp_path / 'out'}/") == 0
+    assert exit_code("code", corpus, "--model", model, "--out", f"{tmp_path / 'out'}/") == 0
     digest = sha256(answers.read_bytes()).hexdigest()
     assert [line["models"] for line in lines(log)] == [[{"name": model, "sha256": digest}]] * 2
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_scoring_runs_are_recorded(
-    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path,
+    tmp_path: Path,
 ) -> None:
     code = AssignedCode(code="A41.9", evidence=[Evidence(start=0, end=6, text="Sepsis")])
     write_rows(tmp_path / "test.jsonl", [CodedNote(id="visit-1", text="Sepsis.", codes=[code])])
     asked = ["--model", "lexicon", "--draws", 0]
     data = ["--data", tmp_path, "--out", tmp_path / "scores"]
-    assert run(monkeypatch, "benchmark", "jsonl", *data, *asked) == 0
+    assert exit_code("benchmark", "jsonl", *data, *asked) == 0
     pairs = tmp_path / "pairs.jsonl"
     pair = {"text": "sepsis", "code": "A41.9", "system": "icd10cm", "release": "April-1-2026"}
     pair |= {"id": "p", "grade": "gold", "source": "tests", "origin": "public"}
     write_rows(pairs, [SpanPair.model_validate(pair)])
-    assert run(monkeypatch, "spans", pairs, *asked) == 0
+    assert exit_code("spans", pairs, *asked) == 0
     benchmark, spans = (line for line in lines(log) if line["event"] == "end")
     assert benchmark["notes_sha256"] == sha256(b"7:visit-1,7:Sepsis.,").hexdigest()
     assert spans["corpus_sha256"] == sha256(pairs.read_bytes()).hexdigest()
@@ -124,7 +122,7 @@ def test_scoring_runs_are_recorded(
 
 def test_serving_is_recorded(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cclearn.service.server.serve", lambda *_, **__: len(lines(log)) == 1)
-    assert run(monkeypatch, "serve") == 0
+    assert exit_code("serve") == 0
     start, end = lines(log)
     assert (start["command"], end["outcome"]) == ("serve", "finished")
 
@@ -149,17 +147,19 @@ def test_nothing_of_the_log_is_in_the_outputs(
     log: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
-    assert run(monkeypatch, "code", corpus, "--out", one) == 0
+    assert exit_code("code", corpus, "--out", one) == 0
     monkeypatch.setenv("CCLEARN_AUDIT", "off")
-    assert run(monkeypatch, "code", corpus, "--out", two) == 0
+    assert exit_code("code", corpus, "--out", two) == 0
     assert one.read_bytes() == two.read_bytes()
     assert len(lines(log)) == 2
 
 
 def test_the_log_holds_no_text_and_no_id(
-    log: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path,
+    corpus: Path,
+    tmp_path: Path,
 ) -> None:
-    assert run(monkeypatch, "code", corpus, "--out", tmp_path / "coded.jsonl") == 0
+    assert exit_code("code", corpus, "--out", tmp_path / "coded.jsonl") == 0
     text = log.read_text(encoding="ascii")
     for word in ("visit", "Sepsis", "appendicitis", "A41", "notes.jsonl"):
         assert word not in text
@@ -204,7 +204,6 @@ def test_a_named_log_that_cannot_be_written_stops_the_run_before_it_begins(
     log: Path,
     corpus: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log.parent.mkdir()
@@ -215,7 +214,7 @@ def test_a_named_log_that_cannot_be_written_stops_the_run_before_it_begins(
     else:
         os.mkfifo(log)
     out = tmp_path / "coded.jsonl"
-    assert run(monkeypatch, "code", corpus, "--out", out) == 2
+    assert exit_code("code", corpus, "--out", out) == 2
     assert "audit log" in capsys.readouterr().err
     assert not out.exists()
     assert not (tmp_path / "elsewhere").exists()
@@ -229,12 +228,12 @@ def test_the_default_log_is_in_the_state_folder_and_fails_no_run(
 ) -> None:
     monkeypatch.delenv("CCLEARN_AUDIT")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert run(monkeypatch, "code", corpus, "--out", tmp_path / "one.jsonl") == 0
+    assert exit_code("code", corpus, "--out", tmp_path / "one.jsonl") == 0
     assert len(lines(tmp_path / "state" / "cclearn" / "audit.jsonl")) == 2
     (tmp_path / "file").write_text("", encoding="ascii")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     capsys.readouterr()
-    assert run(monkeypatch, "code", corpus, "--out", tmp_path / "two.jsonl") == 0
+    assert exit_code("code", corpus, "--out", tmp_path / "two.jsonl") == 0
     warned = [line for line in capsys.readouterr().err.splitlines() if "audit" in line]
     assert len(warned) == 1
 

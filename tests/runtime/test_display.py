@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cclearn.cli.main import main
 from cclearn.errors import visible
 from cclearn.notes import AssignedCode, CodedNote, Evidence
 from cclearn.notes.jsonl import write_rows
 from cclearn.runtime.display import html_text, markdown_text
 from cclearn.training.card import model_card
 from cclearn.training.recipe_file import load_recipe
+from tests.commands import exit_code
 from tests.source_tree import ROOT
 
 HOSTILE = "\x1b[2J|`x`[l](javascript:0)<script>\u202e[red]$x$"
@@ -68,29 +68,20 @@ def predictions(folder: Path, name: str) -> Path:
     return path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["cclearn", *map(str, arguments)])
-    try:
-        main()
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
-
-
 def file_name(suffix: str = "") -> str:
     return HOSTILE.replace("/", "") + suffix
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_reports_and_terminal_show_hostile_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gold = predictions(tmp_path, "gold.jsonl")
     one, two = predictions(tmp_path, file_name(".jsonl")), predictions(tmp_path, "_two.jsonl")
     asked = ["--gold", gold, "--pred", one, "--pred", two, "--draws", 50, "--train", gold]
     scored, compared = tmp_path / "scored", tmp_path / "compared"
-    assert run(monkeypatch, "evaluate", *asked, "--show", 1, "--out", scored) == 0
-    assert run(monkeypatch, "compare", *asked, "--out", compared) == 0
+    assert exit_code("evaluate", *asked, "--show", 1, "--out", scored) == 0
+    assert exit_code("compare", *asked, "--out", compared) == 0
     output = capsys.readouterr()
     assert not COMMANDS.search(output.out + output.err)
     assert "[red]" in output.out.replace("\n", "")
@@ -109,33 +100,31 @@ def test_reports_and_terminal_show_hostile_names(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_benchmark_shows_hostile_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
     predictions(data, "test.jsonl")
     out = tmp_path / file_name("out")
     asked = ["jsonl", "--data", data, "--model", "lexicon", "--out", out, "--draws", 0]
-    assert run(monkeypatch, "benchmark", *asked) == 0
+    assert exit_code("benchmark", *asked) == 0
     output = capsys.readouterr()
     assert "report.html" in output.err
     assert not COMMANDS.search(output.out + output.err)
 
 
-def test_errors_show_hostile_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_show_hostile_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / f"{file_name()}\nforged line.jsonl"
-    assert run(monkeypatch, "code", missing) == 2
-    assert run(monkeypatch, "code", tmp_path, "--model", missing) == 2
+    assert exit_code("code", missing) == 2
+    assert exit_code("code", tmp_path, "--model", missing) == 2
     bad = tmp_path / file_name("bad.jsonl")
     bad.write_text("{}\n" * 2, encoding="utf-8")
-    assert run(monkeypatch, "code", bad) == 2
+    assert exit_code("code", bad) == 2
     gold = predictions(tmp_path, "gold.jsonl")
     stranger = predictions(tmp_path, "stranger.jsonl")
     line = stranger.read_text(encoding="utf-8").replace('"id":"1', '"id":"2')
     stranger.write_text(line, encoding="utf-8")
-    assert run(monkeypatch, "evaluate", "--gold", gold, "--pred", stranger) == 2
+    assert exit_code("evaluate", "--gold", gold, "--pred", stranger) == 2
     output = capsys.readouterr().err
     assert "forged line" in output
     assert not re.search("^forged line", output, re.MULTILINE)
@@ -152,7 +141,7 @@ def test_recipes_are_listed_with_hostile_descriptions(
     monkeypatch.setattr(
         "cclearn.training.recipe_file.packaged_recipes", lambda: {f"tiny/{HOSTILE}": recipe}
     )
-    assert run(monkeypatch, "recipes", "ls") == 0
+    assert exit_code("recipes", "ls") == 0
     output = capsys.readouterr().out
     assert not COMMANDS.search(output)
     assert "[red]" in output.replace("\n", "")

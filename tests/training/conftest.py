@@ -12,7 +12,7 @@ from tests.training.runs import build_data, tiny_recipe
 
 @pytest.fixture(scope="module", autouse=True)
 def _exempt_from_garbage_collection() -> None:
-    """Exempt what is loaded from garbage collection, which every training starts with."""
+    """Exempt what is loaded from garbage collection: every training begins with one."""
     gc.collect()
     gc.freeze()
 
