@@ -8,6 +8,7 @@ import sys
 import warnings
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from cclearn.cli.main import main
@@ -24,6 +25,12 @@ def exit_code(*arguments: object) -> int:
         except SystemExit as stop:
             return int(stop.code or 0)
     return 0
+
+
+def _write_warning(
+    message: Warning | str, category: type[Warning], filename: str, number: int, *_: Any
+) -> None:
+    sys.stderr.write(warnings.formatwarning(message, category, filename, number))
 
 
 def run(
@@ -46,6 +53,7 @@ def run(
         chdir(cwd or "."),
     ):
         warnings.simplefilter("default")
+        warnings.showwarning = _write_warning  # Pytest's own would keep the warnings.
         code = exit_code(*arguments)
     for stream in streams:
         stream.flush()
